@@ -1,3 +1,169 @@
 /** What host and agent say on the control port; docs/protocol.md is the reference. */
 export const orderNames = ['start', 'stop', 'status', 'metadata', 'ping'] as const;
 export type OrderName = (typeof orderNames)[number];
+
+/** Chosen by the host, given back unchanged: a string of at most 64 characters or a safe integer. */
+export type OrderId = string | number;
+
+/** What a start may ask of tracefs; whatever is left out stays as the guest has it. */
+export interface TraceRequest {
+  /** tracefs instance to trace in, made when it is not there. */
+  readonly instance?: string;
+  /** `system` for all of its events, or `system:event`. */
+  readonly events?: readonly string[];
+  /** Filter expression by `system:event`, or by `system` for all of its events. */
+  readonly filters?: Readonly<Record<string, string>>;
+  readonly tracer?: string;
+  readonly clock?: string;
+  /** Ring buffer of each CPU, in KiB. */
+  readonly bufferKb?: number;
+  /** How full a ring is when it wakes its reader, 0 to 100. */
+  readonly bufferPercent?: number;
+}
+
+interface Asked<Name extends OrderName> {
+  readonly order: Name;
+  /** `undefined`: the order came without one; its answer says `null`. */
+  readonly id: OrderId | undefined;
+  /** False for the bare `1` and `0`, which get no answer. */
+  readonly answer: boolean;
+}
+
+export interface StartOrder extends Asked<'start'> {
+  readonly trace?: TraceRequest;
+}
+export type StopOrder = Asked<'stop'>;
+export type StatusOrder = Asked<'status'>;
+export type MetadataOrder = Asked<'metadata'>;
+export type PingOrder = Asked<'ping'>;
+export type Order = StartOrder | StopOrder | StatusOrder | MetadataOrder | PingOrder;
+
+/** Stable: a host may act on them. docs/protocol.md says what each means and what to do. */
+export const errorCodes = [
+  'line-too-long',
+  'bad-json',
+  'not-an-object',
+  'bad-id',
+  'unknown-order',
+  'unknown-field',
+  'not-allowed',
+  'bad-trace',
+  'unknown-event',
+  'bad-filter',
+  'unknown-tracer',
+  'unknown-clock',
+  'bad-value',
+  'busy',
+  'failed',
+] as const;
+export type ErrorCode = (typeof errorCodes)[number];
+
+export const agentStates = ['stopped', 'starting', 'running', 'stopping'] as const;
+export type AgentState = (typeof agentStates)[number];
+
+export const cpuStates = [
+  'absent',
+  'starting',
+  'ready',
+  'running',
+  'stopping',
+  'crashed',
+  'backing-off',
+  'waiting',
+  'failed',
+] as const;
+export type CpuState = (typeof cpuStates)[number];
+
+/** One CPU's account at the end of a stop, counted since the agent's own start. */
+export interface CpuLedger {
+  readonly pagesIn: number;
+  readonly bytesOut: number;
+  /** Times that the port took nothing. */
+  readonly stalls: number;
+  /** Bytes taken from the ring that never reach the host. */
+  readonly lostBytes: number;
+  /** Bytes still in the worker's pipe because the port took nothing within the stop timeout; sent after the next start. */
+  readonly leftBytes: number;
+  /** Why this CPU's flush is not complete; absent when it is. */
+  readonly incomplete?: string;
+}
+
+/** The ring's own `per_cpu/cpuN/stats`. Times are left out: their unit depends on the trace clock. */
+export interface RingStats {
+  readonly entries: number;
+  readonly overrun: number;
+  readonly commitOverrun: number;
+  readonly bytes: number;
+  readonly droppedEvents: number;
+  readonly readEvents: number;
+}
+
+export interface CpuStatus {
+  readonly state: CpuState;
+  /** The worker's process id; `null` while it has none. */
+  readonly pid: number | null;
+  readonly restarts: number;
+  readonly pagesIn: number;
+  readonly bytesOut: number;
+  readonly stalls: number;
+  readonly lostBytes: number;
+  /** `null` when the ring cannot be asked, e.g. of a CPU that was never online. */
+  readonly ring: RingStats | null;
+}
+
+/** By CPU number in decimal, e.g. `"0"`. */
+export type PerCpu<T> = Readonly<Record<string, T>>;
+
+interface Answered {
+  /** The order's; `null` when it had none or none could be read. */
+  readonly id: OrderId | null;
+  readonly ok: true;
+}
+
+export interface StartAnswer extends Answered {
+  readonly state: AgentState;
+}
+
+export interface StopAnswer extends Answered {
+  readonly state: AgentState;
+  readonly ledger: PerCpu<CpuLedger>;
+}
+
+export interface StatusAnswer extends Answered {
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly state: AgentState;
+  readonly cpus: PerCpu<CpuStatus>;
+}
+
+/** Right behind this line come `bytes` bytes: a gzipped tar of tracefs files. */
+export interface MetadataAnswer extends Answered {
+  readonly bytes: number;
+  readonly encoding: 'gzip';
+}
+
+/** The guest's clocks in nanoseconds, as decimal strings: JSON numbers end at 2^53. */
+export interface PingAnswer extends Answered {
+  readonly clocks: {
+    readonly boottime: string;
+    readonly monotonicRaw: string;
+    readonly realtime: string;
+  };
+}
+
+export interface ErrorAnswer {
+  readonly id: OrderId | null;
+  readonly ok: false;
+  readonly error: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** The answer that belongs to each order. */
+export interface AnswerOf {
+  readonly start: StartAnswer;
+  readonly stop: StopAnswer;
+  readonly status: StatusAnswer;
+  readonly metadata: MetadataAnswer;
+  readonly ping: PingAnswer;
+}
+
+export type Answer = AnswerOf[OrderName] | ErrorAnswer;

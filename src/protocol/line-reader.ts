@@ -1,0 +1,108 @@
+/** A line of the control port, without its end and the blanks around it. */
+export type Line =
+  | { readonly kind: 'text'; readonly text: string }
+  /** Longer than the limit and thrown away up to its newline; `head` is how it began. */
+  | { readonly kind: 'too-long'; readonly head: string };
+
+/** The newline not counted. */
+export const maxLineBytes = 64 * 1024;
+
+const headBytes = 64;
+const newline = 0x0a;
+
+/** What the unfinished line may still become: a run of bare orders with blanks around it, or anything else. */
+type Shape = 'blank' | 'bare' | 'bare-ended' | 'other';
+
+/**
+ * Cuts the control port's byte stream into lines, the same whatever the chunks. Holds at most one line's limit
+ * of bytes. Bytes that are no UTF-8 become U+FFFD. Never throws, never waits; time is the caller's.
+ */
+export class LineReader {
+  readonly #pending = Buffer.allocUnsafe(maxLineBytes);
+  #pendingBytes = 0;
+  #shape: Shape = 'blank';
+  #discarding = false;
+
+  /** Lines that are complete with these bytes, in order. `chunk` may be reused afterwards. */
+  push(chunk: Uint8Array): Line[] {
+    const lines: Line[] = [];
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let from = 0;
+    while (from < bytes.length) {
+      const end = bytes.indexOf(newline, from);
+      const piece = bytes.subarray(from, end === -1 ? bytes.length : end);
+      this.#take(piece, lines);
+      if (end === -1) break;
+      this.#endLine(lines);
+      from = end + 1;
+    }
+    return lines;
+  }
+
+  /**
+   * Whether what waits for its newline is `1` or `0` (or several), as `printf 1` sends it. After a short silence
+   * that counts as ordered: then call `flushSilence`.
+   */
+  get pendingIsBareOrder(): boolean {
+    return !this.#discarding && (this.#shape === 'bare' || this.#shape === 'bare-ended');
+  }
+
+  /** Nothing came for a while: the waiting bare orders, as lines; anything else goes on waiting for its newline. */
+  flushSilence(): Line[] {
+    const lines: Line[] = [];
+    if (this.pendingIsBareOrder) this.#endLine(lines);
+    return lines;
+  }
+
+  /** Bytes held for a line that has not ended. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  #take(piece: Buffer, lines: Line[]): void {
+    if (this.#discarding) return;
+    if (this.#pendingBytes + piece.length > maxLineBytes) {
+      const seen = Math.min(this.#pendingBytes, headBytes);
+      piece.copy(this.#pending, seen, 0, headBytes - seen);
+      lines.push({ kind: 'too-long', head: this.#pending.toString('utf8', 0, headBytes).trim() });
+      this.#discarding = true;
+      this.#pendingBytes = 0;
+      return;
+    }
+    piece.copy(this.#pending, this.#pendingBytes);
+    this.#pendingBytes += piece.length;
+    this.#shape = shapeAfter(this.#shape, piece);
+  }
+
+  #endLine(lines: Line[]): void {
+    if (!this.#discarding && this.#shape !== 'blank') {
+      const text = this.#pending.toString('utf8', 0, this.#pendingBytes).trim();
+      if (this.#shape === 'other') lines.push({ kind: 'text', text });
+      // `printf 1; printf 0` may arrive as one run
+      else for (const digit of text) lines.push({ kind: 'text', text: digit });
+    }
+    this.#pendingBytes = 0;
+    this.#shape = 'blank';
+    this.#discarding = false;
+  }
+}
+
+function shapeAfter(before: Shape, piece: Buffer): Shape {
+  let shape = before;
+  for (const byte of piece) {
+    if (shape === 'other') return shape;
+    if (isBlank(byte)) {
+      if (shape === 'bare') shape = 'bare-ended';
+    } else if (byte === 0x30 || byte === 0x31) {
+      shape = shape === 'bare-ended' ? 'other' : 'bare';
+    } else {
+      shape = 'other';
+    }
+  }
+  return shape;
+}
+
+/** Space, tab, carriage return, vertical tab, form feed: what String.prototype.trim takes off, of ASCII. */
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
+}

@@ -1,0 +1,87 @@
+import { orderNames } from './control.ts';
+import type { ErrorCode, Order, OrderId, OrderName, TraceRequest } from './control.ts';
+import { isObject, quoted, Refusal, typeName } from './refusal.ts';
+import type { Line } from './line-reader.ts';
+import { maxLineBytes } from './line-reader.ts';
+import { parseTraceRequest } from './trace-request.ts';
+
+export type ParsedLine =
+  | { readonly kind: 'order'; readonly order: Order }
+  | {
+      readonly kind: 'refused';
+      /** `null` when the line has none that could be read. */
+      readonly id: OrderId | null;
+      readonly code: ErrorCode;
+      readonly message: string;
+      /** Whether the sender speaks JSON and so gets an error answer; else it is only logged. */
+      readonly answerable: boolean;
+    };
+
+const maxIdLength = 64;
+
+/** What one line of the control port orders. Pure; takes any line whatever and never throws. */
+export function parseLine(line: Line): ParsedLine {
+  if (line.kind === 'text') return parseOrder(line.text);
+  const message = `a line is longer than ${maxLineBytes} bytes; it begins ${quoted(line.head)}`;
+  return { kind: 'refused', id: null, code: 'line-too-long', message, answerable: meantAsJson(line.head) };
+}
+
+/** What one line's text orders: `1`, `0` or a JSON object. Pure; takes any text and never throws. */
+export function parseOrder(text: string): ParsedLine {
+  const line = text.trim();
+  if (line === '1') return { kind: 'order', order: { order: 'start', id: undefined, answer: false } };
+  if (line === '0') return { kind: 'order', order: { order: 'stop', id: undefined, answer: false } };
+  let id: OrderId | undefined;
+  try {
+    const fields = readObject(line);
+    id = readId(fields['id']);
+    return { kind: 'order', order: readOrder(fields, id) };
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    const { code, message } = cause;
+    return { kind: 'refused', id: id ?? null, code, message, answerable: meantAsJson(line) };
+  }
+}
+
+function meantAsJson(line: string): boolean {
+  return line.startsWith('{') || line.startsWith('[');
+}
+
+function readObject(line: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new Refusal('bad-json', `not 1, 0 or a JSON object: ${quoted(line)}`, { cause });
+  }
+  if (!isObject(value))
+    throw new Refusal('not-an-object', `an order is a JSON object, not ${typeName(value)}`);
+  return value;
+}
+
+function readId(id: unknown): OrderId | undefined {
+  if (id === undefined) return undefined;
+  if (typeof id === 'string' && id.length <= maxIdLength) return id;
+  if (typeof id === 'number' && Number.isSafeInteger(id)) return id;
+  throw new Refusal('bad-id', `id is a string of at most ${maxIdLength} characters or an integer below 2^53`);
+}
+
+function readOrder(fields: Record<string, unknown>, id: OrderId | undefined): Order {
+  const order = readOrderName(fields['order']);
+  for (const field of Object.keys(fields)) {
+    if (field === 'id' || field === 'order' || (field === 'trace' && order === 'start')) continue;
+    throw new Refusal('unknown-field', `${order} has no field ${quoted(field)}`);
+  }
+  if (order !== 'start') return { order, id, answer: true };
+  // an own field only: JSON cannot say undefined
+  if (fields['trace'] === undefined) return { order, id, answer: true };
+  const trace: TraceRequest = parseTraceRequest(fields['trace']);
+  return { order, id, answer: true, trace };
+}
+
+function readOrderName(value: unknown): OrderName {
+  const order = orderNames.find((name) => name === value);
+  if (order !== undefined) return order;
+  const given = value === undefined ? 'none' : typeof value === 'string' ? quoted(value) : typeName(value);
+  throw new Refusal('unknown-order', `order is one of ${orderNames.join(', ')}, not ${given}`);
+}
