@@ -74,18 +74,23 @@ export const cpuStates = [
 ] as const;
 export type CpuState = (typeof cpuStates)[number];
 
-/** One CPU's account at the end of a stop, counted since the agent's own start. */
-export interface CpuLedger {
+/** What one CPU's worker has moved since the agent began. */
+export interface CpuAccount {
+  /** Sub-buffers taken from the ring. */
   readonly pagesIn: number;
   readonly bytesOut: number;
-  /** Times that the port took nothing. */
-  readonly stalls: number;
   /** Bytes taken from the ring that never reach the host. */
-  readonly lostBytes: number;
-  /** Bytes still in the worker's pipe because the port took nothing within the stop timeout; sent after the next start. */
-  readonly leftBytes: number;
-  /** Why this CPU's flush is not complete; absent when it is. */
-  readonly incomplete?: string;
+  readonly bytesLost: number;
+  /** How often the port would take no more. */
+  readonly stalls: number;
+}
+
+/** One CPU's account at the end of a stop. */
+export interface CpuLedger extends CpuAccount {
+  /** Bytes that the port did not take within the stop timeout; they are kept, and go first at the next start. */
+  readonly bytesHeld: number;
+  /** Whether all that was in the ring at the order is on its way. */
+  readonly flushed: boolean;
 }
 
 /** The ring's own `per_cpu/cpuN/stats`. Times are left out: their unit depends on the trace clock. */
@@ -98,15 +103,11 @@ export interface RingStats {
   readonly readEvents: number;
 }
 
-export interface CpuStatus {
+export interface CpuStatus extends CpuAccount {
   readonly state: CpuState;
   /** The worker's process id; `null` while it has none. */
   readonly pid: number | null;
   readonly restarts: number;
-  readonly pagesIn: number;
-  readonly bytesOut: number;
-  readonly stalls: number;
-  readonly lostBytes: number;
   /** `null` when the ring cannot be asked, e.g. of a CPU that was never online. */
   readonly ring: RingStats | null;
 }
