@@ -1,0 +1,142 @@
+import { Command, CommanderError, Option } from 'commander';
+import { exitCode, Failure } from '../failure.ts';
+import type { AgentOptions } from '../supervisor/options.ts';
+import type { AgentSettingName, Setting } from './agent-settings.ts';
+import { agentSettingNames, agentSettings } from './agent-settings.ts';
+import type { SettingTexts } from './config-file.ts';
+import { readConfigFile } from './config-file.ts';
+import { version } from './version.ts';
+
+/** What a command line asks for: tracing, or only a text on stdout (`--help`, `--version`). */
+export type AgentCommand =
+  | { readonly kind: 'run'; readonly options: AgentOptions }
+  | { readonly kind: 'say'; readonly text: string };
+
+const description =
+  "Moves this guest's kernel trace to its host: the raw ring buffer pages of each CPU through one " +
+  'virtio-serial port per CPU, started and stopped by the host through a control port.';
+
+const examples = `
+Examples:
+  trace-agent                              wait for the host's orders, trace all CPUs
+  trace-agent --cpus 0-3,6 --pipe-size 1M  five CPUs, larger pipes
+  trace-agent --port-name trace-pipe-cpu%d the ports as trace-cmd names them
+  trace-agent --instance host --start      trace in an instance of its own, at once
+  trace-agent -o > trace.raw               no host: raw pages to a file until Ctrl-C
+  trace-agent --allow start,stop,status    refuse the host's other orders
+  trace-agent --config /etc/virtio-trace/agent.json --log-level debug
+
+Every option but --config, --help and --version may stand in the configuration file, its name in camelCase:
+  { "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }
+The command line wins over the file; --no-stdout and --no-start take back what the file says.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing, 4 not permitted, 5 gave up on a CPU
+or lost data`;
+
+/**
+ * Reads trace-agent's command line (without node and script) and the configuration file that it names. Reads that
+ * file and nothing else, prints nothing. Throws Failure (usage) that names the value and the remedy.
+ */
+export function parseAgentOptions(
+  argv: readonly string[],
+  stderrIsTerminal = process.stderr.isTTY,
+): AgentCommand {
+  let said = '';
+  const command = agentCommand((text) => {
+    said += text;
+  });
+  try {
+    command.parse(argv, { from: 'user' });
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    if (cause.exitCode === 0) return { kind: 'say', text: said };
+    throw usageFailure(cause, command);
+  }
+  const config = command.opts<{ readonly config?: string }>().config;
+  const inFile: SettingTexts = config === undefined ? new Map() : readConfigFile(config);
+  return { kind: 'run', options: readOptions(givenTexts(command), inFile, config ?? '', stderrIsTerminal) };
+}
+
+/** The command as commander has it; `say` takes the text of `--help` and `--version`. */
+export function agentCommand(say: (text: string) => void): Command {
+  const command = new Command('trace-agent')
+    .description(description)
+    .usage('[options]')
+    .exitOverride()
+    .configureOutput({ writeOut: say, writeErr: () => {} });
+  for (const name of agentSettingNames) addSetting(command, agentSettings[name]);
+  return command
+    .option('--config <FILE>', 'JSON file with any of these options')
+    .helpOption('-h, --help', 'show this help')
+    .version(version, '--version', 'show the version')
+    .addHelpText('after', examples);
+}
+
+function addSetting(command: Command, setting: Setting<unknown>): void {
+  const short = setting.short === undefined ? '' : `-${setting.short}, `;
+  const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
+  const option = new Option(`${short}--${setting.long}${value}`, setting.description);
+  if (setting.placeholder === undefined) {
+    command.addOption(option).addOption(new Option(`--no-${setting.long}`).hideHelp());
+  } else {
+    command.addOption(option.default(setting.defaultText, setting.defaultText));
+  }
+}
+
+function givenTexts(command: Command): SettingTexts {
+  const texts = new Map<AgentSettingName, string>();
+  for (const name of agentSettingNames) {
+    if (command.getOptionValueSource(name) === 'cli') texts.set(name, String(command.getOptionValue(name)));
+  }
+  return texts;
+}
+
+type WithDefault<Value> = Setting<Value> & { readonly defaultText: string };
+
+function readOptions(
+  onCommandLine: SettingTexts,
+  inFile: SettingTexts,
+  configPath: string,
+  stderrIsTerminal: boolean,
+): AgentOptions {
+  function given<Value>(name: AgentSettingName, setting: Setting<Value>): Value | undefined {
+    const typed = onCommandLine.get(name);
+    if (typed !== undefined) return setting.parse(typed, `--${setting.long}`);
+    const filed = inFile.get(name);
+    return filed === undefined ? undefined : setting.parse(filed, `${name} in ${configPath}`);
+  }
+  function read<Value>(name: AgentSettingName, setting: WithDefault<Value>): Value {
+    return given(name, setting) ?? setting.parse(setting.defaultText, name);
+  }
+  return {
+    cpus: read('cpus', agentSettings.cpus),
+    stdout: read('stdout', agentSettings.stdout),
+    pipeBytes: read('pipeSize', agentSettings.pipeSize),
+    portsDir: read('portsDir', agentSettings.portsDir),
+    portName: read('portName', agentSettings.portName),
+    controlPort: read('controlPort', agentSettings.controlPort),
+    controlPortGiven: onCommandLine.has('controlPort') || inFile.has('controlPort'),
+    tracefs: given('tracefs', agentSettings.tracefs),
+    instance: given('instance', agentSettings.instance),
+    start: read('start', agentSettings.start),
+    flushIntervalMs: read('flushInterval', agentSettings.flushInterval),
+    stopTimeoutMs: read('stopTimeout', agentSettings.stopTimeout),
+    maxRestarts: read('maxRestarts', agentSettings.maxRestarts),
+    user: read('user', agentSettings.user),
+    allow: read('allow', agentSettings.allow),
+    logLevel: read('logLevel', agentSettings.logLevel),
+    logFormat: given('logFormat', agentSettings.logFormat) ?? (stderrIsTerminal ? 'pretty' : 'json'),
+  };
+}
+
+/** commander's "error: unknown option '--pip'\n(Did you mean --pipe-size?)" in our form. */
+function usageFailure(cause: CommanderError, command: Command): Failure {
+  const help = 'see trace-agent --help';
+  if (cause.code === 'commander.excessArguments') {
+    const message = `unexpected argument ${JSON.stringify(command.args[0])}`;
+    return new Failure(exitCode.usage, message, help, { cause });
+  }
+  const [first = '', hint] = cause.message.replace(/^error: /, '').split('\n');
+  const remedy = hint === undefined ? help : hint.replace(/^\(Did (.*)\)$/, 'did $1');
+  return new Failure(exitCode.usage, first, remedy, { cause });
+}

@@ -1,0 +1,156 @@
+import { orderNames } from '../protocol/control.ts';
+import { logFormats, logLevels } from '../supervisor/options.ts';
+import { parseChoice, parseChoices, parseCount } from './choice.ts';
+import { parseCpuList } from './cpu-list.ts';
+import { parseDurationMs } from './duration.ts';
+import { parseFileName, parsePath, parsePortTemplate, parseUser } from './names.ts';
+import { parsePipeBytes } from './size.ts';
+
+/** One thing that `trace-agent` can be told, on the command line and in the configuration file alike. */
+export interface Setting<Value> {
+  readonly short?: string;
+  /** The command line's long name, without dashes; the file has it in camelCase. */
+  readonly long: string;
+  /** What the value is called in the help; `undefined`: a flag, which takes none. */
+  readonly placeholder?: string;
+  readonly description: string;
+  /** Read by `parse` like a given one; `undefined`: the description says what happens without. */
+  readonly defaultText?: string;
+  /** JSON types that the file may use besides a string. */
+  readonly fileTypes?: readonly ('number' | 'array')[];
+  /** `name` says in an error where the text was given. Throws Failure (usage). */
+  readonly parse: (text: string, name: string) => Value;
+}
+
+function parseFlag(text: string): boolean {
+  return text === 'true';
+}
+
+/** The one list of trace-agent's options: command line, configuration file and help all come from it. */
+export const agentSettings = {
+  stdout: {
+    short: 'o',
+    long: 'stdout',
+    description: 'write the raw pages of all CPUs to stdout instead of to the trace ports',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  pipeSize: {
+    short: 's',
+    long: 'pipe-size',
+    placeholder: 'SIZE',
+    description: 'size of the pipe between ring buffer and port, 64K to 1M, rounded down to pages',
+    defaultText: '512K',
+    fileTypes: ['number'],
+    parse: parsePipeBytes,
+  },
+  cpus: {
+    long: 'cpus',
+    placeholder: 'LIST',
+    description: 'CPUs to trace, e.g. 0-3,6',
+    defaultText: 'all',
+    fileTypes: ['number', 'array'],
+    parse: (text: string, name: string): number[] | undefined =>
+      text.trim() === 'all' ? undefined : parseCpuList(text, name),
+  },
+  portsDir: {
+    long: 'ports-dir',
+    placeholder: 'DIR',
+    description: 'directory of the virtio-serial ports',
+    defaultText: '/dev/virtio-ports',
+    parse: parsePath,
+  },
+  portName: {
+    long: 'port-name',
+    placeholder: 'TEMPLATE',
+    description: 'name of the trace ports, with %d for the CPU number',
+    defaultText: 'trace-path-cpu%d',
+    parse: parsePortTemplate,
+  },
+  controlPort: {
+    long: 'control-port',
+    placeholder: 'NAME',
+    description: "name of the port with the host's orders",
+    defaultText: 'agent-ctl-path',
+    parse: parseFileName,
+  },
+  tracefs: {
+    long: 'tracefs',
+    placeholder: 'DIR',
+    description: 'where tracefs is mounted (default: /sys/kernel/tracing, else /sys/kernel/debug/tracing)',
+    parse: parsePath,
+  },
+  instance: {
+    long: 'instance',
+    placeholder: 'NAME',
+    description: 'trace in this tracefs instance, made when it is not there (default: the top-level one)',
+    parse: parseFileName,
+  },
+  start: {
+    long: 'start',
+    description: "start at once instead of waiting for the host's order",
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  flushInterval: {
+    long: 'flush-interval',
+    placeholder: 'MS',
+    description: 'send partly filled pages this often while running; 0: only at a stop',
+    defaultText: '0',
+    fileTypes: ['number'],
+    parse: parseDurationMs,
+  },
+  stopTimeout: {
+    long: 'stop-timeout',
+    placeholder: 'MS',
+    description: 'how long a port that takes nothing may hold up a stop; milliseconds, or e.g. 500ms, 10s',
+    defaultText: '10s',
+    fileTypes: ['number'],
+    parse: parseDurationMs,
+  },
+  maxRestarts: {
+    long: 'max-restarts',
+    placeholder: 'N',
+    description: "restarts of one CPU's worker within 60 s before that CPU is given up",
+    defaultText: '10',
+    fileTypes: ['number'],
+    parse: (text: string, name: string): number => parseCount(text, name, 1000),
+  },
+  user: {
+    long: 'user',
+    placeholder: 'NAME',
+    description: 'user that the workers become',
+    defaultText: 'nobody',
+    parse: parseUser,
+  },
+  allow: {
+    long: 'allow',
+    placeholder: 'LIST',
+    description: `orders that the host may give, of ${orderNames.join(',')}`,
+    defaultText: 'all',
+    fileTypes: ['array'],
+    parse: (text: string, name: string) => parseChoices(text, name, orderNames),
+  },
+  logLevel: {
+    long: 'log-level',
+    placeholder: 'LEVEL',
+    description: `least level that is logged, of ${logLevels.join(', ')}`,
+    defaultText: 'info',
+    parse: (text: string, name: string) => parseChoice(text, name, logLevels),
+  },
+  logFormat: {
+    long: 'log-format',
+    placeholder: 'FORMAT',
+    description: `${logFormats.join(' or ')} (default: pretty when stderr is a terminal, else json)`,
+    parse: (text: string, name: string) => parseChoice(text, name, logFormats),
+  },
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type AgentSettingName = keyof typeof agentSettings;
+
+export function isAgentSettingName(name: string): name is AgentSettingName {
+  return Object.hasOwn(agentSettings, name);
+}
+
+export const agentSettingNames: readonly AgentSettingName[] =
+  Object.keys(agentSettings).filter(isAgentSettingName);

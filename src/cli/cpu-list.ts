@@ -1,0 +1,36 @@
+import { exitCode, Failure } from '../failure.ts';
+
+/** The kernel's largest CONFIG_NR_CPUS. */
+export const maxCpus = 8192;
+
+/**
+ * Reads the kernel's CPU list format: `0-3,6`, and `0-31:2/8` for the first 2 of every 8. Numbers come back
+ * ascending, each once. `name` says in the error where the list was given. Throws Failure (usage).
+ */
+export function parseCpuList(text: string, name: string): number[] {
+  const cpus = new Set<number>();
+  for (const part of text.split(',')) for (const cpu of parseRange(part.trim(), text, name)) cpus.add(cpu);
+  return [...cpus].sort((a, b) => a - b);
+}
+
+function parseRange(part: string, text: string, name: string): number[] {
+  const match = /^(\d+)(?:-(\d+)(?::(\d+)\/(\d+))?)?$/.exec(part);
+  if (match === null) {
+    const thing = part === '' ? 'an empty entry' : `"${part}"`;
+    throw refused(`${name}: ${thing} in "${text}" is no CPU and no range`);
+  }
+  const first = Number(match[1]);
+  const last = Number(match[2] ?? first);
+  const used = Number(match[3] ?? 1);
+  const group = Number(match[4] ?? 1);
+  if (first > last) throw refused(`${name}: the range ${part} runs backwards`);
+  if (last >= maxCpus) throw refused(`${name}: no kernel has a CPU ${match[2] ?? match[1]}`);
+  if (used < 1 || used > group) throw refused(`${name}: ${part} takes ${match[3]} CPUs of every ${match[4]}`);
+  const cpus: number[] = [];
+  for (let cpu = first; cpu <= last; cpu++) if ((cpu - first) % group < used) cpus.push(cpu);
+  return cpus;
+}
+
+function refused(message: string): Failure {
+  return new Failure(exitCode.usage, message, `give CPU numbers from 0 to ${maxCpus - 1} such as 0-3,6`);
+}

@@ -1,0 +1,21 @@
+import { exitCode, Failure } from '../failure.ts';
+
+const pageBytes = 4096;
+/** The kernel's default pipe, 16 pages. */
+export const minPipeBytes = 64 * 1024;
+/** What an unprivileged user may ask for by default, /proc/sys/fs/pipe-max-size. */
+export const maxPipeBytes = 1024 * 1024;
+
+/** Reads a pipe size in bytes, or with a K or M suffix; rounded down to pages of 4096. Throws Failure (usage). */
+export function parsePipeBytes(text: string, name: string): number {
+  const match = /^(\d+)([kKmM]?)$/.exec(text.trim());
+  const remedy = 'give a size from 64K to 1M, e.g. 512K';
+  if (match === null) throw new Failure(exitCode.usage, `${name}: "${text}" is no size`, remedy);
+  const unitBytes = { '': 1, k: 1024, m: 1024 * 1024 }[(match[2] ?? '').toLowerCase()] ?? 1;
+  const bytes = Number(match[1]) * unitBytes;
+  if (bytes < minPipeBytes || bytes > maxPipeBytes) {
+    const side = bytes < minPipeBytes ? 'below 64K' : 'above 1M';
+    throw new Failure(exitCode.usage, `${name}: a pipe of ${text} is ${side}`, remedy);
+  }
+  return bytes - (bytes % pageBytes);
+}
