@@ -54,11 +54,6 @@ export class LineReader {
     return lines;
   }
 
-  /** Bytes held for a line that has not ended. */
-  get pendingBytes(): number {
-    return this.#pendingBytes;
-  }
-
   #take(piece: Buffer, lines: Line[]): void {
     if (this.#discarding) return;
     if (this.#pendingBytes + piece.length > maxLineBytes) {

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import type { ErrorCode, TraceRequest } from '../../../src/protocol/control.ts';
+import { orderNames } from '../../../src/protocol/control.ts';
+import { parseLine, parseOrder } from '../../../src/protocol/order-parser.ts';
+
+function refusal(line: string) {
+  const parsed = parseOrder(line);
+  assert.equal(parsed.kind, 'refused', `obeyed: ${line.slice(0, 200)}`);
+  assert.ok(parsed.kind === 'refused');
+  return parsed;
+}
+
+function assertRefused(line: string, code: ErrorCode, message: RegExp): void {
+  const refused = refusal(line);
+  assert.equal(refused.code, code, line.slice(0, 200));
+  assert.match(refused.message, message);
+}
+
+/** A line is refused with a reason, or obeyed as it stands: nothing of it left out, nothing put in. */
+function assertFaithful(line: string): void {
+  const parsed = parseOrder(line);
+  if (parsed.kind === 'refused') {
+    assert.ok(parsed.message !== '');
+  } else if (parsed.order.answer) {
+    const { answer: _, ...said } = parsed.order;
+    assert.deepEqual(JSON.parse(JSON.stringify(said)), JSON.parse(line));
+  } else {
+    assert.equal(line.trim(), parsed.order.order === 'start' ? '1' : '0');
+  }
+}
+
+function startWith(trace: unknown): string {
+  return JSON.stringify({ id: 7, order: 'start', trace });
+}
+
+const whole: TraceRequest = {
+  instance: 'host',
+  events: ['sched', 'irq:irq_handler_entry', 'xhci-hcd:xhci_urb_enqueue'],
+  filters: { 'sched:sched_switch': 'prev_pid != 0', irq: 'irq > 3' },
+  tracer: 'function_graph',
+  clock: 'x86-tsc',
+  bufferKb: 1408,
+  bufferPercent: 0,
+};
+
+describe('parseOrder', () => {
+  it('takes the bare digits of the original protocol, which get no answer', () => {
+    assert.deepEqual(parseOrder('1'), {
+      kind: 'order',
+      order: { order: 'start', id: undefined, answer: false },
+    });
+    assert.deepEqual(parseOrder(' 0\r'), {
+      kind: 'order',
+      order: { order: 'stop', id: undefined, answer: false },
+    });
+  });
+
+  it('takes every order as JSON, with a text, a number or nothing for an id', () => {
+    for (const order of orderNames) {
+      assert.deepEqual(parseOrder(JSON.stringify({ order })), {
+        kind: 'order',
+        order: { order, id: undefined, answer: true },
+      });
+      for (const id of ['', 'x'.repeat(64), 0, -1, Number.MAX_SAFE_INTEGER]) {
+        assert.deepEqual(parseOrder(JSON.stringify({ id, order })), {
+          kind: 'order',
+          order: { order, id, answer: true },
+        });
+      }
+    }
+  });
+
+  it('takes a trace with all of its fields, and with none', () => {
+    for (const trace of [whole, {}]) {
+      assert.deepEqual(parseOrder(startWith(trace)), {
+        kind: 'order',
+        order: { order: 'start', id: 7, answer: true, trace },
+      });
+    }
+  });
+
+  it('refuses what is no JSON object, and answers only who seems to speak JSON', () => {
+    const cases: [string, ErrorCode, boolean][] = [
+      ['start', 'bad-json', false],
+      ['2', 'not-an-object', false],
+      ['null', 'not-an-object', false],
+      ['"start"', 'not-an-object', false],
+      ['', 'bad-json', false],
+      ['1\0', 'bad-json', false],
+      ['[1]', 'not-an-object', true],
+      ['{"order":"start"', 'bad-json', true],
+      ["{'order':'start'}", 'bad-json', true],
+    ];
+    for (const [line, code, answerable] of cases) {
+      const refused = refusal(line);
+      assert.deepEqual([refused.code, refused.answerable, refused.id], [code, answerable, null], line);
+    }
+  });
+
+  it('refuses an id that could not be given back as it came', () => {
+    for (const id of [null, true, 1.5, 2 ** 53, 'x'.repeat(65), [], {}, -(2 ** 60)]) {
+      assertRefused(JSON.stringify({ id, order: 'ping' }), 'bad-id', /^id is a string/);
+    }
+  });
+
+  it('gives the id back with any later refusal', () => {
+    assert.equal(refusal('{"id":"a","order":"strat"}').id, 'a');
+    assert.equal(refusal('{"order":"start","trace":1,"id":5}').id, 5);
+  });
+
+  it('names the orders that there are', () => {
+    assertRefused('{"order":"strat"}', 'unknown-order', /start, stop, status, metadata, ping, not "strat"/);
+    assertRefused('{}', 'unknown-order', /not none/);
+    assertRefused('{"order":1}', 'unknown-order', /not a number/);
+    assertRefused('{"order":"toString"}', 'unknown-order', /not "toString"/);
+    assertRefused('{"order":["start"]}', 'unknown-order', /not an array/);
+  });
+
+  it('refuses unknown fields by name, so that a slip is not overlooked', () => {
+    assertRefused('{"order":"start","tracee":{}}', 'unknown-field', /"tracee"/);
+    assertRefused('{"order":"stop","trace":{}}', 'unknown-field', /stop has no field "trace"/);
+    assertRefused(startWith({ event: [] }), 'unknown-field', /"event"; it has instance, events/);
+    assertRefused(startWith({ toString: 1 }), 'unknown-field', /"toString"/);
+  });
+
+  it('checks type and range of each field of trace', () => {
+    const bad: Record<keyof TraceRequest, unknown[]> = {
+      instance: ['', '.', '..', 'a/b', 'a\0', 'x'.repeat(256), 3, null, ['a']],
+      events: [
+        'sched',
+        {},
+        [1],
+        [null],
+        [''],
+        ['a:b:c'],
+        ['../x'],
+        ['sched:'],
+        [':x'],
+        ['a b'],
+        ['a\n'],
+        ['*'],
+        Array.from({ length: 1025 }, () => 'sched'),
+      ],
+      filters: [
+        [],
+        'x',
+        { sched: 1 },
+        { sched: '' },
+        { sched: ' ' },
+        { sched: 'a\nb' },
+        { '../x': 'a' },
+        { '': 'a' },
+        { sched: 'x'.repeat(4096) },
+        Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`e${i}`, 'x'])),
+      ],
+      tracer: ['', 'a b', 1, 'nop\n', '../x', 'x'.repeat(256)],
+      clock: ['', 'mono raw', null, {}],
+      bufferKb: [0, -1, 1.5, '1408', 16 * 1024 * 1024 + 1, null, true],
+      bufferPercent: [-1, 101, 0.5, '50', null],
+    };
+    for (const [field, values] of Object.entries(bad)) {
+      for (const value of values) {
+        assertRefused(startWith({ [field]: value }), 'bad-trace', new RegExp(`trace\\.${field}`));
+      }
+    }
+    for (const trace of [null, 1, 'x', []])
+      assertRefused(startWith(trace), 'bad-trace', /^trace is an object/);
+  });
+
+  it('takes each limit itself', () => {
+    const atLimits: TraceRequest[] = [
+      { events: Array.from({ length: 1024 }, () => 'sched') },
+      { filters: { sched: 'x'.repeat(4095) } },
+      { bufferKb: 1 },
+      { bufferKb: 16 * 1024 * 1024 },
+      { bufferPercent: 100 },
+      { instance: 'x'.repeat(255) },
+    ];
+    for (const trace of atLimits) assert.equal(parseOrder(startWith(trace)).kind, 'order');
+  });
+
+  it('takes __proto__ for a name like any other', () => {
+    assertRefused('{"order":"ping","__proto__":{"id":1}}', 'unknown-field', /"__proto__"/);
+    assertRefused('{"__proto__":{"order":"ping"}}', 'unknown-order', /not none/);
+    assertRefused('{"order":"start","trace":{"__proto__":{"tracer":"nop"}}}', 'unknown-field', /"__proto__"/);
+    const parsed = parseOrder('{"order":"start","trace":{"filters":{"__proto__":"a == 1"}}}');
+    assert.ok(parsed.kind === 'order' && parsed.order.order === 'start');
+    assert.deepEqual(Object.entries(parsed.order.trace?.filters ?? {}), [['__proto__', 'a == 1']]);
+    assert.equal(({} as Record<string, unknown>)['tracer'], undefined);
+  });
+
+  it('keeps its messages short and on one line, whatever it quotes', () => {
+    const long = '\n\u001b[31m'.repeat(5000);
+    const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+    const lines = [
+      long,
+      JSON.stringify({ order: long }),
+      JSON.stringify({ order: 'ping', [long]: 1 }),
+      startWith({ [long]: 1 }),
+      startWith({ events: [long] }),
+      startWith({ filters: { [long]: 'x' } }),
+      startWith({ tracer: long }),
+      deep,
+      `{"order":${deep}}`,
+      `{"order":"start","trace":{"events":[${deep}]}}`,
+      `{"id":${deep}}`,
+    ];
+    for (const line of lines) {
+      const { message } = refusal(line);
+      assert.ok(message.length < 600, message.slice(0, 100));
+      assert.ok(!/\p{Cc}/u.test(message), message);
+    }
+  });
+
+  it('never throws, whatever the line', () => {
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom<unknown>(...orderNames, 'sched', 'sched:sched_switch', 1408, whole, [], {}),
+    );
+    const key = fc.oneof(fc.string(), fc.constantFrom('id', 'order', 'trace', '__proto__', 'constructor'));
+    const traceKey = fc.oneof(fc.constantFrom(...Object.keys(whole)), fc.string());
+    const line = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      value.map((any) => JSON.stringify(any)),
+      fc.dictionary(key, value).map((any) => JSON.stringify(any)),
+      fc.dictionary(traceKey, value).map(startWith),
+    );
+    fc.assert(
+      fc.property(line, (text) => {
+        assertFaithful(text);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('obeys or refuses a mutated order, and never throws', () => {
+    const order = startWith(whole);
+    fc.assert(
+      fc.property(
+        fc.nat(order.length),
+        fc.nat(8),
+        fc.oneof(
+          fc.constant(''),
+          fc.constantFrom('{', '}', '[', ']', '"', ',', ':', '0', '-', '\\'),
+          fc.string(),
+        ),
+        (at, cut, put) => {
+          const mutated = order.slice(0, at) + put + order.slice(at + cut);
+          assertFaithful(mutated);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('parseLine', () => {
+  it('answers a line that is too long only when it began as JSON', () => {
+    const json = parseLine({ kind: 'too-long', head: '{"order":"st' });
+    const noise = parseLine({ kind: 'too-long', head: 'xxxx' });
+    assert.ok(json.kind === 'refused' && noise.kind === 'refused');
+    assert.deepEqual([json.code, json.answerable, json.id], ['line-too-long', true, null]);
+    assert.match(json.message, /65536 bytes/);
+    assert.equal(noise.answerable, false);
+  });
+
+  it('parses the text of any other', () => {
+    assert.deepEqual(parseLine({ kind: 'text', text: '1' }), parseOrder('1'));
+  });
+});
