@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { bootGuest } from './harness/index.ts';
+import type { Guest } from './harness/index.ts';
+import { repoRoot } from './harness/paths.ts';
+
+describe('the guest harness', { timeout: 300_000 }, () => {
+  let guest: Guest;
+
+  before(async () => {
+    guest = await bootGuest({ cpus: 2 });
+  });
+
+  after(async () => {
+    await guest.close();
+    assert.equal(existsSync(guest.dir), false);
+  });
+
+  test('a command gives its exit code, stdout and stderr apart', async () => {
+    const result = await guest.run('echo out; echo err >&2; exit 7');
+    assert.deepEqual(result, { code: 7, stdout: 'out\n', stderr: 'err\n' });
+    assert.equal((await guest.run(['no-such-program'])).code, 127);
+    assert.equal((await guest.run('kill -9 $$')).code, 128 + 9);
+  });
+
+  test('files of some MB go in and come out unchanged, through a command too', async () => {
+    const data = randomBytes(5 << 20);
+    await guest.writeFile('/tmp/data', data);
+    assert.equal(Buffer.compare(await guest.readFile('/tmp/data'), data), 0);
+    const sum = await guest.check(['sha256sum'], { stdin: data });
+    assert.equal(sum.split(' ')[0], createHash('sha256').update(data).digest('hex'));
+  });
+
+  test('several commands run at once, and each can be read, fed and ended while it runs', async () => {
+    const slow = await guest.spawn('echo begun; sleep 60');
+    const echo = await guest.spawn(['cat']);
+    await slow.waitFor(/begun/);
+    echo.write('hello\n');
+    await echo.waitFor(/hello/);
+    assert.equal(slow.ended, undefined);
+    assert.equal((await guest.run(['kill', '-0', String(slow.pid)])).code, 0);
+    slow.kill('SIGKILL', 'group');
+    assert.equal((await slow.wait(5000)).signal, 9);
+    echo.endInput();
+    assert.equal((await echo.wait(5000)).code, 0);
+  });
+
+  test('a command that is too slow is killed with what it started', async () => {
+    await assert.rejects(
+      guest.run('echo first; sleep 4711; true', { timeoutMs: 500 }),
+      /within 500 ms\nfirst/,
+    );
+    assert.equal(
+      (await guest.run('for i in 1 2 3 4 5; do pgrep -f "[s]leep 4711" || exit 3; sleep 0.2; done')).code,
+      3,
+    );
+  });
+
+  test('a background child that keeps stdout does not hold up its command', async () => {
+    const { stdout } = await guest.run('(sleep 30; echo late) & echo now', { timeoutMs: 5000 });
+    assert.equal(stdout, 'now\n');
+  });
+
+  test('the ports have their names, and bytes go both ways through the FIFOs', async () => {
+    const names = (await guest.check('ls /dev/virtio-ports')).split('\n');
+    for (const name of ['agent-ctl-path', 'trace-path-cpu0', 'trace-path-cpu1'])
+      assert.ok(names.includes(name), name);
+
+    const data = randomBytes(3 << 20);
+    await guest.writeFile('/tmp/trace', data);
+    const trace = await guest.collect(1);
+    await guest.check('cat /tmp/trace > /dev/virtio-ports/trace-path-cpu1');
+    await trace.waitBytes(data.length);
+    assert.equal(Buffer.compare(trace.read(), data), 0);
+
+    await guest.control.listen();
+    const agent = await guest.spawn('exec 3<>/dev/virtio-ports/agent-ctl-path; head -n 2 <&3; echo done >&3');
+    await guest.control.order('1');
+    await guest.control.send('0\n');
+    assert.equal(await guest.control.received.line(), 'done');
+    await agent.wait();
+    assert.equal(agent.stdout, '1\n0\n');
+  });
+
+  test('a paused, closed and reopened collector loses nothing', async () => {
+    const data = randomBytes(8 << 20);
+    await guest.writeFile('/tmp/trace', data);
+    const trace = await guest.collect(0);
+    trace.pause();
+    const writer = await guest.spawn('cat /tmp/trace > /dev/virtio-ports/trace-path-cpu0');
+    assert.ok((await trace.waitQuiet(300)) < data.length);
+    await trace.close();
+    await trace.open();
+    await trace.waitBytes(1 << 20);
+    await trace.close();
+    await trace.open();
+    assert.equal((await writer.wait()).code, 0);
+    assert.equal(await trace.waitQuiet(300), data.length);
+    assert.equal(Buffer.compare(trace.read(), data), 0);
+  });
+
+  test('markers are one event each, at their rate, on their CPU', async () => {
+    await guest.check('mkdir /sys/kernel/tracing/instances/marks');
+    const load = 'markers --cpu 1 --rate 2000 --count 1000 --size 1000 --instance marks --start 5';
+    const said = JSON.parse(await guest.check(load)) as { written: number; seconds: number };
+    assert.equal(said.written, 1000);
+    assert.ok(said.seconds > 0.45 && said.seconds < 5, `${said.seconds} s`);
+    const ring = '/sys/kernel/tracing/instances/marks/per_cpu';
+    const stats = await guest.check(`cat ${ring}/cpu1/stats`);
+    assert.match(stats, /^entries: 1000$/m);
+    assert.match(await guest.check(`cat ${ring}/cpu0/stats`), /^entries: 0$/m);
+    const lines = (await guest.check('cat /sys/kernel/tracing/instances/marks/trace')).split('\n');
+    const numbers = lines.flatMap((line) => /: m1:(\d+):x{900,}$/.exec(line)?.[1] ?? []).map(Number);
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: 1000 }, (_, index) => index + 5),
+    );
+  });
+
+  test('a port can be taken out and put back while the guest runs, and keeps its name', async () => {
+    await guest.unplugPort('trace-path-cpu1');
+    const link = '/dev/virtio-ports/trace-path-cpu1';
+    await guest.check(`for i in $(seq 100); do [ -L ${link} ] || exit 0; sleep 0.05; done; exit 1`);
+    await guest.plugPort('trace-path-cpu1');
+    await guest.check(`for i in $(seq 100); do [ -c ${link} ] && exit 0; sleep 0.05; done; exit 1`);
+    const trace = await guest.collect(1);
+    const before = trace.bytes;
+    await guest.check(`echo again > ${link}`);
+    await trace.waitBytes(before + 6);
+  });
+
+  test('QMP stops the guest and lets it go on', async () => {
+    assert.equal(((await guest.qmp('query-status')) as { status: string }).status, 'running');
+    await guest.qmp('stop');
+    assert.equal(((await guest.qmp('query-status')) as { status: string }).status, 'paused');
+    await guest.qmp('cont');
+    assert.equal(await guest.check('echo up'), 'up\n');
+    await assert.rejects(guest.qmp('no-such-command'), /no-such-command/);
+  });
+
+  test('the agent is there with what it needs, and no more', async () => {
+    assert.equal(
+      await guest.check('cd /opt/virtio-trace && node -e "import(\'koffi\').then(() => console.log(1))"'),
+      '1\n',
+    );
+    assert.equal((await guest.run('ls -d /opt/virtio-trace/node_modules/typescript')).code, 1);
+    const dependencies = Object.keys(
+      (JSON.parse(readFileSync(join(repoRoot, 'package.json'), 'utf8')) as { dependencies: object })
+        .dependencies,
+    );
+    const script = dependencies.map((name) => `await import('${name}');`).join('');
+    await guest.check(['sh', '-c', 'cd /opt/virtio-trace; exec node --input-type=module -e "$0"', script]);
+  });
+
+  test('it powers off', async () => {
+    await guest.powerOff();
+    assert.equal(guest.running, false);
+    assert.match(guest.consoleText(), /Power down/);
+    await assert.rejects(guest.run('true'), /gone/);
+  });
+});
+
+test('without udev the ports have no names below /dev', { timeout: 120_000 }, async () => {
+  await using guest = await bootGuest({ cpus: 1, udev: false });
+  assert.equal((await guest.run('ls /dev/virtio-ports')).code, 1);
+  const names = await guest.check('cat /sys/class/virtio-ports/*/name');
+  assert.match(names, /^trace-path-cpu0$/m);
+});

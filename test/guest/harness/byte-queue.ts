@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Bytes that arrived and were not asked for yet, with waits that end in an error that shows what is there. */
+export class ByteQueue {
+  #held: Buffer = Buffer.alloc(0);
+  #total = 0;
+  #wake: () => void = () => {};
+
+  /** Bytes that ever arrived. */
+  get total(): number {
+    return this.#total;
+  }
+
+  push(bytes: Buffer): void {
+    this.#held = Buffer.concat([this.#held, bytes]);
+    this.#total += bytes.length;
+    this.#wake();
+  }
+
+  /** The next line, without its newline. */
+  line(timeoutMs = 10_000): Promise<string> {
+    return this.#wait(timeoutMs, 'a line', () => {
+      const end = this.#held.indexOf(10);
+      return end < 0 ? undefined : this.#take(end + 1).toString('utf8', 0, end);
+    });
+  }
+
+  /** The next `count` bytes. */
+  bytes(count: number, timeoutMs = 10_000): Promise<Buffer> {
+    return this.#wait(timeoutMs, `${count} bytes`, () =>
+      this.#held.length < count ? undefined : this.#take(count),
+    );
+  }
+
+  /** Everything that is there now. */
+  rest(): Buffer {
+    return this.#take(this.#held.length);
+  }
+
+  #take(count: number): Buffer {
+    const taken = this.#held.subarray(0, count);
+    this.#held = this.#held.subarray(count);
+    return taken;
+  }
+
+  async #wait<T>(timeoutMs: number, what: string, take: () => T | undefined): Promise<T> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const taken = take();
+      if (taken !== undefined) return taken;
+      const left = deadline - Date.now();
+      if (left <= 0) {
+        const tail = this.#held.subarray(-200).toString('latin1');
+        throw new Error(
+          `no ${what} within ${timeoutMs} ms; held: ${this.#held.length} bytes ${JSON.stringify(tail)}`,
+        );
+      }
+      const abort = new AbortController();
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await Promise.race([woken, sleep(left, undefined, { signal: abort.signal }).catch(() => {})]);
+      abort.abort();
+    }
+  }
+}

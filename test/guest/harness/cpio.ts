@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cached } from './cached.ts';
+import { cacheDir } from './paths.ts';
+import { tool } from './tool.ts';
+
+/** What one path of the guest's root file system is. */
+export type Entry =
+  | { readonly kind: 'directory'; readonly mode: number }
+  /** A host file, taken as it is at this moment. */
+  | { readonly kind: 'file'; readonly from: string; readonly mode: number }
+  | { readonly kind: 'data'; readonly data: string | Uint8Array; readonly mode: number }
+  | { readonly kind: 'link'; readonly target: string };
+
+/** Guest path without its leading slash to what is there. */
+export type Tree = ReadonlyMap<string, Entry>;
+
+/**
+ * Path of an uncompressed newc archive of `tree` in the cache; everything belongs to root. Packed only when the
+ * tree is new: host files count by path, size and time of change, the rest by content. Blocks.
+ */
+export function archive(name: string, tree: Tree): string {
+  return cached(`${name}-${treeHash(tree)}.cpio`, (path) => {
+    const root = mkdtempSync(join(cacheDir(), '.staging-'));
+    try {
+      chmodSync(root, 0o755);
+      for (const [at, entry] of tree) place(join(root, at), entry);
+      const pack = 'find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 -F "$1"';
+      tool('sh', ['-ec', pack, 'sh', path], { cwd: root });
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+}
+
+function place(path: string, entry: Entry): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  switch (entry.kind) {
+    case 'directory':
+      mkdirSync(path, { recursive: true });
+      chmodSync(path, entry.mode);
+      return;
+    case 'file':
+      copyFileSync(entry.from, path);
+      chmodSync(path, entry.mode);
+      return;
+    case 'data':
+      writeFileSync(path, entry.data);
+      chmodSync(path, entry.mode);
+      return;
+    case 'link':
+      symlinkSync(entry.target, path);
+      return;
+    default:
+      entry satisfies never;
+  }
+}
+
+function treeHash(tree: Tree): string {
+  const hash = createHash('sha256');
+  for (const [at, entry] of tree) {
+    hash.update(`${at}\0${entry.kind}\0`);
+    if (entry.kind === 'file') {
+      const { size, mtimeMs } = statSync(entry.from);
+      hash.update(`${entry.from}\0${size}\0${mtimeMs}\0${entry.mode}`);
+    } else if (entry.kind === 'data') {
+      hash.update(`${entry.mode}\0`).update(entry.data);
+    } else {
+      hash.update(entry.kind === 'link' ? entry.target : String(entry.mode));
+    }
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Path of the parts one behind the other, in the cache: the kernel unpacks them in turn. */
+export function joined(name: string, parts: readonly string[]): string {
+  const hash = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 16);
+  return cached(`${name}-${hash}.cpio`, (path) => {
+    for (const part of parts) writeFileSync(path, readFileSync(part), { flag: 'a' });
+  });
+}

@@ -1,0 +1,34 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure, exitCode } from '../../../src/failure.ts';
+import { cached } from './cached.ts';
+import { cacheDir } from './paths.ts';
+import { tool } from './tool.ts';
+
+/**
+ * Directory with a Debian package's files, downloaded and unpacked into the cache, not installed. Blocks; needs
+ * no root. `members` are tar patterns of what to take (a kernel package is 350 MB unpacked), default all.
+ */
+export function debianPackage(name: string, members: readonly string[] = []): string {
+  return cached(name, (path) => {
+    const download = mkdtempSync(join(cacheDir(), '.download-'));
+    try {
+      // Without its own user for downloads apt can write into a directory of root's.
+      tool('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', name], { cwd: download });
+      const archive = readdirSync(download).find((file) => file.endsWith('.deb'));
+      if (archive === undefined) {
+        throw new Failure(exitCode.missing, `apt-get downloaded no ${name}`, 'run apt-get update');
+      }
+      mkdirSync(path);
+      const deb = join(download, archive);
+      if (members.length === 0) tool('dpkg-deb', ['-x', deb, path]);
+      else {
+        const unpack =
+          'deb=$1; dir=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" --wildcards "$@"';
+        tool('sh', ['-c', unpack, 'sh', deb, path, ...members]);
+      }
+    } finally {
+      rmSync(download, { recursive: true, force: true });
+    }
+  });
+}

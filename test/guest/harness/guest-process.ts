@@ -1,0 +1,129 @@
+import { constants } from 'node:os';
+import { frameType } from './frames.ts';
+
+export interface Ended {
+  /** Exit code; 128 + signal when a signal ended it, as a shell says. */
+  readonly code: number;
+  readonly signal: number;
+}
+
+/** A command that runs in the guest, or ran there. */
+export class GuestProcess {
+  readonly command: string;
+  readonly pid: number;
+  #ended: Ended | undefined;
+  #output: { stdout: Buffer[]; stderr: Buffer[] };
+  #wakeups = new Set<() => void>();
+  readonly #send: (type: number, data: Uint8Array) => void;
+
+  constructor(command: string, pid: number, send: (type: number, data: Uint8Array) => void) {
+    this.command = command;
+    this.pid = pid;
+    this.#send = send;
+    this.#output = { stdout: [], stderr: [] };
+  }
+
+  /** What it wrote so far. */
+  get stdout(): string {
+    return this.stdoutBytes().toString();
+  }
+
+  get stderr(): string {
+    return join(this.#output.stderr).toString();
+  }
+
+  stdoutBytes(): Buffer {
+    return join(this.#output.stdout);
+  }
+
+  /** How it ended; `undefined` while it runs. */
+  get ended(): Ended | undefined {
+    return this.#ended;
+  }
+
+  /** Signals the process, or its whole group: all that it started and that did not leave. */
+  kill(signal: NodeJS.Signals = 'SIGTERM', whom: 'process' | 'group' = 'process'): void {
+    const words = Buffer.alloc(8);
+    words.writeUInt32LE(constants.signals[signal], 0);
+    words.writeUInt32LE(whom === 'group' ? 1 : 0, 4);
+    this.#send(frameType.kill, words);
+  }
+
+  /** Writes to its stdin. */
+  write(data: string | Uint8Array): void {
+    const bytes = Buffer.from(data);
+    const pieceBytes = 1 << 18;
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      this.#send(frameType.stdin, bytes.subarray(at, at + pieceBytes));
+    }
+  }
+
+  /** End of file on its stdin. */
+  endInput(): void {
+    this.#send(frameType.stdin, Buffer.alloc(0));
+  }
+
+  /** Waits for its end; everything that it wrote itself is there then. */
+  async wait(timeoutMs = 30_000): Promise<Ended> {
+    await this.#until(() => this.#ended !== undefined, timeoutMs, 'end');
+    return this.#ended as Ended;
+  }
+
+  /** Waits until its stdout and stderr together match, and gives the match. */
+  async waitFor(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+    const look = () => pattern.exec(`${this.stdout}\n${this.stderr}`);
+    await this.#until(
+      () => look() !== null || this.#ended !== undefined,
+      timeoutMs,
+      `say ${String(pattern)}`,
+    );
+    const match = look();
+    if (match === null) throw new Error(this.#say(`ended without saying ${String(pattern)}`));
+    return match;
+  }
+
+  /** For the shell only: a frame about this process. */
+  receive(type: number, data: Buffer): void {
+    if (type === frameType.stdout) this.#output.stdout.push(data);
+    if (type === frameType.stderr) this.#output.stderr.push(data);
+    if (type === frameType.exit) {
+      const status = data.readUInt32LE(0);
+      const signal = status & 0x7f;
+      this.#ended = { code: signal === 0 ? (status >> 8) & 0xff : 128 + signal, signal };
+    }
+    for (const wake of this.#wakeups) wake();
+  }
+
+  /** For the shell only: the guest is gone. */
+  lose(): void {
+    this.#ended ??= { code: -1, signal: 0 };
+    for (const wake of this.#wakeups) wake();
+  }
+
+  async #until(done: () => boolean, timeoutMs: number, what: string): Promise<void> {
+    if (done()) return;
+    await new Promise<void>((resolve, reject) => {
+      const check = () => {
+        if (!done()) return;
+        clearTimeout(timer);
+        this.#wakeups.delete(check);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#wakeups.delete(check);
+        reject(new Error(this.#say(`did not ${what} within ${timeoutMs} ms`)));
+      }, timeoutMs);
+      this.#wakeups.add(check);
+    });
+  }
+
+  #say(what: string): string {
+    return `in the guest: ${this.command}: ${what}\n${this.stdout.slice(-2000)}${this.stderr.slice(-2000)}`;
+  }
+}
+
+/** One buffer instead of many, in place, so that asking often stays cheap. */
+function join(parts: Buffer[]): Buffer {
+  if (parts.length > 1) parts.splice(0, parts.length, Buffer.concat(parts));
+  return parts[0] ?? Buffer.alloc(0);
+}

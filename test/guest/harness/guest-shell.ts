@@ -1,0 +1,89 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { encodeFrame, FrameReader, frameType } from './frames.ts';
+import type { Frame } from './frames.ts';
+import { GuestProcess } from './guest-process.ts';
+
+/** A command for the guest's `/bin/sh -c`, or a program and its arguments without a shell between. */
+export type Command = string | readonly string[];
+
+interface Starting {
+  readonly command: string;
+  readonly resolve: (process: GuestProcess) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Runs commands in the guest through a virtio-serial port of the harness's own. */
+export class GuestShell {
+  /** Resolves when the guest is up, rejects when its QEMU ends before. */
+  readonly ready: Promise<void>;
+  readonly #socket: Socket;
+  readonly #starting = new Map<number, Starting>();
+  readonly #running = new Map<number, GuestProcess>();
+  #lastId = 0;
+  #hello: () => void = () => {};
+
+  constructor(path: string) {
+    this.#socket = connect(path);
+    this.ready = new Promise((resolve, reject) => {
+      this.#hello = resolve;
+      this.#socket.on('close', () => reject(new Error('the guest ended before it was up')));
+    });
+    this.ready.catch(() => {});
+    const reader = new FrameReader();
+    this.#socket.on('data', (bytes) => {
+      for (const frame of reader.push(bytes)) this.#receive(frame);
+    });
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => this.#lose());
+  }
+
+  /** Starts a command and returns once it has its pid. */
+  spawn(command: Command): Promise<GuestProcess> {
+    const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) {
+        reject(new Error(`the guest is gone: ${argv.join(' ')}`));
+        return;
+      }
+      const shown = typeof command === 'string' ? command : command.join(' ');
+      this.#starting.set(id, { command: shown, resolve, reject });
+      this.#send(id, frameType.run, Buffer.from(argv.map((word) => `${word}\0`).join('')));
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #send(id: number, type: number, data: Uint8Array): void {
+    this.#socket.write(encodeFrame(id, type, data));
+  }
+
+  #receive({ id, type, data }: Frame): void {
+    if (type === frameType.hello) this.#hello();
+    const starting = this.#starting.get(id);
+    if (starting !== undefined) {
+      this.#starting.delete(id);
+      if (type !== frameType.started) {
+        starting.reject(new Error(`${starting.command}: ${data.toString().trim()}`));
+        return;
+      }
+      const send = (kind: number, bytes: Uint8Array) => this.#send(id, kind, bytes);
+      const process = new GuestProcess(starting.command, data.readUInt32LE(0), send);
+      this.#running.set(id, process);
+      starting.resolve(process);
+      return;
+    }
+    this.#running.get(id)?.receive(type, data);
+  }
+
+  #lose(): void {
+    for (const { command, reject } of this.#starting.values())
+      reject(new Error(`the guest is gone: ${command}`));
+    for (const process of this.#running.values()) process.lose();
+    this.#starting.clear();
+    this.#running.clear();
+  }
+}

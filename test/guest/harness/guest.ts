@@ -1,0 +1,303 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure, exitCode } from '../../../src/failure.ts';
+import { accelerator } from './accel.ts';
+import { Collector } from './collector.ts';
+import type { GuestProcess } from './guest-process.ts';
+import { GuestShell } from './guest-shell.ts';
+import type { Command } from './guest-shell.ts';
+import { guestImage } from './image.ts';
+import { guestKernel } from './kernel.ts';
+import { PortEnd } from './port-end.ts';
+import { makeFifos, placePorts, portArguments, portDevice, tracePorts } from './ports.ts';
+import type { PlacedPort, PortSpec } from './ports.ts';
+import { Qmp } from './qmp.ts';
+
+export interface BootOptions {
+  readonly cpus: number;
+  /** CPUs that can be plugged in later; default `cpus`. */
+  readonly maxCpus?: number;
+  /** Default: what Node and a worker for each CPU need. */
+  readonly memoryMb?: number;
+  /** Added to the kernel's command line. */
+  readonly appendKernel?: string;
+  /** Default: the control port and one trace port a CPU, all with FIFOs. */
+  readonly ports?: readonly PortSpec[];
+  /** Ports on one virtio-serial device; default 15, the most that work. */
+  readonly portsPerDevice?: number;
+  /** Directory of the FIFOs and sockets, kept at the end; default: one of the guest's own. */
+  readonly portsDir?: string;
+  /** False: no names in /dev/virtio-ports, as in a guest without udev. */
+  readonly udev?: boolean;
+  readonly qemuArgs?: readonly string[];
+  readonly bootTimeoutMs?: number;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Boots a guest and returns when it takes commands. `close` it at the end: it is the guest's only owner. */
+export async function bootGuest(options: BootOptions): Promise<Guest> {
+  const kernel = guestKernel();
+  const image = guestImage(kernel);
+  const accel = accelerator(kernel);
+  const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-guest-'));
+  const portsDir = options.portsDir ?? join(dir, 'ports');
+  mkdirSync(portsDir, { recursive: true });
+  const ports = placePorts(options.ports ?? tracePorts(options.cpus), portsDir, options.portsPerDevice);
+  makeFifos(ports);
+  const append = ['console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on no_timer_check'];
+  if (options.udev === false) append.push('harness.noudev');
+  if (options.appendKernel !== undefined) append.push(options.appendKernel);
+  const { cpus, maxCpus = cpus } = options;
+  const qemu = spawn(
+    'setpriv',
+    [
+      // QEMU must not outlive a test that is killed.
+      ...['--pdeathsig', 'KILL', 'qemu-system-x86_64'],
+      ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'pc'],
+      ...['-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off'],
+      ...['-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${options.memoryMb ?? 512 + 48 * maxCpus}M`],
+      ...['-kernel', kernel.image, '-initrd', image, '-append', append.join(' ')],
+      ...['-serial', `file:${join(dir, 'console')}`],
+      ...['-qmp', `unix:${join(dir, 'qmp')},server=on,wait=off`],
+      ...portArguments(ports),
+      // Last, so that the ports under test have the numbers that they would have without it.
+      ...[
+        '-device',
+        'virtio-serial-pci,id=harness',
+        '-chardev',
+        `socket,id=shell,path=${join(dir, 'shell')},server=on,wait=off`,
+      ],
+      ...['-device', 'virtserialport,bus=harness.0,nr=1,chardev=shell,name=harness.shell'],
+      ...(options.qemuArgs ?? []),
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const guest = new Guest(dir, qemu, ports);
+  try {
+    await guest.connect(options.bootTimeoutMs ?? 60_000 + 10_000 * cpus);
+  } catch (error) {
+    const tail = guest.consoleText().slice(-2000);
+    await guest.close();
+    throw new Failure(
+      exitCode.failed,
+      `the guest did not boot: ${String(error)}\n${guest.qemuText()}${tail}`,
+    );
+  }
+  return guest;
+}
+
+/** A running guest and the host's ends of it. */
+export class Guest {
+  /** The guest's own directory on the host, removed by `close`. */
+  readonly dir: string;
+  readonly ports: readonly PlacedPort[];
+  readonly #qemu: ChildProcess;
+  readonly #exited: Promise<void>;
+  readonly #ends = new Map<string, PortEnd>();
+  readonly #collectors = new Map<string, Collector>();
+  #qemuText = '';
+  #console = '';
+  #shell: GuestShell | undefined;
+  #qmp: Qmp | undefined;
+
+  constructor(dir: string, qemu: ChildProcess, ports: readonly PlacedPort[]) {
+    this.dir = dir;
+    this.ports = ports;
+    this.#qemu = qemu;
+    qemu.stderr?.on('data', (bytes: Buffer) => {
+      this.#qemuText += bytes.toString();
+    });
+    this.#exited = new Promise((resolve) => {
+      qemu.once('exit', () => resolve());
+      qemu.once('error', (error) => {
+        this.#qemuText += String(error);
+        resolve();
+      });
+    });
+  }
+
+  /** For `bootGuest` only. */
+  async connect(timeoutMs: number): Promise<void> {
+    const sockets = [join(this.dir, 'qmp'), join(this.dir, 'shell')];
+    while (!sockets.every((path) => existsSync(path))) {
+      if (!this.running) throw new Error('QEMU ended');
+      await sleep(10);
+    }
+    const shell = new GuestShell(join(this.dir, 'shell'));
+    this.#shell = shell;
+    this.#qmp = await Qmp.connect(join(this.dir, 'qmp'));
+    const abort = new AbortController();
+    const late = sleep(timeoutMs, undefined, { signal: abort.signal });
+    await Promise.race([
+      shell.ready,
+      late.then(() => Promise.reject(new Error(`not up after ${timeoutMs} ms`))),
+    ]);
+    abort.abort();
+    late.catch(() => {});
+  }
+
+  get running(): boolean {
+    return this.#qemu.exitCode === null && this.#qemu.signalCode === null && this.#qemu.pid !== undefined;
+  }
+
+  /** QEMU's process id on the host. */
+  get qemuPid(): number {
+    return this.#qemu.pid ?? -1;
+  }
+
+  /**
+   * Runs a command to its end. At the timeout it and all that it started are killed, and this rejects with what
+   * it wrote so far. A command's exit code is an answer, not an error.
+   */
+  async run(
+    command: Command,
+    options: { timeoutMs?: number; stdin?: string | Uint8Array } = {},
+  ): Promise<RunResult> {
+    const process = await this.spawn(command);
+    if (options.stdin !== undefined) process.write(options.stdin);
+    process.endInput();
+    try {
+      const { code } = await process.wait(options.timeoutMs ?? 30_000);
+      return { code, stdout: process.stdout, stderr: process.stderr };
+    } catch (error) {
+      process.kill('SIGKILL', 'group');
+      throw error;
+    }
+  }
+
+  /** The stdout of a command that must end with 0. */
+  async check(
+    command: Command,
+    options: { timeoutMs?: number; stdin?: string | Uint8Array } = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this.run(command, options);
+    if (code !== 0)
+      throw new Error(`in the guest: ${String(command)}: exit code ${code}\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /**
+   * Starts a command and lets it run. With a list of words there is no shell between: the pid is the program's
+   * own, and `kill` reaches it alone. Its stdin stays open.
+   */
+  spawn(command: Command): Promise<GuestProcess> {
+    if (this.#shell === undefined) throw new Error('the guest is not up');
+    return this.#shell.spawn(command);
+  }
+
+  async readFile(path: string): Promise<Buffer> {
+    const process = await this.spawn(['cat', '--', path]);
+    const { code } = await process.wait();
+    if (code !== 0) throw new Error(process.stderr.trim());
+    return process.stdoutBytes();
+  }
+
+  async writeFile(path: string, data: string | Uint8Array): Promise<void> {
+    await this.check(['/bin/sh', '-c', 'cat > "$0"', path], { stdin: data });
+  }
+
+  /** Runs a QMP command: `device_add`, `stop`, `cont`, `query-status`, ... */
+  qmp(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    if (this.#qmp === undefined) throw new Error('the guest is not up');
+    return this.#qmp.execute(command, args);
+  }
+
+  port(name: string): PlacedPort {
+    const port = this.ports.find((candidate) => candidate.name === name);
+    if (port === undefined) throw new Error(`the guest has no port ${name}`);
+    return port;
+  }
+
+  /** The host's end of a port for small talk; the same one each time. */
+  end(name: string): PortEnd {
+    const end = this.#ends.get(name) ?? new PortEnd(this.port(name));
+    this.#ends.set(name, end);
+    return end;
+  }
+
+  /** The host's end of the control port. */
+  get control(): PortEnd {
+    return this.end('agent-ctl-path');
+  }
+
+  /** Starts to collect a trace port, named or by its CPU; the same collector each time. */
+  async collect(which: number | string): Promise<Collector> {
+    const name = typeof which === 'number' ? `trace-path-cpu${which}` : which;
+    const fifo = `${this.port(name).path}.out`;
+    const collector = this.#collectors.get(name) ?? new Collector(fifo, join(this.dir, `${name}.raw`));
+    this.#collectors.set(name, collector);
+    return collector.open();
+  }
+
+  /** Takes a port out of the running guest; its FIFOs stay. */
+  async unplugPort(name: string): Promise<void> {
+    const { device } = this.port(name);
+    const qmp = this.#qmp;
+    if (qmp === undefined) throw new Error('the guest is not up');
+    const before = qmp.events.length;
+    await qmp.execute('device_del', { id: device });
+    await qmp.event((event) => qmp.events.indexOf(event) >= before && event.data?.['device'] === device);
+  }
+
+  /** Puts a port that was unplugged back. */
+  async plugPort(name: string): Promise<void> {
+    await this.qmp('device_add', portDevice(this.port(name)));
+  }
+
+  /** The kernel's log so far. */
+  consoleText(): string {
+    const path = join(this.dir, 'console');
+    if (existsSync(path)) this.#console = readFileSync(path, 'latin1');
+    return this.#console;
+  }
+
+  /** What QEMU itself said. */
+  qemuText(): string {
+    return this.#qemuText;
+  }
+
+  /** Waits until QEMU has ended, after `poweroff -f` in the guest or `quit`. */
+  async waitPowerOff(timeoutMs = 30_000): Promise<void> {
+    const abort = new AbortController();
+    const late = sleep(timeoutMs, 'late', { signal: abort.signal }).catch(() => 'late');
+    const first = await Promise.race([this.#exited, late]);
+    abort.abort();
+    if (first === 'late') throw new Error(`the guest still runs after ${timeoutMs} ms`);
+  }
+
+  /** Powers the guest off from inside and waits for it. */
+  async powerOff(timeoutMs = 30_000): Promise<void> {
+    await this.spawn('poweroff -f').catch(() => {});
+    await this.waitPowerOff(timeoutMs);
+  }
+
+  /** Ends QEMU at once, as a power cut. */
+  async kill(): Promise<void> {
+    if (this.running) this.#qemu.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Ends everything and removes the guest's directory; harmless when done already. */
+  async close(): Promise<void> {
+    this.consoleText();
+    await this.kill();
+    for (const end of this.#ends.values()) end.close();
+    for (const collector of this.#collectors.values()) await collector.close();
+    this.#shell?.close();
+    this.#qmp?.close();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,145 @@
+import { existsSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { basename, extname, join, relative } from 'node:path';
+import { archive, joined } from './cpio.ts';
+import type { Entry, Tree } from './cpio.ts';
+import { debianPackage } from './debian-package.ts';
+import { virtioModules } from './kernel.ts';
+import type { GuestKernel } from './kernel.ts';
+import { cacheDir, programsDir, repoRoot } from './paths.ts';
+import { productionPackages } from './production-packages.ts';
+import { program } from './programs.ts';
+import { tool } from './tool.ts';
+
+/** Where the agent is in the guest; `trace-agent` is on the PATH. */
+export const agentDir = '/opt/virtio-trace';
+
+const guestPrograms = ['shell-server', 'port-links', 'markers'] as const;
+
+/**
+ * Path of an initramfs for `kernel`: busybox, the virtio modules, this Node, the guest's programs, and the agent
+ * as it is in `dist` now. Kept by content: only a part that changed is packed again. Blocks, the first time for
+ * some seconds.
+ */
+export function guestImage(kernel: GuestKernel): string {
+  const image = joined('image', [
+    archive('base', baseTree(kernel)),
+    archive('programs', programsTree()),
+    archive('agent', agentTree()),
+  ]);
+  const now = new Date();
+  utimesSync(image, now, now);
+  forgetOld();
+  return image;
+}
+
+function file(from: string, mode = 0o644): Entry {
+  return { kind: 'file', from, mode };
+}
+
+function data(text: string | Uint8Array, mode = 0o644): Entry {
+  return { kind: 'data', data: text, mode };
+}
+
+function baseTree(kernel: GuestKernel): Tree {
+  const tree = new Map<string, Entry>();
+  for (const dir of [
+    'proc',
+    'sys',
+    'dev',
+    'run',
+    'root',
+    'mnt',
+    'usr/bin',
+    'usr/sbin',
+    'sbin',
+    'etc',
+    'opt',
+  ]) {
+    tree.set(dir, { kind: 'directory', mode: 0o755 });
+  }
+  tree.set('tmp', { kind: 'directory', mode: 0o1777 });
+  const busybox = join(debianPackage('busybox-static'), 'bin/busybox');
+  tree.set('bin/busybox', file(busybox, 0o755));
+  for (const applet of tool(busybox, ['--list-full']).split('\n')) {
+    if (applet !== '' && applet !== 'bin/busybox') tree.set(applet, { kind: 'link', target: '/bin/busybox' });
+  }
+  tree.set('etc/passwd', data('root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'));
+  tree.set('etc/group', data('root:x:0:\nnogroup:x:65534:\n'));
+  for (const [at, entry] of moduleEntries(kernel)) tree.set(at, entry);
+  const node = realpathSync(process.execPath);
+  tree.set('usr/bin/node', file(node, 0o755));
+  for (const library of sharedLibraries(node)) tree.set(library.slice(1), file(realpathSync(library), 0o755));
+  return tree;
+}
+
+function moduleEntries(kernel: GuestKernel): Tree {
+  const tree = new Map<string, Entry>();
+  const all =
+    kernel.modules === undefined ? [] : readdirSync(kernel.modules, { recursive: true, encoding: 'utf8' });
+  const order: string[] = [];
+  for (const name of virtioModules) {
+    // A module that is not there is built in.
+    const path = all.find((candidate) => /^(\w+)\.ko(?:\.\w+)?$/.exec(basename(candidate))?.[1] === name);
+    if (path === undefined || kernel.modules === undefined) continue;
+    tree.set(`lib/virtio/${name}.ko`, moduleEntry(join(kernel.modules, path)));
+    order.push(`${name}.ko`);
+  }
+  return tree.set('lib/virtio/order', data(order.map((name) => `${name}\n`).join('')));
+}
+
+/** insmod takes plain modules only; distributions compress them in three ways. */
+function moduleEntry(path: string): Entry {
+  const unpackers: Record<string, string> = { '.xz': 'xz', '.zst': 'zstd', '.gz': 'gzip' };
+  const unpacker = unpackers[extname(path)];
+  if (unpacker === undefined) return file(path);
+  const hex = tool('sh', ['-ec', '"$1" -dc "$2" | od -An -v -tx1', 'sh', unpacker, path]);
+  return data(Buffer.from(hex.replace(/\s/g, ''), 'hex'));
+}
+
+/** What the dynamic linker would load, each by the path that it looks for. */
+function sharedLibraries(executable: string): string[] {
+  const lines = tool('ldd', [executable]).split('\n');
+  return lines.flatMap((line) => /(?:=> )?(\/\S+) \(0x/.exec(line)?.[1] ?? []);
+}
+
+function programsTree(): Tree {
+  const tree = new Map<string, Entry>();
+  tree.set('init', data(readFileSync(join(programsDir, 'init.sh')), 0o755));
+  for (const name of guestPrograms) tree.set(`usr/bin/${name}`, file(program(name), 0o755));
+  return tree;
+}
+
+function agentTree(): Tree {
+  const tree = new Map<string, Entry>();
+  const at = (path: string) => join(agentDir, path).slice(1);
+  tree.set(at('package.json'), file(join(repoRoot, 'package.json')));
+  const dirs = [join(repoRoot, 'dist/bin'), join(repoRoot, 'dist/src'), ...productionPackages(repoRoot)];
+  for (const path of dirs.flatMap(runtimeFiles)) tree.set(at(relative(repoRoot, path)), file(path));
+  const wrapper = `#!/bin/sh\nexec /usr/bin/node ${agentDir}/dist/bin/trace-agent.js "$@"\n`;
+  tree.set('usr/bin/trace-agent', data(wrapper, 0o755));
+  return tree;
+}
+
+/** Files below `dir` that a running program may want; a guest keeps all of them in memory. */
+function runtimeFiles(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  const wanted = new Set(['.js', '.cjs', '.mjs', '.json', '.node', '.wasm']);
+  const skipped = new Set(['node_modules', 'musl_x64', 'doc', 'docs', 'test', 'benchmarks', 'vendor']);
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return skipped.has(entry.name) ? [] : runtimeFiles(path);
+    return wanted.has(extname(entry.name)) ? [path] : [];
+  });
+}
+
+/** Images and parts that no boot has used for a day are deleted; QEMU reads its image within a second. */
+function forgetOld(): void {
+  const dayMs = 24 * 3600 * 1000;
+  for (const name of readdirSync(cacheDir())) {
+    const path = join(cacheDir(), name);
+    if (!/^(image|agent)-/.test(name)) continue;
+    if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > dayMs) {
+      rmSync(path, { force: true });
+    }
+  }
+}
