@@ -1,0 +1,104 @@
+/**
+ * Where a field's bytes are: in the record at the field's offset; behind a `__data_loc` (offset from the record's
+ * start) or a `__rel_loc` (offset from the field's end); or from the offset to the end of the record (`char buf[]`
+ * of size 0).
+ */
+export type FieldPlace = 'inline' | 'data-loc' | 'rel-loc' | 'tail';
+
+/** What the bytes are: one integer, text ending at its first NUL, integers in a row, or something opaque. */
+export type FieldContent = 'integer' | 'text' | 'integers' | 'bytes';
+
+/** One field of an event's record, as its format file declares it. */
+export interface Field {
+  readonly name: string;
+  /** C type without the name and the brackets, e.g. `unsigned long`, `char`. */
+  readonly type: string;
+  /** Offset of the field in the record. */
+  readonly offset: number;
+  /** Bytes that the field takes in the record; 4 for `__data_loc` and `__rel_loc`, 0 for a tail. */
+  readonly bytes: number;
+  readonly signed: boolean;
+  readonly place: FieldPlace;
+  readonly content: FieldContent;
+  /** Bytes of one integer; for text and opaque bytes 1. */
+  readonly elementBytes: number;
+}
+
+const fieldLine = /^\s*field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:([01]);)?\s*$/;
+const declaration = /^(?:(__data_loc|__rel_loc)\s+)?(.*?)\s*\b(\w+)\s*(\[[^\]]*\])?$/;
+
+/** A record fits into a sub-buffer, and the ring's write counter holds a sub-buffer to 1 MiB (RB_WRITE_MASK). */
+const maxFieldEnd = 1 << 20;
+
+/**
+ * Parses one `field:` line, as in `events/header_page` and in the format files.
+ * `longBytes` is the size of the guest's `long`. Returns undefined when the line is not one, or claims bytes that no
+ * record can hold.
+ */
+export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | undefined {
+  const match = fieldLine.exec(line);
+  const declared = match && declaration.exec(match[1]!.trim());
+  if (!match || !declared) return undefined;
+  const offset = Number(match[2]);
+  const bytes = Number(match[3]);
+  if (offset + bytes > maxFieldEnd) return undefined;
+
+  const [, loc, rawType = '', name = '', brackets] = declared;
+  const place = placeOf(loc, brackets, bytes);
+  if (place !== 'inline' && place !== 'tail' && bytes !== 4) return undefined;
+  // `__data_loc char[] name` has its brackets in the type.
+  const type = rawType.replace(/\s*\[[^\]]*\]$/, '');
+  const isArray = place !== 'inline' || brackets !== undefined;
+  return {
+    name,
+    type,
+    offset,
+    bytes,
+    signed: match[4] === '1',
+    place,
+    ...contentOf(type, isArray, elementBytesOf(type, place, bytes, brackets, longBytes)),
+  };
+}
+
+function placeOf(loc: string | undefined, brackets: string | undefined, bytes: number): FieldPlace {
+  if (loc === '__data_loc') return 'data-loc';
+  if (loc === '__rel_loc') return 'rel-loc';
+  return brackets !== undefined && bytes === 0 ? 'tail' : 'inline';
+}
+
+/** An inline array's size tells its element's; elsewhere only the type does. 0: unknown. */
+function elementBytesOf(
+  type: string,
+  place: FieldPlace,
+  bytes: number,
+  brackets: string | undefined,
+  longBytes: 4 | 8,
+): number {
+  if (place === 'inline') return brackets === undefined ? bytes : bytes / Number(brackets.slice(1, -1));
+  if (type === 'unsigned long' || type === 'long') return longBytes;
+  return integerBytes.get(type) ?? 0;
+}
+
+function contentOf(
+  type: string,
+  isArray: boolean,
+  elementBytes: number,
+): Pick<Field, 'content' | 'elementBytes'> {
+  if (isArray && /^(?:const )?char$/.test(type)) return { content: 'text', elementBytes: 1 };
+  if (!isIntegerSize(elementBytes)) return { content: 'bytes', elementBytes: 1 };
+  return { content: isArray ? 'integers' : 'integer', elementBytes };
+}
+
+function isIntegerSize(bytes: number): boolean {
+  return bytes === 1 || bytes === 2 || bytes === 4 || bytes === 8;
+}
+
+/** Sizes of the element types of arrays whose format does not tell the element's size. */
+const integerBytes: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    1: ['u8', 's8', '__u8', '__s8', 'uint8_t', 'int8_t', 'unsigned char', 'signed char', 'bool'],
+    2: ['u16', 's16', '__u16', '__s16', 'uint16_t', 'int16_t', 'unsigned short', 'short', '__be16', '__le16'],
+    4: ['u32', 's32', '__u32', '__s32', 'uint32_t', 'int32_t', 'unsigned int', 'unsigned', 'int'],
+    8: ['u64', 's64', '__u64', '__s64', 'uint64_t', 'int64_t', 'unsigned long long', 'long long'],
+  }).flatMap(([bytes, types]) => types.map((type) => [type, Number(bytes)] as const)),
+);
