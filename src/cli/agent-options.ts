@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { exitCode, Failure } from '../failure.ts';
+import { printable, quoted } from '../quoted.ts';
 import type { AgentOptions } from '../supervisor/options.ts';
 import type { AgentSettingName, Setting } from './agent-settings.ts';
 import { agentSettingNames, agentSettings } from './agent-settings.ts';
@@ -18,13 +19,13 @@ const description =
 
 const examples = `
 Examples:
-  trace-agent                              wait for the host's orders, trace all CPUs
-  trace-agent --cpus 0-3,6 --pipe-size 1M  five CPUs, larger pipes
-  trace-agent --port-name trace-pipe-cpu%d the ports as trace-cmd names them
-  trace-agent --instance host --start      trace in an instance of its own, at once
-  trace-agent -o > trace.raw               no host: raw pages to a file until Ctrl-C
-  trace-agent --allow start,stop,status    refuse the host's other orders
-  trace-agent --config /etc/virtio-trace/agent.json --log-level debug
+  trace-agent                                   wait for the host's orders, trace all CPUs
+  trace-agent --cpus 0-3,6 -s 1M                five CPUs, larger pipes
+  trace-agent --port-name trace-pipe-cpu%d      ports named as trace-cmd names them
+  trace-agent --instance host --start           an instance of its own, at once
+  trace-agent -o > trace.raw                    no host: raw pages to a file until Ctrl-C
+  trace-agent --allow start,stop,status         refuse the host's other orders
+  trace-agent --config /etc/virtio-trace.json   options from a file
 
 Every option but --config, --help and --version may stand in the configuration file, its name in camelCase:
   { "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }
@@ -103,7 +104,7 @@ function readOptions(
     const typed = onCommandLine.get(name);
     if (typed !== undefined) return setting.parse(typed, `--${setting.long}`);
     const filed = inFile.get(name);
-    return filed === undefined ? undefined : setting.parse(filed, `${name} in ${configPath}`);
+    return filed === undefined ? undefined : setting.parse(filed, `${name} in ${printable(configPath)}`);
   }
   function read<Value>(name: AgentSettingName, setting: WithDefault<Value>): Value {
     return given(name, setting) ?? setting.parse(setting.defaultText, name);
@@ -133,10 +134,10 @@ function readOptions(
 function usageFailure(cause: CommanderError, command: Command): Failure {
   const help = 'see trace-agent --help';
   if (cause.code === 'commander.excessArguments') {
-    const message = `unexpected argument ${JSON.stringify(command.args[0])}`;
+    const message = `unexpected argument ${quoted(command.args[0] ?? '')}`;
     return new Failure(exitCode.usage, message, help, { cause });
   }
-  const [first = '', hint] = cause.message.replace(/^error: /, '').split('\n');
-  const remedy = hint === undefined ? help : hint.replace(/^\(Did (.*)\)$/, 'did $1');
-  return new Failure(exitCode.usage, first, remedy, { cause });
+  const [, first = '', hint] = /^(?:error: )?(.*?)(?:\n\(D(id you mean .*)\))?$/s.exec(cause.message) ?? [];
+  const remedy = hint === undefined ? help : `d${hint}`;
+  return new Failure(exitCode.usage, printable(first), remedy, { cause });
 }

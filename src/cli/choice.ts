@@ -1,4 +1,5 @@
 import { exitCode, Failure } from '../failure.ts';
+import { quoted } from '../quoted.ts';
 import { nearestName } from './nearest-name.ts';
 
 /** Reads one of a fixed set of words. Throws Failure (usage), with the nearest word as remedy. */
@@ -7,11 +8,7 @@ export function parseChoice<Word extends string>(text: string, name: string, wor
   if (word !== undefined) return word;
   const nearest = nearestName(text, words);
   const remedy = nearest === undefined ? `give one of ${words.join(', ')}` : `did you mean ${nearest}?`;
-  throw new Failure(
-    exitCode.usage,
-    `${name}: ${JSON.stringify(text)} is none of ${words.join(', ')}`,
-    remedy,
-  );
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is none of ${words.join(', ')}`, remedy);
 }
 
 /** Reads a comma-separated set of such words, or `all`. Throws Failure (usage). */
@@ -27,6 +24,6 @@ export function parseChoices<Word extends string>(
 /** Reads a whole number in decimal. Throws Failure (usage). */
 export function parseCount(text: string, name: string, most: number): number {
   if (/^\d{1,15}$/.test(text.trim()) && Number(text) <= most) return Number(text);
-  const message = `${name}: ${JSON.stringify(text)} is no whole number from 0 to ${most}`;
+  const message = `${name}: ${quoted(text)} is no whole number from 0 to ${most}`;
   throw new Failure(exitCode.usage, message, `give a number from 0 to ${most}`);
 }

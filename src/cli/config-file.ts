@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { exitCode, Failure } from '../failure.ts';
+import { printable, quoted } from '../quoted.ts';
 import type { AgentSettingName, Setting } from './agent-settings.ts';
 import { agentSettingNames, agentSettings, isAgentSettingName } from './agent-settings.ts';
 import { nearestName } from './nearest-name.ts';
@@ -18,18 +19,20 @@ export function readConfigFile(path: string): SettingTexts {
   } catch (cause) {
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     const remedy = 'give the path of a JSON file that can be read';
-    throw new Failure(exitCode.usage, `--config ${path}: cannot be read (${why})`, remedy, { cause });
+    throw new Failure(exitCode.usage, `--config ${printable(path)}: cannot be read (${why})`, remedy, {
+      cause,
+    });
   }
-  return parseConfig(text, path);
+  return parseConfig(text, printable(path));
 }
 
-/** The same from the file's text; `path` is for messages. */
+/** The same from the file's text; `path` is for messages and must be fit for them. */
 export function parseConfig(text: string, path: string): SettingTexts {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.replaceAll(/\s+/g, ' ') : String(cause);
+    const why = cause instanceof Error ? printable(cause.message) : String(cause);
     throw new Failure(exitCode.usage, `${path} is no JSON: ${why}`, 'mend the file', { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -46,7 +49,7 @@ function unknownKey(key: string, path: string): Failure {
   const nearest = nearestName(key.replaceAll(/[-_]/g, ''), agentSettingNames);
   const remedy =
     nearest === undefined ? `the keys are ${agentSettingNames.join(', ')}` : `did you mean ${nearest}?`;
-  return new Failure(exitCode.usage, `${path} has an unknown key ${JSON.stringify(key)}`, remedy);
+  return new Failure(exitCode.usage, `${path} has an unknown key ${quoted(key)}`, remedy);
 }
 
 function settingText(setting: Setting<unknown>, given: unknown, where: string): string {

@@ -1,4 +1,5 @@
 import { exitCode, Failure } from '../failure.ts';
+import { quoted } from '../quoted.ts';
 
 /** The kernel's largest CONFIG_NR_CPUS. */
 export const maxCpus = 8192;
@@ -14,10 +15,10 @@ export function parseCpuList(text: string, name: string): number[] {
 }
 
 function parseRange(part: string, text: string, name: string): number[] {
-  const match = /^(\d+)(?:-(\d+)(?::(\d+)\/(\d+))?)?$/.exec(part);
+  const match = /^(\d{1,10})(?:-(\d{1,10})(?::(\d{1,10})\/(\d{1,10}))?)?$/.exec(part);
   if (match === null) {
-    const thing = part === '' ? 'an empty entry' : `"${part}"`;
-    throw refused(`${name}: ${thing} in "${text}" is no CPU and no range`);
+    const thing = part === '' ? 'an empty entry' : quoted(part);
+    throw refused(`${name}: ${thing} in ${quoted(text)} is no CPU and no range`);
   }
   const first = Number(match[1]);
   const last = Number(match[2] ?? first);

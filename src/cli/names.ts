@@ -1,4 +1,5 @@
 import { exitCode, Failure } from '../failure.ts';
+import { quoted } from '../quoted.ts';
 
 /** The kernel's NAME_MAX. */
 const maxNameBytes = 255;
@@ -10,7 +11,7 @@ export function parseFileName(text: string, name: string): string {
   const remedy = 'give a name, not a path';
   if (text === '') throw new Failure(exitCode.usage, `${name} is empty`, remedy);
   if (/[/\0]/.test(text) || text === '.' || text === '..')
-    throw new Failure(exitCode.usage, `${name}: ${JSON.stringify(text)} is not the name of a file`, remedy);
+    throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is not the name of a file`, remedy);
   if (Buffer.byteLength(text) > maxNameBytes)
     throw new Failure(exitCode.usage, `${name}: the name is longer than ${maxNameBytes} bytes`, remedy);
   return text;
@@ -21,11 +22,7 @@ export function parsePortTemplate(text: string, name: string): string {
   parseFileName(text, name);
   if (text.split('%').length !== 2 || !text.includes('%d')) {
     const remedy = 'put %d once where the CPU number goes, e.g. trace-path-cpu%d';
-    throw new Failure(
-      exitCode.usage,
-      `${name}: ${JSON.stringify(text)} does not have exactly one %d`,
-      remedy,
-    );
+    throw new Failure(exitCode.usage, `${name}: ${quoted(text)} does not have exactly one %d`, remedy);
   }
   return text;
 }
@@ -45,6 +42,6 @@ export function parsePath(text: string, name: string): string {
 /** Checks the form of a user's name or number; whether there is such a user is seen later. Throws Failure (usage). */
 export function parseUser(text: string, name: string): string {
   if (/^[\w.][\w.@-]*\$?$/.test(text)) return text;
-  const message = `${name}: ${JSON.stringify(text)} is no user's name`;
+  const message = `${name}: ${quoted(text)} is no user's name`;
   throw new Failure(exitCode.usage, message, 'give a name from /etc/passwd, e.g. nobody');
 }

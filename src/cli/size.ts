@@ -1,4 +1,5 @@
 import { exitCode, Failure } from '../failure.ts';
+import { quoted } from '../quoted.ts';
 
 const pageBytes = 4096;
 /** The kernel's default pipe, 16 pages. */
@@ -10,12 +11,12 @@ export const maxPipeBytes = 1024 * 1024;
 export function parsePipeBytes(text: string, name: string): number {
   const match = /^(\d+)([kKmM]?)$/.exec(text.trim());
   const remedy = 'give a size from 64K to 1M, e.g. 512K';
-  if (match === null) throw new Failure(exitCode.usage, `${name}: "${text}" is no size`, remedy);
+  if (match === null) throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no size`, remedy);
   const unitBytes = { '': 1, k: 1024, m: 1024 * 1024 }[(match[2] ?? '').toLowerCase()] ?? 1;
   const bytes = Number(match[1]) * unitBytes;
   if (bytes < minPipeBytes || bytes > maxPipeBytes) {
     const side = bytes < minPipeBytes ? 'below 64K' : 'above 1M';
-    throw new Failure(exitCode.usage, `${name}: a pipe of ${text} is ${side}`, remedy);
+    throw new Failure(exitCode.usage, `${name}: a pipe of ${quoted(text)} is ${side}`, remedy);
   }
   return bytes - (bytes % pageBytes);
 }

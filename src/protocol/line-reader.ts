@@ -7,6 +7,9 @@ export type Line =
 /** The newline not counted. */
 export const maxLineBytes = 64 * 1024;
 
+/** How long nothing may come before bare orders without a newline count. */
+export const bareOrderSilenceMs = 50;
+
 const headBytes = 64;
 const newline = 0x0a;
 
@@ -40,8 +43,8 @@ export class LineReader {
   }
 
   /**
-   * Whether what waits for its newline is `1` or `0` (or several), as `printf 1` sends it. After a short silence
-   * that counts as ordered: then call `flushSilence`.
+   * Whether what waits for its newline is `1` or `0` (or several), as `printf 1` sends it. After
+   * `bareOrderSilenceMs` that counts as ordered: then call `flushSilence`.
    */
   get pendingIsBareOrder(): boolean {
     return !this.#discarding && (this.#shape === 'bare' || this.#shape === 'bare-ended');

@@ -1,6 +1,7 @@
+import { quoted } from '../quoted.ts';
 import { orderNames } from './control.ts';
 import type { ErrorCode, Order, OrderId, OrderName, TraceRequest } from './control.ts';
-import { isObject, quoted, Refusal, typeName } from './refusal.ts';
+import { isObject, Refusal, typeName } from './refusal.ts';
 import type { Line } from './line-reader.ts';
 import { maxLineBytes } from './line-reader.ts';
 import { parseTraceRequest } from './trace-request.ts';

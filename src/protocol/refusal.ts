@@ -11,13 +11,6 @@ export class Refusal extends Error {
   }
 }
 
-const maxQuotedLength = 64;
-
-/** Hostile text made fit for a one-line message: cut, control characters escaped. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > maxQuotedLength ? `${text.slice(0, maxQuotedLength)}…` : text);
-}
-
 /** Never the value itself: a deep one would overflow the stack, a long one the message. */
 export function typeName(value: unknown): string {
   if (value === null) return 'null';

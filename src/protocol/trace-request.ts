@@ -1,5 +1,6 @@
+import { quoted } from '../quoted.ts';
 import type { TraceRequest } from './control.ts';
-import { isObject, quoted, Refusal, typeName } from './refusal.ts';
+import { isObject, Refusal, typeName } from './refusal.ts';
 
 const maxEvents = 1024;
 const maxFilters = 256;

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { printable, quoted } from '../../src/quoted.ts';
+
+describe('quoted', () => {
+  it('puts text in quotes, cut, with nothing in it that steers a terminal or a log', () => {
+    assert.equal(quoted('sched'), '"sched"');
+    assert.equal(quoted('a"b\n\u001b[31m'), '"a\\"b\\n\\u001b[31m"');
+    assert.equal(quoted('\u007f\u009b\u2028\u202e'), '"\\u{7f}\\u{9b}\\u{2028}\\u{202e}"');
+    assert.equal(quoted('x'.repeat(65)), `"${'x'.repeat(64)}…"`);
+    assert.equal(quoted('x'.repeat(64)), `"${'x'.repeat(64)}"`);
+  });
+});
+
+describe('printable', () => {
+  it('leaves a path as it is but for what steers a terminal', () => {
+    assert.equal(printable('/etc/ünï code.json'), '/etc/ünï code.json');
+    assert.equal(printable('/a\nb'), '/a\\u{a}b');
+  });
+});
