@@ -105,7 +105,7 @@ describe('the guest harness', { timeout: 300_000 }, () => {
   test('markers are one event each, at their rate, on their CPU', async () => {
     await guest.check('mkdir /sys/kernel/tracing/instances/marks');
     const load = 'markers --cpu 1 --rate 2000 --count 1000 --size 1000 --instance marks --start 5';
-    const said = JSON.parse(await guest.check(load)) as { written: number; seconds: number };
+    const said: { written: number; seconds: number } = JSON.parse(await guest.check(load));
     assert.equal(said.written, 1000);
     assert.ok(said.seconds > 0.45 && said.seconds < 5, `${said.seconds} s`);
     const ring = '/sys/kernel/tracing/instances/marks/per_cpu';
@@ -133,9 +133,10 @@ describe('the guest harness', { timeout: 300_000 }, () => {
   });
 
   test('QMP stops the guest and lets it go on', async () => {
-    assert.equal(((await guest.qmp('query-status')) as { status: string }).status, 'running');
+    const status = async () => JSON.stringify(await guest.qmp('query-status'));
+    assert.match(await status(), /"status":"running"/);
     await guest.qmp('stop');
-    assert.equal(((await guest.qmp('query-status')) as { status: string }).status, 'paused');
+    assert.match(await status(), /"status":"paused"/);
     await guest.qmp('cont');
     assert.equal(await guest.check('echo up'), 'up\n');
     await assert.rejects(guest.qmp('no-such-command'), /no-such-command/);
@@ -147,10 +148,10 @@ describe('the guest harness', { timeout: 300_000 }, () => {
       '1\n',
     );
     assert.equal((await guest.run('ls -d /opt/virtio-trace/node_modules/typescript')).code, 1);
-    const dependencies = Object.keys(
-      (JSON.parse(readFileSync(join(repoRoot, 'package.json'), 'utf8')) as { dependencies: object })
-        .dependencies,
+    const manifest: { dependencies: object } = JSON.parse(
+      readFileSync(join(repoRoot, 'package.json'), 'utf8'),
     );
+    const dependencies = Object.keys(manifest.dependencies);
     const script = dependencies.map((name) => `await import('${name}');`).join('');
     await guest.check(['sh', '-c', 'cd /opt/virtio-trace; exec node --input-type=module -e "$0"', script]);
   });

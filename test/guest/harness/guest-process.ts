@@ -65,21 +65,16 @@ export class GuestProcess {
 
   /** Waits for its end; everything that it wrote itself is there then. */
   async wait(timeoutMs = 30_000): Promise<Ended> {
-    await this.#until(() => this.#ended !== undefined, timeoutMs, 'end');
-    return this.#ended as Ended;
+    return this.#until(() => this.#ended, timeoutMs, 'end');
   }
 
   /** Waits until its stdout and stderr together match, and gives the match. */
   async waitFor(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
     const look = () => pattern.exec(`${this.stdout}\n${this.stderr}`);
-    await this.#until(
-      () => look() !== null || this.#ended !== undefined,
-      timeoutMs,
-      `say ${String(pattern)}`,
-    );
-    const match = look();
-    if (match === null) throw new Error(this.#say(`ended without saying ${String(pattern)}`));
-    return match;
+    const what = `say ${String(pattern)}`;
+    const found = await this.#until(() => look() ?? this.#ended, timeoutMs, what);
+    if ('code' in found) throw new Error(this.#say(`ended and did not ${what}`));
+    return found;
   }
 
   /** For the shell only: a frame about this process. */
@@ -100,20 +95,21 @@ export class GuestProcess {
     for (const wake of this.#wakeups) wake();
   }
 
-  async #until(done: () => boolean, timeoutMs: number, what: string): Promise<void> {
-    if (done()) return;
-    await new Promise<void>((resolve, reject) => {
+  #until<T>(get: () => T | undefined, timeoutMs: number, what: string): Promise<T> {
+    return new Promise((resolve, reject) => {
       const check = () => {
-        if (!done()) return;
+        const got = get();
+        if (got === undefined) return;
         clearTimeout(timer);
         this.#wakeups.delete(check);
-        resolve();
+        resolve(got);
       };
       const timer = setTimeout(() => {
         this.#wakeups.delete(check);
         reject(new Error(this.#say(`did not ${what} within ${timeoutMs} ms`)));
       }, timeoutMs);
       this.#wakeups.add(check);
+      check();
     });
   }
 

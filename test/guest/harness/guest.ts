@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,8 +12,9 @@ import type { Command } from './guest-shell.ts';
 import { guestImage } from './image.ts';
 import { guestKernel } from './kernel.ts';
 import { PortEnd } from './port-end.ts';
-import { makeFifos, placePorts, portArguments, portDevice, tracePorts } from './ports.ts';
+import { makeFifos, placePorts, portDevice, tracePorts } from './ports.ts';
 import type { PlacedPort, PortSpec } from './ports.ts';
+import { qemuFiles, startQemu } from './qemu.ts';
 import { Qmp } from './qmp.ts';
 
 export interface BootOptions {
@@ -53,34 +53,21 @@ export async function bootGuest(options: BootOptions): Promise<Guest> {
   mkdirSync(portsDir, { recursive: true });
   const ports = placePorts(options.ports ?? tracePorts(options.cpus), portsDir, options.portsPerDevice);
   makeFifos(ports);
-  const append = ['console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on no_timer_check'];
-  if (options.udev === false) append.push('harness.noudev');
-  if (options.appendKernel !== undefined) append.push(options.appendKernel);
   const { cpus, maxCpus = cpus } = options;
-  const qemu = spawn(
-    'setpriv',
-    [
-      // QEMU must not outlive a test that is killed.
-      ...['--pdeathsig', 'KILL', 'qemu-system-x86_64'],
-      ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'pc'],
-      ...['-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off'],
-      ...['-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${options.memoryMb ?? 512 + 48 * maxCpus}M`],
-      ...['-kernel', kernel.image, '-initrd', image, '-append', append.join(' ')],
-      ...['-serial', `file:${join(dir, 'console')}`],
-      ...['-qmp', `unix:${join(dir, 'qmp')},server=on,wait=off`],
-      ...portArguments(ports),
-      // Last, so that the ports under test have the numbers that they would have without it.
-      ...[
-        '-device',
-        'virtio-serial-pci,id=harness',
-        '-chardev',
-        `socket,id=shell,path=${join(dir, 'shell')},server=on,wait=off`,
-      ],
-      ...['-device', 'virtserialport,bus=harness.0,nr=1,chardev=shell,name=harness.shell'],
-      ...(options.qemuArgs ?? []),
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  const appendKernel = options.udev === false ? ['harness.noudev'] : [];
+  if (options.appendKernel !== undefined) appendKernel.push(options.appendKernel);
+  const qemu = startQemu({
+    kernel,
+    image,
+    accel,
+    cpus,
+    maxCpus,
+    memoryMb: options.memoryMb ?? 512 + 48 * maxCpus,
+    appendKernel,
+    ports,
+    dir,
+    extraArgs: options.qemuArgs ?? [],
+  });
   const guest = new Guest(dir, qemu, ports);
   try {
     await guest.connect(options.bootTimeoutMs ?? 60_000 + 10_000 * cpus);
@@ -127,14 +114,14 @@ export class Guest {
 
   /** For `bootGuest` only. */
   async connect(timeoutMs: number): Promise<void> {
-    const sockets = [join(this.dir, 'qmp'), join(this.dir, 'shell')];
+    const sockets = [join(this.dir, qemuFiles.qmp), join(this.dir, qemuFiles.shell)];
     while (!sockets.every((path) => existsSync(path))) {
       if (!this.running) throw new Error('QEMU ended');
       await sleep(10);
     }
-    const shell = new GuestShell(join(this.dir, 'shell'));
+    const shell = new GuestShell(join(this.dir, qemuFiles.shell));
     this.#shell = shell;
-    this.#qmp = await Qmp.connect(join(this.dir, 'qmp'));
+    this.#qmp = await Qmp.connect(join(this.dir, qemuFiles.qmp));
     const abort = new AbortController();
     const late = sleep(timeoutMs, undefined, { signal: abort.signal });
     await Promise.race([
@@ -255,7 +242,7 @@ export class Guest {
 
   /** The kernel's log so far. */
   consoleText(): string {
-    const path = join(this.dir, 'console');
+    const path = join(this.dir, qemuFiles.console);
     if (existsSync(path)) this.#console = readFileSync(path, 'latin1');
     return this.#console;
   }

@@ -50,7 +50,8 @@ export class PortEnd {
         try {
           sent += writeSync(fd, bytes, sent);
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || Date.now() > deadline) throw error;
+          const full = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+          if (!full || Date.now() > deadline) throw error;
           await sleep(2);
         }
       }

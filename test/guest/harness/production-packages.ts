@@ -13,7 +13,7 @@ interface Manifest {
 export function productionPackages(root: string): string[] {
   const found = new Set<string>();
   const visit = (dir: string): void => {
-    const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as Manifest;
+    const manifest: Manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'));
     for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
       const at = resolvePackage(dir, name);
       if (at === undefined || found.has(at)) continue;

@@ -70,7 +70,7 @@ export class Qmp {
   }
 
   #receive(line: string): void {
-    const message = JSON.parse(line) as QmpAnswer | QmpEvent;
+    const message: QmpAnswer | QmpEvent = JSON.parse(line);
     if ('event' in message) {
       this.events.push(message);
     } else if (message.id !== undefined) {

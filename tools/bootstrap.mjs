@@ -1,0 +1,145 @@
+#!/usr/bin/env node
+/**
+ * Makes a fresh checkout ready and then runs a command: npm packages, the build, and what tests need of the machine.
+ *
+ *     node tools/bootstrap.mjs [--local] [--guest] -- COMMAND [ARGUMENT...]
+ *
+ * `--local`: for tests on this machine's tracefs; `--guest`: for those in a QEMU guest. As root it installs and
+ * mounts what is missing; else it says what to do and exits 3. Otherwise the exit code is the command's.
+ * Plain JavaScript without a dependency: nothing else is there yet when it runs.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { constants as osConstants } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const missingExit = 3;
+const usage = 'usage: node tools/bootstrap.mjs [--local] [--guest] -- COMMAND [ARGUMENT...]';
+
+/** Debian package to what shows that it is there: commands, or paths of which one exists. */
+const compiler = {
+  gcc: ['gcc'],
+  'libc6-dev': ['/usr/lib/x86_64-linux-gnu/libc.a', '/usr/lib/libc.a', '/usr/lib64/libc.a'],
+};
+const packages = {
+  local: { ...compiler, strace: ['strace'], 'trace-cmd': ['trace-cmd'], 'util-linux': ['setpriv'] },
+  guest: {
+    ...compiler,
+    cpio: ['cpio'],
+    'qemu-system-x86': ['qemu-system-x86_64'],
+    seabios: ['/usr/share/seabios/bios-256k.bin', '/usr/share/qemu/bios-256k.bin'],
+    'util-linux': ['setpriv'],
+  },
+};
+
+function say(text) {
+  process.stderr.write(`bootstrap: ${text}\n`);
+}
+
+function stop(code, text) {
+  say(text);
+  process.exit(code);
+}
+
+function onPath(command) {
+  return (process.env.PATH ?? '').split(delimiter).some((dir) => {
+    try {
+      accessSync(join(dir, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function isThere(sign) {
+  return sign.startsWith('/') ? existsSync(sign) : onPath(sign);
+}
+
+function parse(args) {
+  const end = args.indexOf('--');
+  const flags = end < 0 ? args : args.slice(0, end);
+  const command = end < 0 ? [] : args.slice(end + 1);
+  const unknown = flags.find((flag) => flag !== '--local' && flag !== '--guest');
+  if (unknown !== undefined) stop(2, `unknown option ${unknown}\n${usage}`);
+  if (command.length === 0) stop(2, usage);
+  return { local: flags.includes('--local'), guest: flags.includes('--guest'), command };
+}
+
+/** Runs a step; its output shows only when it fails. */
+function step(why, command, args, env = {}) {
+  say(`${[command, ...args].join(' ')} (${why})`);
+  const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } });
+  if (done.error !== undefined) stop(1, `${command}: ${done.error.message}`);
+  if (done.status === 0) return;
+  process.stderr.write(done.stdout + done.stderr);
+  stop(1, `${[command, ...args].join(' ')} failed`);
+}
+
+function npmPackages() {
+  const installed = join(root, 'node_modules/.package-lock.json');
+  if (!existsSync(installed)) step('node_modules is missing', 'npm', ['ci', '--no-audit', '--no-fund']);
+  else if (statSync(installed).mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs) {
+    step('package-lock.json is newer than node_modules', 'npm', ['ci', '--no-audit', '--no-fund']);
+  }
+}
+
+function debianPackages(wanted, needsKernel) {
+  const missing = Object.keys(wanted).filter((name) => !wanted[name].some(isThere));
+  // The guest's kernel is downloaded by its harness, through apt's lists.
+  const lists =
+    needsKernel && process.env.GUEST_KERNEL === undefined && onPath('apt-cache') && !aptKnowsKernel();
+  if (missing.length === 0 && !lists) return;
+  const install = ['install', '-y', '-q', '--no-install-recommends', ...missing];
+  const rootless = process.getuid() !== 0;
+  if (rootless || !onPath('apt-get')) {
+    const how = onPath('apt-get')
+      ? `sudo apt-get update && sudo apt-get ${install.join(' ')}`
+      : 'your package manager';
+    const what =
+      missing.length > 0
+        ? `missing: ${missing.join(', ')} (names of Debian packages)`
+        : 'apt has no package lists';
+    stop(missingExit, `${what}\ninstall with: ${how}\nnpm run test:unit needs none of this`);
+  }
+  const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
+  step('package lists', 'apt-get', ['update', '-q'], quiet);
+  if (missing.length > 0) step('missing', 'apt-get', install, quiet);
+}
+
+function aptKnowsKernel() {
+  const found = spawnSync('apt-cache', ['show', '--no-all-versions', 'linux-image-amd64'], {
+    stdio: 'ignore',
+  });
+  return found.status === 0;
+}
+
+function tracefs() {
+  const at = '/sys/kernel/tracing';
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  if (mounts.some((line) => line.split(' ')[1] === at)) return;
+  const mount = ['-t', 'tracefs', 'tracefs', at];
+  if (process.getuid() !== 0) {
+    stop(missingExit, `tracefs is not mounted\nmount it with: sudo mount ${mount.join(' ')}`);
+  }
+  step('tracefs is not mounted', 'mount', mount);
+}
+
+function run([command, ...args]) {
+  const path = `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`;
+  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, PATH: path } });
+  // The terminal sends SIGINT to the command too, and its end is ours.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.on('error', (error) => stop(127, `${command}: ${error.message}`));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + osConstants.signals[signal]));
+}
+
+const { local, guest, command } = parse(process.argv.slice(2));
+debianPackages({ ...(local ? packages.local : {}), ...(guest ? packages.guest : {}) }, guest);
+if (local) tracefs();
+npmPackages();
+step('incremental', 'npm', ['run', '--silent', 'build']);
+run(command);
