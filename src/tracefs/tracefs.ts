@@ -159,10 +159,19 @@ export class Tracefs {
     return this.systems().flatMap((system) => this.eventsOf(system).map((name) => `${system}:${name}`));
   }
 
-  hasEvent(system: string, name: string): boolean {
-    return (
-      isPlainName(system) && isPlainName(name) && existsSync(join(this.dir, 'events', system, name, 'format'))
-    );
+  /** Whether there is such an event, or with `name` undefined such a system. */
+  hasEvent(system: string, name?: string): boolean {
+    return this.#inEvents(system, name, name === undefined ? '' : 'format');
+  }
+
+  /** As `hasEvent`, of those that can be switched on and filtered: not so the records of tracers, system `ftrace`. */
+  isSwitchable(system: string, name?: string): boolean {
+    return this.#inEvents(system, name, 'enable');
+  }
+
+  #inEvents(system: string, name: string | undefined, file: string): boolean {
+    if (!isPlainName(system) || (name !== undefined && !isPlainName(name))) return false;
+    return existsSync(join(this.dir, 'events', system, name ?? '', file));
   }
 }
 

@@ -1,0 +1,22 @@
+/** The last entry of an instance's `error_log`. */
+export interface KernelError {
+  /** The kernel's own words, such as `Field not found`. */
+  readonly words: string;
+  /** What was written when it happened. */
+  readonly command: string;
+  /** Index into `command` that the kernel's caret points to. */
+  readonly column: number;
+}
+
+/** Reads the last entry of an `error_log` (or none, of an empty or strange one). */
+export function lastKernelError(log: string): KernelError | undefined {
+  // [  774.090718] event filter parse error: error: Field not found
+  //   Command: nofield == 1
+  //                    ^
+  const entries = [
+    ...log.matchAll(/^\[ *[\d.]+\] .*?error: (?:error: )?(.*)\n {2}Command: (.*)\n {2} {9}( *)\^/gm),
+  ];
+  const [, words, command, indent] = entries.at(-1) ?? [];
+  if (words === undefined || command === undefined || indent === undefined) return undefined;
+  return { words, command, column: indent.length };
+}

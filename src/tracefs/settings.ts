@@ -1,0 +1,110 @@
+import { formatEventSpec, nearNames, parseEventSpec } from './event-spec.ts';
+import type { Tracefs } from './tracefs.ts';
+
+/** What to trace and how; whatever is left out stays as it is. */
+export interface TraceSettings {
+  /** `sched` for a whole system, `irq:irq_handler_entry` or `irq/irq_handler_entry` for one event. */
+  readonly events?: readonly string[];
+  /** Filter expression by event or by system, named as in `events`. */
+  readonly filters?: Readonly<Record<string, string>>;
+  readonly tracer?: string;
+  readonly clock?: string;
+  /** Ring size of each CPU, in KiB. */
+  readonly bufferKb?: number;
+  /** How full a ring is when poll says so, 0 to 100. */
+  readonly bufferPercent?: number;
+}
+
+export type SettingsErrorCode =
+  | 'unknown-event'
+  | 'bad-filter'
+  | 'unknown-tracer'
+  | 'unknown-clock'
+  | 'bad-value'
+  | 'busy'
+  | 'failed';
+
+/** Settings that this kernel does not take. Nothing of them is in force when it is thrown. */
+export class SettingsError extends Error {
+  readonly code: SettingsErrorCode;
+
+  constructor(code: SettingsErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SettingsError';
+    this.code = code;
+  }
+}
+
+/** The kernel takes less than a page in one write to a filter file, its closing NUL included. */
+const maxFilterBytes = 4_095;
+/** 16 GiB a CPU: what is really possible is for the kernel to say. */
+const maxBufferKb = 16 << 20;
+
+/** Throws a SettingsError for the first setting that cannot hold. Changes nothing and does not wait. */
+export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
+  for (const name of settings.events ?? []) checkEvent(tracefs, name);
+  for (const [name, filter] of Object.entries(settings.filters ?? {})) {
+    checkEvent(tracefs, name);
+    checkFilter(name, filter);
+  }
+  if (settings.tracer !== undefined) {
+    checkListed('unknown-tracer', 'tracer', settings.tracer, tracefs.availableTracers());
+  }
+  if (settings.clock !== undefined) {
+    checkListed('unknown-clock', 'clock', settings.clock, tracefs.clocks().available);
+  }
+  if (settings.bufferKb !== undefined) checkRange('bufferKb', settings.bufferKb, 1, maxBufferKb);
+  if (settings.bufferPercent !== undefined) {
+    checkRange('bufferPercent', settings.bufferPercent, 0, 100);
+    if (tracefs.bufferPercent() === undefined) {
+      throw new SettingsError('bad-value', 'bufferPercent: this kernel (before 5.0) has no buffer_percent');
+    }
+  }
+}
+
+function checkEvent(tracefs: Tracefs, name: string): void {
+  const spec = parseEventSpec(name);
+  if (spec && tracefs.isSwitchable(spec.system, spec.event)) return;
+  const shown = JSON.stringify(name.slice(0, 80));
+  if (spec && tracefs.hasEvent(spec.system, spec.event)) {
+    throw new SettingsError(
+      'unknown-event',
+      `${shown} cannot be switched on: tracers write it, not an event of its own`,
+    );
+  }
+  const known = spec?.event === undefined ? [...tracefs.systems(), ...tracefs.events()] : tracefs.events();
+  const near = nearNames(spec ? formatEventSpec(spec) : name, known);
+  const hint = near.length > 0 ? `; near it: ${near.join(', ')}` : '';
+  throw new SettingsError('unknown-event', `this kernel has no event ${shown}${hint}`);
+}
+
+function checkFilter(name: string, filter: string): void {
+  if (filter.trim() === '') throw new SettingsError('bad-filter', `the filter of ${name} is empty`);
+  if (Buffer.byteLength(filter) > maxFilterBytes) {
+    throw new SettingsError('bad-filter', `the filter of ${name} is longer than ${maxFilterBytes} bytes`);
+  }
+  // The kernel would take what is before such a character for the whole of it.
+  if (/[\n\0]/.test(filter))
+    throw new SettingsError('bad-filter', `the filter of ${name} has a line break or NUL in it`);
+}
+
+function checkListed(code: SettingsErrorCode, what: string, name: string, known: readonly string[]): void {
+  if (known.includes(name)) return;
+  throw new SettingsError(
+    code,
+    `this kernel has no ${what} ${JSON.stringify(name.slice(0, 80))}; it has ${known.join(', ')}`,
+  );
+}
+
+function checkRange(what: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new SettingsError('bad-value', `${what} is ${value}, not a whole number from ${min} to ${max}`);
+}
+
+/**
+ * Whether these settings can only be applied while nobody has a ring of the instance open: the kernel answers
+ * EBUSY to a new tracer then. Clock and sizes change under an open ring (seen on 6.18; a new clock empties it).
+ */
+export function needsClosedRings(tracefs: Tracefs, settings: TraceSettings): boolean {
+  return settings.tracer !== undefined && settings.tracer !== tracefs.currentTracer();
+}

@@ -1,0 +1,285 @@
+import assert from 'node:assert/strict';
+import { closeSync, readFileSync } from 'node:fs';
+import { afterEach, describe, it } from 'node:test';
+import { type Applied, applySettings } from '../../src/tracefs/applied.ts';
+import {
+  checkSettings,
+  needsClosedRings,
+  SettingsError,
+  type TraceSettings,
+} from '../../src/tracefs/settings.ts';
+import type { Tracefs } from '../../src/tracefs/tracefs.ts';
+import { ownInstance, tracefsSkip } from './tracefs-support.ts';
+
+const skip = tracefsSkip();
+
+const everything: TraceSettings = {
+  events: ['sched', 'irq:irq_handler_entry', 'timer/timer_start', 'syscalls'],
+  filters: { 'sched:sched_switch': 'prev_pid != 0', 'irq/irq_handler_entry': ' irq > 3 ', sched: 'pid > 1' },
+  clock: 'boot',
+  bufferKb: 256,
+  bufferPercent: 7,
+};
+
+describe('settings', { skip }, () => {
+  const own = ownInstance();
+  let applied: Applied | undefined;
+  const apply = (settings: TraceSettings): Applied => (applied = applySettings(own.tracefs, settings));
+  afterEach(() => {
+    applied?.restore();
+    applied = undefined;
+  });
+
+  it('are in force, and put back to the byte', () => {
+    const { tracefs } = own;
+    // A state that is nobody's default, so that "put back" is not "reset".
+    tracefs.write('events/sched/sched_wakeup/enable', '1');
+    tracefs.write('events/sched/sched_switch/filter', 'next_pid == 77');
+    tracefs.write('trace_clock', 'mono');
+    tracefs.write('per_cpu/cpu0/buffer_size_kb', '100');
+    tracefs.write('tracing_on', '0');
+    const before = snapshot(tracefs);
+
+    apply(everything);
+    assert.equal(tracefs.clocks().current, 'boot');
+    assert.equal(tracefs.bufferPercent(), 7);
+    assert.equal(tracefs.ringPages(0), 66);
+    assert.equal(tracefs.tracingOn(), true);
+    assert.equal(tracefs.read('events/sched/enable').trim(), '1');
+    assert.equal(tracefs.read('events/syscalls/enable').trim(), '1');
+    assert.equal(tracefs.read('events/timer/enable').trim(), 'X');
+    assert.equal(tracefs.read('events/sched/sched_switch/filter').trim(), 'prev_pid != 0');
+    assert.equal(tracefs.read('events/sched/sched_wakeup/filter').trim(), 'pid > 1');
+    assert.equal(tracefs.read('events/irq/irq_handler_entry/filter').trim(), 'irq > 3');
+
+    assert.deepEqual(applied?.quiesce(), []);
+    assert.equal(tracefs.tracingOn(), false);
+    assert.deepEqual(eventState(snapshot(tracefs)), eventState(before));
+    assert.equal(tracefs.clocks().current, 'boot', 'a clock put back now would empty the rings');
+    assert.equal(tracefs.ringPages(0), 66);
+
+    assert.deepEqual(applied?.restore(), []);
+    assert.deepEqual(snapshot(tracefs), before);
+  });
+
+  it('put back twice change nothing more', () => {
+    const { tracefs } = own;
+    const mine = apply({ events: ['irq'], bufferPercent: 3 });
+    assert.deepEqual(mine.restore(), []);
+    tracefs.write('buffer_percent', '44');
+    tracefs.write('events/irq/softirq_entry/enable', '1');
+    assert.deepEqual([...mine.quiesce(), ...mine.restore()], []);
+    assert.equal(tracefs.bufferPercent(), 44);
+    assert.equal(tracefs.read('events/irq/softirq_entry/enable').trim(), '1');
+    tracefs.write('events/irq/softirq_entry/enable', '0');
+  });
+
+  it('stop the rings from filling at quiesce', () => {
+    checkQuiesce({ events: ['sched', 'syscalls'] });
+  });
+
+  it('with a tracer stop the rings from filling at quiesce, and need them closed at restore', (context) => {
+    const { tracefs } = own;
+    if (!takesFunctionTracer(tracefs)) {
+      context.skip('this kernel does not let an instance have the function tracer');
+      return;
+    }
+    checkQuiesce({ tracer: 'function' });
+    const before = snapshot(tracefs);
+    const mine = apply({ tracer: 'function' });
+    assert.equal(mine.needsClosedRings, true);
+    const fd = tracefs.openRing(0);
+    try {
+      assert.deepEqual(mine.restore(), [{ file: 'current_tracer', errno: 'EBUSY' }]);
+    } finally {
+      closeSync(fd);
+    }
+    assert.deepEqual(mine.restore(), []);
+    assert.deepEqual(snapshot(tracefs), before);
+  });
+
+  it('with a tracer are refused while a ring is open', (context) => {
+    const { tracefs } = own;
+    if (!tracefs.availableTracers().includes('function')) {
+      context.skip('this kernel has no function tracer');
+      return;
+    }
+    const before = snapshot(tracefs);
+    assert.equal(needsClosedRings(tracefs, { tracer: 'nop', clock: 'boot', bufferKb: 64 }), false);
+    assert.equal(needsClosedRings(tracefs, { tracer: 'function' }), true);
+    const fd = tracefs.openRing(0);
+    try {
+      refused({ ...everything, tracer: 'function' }, 'busy', /function/);
+    } finally {
+      closeSync(fd);
+    }
+    assert.deepEqual(snapshot(tracefs), before);
+  });
+
+  it('other than a tracer change under an open ring', () => {
+    const { tracefs } = own;
+    const before = snapshot(tracefs);
+    const fd = tracefs.openRing(0);
+    try {
+      assert.equal(apply(everything).needsClosedRings, false);
+      assert.deepEqual(applied?.restore(), []);
+    } finally {
+      closeSync(fd);
+    }
+    assert.deepEqual(snapshot(tracefs), before);
+  });
+
+  it("that fail at a filter in the middle leave nothing behind, and say the kernel's words", () => {
+    const { tracefs } = own;
+    tracefs.write('events/sched/sched_wakeup/filter', 'pid == 9');
+    const before = snapshot(tracefs);
+    refused(
+      {
+        ...everything,
+        filters: { 'irq:irq_handler_entry': 'irq > 3', 'sched:sched_wakeup': 'nofield == 1' },
+      },
+      'bad-filter',
+      /sched:sched_wakeup refused: Field not found, at character \d+ of "nofield == 1"/,
+    );
+    assert.deepEqual(snapshot(tracefs), before);
+    refused(
+      { filters: { sched: 'nofield == 1' } },
+      'bad-filter',
+      /filter of sched refused: no event of it takes/,
+    );
+    assert.deepEqual(snapshot(tracefs), before);
+    tracefs.write('events/sched/sched_wakeup/filter', '0');
+  });
+
+  it('keep the complaint of a filter that was refused before', () => {
+    const { tracefs } = own;
+    assert.throws(() => tracefs.write('events/sched/sched_wakeup/filter', 'nofield == 1'), {
+      code: 'EINVAL',
+    });
+    const before = snapshot(tracefs);
+    assert.match(before['events/sched/sched_wakeup/filter'] ?? '', /parse_error/);
+    apply({ filters: { 'sched:sched_wakeup': 'pid == 1' } });
+    assert.deepEqual(applied?.restore(), []);
+    assert.deepEqual(snapshot(tracefs), before);
+    tracefs.write('events/sched/sched_wakeup/filter', '0');
+  });
+
+  it('that want more memory than there is leave the sizes as they were', () => {
+    const before = snapshot(own.tracefs);
+    refused(
+      { events: ['irq'], bufferKb: 16 << 20, bufferPercent: 1 },
+      'bad-value',
+      /bufferKb 16777216 .*ENOMEM/,
+    );
+    assert.deepEqual(snapshot(own.tracefs), before);
+  });
+
+  it('are checked before anything is changed', () => {
+    const { tracefs } = own;
+    const before = snapshot(tracefs);
+    refused(
+      { events: ['sched:sched_swich'] },
+      'unknown-event',
+      /"sched:sched_swich"; near it: sched:sched_switch/,
+    );
+    refused({ events: ['sched_switch'] }, 'unknown-event', /near it: sched:sched_switch/);
+    refused({ events: ['shed'] }, 'unknown-event', /near it: .*sched/);
+    refused({ events: ['irq', '../irq'] }, 'unknown-event', /"\.\.\/irq"/);
+    refused({ events: ['ftrace:print'] }, 'unknown-event', /cannot be switched on/);
+    refused({ filters: { 'sched:nothing': 'pid == 1' } }, 'unknown-event', /sched:nothing/);
+    refused({ filters: { 'sched:sched_switch': '' } }, 'bad-filter', /empty/);
+    refused({ filters: { 'sched:sched_switch': 'prev_pid == 1\nx' } }, 'bad-filter', /line break/);
+    refused(
+      { filters: { 'sched:sched_switch': `prev_pid == ${'1'.repeat(5_000)}` } },
+      'bad-filter',
+      /longer than/,
+    );
+    refused({ tracer: 'functoin' }, 'unknown-tracer', /it has .*nop/);
+    refused({ clock: 'sundial' }, 'unknown-clock', /it has local, global/);
+    refused({ clock: '[local]' }, 'unknown-clock', /sundial|local/);
+    for (const bufferKb of [0, -1, 1.5, Number.NaN, Infinity, 2 ** 40])
+      refused({ bufferKb }, 'bad-value', /bufferKb/);
+    for (const bufferPercent of [-1, 101, 0.5]) refused({ bufferPercent }, 'bad-value', /bufferPercent/);
+    assert.deepEqual(snapshot(tracefs), before);
+  });
+
+  function checkQuiesce(settings: TraceSettings): void {
+    const { tracefs } = own;
+    tracefs.write('events/enable', '0');
+    tracefs.write('tracing_on', '1');
+    const written = () => tracefs.cpus().reduce((sum, cpu) => sum + writtenOf(tracefs, cpu), 0);
+    const mine = apply(settings);
+    const atStart = written();
+    readFileSync('/proc/self/stat');
+    assert.ok(written() > atStart, 'they fill');
+    mine.quiesce();
+    const atQuiesce = written();
+    for (let i = 0; i < 100; i++) readFileSync('/proc/self/stat');
+    assert.equal(written(), atQuiesce);
+    assert.deepEqual(mine.restore(), []);
+    assert.equal(tracefs.tracingOn(), true);
+  }
+
+  function refused(settings: TraceSettings, code: string, message: RegExp): void {
+    const before = snapshotOfSwitches(own.tracefs);
+    assert.throws(
+      () => {
+        // What the check alone can tell is told by the check alone.
+        if (code.startsWith('unknown')) checkSettings(own.tracefs, settings);
+        else apply(settings);
+      },
+      (error) => {
+        assert.ok(error instanceof SettingsError, String(error));
+        assert.equal(error.code, code);
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, /not put back/);
+        return true;
+      },
+    );
+    assert.deepEqual(snapshotOfSwitches(own.tracefs), before);
+  }
+});
+
+const switches = ['current_tracer', 'trace_clock', 'buffer_size_kb', 'buffer_percent', 'tracing_on'];
+
+function snapshotOfSwitches(tracefs: Tracefs): Record<string, string> {
+  return Object.fromEntries(switches.map((file) => [file, tracefs.read(file)]));
+}
+
+/** Every file that settings may touch, by name. */
+function snapshot(tracefs: Tracefs): Record<string, string> {
+  const state = snapshotOfSwitches(tracefs);
+  const events = tracefs.events().map((name) => name.replace(':', '/'));
+  const files = [
+    ...tracefs.systems().map((system) => `events/${system}/filter`),
+    ...events.flatMap((event) => [`events/${event}/enable`, `events/${event}/filter`]),
+    ...tracefs.cpus().map((cpu) => `per_cpu/cpu${cpu}/buffer_size_kb`),
+  ];
+  for (const file of files) {
+    const text = tracefs.readIfThere(file);
+    if (text !== undefined) state[file] = text;
+  }
+  assert.ok(Object.keys(state).length > 500, 'a kernel has hundreds of events');
+  return state;
+}
+
+function eventState(state: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(state).filter(([file]) => file.startsWith('events/') || file === 'tracing_on'),
+  );
+}
+
+function takesFunctionTracer(tracefs: Tracefs): boolean {
+  try {
+    tracefs.write('current_tracer', 'function');
+    tracefs.write('current_tracer', 'nop');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function writtenOf(tracefs: Tracefs, cpu: number): number {
+  const { entries, overrun, readEvents } = tracefs.stats(cpu);
+  return entries + overrun + readEvents;
+}

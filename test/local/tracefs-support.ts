@@ -1,0 +1,31 @@
+import { after, before } from 'node:test';
+import { Failure } from '../../src/failure.ts';
+import { ensureInstance, removeInstance } from '../../src/tracefs/instance.ts';
+import { locateTracefs } from '../../src/tracefs/locate.ts';
+import { Tracefs } from '../../src/tracefs/tracefs.ts';
+
+/** Why tests on this machine's tracefs cannot run here; false when they can. With CI=true they must. */
+export function tracefsSkip(): string | false {
+  try {
+    locateTracefs();
+    return false;
+  } catch (error) {
+    if (!(error instanceof Failure) || process.env['CI'] === 'true') throw error;
+    return `${error.message}: ${error.remedy}`;
+  }
+}
+
+let made = 0;
+
+/** To be called in a suite: gives its tests an instance of their own, removed after the last one. */
+export function ownInstance(): { tracefs: Tracefs } {
+  const name = `vt-test-${process.pid}-${made++}`;
+  const own = { tracefs: new Tracefs('/nowhere') };
+  before(() => {
+    const root = locateTracefs();
+    ensureInstance(root, name);
+    own.tracefs = new Tracefs(root, name);
+  });
+  after(() => removeInstance(own.tracefs.root, name));
+  return own;
+}
