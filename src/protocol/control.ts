@@ -54,6 +54,7 @@ export const errorCodes = [
   'unknown-clock',
   'bad-value',
   'busy',
+  'superseded',
   'failed',
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];
@@ -63,14 +64,17 @@ export type AgentState = (typeof agentStates)[number];
 
 export const cpuStates = [
   'absent',
+  'waiting',
+  'queued',
   'starting',
   'ready',
   'running',
   'stopping',
-  'crashed',
+  'parting',
+  'leaving',
   'backing-off',
-  'waiting',
   'failed',
+  'ended',
 ] as const;
 export type CpuState = (typeof cpuStates)[number];
 
@@ -91,6 +95,8 @@ export interface CpuLedger extends CpuAccount {
   readonly bytesHeld: number;
   /** Whether all that was in the ring at the order is on its way. */
   readonly flushed: boolean;
+  /** The ring's statistics behind the flush; `null` when it cannot be asked. */
+  readonly ring: RingStats | null;
 }
 
 /** The ring's own `per_cpu/cpuN/stats`. Times are left out: their unit depends on the trace clock. */
@@ -105,6 +111,8 @@ export interface RingStats {
 
 export interface CpuStatus extends CpuAccount {
   readonly state: CpuState;
+  /** Why it is waiting; left out when it is not. */
+  readonly reason?: string;
   /** The worker's process id; `null` while it has none. */
   readonly pid: number | null;
   readonly restarts: number;

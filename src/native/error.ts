@@ -1,0 +1,30 @@
+import { constants } from 'node:os';
+
+const names = new Map<number, string>();
+for (const [name, value] of Object.entries(constants.errno)) {
+  // EAGAIN and EWOULDBLOCK share a number: the first name listed is the one that people know.
+  if (!names.has(value)) names.set(value, name);
+}
+
+/** The symbolic name of an errno, `E<number>` for one that Node does not know. */
+export function errnoName(errno: number): string {
+  return names.get(errno) ?? `E${errno}`;
+}
+
+export const errno = constants.errno;
+
+/** A system call that failed. `code` is stable (`EBUSY`); `call` names the call and what it was about. */
+export class NativeError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly call: string;
+
+  constructor(call: string, errno: number) {
+    const code = errnoName(errno);
+    super(`${call}: ${code}`);
+    this.name = 'NativeError';
+    this.code = code;
+    this.errno = errno;
+    this.call = call;
+  }
+}

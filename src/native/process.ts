@@ -1,0 +1,35 @@
+import { checked, declare } from './libc.ts';
+
+const libcPrctl = declare(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+);
+const libcExit = declare('void _exit(int code)');
+
+const libcSyscall = declare('long syscall(long number, unsigned long a, unsigned long b, unsigned long c)');
+
+const SYS_close_range = 436; // the same number on every architecture
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/**
+ * Keeps descriptors that we were started with (a shell's, a service manager's) from children that are not meant to
+ * have them. Kernels before 5.11 do not know the call: there they stay.
+ */
+export function closeStrayOnExec(): void {
+  libcSyscall(SYS_close_range, 3, 0xffff_ffff, CLOSE_RANGE_CLOEXEC);
+}
+
+const PR_SET_NO_NEW_PRIVS = 38;
+
+/**
+ * Nothing that this thread starts from now on can gain privileges by running a file. Holds for the calling thread
+ * and what it starts, so it belongs before the fork, not into the child with its several threads.
+ */
+export function setNoNewPrivileges(): void {
+  checked('prctl(PR_SET_NO_NEW_PRIVS)', libcPrctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+/** Ends the process at once; process.exit() would wait for a poll that is under way on another thread. */
+export function exitNow(code: number): never {
+  libcExit(code);
+  throw new Error('unreachable');
+}

@@ -1,0 +1,29 @@
+import { declare, lastErrno } from './libc.ts';
+
+const libcSplice = declare(
+  'intptr_t splice(int from, void *fromOffset, int to, void *toOffset, size_t bytes, unsigned int flags)',
+);
+const libcRead = declare('intptr_t read(int fd, void *buffer, size_t bytes)');
+const libcWrite = declare('intptr_t write(int fd, const void *buffer, size_t bytes)');
+
+/**
+ * Moves up to `bytes` between two descriptors, one of them a pipe, without copying through user space.
+ * Blocks unless a descriptor is O_NONBLOCK: SPLICE_F_NONBLOCK does nothing on a virtio port, so no flag is passed.
+ * @returns bytes moved, or the negated errno
+ */
+export function splice(from: number, to: number, bytes: number): number {
+  const moved = libcSplice(from, null, to, null, bytes, 0);
+  return moved < 0 ? -lastErrno() : moved;
+}
+
+/** read(2) into the whole of `buffer`. @returns bytes read, or the negated errno */
+export function read(fd: number, buffer: Uint8Array): number {
+  const got = libcRead(fd, buffer, buffer.byteLength);
+  return got < 0 ? -lastErrno() : got;
+}
+
+/** write(2) of the whole of `buffer`. @returns bytes written, or the negated errno */
+export function write(fd: number, buffer: Uint8Array): number {
+  const put = libcWrite(fd, buffer, buffer.byteLength);
+  return put < 0 ? -lastErrno() : put;
+}

@@ -1,0 +1,157 @@
+import type { Logger } from 'pino';
+import { version } from '../cli/version.ts';
+import { type ExitCode, exitCode } from '../failure.ts';
+import { closeStrayOnExec, exitNow, setNoNewPrivileges } from '../native/process.ts';
+import type { Answer } from '../protocol/control.ts';
+import { ensureInstance, removeInstance } from '../tracefs/instance.ts';
+import { locateTracefs } from '../tracefs/locate.ts';
+import { Tracefs } from '../tracefs/tracefs.ts';
+import { ControlPort } from './control-port.ts';
+import { cpusToTrace, onlineCpus } from './cpus.ts';
+import { makeLog } from './log.ts';
+import type { AgentOptions } from './options.ts';
+import { Orders } from './orders.ts';
+import { type OutletSource, portOutlets, stdoutOutlets } from './outlets.ts';
+import { hostRules, openControlPort, requireAnyPort, workerIdentity } from './preflight.ts';
+import { Supervisor } from './supervisor.ts';
+import { Tracing } from './tracing.ts';
+
+/** Why the agent ends; the first reason wins. */
+type End =
+  | { readonly kind: 'signal'; readonly signal: string }
+  | { readonly kind: 'all-failed' }
+  | { readonly kind: 'outlet-gone'; readonly code: string };
+
+/**
+ * Runs the agent until a signal ends it or nothing is left to do.
+ * @throws Failure for what a user can mend; nothing is left behind then
+ */
+export async function runAgent(options: AgentOptions): Promise<ExitCode> {
+  const root = locateTracefs(options.tracefs);
+  const cpus = cpusToTrace(options.cpus, new Tracefs(root));
+  const outlets = options.stdout ? stdoutOutlets() : portOutlets(options.portsDir, options.portName);
+  if (!options.stdout) requireAnyPort(options, cpus);
+  const withHost = hostRules(options);
+  const log = await makeLog(options.logLevel, options.logFormat);
+  const instance = options.instance === undefined ? undefined : ensureInstance(root, options.instance);
+  try {
+    return await trace(options, cpus, outlets, new Tracefs(root, instance?.name), withHost, log);
+  } finally {
+    if (instance?.made) await removeInstance(root, instance.name);
+  }
+}
+
+async function trace(
+  options: AgentOptions,
+  cpus: readonly number[],
+  outlets: OutletSource,
+  own: Tracefs,
+  withHost: boolean,
+  log: Logger,
+): Promise<ExitCode> {
+  let end: (why: End) => void = () => undefined;
+  let fail: (bug: unknown) => void = () => undefined;
+  const ending = new Promise<End>((resolve, reject) => {
+    end = resolve;
+    fail = reject;
+  });
+  const supervisor = new Supervisor(
+    cpus,
+    onlineCpus(),
+    own,
+    {
+      outlets,
+      pipeBytes: options.pipeBytes,
+      flushIntervalMs: options.flushIntervalMs,
+      stopTimeoutMs: options.stopTimeoutMs,
+      maxRestarts: options.maxRestarts,
+      identity: workerIdentity(options.user, log),
+      log,
+    },
+    {
+      allFailed: () => end({ kind: 'all-failed' }),
+      outletGone: (code) => end({ kind: 'outlet-gone', code }),
+    },
+  );
+  const tracing = new Tracing(supervisor, own, log);
+  const send = (answer: Answer, payload?: Uint8Array): void => {
+    const line = Buffer.from(`${JSON.stringify(answer)}\n`);
+    control?.send(...(payload === undefined ? [line] : [line, payload]));
+  };
+  const orders = new Orders(supervisor, tracing, options.allow, version, send, log);
+  const control = withHost
+    ? new ControlPort(options.portsDir, options.controlPort, (line) => orders.take(line), log)
+    : undefined;
+  const signals = listen(end, () => log.info(orders.status(), 'status'), tracing, log);
+  try {
+    if (control !== undefined) await openControlPort(control, log);
+    setNoNewPrivileges();
+    closeStrayOnExec();
+    await supervisor.open(own);
+    const able = supervisor.cpus.filter((cpu) => cpu.state === 'ready').length;
+    log.info({ cpus: able, of: cpus.length }, 'ready');
+    const serving = control?.run().catch(fail);
+    if (options.start || !withHost) orders.order({ order: 'start', id: undefined, answer: false });
+    const why = await ending;
+    log.info(why, 'ending');
+    await orders.close();
+    const whole = await finish(supervisor, tracing, log);
+    control?.close();
+    await serving;
+    return whole && why.kind === 'signal' ? exitCode.done : exitCode.lost;
+  } finally {
+    signals.abort();
+    tracing.abandon();
+    supervisor.dispose();
+  }
+}
+
+/** Flushes, puts settings back, lets the workers go. @returns whether all that was taken from the rings was delivered */
+async function finish(supervisor: Supervisor, tracing: Tracing, log: Logger): Promise<boolean> {
+  const { cpus } = await tracing.stop();
+  await supervisor.close();
+  let whole = true;
+  for (const cpu of supervisor.cpus) {
+    const { bytesLost } = cpu.account;
+    const { heldBytes } = cpu;
+    if (heldBytes > 0 || bytesLost > 0) {
+      log.error({ cpu: cpu.number, heldBytes, bytesLost }, 'pages that the host did not get');
+    }
+    if (heldBytes > 0 || bytesLost > 0 || cpus.get(cpu.number)?.outcome === 'timed-out') whole = false;
+  }
+  return whole;
+}
+
+/**
+ * SIGTERM and SIGINT end the agent, the second one at once. SIGHUP is ignored, SIGUSR1 says the status (and, taken by
+ * us, does not start Node's debugger).
+ */
+function listen(
+  end: (why: End) => void,
+  sayStatus: () => void,
+  tracing: Tracing,
+  log: Logger,
+): AbortController {
+  const stopListening = new AbortController();
+  let ending = false;
+  const onEnd = (signal: NodeJS.Signals): void => {
+    if (ending) {
+      log.warn({ signal }, 'second signal: ends at once');
+      tracing.abandon();
+      exitNow(exitCode.failed);
+    }
+    ending = true;
+    end({ kind: 'signal', signal });
+  };
+  const handlers: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = [
+    ['SIGTERM', onEnd],
+    ['SIGINT', onEnd],
+    ['SIGHUP', () => undefined],
+    ['SIGUSR1', sayStatus],
+  ];
+  for (const [signal, handler] of handlers) {
+    process.on(signal, handler);
+    stopListening.signal.addEventListener('abort', () => process.off(signal, handler));
+  }
+  return stopListening;
+}

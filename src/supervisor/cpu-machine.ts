@@ -1,0 +1,273 @@
+/**
+ * One CPU's life as a pure function: what is (state) apart from what is wanted, and every step from one to the next.
+ * The table is in docs/supervision.md.
+ */
+
+export type CpuState =
+  /** Nothing is open. */
+  | { readonly kind: 'absent' }
+  /** The ring or the port is not to be had; tried again now and then. */
+  | { readonly kind: 'waiting'; readonly reason: string; readonly tries: number }
+  /** Descriptors are open; waits for its turn to fork. */
+  | { readonly kind: 'queued' }
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'stopping' }
+  /** The worker found a descriptor dead for good and is on its way out. */
+  | { readonly kind: 'parting'; readonly what: 'ring' | 'port' }
+  /** The worker was told to leave. */
+  | { readonly kind: 'leaving' }
+  /** The worker crashed; the descriptors stay, and with them what the pipe holds. */
+  | { readonly kind: 'backing-off' }
+  /** Given up. */
+  | { readonly kind: 'failed' }
+  /** Everything is closed, as was wanted. */
+  | { readonly kind: 'ended' };
+
+export type Wanted = 'run' | 'stop' | 'leave';
+
+export interface CpuModel {
+  readonly state: CpuState;
+  readonly wanted: Wanted;
+  /** It was to run since the last whole flush, so its ring may hold pages that a stop owes the host. */
+  readonly owesFlush: boolean;
+  /** The stop that waits to hear from this CPU. */
+  readonly stopId: number | undefined;
+}
+
+export const newCpu: CpuModel = {
+  state: { kind: 'absent' },
+  wanted: 'stop',
+  owesFlush: false,
+  stopId: undefined,
+};
+
+export type CpuEvent =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  | { readonly kind: 'spawned' }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'stopped'; readonly id: number; readonly flushed: boolean }
+  | { readonly kind: 'gone'; readonly what: 'ring' | 'port' }
+  /** `restartMs`: the policy's delay when this end is a crash; `undefined`: the policy gives up. */
+  | { readonly kind: 'exited'; readonly clean: boolean; readonly restartMs: number | undefined }
+  | { readonly kind: 'timer' }
+  | { readonly kind: 'run' }
+  | { readonly kind: 'stop'; readonly id: number }
+  /** `heldBytes`: what the pipe holds, which a worker must still bring to the port. */
+  | { readonly kind: 'leave'; readonly heldBytes: number };
+
+/** How a stop ended for one CPU. */
+export type StopOutcome =
+  /** All that was in the ring is on its way. */
+  | 'flushed'
+  /** The port took nothing for too long. */
+  | 'timed-out'
+  /** It had not been running. */
+  | 'idle'
+  /** A later start came first. */
+  | 'superseded'
+  /** No ring, no port, or given up. */
+  | 'unreachable';
+
+export type Effect =
+  /** Opens ring and port; answers with `opened` or `unavailable`. */
+  | { readonly kind: 'open' }
+  | { readonly kind: 'fork' }
+  | { readonly kind: 'send-start' }
+  | { readonly kind: 'send-stop'; readonly id: number }
+  | { readonly kind: 'send-leave' }
+  | { readonly kind: 'close'; readonly what: 'ring' | 'port' | 'all' }
+  | { readonly kind: 'timer'; readonly ms: number }
+  | { readonly kind: 'report-stop'; readonly id: number; readonly outcome: StopOutcome }
+  /** A reason to wait that was not there the time before. */
+  | { readonly kind: 'say-waiting'; readonly reason: string };
+
+export interface Step {
+  readonly cpu: CpuModel;
+  readonly effects: readonly Effect[];
+}
+
+/** A thing that is away is looked for again after this long, doubling up to the last. */
+const firstRetryMs = 100;
+const lastRetryMs = 1000;
+
+export function step(cpu: CpuModel, event: CpuEvent): Step {
+  switch (event.kind) {
+    case 'open':
+      return cpu.state.kind === 'absent' || cpu.state.kind === 'ended'
+        ? enter({ ...cpu, wanted: 'stop', owesFlush: false }, { kind: 'absent' }, { kind: 'open' })
+        : same(cpu);
+    case 'opened':
+      return enter(cpu, { kind: 'queued' }, { kind: 'fork' });
+    case 'unavailable':
+      return unavailable(cpu, event.reason);
+    case 'spawned':
+      return enter(cpu, { kind: 'starting' });
+    case 'ready':
+      return cpu.state.kind === 'starting' ? obey(cpu) : same(cpu);
+    case 'stopped':
+      return stopped(cpu, event.id, event.flushed);
+    case 'gone':
+      return enter(cpu, { kind: 'parting', what: event.what });
+    case 'exited':
+      return exited(cpu, event.clean, event.restartMs);
+    case 'timer':
+      return timer(cpu);
+    case 'run':
+      return run(cpu);
+    case 'stop':
+      return stop(cpu, event.id);
+    case 'leave':
+      return leave(cpu, event.heldBytes);
+    default:
+      return event satisfies never;
+  }
+}
+
+function same(cpu: CpuModel): Step {
+  return { cpu, effects: [] };
+}
+
+function enter(cpu: CpuModel, state: CpuState, ...effects: Effect[]): Step {
+  return { cpu: { ...cpu, state }, effects };
+}
+
+/** Answers the stop that waits for this CPU, if one does, before the effects of `next`. */
+function answerStop(next: Step, outcome: StopOutcome): Step {
+  const { stopId } = next.cpu;
+  if (stopId === undefined) return next;
+  return {
+    cpu: { ...next.cpu, stopId: undefined },
+    effects: [{ kind: 'report-stop', id: stopId, outcome }, ...next.effects],
+  };
+}
+
+/** What a worker without an order is told. */
+function obey(cpu: CpuModel): Step {
+  switch (cpu.wanted) {
+    case 'run':
+      return enter(cpu, { kind: 'running' }, { kind: 'send-start' });
+    case 'stop':
+      return cpu.stopId === undefined
+        ? enter(cpu, { kind: 'ready' })
+        : enter(cpu, { kind: 'stopping' }, { kind: 'send-stop', id: cpu.stopId });
+    case 'leave':
+      return enter(cpu, { kind: 'leaving' }, { kind: 'send-leave' });
+    default:
+      return cpu.wanted satisfies never;
+  }
+}
+
+function unavailable(cpu: CpuModel, reason: string): Step {
+  if (cpu.wanted === 'leave') return end(cpu);
+  const before = cpu.state.kind === 'waiting' ? cpu.state : undefined;
+  const tries = (before?.tries ?? 0) + 1;
+  const ms = Math.min(firstRetryMs * 2 ** (tries - 1), lastRetryMs);
+  const effects: Effect[] = [{ kind: 'timer', ms }];
+  if (before?.reason !== reason) effects.unshift({ kind: 'say-waiting', reason });
+  return answerStop(enter(cpu, { kind: 'waiting', reason, tries }, ...effects), 'unreachable');
+}
+
+function stopped(cpu: CpuModel, id: number, flushed: boolean): Step {
+  if (cpu.state.kind !== 'stopping' || cpu.stopId !== id) return same(cpu);
+  const next = enter({ ...cpu, owesFlush: false }, { kind: 'ready' });
+  return answerStop(next, flushed ? 'flushed' : 'timed-out');
+}
+
+function exited(cpu: CpuModel, clean: boolean, restartMs: number | undefined): Step {
+  switch (cpu.state.kind) {
+    case 'leaving':
+      if (clean) return end(cpu);
+      break;
+    case 'parting': {
+      const closed: Effect = { kind: 'close', what: cpu.state.what };
+      if (cpu.wanted === 'leave') return end(cpu);
+      return enter(cpu, { kind: 'absent' }, closed, { kind: 'open' });
+    }
+    case 'absent':
+    case 'waiting':
+    case 'queued':
+    case 'starting':
+    case 'ready':
+    case 'running':
+    case 'stopping':
+    case 'backing-off':
+    case 'failed':
+    case 'ended':
+      break;
+    default:
+      return cpu.state satisfies never;
+  }
+  if (restartMs === undefined) {
+    return answerStop(enter(cpu, { kind: 'failed' }), 'unreachable');
+  }
+  return enter(cpu, { kind: 'backing-off' }, { kind: 'timer', ms: restartMs });
+}
+
+function timer(cpu: CpuModel): Step {
+  if (cpu.state.kind === 'backing-off') return enter(cpu, { kind: 'queued' }, { kind: 'fork' });
+  if (cpu.state.kind === 'waiting') return { cpu, effects: [{ kind: 'open' }] };
+  return same(cpu);
+}
+
+function run(cpu: CpuModel): Step {
+  const next: CpuModel = { ...cpu, wanted: 'run', owesFlush: true };
+  const { kind } = cpu.state;
+  return answerStop(kind === 'ready' || kind === 'stopping' ? obey(next) : same(next), 'superseded');
+}
+
+function stop(cpu: CpuModel, id: number): Step {
+  const next: CpuModel = { ...cpu, wanted: 'stop', stopId: id };
+  if (!cpu.owesFlush) return answerStop(same(next), 'idle');
+  switch (cpu.state.kind) {
+    case 'ready':
+    case 'running':
+    case 'stopping':
+      return obey(next);
+    case 'queued':
+    case 'starting':
+    case 'parting':
+    case 'backing-off':
+      return same(next);
+    case 'absent':
+    case 'waiting':
+    case 'leaving':
+    case 'failed':
+    case 'ended':
+      return answerStop(same({ ...next, owesFlush: false }), 'unreachable');
+    default:
+      return cpu.state satisfies never;
+  }
+}
+
+function leave(cpu: CpuModel, heldBytes: number): Step {
+  const next: CpuModel = { ...cpu, wanted: 'leave' };
+  switch (cpu.state.kind) {
+    case 'ready':
+    case 'running':
+    case 'stopping':
+      return obey(next);
+    case 'queued':
+    case 'backing-off':
+      return heldBytes > 0 ? same(next) : end(next);
+    case 'starting':
+    case 'parting':
+    case 'leaving':
+    case 'ended':
+      return same(next);
+    case 'absent':
+    case 'waiting':
+    case 'failed':
+      return end(next);
+    default:
+      return cpu.state satisfies never;
+  }
+}
+
+function end(cpu: CpuModel): Step {
+  const next: CpuModel = { ...cpu, owesFlush: false };
+  return answerStop(enter(next, { kind: 'ended' }, { kind: 'close', what: 'all' }), 'unreachable');
+}

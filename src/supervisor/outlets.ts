@@ -1,0 +1,56 @@
+import { constants, fstatSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { exitCode, Failure } from '../failure.ts';
+import { duplicate, isAppending, setNonBlocking } from '../native/files.ts';
+import { makeMemory } from '../native/shared-memory.ts';
+import type { Outlet } from '../protocol/ipc.ts';
+import { openPort } from './ports.ts';
+
+/** Where workers send their pages. */
+export interface OutletSource {
+  readonly outlet: Outlet;
+  /** A descriptor for one CPU's worker; the caller owns it. Throws PortAway or Failure. */
+  open(cpu: number): number;
+  /** The file whose lock is the turn on a shared outlet. */
+  readonly turnFd: number | undefined;
+}
+
+/** A port for each CPU, named by a template with one `%d`. */
+export function portOutlets(portsDir: string, portName: string): OutletSource {
+  return {
+    outlet: 'splice',
+    open: (cpu) => openPort(portsDir, portNameOf(portName, cpu), 'out'),
+    turnFd: undefined,
+  };
+}
+
+export function portNameOf(template: string, cpu: number): string {
+  return template.replace('%d', String(cpu));
+}
+
+const stdoutFd = 1;
+
+/**
+ * One stdout for all. A pipe is opened anew, so that our O_NONBLOCK does not reach those who share it; a file must
+ * keep its one position, so it is not. splice refuses a file opened to append: its pages are copied.
+ * @throws Failure when stdout is a terminal or closed
+ */
+export function stdoutOutlets(): OutletSource {
+  if (isatty(stdoutFd)) {
+    throw new Failure(
+      exitCode.usage,
+      'stdout is a terminal, and raw ring-buffer pages would garble it',
+      'send them on: trace-agent -o > trace.raw',
+    );
+  }
+  const turnFd = makeMemory('trace-agent-turn', 1);
+  const stdout = fstatSync(stdoutFd);
+  if (stdout.isFIFO()) {
+    const open = (): number =>
+      openSync(`/proc/self/fd/${stdoutFd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+    return { outlet: 'shared', open, turnFd };
+  }
+  if (stdout.isSocket()) setNonBlocking(stdoutFd);
+  const outlet = isAppending(stdoutFd) ? 'copied' : 'shared';
+  return { outlet, open: () => duplicate(stdoutFd), turnFd };
+}

@@ -1,0 +1,133 @@
+import {
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { exitCode, Failure } from '../failure.ts';
+import { errnoName } from '../tracefs/errno.ts';
+
+export const usualPortsDir = '/dev/virtio-ports';
+const sysfsPorts = '/sys/class/virtio-ports';
+
+/**
+ * The device of a named port, or undefined when there is none. Names are unique across virtio-serial devices. udev
+ * makes the links below /dev/virtio-ports; a guest without udev has the names in sysfs all the same.
+ */
+export function findPort(portsDir: string, name: string): string | undefined {
+  const link = join(portsDir, name);
+  if (existsSync(link)) return realpathSync(link);
+  return portsDir === usualPortsDir ? findInSysfs(name) : undefined;
+}
+
+function findInSysfs(name: string): string | undefined {
+  let devices: string[];
+  try {
+    devices = readdirSync(sysfsPorts);
+  } catch {
+    return undefined;
+  }
+  const device = devices.find((entry) => nameInSysfs(entry) === name);
+  return device === undefined ? undefined : join('/dev', device);
+}
+
+function nameInSysfs(device: string): string | undefined {
+  try {
+    return readFileSync(join(sysfsPorts, device, 'name'), 'utf8').trim();
+  } catch {
+    return undefined; // a port without a name, or one that is just being unplugged
+  }
+}
+
+/** A port cannot be opened now and may be later; `busy`: somebody has it open. */
+export class PortAway extends Failure {
+  readonly busy: boolean;
+
+  constructor(busy: boolean, message: string, remedy: string) {
+    super(exitCode.missing, message, remedy);
+    this.name = 'PortAway';
+    this.busy = busy;
+  }
+}
+
+/**
+ * Opens a port, non-blocking and close-on-exec; the caller owns the descriptor. `out` for a trace port, `both` for
+ * the control port. A FIFO may stand in for a port: to write it is opened both ways, so that like a port it has no
+ * EPIPE; to talk it is opened to read only, for the agent would read its own answers.
+ * @throws PortAway when it is missing or busy, Failure when it may not be opened
+ */
+export function openPort(portsDir: string, name: string, direction: 'out' | 'both'): number {
+  const path = findPort(portsDir, name);
+  if (path === undefined)
+    throw new PortAway(false, `no port ${name} in ${portsDir}`, `give the guest one: ${qemuOptions(name)}`);
+  const readOnly = direction === 'both' && statSync(path).isFIFO();
+  const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
+  try {
+    return openSync(path, access | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    throw whyNotOpened(error, name, path);
+  }
+}
+
+function whyNotOpened(error: unknown, name: string, path: string): Failure {
+  const code = errnoName(error);
+  switch (code) {
+    case 'EBUSY': {
+      const holder = holderOf(path);
+      const who = holder === undefined ? 'another process' : `${holder.command} (pid ${holder.pid})`;
+      const remedy = holder === undefined ? 'end the process that has it open' : `end it: kill ${holder.pid}`;
+      return new PortAway(true, `port ${name} (${path}) is held by ${who}`, remedy);
+    }
+    case 'ENODEV':
+    case 'ENXIO':
+    case 'ENOENT':
+      return new PortAway(false, `port ${name} (${path}) is being unplugged`, 'plug it in again');
+    case 'EACCES':
+    case 'EPERM':
+      return new Failure(
+        exitCode.notPermitted,
+        `port ${name} (${path}) may not be opened by this user`,
+        'run as root',
+      );
+    default:
+      return new Failure(exitCode.failed, `port ${name} (${path}) does not open: ${code}`, '', {
+        cause: error,
+      });
+  }
+}
+
+/** The process that has a device open, as far as /proc tells us. */
+function holderOf(path: string): { readonly pid: number; readonly command: string } | undefined {
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const descriptors = readdirSync(join('/proc', entry, 'fd'));
+      if (!descriptors.some((fd) => linkTarget(join('/proc', entry, 'fd', fd)) === path)) continue;
+      return { pid: Number(entry), command: readFileSync(join('/proc', entry, 'comm'), 'utf8').trim() };
+    } catch {
+      // it ended meanwhile, or is not ours to look into
+    }
+  }
+  return undefined;
+}
+
+function linkTarget(link: string): string | undefined {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What makes QEMU give the guest such a port. */
+export function qemuOptions(name: string): string {
+  return (
+    `-device virtio-serial-pci -chardev pipe,id=${name},path=/tmp/virtio-trace/${name} ` +
+    `-device virtserialport,chardev=${name},name=${name}`
+  );
+}

@@ -1,0 +1,74 @@
+import type { Logger } from 'pino';
+import { exitCode, Failure } from '../failure.ts';
+import { type Identity, lookUpUser } from '../native/user.ts';
+import type { ControlPort } from './control-port.ts';
+import type { AgentOptions } from './options.ts';
+import { portNameOf } from './outlets.ts';
+import { findPort, PortAway, qemuOptions } from './ports.ts';
+
+/** An agent started right behind another's end waits this long for its control port. */
+const busyPatienceMs = 10_000;
+const busyRetryMs = 200;
+
+const nobody: Identity = { uid: 65_534, gid: 65_534 };
+
+/** One missing port is waited for; a guest that has none at all was set up without them. */
+export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): void {
+  const names = cpus.map((cpu) => portNameOf(options.portName, cpu));
+  if (names.some((name) => findPort(options.portsDir, name) !== undefined)) return;
+  const [first = options.portName] = names;
+  throw new Failure(
+    exitCode.missing,
+    `no trace port (${first} and so on) in ${options.portsDir}`,
+    `give the guest one for each CPU: ${qemuOptions(first)}`,
+  );
+}
+
+/**
+ * Whether the host's orders rule. Without a control port the agent has nobody to wait for: then it must have been
+ * told to start, or write to stdout, where starting at once is what is meant.
+ */
+export function hostRules(options: AgentOptions): boolean {
+  if (findPort(options.portsDir, options.controlPort) !== undefined) return true;
+  if (!options.controlPortGiven && (options.start || options.stdout)) return false;
+  throw new Failure(
+    exitCode.missing,
+    `no control port ${options.controlPort} in ${options.portsDir}`,
+    `give the guest one: ${qemuOptions(options.controlPort)}; or trace at once with --start`,
+  );
+}
+
+/** Opens the control port, waiting a while for whoever has it to end. @throws Failure */
+export async function openControlPort(port: ControlPort, log: Logger): Promise<void> {
+  const deadlineMs = performance.now() + busyPatienceMs;
+  for (let said = false; ; said = true) {
+    try {
+      port.open();
+      return;
+    } catch (error) {
+      if (!(error instanceof PortAway && error.busy) || performance.now() >= deadlineMs) throw error;
+      if (!said) log.warn({ waitMs: busyPatienceMs }, error.message);
+    }
+    await new Promise((resolve) => setTimeout(resolve, busyRetryMs));
+  }
+}
+
+/**
+ * Whom workers become; undefined: they stay who we are, which only root can change.
+ * @throws Failure when there is no such user
+ */
+export function workerIdentity(user: string, log: Logger): Identity | undefined {
+  if (process.geteuid?.() !== 0) {
+    log.debug('not root: workers run as this user');
+    return undefined;
+  }
+  const identity = lookUpUser(user);
+  if (identity !== undefined) return identity;
+  // A guest that is little more than an initramfs may have no user list at all.
+  if (user === 'nobody') return nobody;
+  throw new Failure(
+    exitCode.usage,
+    `--user: there is no user ${user}`,
+    'name one that exists; the default is nobody',
+  );
+}

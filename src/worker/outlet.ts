@@ -1,0 +1,80 @@
+import { errno } from '../native/error.ts';
+import { tryLock, unlock } from '../native/file-lock.ts';
+import { read, splice, write } from '../native/transfer.ts';
+import { inherited, type WorkerSetup } from '../protocol/ipc.ts';
+
+/** Where the pipe is emptied to. */
+export interface Outlet {
+  /**
+   * Moves up to `bytes` from the pipe on; never blocks longer than the move takes.
+   * @returns bytes moved, the negated errno, or `anothersTurn`
+   */
+  push(bytes: number): number;
+}
+
+/** Another worker writes to the shared outlet at this moment. No errno is that large. */
+export const anothersTurn = -1_000_000;
+
+/** A virtio port or FIFO of this worker's own. */
+const ownOutlet: Outlet = {
+  push: (bytes) => splice(inherited.pipeRead, inherited.port, bytes),
+};
+
+/**
+ * An outlet that all workers share. A turn is kept until the outlet stands at a page boundary, so that no page is
+ * torn: the kernel reads a file's position before a splice and sets it behind, and two at once would overwrite one
+ * another. The lock is the process's, so a worker that dies gives it back.
+ */
+class SharedOutlet implements Outlet {
+  readonly #transfer: (bytes: number) => number;
+  readonly #pageBytes: number;
+  #intoPage = 0;
+  #ours = false;
+
+  constructor(transfer: (bytes: number) => number, pageBytes: number) {
+    this.#transfer = transfer;
+    this.#pageBytes = pageBytes;
+  }
+
+  push(bytes: number): number {
+    if (!this.#ours) {
+      if (!tryLock(inherited.turn)) return anothersTurn;
+      this.#ours = true;
+    }
+    const moved = this.#transfer(bytes);
+    if (moved > 0) this.#intoPage = (this.#intoPage + moved) % this.#pageBytes;
+    if (this.#intoPage === 0) {
+      unlock(inherited.turn);
+      this.#ours = false;
+    }
+    return moved;
+  }
+}
+
+/** For a file opened to append, to which splice says EINVAL: one page after the other through a buffer. */
+function copier(pageBytes: number): (bytes: number) => number {
+  const page = new Uint8Array(pageBytes);
+  return () => {
+    const got = read(inherited.pipeRead, page);
+    for (let done = 0; done < got; ) {
+      const put = write(inherited.port, page.subarray(done, got));
+      if (put === -errno.EINTR) continue;
+      if (put < 0) return put;
+      done += put;
+    }
+    return got;
+  };
+}
+
+export function makeOutlet(setup: WorkerSetup): Outlet {
+  switch (setup.outlet) {
+    case 'splice':
+      return ownOutlet;
+    case 'shared':
+      return new SharedOutlet((bytes) => ownOutlet.push(bytes), setup.pageBytes);
+    case 'copied':
+      return new SharedOutlet(copier(setup.pageBytes), setup.pageBytes);
+    default:
+      return setup.outlet satisfies never;
+  }
+}

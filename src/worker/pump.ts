@@ -1,0 +1,290 @@
+import { errnoName } from '../native/error.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../native/poll.ts';
+import type { Ledger } from '../protocol/ledger.ts';
+import { Backoff } from '../backoff.ts';
+import { anothersTurn } from './outlet.ts';
+import type { PumpIo } from './pump-io.ts';
+import { movePartialPage, takeOver } from './staging.ts';
+import { portVerdict, ringVerdict } from './verdict.ts';
+import type { Waiter } from '../native/waiter.ts';
+
+/** Splices without giving the event loop a turn; with the time limit, a stop is obeyed within 50 ms under full load. */
+const turnSplices = 64;
+const turnMs = 10;
+/** The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. */
+const splicePagesMax = 128;
+/** tracing_on = 0 wakes no poll, so no wait is endless. */
+const pollMs = 1000;
+const turnSleepMs = 1;
+
+/** What a pump has to say. */
+export interface PumpListener {
+  stopped(id: number, flushed: boolean, heldBytes: number): void;
+  gone(what: 'ring' | 'port', code: string): void;
+  lost(bytes: number): void;
+  host(connected: boolean): void;
+}
+
+export interface PumpSetup {
+  readonly pageBytes: number;
+  readonly pipePages: number;
+  readonly flushIntervalMs: number;
+  readonly stopTimeoutMs: number;
+}
+
+/** How a step ended: on with the next one, or why the turn is over. */
+type Step = 'moved' | Pause;
+type Pause = 'turn-over' | 'ring-empty' | 'port-full' | 'not-our-turn' | 'nothing-wanted' | 'end';
+
+interface Flush {
+  readonly id: number;
+  pagesLeft: number;
+}
+
+/**
+ * Moves pages from one CPU's ring through a pipe to its port. The pipe is filled only when it is empty, so what it
+ * holds is one number, and whoever takes over after a crash knows what to do: empty it first.
+ */
+export class Pump {
+  readonly #io: PumpIo;
+  readonly #ledger: Ledger;
+  readonly #waiter: Waiter;
+  readonly #setup: PumpSetup;
+  readonly #say: PumpListener;
+  readonly #fillBytes: number;
+  readonly #ringBackoff = new Backoff(1, 100);
+  readonly #portBackoff = new Backoff(1, 250);
+  #wanted: 'run' | 'stop' | 'leave' = 'stop';
+  #flush: Flush | undefined;
+  #pipeBytes = 0;
+  #portMovedMs = performance.now();
+  #partialMs = performance.now();
+  #connected = true;
+
+  constructor(io: PumpIo, ledger: Ledger, waiter: Waiter, setup: PumpSetup, listener: PumpListener) {
+    this.#io = io;
+    this.#ledger = ledger;
+    this.#waiter = waiter;
+    this.#setup = setup;
+    this.#say = listener;
+    this.#fillBytes = Math.min(setup.pipePages, splicePagesMax) * setup.pageBytes;
+  }
+
+  /** Moves pages from now on. */
+  start(): void {
+    this.#flush = undefined;
+    this.#order('run');
+  }
+
+  /** Sends what is in the ring now, at most `maxPages`, then says `stopped`. */
+  stop(id: number, maxPages: number): void {
+    this.#flush = { id, pagesLeft: maxPages };
+    this.#order('stop');
+  }
+
+  /** Empties the pipe, then `run` returns. */
+  leave(): void {
+    this.#flush = undefined;
+    this.#order('leave');
+  }
+
+  /** Runs until told to leave or until a descriptor is dead; rejects on a state that only a bug can bring about. */
+  async run(): Promise<void> {
+    this.#pipeBytes = takeOver(this.#io, this.#ledger);
+    for (;;) {
+      const pause = this.#turn();
+      switch (pause) {
+        case 'turn-over':
+          await new Promise(setImmediate);
+          break;
+        case 'ring-empty':
+          await this.#awaitRing();
+          break;
+        case 'port-full':
+          if ((await this.#awaitPort()) === 'end') return;
+          break;
+        case 'not-our-turn':
+          await this.#waiter.sleep(turnSleepMs);
+          break;
+        case 'nothing-wanted':
+          await this.#waiter.sleep(undefined);
+          break;
+        case 'end':
+          return;
+        default:
+          pause satisfies never;
+      }
+    }
+  }
+
+  #order(wanted: 'run' | 'stop' | 'leave'): void {
+    this.#wanted = wanted;
+    // A stop has its full time from the order on, however long the port has been full before.
+    this.#portMovedMs = performance.now();
+    this.#waiter.wake();
+  }
+
+  #turn(): Pause {
+    const endMs = performance.now() + turnMs;
+    for (let splices = 0; splices < turnSplices; splices += 1) {
+      if (splices > 0 && performance.now() >= endMs) break;
+      const step = this.#pipeBytes > 0 ? this.#empty() : this.#fill();
+      if (step !== 'moved') return step;
+    }
+    return 'turn-over';
+  }
+
+  #empty(): Step {
+    const moved = this.#io.outlet.push(this.#pipeBytes);
+    if (moved > 0) {
+      this.#pipeBytes -= moved;
+      this.#ledger.bytesOut += moved;
+      this.#portMovedMs = performance.now();
+      this.#portBackoff.reset();
+      this.#setConnected(true);
+      return 'moved';
+    }
+    if (moved === anothersTurn) return 'not-our-turn';
+    if (moved === 0) {
+      this.#countLoss();
+      return this.#pipeBytes === 0 ? 'moved' : 'port-full';
+    }
+    const verdict = portVerdict(-moved);
+    switch (verdict) {
+      case 'again':
+        return 'port-full';
+      case 'gone':
+        this.#countLoss();
+        this.#say.gone('port', errnoName(-moved));
+        return 'end';
+      case 'fatal':
+        throw new Error(`splice to the port: ${errnoName(-moved)}`);
+      default:
+        return verdict satisfies never;
+    }
+  }
+
+  /**
+   * Counts pages that left the pipe and were not taken: when its queue lacks descriptors the port says 0, as for an
+   * empty pipe, and has thrown them away.
+   */
+  #countLoss(): void {
+    const held = this.#io.held();
+    const lost = this.#pipeBytes - held;
+    if (lost <= 0) return;
+    this.#pipeBytes = held;
+    this.#ledger.bytesLost += lost;
+    this.#say.lost(lost);
+  }
+
+  /** Only ever into the empty pipe. */
+  #fill(): Step {
+    switch (this.#wanted) {
+      case 'run':
+        return this.#fillRunning();
+      case 'stop':
+        return this.#flush === undefined ? 'nothing-wanted' : this.#fillStopping(this.#flush);
+      case 'leave':
+        return 'end';
+      default:
+        return this.#wanted satisfies never;
+    }
+  }
+
+  #fillRunning(): Step {
+    const step = this.#fillWhole(this.#fillBytes);
+    if (step !== 'ring-empty' || this.#msToPartial() > 0) return step;
+    this.#partialMs = performance.now();
+    return this.#fillPartial();
+  }
+
+  /** Time until the next partial page is due, in milliseconds. */
+  #msToPartial(): number {
+    const { flushIntervalMs } = this.#setup;
+    if (flushIntervalMs === 0) return Number.POSITIVE_INFINITY;
+    return this.#partialMs + flushIntervalMs - performance.now();
+  }
+
+  /** Ends at the first empty ring, or after as many pages as the ring held: it goes on filling meanwhile. */
+  #fillStopping(flush: Flush): Step {
+    if (flush.pagesLeft <= 0) return this.#stopped(flush, true);
+    const { pageBytes } = this.#setup;
+    let step = this.#fillWhole(Math.min(this.#fillBytes, flush.pagesLeft * pageBytes));
+    if (step === 'ring-empty') step = this.#fillPartial();
+    flush.pagesLeft -= this.#pipeBytes / pageBytes;
+    return step === 'ring-empty' ? this.#stopped(flush, true) : step;
+  }
+
+  #stopped(flush: Flush, flushed: boolean): Step {
+    this.#flush = undefined;
+    this.#say.stopped(flush.id, flushed, this.#pipeBytes);
+    return 'nothing-wanted';
+  }
+
+  #fillWhole(bytes: number): Step {
+    const got = this.#io.fill(bytes);
+    if (got > 0) this.#ledger.bytesIn += got;
+    return this.#filled(got);
+  }
+
+  #fillPartial(): Step {
+    return this.#filled(movePartialPage(this.#io, this.#ledger));
+  }
+
+  #filled(got: number): Step {
+    if (got > 0) {
+      this.#pipeBytes = got;
+      this.#ringBackoff.reset();
+      return 'moved';
+    }
+    if (got === 0) return 'ring-empty';
+    const verdict = ringVerdict(-got);
+    switch (verdict) {
+      case 'again':
+        return 'ring-empty';
+      case 'gone':
+        this.#say.gone('ring', errnoName(-got));
+        return 'end';
+      case 'fatal':
+        throw new Error(`reading the ring: ${errnoName(-got)}`);
+      default:
+        return verdict satisfies never;
+    }
+  }
+
+  /**
+   * With a small ring or buffer_percent 0 poll says POLLIN for a ring that splice finds empty, and POLLERR for a CPU
+   * that was never online: what it found is tried once, and without success slept over, longer each time.
+   */
+  async #awaitRing(): Promise<void> {
+    const longestMs = Math.max(0, Math.min(pollMs, Math.ceil(this.#msToPartial())));
+    if (this.#ringBackoff.active) {
+      await this.#waiter.sleep(Math.min(this.#ringBackoff.next(), longestMs));
+      return;
+    }
+    const found = await this.#waiter.ready(this.#io.ringFd, POLLIN, longestMs);
+    if (found !== 0) this.#ringBackoff.begin();
+  }
+
+  /** A port without a host end says POLLHUP at once and for ever, so that is slept over too. */
+  async #awaitPort(): Promise<Pause> {
+    this.#ledger.stalls += 1;
+    if (this.#portBackoff.active) await this.#waiter.sleep(this.#portBackoff.next());
+    else {
+      const found = await this.#waiter.ready(this.#io.portFd, POLLOUT, pollMs);
+      if (found !== 0) this.#portBackoff.begin();
+      if ((found & (POLLHUP | POLLERR)) !== 0) this.#setConnected(false);
+    }
+    const stuck = performance.now() - this.#portMovedMs >= this.#setup.stopTimeoutMs;
+    if (!stuck || this.#wanted === 'run') return 'turn-over';
+    if (this.#wanted === 'leave') return 'end';
+    if (this.#flush !== undefined) this.#stopped(this.#flush, false);
+    return 'turn-over';
+  }
+
+  #setConnected(connected: boolean): void {
+    if (connected === this.#connected) return;
+    this.#connected = connected;
+    this.#say.host(connected);
+  }
+}

@@ -1,0 +1,39 @@
+import { errno } from '../native/error.ts';
+
+/** What a failed transfer means: try again later, the descriptor is dead for good, or a state we know nothing of. */
+export type Verdict = 'again' | 'gone' | 'fatal';
+
+/** @param failure the positive errno of splice or read on the ring */
+export function ringVerdict(failure: number): Verdict {
+  switch (failure) {
+    case errno.EAGAIN: // no whole page, or none at all
+    case errno.EINTR:
+    case errno.ENOMEM: // no memory for the page list: a moment's want
+    case errno.EBUSY: // a latency tracer is swapping the buffers
+    case errno.ENODEV: // the CPU was never online; its ring comes with it
+      return 'again';
+    case errno.EINVAL: // the file position stands inside a page: only a fresh opening starts at a boundary again
+      return 'gone';
+    default:
+      return 'fatal';
+  }
+}
+
+/** @param failure the positive errno of splice or write on the port */
+export function portVerdict(failure: number): Verdict {
+  switch (failure) {
+    case errno.EAGAIN: // the queue is full, or the host end is not connected
+    case errno.EINTR:
+    case errno.ENOMEM: // no memory for the copies: a moment's want
+      return 'again';
+    case errno.ENODEV: // unplugged
+    case errno.EPIPE: // the reader of stdout went away
+    case errno.ENOSPC: // stdout is a file on a full disk
+    case errno.EDQUOT:
+    case errno.EFBIG:
+    case errno.EIO:
+      return 'gone';
+    default:
+      return 'fatal';
+  }
+}
