@@ -7,9 +7,6 @@ export type Line =
 /** The newline not counted. */
 export const maxLineBytes = 64 * 1024;
 
-/** How long nothing may come before bare orders without a newline count. */
-export const bareOrderSilenceMs = 50;
-
 const headBytes = 64;
 const newline = 0x0a;
 
@@ -32,9 +29,8 @@ export class LineReader {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let from = 0;
     while (from < bytes.length) {
-      const end = bytes.indexOf(newline, from);
-      const piece = bytes.subarray(from, end === -1 ? bytes.length : end);
-      this.#take(piece, lines);
+      const end = bytes[from] === newline ? from : bytes.indexOf(newline, from);
+      if (end !== from) this.#take(bytes.subarray(from, end === -1 ? bytes.length : end), lines);
       if (end === -1) break;
       this.#endLine(lines);
       from = end + 1;
@@ -44,7 +40,7 @@ export class LineReader {
 
   /**
    * Whether what waits for its newline is `1` or `0` (or several), as `printf 1` sends it. After
-   * `bareOrderSilenceMs` that counts as ordered: then call `flushSilence`.
+   * a short silence that counts as ordered: then call `flushSilence`.
    */
   get pendingIsBareOrder(): boolean {
     return !this.#discarding && (this.#shape === 'bare' || this.#shape === 'bare-ended');

@@ -24,7 +24,7 @@ const maxIdLength = 64;
 export function parseLine(line: Line): ParsedLine {
   if (line.kind === 'text') return parseOrder(line.text);
   const message = `a line is longer than ${maxLineBytes} bytes; it begins ${quoted(line.head)}`;
-  return { kind: 'refused', id: null, code: 'line-too-long', message, answerable: meantAsJson(line.head) };
+  return refused('line-too-long', message, null, meantAsJson(line.head));
 }
 
 /** What one line's text orders: `1`, `0` or a JSON object. Pure; takes any text and never throws. */
@@ -32,32 +32,33 @@ export function parseOrder(text: string): ParsedLine {
   const line = text.trim();
   if (line === '1') return { kind: 'order', order: { order: 'start', id: undefined, answer: false } };
   if (line === '0') return { kind: 'order', order: { order: 'stop', id: undefined, answer: false } };
+  const answerable = meantAsJson(line);
+  // a flood of noise must not cost an exception a line
+  if (!answerable) return refused('bad-json', `not 1, 0 or a JSON object: ${quoted(line)}`, null, answerable);
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return refused('bad-json', `no JSON: ${quoted(line)}`, null, answerable);
+  }
+  if (!isObject(value))
+    return refused('not-an-object', `an order is a JSON object, not ${typeName(value)}`, null, answerable);
   let id: OrderId | undefined;
   try {
-    const fields = readObject(line);
-    id = readId(fields['id']);
-    return { kind: 'order', order: readOrder(fields, id) };
+    id = readId(value['id']);
+    return { kind: 'order', order: readOrder(value, id) };
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause;
-    const { code, message } = cause;
-    return { kind: 'refused', id: id ?? null, code, message, answerable: meantAsJson(line) };
+    return refused(cause.code, cause.message, id ?? null, answerable);
   }
+}
+
+function refused(code: ErrorCode, message: string, id: OrderId | null, answerable: boolean): ParsedLine {
+  return { kind: 'refused', id, code, message, answerable };
 }
 
 function meantAsJson(line: string): boolean {
   return line.startsWith('{') || line.startsWith('[');
-}
-
-function readObject(line: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (cause) {
-    throw new Refusal('bad-json', `not 1, 0 or a JSON object: ${quoted(line)}`, { cause });
-  }
-  if (!isObject(value))
-    throw new Refusal('not-an-object', `an order is a JSON object, not ${typeName(value)}`);
-  return value;
 }
 
 function readId(id: unknown): OrderId | undefined {

@@ -16,7 +16,7 @@ const readers: {
   readonly [Field in keyof TraceRequest]-?: (value: unknown, into: Mutable<TraceRequest>) => void;
 } = {
   instance: (value, into) => {
-    into.instance = readInstance(value);
+    into.instance = readName('trace.instance', value, /^[\w-][\w.-]{0,63}$/);
   },
   events: (value, into) => {
     into.events = readEvents(value);
@@ -59,13 +59,6 @@ function isField(name: string): name is keyof TraceRequest {
   return Object.hasOwn(readers, name);
 }
 
-function readInstance(value: unknown): string {
-  const instance = readName('trace.instance', value, /^[^/\0]+$/);
-  if (instance === '.' || instance === '..')
-    throw new Refusal('bad-trace', `trace.instance cannot be ${quoted(instance)}`);
-  return instance;
-}
-
 function readEvents(value: unknown): string[] {
   if (!Array.isArray(value))
     throw new Refusal('bad-trace', `trace.events is an array, not ${typeName(value)}`);
@@ -89,7 +82,7 @@ function readFilters(value: unknown): Readonly<Record<string, string>> {
 }
 
 function readEventName(where: string, value: unknown): string {
-  const form = /^[\w-]+(:[\w-]+)?$/;
+  const form = /^\w[\w.-]*(:\w[\w.-]*)?$/;
   if (typeof value === 'string' && value.length <= maxNameLength && form.test(value)) return value;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
   throw new Refusal('bad-trace', `${where} is "system" or "system:event", not ${given}`);

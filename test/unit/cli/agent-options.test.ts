@@ -262,6 +262,24 @@ describe('the configuration file', () => {
     }
   });
 
+  it('takes numbers where a text of digits would do', () => {
+    const config = configFile({
+      pipeSize: 65536,
+      cpus: 3,
+      flushInterval: 50,
+      stopTimeout: 0,
+      maxRestarts: 3,
+    });
+    assert.deepEqual(options('--config', config), {
+      ...defaults,
+      pipeBytes: 65536,
+      cpus: [3],
+      flushIntervalMs: 50,
+      stopTimeoutMs: 0,
+      maxRestarts: 3,
+    });
+  });
+
   it('may be empty', () => {
     assert.deepEqual(options('--config', configFile({})), defaults);
   });

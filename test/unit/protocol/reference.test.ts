@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { errorCodes, orderNames } from '../../../src/protocol/control.ts';
+import { agentStates, cpuStates, errorCodes, orderNames } from '../../../src/protocol/control.ts';
 import { parseOrder } from '../../../src/protocol/order-parser.ts';
 
 const reference = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
@@ -46,5 +46,12 @@ describe('docs/protocol.md', () => {
     const table = reference.slice(reference.indexOf('| code |'));
     const listed = [...table.matchAll(/^\| `([a-z-]+)`/gm)].map((match) => match[1]);
     assert.deepEqual(listed, [...errorCodes]);
+  });
+
+  it("lists every state of a CPU, and the agent's", () => {
+    const [, table = ''] = /^\| state of a CPU \|.*\n((?:\|.*\n)+)/m.exec(reference) ?? [];
+    const listed = [...table.matchAll(/`([a-z-]+)`/g)].map((match) => match[1]);
+    assert.deepEqual(listed, [...cpuStates]);
+    for (const state of agentStates) assert.match(reference, new RegExp(`\`${state}\``));
   });
 });
