@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { hostname, machine, release, type, version } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { pack as tarPack, type Pack } from 'tar-stream';
@@ -41,7 +42,9 @@ const machineFiles: readonly (readonly [name: string, path: string])[] = [
 /** Files read between two turns of the event loop: some 2 ms natively, 20 under emulation. */
 const filesPerTurn = 64;
 /** Of kallsyms at a turn, for the same time. */
-const sliceBytes = 256 << 10;
+const sliceBytes = 64 << 10;
+/** Given to gzip at once. */
+const batchBytes = 256 << 10;
 
 /**
  * Everything that a reader of the pages needs to know of this kernel, some 2,000 small files, one at a time and
@@ -138,17 +141,28 @@ async function* readInSlices(path: string): AsyncGenerator<string> {
  */
 export async function packMetadata(tracefs: Tracefs): Promise<Buffer> {
   const archive = tarPack();
-  const gzip = createGzip();
   const packed: Buffer[] = [];
-  gzip.on('data', (chunk: Buffer) => packed.push(chunk));
-  archive.pipe(gzip);
-  const ended = new Promise<void>((resolve, reject) => {
-    gzip.once('end', resolve);
-    gzip.once('error', reject);
-    archive.once('error', reject);
+  const compressed = pipeline(inBatches(archive), createGzip(), async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) packed.push(chunk);
   });
-  await Promise.all([fill(archive, tracefs), ended]);
+  await Promise.all([compressed, fill(archive, tracefs)]);
   return Buffer.concat(packed);
+}
+
+/** A tar comes in thousands of pieces, and each write to a gzip stream is a trip to the thread pool. */
+async function* inBatches(archive: Pack): AsyncGenerator<Buffer> {
+  let batch: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of archive) {
+    if (!Buffer.isBuffer(piece)) throw new TypeError('tar-stream gave something else than bytes');
+    batch.push(piece);
+    bytes += piece.length;
+    if (bytes < batchBytes) continue;
+    yield Buffer.concat(batch, bytes);
+    batch = [];
+    bytes = 0;
+  }
+  yield Buffer.concat(batch, bytes);
 }
 
 async function fill(archive: Pack, tracefs: Tracefs): Promise<void> {
