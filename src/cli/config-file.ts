@@ -27,7 +27,7 @@ export function readConfigFile(path: string): SettingTexts {
 }
 
 /** The same from the file's text; `path` is for messages and must be fit for them. */
-export function parseConfig(text: string, path: string): SettingTexts {
+function parseConfig(text: string, path: string): SettingTexts {
   let value: unknown;
   try {
     value = JSON.parse(text);

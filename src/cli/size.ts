@@ -3,9 +3,9 @@ import { quoted } from '../quoted.ts';
 
 const pageBytes = 4096;
 /** The kernel's default pipe, 16 pages. */
-export const minPipeBytes = 64 * 1024;
+const minPipeBytes = 64 * 1024;
 /** What an unprivileged user may ask for by default, /proc/sys/fs/pipe-max-size. */
-export const maxPipeBytes = 1024 * 1024;
+const maxPipeBytes = 1024 * 1024;
 
 /** Reads a pipe size in bytes, or with a K or M suffix; rounded down to pages of 4096. Throws Failure (usage). */
 export function parsePipeBytes(text: string, name: string): number {
