@@ -56,6 +56,8 @@ export class Tracing {
       if (this.#supervisor.state !== 'stopped' || this.altered) await this.stop();
       await this.#alter(wish);
     }
+    const ringKb = this.tracefs.expandRings();
+    if (ringKb !== undefined) this.#log.info({ ringKb }, 'rings given their full size');
     await this.#supervisor.start();
     this.#log.info('started');
   }

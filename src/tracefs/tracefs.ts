@@ -106,6 +106,17 @@ export class Tracefs {
     return parseBufferSize(this.read('buffer_size_kb'));
   }
 
+  /**
+   * Gives rings their full size. The kernel keeps them at two pages until the first event or tracer is enabled, and
+   * writes to trace_marker alone do not count as that: they would overrun at once. Waits while the pages are made.
+   * @returns the size in KB that each ring now has; undefined when they had it already
+   */
+  expandRings(): number | undefined {
+    const { expandedKb } = this.bufferSize();
+    if (expandedKb !== undefined) this.write('buffer_size_kb', String(expandedKb));
+    return expandedKb;
+  }
+
   /** The CPU's own count of what went in, out and lost. */
   stats(cpu: number): RingStats {
     return parseRingStats(this.read(`per_cpu/cpu${cpu}/stats`));
