@@ -31,6 +31,7 @@ const packages = {
     'qemu-system-x86': ['qemu-system-x86_64'],
     seabios: ['/usr/share/seabios/bios-256k.bin', '/usr/share/qemu/bios-256k.bin'],
     'util-linux': ['setpriv'],
+    'xz-utils': ['xz'],
   },
 };
 

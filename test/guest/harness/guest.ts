@@ -91,6 +91,8 @@ export class Guest {
   readonly #exited: Promise<void>;
   readonly #ends = new Map<string, PortEnd>();
   readonly #collectors = new Map<string, Collector>();
+  /** Also when a test ends the process without closing its guest. */
+  readonly #removeDir = () => rmSync(this.dir, { recursive: true, force: true });
   #qemuText = '';
   #console = '';
   #shell: GuestShell | undefined;
@@ -100,6 +102,7 @@ export class Guest {
     this.dir = dir;
     this.ports = ports;
     this.#qemu = qemu;
+    process.once('exit', this.#removeDir);
     qemu.stderr?.on('data', (bytes: Buffer) => {
       this.#qemuText += bytes.toString();
     });
@@ -281,7 +284,8 @@ export class Guest {
     for (const collector of this.#collectors.values()) await collector.close();
     this.#shell?.close();
     this.#qmp?.close();
-    rmSync(this.dir, { recursive: true, force: true });
+    process.off('exit', this.#removeDir);
+    this.#removeDir();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

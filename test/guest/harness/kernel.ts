@@ -4,11 +4,12 @@ import { Failure, exitCode } from '../../../src/failure.ts';
 import { debianPackage } from './debian-package.ts';
 import { cacheDir } from './paths.ts';
 import { tool } from './tool.ts';
+import { vmlinux } from './vmlinux.ts';
 
 export interface GuestKernel {
   /** Names the kernel in cache keys and messages. */
   readonly version: string;
-  /** bzImage. */
+  /** bzImage or vmlinux. */
   readonly image: string;
   /** Directory below which the `.ko` files are; `undefined`: everything is built in. */
   readonly modules: string | undefined;
@@ -55,11 +56,8 @@ function debianKernel(): GuestKernel {
     '*/kernel/drivers/virtio/*',
     '*/kernel/drivers/char/*',
   ]);
-  return {
-    version,
-    image: join(dir, 'boot', `vmlinuz-${version}`),
-    modules: join(dir, 'lib/modules', version),
-  };
+  const image = vmlinux(version, join(dir, 'boot', `vmlinuz-${version}`));
+  return { version, image, modules: join(dir, 'lib/modules', version) };
 }
 
 /** A kernel from an earlier run is kept: asking apt again takes a second and may need the network. */
