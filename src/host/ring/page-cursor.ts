@@ -130,7 +130,6 @@ export class PageCursor implements RecordData {
 
   #fail(status: PageStatus): false {
     this.status = status;
-    this.#end = this.#next;
     this.dataBytes = 0;
     return false;
   }

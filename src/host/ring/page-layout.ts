@@ -12,9 +12,6 @@ export interface PageLayout {
   readonly dataOffset: number;
 }
 
-/** A sub-buffer is at most what the ring's 20-bit write counter can tell (RB_WRITE_MASK). */
-const maxPageBytes = 1 << 20;
-
 /** Reads the text of `events/header_page`. Throws FormatError when it describes no page that could be read. */
 export function parsePageLayout(text: string): PageLayout {
   const fields = new Map<string, Field>();
@@ -31,7 +28,7 @@ export function parsePageLayout(text: string): PageLayout {
   if (timestamp.offset + 8 > data.offset || commit.offset + commit.bytes > data.offset) {
     throw bad('header and data overlap');
   }
-  if (data.bytes < 8 || pageBytes > maxPageBytes) throw bad(`page of ${pageBytes} bytes`);
+  if (data.bytes < 8) throw bad(`page of ${pageBytes} bytes`);
   return {
     pageBytes,
     timestampOffset: timestamp.offset,

@@ -166,8 +166,11 @@ describe('event catalogue', () => {
   });
 
   it('knows where the common fields are, from formats or without', () => {
-    const moved = entry.replace(/(int common_pid;\s*offset:)4/, '$112');
-    assert.equal(new EventCatalogue([['events/kvm/kvm_entry/format', moved]]).common.pid.offset, 12);
+    const moved = entry
+      .replace(/(int common_pid;\s*offset:)4/, '$112')
+      .replace(/(short common_type;\s*offset:)0/, '$110');
+    const { common } = new EventCatalogue([['events/kvm/kvm_entry/format', moved]]);
+    assert.deepEqual([common.type.offset, common.pid.offset], [10, 12]);
     assert.equal(new EventCatalogue().common.pid.offset, 4);
     assert.equal(new EventCatalogue().common.type.bytes, 2);
   });

@@ -45,8 +45,8 @@ describe('markers', () => {
 });
 
 describe('events and summary', () => {
-  it('give the thread of an event, and its place', () => {
-    const words = [head(2, 7), 5, 0xffff_ffff];
+  it('give the thread of an event and its place, and no discarded one', () => {
+    const words = [head(29, 7), 12, 5, 1, head(2, 0), 5, 0xffff_ffff];
     assert.deepEqual(
       [...eventsOf([madePage({}), madePage({ words })], smallLayout, catalogue)],
       [
@@ -56,7 +56,7 @@ describe('events and summary', () => {
           name: 'ftrace:print',
           pid: -1,
           pageIndex: 1,
-          dataOffset: 20,
+          dataOffset: 36,
           dataBytes: 8,
         },
       ],

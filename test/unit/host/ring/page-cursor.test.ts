@@ -115,6 +115,10 @@ describe('record walk', () => {
     assert.deepEqual(after(head(0, 1), 0), [first, 'bad-length']);
     assert.deepEqual(after(head(padding, 1), 0), [first, 'bad-length']);
     assert.deepEqual(after(head(0, 1), 6, 7, 7), [first, 'bad-length']);
+    assert.deepEqual(walk({ words: [head(1, 1), 7, head(padding, 0)], commit: 10n }), [
+      first,
+      'record-beyond-data',
+    ]);
     assert.deepEqual(walk({ words: [head(1, 1), 7, head(1, 1)], commit: 10n }), [
       first,
       'record-beyond-data',

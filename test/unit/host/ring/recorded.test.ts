@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { EventCatalogue } from '../../../../src/host/format/event-catalogue.ts';
+import { fieldOf } from '../../../../src/host/format/event-format.ts';
 import { readNumber } from '../../../../src/host/format/record-data.ts';
 import { eventsOf } from '../../../../src/host/ring/events.ts';
 import { PageCursor } from '../../../../src/host/ring/page-cursor.ts';
@@ -7,6 +9,7 @@ import { parsePageLayout, type PageLayout } from '../../../../src/host/ring/page
 import { pagesOf } from '../../../../src/host/ring/page-splitter.ts';
 import { summarise } from '../../../../src/host/ring/summary.ts';
 import {
+  archiveTexts,
   fixture,
   fixtureText,
   guestCatalogue,
@@ -100,6 +103,38 @@ describe('recorded pages', () => {
         return `${seconds} ${pid} ${name?.split(':')[1]}`;
       });
       assert.deepEqual(seen, expected);
+    }
+  });
+
+  it('counts of B are those of its stats files', async () => {
+    const layout = await guestLayout();
+    const texts = await archiveTexts('B/meta-no-events-no-kallsyms.tar.gz');
+    for (const cpu of [0, 1]) {
+      const { events, lost } = summarise(pagesOf(fixture(`B/cpu${cpu}.raw.gz`), layout.pageBytes), layout);
+      const stats = texts.get(`stats-before-${cpu}`) ?? '';
+      assert.equal(events, Number(/^entries: (\d+)/m.exec(stats)?.[1]));
+      assert.equal(lost, 0n);
+    }
+  });
+
+  it('a host’s kvm_entry gives its vCPU and thread', async () => {
+    const layout = await guestLayout();
+    const catalogue = new EventCatalogue([
+      ['events/kvm/kvm_entry/format', fixtureText('kvm-format/kvm_entry')],
+      ['events/kvm/kvm_exit/format', fixtureText('kvm-format/kvm_exit')],
+    ]);
+    const vcpuId = fieldOf(catalogue.byName('kvm:kvm_entry')!, 'vcpu_id')!;
+    const cursor = new PageCursor(layout);
+    for (const cpu of [0, 1]) {
+      cursor.load(fixture(`host-kvm-entry-cpu${cpu}.raw`));
+      let events = 0;
+      while (cursor.next()) {
+        events++;
+        assert.equal(readNumber(cursor, catalogue.common.type), 30_001);
+        assert.equal(readNumber(cursor, catalogue.common.pid), 1111 + cpu);
+        assert.equal(readNumber(cursor, vcpuId), cpu);
+      }
+      assert.deepEqual([events, cursor.status], [5, 'ok']);
     }
   });
 
