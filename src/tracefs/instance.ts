@@ -12,7 +12,7 @@ export interface Instance {
 
 const maxNameLength = 64;
 const removeRetryMs = 20;
-const removePatienceMs = 2_000;
+const removeAttempts = 100;
 
 /** Why `name` cannot name an instance; undefined when it can. */
 export function instanceNameFault(name: string): string | undefined {
@@ -82,19 +82,18 @@ function cannotMake(path: string, error: unknown): Failure {
 
 /**
  * Removes an instance, which must hold no open descriptor: the kernel answers EBUSY until the last one, in whatever
- * process, is closed, so it is asked again for 2 s. An instance that is gone already is fine. Throws a Failure.
+ * process, is closed, so it is asked a hundred times, 20 ms apart. An instance that is gone already is fine. Throws a Failure.
  */
 export async function removeInstance(root: string, name: string): Promise<void> {
   const path = join(root, 'instances', name);
-  const deadlineMs = Date.now() + removePatienceMs;
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     try {
       rmdirSync(path);
       return;
     } catch (error) {
       const errno = errnoName(error);
       if (errno === 'ENOENT') return;
-      if (errno !== 'EBUSY' || Date.now() >= deadlineMs) {
+      if (errno !== 'EBUSY' || attempt === removeAttempts) {
         const remedy = errno === 'EBUSY' ? `close what reads it, then: rmdir ${path}` : `rmdir ${path}`;
         throw new Failure(exitCode.failed, `trace instance ${path} stays: ${errno}`, remedy, {
           cause: error,

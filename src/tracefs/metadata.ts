@@ -136,8 +136,8 @@ async function* readInSlices(path: string): AsyncGenerator<string> {
 }
 
 /**
- * The metadata as a gzipped tar of plain files dated 1970. Takes about half a second, most of it in the thread
- * pool; the archive is 0.5 to 1 MB, all of it in memory.
+ * The metadata as a gzipped tar of plain files dated 1970. Takes about half a second (several under
+ * emulation), gzip in the thread pool; the archive is 0.5 to 1 MB, all of it in memory.
  */
 export async function packMetadata(tracefs: Tracefs): Promise<Buffer> {
   const archive = tarPack();
