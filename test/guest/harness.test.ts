@@ -53,9 +53,8 @@ describe('the guest harness', { timeout: 300_000 }, () => {
       guest.run('echo first; sleep 4711; true', { timeoutMs: 500 }),
       /within 500 ms\nfirst/,
     );
-    assert.equal(
-      (await guest.run('for i in 1 2 3 4 5; do pgrep -f "[s]leep 4711" || exit 3; sleep 0.2; done')).code,
-      3,
+    await guest.check(
+      'for i in $(seq 20); do ps | grep -q "[s]leep 4711$" || exit 0; sleep 0.1; done; exit 1',
     );
   });
 
