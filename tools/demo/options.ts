@@ -1,0 +1,53 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { exitCode, Failure } from '../../src/failure.ts';
+
+export interface DemoOptions {
+  readonly cpus: number;
+  /** Directory for the raw pages and the formats that they are decoded with; undefined: nothing is kept. */
+  readonly keep: string | undefined;
+}
+
+export const usage = `npm run demo -- [--cpus N] [--keep DIR]
+
+Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host.
+
+  --cpus N     CPUs of the guest, 1 to 64 (default 2)
+  --keep DIR   keep the raw pages and the event formats in DIR
+  -h, --help   show this
+`;
+
+const cpusMax = 64;
+
+/** @returns 'help' when that is asked for; throws Failure (usage) */
+export function parseDemoOptions(args: readonly string[]): DemoOptions | 'help' {
+  const { values } = parsed(args);
+  if (values.help) return 'help';
+  const cpus = Number(values.cpus ?? '2');
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > cpusMax) {
+    throw new Failure(
+      exitCode.usage,
+      `--cpus ${String(values.cpus)} is no number of CPUs`,
+      `give 1 to ${cpusMax}`,
+    );
+  }
+  // npm runs scripts in the package's directory; INIT_CWD is where the user stands.
+  const from = process.env['INIT_CWD'] ?? process.cwd();
+  return { cpus, keep: values.keep === undefined ? undefined : resolve(from, values.keep) };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        cpus: { type: 'string' },
+        keep: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure(exitCode.usage, message, 'see npm run demo -- --help', { cause });
+  }
+}
