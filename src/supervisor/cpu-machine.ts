@@ -173,7 +173,7 @@ function unavailable(cpu: CpuModel, reason: string): Step {
 
 function stopped(cpu: CpuModel, id: number, flushed: boolean): Step {
   if (cpu.state.kind !== 'stopping' || cpu.stopId !== id) return same(cpu);
-  const next = enter({ ...cpu, owesFlush: false }, { kind: 'ready' });
+  const next = enter({ ...cpu, owesFlush: !flushed }, { kind: 'ready' });
   return answerStop(next, flushed ? 'flushed' : 'timed-out');
 }
 
@@ -187,21 +187,23 @@ function exited(cpu: CpuModel, clean: boolean, restartMs: number | undefined): S
       if (cpu.wanted === 'leave') return end(cpu);
       return enter(cpu, { kind: 'absent' }, closed, { kind: 'open' });
     }
-    case 'absent':
-    case 'waiting':
-    case 'queued':
+    case 'queued': // a fork that failed
     case 'starting':
     case 'ready':
     case 'running':
     case 'stopping':
+      break;
+    case 'absent':
+    case 'waiting':
     case 'backing-off':
     case 'failed':
-    case 'ended':
-      break;
+    case 'ended': // a fork that failed, after the order to leave
+      return same(cpu);
     default:
       return cpu.state satisfies never;
   }
   if (restartMs === undefined) {
+    if (cpu.wanted === 'leave') return end(cpu);
     return answerStop(enter(cpu, { kind: 'failed' }), 'unreachable');
   }
   return enter(cpu, { kind: 'backing-off' }, { kind: 'timer', ms: restartMs });
@@ -237,7 +239,7 @@ function stop(cpu: CpuModel, id: number): Step {
     case 'leaving':
     case 'failed':
     case 'ended':
-      return answerStop(same({ ...next, owesFlush: false }), 'unreachable');
+      return answerStop(same(next), 'unreachable');
     default:
       return cpu.state satisfies never;
   }
