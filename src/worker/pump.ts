@@ -105,6 +105,7 @@ export class Pump {
           break;
         case 'not-our-turn':
           await this.#waiter.sleep(turnSleepMs);
+          if (this.#endWait() === 'end') return;
           break;
         case 'nothing-wanted':
           await this.#waiter.sleep(undefined);
@@ -275,6 +276,11 @@ export class Pump {
       if (found !== 0) this.#portBackoff.begin();
       if ((found & (POLLHUP | POLLERR)) !== 0) this.#setConnected(false);
     }
+    return this.#endWait();
+  }
+
+  /** Ends a stop, or the pump when it is to leave, if the outlet has taken nothing of ours for too long. */
+  #endWait(): Pause {
     const stuck = performance.now() - this.#portMovedMs >= this.#setup.stopTimeoutMs;
     if (!stuck || this.#wanted === 'run') return 'turn-over';
     if (this.#wanted === 'leave') return 'end';
