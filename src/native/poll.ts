@@ -39,6 +39,15 @@ export class PollSet {
     return this.#view.getInt16(index * entryBytes + 6, true);
   }
 
+  /** Waits on this thread, which does nothing else meanwhile. @returns how many entries have something */
+  waitHere(timeoutMs: number): number {
+    const ready = libcPoll(this.#memory, this.#count, timeoutMs);
+    if (ready >= 0) return ready;
+    const failure = lastErrno();
+    if (failure === errno.EINTR) return 0;
+    throw new NativeError('poll', failure);
+  }
+
   /**
    * Waits on a thread of its own, so that the event loop goes on. A process that exits meanwhile waits for this
    * thread: wake it first. An interrupted call counts as nothing found.

@@ -45,6 +45,12 @@ export interface CpuListener {
 }
 
 const workerPath = fileURLToPath(new URL('../worker/main.js', import.meta.url));
+/**
+ * A worker runs a few lines of script some hundred times a second. Compiling them, and the memory and threads to
+ * compile with, cost more than they ever bring back; in an emulated guest, where fresh machine code has to be
+ * translated again, far more. (WebAssembly is only named to keep V8 from warning that it goes with the compiler.)
+ */
+const workerFlags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
 /** A worker beats once a second; the supervisor counts its own seconds, so that a guest that was paused harms nobody. */
 const silentTicksMax = { starting: 30, started: 5 } as const;
 
@@ -253,9 +259,9 @@ export class Cpu {
     try {
       child = fork(workerPath, [JSON.stringify(this.#workerSetup())], {
         stdio: ['ignore', 'ignore', 'inherit', ...this.#descriptors(), 'ipc'],
-        execArgv: [],
-        // One wait at a time needs one thread; nothing else of our environment is the worker's business.
-        env: { UV_THREADPOOL_SIZE: '1' },
+        execArgv: workerFlags,
+        // Nothing of our environment is the worker's business.
+        env: {},
         cwd: '/',
         serialization: 'json',
       });

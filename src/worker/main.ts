@@ -9,7 +9,7 @@ import { inherited, type ToSupervisor, type ToWorker, type WorkerSetup } from '.
 import { Ledger } from '../protocol/ledger.ts';
 import { Pump } from './pump.ts';
 import { inheritedIo } from './pump-io.ts';
-import { Waiter } from '../native/waiter.ts';
+import { Waiter } from './waiter.ts';
 
 const beatMs = 1000;
 

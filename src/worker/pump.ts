@@ -6,7 +6,7 @@ import { anothersTurn } from './outlet.ts';
 import type { PumpIo } from './pump-io.ts';
 import { movePartialPage, takeOver } from './staging.ts';
 import { portVerdict, ringVerdict } from './verdict.ts';
-import type { Waiter } from '../native/waiter.ts';
+import type { Waiter } from './waiter.ts';
 
 /** Splices without giving the event loop a turn; with the time limit, a stop is obeyed within 50 ms under full load. */
 const turnSplices = 64;

@@ -1,0 +1,54 @@
+import { eventLoopFd } from '../native/event-loop.ts';
+import { POLLIN, PollSet } from '../native/poll.ts';
+
+/**
+ * Waits that an order cuts short, one at a time.
+ *
+ * The main thread itself waits for the descriptor, together with the one that Node's event loop waits on: a message,
+ * a signal or a closing channel ends the wait at once, and the loop is given its turn. That saves the way over a
+ * thread and back, which costs more than all else a wake does. Only timers do not end such a wait, so it is never
+ * longer than they may be late.
+ */
+export class Waiter {
+  readonly #set = new PollSet(2);
+  readonly #loopFd = eventLoopFd();
+  #woken = false;
+  #cutSleep: (() => void) | undefined;
+
+  /** Ends the wait under way, if there is one. */
+  wake(): void {
+    this.#woken = true;
+    this.#cutSleep?.();
+  }
+
+  /**
+   * Waits for events on a descriptor; timers are late by up to `timeoutMs`.
+   * @returns what poll found on it; 0: nothing in time, or woken
+   */
+  async ready(fd: number, events: number, timeoutMs: number): Promise<number> {
+    this.#woken = false;
+    for (const endMs = performance.now() + timeoutMs; ; ) {
+      // What the loop has put off until now, such as the sending of a message, is to happen before the wait.
+      await new Promise(setImmediate);
+      if (this.#woken) return 0;
+      const leftMs = Math.max(0, Math.ceil(endMs - performance.now()));
+      this.#set.set(0, fd, events);
+      this.#set.set(1, this.#loopFd, POLLIN);
+      this.#set.waitHere(leftMs);
+      const found = this.#set.found(0);
+      if (found !== 0 || leftMs === 0) return found;
+    }
+  }
+
+  /** Waits for a time, or until woken when it is undefined. */
+  sleep(ms: number | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === undefined ? undefined : setTimeout(() => this.#cutSleep?.(), ms);
+      this.#cutSleep = () => {
+        this.#cutSleep = undefined;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
