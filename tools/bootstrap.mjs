@@ -24,7 +24,7 @@ const compiler = {
   'libc6-dev': ['/usr/lib/x86_64-linux-gnu/libc.a', '/usr/lib/libc.a', '/usr/lib64/libc.a'],
 };
 const packages = {
-  local: { ...compiler, strace: ['strace'], 'trace-cmd': ['trace-cmd'], 'util-linux': ['setpriv'] },
+  local: { ...compiler, bsdutils: ['script'], socat: ['socat'], 'util-linux': ['setpriv'] },
   guest: {
     ...compiler,
     cpio: ['cpio'],
