@@ -1,6 +1,5 @@
 import {
   constants,
-  existsSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -20,9 +19,18 @@ const sysfsPorts = '/sys/class/virtio-ports';
  * makes the links below /dev/virtio-ports; a guest without udev has the names in sysfs all the same.
  */
 export function findPort(portsDir: string, name: string): string | undefined {
-  const link = join(portsDir, name);
-  if (existsSync(link)) return realpathSync(link);
+  const device = targetOf(join(portsDir, name));
+  if (device !== undefined) return device;
   return portsDir === usualPortsDir ? findInSysfs(name) : undefined;
+}
+
+/** Unplugging may take the link away between any two looks, so this is one. */
+function targetOf(link: string): string | undefined {
+  try {
+    return realpathSync(link);
+  } catch {
+    return undefined;
+  }
 }
 
 function findInSysfs(name: string): string | undefined {
@@ -65,9 +73,9 @@ export function openPort(portsDir: string, name: string, direction: 'out' | 'bot
   const path = findPort(portsDir, name);
   if (path === undefined)
     throw new PortAway(false, `no port ${name} in ${portsDir}`, `give the guest one: ${qemuOptions(name)}`);
-  const readOnly = direction === 'both' && statSync(path).isFIFO();
-  const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
   try {
+    const readOnly = direction === 'both' && statSync(path).isFIFO();
+    const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
     return openSync(path, access | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     throw whyNotOpened(error, name, path);
