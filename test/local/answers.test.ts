@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { buffer } from 'node:stream/consumers';
+import { describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { extract } from 'tar-stream';
+import { version } from '../../src/cli/version.ts';
+import { clockNs } from '../../src/native/clock.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { inScene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { settled, until } from './harness/until.ts';
+
+const skip = agentSkip();
+
+async function unpack(archive: Uint8Array): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  const reader = extract();
+  reader.on('entry', ({ name }, stream, next) => {
+    buffer(stream).then((bytes) => {
+      files.set(name, bytes.toString());
+      next();
+    }, next);
+  });
+  reader.end(gunzipSync(archive));
+  await once(reader, 'finish');
+  return files;
+}
+
+describe('trace-agent answers', { skip }, () => {
+  holdMachine();
+
+  it(
+    'a stop with the ledger of what arrived and the statistics of each ring',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      const writers = scene.writers();
+      await control.order('start');
+      for (const writer of writers) await writer.write(3000 + 500 * writer.cpu);
+      const { state, ledger } = await control.order('stop');
+      assert.equal(state, 'stopped');
+      assert.deepEqual(Object.keys(ledger), scene.cpus.map(String));
+      await settled('bytes', () => scene.receivedBytes, 200, 2000);
+      for (const { cpu, written } of writers) {
+        const found = scene.arrived(cpu);
+        found.assertSound();
+        found.assertAll(cpu, written);
+        const { pagesIn, bytesOut, bytesLost, bytesHeld, flushed, ring } = ledger[cpu] ?? assert.fail();
+        assert.equal(bytesOut, found.bytes.length);
+        assert.equal(pagesIn, found.summary.pages);
+        assert.deepEqual({ bytesLost, bytesHeld, flushed }, { bytesLost: 0, bytesHeld: 0, flushed: true });
+        assert.equal(ring?.readEvents, written);
+        assert.deepEqual([ring.entries, ring.overrun, ring.droppedEvents], [0, 0, 0]);
+      }
+      // the account goes on, and a stop when stopped is one too
+      const again = await control.order('stop');
+      for (const cpu of scene.cpus)
+        assert.equal(again.ledger[cpu]?.bytesOut, scene.arrived(cpu).bytes.length);
+    }),
+  );
+
+  it(
+    'a stop that a later start overtakes as superseded, without loss',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      const writers = scene.writers();
+      await control.order('start');
+      for (const writer of writers) writer.run(2000, 500);
+      for (let round = 0; round < 10; round += 1) {
+        control.send(`{"id":"stop","order":"stop"}\n{"id":"start","order":"start"}\n`);
+        const stop = await control.answer('stop');
+        assert.ok(stop.ok || stop.error.code === 'superseded', JSON.stringify(stop));
+        assert.ok((await control.answer('start')).ok);
+      }
+      for (const writer of writers) await writer.halt();
+      await control.order('stop');
+      await scene.allArrive(writers);
+    }),
+  );
+
+  it(
+    'status with versions, states, processes and counts',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const [cpu] = scene.cpus;
+      const idle = await control.order('status');
+      assert.equal(idle.version, version);
+      assert.equal(idle.state, 'stopped');
+      assert.ok(idle.uptimeMs > 0 && idle.uptimeMs < 60_000);
+      const { pid } = idle.cpus[cpu] ?? assert.fail();
+      assert.equal(pid, agent.worker(cpu));
+      assert.deepEqual(idle.cpus[cpu], {
+        state: 'ready',
+        pid,
+        restarts: 0,
+        pagesIn: 0,
+        bytesOut: 0,
+        bytesLost: 0,
+        stalls: 0,
+        ring: { entries: 0, overrun: 0, commitOverrun: 0, bytes: 0, droppedEvents: 0, readEvents: 0 },
+      });
+      await control.order('start');
+      await scene.writer(cpu).write(1000);
+      // full pages wait for buffer_percent, or for the second that a poll lasts
+      await until('pages', () => scene.receivedBytes > 80_000, 5000);
+      const running = await control.order('status');
+      const now = running.cpus[cpu] ?? assert.fail();
+      assert.equal(running.state, 'running');
+      assert.equal(now.state, 'running');
+      assert.ok(now.pagesIn > 20);
+      assert.equal(now.bytesOut, scene.port(cpu).receivedBytes);
+      assert.equal((now.ring?.readEvents ?? 0) + (now.ring?.entries ?? 0), 1000);
+    }),
+  );
+
+  it(
+    'metadata with as many bytes as it announces: a tar of tracefs files',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      const { bytes, encoding } = await control.order('metadata');
+      assert.equal(encoding, 'gzip');
+      const files = await unpack(await control.payload(bytes));
+      for (const name of ['events/header_page', 'events/header_event', 'events/sched/sched_switch/format'])
+        assert.equal(files.get(name), scene.tracefs.read(name), name);
+      assert.match(files.get('kallsyms') ?? '', /^[0-9a-f]+ [tTwW] \w/);
+      // then the stream goes on with lines
+      assert.ok((await control.order('ping')).ok);
+      assert.equal(control.untakenBytes, 0);
+    }),
+  );
+
+  it(
+    'a ping with the clocks of the moment',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      const before = [clockNs('boottime'), clockNs('monotonicRaw'), clockNs('realtime')] as const;
+      const { clocks } = await control.order('ping');
+      const after = [clockNs('boottime'), clockNs('monotonicRaw'), clockNs('realtime')] as const;
+      [clocks.boottime, clocks.monotonicRaw, clocks.realtime].forEach((text, index) => {
+        const between = BigInt(text) >= (before[index] ?? 0n) && BigInt(text) <= (after[index] ?? 0n);
+        assert.ok(between, `${text} of ${before[index]} to ${after[index]}`);
+      });
+    }),
+  );
+});

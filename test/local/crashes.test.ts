@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { exitCode } from '../../src/failure.ts';
+import type { Agent } from './harness/agent.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import type { MarkerWriter } from './harness/markers.ts';
+import { isAlive } from './harness/processes.ts';
+import { inScene, type Scene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { settled, until } from './harness/until.ts';
+
+const skip = agentSkip();
+
+/** Each agent's workers are killed so often: the back-off doubles, so more kills take a fresh agent. */
+const killsPerAgent = 8;
+const agents = 4;
+
+/** Kills a random living worker; waits for one when all are being restarted. */
+async function killAny(agent: Agent): Promise<void> {
+  const workers = await until('a living worker', () => agent.workers.length > 0 && agent.workers, 15_000);
+  const victim = workers[Math.floor(Math.random() * workers.length)];
+  if (victim !== undefined && isAlive(victim.pid)) process.kill(victim.pid, 'SIGKILL');
+}
+
+/** What arrived and what the ring itself overwrote is all that was written; in order, and nothing twice. */
+async function assertAccounted(scene: Scene, writers: readonly MarkerWriter[]): Promise<void> {
+  await settled('bytes', () => scene.receivedBytes, 300, 5000);
+  for (const { cpu, written } of writers) {
+    const found = scene.arrived(cpu);
+    found.assertSound();
+    assert.equal(found.assertOrdered(cpu) + scene.overrun(cpu), written, `CPU ${cpu}`);
+  }
+}
+
+describe('a worker that is killed', { skip }, () => {
+  holdMachine();
+
+  it(
+    `${killsPerAgent * agents} times at random moments under load costs nothing: all arrives once, in order`,
+    inScene(
+      async (scene) => {
+        const control = await scene.addControlPty();
+        const writers = scene.writers();
+        let kills = 0;
+        for (let round = 0; round < agents; round += 1) {
+          const agent = await scene.startReady(['--max-restarts', '1000', '--flush-interval', '5']);
+          await control.order('start');
+          for (const writer of writers) writer.run(4000, 200);
+          for (let kill = 0; kill < killsPerAgent; kill += 1) {
+            await sleep(Math.random() * 200);
+            await killAny(agent);
+            kills += 1;
+          }
+          for (const writer of writers) await writer.halt();
+          const { ledger } = await control.order('stop');
+          for (const cpu of scene.cpus) {
+            assert.ok(ledger[cpu]?.flushed);
+            assert.equal(ledger[cpu].bytesLost, 0);
+          }
+          assert.equal(agent.said('worker crashed: restarts') > 0, true);
+          agent.signal('SIGTERM');
+          assert.equal((await agent.exit(20_000)).code, exitCode.done);
+        }
+        assert.equal(kills, killsPerAgent * agents);
+        await assertAccounted(scene, writers);
+      },
+      { bufferKb: 16_384 },
+    ),
+  );
+
+  it(
+    'at a stop, and while it flushes, is followed by one that ends the flush',
+    inScene(
+      async (scene) => {
+        const control = await scene.addControlPty();
+        const writers = scene.writers();
+        for (let round = 0; round < 2; round += 1) {
+          const agent = await scene.startReady();
+          for (let stop = 0; stop < 2; stop += 1) {
+            for (const writer of writers) await writer.write(3000, 500);
+            control.send(`{"id":"go","order":"start"}\n{"id":"end","order":"stop"}\n`);
+            await sleep(Math.random() * 30);
+            for (const { pid } of agent.workers) process.kill(pid, 'SIGKILL');
+            const answer = await control.answer('end');
+            assert.ok(answer.ok, JSON.stringify(answer));
+          }
+          agent.signal('SIGTERM');
+          assert.equal((await agent.exit()).code, exitCode.done);
+        }
+        await scene.allArrive(writers);
+      },
+      { bufferKb: 16_384 },
+    ),
+  );
+
+  it(
+    'more often than --max-restarts is given up, and the other CPU goes on; with all given up, exit code 5',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady(['--max-restarts', '2']);
+      const [victim, other] = scene.cpus;
+      await control.order('start');
+      await killUntilGivenUp(agent, victim);
+      const status = await control.order('status');
+      assert.equal(status.state, 'running');
+      assert.equal(status.cpus[victim]?.state, 'failed');
+      assert.equal(status.cpus[victim].restarts, 2);
+      assert.equal(status.cpus[other]?.state, 'running');
+      const writer = scene.writer(other);
+      await writer.write(2000);
+      const { ledger } = await control.order('stop');
+      assert.equal(ledger[victim]?.flushed, false);
+      assert.equal(ledger[other]?.flushed, true);
+      await scene.allArrive([writer]);
+      await control.order('start');
+      await killUntilGivenUp(agent, other);
+      assert.equal((await agent.exit()).code, exitCode.lost);
+    }),
+  );
+
+  it(
+    'by the heartbeat, because it does not turn any more, is replaced',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const [stuck, other] = scene.cpus;
+      await control.order('start');
+      const pid = agent.worker(stuck);
+      process.kill(pid, 'SIGSTOP');
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(2000);
+      await until('the other CPU', () => scene.port(other).receivedBytes > 0, 3000);
+      await agent.logged('does not answer', ({ msg }) => msg === 'worker does not answer: killed', 12_000);
+      const { ledger } = await control.order('stop');
+      assert.equal(ledger[stuck]?.flushed, true);
+      assert.notEqual(agent.worker(stuck), pid);
+      await scene.allArrive(writers);
+    }),
+  );
+});
+
+async function killUntilGivenUp(agent: Agent, cpu: number): Promise<void> {
+  const isGivenUp = (): boolean =>
+    agent.ended || agent.log.some((line) => line['cpu'] === cpu && line.msg.endsWith('given up'));
+  await until(
+    `CPU ${cpu} given up`,
+    () => {
+      if (isGivenUp()) return true;
+      for (const worker of agent.workers)
+        if (worker.cpu === cpu && isAlive(worker.pid)) process.kill(worker.pid, 'SIGKILL');
+      return false;
+    },
+    15_000,
+  );
+}
+
+describe('a supervisor that is killed', { skip }, () => {
+  holdMachine();
+
+  it(
+    'under load is outlived by its workers until they have emptied their pipes; the next agent goes on without loss',
+    inScene(
+      async (scene) => {
+        const writers = scene.writers();
+        const first = await scene.startReady(['--start']);
+        for (const writer of writers) writer.run(4000, 200);
+        for (let round = 0, agent = first; round < 3; round += 1) {
+          const before = scene.receivedBytes;
+          await until('pages', () => scene.receivedBytes > before + 1_000_000, 10_000);
+          await sleep(Math.random() * 100);
+          const workers = agent.workers;
+          assert.equal(workers.length, 2);
+          await agent.kill();
+          // at once: the old workers may still be there
+          agent = scene.start(['--start']);
+          await until('the old workers to leave', () => !workers.some(({ pid }) => isAlive(pid)), 3000);
+          await agent.ready();
+          if (round < 2) continue;
+          for (const writer of writers) await writer.halt();
+          agent.signal('SIGTERM');
+          assert.equal((await agent.exit()).code, exitCode.done);
+        }
+        await assertAccounted(scene, writers);
+      },
+      { bufferKb: 16_384 },
+    ),
+  );
+});

@@ -1,0 +1,52 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+
+/**
+ * A FIFO in a trace port's place. Like QEMU it stays open whatever guest and host do, so that nothing in it is lost
+ * with an agent's end; and like a port nobody reads it until somebody does.
+ */
+export class FifoPort {
+  readonly path: string;
+  readonly #file: string;
+  #fd: number;
+  #reader: ChildProcess | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#file = `${path}.received`;
+    execFileSync('mkfifo', [path]);
+    this.#fd = openSync(path, constants.O_RDWR);
+    closeSync(openSync(this.#file, 'a'));
+  }
+
+  /** Reads into a file from now on, as `cat PORT > FILE` does. */
+  read(): void {
+    const out = openSync(this.#file, 'a');
+    this.#reader = spawn('cat', [], { stdio: [this.#fd, out, 'inherit'] });
+    closeSync(out);
+  }
+
+  get receivedBytes(): number {
+    return statSync(this.#file).size;
+  }
+
+  received(): Uint8Array {
+    return readFileSync(this.#file);
+  }
+
+  close(): void {
+    this.#reader?.kill();
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+/** `echo TEXT > FIFO`, or printf without the newline. Throws ENXIO rather than wait when nobody has it open. */
+export function echo(fifo: string, text: string): void {
+  const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
+}

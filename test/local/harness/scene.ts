@@ -1,0 +1,174 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseCpuList } from '../../../src/cli/cpu-list.ts';
+import { ensureInstance, removeInstance } from '../../../src/tracefs/instance.ts';
+import { locateTracefs } from '../../../src/tracefs/locate.ts';
+import { Tracefs } from '../../../src/tracefs/tracefs.ts';
+import { Agent, type AgentRun } from './agent.ts';
+import { ControlPty } from './control-pty.ts';
+import { FifoPort } from './fifo-port.ts';
+import { MarkerWriter } from './markers.ts';
+import { Arrived } from './pages.ts';
+import { isAlive } from './processes.ts';
+import { until } from './until.ts';
+
+export interface SceneOptions {
+  /** Which of the two CPUs have a trace port, with a reader, from the start. */
+  readonly ports?: 'both' | 'second' | 'none';
+  /** Of each CPU's ring; large enough, as it is, for nothing to be overwritten. */
+  readonly bufferKb?: number;
+  readonly subBufferKb?: number;
+}
+
+let scenes = 0;
+
+/** One test's own surroundings: a directory of ports, a tracefs instance, and what it starts. All gone at the end. */
+export class Scene {
+  readonly dir: string;
+  readonly instance: string;
+  readonly tracefs: Tracefs;
+  /** The two CPUs that are traced. */
+  readonly cpus: readonly [number, number];
+  readonly ports = new Map<number, FifoPort>();
+  readonly #agents: Agent[] = [];
+  readonly #closers: (() => void)[] = [];
+
+  constructor({ ports = 'both', bufferKb = 8192, subBufferKb }: SceneOptions = {}) {
+    const root = locateTracefs();
+    this.dir = mkdtempSync(join(tmpdir(), 'trace-agent-test-'));
+    this.instance = `vt-agent-${process.pid}-${scenes++}`;
+    ensureInstance(root, this.instance);
+    this.tracefs = new Tracefs(root, this.instance);
+    if (subBufferKb !== undefined) this.tracefs.write('buffer_subbuf_size_kb', String(subBufferKb));
+    this.tracefs.write('buffer_size_kb', String(bufferKb));
+    const [first = 0, second = 1] = parseCpuList(
+      readFileSync('/sys/devices/system/cpu/online', 'utf8').trim(),
+      'online',
+    );
+    this.cpus = [first, second];
+    if (ports === 'both') this.addPort(first);
+    if (ports !== 'none') this.addPort(second);
+  }
+
+  get control(): string {
+    return join(this.dir, 'agent-ctl-path');
+  }
+
+  /** Plugs a trace port in, with a reader or without. */
+  addPort(cpu: number, { read = true } = {}): FifoPort {
+    const port = this.addFifo(`trace-path-cpu${cpu}`);
+    this.ports.set(cpu, port);
+    if (read) port.read();
+    return port;
+  }
+
+  addFifo(name: string): FifoPort {
+    const fifo = new FifoPort(join(this.dir, name));
+    this.#closers.push(() => fifo.close());
+    return fifo;
+  }
+
+  port(cpu: number): FifoPort {
+    const port = this.ports.get(cpu);
+    if (port === undefined) throw new Error(`CPU ${cpu} has no port`);
+    return port;
+  }
+
+  /** A FIFO for orders without answers. */
+  addControlFifo(): string {
+    execFileSync('mkfifo', [this.control]);
+    return this.control;
+  }
+
+  addControlPty(): Promise<ControlPty> {
+    return this.addPty('agent-ctl-path');
+  }
+
+  async addPty(name: string): Promise<ControlPty> {
+    const pty = await ControlPty.open(join(this.dir, name));
+    this.#closers.push(() => pty.close());
+    return pty;
+  }
+
+  /** Starts an agent on this scene's instance, ports and CPUs; what `args` says besides wins. */
+  start(args: readonly string[] = [], run: AgentRun = {}): Agent {
+    const own = ['--ports-dir', this.dir, '--cpus', this.cpus.join(','), '--instance', this.instance];
+    const agent = new Agent([...own, ...args], run);
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  async startReady(args: readonly string[] = [], run: AgentRun = {}): Promise<Agent> {
+    const agent = this.start(args, run);
+    await agent.ready();
+    return agent;
+  }
+
+  writer(cpu: number): MarkerWriter {
+    const writer = new MarkerWriter(this.tracefs, cpu);
+    this.#closers.push(() => writer.close());
+    return writer;
+  }
+
+  writers(): MarkerWriter[] {
+    return this.cpus.map((cpu) => this.writer(cpu));
+  }
+
+  /** What came through a CPU's port so far. */
+  arrived(cpu: number): Arrived {
+    return new Arrived(this.tracefs, this.port(cpu).received());
+  }
+
+  get receivedBytes(): number {
+    return [...this.ports.values()].reduce((sum, port) => sum + port.receivedBytes, 0);
+  }
+
+  overrun(cpu: number): number {
+    return this.tracefs.stats(cpu).overrun;
+  }
+
+  /** Waits until as many markers of each writer have arrived as it wrote, then checks each and the pages. */
+  async allArrive(writers: readonly MarkerWriter[], withinMs = 2000): Promise<void> {
+    const deadlineMs = performance.now() + withinMs;
+    for (const { cpu, written } of writers) {
+      const isLate = (): boolean => performance.now() >= deadlineMs;
+      await until('', () => isLate() || this.arrived(cpu).markersOf(cpu).length >= written, withinMs + 1000);
+      const found = this.arrived(cpu);
+      found.assertSound();
+      found.assertAll(cpu, written);
+    }
+  }
+
+  /** Ends everything. Throws when something of an agent outlives it, or the instance cannot go. */
+  async end(): Promise<void> {
+    const workers = this.#agents.flatMap((agent) => (agent.ended ? [] : agent.workers));
+    for (const agent of this.#agents) if (!agent.ended) agent.signal('SIGKILL');
+    for (const close of this.#closers) close();
+    for (const { pid } of workers) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    rmSync(this.dir, { recursive: true });
+    await removeInstance(this.tracefs.root, this.instance);
+  }
+
+  /** Instances whose name begins as the scene's: its own and what orders made. */
+  get instances(): string[] {
+    return readdirSync(join(this.tracefs.root, 'instances')).filter((name) => name.startsWith(this.instance));
+  }
+
+  get instanceIsThere(): boolean {
+    return existsSync(this.tracefs.dir);
+  }
+}
+
+/** A test in a scene of its own. */
+export function inScene(body: (scene: Scene) => Promise<void>, options?: SceneOptions): () => Promise<void> {
+  return async () => {
+    const scene = new Scene(options);
+    try {
+      await body(scene);
+    } finally {
+      await scene.end();
+    }
+  };
+}

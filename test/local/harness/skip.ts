@@ -1,0 +1,20 @@
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { tracefsSkip } from '../tracefs-support.ts';
+
+const tools = ['cat', 'flock', 'mkfifo', 'script', 'setpriv', 'socat', 'unshare'];
+
+/** Why the agent cannot be tested on this machine; false when it can. With CI=true it must. */
+export function agentSkip(): string | false {
+  const noTracefs = tracefsSkip();
+  if (noTracefs !== false) return noTracefs;
+  const missing = tools.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
+  const reason =
+    missing.length > 0
+      ? `missing commands: ${missing.join(', ')}`
+      : availableParallelism() < 2
+        ? 'it takes two CPUs'
+        : false;
+  if (reason !== false && process.env['CI'] === 'true') throw new Error(reason);
+  return reason;
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { echo } from './harness/fifo-port.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { inScene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { settled, until } from './harness/until.ts';
+
+const skip = agentSkip();
+
+describe('trace-agent moves pages', { skip }, () => {
+  holdMachine();
+
+  it(
+    'so that every marker of every CPU arrives once and in order, the last partial page within 2 s of `0`',
+    inScene(async (scene) => {
+      const control = scene.addControlFifo();
+      const agent = await scene.startReady();
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(700);
+      echo(control, '1\n');
+      await agent.logged('started', ({ msg }) => msg === 'started');
+      await Promise.all(writers.map((writer) => writer.write(5001)));
+      echo(control, '0\n');
+      await scene.allArrive(writers);
+      // less than a page on one CPU alone
+      const [first, second] = writers;
+      await second?.write(1);
+      echo(control, '1\n');
+      echo(control, '0\n');
+      await scene.allArrive(writers);
+      assert.equal(first?.written, 5701);
+      assert.equal(second?.written, 5702);
+    }),
+  );
+
+  it(
+    'until `0`: then the bytes stop, while tracing_on stays 1 and markers go on; `1` goes on without loss',
+    inScene(async (scene) => {
+      const control = scene.addControlFifo();
+      const agent = await scene.startReady();
+      const writers = scene.writers();
+      echo(control, '1\n');
+      await agent.logged('started', ({ msg }) => msg === 'started');
+      for (const writer of writers) writer.run(2000, 200);
+      await until('pages', () => scene.receivedBytes > 500_000, 10_000);
+      const orderedMs = performance.now();
+      echo(control, '0\n');
+      const stoppedAt = await settled('what arrives after `0`', () => scene.receivedBytes, 500, 3000);
+      assert.ok(performance.now() - orderedMs < 2500, 'bytes went on for 2 s after the order');
+      const entries = scene.tracefs.stats(scene.cpus[0]).entries;
+      await sleep(500);
+      assert.equal(scene.receivedBytes, stoppedAt, 'bytes after the stop');
+      assert.ok(scene.tracefs.tracingOn(), 'tracing_on is left alone');
+      assert.ok(scene.tracefs.stats(scene.cpus[0]).entries > entries, 'the ring goes on filling');
+
+      echo(control, '1\n');
+      await until('pages after `1`', () => scene.receivedBytes > stoppedAt + 500_000, 10_000);
+      for (const writer of writers) await writer.halt();
+      echo(control, '0\n');
+      await scene.allArrive(writers);
+    }),
+  );
+
+  it(
+    'and accounts for each marker at 5,000 a second of 1,000 bytes on every CPU',
+    inScene(
+      async (scene) => {
+        const control = scene.addControlFifo();
+        const agent = await scene.startReady();
+        const writers = scene.writers();
+        echo(control, '1\n');
+        await agent.logged('started', ({ msg }) => msg === 'started');
+        for (const writer of writers) writer.run(5000, 1000);
+        await sleep(2000);
+        for (const writer of writers) await writer.halt();
+        echo(control, '0\n');
+        await agent.logged('stopped', ({ msg }) => msg === 'stopped');
+        await settled('what arrives after `0`', () => scene.receivedBytes, 300, 3000);
+        for (const { cpu, written } of writers) {
+          const found = scene.arrived(cpu);
+          found.assertSound();
+          assert.ok(written > 5000, `only ${written} written`);
+          assert.equal(found.assertOrdered(cpu) + scene.overrun(cpu), written, `CPU ${cpu}`);
+          assert.equal(Number(found.summary.lost), scene.overrun(cpu), 'losses that the pages tell of');
+        }
+      },
+      { bufferKb: 1408 },
+    ),
+  );
+
+  it(
+    'with --flush-interval the page being written too, while it runs',
+    inScene(async (scene) => {
+      scene.addControlFifo();
+      await scene.startReady(['--start', '--flush-interval', '100']);
+      const writers = scene.writers();
+      for (let round = 0; round < 5; round += 1) {
+        for (const writer of writers) await writer.write(3);
+        await scene.allArrive(writers, 3000);
+      }
+    }),
+  );
+});

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ControlPty } from './harness/control-pty.ts';
+import { echo } from './harness/fifo-port.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { inScene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+
+const skip = agentSkip();
+
+async function stateOf(control: ControlPty): Promise<string> {
+  return (await control.order('status')).state;
+}
+
+describe('trace-agent takes bare orders', { skip }, () => {
+  holdMachine();
+
+  it(
+    'by echo, and by printf without a newline',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      assert.equal(await stateOf(control), 'stopped');
+      control.send('1\n');
+      assert.equal(await stateOf(control), 'running');
+      control.send('0\n');
+      await sleep(300);
+      assert.equal(await stateOf(control), 'stopped');
+      control.send('1');
+      await sleep(400);
+      assert.equal(await stateOf(control), 'running');
+      control.send('0');
+      await sleep(400);
+      assert.equal(await stateOf(control), 'stopped');
+    }),
+  );
+
+  it(
+    'several in one write: the last one counts',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      control.send('1\n0\n1\n');
+      await sleep(500);
+      assert.equal(await stateOf(control), 'running');
+      control.send('0\n1\n0\n'.repeat(10));
+      await control.order('stop');
+      assert.equal(await stateOf(control), 'stopped');
+      assert.equal(agent.workers.length, 2, 'nobody was restarted for it');
+    }),
+  );
+
+  it(
+    'that were given before it began, from a FIFO whose writers come and go',
+    inScene(async (scene) => {
+      const fifo = scene.addControlFifo();
+      const agent = scene.start();
+      await agent.ready();
+      for (let round = 1; round <= 3; round += 1) {
+        echo(fifo, '1\n');
+        await agent.logged('started', () => agent.said('started') === round);
+        echo(fifo, '0');
+        await agent.logged('stopped', () => agent.said('stopped') === round);
+      }
+    }),
+  );
+
+  it(
+    'and an order that waited in the port',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      control.send('1\n');
+      await scene.startReady();
+      await sleep(100);
+      assert.equal(await stateOf(control), 'running');
+    }),
+  );
+});
+
+describe('trace-agent keeps in step', { skip }, () => {
+  holdMachine();
+
+  it(
+    'with a JSON order that comes in several reads',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      await control.sendInPieces('{"id":77,"order":"start"}\n{"id":78,"order":"ping"}\n', 9);
+      assert.deepEqual(await control.answer(77), { id: 77, ok: true, state: 'running' });
+      assert.ok((await control.answer(78)).ok);
+    }),
+  );
+
+  it(
+    'over garbage, long lines and half orders: they change nothing, and the next order is obeyed',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const garbage: [bytes: string, code: string | undefined][] = [
+        ['start please\n', undefined],
+        ['\u0000\u0001\u007f\n', undefined],
+        ['2\n', undefined],
+        ['{"order":"start"\n', 'bad-json'],
+        ['[1]\n', 'not-an-object'],
+        ['{"order":"strat"}\n', 'unknown-order'],
+        ['{"order":"start","trace":{"buffer":1}}\n', 'unknown-field'],
+        [`{"order":"${'s'.repeat(10_000)}"}\n`, 'unknown-order'],
+        [`{"order":"${'l'.repeat(100_000)}"}\n`, 'line-too-long'],
+        [`${'1'.repeat(100_000)}\n`, undefined],
+      ];
+      for (const [bytes, code] of garbage) {
+        control.send(bytes);
+        if (code !== undefined) {
+          const answer = await control.nextAnswer();
+          assert.deepEqual([answer.id, answer.ok], [null, false]);
+          assert.equal(answer.ok ? '' : answer.error.code, code);
+        }
+        assert.equal(await stateOf(control), 'stopped', bytes.slice(0, 40));
+      }
+      assert.equal(agent.said('started'), 0);
+      // nothing but answers to orders came, so this is the next line
+      await control.order('start');
+      assert.equal(await stateOf(control), 'running');
+      assert.equal(control.untakenBytes, 0);
+    }),
+  );
+
+  it(
+    'when nobody reads its answers: they are dropped whole, and orders are obeyed',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      control.pause();
+      for (let round = 0; round < 2000; round += 1) control.send(`{"id":${round},"order":"status"}\n`);
+      control.send('1\n');
+      await agent.logged('started', ({ msg }) => msg === 'started');
+      control.resume();
+      await sleep(300);
+      let answers = 0;
+      for (let last = -1; control.untakenBytes > 0; answers += 1) {
+        const answer = await control.nextAnswer();
+        assert.ok(Number(answer.id) > last, `answer ${answer.id} behind ${last}`);
+        last = Number(answer.id);
+      }
+      assert.ok(answers > 10 && answers < 2000, `${answers} answers of 2,000 were kept`);
+      assert.equal(await stateOf(control), 'running');
+    }),
+  );
+
+  it(
+    'and refuses what --allow leaves out, bare orders too',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady(['--allow', 'start,stop']);
+      for (const order of ['status', 'metadata', 'ping']) {
+        assert.equal((await control.refusal({ order })).code, 'not-allowed');
+      }
+      assert.equal((await control.order('start')).state, 'running');
+      assert.equal((await control.order('stop')).state, 'stopped');
+      agent.signal('SIGTERM');
+      await agent.exit();
+
+      const deaf = await scene.startReady(['--allow', 'status']);
+      control.send('1\n');
+      await deaf.logged('a complaint', ({ msg }) => msg.includes('does not take the order start'));
+      assert.equal(await stateOf(control), 'stopped');
+    }),
+  );
+});

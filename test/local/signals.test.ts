@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { exitCode } from '../../src/failure.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { isAlive } from './harness/processes.ts';
+import { inScene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { until } from './harness/until.ts';
+
+const skip = agentSkip();
+
+/** A second on an idle machine, and this may be a busy one. */
+const endMs = 3000;
+
+describe('trace-agent ends', { skip }, () => {
+  holdMachine();
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(
+      `at ${signal} when idle: exit code 0, no process left`,
+      inScene(async (scene) => {
+        scene.addControlFifo();
+        const agent = await scene.startReady();
+        const pids = agent.workers.map(({ pid }) => pid);
+        agent.signal(signal);
+        assert.deepEqual(await agent.exit(endMs).then(({ code }) => code), exitCode.done);
+        assert.equal(pids.length, 2);
+        assert.deepEqual(pids.filter(isAlive), []);
+        assert.ok(scene.instanceIsThere, 'an instance that it did not make stays');
+      }),
+    );
+  }
+
+  it(
+    'at SIGTERM under load: flushes, puts settings back, and removes the instances that it made',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const own = `${scene.instance}-own`;
+      const made = scene.start(['--instance', own]);
+      await made.ready();
+      const ordered = `${scene.instance}-ordered`;
+      await control.order('start', { trace: { instance: ordered, events: ['sched'], clock: 'boot' } });
+      assert.deepEqual(scene.instances.toSorted(), [scene.instance, ordered, own].toSorted());
+      await sleep(200);
+      made.signal('SIGTERM');
+      assert.equal((await made.exit(endMs)).code, exitCode.done);
+      assert.deepEqual(scene.instances, [scene.instance]);
+
+      // without an instance of its own there is something to put back
+      const agent = await scene.startReady();
+      const before = ['tracing_on', 'trace_clock', 'set_event'].map((name) => scene.tracefs.read(name));
+      await control.order('start', { trace: { events: ['sched'], clock: 'boot' } });
+      const pids = agent.workers.map(({ pid }) => pid);
+      await sleep(200);
+      agent.signal('SIGTERM');
+      assert.equal((await agent.exit(endMs)).code, exitCode.done);
+      assert.deepEqual(
+        ['tracing_on', 'trace_clock', 'set_event'].map((name) => scene.tracefs.read(name)),
+        before,
+      );
+      assert.equal(scene.tracefs.stats(scene.cpus[0]).entries, 0, 'the ring is empty');
+      assert.deepEqual(pids.filter(isAlive), []);
+    }),
+  );
+
+  it(
+    'at SIGTERM while markers go on: everything that was in the ring has arrived',
+    inScene(async (scene) => {
+      const agent = await scene.startReady(['--start']);
+      const writers = scene.writers();
+      for (const writer of writers) writer.run(3000, 300);
+      await until('pages', () => scene.receivedBytes > 500_000, 10_000);
+      for (const writer of writers) await writer.halt();
+      agent.signal('SIGTERM');
+      assert.equal((await agent.exit(endMs)).code, exitCode.done);
+      await scene.allArrive(writers);
+    }),
+  );
+
+  it(
+    'at the second signal, when a port that nobody reads holds the first one up',
+    inScene(
+      async (scene) => {
+        for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });
+        const control = await scene.addControlPty();
+        const agent = await scene.startReady();
+        const { tracefs } = scene;
+        const before = tracefs.read('trace_clock');
+        await control.order('start', { trace: { clock: 'boot' } });
+        for (const writer of scene.writers()) await writer.write(3000, 500);
+        const pids = agent.workers.map(({ pid }) => pid);
+        agent.signal('SIGTERM');
+        await sleep(1000);
+        assert.equal(agent.ended, false, 'the flush waits');
+        agent.signal('SIGTERM');
+        await until('the end', () => agent.ended, 500);
+        assert.equal(agent.child.exitCode, exitCode.failed);
+        assert.equal(tracefs.read('trace_clock'), before);
+        // pages are held by workers that wait out --stop-timeout: a reader sets them free
+        for (const cpu of scene.cpus) scene.port(cpu).read();
+        await until('the workers to leave', () => !pids.some(isAlive), 5000);
+      },
+      { ports: 'none' },
+    ),
+  );
+});
+
+describe('trace-agent goes on', { skip }, () => {
+  holdMachine();
+
+  it(
+    'at SIGHUP, and says its status at SIGUSR1 without opening the inspector',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      await control.order('start');
+      agent.signal('SIGHUP');
+      agent.signal('SIGUSR1');
+      const status = await agent.logged('status', ({ msg }) => msg === 'status');
+      assert.equal(status['state'], 'running');
+      assert.deepEqual(Object.keys(status['cpus'] ?? {}), scene.cpus.map(String));
+      await sleep(300);
+      assert.doesNotMatch(agent.stderr, /[Dd]ebugger/);
+      assert.equal((await control.order('status')).state, 'running');
+    }),
+  );
+});

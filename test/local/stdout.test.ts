@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { exitCode } from '../../src/failure.ts';
+import { makePipe } from '../../src/native/pipe.ts';
+import { type Agent, agentProgram } from './harness/agent.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import type { MarkerWriter } from './harness/markers.ts';
+import { Arrived } from './harness/pages.ts';
+import { inScene, type Scene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { settled, until } from './harness/until.ts';
+
+const skip = agentSkip();
+
+/** Something that stdout may be. */
+interface Sink {
+  /** A descriptor for the agent; the test closes it. */
+  open(scene: Scene): number;
+  /** What has come out of it. */
+  received(scene: Scene): Uint8Array;
+}
+
+const inFront = 'what the file had before';
+
+const sinks: Readonly<Record<string, Sink>> = {
+  'a pipe': {
+    open: (scene) => {
+      const fifo = scene.addFifo('out');
+      fifo.read();
+      return openSync(fifo.path, 'w');
+    },
+    received: (scene) => readFileSync(join(scene.dir, 'out.received')),
+  },
+  'a file': {
+    open: (scene) => openSync(join(scene.dir, 'out'), 'w'),
+    received: (scene) => readFileSync(join(scene.dir, 'out')),
+  },
+  'a file opened to append': {
+    open: (scene) => {
+      const path = join(scene.dir, 'out');
+      writeFileSync(path, inFront);
+      return openSync(path, 'a');
+    },
+    received: (scene) => {
+      const all = readFileSync(join(scene.dir, 'out'));
+      assert.equal(all.toString('latin1', 0, inFront.length), inFront, 'what was there stays in front');
+      return all.subarray(inFront.length);
+    },
+  },
+};
+
+/** Starts `trace-agent -o` into a sink. */
+function startInto(sink: Sink, scene: Scene, args: readonly string[] = []): Agent {
+  const fd = sink.open(scene);
+  try {
+    return scene.start(['-o', ...args], { stdout: fd });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function load(writers: readonly MarkerWriter[], ms: number): Promise<void> {
+  for (const writer of writers) writer.run(3000, 300);
+  await sleep(ms);
+  for (const writer of writers) await writer.halt();
+}
+
+/** Every marker of every CPU came out, and every page is whole. */
+async function assertAllOut(scene: Scene, sink: Sink, writers: readonly MarkerWriter[]): Promise<void> {
+  await settled('stdout', () => sink.received(scene).length, 200, 3000);
+  const found = new Arrived(scene.tracefs, sink.received(scene));
+  found.assertSound();
+  for (const { cpu, written } of writers) found.assertAll(cpu, written);
+}
+
+describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
+  holdMachine();
+
+  for (const [name, sink] of Object.entries(sinks)) {
+    it(
+      `to ${name}, at once without a control port, until SIGINT; the log is on stderr`,
+      inScene(
+        async (scene) => {
+          const agent = startInto(sink, scene);
+          await agent.ready();
+          const writers = scene.writers();
+          await load(writers, 800);
+          agent.signal('SIGINT');
+          assert.equal((await agent.exit()).code, exitCode.done);
+          await assertAllOut(scene, sink, writers);
+          assert.ok(
+            agent.log.every(({ level }) => level !== undefined),
+            agent.stderr,
+          );
+        },
+        { ports: 'none' },
+      ),
+    );
+
+    it(
+      `to ${name}, as a control port that is named says`,
+      inScene(
+        async (scene) => {
+          const control = await scene.addControlPty();
+          const agent = startInto(sink, scene, ['--control-port', 'agent-ctl-path']);
+          await agent.ready();
+          const writers = scene.writers();
+          for (const writer of writers) await writer.write(200);
+          await sleep(300);
+          assert.equal(sink.received(scene).length, 0, 'nothing before the order');
+          await control.order('start');
+          await load(writers, 400);
+          await control.order('stop');
+          await assertAllOut(scene, sink, writers);
+          agent.signal('SIGINT');
+          assert.equal((await agent.exit()).code, exitCode.done);
+        },
+        { ports: 'none' },
+      ),
+    );
+  }
+
+  for (const name of ['a pipe', 'a file']) {
+    it(
+      `to ${name} also when workers are killed meanwhile`,
+      inScene(
+        async (scene) => {
+          const sink = sinks[name] ?? assert.fail();
+          const agent = startInto(sink, scene, ['--max-restarts', '1000']);
+          await agent.ready();
+          const writers = scene.writers();
+          for (const writer of writers) writer.run(3000, 300);
+          for (let kills = 0; kills < 10; kills += 1) {
+            await sleep(Math.random() * 100);
+            const workers = await until('a worker', () => agent.workers.length > 0 && agent.workers, 15_000);
+            process.kill(workers[kills % workers.length]?.pid ?? assert.fail(), 'SIGKILL');
+          }
+          for (const writer of writers) await writer.halt();
+          agent.signal('SIGINT');
+          assert.equal((await agent.exit(20_000)).code, exitCode.done);
+          await assertAllOut(scene, sink, writers);
+        },
+        { ports: 'none', bufferKb: 16_384 },
+      ),
+    );
+  }
+
+  it(
+    'to a socket',
+    inScene(
+      async (scene) => {
+        const agent = scene.start(['-o'], { stdout: 'pipe' }); // Node's pipes are sockets
+        const chunks: Buffer[] = [];
+        agent.child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
+        await agent.ready();
+        const writers = scene.writers();
+        await load(writers, 300);
+        agent.signal('SIGINT');
+        assert.equal((await agent.exit()).code, exitCode.done);
+        await assertAllOut(scene, { open: () => -1, received: () => Buffer.concat(chunks) }, writers);
+      },
+      { ports: 'none' },
+    ),
+  );
+});
+
+describe('trace-agent -o', { skip }, () => {
+  holdMachine();
+
+  it(
+    'refuses a terminal, with a hint',
+    inScene(
+      // oxlint-disable-next-line typescript/require-await
+      async (scene) => {
+        const said = join(scene.dir, 'said');
+        const command = `${process.execPath} ${agentProgram} -o --instance ${scene.instance} 2> ${said}`;
+        const { status } = spawnSync('script', ['-qec', command, '/dev/null'], { stdio: 'ignore' });
+        assert.equal(status, exitCode.usage);
+        assert.match(
+          readFileSync(said, 'utf8'),
+          /^trace-agent: stdout is a terminal.*trace-agent -o > trace\.raw\n$/,
+        );
+      },
+      { ports: 'none' },
+    ),
+  );
+
+  it(
+    'ends with exit code 5 and says why when the reader of its stdout goes away',
+    inScene(
+      async (scene) => {
+        const { readEnd, writeEnd } = makePipe();
+        const agent = scene.start(['-o'], { stdout: writeEnd });
+        closeSync(writeEnd);
+        await agent.ready();
+        closeSync(readEnd);
+        for (const writer of scene.writers()) await writer.write(2000, 300);
+        assert.equal((await agent.exit()).code, exitCode.lost);
+        assert.ok(
+          agent.log.some(({ msg }) => msg === 'stdout takes no more pages: EPIPE'),
+          agent.stderr,
+        );
+        assert.ok(
+          agent.log.some(({ level, msg }) => level === 'error' && msg === 'pages that the host did not get'),
+        );
+      },
+      { ports: 'none' },
+    ),
+  );
+});

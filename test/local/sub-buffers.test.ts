@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { exitCode } from '../../src/failure.ts';
+import { locateTracefs } from '../../src/tracefs/locate.ts';
+import { Tracefs } from '../../src/tracefs/tracefs.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { Arrived } from './harness/pages.ts';
+import { inScene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { settled, until } from './harness/until.ts';
+
+function subBufferSkip(): string | false {
+  const skip = agentSkip();
+  if (skip !== false) return skip;
+  const there = new Tracefs(locateTracefs()).readIfThere('buffer_subbuf_size_kb') !== undefined;
+  return there ? false : 'this kernel has sub-buffers of one size only (6.8 and later have more)';
+}
+
+describe('sub-buffers of 8 KB', { skip: subBufferSkip() }, () => {
+  holdMachine();
+  const options = { subBufferKb: 8 };
+
+  it(
+    'arrive as pages of 8,192 bytes, the partial one included, also when a worker is killed',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady(['--flush-interval', '20']);
+      const writers = scene.writers();
+      await control.order('start');
+      for (const writer of writers) await writer.write(3000, 300);
+      process.kill(agent.worker(scene.cpus[0]), 'SIGKILL');
+      for (const writer of writers) await writer.write(3001, 300);
+      const { ledger } = await control.order('stop');
+      await scene.allArrive(writers);
+      for (const cpu of scene.cpus) {
+        const { pageBytes, bytes } = scene.arrived(cpu);
+        assert.equal(pageBytes, 8192);
+        assert.equal(ledger[cpu]?.pagesIn, bytes.length / 8192);
+      }
+    }, options),
+  );
+
+  it(
+    'come whole out of -o into a pipe that two CPUs share',
+    inScene(async (scene) => {
+      const fifo = scene.addFifo('out');
+      fifo.read();
+      const fd = openSync(fifo.path, 'w');
+      const agent = scene.start(['-o'], { stdout: fd });
+      closeSync(fd);
+      await agent.ready();
+      const writers = scene.writers();
+      for (const writer of writers) writer.run(4000, 500);
+      await until('pages', () => fifo.receivedBytes > 2_000_000, 10_000);
+      for (const writer of writers) await writer.halt();
+      agent.signal('SIGINT');
+      assert.equal((await agent.exit()).code, exitCode.done);
+      await settled('stdout', () => fifo.receivedBytes, 200, 3000);
+      const found = new Arrived(scene.tracefs, readFileSync(`${fifo.path}.received`));
+      assert.equal(found.pageBytes, 8192);
+      found.assertSound();
+      for (const { cpu, written } of writers) found.assertAll(cpu, written);
+    }, options),
+  );
+});

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { EventCatalogue } from '../../src/host/format/event-catalogue.ts';
+import { eventsOf } from '../../src/host/ring/events.ts';
+import { parsePageLayout } from '../../src/host/ring/page-layout.ts';
+import { pagesOf } from '../../src/host/ring/page-splitter.ts';
+import { Tracefs } from '../../src/tracefs/tracefs.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { inScene, type Scene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { settled, until } from './harness/until.ts';
+
+const skip = agentSkip();
+
+const settings = [
+  'tracing_on',
+  'trace_clock',
+  'current_tracer',
+  'buffer_size_kb',
+  'buffer_percent',
+  'set_event',
+  'events/sched/sched_switch/filter',
+  'events/sched/sched_wakeup/filter',
+];
+
+function settingsOf(tracefs: Tracefs): Record<string, string> {
+  return Object.fromEntries(settings.map((name) => [name, tracefs.read(name).trim()]));
+}
+
+/** A tracer that an instance may have here; `nop`, when there is no other, restarts workers all the same. */
+function usableTracer(tracefs: Tracefs): string {
+  for (const tracer of tracefs.availableTracers().filter((name) => name !== 'nop')) {
+    try {
+      tracefs.write('current_tracer', tracer);
+      tracefs.write('current_tracer', 'nop');
+      return tracer;
+    } catch {
+      // the next one
+    }
+  }
+  return 'nop';
+}
+
+/** Names of the events in all that arrived. */
+function eventNames(scene: Scene, tracefs: Tracefs): Set<string | undefined> {
+  const layout = parsePageLayout(tracefs.read('events/header_page'));
+  const formats = ['sched:sched_switch', 'sched:sched_wakeup', 'ftrace:print'].map((name) => name.split(':'));
+  const texts = formats.map(([system, name]): [string, string] => [
+    `events/${system}/${name}/format`,
+    tracefs.read(`events/${system}/${name}/format`),
+  ]);
+  const catalogue = new EventCatalogue(texts);
+  const names = new Set<string | undefined>();
+  for (const cpu of scene.cpus)
+    for (const { name } of eventsOf(pagesOf(scene.port(cpu).received(), layout.pageBytes), layout, catalogue))
+      names.add(name);
+  return names;
+}
+
+describe('a start order with a trace', { skip }, () => {
+  holdMachine();
+
+  it(
+    'has its settings in force while it runs, and puts back at the stop exactly what was there',
+    inScene(async (scene) => {
+      const { tracefs } = scene;
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      tracefs.write('tracing_on', '0');
+      tracefs.write('events/sched/sched_wakeup/filter', 'prio < 50');
+      const before = settingsOf(tracefs);
+      const answer = await control.order('start', {
+        trace: {
+          events: ['sched:sched_switch'],
+          filters: { 'sched:sched_switch': 'prev_pid != 0' },
+          clock: 'boot',
+          bufferKb: 2048,
+          bufferPercent: 10,
+        },
+      });
+      assert.equal(answer.state, 'running');
+      const during = settingsOf(tracefs);
+      assert.equal(during['tracing_on'], '1');
+      assert.match(during['trace_clock'] ?? '', /\[boot\]/);
+      // the kernel makes it whole sub-buffers
+      assert.ok(Math.abs(Number(during['buffer_size_kb']) - 2048) < 20, during['buffer_size_kb']);
+      assert.equal(during['buffer_percent'], '10');
+      // newer kernels list the filter behind the event's name
+      assert.match(during['set_event'] ?? '', /^sched:sched_switch\b/);
+      assert.equal(during['events/sched/sched_switch/filter'], 'prev_pid != 0');
+      spawnSync('true');
+      assert.equal((await control.order('stop')).state, 'stopped');
+      assert.deepEqual(settingsOf(tracefs), before);
+      await until('events', () => scene.receivedBytes > 0, 2000);
+      await settled('bytes', () => scene.receivedBytes, 100, 2000);
+      assert.deepEqual([...eventNames(scene, tracefs)], ['sched:sched_switch']);
+    }),
+  );
+
+  it(
+    'can name an instance of its own, which is made, read and removed',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const other = `${scene.instance}-order`;
+      await control.order('start', { trace: { instance: other, events: ['sched:sched_switch'] } });
+      assert.deepEqual(scene.instances.toSorted(), [scene.instance, other]);
+      assert.ok(new Tracefs(scene.tracefs.root, other).tracingOn());
+      spawnSync('true');
+      const workers = agent.workers.map(({ pid }) => pid);
+      await control.order('stop');
+      assert.deepEqual(scene.instances, [scene.instance]);
+      await until('events', () => scene.receivedBytes > 0, 2000);
+      assert.deepEqual([...eventNames(scene, scene.tracefs)], ['sched:sched_switch']);
+      // back on the agent's own instance
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(10);
+      await control.order('start');
+      assert.equal(agent.workers.filter(({ pid }) => workers.includes(pid)).length, 0);
+      const { ledger } = await control.order('stop');
+      for (const { cpu } of writers) assert.equal(ledger[cpu]?.ring?.readEvents, 10);
+    }),
+  );
+
+  it(
+    'can set a tracer, which the kernel takes only while no ring is open',
+    inScene(async (scene) => {
+      const { tracefs } = scene;
+      const tracer = usableTracer(tracefs);
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const before = agent.workers.map(({ pid }) => pid);
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(5);
+      await control.order('start');
+      await control.order('start', { trace: { tracer } });
+      assert.equal(tracefs.currentTracer(), tracer);
+      for (const writer of writers) await writer.write(5);
+      await control.order('stop');
+      const after = agent.workers.map(({ pid }) => pid);
+      assert.equal(after.length, 2);
+      assert.deepEqual(
+        after.filter((pid) => before.includes(pid)),
+        [],
+      );
+      await scene.allArrive(writers);
+      assert.equal(tracefs.currentTracer(), 'nop');
+    }),
+  );
+
+  it(
+    'replaces the one before it',
+    inScene(async (scene) => {
+      const { tracefs } = scene;
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      const before = settingsOf(tracefs);
+      await control.order('start', { trace: { events: ['sched:sched_switch'], clock: 'boot' } });
+      await control.order('start', { trace: { events: ['sched:sched_wakeup'] } });
+      const during = settingsOf(tracefs);
+      assert.match(during['set_event'] ?? '', /^sched:sched_wakeup\b/);
+      assert.equal(during['trace_clock'], before['trace_clock']);
+      await control.order('stop');
+      assert.deepEqual(settingsOf(tracefs), before);
+    }),
+  );
+
+  it(
+    'that cannot be is refused with its code, and nothing is changed',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const before = settingsOf(scene.tracefs);
+      const good = { clock: 'boot', bufferKb: 2048, events: ['sched:sched_switch'] };
+      const refused: [trace: object, code: string, names: RegExp][] = [
+        [{ ...good, events: ['sched:sched_swich'] }, 'unknown-event', /sched:sched_swich/],
+        [{ ...good, events: ['nosuchsystem'] }, 'unknown-event', /nosuchsystem/],
+        [{ ...good, filters: { 'sched:sched_switch': 'prev_pud != 0' } }, 'bad-filter', /sched:sched_switch/],
+        [{ ...good, clock: 'sundial' }, 'unknown-clock', /sundial/],
+        [{ ...good, tracer: 'radio' }, 'unknown-tracer', /radio/],
+        [{ ...good, bufferKb: 0 }, 'bad-trace', /bufferKb/],
+        [{ ...good, instance: '../escape' }, 'bad-trace', /instance/],
+        [{ ...good, instance: `${scene.instance}-x`, clock: 'sundial' }, 'unknown-clock', /sundial/],
+      ];
+      for (const [trace, code, names] of refused) {
+        const error = await control.refusal({ order: 'start', trace });
+        assert.equal(error.code, code, error.message);
+        assert.match(error.message, names);
+        assert.deepEqual(settingsOf(scene.tracefs), before, code);
+        assert.deepEqual(scene.instances, [scene.instance]);
+        assert.equal((await control.order('status')).state, 'stopped');
+      }
+      assert.equal(agent.said('started'), 0);
+    }),
+  );
+});
