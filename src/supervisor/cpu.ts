@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
-import { Failure } from '../failure.ts';
+import { exitCode, Failure } from '../failure.ts';
 import { errnoName } from '../tracefs/errno.ts';
 import { NativeError } from '../native/error.ts';
 import { heldBytes, makePipe, type Pipe, pipeSlots, setPipeBytes } from '../native/pipe.ts';
@@ -78,6 +78,8 @@ export class Cpu {
   #seenBeat = 0;
   #silentTicks = 0;
   #restarts = 0;
+  /** Why the outlet is dead for good: a port may come back, stdout does not. */
+  #outletDead: string | undefined;
 
   /** @param ring asked at each opening, for the instance may change between two */
   constructor(number: number, setup: CpuSetup, ring: () => RingSource, listener: CpuListener) {
@@ -211,6 +213,8 @@ export class Cpu {
   #open(): void {
     let event: CpuEvent = { kind: 'opened' };
     try {
+      if (this.#outletDead !== undefined)
+        throw new Failure(exitCode.lost, `stdout takes no more pages: ${this.#outletDead}`);
       this.#ringFd ??= this.#ring().openRing(this.number);
       this.#portFd ??= this.#setup.outlets.open(this.number);
       this.#pipe ??= makePipeOf(this.#setup.pipeBytes);
@@ -330,6 +334,7 @@ export class Cpu {
       case 'gone':
         this.#log.warn({ what: message.what, code: message.code }, `${message.what} is gone`);
         if (message.what === 'port' && this.#setup.outlets.outlet !== 'splice') {
+          this.#outletDead = message.code;
           this.#listener.outletGone(this.number, message.code);
         }
         return this.#dispatch({ kind: 'gone', what: message.what });
