@@ -81,9 +81,7 @@ function step(why, command, args, env = {}) {
 
 function npmPackages() {
   const installed = join(root, 'node_modules/.package-lock.json');
-  // The lock's versions, and the lock left alone, as with `npm ci`; but that also refuses a lock without the packages
-  // for other platforms, which a registry need not have.
-  const install = ['install', '--no-save', '--no-audit', '--no-fund'];
+  const install = ['ci', '--no-audit', '--no-fund'];
   if (!existsSync(installed)) step('node_modules is missing', 'npm', install);
   else if (statSync(installed).mtimeMs < statSync(join(root, 'package-lock.json')).mtimeMs) {
     step('package-lock.json is newer than node_modules', 'npm', install);
