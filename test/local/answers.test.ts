@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -16,14 +15,8 @@ const skip = agentSkip();
 async function unpack(archive: Uint8Array): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   const reader = extract();
-  reader.on('entry', ({ name }, stream, next) => {
-    buffer(stream).then((bytes) => {
-      files.set(name, bytes.toString());
-      next();
-    }, next);
-  });
   reader.end(gunzipSync(archive));
-  await once(reader, 'finish');
+  for await (const entry of reader) files.set(entry.header.name, (await buffer(entry)).toString());
   return files;
 }
 

@@ -70,6 +70,33 @@ describe('a worker that is killed', { skip }, () => {
   );
 
   it(
+    'with a full pipe in front of a full port leaves every page to its successor, in order',
+    inScene(
+      async (scene) => {
+        for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });
+        const control = await scene.addControlPty();
+        const agent = await scene.startReady();
+        const writers = scene.writers();
+        await control.order('start');
+        for (const writer of writers) await writer.write(4000, 500);
+        for (let kills = 0; kills < 2; kills += 1) {
+          await sleep(1200); // a ring less full than buffer_percent is looked at once a second
+          const { cpus } = await control.order('status');
+          for (const cpu of scene.cpus) assert.ok((cpus[cpu]?.stalls ?? 0) > 0, 'the port is full');
+          for (const { pid } of agent.workers) process.kill(pid, 'SIGKILL');
+          await agent.logged('restarts', () => agent.said('worker crashed: restarts') === 2 * (kills + 1));
+          await until('new workers', () => agent.workers.length === 2, 5000);
+        }
+        for (const cpu of scene.cpus) scene.port(cpu).read();
+        const { ledger } = await control.order('stop');
+        await scene.allArrive(writers);
+        for (const cpu of scene.cpus) assert.equal(ledger[cpu]?.bytesOut, scene.port(cpu).receivedBytes);
+      },
+      { ports: 'none' },
+    ),
+  );
+
+  it(
     'at a stop, and while it flushes, is followed by one that ends the flush',
     inScene(
       async (scene) => {
@@ -184,6 +211,30 @@ describe('a supervisor that is killed', { skip }, () => {
         await assertAccounted(scene, writers);
       },
       { bufferKb: 16_384 },
+    ),
+  );
+
+  it(
+    'while its ports are full leaves workers that wait for a reader, and lose none of what they hold',
+    inScene(
+      async (scene) => {
+        for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });
+        const first = await scene.startReady(['--start']);
+        const writers = scene.writers();
+        for (const writer of writers) await writer.write(4000, 500);
+        await sleep(1500);
+        const workers = first.workers.map(({ pid }) => pid);
+        await first.kill();
+        await sleep(300);
+        assert.deepEqual(workers.filter(isAlive), workers);
+        for (const cpu of scene.cpus) scene.port(cpu).read();
+        await until('the old workers to leave', () => !workers.some(isAlive), 3000);
+        const second = await scene.startReady(['--start']);
+        second.signal('SIGTERM');
+        assert.equal((await second.exit()).code, exitCode.done);
+        await scene.allArrive(writers);
+      },
+      { ports: 'none' },
     ),
   );
 });
