@@ -7,6 +7,7 @@ import { inherited, type WorkerSetup } from '../protocol/ipc.ts';
 export interface Outlet {
   /**
    * Moves up to `bytes` from the pipe on; never blocks longer than the move takes.
+   * @param bytes all that the pipe holds
    * @returns bytes moved, the negated errno, or `anothersTurn`
    */
   push(bytes: number): number;
@@ -28,7 +29,6 @@ const ownOutlet: Outlet = {
 class SharedOutlet implements Outlet {
   readonly #transfer: (bytes: number) => number;
   readonly #pageBytes: number;
-  #intoPage = 0;
   #ours = false;
 
   constructor(transfer: (bytes: number) => number, pageBytes: number) {
@@ -42,8 +42,8 @@ class SharedOutlet implements Outlet {
       this.#ours = true;
     }
     const moved = this.#transfer(bytes);
-    if (moved > 0) this.#intoPage = (this.#intoPage + moved) % this.#pageBytes;
-    if (this.#intoPage === 0) {
+    // Only whole pages go into the pipe, so what is left of them tells, also to the successor of a killed worker.
+    if ((bytes - Math.max(moved, 0)) % this.#pageBytes === 0) {
       unlock(inherited.turn);
       this.#ours = false;
     }
