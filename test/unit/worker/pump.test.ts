@@ -1,0 +1,418 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { errno } from '../../../src/native/error.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../../../src/native/poll.ts';
+import { anothersTurn } from '../../../src/worker/outlet.ts';
+import { pageBytes, type PortDeed, Simulation } from './simulated.ts';
+
+const full: PortDeed = { fails: errno.EAGAIN };
+const othersTurn: PortDeed = { says: anothersTurn };
+/** More pages than any ring here. */
+const allPages = 1_000_000;
+
+let simulation: Simulation;
+beforeEach(() => {
+  simulation = new Simulation();
+});
+afterEach(() => simulation.close());
+
+describe('what a pump moves', () => {
+  it('arrives whole, once and in order, whatever port, ring and orders do', async () => {
+    const deed = fc.oneof(
+      fc.integer({ min: 1, max: 5 * pageBytes }),
+      fc.constantFrom<PortDeed>(
+        full,
+        othersTurn,
+        { fails: errno.EINTR },
+        { fails: errno.ENOMEM },
+        { says: 0 },
+      ),
+    );
+    const happening = fc.record({
+      afterMs: fc.integer({ min: 0, max: 300 }),
+      what: fc.oneof(
+        fc.constantFrom('start' as const, 'stop' as const, 'poll-lies' as const),
+        fc.record({ whole: fc.nat(300), partial: fc.boolean() }),
+      ),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(deed, { maxLength: 200 }),
+        fc.array(happening, { maxLength: 30 }),
+        fc.constantFrom(0, 50),
+        async (port, happenings, flushIntervalMs) => {
+          const simulation = new Simulation();
+          simulation.port = [...port];
+          await simulation.run(
+            (pump) => {
+              let atMs = 0;
+              let stops = 0;
+              for (const { afterMs, what } of happenings) {
+                atMs += afterMs;
+                simulation.at(atMs, () => {
+                  if (what === 'start') pump.start();
+                  else if (what === 'stop') pump.stop((stops += 1), allPages);
+                  else if (what === 'poll-lies') simulation.pollRing ^= POLLIN;
+                  else simulation.add(what.whole, what.partial);
+                });
+              }
+              simulation.at(atMs + 60_000, () => pump.stop(-1, allPages));
+              simulation.at(atMs + 90_000, () => pump.leave());
+            },
+            { flushIntervalMs },
+          );
+          assert.ok(simulation.said.includes('stopped -1 true 0'));
+          simulation.assertDelivered();
+          simulation.close();
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('stays in the ring until the order to run', async () => {
+    simulation.add(5);
+    await simulation.run((pump) => simulation.at(5000, () => pump.leave()));
+    assert.equal(simulation.ring.length, 5);
+    assert.ok(simulation.waits <= 2);
+  });
+
+  it('is never more than 128 pages at once, nor more than the pipe has room for', async () => {
+    for (const [pipePages, most] of [
+      [256, 128],
+      [16, 16],
+    ] as const) {
+      const simulation = new Simulation();
+      simulation.add(500);
+      await simulation.run(
+        (pump) => {
+          pump.start();
+          simulation.at(100, () => pump.leave());
+        },
+        { pipePages },
+      );
+      assert.equal(simulation.received[0]?.byteLength, most * pageBytes);
+      simulation.assertDelivered();
+      simulation.close();
+    }
+  });
+});
+
+describe('a stop', () => {
+  it('brings the page being written along', async () => {
+    simulation.add(3, true);
+    await simulation.run((pump) => {
+      pump.stop(4, allPages);
+      simulation.at(1, () => pump.leave());
+    });
+    assert.deepEqual(simulation.said, ['stopped 4 true 0']);
+    simulation.assertDelivered();
+  });
+
+  for (const budget of [1, 127, 128, 1000]) {
+    it(`ends after ${budget} pages of a ring that never empties`, async () => {
+      simulation.endless = true;
+      await simulation.run((pump) => {
+        pump.stop(1, budget);
+        simulation.at(10_000, () => pump.leave());
+      });
+      assert.deepEqual(simulation.said, ['stopped 1 true 0']);
+      assert.equal(simulation.ledger.bytesOut, budget * pageBytes);
+    });
+  }
+
+  it('with nothing to send is answered at once', async () => {
+    await simulation.run((pump) => {
+      pump.stop(1, allPages);
+      simulation.at(1, () => pump.leave());
+    });
+    assert.deepEqual(simulation.said, ['stopped 1 true 0']);
+    assert.equal(simulation.calls, 2);
+  });
+
+  for (const [callMs, what] of [
+    [0.05, 'quick'],
+    [4, 'slow'],
+  ] as const) {
+    it(`is obeyed within one turn under an ever full ring: ${what} splices`, async () => {
+      simulation.endless = true;
+      simulation.callMs = callMs;
+      let orderedMs = 0;
+      let dueCalls = 0;
+      await simulation.run((pump) => {
+        pump.start();
+        simulation.at(100, () => {
+          orderedMs = simulation.nowMs;
+          dueCalls = simulation.calls;
+          pump.leave();
+        });
+      });
+      // It was due at 1,100 ms and waited for its turn; behind it only the pipe was emptied.
+      assert.ok(orderedMs - 1100 <= 10 + callMs, `waited ${orderedMs - 1100} ms`);
+      assert.ok(simulation.calls - dueCalls <= 1);
+    });
+  }
+
+  it('gives the event loop its turn after 64 splices that take no time at all', async () => {
+    simulation.endless = true;
+    simulation.callMs = 0;
+    let turns = 0;
+    await simulation.run((pump) => {
+      pump.start();
+      const look = (): void => {
+        turns += 1;
+        if (turns === 10) pump.leave();
+        else setImmediate(look);
+      };
+      setImmediate(look);
+    });
+    assert.ok(simulation.calls <= 11 * 64, `${simulation.calls} calls in ten turns`);
+  });
+
+  for (const [what, stuck] of [
+    ['a port that takes nothing', full],
+    ['an outlet on which it is never its turn', othersTurn],
+  ] as const) {
+    it(`times out on ${what}, and goes on trying`, async () => {
+      simulation.add(3);
+      simulation.portForEver = stuck;
+      let saidAtMs = 0;
+      await simulation.run((pump) => {
+        pump.start();
+        // Stuck for long already: the stop has its full time all the same.
+        simulation.at(15_000, () => {
+          assert.deepEqual(simulation.said, []);
+          pump.stop(1, allPages);
+        });
+        for (let ms = 15_000; ms < 28_000; ms += 100)
+          simulation.at(ms, () => {
+            if (simulation.said.length === 0) saidAtMs = simulation.nowMs - 1000;
+          });
+        simulation.at(28_000, () => {
+          simulation.portForEver = Number.POSITIVE_INFINITY;
+        });
+        simulation.at(30_000, () => pump.leave());
+      });
+      assert.deepEqual(simulation.said, [`stopped 1 false ${3 * pageBytes}`]);
+      assert.ok(saidAtMs >= 24_800 && saidAtMs <= 25_500, `after ${saidAtMs} ms`);
+      simulation.assertDelivered();
+    });
+
+    it(`a leave times out on ${what}; the pages stay in the pipe`, async () => {
+      simulation.add(3);
+      simulation.portForEver = stuck;
+      await simulation.run((pump) => {
+        pump.start();
+        simulation.at(1000, () => pump.leave());
+      });
+      assert.ok(simulation.nowMs >= 12_000 && simulation.nowMs <= 13_000, `after ${simulation.nowMs} ms`);
+      assert.equal(simulation.pipe.byteLength, 3 * pageBytes);
+      simulation.assertAccount();
+    });
+  }
+
+  it('does not time out on a port that is slow but moves', async () => {
+    simulation.add(100);
+    simulation.portForEver = full;
+    await simulation.run((pump) => {
+      pump.stop(1, allPages);
+      for (let page = 0; page < 100; page += 1)
+        simulation.at(page * 9000, () => {
+          simulation.port.push(pageBytes);
+        });
+      simulation.at(1_000_000, () => pump.leave());
+    });
+    assert.deepEqual(simulation.said, ['stopped 1 true 0']);
+  });
+
+  it('that a start overtakes is not answered', async () => {
+    simulation.add(3);
+    simulation.portForEver = full;
+    await simulation.run((pump) => {
+      pump.stop(1, allPages);
+      simulation.at(100, () => pump.start());
+      simulation.at(200, () => {
+        simulation.portForEver = Number.POSITIVE_INFINITY;
+      });
+      simulation.at(20_000, () => pump.leave());
+    });
+    assert.deepEqual(simulation.said, []);
+    simulation.assertDelivered();
+  });
+});
+
+describe('what goes wrong', () => {
+  it('pages that the port took and dropped are counted and said, and the rest goes on', async () => {
+    simulation.add(130);
+    simulation.port = [2 * pageBytes, 'drops'];
+    await simulation.run((pump) => {
+      pump.start();
+      simulation.at(100, () => pump.leave());
+    });
+    assert.deepEqual(simulation.said, [`lost ${126 * pageBytes}`]);
+    simulation.assertDelivered(2, 126);
+  });
+
+  it('a port that takes nothing and drops nothing is no loss', async () => {
+    simulation.add(1);
+    simulation.port = [{ says: 0 }, { says: 0 }];
+    await simulation.run((pump) => {
+      pump.start();
+      simulation.at(5000, () => pump.leave());
+    });
+    assert.deepEqual(simulation.said, []);
+    simulation.assertDelivered();
+  });
+
+  for (const code of ['ENODEV', 'EPIPE', 'ENOSPC', 'EIO'] as const) {
+    it(`${code} ends the pump; the pipe keeps what it holds`, async () => {
+      simulation.add(2);
+      simulation.port = [pageBytes, { fails: errno[code] }];
+      await simulation.run((pump) => pump.start());
+      assert.deepEqual(simulation.said, [`gone port ${code}`]);
+      assert.equal(simulation.pipe.byteLength, pageBytes);
+      simulation.assertAccount();
+    });
+  }
+
+  it('a ring whose position is inside a page ends the pump', async () => {
+    simulation.ringFails = errno.EINVAL;
+    await simulation.run((pump) => pump.start());
+    assert.deepEqual(simulation.said, ['gone ring EINVAL']);
+  });
+
+  it('what only a bug can bring about rejects', async () => {
+    simulation.ringFails = errno.EBADF;
+    await assert.rejects(
+      simulation.run((pump) => pump.start()),
+      /reading the ring: EBADF/,
+    );
+    simulation.ringFails = undefined;
+    simulation.add(1);
+    simulation.port = [{ fails: errno.EBADF }];
+    await assert.rejects(
+      simulation.run((pump) => pump.start()),
+      /splice to the port: EBADF/,
+    );
+  });
+});
+
+/** Calls and waits in each of ten simulated seconds of a pump that is to run. */
+async function costPerSecond(simulation: Simulation): Promise<number[]> {
+  const costs: number[] = [];
+  await simulation.run((pump) => {
+    pump.start();
+    let before = 0;
+    for (let second = 1; second <= 10; second += 1)
+      simulation.at(second * 1000, () => {
+        costs.push(simulation.calls + simulation.waits - before);
+        before = simulation.calls + simulation.waits;
+      });
+    simulation.at(10_001, () => pump.leave());
+  });
+  return costs;
+}
+
+describe('a pump that has nothing to do', () => {
+  const cases: [string, number, (simulation: Simulation) => void][] = [
+    ['an empty ring', 4, () => undefined],
+    [
+      'an empty ring that poll calls readable',
+      45,
+      (simulation) => {
+        simulation.pollRing = POLLIN;
+      },
+    ],
+    [
+      'a CPU that was never online',
+      45,
+      (simulation) => {
+        simulation.pollRing = POLLERR;
+        simulation.ringFails = errno.ENODEV;
+      },
+    ],
+    [
+      'a port without a host end',
+      25,
+      (simulation) => {
+        simulation.add(5);
+        simulation.pollPort = POLLHUP;
+        simulation.portForEver = full;
+      },
+    ],
+    [
+      'a full port that poll calls writable',
+      25,
+      (simulation) => {
+        simulation.add(5);
+        simulation.pollPort = POLLOUT;
+        simulation.portForEver = full;
+      },
+    ],
+  ];
+  for (const [what, most, prepare] of cases) {
+    it(`costs next to nothing: ${what}`, async () => {
+      prepare(simulation);
+      const costs = await costPerSecond(simulation);
+      assert.equal(costs.length, 10);
+      assert.ok(
+        costs.every((cost) => cost <= most),
+        `calls and waits a second: ${costs.join(' ')}`,
+      );
+    });
+  }
+});
+
+describe('a host end', () => {
+  it('is missed once and found once, however often poll says so', async () => {
+    simulation.add(5);
+    simulation.pollPort = POLLHUP;
+    simulation.portForEver = full;
+    await simulation.run((pump) => {
+      pump.start();
+      simulation.at(5000, () => {
+        simulation.pollPort = 0;
+        simulation.portForEver = Number.POSITIVE_INFINITY;
+      });
+      simulation.at(6000, () => simulation.add(5));
+      simulation.at(9000, () => pump.leave());
+    });
+    assert.deepEqual(simulation.said, ['host false', 'host true']);
+    simulation.assertDelivered();
+  });
+});
+
+describe('a partial page while running', () => {
+  it('waits for a stop without a flush interval', async () => {
+    simulation.add(0, true);
+    await simulation.run((pump) => {
+      pump.start();
+      simulation.at(30_000, () => pump.leave());
+    });
+    assert.equal(simulation.received.length, 0);
+  });
+
+  it('goes out at the flush interval, and no more often', async () => {
+    const sent: number[] = [];
+    await simulation.run(
+      (pump) => {
+        pump.start();
+        for (let ms = 7; ms < 10_000; ms += 10)
+          simulation.at(ms, () => {
+            simulation.add(0, true);
+            sent.push(simulation.received.length);
+          });
+        simulation.at(10_000, () => pump.stop(1, allPages));
+        simulation.at(10_100, () => pump.leave());
+      },
+      { flushIntervalMs: 500 },
+    );
+    simulation.assertDelivered();
+    assert.ok(simulation.waits < 1100, `${simulation.waits} waits`);
+    assert.ok(
+      simulation.received.length >= 19 && simulation.received.length <= 50,
+      `${simulation.received.length} pushes`,
+    );
+  });
+});

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Ledger } from '../../../src/protocol/ledger.ts';
+import type { PumpIo } from '../../../src/worker/pump-io.ts';
+import { movePartialPage, takeOver } from '../../../src/worker/staging.ts';
+import { errno } from '../../../src/native/error.ts';
+import { pageBytes, Simulation } from './simulated.ts';
+
+class Killed extends Error {}
+
+/** A worker's life in steps: each system call and each store into the ledger is one, and it dies behind a given one. */
+class Life {
+  steps = 0;
+  readonly #last: number;
+
+  constructor(last: number) {
+    this.#last = last;
+  }
+
+  lived<T>(done: T): T {
+    this.steps += 1;
+    if (this.steps === this.#last) throw new Killed();
+    return done;
+  }
+
+  io(io: PumpIo): PumpIo {
+    return {
+      ...io,
+      outlet: { push: (bytes) => this.lived(io.outlet.push(bytes)) },
+      fill: (bytes) => this.lived(io.fill(bytes)),
+      readPage: () => this.lived(io.readPage()),
+      writePage: () => this.lived(io.writePage()),
+      held: () => this.lived(io.held()),
+    };
+  }
+
+  ledger(ledger: Ledger): Ledger {
+    return new Proxy(ledger, {
+      get: (target, field) => Reflect.get(target, field, target),
+      set: (target, field, value) => this.lived(Reflect.set(target, field, value, target)),
+    });
+  }
+}
+
+/** Whole pages, then a partial one, over a port that takes them in odd pieces, first running and then stopping. */
+async function work(simulation: Simulation, life: Life): Promise<void> {
+  await simulation.run(
+    (pump) => {
+      pump.start();
+      simulation.at(5, () => pump.stop(1, 1000));
+      simulation.at(9000, () => pump.leave());
+    },
+    { pipePages: 2, flushIntervalMs: 1 },
+    life.io(simulation.io),
+    life.ledger(simulation.ledger),
+  );
+}
+
+function load(): Simulation {
+  const simulation = new Simulation();
+  simulation.port = [40, { fails: errno.EAGAIN }, 100, pageBytes, { says: 0 }, 7, { fails: errno.EAGAIN }, 3];
+  simulation.add(3, true);
+  return simulation;
+}
+
+/** A worker that dies behind step `last`. @returns whether it came so far */
+async function dies(simulation: Simulation, last: number): Promise<boolean> {
+  try {
+    await work(simulation, new Life(last));
+    return false;
+  } catch (error) {
+    if (error instanceof Killed) return true;
+    throw error;
+  }
+}
+
+describe('a worker that takes over from one that was killed', () => {
+  it('delivers each page once and keeps the account, whichever instruction was the last', async () => {
+    let last = 1;
+    for (; ; last += 1) {
+      const simulation = load();
+      const killed = await dies(simulation, last);
+      // What is being written when it dies goes on in the next page.
+      simulation.add(1, true);
+      await work(simulation, new Life(Number.POSITIVE_INFINITY));
+      assert.equal(simulation.pipe.byteLength, 0);
+      simulation.assertDelivered();
+      simulation.close();
+      if (!killed) break;
+    }
+    assert.ok(last > 30, `a life of only ${last} steps`);
+  });
+
+  it('may be killed while taking over, again and again', async () => {
+    for (let first = 1, over = false; !over; first += 1) {
+      for (let second = 1; second <= 9; second += 1) {
+        const simulation = load();
+        over = !(await dies(simulation, first));
+        await dies(simulation, second);
+        await dies(simulation, second);
+        await work(simulation, new Life(Number.POSITIVE_INFINITY));
+        simulation.assertDelivered();
+        simulation.close();
+      }
+    }
+  });
+
+  it('leaves the account right at the moment it has taken over', async () => {
+    for (let last = 1; ; last += 1) {
+      const simulation = load();
+      const killed = await dies(simulation, last);
+      assert.equal(takeOver(simulation.io, simulation.ledger), simulation.pipe.byteLength);
+      simulation.assertAccount();
+      assert.equal(simulation.ledger.staged, 0);
+      simulation.close();
+      if (!killed) return;
+    }
+  });
+});
+
+describe('a partial page', () => {
+  it('of which the ring has none leaves nothing staged', () => {
+    const simulation = new Simulation();
+    assert.equal(movePartialPage(simulation.io, simulation.ledger), -errno.EAGAIN);
+    assert.equal(simulation.ledger.staged, 0);
+    assert.equal(takeOver(simulation.io, simulation.ledger), 0);
+    simulation.assertAccount();
+    simulation.close();
+  });
+
+  it('that does not go into the empty pipe stays staged for the successor', () => {
+    const simulation = new Simulation();
+    simulation.add(0, true);
+    const broken = { ...simulation.io, writePage: () => -errno.EAGAIN };
+    assert.throws(() => movePartialPage(broken, simulation.ledger), /a page into the empty pipe: EAGAIN/);
+    assert.equal(takeOver(simulation.io, simulation.ledger), pageBytes);
+    simulation.assertAccount();
+    simulation.close();
+  });
+});
