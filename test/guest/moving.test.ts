@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { bootGuest } from './harness/index.ts';
+import type { Collector, Guest } from './harness/index.ts';
+import { MarkerReader, outOfOrder, ringStats, span } from './support/account.ts';
+import { GuestAgent, load } from './support/agent.ts';
+
+for (const cpuCount of [2, 4]) {
+  const cpus = span(0, cpuCount);
+  describe(`an agent in a guest of ${cpuCount} CPUs`, { timeout: 600_000 }, () => {
+    let guest: Guest;
+    let reader: MarkerReader;
+    let agent: GuestAgent;
+    const collectors: Collector[] = [];
+    /** The end of what was read before, by CPU. */
+    const seen: number[] = cpus.map(() => 0);
+
+    before(async () => {
+      guest = await bootGuest({ cpus: cpuCount });
+      reader = await MarkerReader.of(guest);
+      for (const cpu of cpus) collectors.push(await guest.collect(cpu));
+      agent = await GuestAgent.start(guest);
+    });
+
+    after(async () => {
+      await guest.close();
+    });
+
+    /** What has come from a CPU since the last look. */
+    async function arrived(cpu: number): Promise<number[]> {
+      const collector = collectors[cpu];
+      assert.ok(collector);
+      await collector.waitQuiet(300);
+      const { numbers, leftoverBytes } = reader.read(collector, cpu, seen[cpu]);
+      assert.equal(leftoverBytes, 0, 'only whole pages arrive');
+      seen[cpu] = collector.bytes;
+      return [...numbers];
+    }
+
+    test('nothing moves before the order', async () => {
+      await load(guest, cpus, { rate: 1000, count: 100 });
+      for (const collector of collectors) assert.equal(await collector.waitQuiet(500), 0);
+    });
+
+    test('after 1 and 0 every marker has arrived once and in order, the last page too', async () => {
+      await agent.order1();
+      // a ring of full size holds those of the test before no longer than this
+      const before = new Map<number, number>();
+      for (const cpu of cpus) before.set(cpu, (await ringStats(guest, cpu)).overrun);
+      await load(guest, cpus, { rate: 500, count: 2501, start: 1000 });
+      const stopMs = await agent.order0();
+      for (const cpu of cpus) {
+        const numbers = (await arrived(cpu)).filter((number) => number >= 1000);
+        assert.equal((await ringStats(guest, cpu)).overrun, before.get(cpu), `CPU ${cpu} has overrun`);
+        assert.deepEqual(numbers, span(1000, 2501), `CPU ${cpu}`);
+      }
+      assert.ok(stopMs < 20_000, `the stop took ${stopMs} ms`);
+    });
+
+    test('after 0 nothing comes, though markers go on; after 1 all of them do', async () => {
+      await load(guest, cpus, { rate: 1000, count: 500, start: 1 });
+      for (const cpu of cpus) assert.deepEqual(await arrived(cpu), []);
+      await agent.order1();
+      await load(guest, cpus, { rate: 1000, count: 500, start: 501 });
+      await agent.order0();
+      for (const cpu of cpus) assert.deepEqual(await arrived(cpu), span(1, 1000), `CPU ${cpu}`);
+    });
+
+    test('at 20 MB/s a CPU what was received and what the kernel counts as overrun is what was written', async () => {
+      const rate = cpuCount === 2 ? 20_000 : 5_000;
+      const count = rate * 5;
+      await agent.order1();
+      const before = await Promise.all(cpus.map((cpu) => ringStats(guest, cpu)));
+      await load(guest, cpus, { rate, count });
+      await agent.order0();
+      for (const cpu of cpus) {
+        const numbers = await arrived(cpu);
+        const { overrun, entries } = await ringStats(guest, cpu);
+        assert.equal(numbers.length + overrun - (before[cpu]?.overrun ?? 0), count, `CPU ${cpu}`);
+        assert.equal(entries, 0, 'the ring is empty');
+        assert.equal(outOfOrder(numbers), undefined, `CPU ${cpu}: doubled or out of order`);
+        assert.equal(numbers.at(-1), count, `CPU ${cpu}: the tail is there`);
+      }
+    });
+
+    test('SIGTERM ends the idle and the busy agent cleanly, with the last page flushed', async () => {
+      await agent.end();
+      agent = await GuestAgent.start(guest);
+      await agent.order1();
+      const writers = load(guest, cpus, { rate: 1000, count: 3000 });
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await agent.end();
+      await writers;
+      for (const cpu of cpus) {
+        const numbers = await arrived(cpu);
+        assert.ok(numbers.length > 0);
+        assert.deepEqual(numbers, span(1, numbers.length), `CPU ${cpu}`);
+      }
+      assert.equal((await agent.workers()).size, 0, 'no worker is left');
+    });
+  });
+}

@@ -1,0 +1,60 @@
+import { parsePageLayout } from '../../../src/host/ring/page-layout.ts';
+import type { PageLayout } from '../../../src/host/ring/page-layout.ts';
+import { markersOf } from '../../../src/host/ring/events.ts';
+import { PageSplitter } from '../../../src/host/ring/page-splitter.ts';
+import { parseEventFormat } from '../../../src/host/format/event-format.ts';
+import type { EventFormat } from '../../../src/host/format/event-format.ts';
+import { parseRingStats } from '../../../src/tracefs/ring-files.ts';
+import type { RingStats } from '../../../src/tracefs/ring-files.ts';
+import type { Collector, Guest } from '../harness/index.ts';
+
+export const guestTracefs = '/sys/kernel/tracing';
+
+/** What a trace port brought: the numbers of its markers in order, and whether all of it were whole pages. */
+export interface Received {
+  readonly numbers: readonly number[];
+  readonly leftoverBytes: number;
+}
+
+/** Reads markers out of what collectors gathered, with the guest's own formats. */
+export class MarkerReader {
+  readonly #layout: PageLayout;
+  readonly #printFormat: EventFormat;
+
+  private constructor(layout: PageLayout, printFormat: EventFormat) {
+    this.#layout = layout;
+    this.#printFormat = printFormat;
+  }
+
+  static async of(guest: Guest): Promise<MarkerReader> {
+    const headerPage = (await guest.readFile(`${guestTracefs}/events/header_page`)).toString();
+    const print = (await guest.readFile(`${guestTracefs}/events/ftrace/print/format`)).toString();
+    return new MarkerReader(parsePageLayout(headerPage), parseEventFormat('ftrace', print));
+  }
+
+  /** All of a CPU's markers `m<cpu>:<number>:…` from byte `from` on. */
+  read(collector: Collector, cpu: number, from = 0): Received {
+    const splitter = new PageSplitter(this.#layout.pageBytes);
+    const pages = splitter.push(collector.read().subarray(from));
+    const marker = new RegExp(`^m${cpu}:(\\d+):`);
+    const numbers: number[] = [];
+    for (const text of markersOf(pages, this.#layout, this.#printFormat)) {
+      const found = marker.exec(text);
+      if (found !== null) numbers.push(Number(found[1]));
+    }
+    return { numbers, leftoverBytes: splitter.pendingBytes };
+  }
+}
+
+export async function ringStats(guest: Guest, cpu: number, instance = guestTracefs): Promise<RingStats> {
+  return parseRingStats((await guest.readFile(`${instance}/per_cpu/cpu${cpu}/stats`)).toString());
+}
+
+/** The first number that is not above the one before it: a page doubled or out of order. */
+export function outOfOrder(numbers: readonly number[]): number | undefined {
+  return numbers.find((number, index) => index > 0 && number <= (numbers[index - 1] ?? 0));
+}
+
+export function span(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => from + index);
+}
