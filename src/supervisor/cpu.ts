@@ -51,8 +51,11 @@ const workerPath = fileURLToPath(new URL('../worker/main.js', import.meta.url));
  * translated again, far more. (WebAssembly is only named to keep V8 from warning that it goes with the compiler.)
  */
 const workerFlags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
-/** A worker beats once a second; the supervisor counts its own seconds, so that a guest that was paused harms nobody. */
-const silentTicksMax = { starting: 30, started: 5 } as const;
+/**
+ * A worker beats once a second; the supervisor counts its own seconds, so that a guest that was paused harms nobody.
+ * Many workers starting at once in an emulated guest on a busy host take a minute, and killing them only adds to it.
+ */
+const silentTicksMax = { starting: 120, started: 5 } as const;
 
 /**
  * One CPU: owns the ring's descriptor, the pipe, the port and the ledger, and lends them to one worker after the
