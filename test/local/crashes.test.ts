@@ -65,7 +65,7 @@ describe('a worker that is killed', { skip }, () => {
         assert.equal(kills, killsPerAgent * agents);
         await assertAccounted(scene, writers);
       },
-      { bufferKb: 16_384 },
+      { bufferKb: 16_384, bufferPercent: 1 },
     ),
   );
 
@@ -117,7 +117,7 @@ describe('a worker that is killed', { skip }, () => {
         }
         await scene.allArrive(writers);
       },
-      { bufferKb: 16_384 },
+      { bufferKb: 16_384, bufferPercent: 1 },
     ),
   );
 
@@ -210,7 +210,7 @@ describe('a supervisor that is killed', { skip }, () => {
         }
         await assertAccounted(scene, writers);
       },
-      { bufferKb: 16_384 },
+      { bufferKb: 16_384, bufferPercent: 1 },
     ),
   );
 

@@ -64,7 +64,7 @@ function startInto(sink: Sink, scene: Scene, args: readonly string[] = []): Agen
 }
 
 async function load(writers: readonly MarkerWriter[], ms: number): Promise<void> {
-  for (const writer of writers) writer.run(3000, 300);
+  for (const writer of writers) writer.run(8000, 400);
   await sleep(ms);
   for (const writer of writers) await writer.halt();
 }
@@ -97,7 +97,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
             agent.stderr,
           );
         },
-        { ports: 'none' },
+        { ports: 'none', bufferPercent: 0 },
       ),
     );
 
@@ -109,7 +109,8 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
           const agent = startInto(sink, scene, ['--control-port', 'agent-ctl-path']);
           await agent.ready();
           const writers = scene.writers();
-          for (const writer of writers) await writer.write(200);
+          // full rings: all workers write at the same time
+          for (const writer of writers) await writer.write(12_000, 500);
           await sleep(300);
           assert.equal(sink.received(scene).length, 0, 'nothing before the order');
           await control.order('start');
@@ -119,7 +120,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
           agent.signal('SIGINT');
           assert.equal((await agent.exit()).code, exitCode.done);
         },
-        { ports: 'none' },
+        { ports: 'none', bufferPercent: 0 },
       ),
     );
   }
@@ -133,7 +134,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
           const agent = startInto(sink, scene, ['--max-restarts', '1000']);
           await agent.ready();
           const writers = scene.writers();
-          for (const writer of writers) writer.run(3000, 300);
+          for (const writer of writers) writer.run(8000, 400);
           for (let kills = 0; kills < 10; kills += 1) {
             await sleep(Math.random() * 100);
             const workers = await until('a worker', () => agent.workers.length > 0 && agent.workers, 15_000);
@@ -144,7 +145,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
           assert.equal((await agent.exit(20_000)).code, exitCode.done);
           await assertAllOut(scene, sink, writers);
         },
-        { ports: 'none', bufferKb: 16_384 },
+        { ports: 'none', bufferKb: 16_384, bufferPercent: 0 },
       ),
     );
   }
@@ -163,7 +164,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
         assert.equal((await agent.exit()).code, exitCode.done);
         await assertAllOut(scene, { open: () => -1, received: () => Buffer.concat(chunks) }, writers);
       },
-      { ports: 'none' },
+      { ports: 'none', bufferPercent: 0 },
     ),
   );
 });
@@ -185,7 +186,7 @@ describe('trace-agent -o', { skip }, () => {
           /^trace-agent: stdout is a terminal.*trace-agent -o > trace\.raw\n$/,
         );
       },
-      { ports: 'none' },
+      { ports: 'none', bufferPercent: 0 },
     ),
   );
 
@@ -208,7 +209,7 @@ describe('trace-agent -o', { skip }, () => {
           agent.log.some(({ level, msg }) => level === 'error' && msg === 'pages that the host did not get'),
         );
       },
-      { ports: 'none' },
+      { ports: 'none', bufferPercent: 0 },
     ),
   );
 });

@@ -20,6 +20,8 @@ export interface SceneOptions {
   /** Of each CPU's ring; large enough, as it is, for nothing to be overwritten. */
   readonly bufferKb?: number;
   readonly subBufferKb?: number;
+  /** How full a ring wakes its worker; the kernel's 50 leaves a worker of so large a ring asleep for most of a test. */
+  readonly bufferPercent?: number;
 }
 
 let scenes = 0;
@@ -35,7 +37,7 @@ export class Scene {
   readonly #agents: Agent[] = [];
   readonly #closers: (() => void)[] = [];
 
-  constructor({ ports = 'both', bufferKb = 8192, subBufferKb }: SceneOptions = {}) {
+  constructor({ ports = 'both', bufferKb = 8192, subBufferKb, bufferPercent = 50 }: SceneOptions = {}) {
     const root = locateTracefs();
     this.dir = mkdtempSync(join(tmpdir(), 'trace-agent-test-'));
     this.instance = `vt-agent-${process.pid}-${scenes++}`;
@@ -43,6 +45,7 @@ export class Scene {
     this.tracefs = new Tracefs(root, this.instance);
     if (subBufferKb !== undefined) this.tracefs.write('buffer_subbuf_size_kb', String(subBufferKb));
     this.tracefs.write('buffer_size_kb', String(bufferKb));
+    this.tracefs.write('buffer_percent', String(bufferPercent));
     const [first = 0, second = 1] = parseCpuList(
       readFileSync('/sys/devices/system/cpu/online', 'utf8').trim(),
       'online',
