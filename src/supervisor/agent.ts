@@ -87,11 +87,12 @@ async function trace(
     if (control !== undefined) await openControlPort(control, log);
     setNoNewPrivileges();
     closeStrayOnExec();
-    await supervisor.open(own);
+    // Starting may take long on a busy machine; a signal does not wait for it.
+    await Promise.race([supervisor.open(own), ending]);
     const able = supervisor.cpus.filter((cpu) => cpu.state === 'ready').length;
     log.info({ cpus: able, of: cpus.length }, 'ready');
     const serving = control?.run().catch(fail);
-    if (options.start || !withHost) orders.order({ order: 'start', id: undefined, answer: false });
+    if (options.start || !withHost) orders.begin();
     const why = await ending;
     log.info(why, 'ending');
     await orders.close();
@@ -106,11 +107,14 @@ async function trace(
   }
 }
 
-/** Flushes, puts settings back, lets the workers go. @returns whether all that was taken from the rings was delivered */
+/**
+ * Flushes, puts settings back, lets the workers go.
+ * @returns whether every CPU was served to the end, and all that was taken from the rings was delivered
+ */
 async function finish(supervisor: Supervisor, tracing: Tracing, log: Logger): Promise<boolean> {
   const { cpus } = await tracing.stop();
+  let whole = supervisor.cpus.every((cpu) => cpu.state !== 'failed');
   await supervisor.close();
-  let whole = true;
   for (const cpu of supervisor.cpus) {
     const { bytesLost } = cpu.account;
     const { heldBytes } = cpu;

@@ -94,6 +94,11 @@ export class Orders {
     }
   }
 
+  /** Starts without the host's order; what the host may order does not matter. */
+  begin(): void {
+    this.#enqueue({ order: 'start', id: undefined, answer: false });
+  }
+
   /** What the status order answers. */
   status(): Omit<StatusAnswer, 'id' | 'ok'> {
     return {

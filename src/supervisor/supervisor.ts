@@ -84,6 +84,8 @@ export class Supervisor {
   async start(): Promise<void> {
     this.#wanted = 'run';
     for (const cpu of this.#cpus) cpu.run();
+    // Every CPU has answered the stop by now, if only that it was superseded; a later one is a new one.
+    this.#pending = undefined;
     await this.#until(() => this.#wanted !== 'run' || this.#cpus.every((cpu) => !onTheWay.has(cpu.state)));
   }
 
