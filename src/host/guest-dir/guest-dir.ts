@@ -1,0 +1,139 @@
+import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs';
+import { exitCode, Failure } from '../../failure.ts';
+import { printable } from '../../quoted.ts';
+import { readGuestFile } from './guest-file.ts';
+import type { GuestLocation } from './location.ts';
+import { guestLabel, guestOptions, guestPath } from './location.ts';
+import { lockGuest } from './lock.ts';
+import { codeOf, OwnedDir } from './owned-dir.ts';
+import type { Chardev } from './port-names.ts';
+import { controlPortName, cpuOfPort, portOfFile, tracePortName } from './port-names.ts';
+
+/** A guest's directory as the host uses it: its ports' host ends, and who may give orders. */
+export class GuestDir {
+  /** Absolute, without symbolic links. */
+  readonly path: string;
+  /** The guest's name, undefined for the one in the directory itself. */
+  readonly guest: string | undefined;
+  /** What messages call the guest. */
+  readonly label: string;
+  /** The options that name the guest to another trace-host command, with a blank before them. */
+  readonly options: string;
+  readonly chardev: Chardev;
+  /** CPUs that have a trace port, ascending. */
+  readonly cpus: readonly number[];
+  readonly #dir: OwnedDir;
+
+  private constructor(location: GuestLocation, dir: OwnedDir, ports: FoundPorts) {
+    this.path = dir.path;
+    this.guest = location.guest;
+    this.label = guestLabel(location);
+    this.options = guestOptions(location);
+    this.chardev = ports.chardev;
+    this.cpus = ports.cpus;
+    this.#dir = dir;
+  }
+
+  /**
+   * Opens what `trace-host setup` made, or what was made by hand with mkfifo. The caller closes it.
+   * @throws Failure (missing, not permitted)
+   */
+  static open(location: GuestLocation): GuestDir {
+    const dir = OwnedDir.open(guestPath(location));
+    try {
+      return new GuestDir(location, dir, findPorts(dir, `trace-host setup${guestOptions(location)}`));
+    } catch (cause) {
+      dir.close();
+      throw cause;
+    }
+  }
+
+  /** Takes the control port for this process. @returns gives it back. @throws Failure (failed) when another has it */
+  lock(): () => void {
+    return lockGuest(this.#dir, this.label);
+  }
+
+  /**
+   * Opens one end of a port's FIFO pair, non-blocking, and never waits for QEMU. The caller owns the descriptor.
+   * @param end `in`: to write to the guest; `out`: to read from it
+   * @throws Failure (missing) when the FIFO is not there, or, for `in`, when no QEMU has it open
+   */
+  openFifo(port: string, end: 'in' | 'out'): number {
+    const name = `${port}.${end}`;
+    const access = end === 'in' ? constants.O_WRONLY : constants.O_RDONLY;
+    let fd: number;
+    try {
+      fd = openSync(this.#dir.entry(name), access | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    } catch (cause) {
+      throw this.#cannotOpen(name, cause);
+    }
+    if (fstatSync(fd).isFIFO()) return fd;
+    closeSync(fd);
+    const message = `${printable(this.path)}/${name} is no FIFO`;
+    throw new Failure(exitCode.missing, message, `remove it and run trace-host setup${this.options}`);
+  }
+
+  /** Path of a port's UNIX socket: short, whatever the directory's, for the kernel takes 107 bytes. */
+  socketPath(port: string): string {
+    return this.#dir.entry(`${port}.socket`);
+  }
+
+  /** What is said when nobody is at the other end of a port. */
+  nobody(file: string, cause?: unknown): Failure {
+    return new Failure(
+      exitCode.missing,
+      `${this.label} is not running: no QEMU has ${printable(this.path)}/${file} open`,
+      `start QEMU with the options that trace-host setup${this.options} prints`,
+      { cause },
+    );
+  }
+
+  close(): void {
+    this.#dir.close();
+  }
+
+  #cannotOpen(name: string, cause: unknown): Failure {
+    const path = `${printable(this.path)}/${name}`;
+    const code = codeOf(cause);
+    switch (code) {
+      case 'ENXIO':
+        return this.nobody(name, cause);
+      case 'ENOENT':
+        return new Failure(exitCode.missing, `there is no ${path}`, `run trace-host setup${this.options}`);
+      case 'EACCES':
+        return new Failure(
+          exitCode.notPermitted,
+          `${path} may not be opened by this user`,
+          'run as its owner',
+        );
+      default:
+        return new Failure(exitCode.failed, `${path} cannot be opened (${code})`, '', { cause });
+    }
+  }
+}
+
+interface FoundPorts {
+  readonly chardev: Chardev;
+  readonly cpus: readonly number[];
+}
+
+function findPorts(dir: OwnedDir, setup: string): FoundPorts {
+  const file = readGuestFile(dir);
+  if (file !== undefined)
+    return { chardev: file.chardev, cpus: Array.from({ length: file.cpus }, (_, cpu) => cpu) };
+  // made by hand: what is there is what counts
+  const files = readdirSync(dir.entry());
+  const control = files.map(portOfFile).find((found) => found?.port === controlPortName);
+  if (control === undefined)
+    throw new Failure(exitCode.missing, `${printable(dir.path)} has no control port`, `run ${setup}`);
+  const suffix = control.chardev === 'pipe' ? 'out' : 'socket';
+  const cpus = files
+    .map((name) => portOfFile(name)?.port ?? '')
+    .map(cpuOfPort)
+    .filter((cpu) => cpu !== undefined)
+    .filter(
+      (cpu, index, all) => all.indexOf(cpu) === index && files.includes(`${tracePortName(cpu)}.${suffix}`),
+    )
+    .sort((a, b) => a - b);
+  return { chardev: control.chardev, cpus };
+}

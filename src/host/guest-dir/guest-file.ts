@@ -1,0 +1,94 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { exitCode, Failure } from '../../failure.ts';
+import { isObject } from '../../protocol/refusal.ts';
+import { printable } from '../../quoted.ts';
+import type { OwnedDir } from './owned-dir.ts';
+import { codeOf } from './owned-dir.ts';
+import type { Chardev } from './port-names.ts';
+import { chardevs } from './port-names.ts';
+
+export const guestFileName = 'guest.json';
+const newFileName = 'guest.json.new';
+const maxFileBytes = 64 * 1024;
+/** The kernel's largest CONFIG_NR_CPUS. */
+const maxCpus = 8192;
+
+/** What `trace-host setup` settled about a guest. */
+export interface GuestFile {
+  readonly format: 1;
+  /** Ports of CPUs 0 to `cpus` - 1. */
+  readonly cpus: number;
+  readonly chardev: Chardev;
+  /** Group that QEMU reaches the directory by; left out: QEMU runs as the directory's owner. */
+  readonly group?: string;
+}
+
+/** Reads guest.json; undefined when there is none. @throws Failure (failed) that names the file when it is not as setup writes it */
+export function readGuestFile(dir: OwnedDir): GuestFile | undefined {
+  let fd: number;
+  try {
+    fd = openSync(dir.entry(guestFileName), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return undefined;
+    throw spoilt(dir, codeOf(cause), cause);
+  }
+  try {
+    if (!fstatSync(fd).isFile()) throw spoilt(dir, 'not a file');
+    const buffer = Buffer.alloc(maxFileBytes);
+    const bytes = readSync(fd, buffer);
+    let value: unknown;
+    try {
+      value = JSON.parse(buffer.toString('utf8', 0, bytes));
+    } catch (cause) {
+      throw spoilt(dir, 'no JSON', cause);
+    }
+    return parseGuestFile(value) ?? throwSpoilt(dir);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Puts guest.json in place, whole or not at all. */
+export function writeGuestFile(dir: OwnedDir, file: GuestFile): void {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const path = dir.entry(newFileName);
+  // left by a run that was killed; the directory is this user's alone
+  if (dir.look(newFileName) !== undefined) unlinkSync(path);
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    fchmodSync(fd, 0o600);
+    writeFileSync(fd, `${JSON.stringify(file, undefined, 2)}\n`);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(path, dir.entry(guestFileName));
+}
+
+function parseGuestFile(value: unknown): GuestFile | undefined {
+  if (!isObject(value) || value['format'] !== 1) return undefined;
+  const { cpus, group } = value;
+  const chardev = chardevs.find((known) => known === value['chardev']);
+  if (chardev === undefined) return undefined;
+  if (typeof cpus !== 'number' || !Number.isInteger(cpus) || cpus < 1 || cpus > maxCpus) return undefined;
+  if (group === undefined) return { format: 1, cpus, chardev };
+  return typeof group === 'string' ? { format: 1, cpus, chardev, group } : undefined;
+}
+
+function throwSpoilt(dir: OwnedDir): never {
+  throw spoilt(dir, 'not as trace-host setup writes it');
+}
+
+function spoilt(dir: OwnedDir, why: string, cause?: unknown): Failure {
+  const message = `${printable(dir.path)}/${guestFileName} cannot be used: ${why}`;
+  return new Failure(exitCode.failed, message, 'remove it and run trace-host setup again', { cause });
+}

@@ -1,0 +1,58 @@
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { exitCode, Failure } from '../../failure.ts';
+import { tryLock } from '../../native/file-lock.ts';
+import { printable } from '../../quoted.ts';
+import type { OwnedDir } from './owned-dir.ts';
+import { codeOf } from './owned-dir.ts';
+
+export const lockFileName = 'lock';
+
+/**
+ * Takes a guest's control port for this process: two hosts on one port would read each other's answers. The kernel
+ * gives the lock back when the process ends, however it ends.
+ * @param label what the message calls the guest
+ * @returns gives the lock back
+ * @throws Failure (failed) that names the process which has it; never waits
+ */
+export function lockGuest(dir: OwnedDir, label: string): () => void {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let fd: number;
+  try {
+    fd = openSync(dir.entry(lockFileName), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } catch (cause) {
+    throw new Failure(
+      exitCode.failed,
+      `${printable(dir.path)}/${lockFileName} cannot be opened (${codeOf(cause)})`,
+      'remove it',
+      {
+        cause,
+      },
+    );
+  }
+  if (!fstatSync(fd).isFile()) {
+    closeSync(fd);
+    throw new Failure(exitCode.failed, `${printable(dir.path)}/${lockFileName} is no file`, 'remove it');
+  }
+  if (!tryLock(fd)) {
+    const holder = readPid(fd);
+    closeSync(fd);
+    const who = holder === undefined ? 'another trace-host' : `another trace-host (pid ${holder})`;
+    throw new Failure(
+      exitCode.failed,
+      `${who} is giving orders to ${label}`,
+      holder === undefined
+        ? 'wait until it has ended'
+        : `wait until it has ended, or end it: kill -INT ${holder}`,
+    );
+  }
+  ftruncateSync(fd);
+  writeSync(fd, `${process.pid}\n`, 0);
+  return () => closeSync(fd);
+}
+
+function readPid(fd: number): number | undefined {
+  const buffer = Buffer.alloc(16);
+  const bytes = readSync(fd, buffer, 0, buffer.length, 0);
+  const pid = /^(\d{1,10})\n$/.exec(buffer.toString('latin1', 0, bytes))?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}

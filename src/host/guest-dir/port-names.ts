@@ -1,0 +1,31 @@
+/** Both ends' names of the ports, as the C agent of the kernel tree has them. */
+export const controlPortName = 'agent-ctl-path';
+
+export function tracePortName(cpu: number): string {
+  return `trace-path-cpu${cpu}`;
+}
+
+/** A guest's ports, the control port first. */
+export function portNames(cpus: number): string[] {
+  return [controlPortName, ...Array.from({ length: cpus }, (_, cpu) => tracePortName(cpu))];
+}
+
+/** The CPU of a trace port, undefined for any other name. */
+export function cpuOfPort(name: string): number | undefined {
+  const digits = /^trace-path-cpu(0|[1-9]\d{0,3})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/**
+ * How QEMU holds a port's host end: `pipe`, the FIFOs NAME.in (to the guest) and NAME.out (from it); `socket`, a
+ * UNIX socket NAME.socket that takes one client at a time.
+ */
+export const chardevs = ['pipe', 'socket'] as const;
+export type Chardev = (typeof chardevs)[number];
+
+/** The port that a file in a guest's directory belongs to; undefined: the file is none of a port's. */
+export function portOfFile(file: string): { readonly port: string; readonly chardev: Chardev } | undefined {
+  const [, port = '', suffix] = /^(.*)\.(in|out|socket)$/.exec(file) ?? [];
+  if (port !== controlPortName && cpuOfPort(port) === undefined) return undefined;
+  return { port, chardev: suffix === 'socket' ? 'socket' : 'pipe' };
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { exitCode } from '../../../../src/failure.ts';
+import { GuestDir } from '../../../../src/host/guest-dir/guest-dir.ts';
+import { readGuestFile, writeGuestFile } from '../../../../src/host/guest-dir/guest-file.ts';
+import { OwnedDir } from '../../../../src/host/guest-dir/owned-dir.ts';
+import { makeFifo } from '../../../../src/native/fifo.ts';
+import { failure, scratchDir } from './scratch.ts';
+
+describe('guest.json', () => {
+  it('is read as it was written', (context) => {
+    const dir = OwnedDir.open(scratchDir(context));
+    assert.equal(readGuestFile(dir), undefined);
+    const file = { format: 1, cpus: 3, chardev: 'socket', group: 'kvm' } as const;
+    writeFileSync(dir.entry('guest.json.new'), 'left by a killed run');
+    writeGuestFile(dir, { format: 1, cpus: 300, chardev: 'pipe' });
+    writeGuestFile(dir, file);
+    assert.deepEqual(readGuestFile(dir), file);
+    assert.equal(statSync(dir.entry('guest.json')).mode & 0o777, 0o600);
+    assert.equal(dir.look('guest.json.new'), undefined);
+    dir.close();
+  });
+
+  it('is refused when it is not as setup writes it', (context) => {
+    const dir = OwnedDir.open(scratchDir(context));
+    const texts = [
+      '',
+      'null',
+      '[]',
+      '{"format":2,"cpus":1,"chardev":"pipe"}',
+      '{"format":1,"cpus":0,"chardev":"pipe"}',
+    ];
+    texts.push('{"format":1,"cpus":8193,"chardev":"pipe"}', '{"format":1,"cpus":1,"chardev":"tcp"}');
+    texts.push(
+      '{"format":1,"cpus":1,"chardev":"pipe","group":1}',
+      '{"format":1,"cpus":1.5,"chardev":"pipe"}',
+    );
+    for (const text of texts) {
+      writeFileSync(dir.entry('guest.json'), text);
+      assert.throws(
+        () => readGuestFile(dir),
+        failure(exitCode.failed, /guest\.json cannot be used/, /setup again/),
+        text,
+      );
+    }
+    dir.close();
+  });
+
+  it('is never followed to elsewhere, and a FIFO in its place is not waited for', (context) => {
+    const base = scratchDir(context);
+    for (const [name, make] of [
+      ['linked', (path: string) => symlinkSync('/etc/passwd', path)],
+      ['fifo', (path: string) => makeFifo(path, 0o600)],
+      ['directory', (path: string) => mkdirSync(path)],
+    ] as const) {
+      mkdirSync(join(base, name));
+      make(join(base, name, 'guest.json'));
+      const dir = OwnedDir.open(join(base, name));
+      assert.throws(() => readGuestFile(dir), failure(exitCode.failed, /guest\.json cannot be used/), name);
+      dir.close();
+    }
+  });
+});
+
+describe('GuestDir', () => {
+  function made(dir: string, ...files: string[]): void {
+    for (const file of files) makeFifo(join(dir, file), 0o600);
+  }
+
+  it('takes a directory that was made by hand with mkfifo', (context) => {
+    const dir = scratchDir(context);
+    made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
+    for (const cpu of [10, 0, 2]) made(dir, `trace-path-cpu${cpu}.in`, `trace-path-cpu${cpu}.out`);
+    writeFileSync(join(dir, 'trace-path-cpu01.out'), '');
+    const guest = GuestDir.open({ dir, guest: undefined });
+    assert.deepEqual([guest.chardev, guest.cpus], ['pipe', [0, 2, 10]]);
+    assert.equal(guest.label, `the guest in ${dir}`);
+    guest.close();
+  });
+
+  it('names the command that makes what is missing', (context) => {
+    const dir = scratchDir(context);
+    mkdirSync(join(dir, 'web'));
+    assert.throws(
+      () => GuestDir.open({ dir, guest: 'web' }),
+      failure(
+        exitCode.missing,
+        /has no control port/,
+        new RegExp(`^run trace-host setup --guest web --dir ${dir}$`),
+      ),
+    );
+  });
+
+  it('never waits for a QEMU that is not there', (context) => {
+    const dir = scratchDir(context);
+    made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
+    const guest = GuestDir.open({ dir, guest: undefined });
+    assert.throws(
+      () => guest.openFifo('agent-ctl-path', 'in'),
+      failure(exitCode.missing, /is not running: no QEMU has .*agent-ctl-path\.in open/, /trace-host setup/),
+    );
+    closeSync(guest.openFifo('agent-ctl-path', 'out'));
+    const qemu = openSync(join(dir, 'agent-ctl-path.in'), constants.O_RDWR | constants.O_NONBLOCK);
+    closeSync(guest.openFifo('agent-ctl-path', 'in'));
+    closeSync(qemu);
+    assert.throws(
+      () => guest.openFifo('trace-path-cpu0', 'out'),
+      failure(exitCode.missing, /^there is no .*trace-path-cpu0\.out/),
+    );
+    guest.close();
+  });
+
+  it('opens FIFOs only', (context) => {
+    const dir = scratchDir(context);
+    made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
+    writeFileSync(join(dir, 'trace-path-cpu0.out'), '');
+    symlinkSync('agent-ctl-path.out', join(dir, 'trace-path-cpu1.out'));
+    const guest = GuestDir.open({ dir, guest: undefined });
+    assert.throws(() => guest.openFifo('trace-path-cpu0', 'out'), failure(exitCode.missing, /is no FIFO$/));
+    assert.throws(() => guest.openFifo('trace-path-cpu1', 'out'), failure(exitCode.failed, /ELOOP/, /^/));
+    guest.close();
+  });
+
+  it('lets one process at a time give orders, and says which one does', async (context) => {
+    const dir = scratchDir(context);
+    made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
+    const module = new URL('../../../../src/host/guest-dir/guest-dir.js', import.meta.url).href;
+    const script = `const { GuestDir } = await import(${JSON.stringify(module)});
+      GuestDir.open({ dir: ${JSON.stringify(dir)}, guest: undefined }).lock();
+      console.log('locked'); setInterval(() => {}, 1000);`;
+    const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    context.after(() => holder.kill('SIGKILL'));
+    await once(holder.stdout, 'data');
+    const guest = GuestDir.open({ dir, guest: undefined });
+    assert.throws(
+      () => guest.lock(),
+      failure(exitCode.failed, new RegExp(`\\(pid ${holder.pid}\\) is giving orders to the guest in`)),
+    );
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    const unlock = guest.lock();
+    assert.equal(readFileSync(join(dir, 'lock'), 'utf8'), `${process.pid}\n`);
+    unlock();
+    guest.close();
+  });
+});

@@ -1,0 +1,26 @@
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import assert from 'node:assert/strict';
+import type { ExitCode } from '../../../../src/failure.ts';
+import { Failure } from '../../../../src/failure.ts';
+
+/** A directory of the test's own, removed at its end. */
+export function scratchDir(context: TestContext): string {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'virtio-trace-test-')));
+  context.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** For assert.throws and assert.rejects: a Failure with this exit code, its message, and a remedy. */
+export function failure(code: ExitCode, message: RegExp, remedy = /./): (thrown: unknown) => true {
+  return (thrown) => {
+    assert.ok(thrown instanceof Failure, `thrown: ${String(thrown)}`);
+    assert.equal(thrown.exitCode, code, thrown.message);
+    assert.match(thrown.message, message);
+    assert.match(thrown.remedy, remedy);
+    assert.doesNotMatch(thrown.message + thrown.remedy, /\p{Cc}/u, 'one line, no control characters');
+    return true;
+  };
+}
