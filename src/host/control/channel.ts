@@ -1,0 +1,76 @@
+import { closeSync } from 'node:fs';
+import { connect, Socket } from 'node:net';
+import { exitCode, Failure } from '../../failure.ts';
+import { codeOf } from '../guest-dir/owned-dir.ts';
+import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import { controlPortName } from '../guest-dir/port-names.ts';
+
+export interface ChannelEvents {
+  /** Bytes from the guest, as they come; the chunk is the callee's. */
+  readonly heard: (chunk: Buffer) => void;
+  /** QEMU went away, or the descriptors broke; said once, and not after `close`. */
+  readonly gone: (why: Failure) => void;
+}
+
+/** The control port's host end as a byte stream in both directions. */
+export interface Channel {
+  /** Queues bytes; resolves when QEMU or the FIFO has them. Never settles when nobody takes them. */
+  readonly send: (bytes: Buffer) => Promise<void>;
+  readonly close: () => void;
+}
+
+/**
+ * Opens the control port without waiting for a QEMU that is not there.
+ * @throws Failure (missing) when nobody is at the other end
+ */
+export async function openChannel(guest: GuestDir, events: ChannelEvents): Promise<Channel> {
+  const [input, output] = guest.chardev === 'pipe' ? openFifos(guest) : await openSocket(guest);
+  let closed = false;
+  function close(): void {
+    closed = true;
+    input.destroy();
+    output.destroy();
+  }
+  function gone(cause?: unknown): void {
+    if (closed) return;
+    close();
+    const message = `${guest.label} went away: its QEMU has closed the control port`;
+    events.gone(new Failure(exitCode.missing, message, 'look why QEMU ended', { cause }));
+  }
+  output.on('data', events.heard);
+  output.on('end', () => gone());
+  for (const stream of new Set([input, output])) stream.on('error', gone);
+  return {
+    send: (bytes) => new Promise((resolve) => void input.write(bytes, () => resolve())),
+    close,
+  };
+}
+
+function openFifos(guest: GuestDir): [Socket, Socket] {
+  // the reader first: who finds nobody at `in` has changed nothing
+  const outFd = guest.openFifo(controlPortName, 'out');
+  let inFd: number;
+  try {
+    inFd = guest.openFifo(controlPortName, 'in');
+  } catch (cause) {
+    closeSync(outFd);
+    throw cause;
+  }
+  return [
+    new Socket({ fd: inFd, readable: false, writable: true }),
+    new Socket({ fd: outFd, readable: true, writable: false }),
+  ];
+}
+
+async function openSocket(guest: GuestDir): Promise<[Socket, Socket]> {
+  const socket = connect(guest.socketPath(controlPortName));
+  try {
+    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  } catch (cause) {
+    const path = `${guest.path}/${controlPortName}.socket`;
+    if (codeOf(cause) === 'EACCES')
+      throw new Failure(exitCode.notPermitted, `${path} may not be opened by this user`, 'run as its owner');
+    throw guest.nobody(`${controlPortName}.socket`, cause);
+  }
+  return [socket, socket];
+}

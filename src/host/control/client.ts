@@ -1,0 +1,346 @@
+import { randomInt } from 'node:crypto';
+import { exitCode, Failure } from '../../failure.ts';
+import { clockNs } from '../../native/clock.ts';
+import type {
+  AgentState,
+  AnswerOf,
+  ErrorAnswer,
+  OrderName,
+  StatusAnswer,
+  StopAnswer,
+  TraceRequest,
+} from '../../protocol/control.ts';
+import { maxLineBytes } from '../../protocol/line-reader.ts';
+import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import { AnswerReader } from './answer-reader.ts';
+import { BadAnswer, parseAnswer } from './answer-parser.ts';
+import type { Channel } from './channel.ts';
+import { openChannel } from './channel.ts';
+import { failureOfNonsense, failureOfRefusal, silence } from './failures.ts';
+import type { PingRound } from './ping.ts';
+
+export interface ControlOptions {
+  /** How long the guest may be silent before it is given up. */
+  readonly timeoutMs: number;
+}
+
+/** However alive the guest seems, no order takes longer. */
+const patienceMs = 10 * 60_000;
+/** Orders under way at once; more is a bug of ours. */
+const maxPending = 64;
+
+interface Pending {
+  readonly order: OrderName;
+  /** @returns how many bytes come behind the answer. @throws BadAnswer */
+  readonly take: (value: unknown) => number;
+  readonly reject: (why: Failure) => void;
+}
+
+/** What is to come behind an answer. */
+interface Payload {
+  readonly pieces: Buffer[];
+  leftBytes: number;
+  readonly done: (payload: Buffer) => void;
+}
+
+/**
+ * Gives orders on a guest's control port and reads the answers. One process at a time has a port. Everything that
+ * comes from the guest is taken for hostile: an answer that nobody waits for is noise, one that is not as it should
+ * be is a Failure, and nothing grows beyond its limit.
+ */
+export class ControlClient {
+  readonly #guest: GuestDir;
+  readonly #timeoutMs: number;
+  readonly #unlock: () => void;
+  readonly #pending = new Map<string, Pending>();
+  readonly #reader = new AnswerReader({
+    line: (line) => this.#hearLine(line),
+    payload: (piece) => this.#hearPayload(piece),
+  });
+  #channel: Channel | undefined;
+  #payload: Payload | undefined;
+  #heardMs = 0;
+  /** Whether the agent has shown on this connection that it speaks JSON. */
+  #answers = false;
+  #gone: Failure | undefined;
+
+  private constructor(guest: GuestDir, options: ControlOptions, unlock: () => void) {
+    this.#guest = guest;
+    this.#timeoutMs = options.timeoutMs;
+    this.#unlock = unlock;
+  }
+
+  /**
+   * Takes the control port. Orders nothing and does not wait for the guest. The caller closes it, and the guest's
+   * directory after it.
+   * @throws Failure: missing when no QEMU is there, failed when another process gives orders
+   */
+  static async open(guest: GuestDir, options: ControlOptions): Promise<ControlClient> {
+    const unlock = guest.lock();
+    const client = new ControlClient(guest, options, unlock);
+    try {
+      client.#channel = await openChannel(guest, {
+        heard: (chunk) => client.#reader.push(chunk),
+        gone: (why) => client.#end(why),
+      });
+    } catch (cause) {
+      unlock();
+      throw cause;
+    }
+    // A host that died within a line would glue its rest to what comes now. Two bytes: see `lineOf`.
+    void client.#send(Buffer.from(' \n'));
+    return client;
+  }
+
+  /** One round: the guest's clocks between two readings of the host's. */
+  async ping(): Promise<PingRound> {
+    const sent = hostClocks();
+    const { clocks } = await this.#ask('ping');
+    const received = hostClocks();
+    return {
+      sent,
+      guest: {
+        boottime: BigInt(clocks.boottime),
+        monotonicRaw: BigInt(clocks.monotonicRaw),
+        realtime: BigInt(clocks.realtime),
+      },
+      received,
+    };
+  }
+
+  status(): Promise<StatusAnswer> {
+    return this.#ask('status');
+  }
+
+  /** Resolves when every worker that can run does. */
+  async start(trace?: TraceRequest): Promise<AgentState> {
+    await this.#mustAnswer();
+    const answer = await this.#ask('start', trace === undefined ? {} : { trace });
+    return answer.state;
+  }
+
+  /** Resolves when all that was in the rings is on its way, so the trace ports must be read meanwhile. */
+  async stop(): Promise<StopAnswer> {
+    await this.#mustAnswer();
+    return this.#ask('stop');
+  }
+
+  /** The gzipped tar of tracefs files; packed, it has at most `maxMetadataBytes`. */
+  metadata(): Promise<Buffer> {
+    return this.#order<'metadata', Buffer>('metadata', {}, ({ bytes }, done) => {
+      if (bytes === 0) done(Buffer.alloc(0));
+      else this.#payload = { pieces: [], leftBytes: bytes, done };
+      return bytes;
+    });
+  }
+
+  /**
+   * Gives the bare order that agents of the original's kind take, which nobody answers: whether it was obeyed cannot
+   * be told.
+   * @throws Failure (missing) when QEMU does not take it in time
+   */
+  async sendBare(order: 'start' | 'stop'): Promise<void> {
+    await this.#within(this.#send(Buffer.from(order === 'start' ? '1\n' : '0\n')), () =>
+      silence(this.#guest, this.#timeoutMs),
+    );
+  }
+
+  /** Gives the port back; orders under way are given up. */
+  close(): void {
+    this.#channel?.close();
+    this.#end(new Failure(exitCode.failed, `orders to ${this.#guest.label} were given up`));
+    this.#unlock();
+  }
+
+  /**
+   * Orders that nobody reads now are obeyed whenever an agent comes. So a start or stop is sent only to one that has
+   * shown to be there; a ping that is left over does no harm.
+   */
+  async #mustAnswer(): Promise<void> {
+    if (this.#answers) return;
+    try {
+      await this.#ask('ping');
+    } catch (cause) {
+      // a refusal is an answer too
+      if (!this.#answers) throw cause;
+    }
+  }
+
+  #ask<Name extends OrderName>(order: Name, fields: object = {}): Promise<AnswerOf[Name]> {
+    return this.#order<Name, AnswerOf[Name]>(order, fields, (answer, done) => {
+      done(answer);
+      return 0;
+    });
+  }
+
+  /** @param take gets the answer, calls `done` now or with the payload, and returns the payload's bytes */
+  async #order<Name extends OrderName, Result>(
+    order: Name,
+    fields: object,
+    take: (answer: AnswerOf[Name], done: (result: Result) => void) => number,
+  ): Promise<Result> {
+    if (this.#gone !== undefined) throw this.#gone;
+    if (this.#pending.size >= maxPending) throw new Error(`${maxPending} orders wait for their answers`);
+    const id = newId();
+    const line = lineOf({ id, order, ...fields });
+    if (line.length > maxLineBytes)
+      throw new Failure(
+        exitCode.usage,
+        `the order ${order} is longer than ${maxLineBytes} bytes`,
+        'ask for less at once',
+      );
+    const answered = new Promise<Result>((resolve, reject) => {
+      this.#pending.set(id, {
+        order,
+        take: (value) => {
+          const answer = parseAnswer(order, id, value);
+          if (isRefusal(answer)) throw failureOfRefusal(this.#guest, order, answer.error);
+          return take(answer, resolve);
+        },
+        reject,
+      });
+    });
+    // when the wait ended before it
+    answered.catch(() => {});
+    try {
+      this.#heardMs = performance.now();
+      void this.#send(line);
+      return await this.#alive(answered, order);
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  /**
+   * Waits as long as the guest shows signs of life: a stop may take longer than the timeout, so an agent that is
+   * busy is asked by ping whether it is there.
+   */
+  async #alive<Result>(answered: Promise<Result>, order: OrderName): Promise<Result> {
+    const fromMs = performance.now();
+    const done = answered.then((result) => ({ result }));
+    done.catch(() => {});
+    for (;;) {
+      const settled = await Promise.race([done, later(this.#timeoutMs / 2)]);
+      if (settled !== undefined) return settled.result;
+      const nowMs = performance.now();
+      if (nowMs - this.#heardMs >= this.#timeoutMs) throw silence(this.#guest, this.#timeoutMs);
+      if (nowMs - fromMs >= patienceMs)
+        throw new Failure(
+          exitCode.failed,
+          `${this.#guest.label} has not carried out the order ${order} in ${patienceMs / 60_000} minutes`,
+          "look into the agent's log",
+        );
+      if (order !== 'ping' && this.#payload === undefined) this.#askForLife();
+    }
+  }
+
+  #askForLife(): void {
+    if (this.#pending.size >= maxPending) return;
+    const id = newId();
+    this.#pending.set(id, { order: 'ping', take: () => 0, reject: () => {} });
+    setTimeout(() => this.#pending.delete(id), this.#timeoutMs).unref();
+    void this.#send(lineOf({ id, order: 'ping' }));
+  }
+
+  async #within(done: Promise<void>, late: () => Failure): Promise<void> {
+    const ended = await Promise.race([done.then(() => true), later(this.#timeoutMs)]);
+    if (this.#gone !== undefined) throw this.#gone;
+    if (ended === undefined) throw late();
+  }
+
+  #send(bytes: Buffer): Promise<void> {
+    return this.#channel?.send(bytes) ?? Promise.resolve();
+  }
+
+  #hearLine(line: Buffer): number {
+    for (const [id, pending] of this.#pending) {
+      if (!line.includes(id)) continue;
+      const value = answerIn(line, id);
+      if (value === undefined) continue;
+      this.#heardMs = performance.now();
+      this.#answers = true;
+      // once: a second answer under this id is noise, like any other
+      this.#pending.set(id, { ...pending, take: () => 0 });
+      return this.#take(pending, value);
+    }
+    // of an earlier host, or noise
+    return 0;
+  }
+
+  #take({ order, take, reject }: Pending, value: unknown): number {
+    try {
+      return take(value);
+    } catch (cause) {
+      if (cause instanceof BadAnswer) reject(failureOfNonsense(this.#guest, order, cause));
+      else if (cause instanceof Failure) reject(cause);
+      else throw cause;
+      return 0;
+    }
+  }
+
+  #hearPayload(piece: Buffer): void {
+    const payload = this.#payload;
+    if (payload === undefined) return;
+    this.#heardMs = performance.now();
+    payload.pieces.push(Buffer.from(piece));
+    payload.leftBytes -= piece.length;
+    if (payload.leftBytes > 0) return;
+    this.#payload = undefined;
+    payload.done(Buffer.concat(payload.pieces));
+  }
+
+  #end(why: Failure): void {
+    this.#gone ??= why;
+    for (const { reject } of this.#pending.values()) reject(this.#gone);
+    this.#pending.clear();
+  }
+}
+
+function isRefusal(answer: AnswerOf[OrderName] | ErrorAnswer): answer is ErrorAnswer {
+  return !answer.ok;
+}
+
+const idLength = 20;
+const letterA = 97;
+
+/**
+ * An id that no earlier host has used and no guest can guess. Letters only: an agent of the original's kind reads two
+ * bytes at a time, and must find no `1` and no `0` in them.
+ */
+function newId(): string {
+  return Array.from({ length: idLength }, () => String.fromCharCode(letterA + randomInt(26))).join('');
+}
+
+/** An order's line. Of even length, so that an agent of the original's kind, which reads two bytes at a time, finds the next bare order whole. */
+function lineOf(order: { readonly id: string; readonly order: OrderName }): Buffer {
+  const line = Buffer.from(`${JSON.stringify(order)}\n`);
+  return line.length % 2 === 0 ? line : Buffer.concat([Buffer.from(' '), line]);
+}
+
+/**
+ * The answer to an id within a line, undefined when there is none. It need not begin the line: an earlier host may
+ * have left a payload half-read, which has no newline at its end.
+ */
+function answerIn(line: Buffer, id: string): unknown {
+  const from = Math.max(0, line.indexOf(`{"id":"${id}"`));
+  let value: unknown;
+  try {
+    value = JSON.parse(line.toString('utf8', from));
+  } catch {
+    return undefined;
+  }
+  return typeof value === 'object' && value !== null && 'id' in value && value.id === id ? value : undefined;
+}
+
+function hostClocks() {
+  return {
+    boottime: clockNs('boottime'),
+    monotonicRaw: clockNs('monotonicRaw'),
+    realtime: clockNs('realtime'),
+  };
+}
+
+async function later(ms: number): Promise<undefined> {
+  await new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return undefined;
+}

@@ -1,0 +1,68 @@
+import type { ExitCode } from '../../failure.ts';
+import { exitCode, Failure } from '../../failure.ts';
+import type { ErrorAnswer, ErrorCode, OrderName } from '../../protocol/control.ts';
+import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import { controlPortName } from '../guest-dir/port-names.ts';
+import type { BadAnswer } from './answer-parser.ts';
+
+/** An order that the guest's agent refuses, with the protocol's stable code. */
+export class OrderRefused extends Failure {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, exit: ExitCode, message: string, remedy: string) {
+    super(exit, message, remedy);
+    this.name = 'OrderRefused';
+    this.code = code;
+  }
+}
+
+/** What to do about each code; docs/protocol.md says what they mean. */
+const remedies: { readonly [Code in ErrorCode]: string } = {
+  'line-too-long': 'ask for less at once',
+  'bad-json': 'see whether trace-agent and trace-host have the same version',
+  'not-an-object': 'see whether trace-agent and trace-host have the same version',
+  'bad-id': 'see whether trace-agent and trace-host have the same version',
+  'unknown-order': 'see whether trace-agent and trace-host have the same version',
+  'unknown-field': 'see whether trace-agent and trace-host have the same version',
+  'not-allowed': "the guest's trace-agent decides that with --allow",
+  'bad-trace': '',
+  'unknown-event': "see available_events in the guest's tracefs",
+  'bad-filter': "see the event's format in the guest's tracefs for its fields",
+  'unknown-tracer': "see available_tracers in the guest's tracefs",
+  'unknown-clock': "see trace_clock in the guest's tracefs",
+  'bad-value': 'ask for less',
+  busy: 'try again later',
+  superseded: 'nothing is lost: the last order wins',
+  failed: "look into the agent's log",
+};
+
+export function failureOfRefusal(
+  guest: GuestDir,
+  order: OrderName,
+  error: ErrorAnswer['error'],
+): OrderRefused {
+  const exit = error.code === 'not-allowed' ? exitCode.notPermitted : exitCode.failed;
+  const message = `${guest.label} refuses the order ${order}: ${error.message} (${error.code})`;
+  return new OrderRefused(error.code, exit, message, remedies[error.code]);
+}
+
+/** What is said when an answer is not as docs/protocol.md has it. */
+export function failureOfNonsense(guest: GuestDir, order: OrderName, cause: BadAnswer): Failure {
+  return new Failure(
+    exitCode.failed,
+    `${guest.label} answers the order ${order} as no agent should: ${cause.message}`,
+    'see which program answers there, and whether it has the version of this trace-host',
+    { cause },
+  );
+}
+
+/** What is said when no answer came in time. */
+export function silence(guest: GuestDir, timeoutMs: number): Failure {
+  const answers = guest.chardev === 'pipe' ? `${controlPortName}.out` : `${controlPortName}.socket`;
+  return new Failure(
+    exitCode.missing,
+    `${guest.label} does not answer within ${timeoutMs / 1000} s`,
+    `see whether trace-agent runs there and its log says ready, and that no other program uses ${guest.path}/${answers}; ` +
+      'an agent that never answers, as that of the kernel tree, takes start --bare and stop --bare',
+  );
+}

@@ -1,0 +1,26 @@
+import type { ClockName } from '../../native/clock.ts';
+
+/** Nanoseconds of each clock at one moment. */
+export type Clocks = Readonly<Record<ClockName, bigint>>;
+
+/** The guest read its clocks between the host's two readings. */
+export interface PingRound {
+  readonly sent: Clocks;
+  readonly guest: Clocks;
+  readonly received: Clocks;
+}
+
+/** How long a round took, by a clock that nothing sets. */
+export function roundTripNs({ sent, received }: PingRound): bigint {
+  return received.monotonicRaw - sent.monotonicRaw;
+}
+
+/** What is to be added to the guest's clock to have the host's; off by at most half the round trip. */
+export function offsetNs(round: PingRound, clock: ClockName): bigint {
+  return (round.sent[clock] + round.received[clock]) / 2n - round.guest[clock];
+}
+
+/** The round that bounds the offset most closely. */
+export function fastest(rounds: readonly [PingRound, ...PingRound[]]): PingRound {
+  return rounds.reduce((best, round) => (roundTripNs(round) < roundTripNs(best) ? round : best));
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestContext } from 'node:test';
+import { describe, it } from 'node:test';
+import { exitCode } from '../../../../src/failure.ts';
+import { ControlClient } from '../../../../src/host/control/client.ts';
+import { OrderRefused } from '../../../../src/host/control/failures.ts';
+import { fastest, offsetNs, roundTripNs } from '../../../../src/host/control/ping.ts';
+import { failure } from '../guest-dir/scratch.ts';
+import { FakeAgent } from './fake-agent.ts';
+
+const clocks = { boottime: '5000000001', monotonicRaw: '18446744073709551615', realtime: '0' };
+const ring = { entries: 1, overrun: 2, commitOverrun: 0, bytes: 3, droppedEvents: 0, readEvents: 4 };
+const ledger = { pagesIn: 1, bytesOut: 4096, bytesLost: 0, stalls: 0, bytesHeld: 0, flushed: true, ring };
+
+async function connect(context: TestContext, timeoutMs = 5000): Promise<[FakeAgent, ControlClient]> {
+  const agent = new FakeAgent(context);
+  const client = await ControlClient.open(agent.guest, { timeoutMs });
+  context.after(() => client.close());
+  return [agent, client];
+}
+
+describe('ControlClient', { timeout: 60_000 }, () => {
+  it('reads the answer to its order out of whatever else is there', async (context) => {
+    const [agent, client] = await connect(context);
+    agent.send(
+      'stale\n',
+      { id: 'older', ok: true, state: 'running' },
+      new Uint8Array([0xff, 0x0a, 0x7b, 0x0a]),
+    );
+    agent.obey = ({ id }) => {
+      agent.send(
+        { id: 'x', ok: false },
+        `\x1f\x8bhalf of a payload{"id":"${id}","ok":true,"version":"1\\u001b[2J",`,
+      );
+      agent.send('"uptimeMs":1,"state":"running","cpus":{},"later":{}}\n');
+    };
+    assert.deepEqual(
+      { ...(await client.status()), id: 0 },
+      { id: 0, ok: true, version: '1\\u{1b}[2J', uptimeMs: 1, state: 'running', cpus: {} },
+    );
+  });
+
+  it('takes an answer whose id is not its first field', async (context) => {
+    const [agent, client] = await connect(context);
+    agent.obey = ({ id }) => agent.send({ ok: true, clocks, id });
+    const round = await client.ping();
+    assert.equal(round.guest.monotonicRaw, 2n ** 64n - 1n);
+    assert.ok(roundTripNs(round) > 0n);
+    assert.equal(fastest([round, { ...round, received: round.sent }]).received, round.sent);
+    const even = {
+      ...round,
+      sent: { ...round.sent, realtime: 10n },
+      received: { ...round.received, realtime: 30n },
+    };
+    assert.equal(offsetNs(even, 'realtime'), 20n);
+  });
+
+  it('keeps concurrent orders apart by their ids', async (context) => {
+    const [agent, client] = await connect(context);
+    const asked: string[] = [];
+    agent.obey = ({ id, order }) => {
+      asked.push(id);
+      if (order === 'status')
+        agent.send(
+          { id: asked[0], ok: true, clocks },
+          { id, ok: true, version: 'v', uptimeMs: 0, state: 'stopped', cpus: {} },
+        );
+    };
+    const [round, status] = await Promise.all([client.ping(), client.status()]);
+    assert.equal(round.guest.realtime, 0n);
+    assert.equal(status.version, 'v');
+  });
+
+  it('ends a line that an earlier host left, and sends nothing that the original agent takes for an order', async (context) => {
+    const [agent, client] = await connect(context, 50);
+    await assert.rejects(
+      client.start(),
+      failure(exitCode.missing, /does not answer within 0\.05 s/, /agent-ctl-path\.out.*--bare/),
+    );
+    await client.sendBare('start');
+    await client.sendBare('stop');
+    while (!agent.received.endsWith('0\n')) await sleep(5);
+    assert.match(agent.received, /^ \n/);
+    // it reads two bytes at a time, and looks at the first
+    const orders = agent.received.match(/[^]{2}/g)?.filter((pair) => /^[01]/.test(pair));
+    assert.deepEqual(orders, ['1\n', '0\n']);
+    assert.doesNotMatch(agent.received, /"start"/, 'a start that nobody may ever read is not sent');
+  });
+
+  it('sends what to trace, and gets the ledger', async (context) => {
+    const [agent, client] = await connect(context);
+    const traces: unknown[] = [];
+    agent.obey = ({ id, order, trace }) => {
+      if (order === 'ping') agent.send({ id, ok: true, clocks });
+      if (order === 'start') {
+        traces.push(trace);
+        agent.send({ id, ok: true, state: 'running' });
+      }
+      if (order === 'stop')
+        agent.send({ id, ok: true, state: 'stopped', ledger: { 0: ledger, 11: { ...ledger, ring: null } } });
+    };
+    assert.equal(await client.start({ events: ['sched'] }), 'running');
+    assert.equal(await client.start(), 'running');
+    assert.deepEqual(traces, [{ events: ['sched'] }, undefined]);
+    const stopped = await client.stop();
+    assert.deepEqual(stopped.ledger, { 0: ledger, 11: { ...ledger, ring: null } });
+  });
+
+  it('waits for a slow stop as long as the agent answers pings, and no longer', async (context) => {
+    const [agent, client] = await connect(context, 100);
+    let alive = true;
+    let stopId = '';
+    agent.obey = ({ id, order }) => {
+      if (order === 'ping' && alive)
+        agent.send({ id, ok: false, error: { code: 'not-allowed', message: 'no' } });
+      if (order === 'stop') stopId = id;
+    };
+    const first = client.stop();
+    await sleep(500);
+    agent.send({ id: stopId, ok: true, state: 'stopped', ledger: {} });
+    assert.equal((await first).state, 'stopped');
+    const second = client.stop();
+    await sleep(20);
+    alive = false;
+    await assert.rejects(second, failure(exitCode.missing, /does not answer/));
+  });
+
+  it('says what the guest refuses, and what to do', async (context) => {
+    const [agent, client] = await connect(context);
+    agent.obey = ({ id, order }) =>
+      agent.send(
+        order === 'ping'
+          ? { id, ok: true, clocks }
+          : { id, ok: false, error: { code: 'unknown-event', message: 'no\x1b[31m "x:y"' } },
+      );
+    await assert.rejects(client.start({ events: ['x:y'] }), (thrown) => {
+      assert.ok(thrown instanceof OrderRefused);
+      assert.equal(thrown.code, 'unknown-event');
+      return failure(
+        exitCode.failed,
+        /refuses the order start: no\\u\{1b\}\[31m "x:y" \(unknown-event\)$/,
+        /available_events/,
+      )(thrown);
+    });
+    agent.obey = ({ id }) => agent.send({ id, ok: false, error: { code: 'not-allowed', message: 'm' } });
+    await assert.rejects(client.metadata(), failure(exitCode.notPermitted, /not-allowed/, /--allow/));
+  });
+
+  it('reads metadata whatever its bytes are, and goes on behind it', async (context) => {
+    const [agent, client] = await connect(context);
+    const payload = Buffer.from(Array.from({ length: 30_000 }, (_, index) => index % 256));
+    agent.obey = ({ id, order }) => {
+      if (order === 'metadata')
+        agent.send(
+          { id, ok: true, bytes: payload.length, encoding: 'gzip' },
+          payload.subarray(0, 777),
+          payload.subarray(777),
+        );
+      else agent.send({ id, ok: true, clocks });
+    };
+    const [metadata] = await Promise.all([client.metadata(), client.ping()]);
+    assert.deepEqual(metadata, payload);
+    agent.obey = ({ id }) => agent.send({ id, ok: true, bytes: 0, encoding: 'gzip' });
+    assert.equal((await client.metadata()).length, 0);
+  });
+
+  it('gives up metadata that is too large, that stops coming, or whose sender goes away', async (context) => {
+    const [agent, client] = await connect(context, 100);
+    agent.obey = ({ id }) => agent.send({ id, ok: true, bytes: 16 * 1024 * 1024 + 1, encoding: 'gzip' });
+    await assert.rejects(
+      client.metadata(),
+      failure(exitCode.failed, /as no agent should: it announces 16777217 bytes/),
+    );
+    agent.obey = ({ id, order }) => {
+      if (order === 'metadata') agent.send({ id, ok: true, bytes: 1000, encoding: 'gzip' }, 'some');
+    };
+    await assert.rejects(client.metadata(), failure(exitCode.missing, /does not answer/));
+    const third = client.metadata();
+    agent.quit();
+    await assert.rejects(third, failure(exitCode.missing, /went away: its QEMU has closed/));
+    await assert.rejects(client.ping(), failure(exitCode.missing, /went away/));
+  });
+
+  it('is not impressed by a second answer to the same order', async (context) => {
+    const [agent, client] = await connect(context);
+    agent.obey = ({ id, order }) => {
+      if (order === 'metadata')
+        agent.send({ id, ok: true, bytes: 4, encoding: 'gzip' }, 'abcd', {
+          id,
+          ok: true,
+          bytes: 90,
+          encoding: 'gzip',
+        });
+      else agent.send({ id, ok: true, clocks });
+    };
+    assert.equal(String(await client.metadata()), 'abcd');
+    assert.equal((await client.ping()).guest.realtime, 0n);
+  });
+
+  it('survives a flood that never ends a line', async (context) => {
+    const [agent, client] = await connect(context, 300);
+    const noise = Buffer.alloc(4096, '{"id":"');
+    const flood = setInterval(() => agent.send(noise), 1);
+    context.after(() => clearInterval(flood));
+    await assert.rejects(client.status(), failure(exitCode.missing, /does not answer/));
+    clearInterval(flood);
+    agent.obey = ({ id }) => agent.send('\n', { id, ok: true, clocks });
+    assert.equal((await client.ping()).guest.realtime, 0n);
+  });
+});
