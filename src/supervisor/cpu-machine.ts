@@ -4,8 +4,8 @@
  */
 
 export type CpuState =
-  /** Nothing is open. */
-  | { readonly kind: 'absent' }
+  /** Nothing is open. `restartMs`: what went is opened at once, but the next worker comes no sooner than this. */
+  | { readonly kind: 'absent'; readonly restartMs?: number }
   /** The ring or the port is not to be had; tried again now and then. */
   | { readonly kind: 'waiting'; readonly reason: string; readonly tries: number }
   /** Descriptors are open; waits for its turn to fork. */
@@ -51,7 +51,7 @@ export type CpuEvent =
   | { readonly kind: 'ready' }
   | { readonly kind: 'stopped'; readonly id: number; readonly flushed: boolean }
   | { readonly kind: 'gone'; readonly what: 'ring' | 'port' }
-  /** `restartMs`: the policy's delay when this end is a crash; `undefined`: the policy gives up. */
+  /** `restartMs`: the policy's delay before the next worker; `undefined`: none, or for a crash that it gives up. */
   | { readonly kind: 'exited'; readonly clean: boolean; readonly restartMs: number | undefined }
   | { readonly kind: 'timer' }
   | { readonly kind: 'run' }
@@ -101,7 +101,7 @@ export function step(cpu: CpuModel, event: CpuEvent): Step {
         ? enter({ ...cpu, wanted: 'stop', owesFlush: false }, { kind: 'absent' }, { kind: 'open' })
         : same(cpu);
     case 'opened':
-      return enter(cpu, { kind: 'queued' }, { kind: 'fork' });
+      return opened(cpu);
     case 'unavailable':
       return unavailable(cpu, event.reason);
     case 'spawned':
@@ -161,6 +161,12 @@ function obey(cpu: CpuModel): Step {
   }
 }
 
+function opened(cpu: CpuModel): Step {
+  const restartMs = cpu.state.kind === 'absent' ? cpu.state.restartMs : undefined;
+  if (restartMs === undefined) return enter(cpu, { kind: 'queued' }, { kind: 'fork' });
+  return enter(cpu, { kind: 'backing-off' }, { kind: 'timer', ms: restartMs });
+}
+
 function unavailable(cpu: CpuModel, reason: string): Step {
   if (cpu.wanted === 'leave') return end(cpu);
   const before = cpu.state.kind === 'waiting' ? cpu.state : undefined;
@@ -185,7 +191,8 @@ function exited(cpu: CpuModel, clean: boolean, restartMs: number | undefined): S
     case 'parting': {
       const closed: Effect = { kind: 'close', what: cpu.state.what };
       if (cpu.wanted === 'leave') return end(cpu);
-      return enter(cpu, { kind: 'absent' }, closed, { kind: 'open' });
+      const absent: CpuState = restartMs === undefined ? { kind: 'absent' } : { kind: 'absent', restartMs };
+      return enter(cpu, absent, closed, { kind: 'open' });
     }
     case 'queued': // a fork that failed
     case 'starting':

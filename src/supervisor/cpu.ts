@@ -77,6 +77,8 @@ export class Cpu {
   #child: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
+  /** The same for ends with a port or ring that went, which are no crashes and never given up. */
+  #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
   #seenBeat = 0;
   #silentTicks = 0;
@@ -355,12 +357,21 @@ export class Cpu {
 
   #exited(clean: boolean, how: string): void {
     const { kind } = this.#model.state;
-    if (kind === 'parting' || (kind === 'leaving' && clean)) {
+    const nowMs = performance.now();
+    const livedMs = this.#readyMs === undefined ? 0 : nowMs - this.#readyMs;
+    if (kind === 'leaving' && clean) {
       this.#dispatch({ kind: 'exited', clean, restartMs: undefined });
       return;
     }
-    const nowMs = performance.now();
-    const livedMs = this.#readyMs === undefined ? 0 : nowMs - this.#readyMs;
+    if (kind === 'parting') {
+      // What went may be there again and go again at once: without a wait that would be a fork after the other.
+      const limits = { ...defaultRestartLimits, maxRestarts: Number.POSITIVE_INFINITY };
+      const decision = decideRestart(this.#departures, nowMs, livedMs, limits, Math.random());
+      this.#departures = decision.history;
+      const restartMs = decision.kind === 'restart' ? decision.delayMs : undefined;
+      this.#dispatch({ kind: 'exited', clean, restartMs });
+      return;
+    }
     const limits = { ...defaultRestartLimits, maxRestarts: this.#setup.maxRestarts };
     const decision = decideRestart(this.#history, nowMs, livedMs, limits, Math.random());
     this.#history = decision.history;

@@ -293,6 +293,22 @@ describe('a port that is away', () => {
     assert.equal(shown(step(cpu, { kind: 'unavailable', reason: 'no port' })), 'ended close-all');
   });
 
+  it('that went and is there again at once is opened at once, and forked for when the policy says', () => {
+    const parting: CpuModel = { ...toRun, stopId: 7, state: states.parting };
+    const exited = step(parting, events.crash);
+    assert.equal(shown(exited), 'absent close-port open');
+    const opened = step(exited.cpu, { kind: 'opened' });
+    assert.equal(shown(opened), 'backing-off timer-100');
+    assert.equal(opened.cpu.stopId, 7);
+    assert.equal(shown(step(opened.cpu, events.timer)), 'queued fork');
+  });
+
+  it('that went and stayed away for a while has been waited for enough', () => {
+    const exited = step({ ...toRun, state: states.parting }, events.crash);
+    const away = step(exited.cpu, { kind: 'unavailable', reason: 'no port' });
+    assert.equal(shown(step(away.cpu, { kind: 'opened' })), 'queued fork');
+  });
+
   it('that comes is forked for', () => {
     assert.equal(shown(step({ ...toRun, state: states.waiting }, { kind: 'opened' })), 'queued fork');
     assert.equal(shown(step({ ...toRun, state: states.queued }, { kind: 'spawned' })), 'starting');

@@ -195,9 +195,9 @@ export class CpuWorld {
     if (this.worker === undefined) return;
     // What it said last may never be heard.
     this.worker = undefined;
-    const parting = this.cpu.state.kind === 'parting';
     const asked = this.cpu.state.kind === 'leaving' && clean;
-    this.#dispatch({ kind: 'exited', clean, restartMs: parting || asked ? undefined : restartMs });
+    const parting = this.cpu.state.kind === 'parting';
+    this.#dispatch({ kind: 'exited', clean, restartMs: parting ? 100 : asked ? undefined : restartMs });
   }
 
   #dispatch(event: CpuEvent): void {
