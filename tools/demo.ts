@@ -2,7 +2,7 @@
  * `npm run demo`: boots a QEMU guest with trace-agent, traces its scheduler for five seconds, orders given as any
  * host gives them, and shows what arrived on the host.
  */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants as fsConstants, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -124,8 +124,21 @@ function keepAll(dir: string, collectors: readonly Collector[], { texts }: Forma
   }
 }
 
+/** Before the guest is booted: five seconds of trace are not to be lost to a slip. */
+function makeDir(dir: string): void {
+  try {
+    if (!existsSync(dir)) mkdirSync(dir);
+    accessSync(dir, fsConstants.W_OK);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Failure(exitCode.usage, `--keep: ${why}`, 'name a directory that can be made or written', {
+      cause,
+    });
+  }
+}
+
 async function demo({ cpus, keep }: DemoOptions): Promise<number> {
-  if (keep !== undefined) mkdirSync(keep, { recursive: true });
+  if (keep !== undefined) makeDir(keep);
   await using guest = await boot(cpus);
   say('the guest is up');
   const collectors = await trace(guest, cpus);
