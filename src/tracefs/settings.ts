@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { formatEventSpec, nearNames, parseEventSpec } from './event-spec.ts';
 import type { Tracefs } from './tracefs.ts';
 
@@ -39,6 +40,8 @@ export class SettingsError extends Error {
 const maxFilterBytes = 4_095;
 /** 16 GiB a CPU: what is really possible is for the kernel to say. */
 const maxBufferKb = 16 << 20;
+/** Of the free memory that rings may take. */
+const largestShare = 0.75;
 
 /** Throws a SettingsError for the first setting that cannot hold. Changes nothing and does not wait. */
 export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
@@ -53,12 +56,36 @@ export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
   if (settings.clock !== undefined) {
     checkListed('unknown-clock', 'clock', settings.clock, tracefs.clocks().available);
   }
-  if (settings.bufferKb !== undefined) checkRange('bufferKb', settings.bufferKb, 1, maxBufferKb);
+  if (settings.bufferKb !== undefined) checkBufferKb(settings.bufferKb, tracefs.cpus().length);
   if (settings.bufferPercent !== undefined) {
     checkRange('bufferPercent', settings.bufferPercent, 0, 100);
     if (tracefs.bufferPercent() === undefined) {
       throw new SettingsError('bad-value', 'bufferPercent: this kernel (before 5.0) has no buffer_percent');
     }
+  }
+}
+
+/**
+ * The kernel fills the pages of all rings while the write waits, and would have the agent stand still for as long as
+ * it looks for memory that is not there.
+ */
+function checkBufferKb(bufferKb: number, rings: number): void {
+  checkRange('bufferKb', bufferKb, 1, maxBufferKb);
+  const availableKb = memoryAvailableKb();
+  if (availableKb === undefined || bufferKb * rings <= availableKb * largestShare) return;
+  throw new SettingsError(
+    'bad-value',
+    `bufferKb: ${rings} rings of ${bufferKb} KB are more than ${largestShare * 100} % of the ${availableKb} KB of free memory`,
+  );
+}
+
+/** Undefined where /proc is not mounted. */
+function memoryAvailableKb(): number | undefined {
+  try {
+    const found = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'));
+    return found?.[1] === undefined ? undefined : Number(found[1]);
+  } catch {
+    return undefined;
   }
 }
 
