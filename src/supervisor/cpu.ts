@@ -80,6 +80,8 @@ export class Cpu {
   /** The same for ends with a port or ring that went, which are no crashes and never given up. */
   #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
+  /** Why the last fork failed, which is said once until one succeeds. */
+  #forkFailure: string | undefined;
   #seenBeat = 0;
   #silentTicks = 0;
   #restarts = 0;
@@ -269,15 +271,15 @@ export class Cpu {
       child = fork(workerPath, [JSON.stringify(this.#workerSetup())], {
         stdio: ['ignore', 'ignore', 'inherit', ...this.#descriptors(), 'ipc'],
         execArgv: workerFlags,
-        // Nothing of our environment is the worker's business.
-        env: {},
+        // One thread of libuv's pool is enough to load scripts; nothing else of our environment is the worker's.
+        env: { UV_THREADPOOL_SIZE: '1' },
         cwd: '/',
         serialization: 'json',
       });
     } catch (error) {
       settled();
       // Not from within the step that asked for the fork.
-      setImmediate(() => this.#exited(false, `cannot fork: ${errnoName(error)}`));
+      setImmediate(() => this.#forkFailed(errnoName(error)));
       return;
     }
     this.#child = child;
@@ -287,6 +289,7 @@ export class Cpu {
       if (message.kind === 'ready') settled();
       if (this.#child === child) this.#heard(message);
     });
+    if (child.pid !== undefined) this.#forkFailure = undefined;
     const ended = (clean: boolean, how: string): void => {
       settled();
       if (this.#child !== child) return;
@@ -296,7 +299,10 @@ export class Cpu {
     child.on('exit', (code, signal) => ended(code === 0, signal === null ? `exit code ${code}` : signal));
     child.on('error', (error: NodeJS.ErrnoException) => {
       // Also emitted when a message cannot be sent to a worker that is going; then its exit says all.
-      if (child.pid === undefined) ended(false, `cannot fork: ${error.code ?? error.message}`);
+      if (child.pid !== undefined) return;
+      settled();
+      this.#child = undefined;
+      this.#forkFailed(error.code ?? error.message);
     });
     this.#dispatch({ kind: 'spawned' });
   }
@@ -355,7 +361,13 @@ export class Cpu {
     }
   }
 
-  #exited(clean: boolean, how: string): void {
+  #forkFailed(code: string): void {
+    const isNew = this.#forkFailure !== code;
+    this.#forkFailure = code;
+    this.#exited(false, `cannot fork: ${code}`, isNew ? 'warn' : 'debug');
+  }
+
+  #exited(clean: boolean, how: string, sayAt: 'warn' | 'debug' = 'warn'): void {
     const { kind } = this.#model.state;
     const nowMs = performance.now();
     const livedMs = this.#readyMs === undefined ? 0 : nowMs - this.#readyMs;
@@ -381,7 +393,7 @@ export class Cpu {
       return;
     }
     this.#restarts += 1;
-    this.#log.warn({ how, restartMs: decision.delayMs }, 'worker crashed: restarts');
+    this.#log[sayAt]({ how, restartMs: decision.delayMs }, 'worker crashed: restarts');
     this.#dispatch({ kind: 'exited', clean, restartMs: decision.delayMs });
   }
 
