@@ -1,11 +1,12 @@
-import { Command, CommanderError, Option } from 'commander';
-import { exitCode, Failure } from '../failure.ts';
-import { printable, quoted } from '../quoted.ts';
+import { Command, CommanderError } from 'commander';
+import { printable } from '../quoted.ts';
 import type { AgentOptions } from '../supervisor/options.ts';
-import type { AgentSettingName, Setting } from './agent-settings.ts';
+import type { AgentSettingName } from './agent-settings.ts';
 import { agentSettingNames, agentSettings } from './agent-settings.ts';
 import type { SettingTexts } from './config-file.ts';
 import { readConfigFile } from './config-file.ts';
+import type { Setting, WithDefault } from './setting.ts';
+import { addNegation, addSetting, usageFailure } from './setting.ts';
 import { version } from './version.ts';
 
 /** What a command line asks for: tracing, or only a text on stdout (`--help`, `--version`). */
@@ -51,7 +52,7 @@ export function parseAgentOptions(
   } catch (cause) {
     if (!(cause instanceof CommanderError)) throw cause;
     if (cause.exitCode === 0) return { kind: 'say', text: said };
-    throw usageFailure(cause, command);
+    throw usageFailure(cause, command, 'trace-agent');
   }
   const config = command.opts<{ readonly config?: string }>().config;
   const inFile: SettingTexts = config === undefined ? new Map() : readConfigFile(config);
@@ -65,23 +66,15 @@ export function agentCommand(say: (text: string) => void): Command {
     .usage('[options]')
     .exitOverride()
     .configureOutput({ writeOut: say, writeErr: () => {} });
-  for (const name of agentSettingNames) addSetting(command, agentSettings[name]);
+  for (const name of agentSettingNames) {
+    addSetting(command, agentSettings[name]);
+    addNegation(command, agentSettings[name]);
+  }
   return command
     .option('--config <FILE>', 'JSON file with any of these options')
     .helpOption('-h, --help', 'show this help')
     .version(version, '--version', 'show the version')
     .addHelpText('after', examples);
-}
-
-function addSetting(command: Command, setting: Setting<unknown>): void {
-  const short = setting.short === undefined ? '' : `-${setting.short}, `;
-  const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
-  const option = new Option(`${short}--${setting.long}${value}`, setting.description);
-  if (setting.placeholder === undefined) {
-    command.addOption(option).addOption(new Option(`--no-${setting.long}`).hideHelp());
-  } else {
-    command.addOption(option.default(setting.defaultText, setting.defaultText));
-  }
 }
 
 function givenTexts(command: Command): SettingTexts {
@@ -91,8 +84,6 @@ function givenTexts(command: Command): SettingTexts {
   }
   return texts;
 }
-
-type WithDefault<Value> = Setting<Value> & { readonly defaultText: string };
 
 function readOptions(
   onCommandLine: SettingTexts,
@@ -128,16 +119,4 @@ function readOptions(
     logLevel: read('logLevel', agentSettings.logLevel),
     logFormat: given('logFormat', agentSettings.logFormat) ?? (stderrIsTerminal ? 'pretty' : 'json'),
   };
-}
-
-/** commander's "error: unknown option '--pip'\n(Did you mean --pipe-size?)" in our form. */
-function usageFailure(cause: CommanderError, command: Command): Failure {
-  const help = 'see trace-agent --help';
-  if (cause.code === 'commander.excessArguments') {
-    const message = `unexpected argument ${quoted(command.args[0] ?? '')}`;
-    return new Failure(exitCode.usage, message, help, { cause });
-  }
-  const [, first = '', hint] = /^(?:error: )?(.*?)(?:\n\(D(id you mean .*)\))?$/s.exec(cause.message) ?? [];
-  const remedy = hint === undefined ? help : `d${hint}`;
-  return new Failure(exitCode.usage, printable(first), remedy, { cause });
 }

@@ -4,27 +4,9 @@ import { parseChoice, parseChoices, parseCount } from './choice.ts';
 import { parseCpuList } from './cpu-list.ts';
 import { parseDurationMs } from './duration.ts';
 import { parseFileName, parsePath, parsePortTemplate, parseUser } from './names.ts';
+import type { Setting } from './setting.ts';
+import { parseFlag } from './setting.ts';
 import { parsePipeBytes } from './size.ts';
-
-/** One thing that `trace-agent` can be told, on the command line and in the configuration file alike. */
-export interface Setting<Value> {
-  readonly short?: string;
-  /** The command line's long name, without dashes; the file has it in camelCase. */
-  readonly long: string;
-  /** What the value is called in the help; `undefined`: a flag, which takes none. */
-  readonly placeholder?: string;
-  readonly description: string;
-  /** Read by `parse` like a given one; `undefined`: the description says what happens without. */
-  readonly defaultText?: string;
-  /** JSON types that the file may use besides a string. */
-  readonly fileTypes?: readonly ('number' | 'array')[];
-  /** `name` says in an error where the text was given. Throws Failure (usage). */
-  readonly parse: (text: string, name: string) => Value;
-}
-
-function parseFlag(text: string): boolean {
-  return text === 'true';
-}
 
 /** The one list of trace-agent's options: command line, configuration file and help all come from it. */
 export const agentSettings = {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { exitCode, Failure } from '../failure.ts';
 import { printable, quoted } from '../quoted.ts';
-import type { AgentSettingName, Setting } from './agent-settings.ts';
+import type { AgentSettingName } from './agent-settings.ts';
 import { agentSettingNames, agentSettings, isAgentSettingName } from './agent-settings.ts';
 import { nearestName } from './nearest-name.ts';
+import type { Setting } from './setting.ts';
 
 /** Setting texts as they would stand on the command line; flags are `true` or `false`. */
 export type SettingTexts = ReadonlyMap<AgentSettingName, string>;

@@ -18,7 +18,7 @@ import type { Chardev } from './port-names.ts';
 import { chardevs } from './port-names.ts';
 
 export const guestFileName = 'guest.json';
-const newFileName = 'guest.json.new';
+export const newFileName = 'guest.json.new';
 const maxFileBytes = 64 * 1024;
 /** The kernel's largest CONFIG_NR_CPUS. */
 const maxCpus = 8192;

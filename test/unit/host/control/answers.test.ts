@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { BadAnswer, parseAnswer } from '../../../../src/host/control/answer-parser.ts';
 import { AnswerReader, maxAnswerBytes } from '../../../../src/host/control/answer-reader.ts';
 import { orderNames } from '../../../../src/protocol/control.ts';

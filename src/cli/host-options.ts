@@ -1,0 +1,227 @@
+import { Command, CommanderError } from 'commander';
+import { exitCode, Failure } from '../failure.ts';
+import type { GuestLocation } from '../host/guest-dir/location.ts';
+import type { ApplyTo, SetupOptions } from '../host/setup/options.ts';
+import type { HostSettingName } from './host-settings.ts';
+import { hostSettings } from './host-settings.ts';
+import type { Setting, WithDefault } from './setting.ts';
+import { addSetting, usageFailure } from './setting.ts';
+import { version } from './version.ts';
+
+/** An order to a guest. */
+export interface OrderOptions {
+  readonly location: GuestLocation;
+  readonly timeoutMs: number;
+  readonly json: boolean;
+}
+
+/** What a command line asks for; `say`: only a text on stdout (`--help`, `--version`). */
+export type HostCommand =
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'setup'; readonly options: SetupOptions }
+  | { readonly kind: 'start' | 'stop'; readonly options: OrderOptions; readonly bare: boolean }
+  | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions };
+
+interface Subcommand {
+  readonly description: string;
+  readonly settings: readonly HostSettingName[];
+  readonly examples: readonly (readonly [command: string, what: string])[];
+  readonly read: (given: Given) => HostCommand;
+}
+
+const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
+
+/** The one list of trace-host's commands; the program's help has them in this order. */
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  setup: {
+    description: "make a guest's ports on this host and print what QEMU or libvirt needs for them",
+    settings: ['guest', 'dir', 'cpus', 'chardev', 'group', 'format', 'apply', 'qmp', 'domain', 'remove'],
+    examples: [
+      ['trace-host setup --cpus 2', "QEMU's options for a guest of two CPUs"],
+      ['qemu-system-x86_64 … $(trace-host setup)', 'the same in a script'],
+      ['trace-host setup --guest web --format libvirt', "XML for the domain's <devices>"],
+      ['trace-host setup --apply --qmp /run/vm.qmp', 'attach ports to a QEMU that runs'],
+      ['trace-host setup --apply --domain web --group libvirt-qemu', 'attach them to a libvirt domain'],
+      ['trace-host setup --guest web --remove', 'remove what setup made'],
+    ],
+    read: (given) => ({ kind: 'setup', options: readSetup(given) }),
+  },
+  start: {
+    description: 'start tracing what the guest has enabled',
+    settings: [...orderSettings, 'bare'],
+    examples: [['trace-host start --guest web', 'returns when every CPU is traced']],
+    read: (given) => ({ kind: 'start', options: readOrder(given), bare: given.flag('bare') }),
+  },
+  stop: {
+    description: 'stop tracing; everything that was in the rings is sent first',
+    settings: [...orderSettings, 'bare'],
+    examples: [['trace-host stop --json', 'with the account of each CPU as JSON']],
+    read: (given) => ({ kind: 'stop', options: readOrder(given), bare: given.flag('bare') }),
+  },
+  status: {
+    description: "show the guest's agent: its state, and each CPU's worker and ring",
+    settings: orderSettings,
+    examples: [['watch trace-host status', 'see a trace run']],
+    read: (given) => ({ kind: 'status', options: readOrder(given) }),
+  },
+  ping: {
+    description:
+      "see whether the guest's agent answers, how fast, and how far its clocks are from this host's",
+    settings: orderSettings,
+    examples: [['trace-host ping --timeout 500ms', 'fail soon']],
+    read: (given) => ({ kind: 'ping', options: readOrder(given) }),
+  },
+};
+
+const description =
+  'Traces guests from their host, over virtio-serial alone: sets up the ports, gives the orders to trace-agent in ' +
+  'the guest.';
+
+const exitCodes = `
+Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing or the guest does not answer,
+4 not permitted, 5 a CPU was given up or data was lost`;
+
+/**
+ * Reads trace-host's command line (without node and script). Prints nothing, reads no file. Throws Failure (usage)
+ * that names the value and the remedy.
+ */
+export function parseHostOptions(argv: readonly string[]): HostCommand {
+  const names = Object.keys(subcommands).join(', ');
+  if (argv.length === 0)
+    throw new Failure(exitCode.usage, `no command; there are ${names}`, 'see trace-host --help');
+  let said = '';
+  let read: HostCommand | undefined;
+  const program = hostProgram(
+    (text) => {
+      said += text;
+    },
+    (command) => {
+      read = command;
+    },
+  );
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    if (cause.exitCode === 0) return { kind: 'say', text: said };
+    const current = program.commands.find((command) => command.name() === argv[0]);
+    throw usageFailure(
+      cause,
+      current ?? program,
+      current === undefined ? 'trace-host' : `trace-host ${current.name()}`,
+    );
+  }
+  if (read === undefined) throw new Error('commander ran no command');
+  return read;
+}
+
+/** The program as commander has it; `say` takes the texts of `--help` and `--version`, `chosen` what a command reads. */
+function hostProgram(say: (text: string) => void, chosen: (command: HostCommand) => void): Command {
+  const program = new Command('trace-host')
+    .description(description)
+    .usage('COMMAND [options]')
+    .exitOverride()
+    .configureOutput({ writeOut: say, writeErr: () => {} })
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [COMMAND]', "show a command's help")
+    .version(version, '--version', 'show the version')
+    .addHelpText('after', exitCodes);
+  for (const [name, subcommand] of Object.entries(subcommands)) {
+    const command = program
+      .command(name)
+      .summary(subcommand.description)
+      .description(sentence(subcommand.description))
+      .usage('[options]')
+      .addHelpText('after', examplesText(subcommand));
+    for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);
+    command.action(() => chosen(subcommand.read(new Given(command))));
+  }
+  return program;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function examplesText({ examples }: Subcommand): string {
+  const width = Math.max(...examples.map(([command]) => command.length));
+  return `\nExamples:\n${examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`).join('')}`;
+}
+
+/** What stands on the command line, read by the settings' own parsers. */
+class Given {
+  readonly #command: Command;
+
+  constructor(command: Command) {
+    this.#command = command;
+  }
+
+  /** undefined when it is not given, also when it has a default. */
+  get<Value>(name: HostSettingName, setting: Setting<Value>): Value | undefined {
+    if (this.#command.getOptionValueSource(name) !== 'cli') return undefined;
+    return setting.parse(String(this.#command.getOptionValue(name)), `--${setting.long}`);
+  }
+
+  read<Value>(name: HostSettingName, setting: WithDefault<Value>): Value {
+    return this.get(name, setting) ?? setting.parse(setting.defaultText, name);
+  }
+
+  flag(name: 'apply' | 'remove' | 'bare' | 'json'): boolean {
+    return this.read(name, hostSettings[name]);
+  }
+}
+
+function readLocation(given: Given): GuestLocation {
+  return { dir: given.read('dir', hostSettings.dir), guest: given.get('guest', hostSettings.guest) };
+}
+
+function readOrder(given: Given): OrderOptions {
+  return {
+    location: readLocation(given),
+    timeoutMs: given.read('timeout', hostSettings.timeout),
+    json: given.flag('json'),
+  };
+}
+
+function readSetup(given: Given): SetupOptions {
+  const applyTo = readApplyTo(given);
+  const remove = given.flag('remove');
+  const options = {
+    location: readLocation(given),
+    cpus: given.get('cpus', hostSettings.cpus),
+    chardev: given.get('chardev', hostSettings.chardev),
+    group: given.get('group', hostSettings.group),
+    format: given.get('format', hostSettings.format) ?? (applyTo === undefined ? 'qemu' : undefined),
+    applyTo,
+    remove,
+  };
+  if (!remove) return options;
+  for (const name of ['cpus', 'chardev', 'group', 'format'] as const) {
+    if (given.get<unknown>(name, hostSettings[name]) === undefined) continue;
+    throw new Failure(exitCode.usage, `--remove takes no --${name}`, 'leave one of the two out');
+  }
+  return options;
+}
+
+function readApplyTo(given: Given): ApplyTo | undefined {
+  const socket = given.get('qmp', hostSettings.qmp);
+  const domain = given.get('domain', hostSettings.domain);
+  const named = socket ?? domain;
+  if (!given.flag('apply')) {
+    if (named === undefined) return undefined;
+    throw new Failure(
+      exitCode.usage,
+      `--${socket === undefined ? 'domain' : 'qmp'} is nothing without --apply`,
+      'add --apply',
+    );
+  }
+  if (socket !== undefined && domain !== undefined)
+    throw new Failure(exitCode.usage, '--qmp and --domain are two ways to one guest', 'give one of them');
+  if (socket !== undefined) return { kind: 'qmp', socket };
+  if (domain !== undefined) return { kind: 'domain', domain };
+  throw new Failure(
+    exitCode.usage,
+    '--apply does not say to which guest',
+    'add --qmp SOCKET or --domain NAME',
+  );
+}

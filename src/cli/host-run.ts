@@ -1,0 +1,19 @@
+import type { ExitCode } from '../failure.ts';
+import { runOrder } from './host-orders.ts';
+import type { HostCommand } from './host-options.ts';
+import { runSetup } from './host-setup.ts';
+
+/** Carries out one command of trace-host; prints to stdout and stderr. Throws Failure. */
+export async function runHost(command: Exclude<HostCommand, { readonly kind: 'say' }>): Promise<ExitCode> {
+  switch (command.kind) {
+    case 'setup':
+      return runSetup(command.options);
+    case 'start':
+    case 'stop':
+    case 'status':
+    case 'ping':
+      return runOrder(command);
+    default:
+      return command satisfies never;
+  }
+}

@@ -1,0 +1,100 @@
+import { availableParallelism } from 'node:os';
+import type { ExitCode } from '../failure.ts';
+import { exitCode } from '../failure.ts';
+import { guestLabel, guestPath } from '../host/guest-dir/location.ts';
+import { libvirtElements } from '../host/setup/libvirt-xml.ts';
+import type { SetupFormat, SetupOptions } from '../host/setup/options.ts';
+import { placePorts } from '../host/setup/placement.ts';
+import type { PreparedGuest } from '../host/setup/prepare.ts';
+import { prepareGuest } from '../host/setup/prepare.ts';
+import { qemuArguments, qemuText } from '../host/setup/qemu-options.ts';
+import { removeGuest, someOf } from '../host/setup/remove.ts';
+import type { Target, TargetChanges } from '../host/setup/target.ts';
+import { openTarget } from '../host/setup/target.ts';
+
+/** `trace-host setup`: what QEMU or libvirt needs to stdout, what was done to stderr. Throws Failure. */
+export async function runSetup(options: SetupOptions): Promise<ExitCode> {
+  const target = options.applyTo === undefined ? undefined : await openTarget(options.applyTo);
+  try {
+    await (options.remove ? remove(options, target) : setUp(options, target));
+  } finally {
+    target?.close();
+  }
+  return exitCode.done;
+}
+
+async function setUp(options: SetupOptions, target: Target | undefined): Promise<void> {
+  const guest = await prepareGuest(options, async () => {
+    if (target !== undefined) return target.cpus();
+    const cpus = availableParallelism();
+    say(`no --cpus: ports for ${cpus}, as many as this host has`);
+    return cpus;
+  });
+  sayPrepared(guest);
+  if (target !== undefined) {
+    const changes = await target.attach(guest);
+    sayPorts(changes, 'attached', 'there already');
+  }
+  if (options.format !== undefined) process.stdout.write(setupText(options, guest, options.format));
+}
+
+async function remove(options: SetupOptions, target: Target | undefined): Promise<void> {
+  if (target !== undefined) {
+    const changes = await target.detach();
+    sayPorts(changes, 'detached', 'not there');
+  }
+  const { location } = options;
+  const removed = removeGuest(location);
+  if (removed === undefined) say(`there is no ${guestPath(location)}`);
+  else if (removed.directory) say(`removed ${guestPath(location)}`);
+  else
+    say(
+      `removed ${count(removed.files.length, 'file')} of ${guestLabel(location)}; left ${someOf(removed.left)}`,
+    );
+}
+
+function setupText({ location }: SetupOptions, { path, file }: PreparedGuest, format: SetupFormat): string {
+  const devices = placePorts(path, file.cpus, file.chardev);
+  const words = qemuArguments(devices);
+  switch (format) {
+    case 'qemu':
+      return qemuText(words, process.stdout.isTTY);
+    case 'libvirt':
+      return libvirtElements(devices).join('');
+    case 'json': {
+      const { cpus, chardev, group = null } = file;
+      const guest = { guest: location.guest ?? null, dir: path, cpus, chardev, group };
+      const value = { ...guest, devices, qemu: words, libvirt: libvirtElements(devices) };
+      return `${JSON.stringify(value, undefined, 2)}\n`;
+    }
+    default:
+      return format satisfies never;
+  }
+}
+
+function sayPrepared({ path, file, changes }: PreparedGuest): void {
+  const { made, mended, removed } = changes;
+  const done = [
+    ...(made.length > 0 ? [`made ${count(made.length, 'entry', 'entries')}`] : []),
+    ...(mended.length > 0 ? [`mended ${someOf(mended)}`] : []),
+    ...(removed.length > 0 ? [`removed ${someOf(removed)}`] : []),
+  ];
+  const what = done.length > 0 ? done.join(', ') : 'everything is there already';
+  say(`${path}: ${what} (${count(file.cpus, 'CPU')}, chardev ${file.chardev})`);
+}
+
+function sayPorts({ done, already, note }: TargetChanges, did: string, was: string): void {
+  const parts = [];
+  if (done.length > 0) parts.push(`${did}: ${done.join(', ')}`);
+  if (already.length > 0) parts.push(`${was}: ${already.join(', ')}`);
+  if (parts.length > 0) say(parts.join('; '));
+  if (note !== undefined) say(note);
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
+
+function say(text: string): void {
+  process.stderr.write(`trace-host: ${text}\n`);
+}

@@ -1,0 +1,51 @@
+const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Bytes for people: `4096 bytes` is `4.0 KiB`. */
+export function humanBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  let value = bytes / 1024;
+  let unit = 0;
+  // what would round to 1024.0 is 1.0 of the next
+  while (value >= 1023.95 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** A time for people: `1 h 2 min`, `3 min 4 s`, `5.6 s`. */
+export function humanDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+const nsPerSecond = 1_000_000_000n;
+
+/** Nanoseconds as seconds with all nine digits, signed with `+` too. */
+export function signedSeconds(ns: bigint): string {
+  const size = ns < 0n ? -ns : ns;
+  return `${ns < 0n ? '-' : '+'}${size / nsPerSecond}.${String(size % nsPerSecond).padStart(9, '0')} s`;
+}
+
+/** Rows with their columns lined up, numbers to the right; the first row is the head. Ends in a newline. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const toTheRight = head.map((_, column) => rows.every((row) => /^([-+]?\d|-$)/.test(row[column] ?? '')));
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          toTheRight[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}

@@ -1,0 +1,56 @@
+import type { CommanderError } from 'commander';
+import { type Command, Option } from 'commander';
+import { exitCode, Failure } from '../failure.ts';
+import { printable, quoted } from '../quoted.ts';
+
+/** One thing that a program can be told, on the command line and, where it has one, in the configuration file. */
+export interface Setting<Value> {
+  readonly short?: string;
+  /** The command line's long name, without dashes; the file has it in camelCase. */
+  readonly long: string;
+  /** What the value is called in the help; `undefined`: a flag, which takes none. */
+  readonly placeholder?: string;
+  readonly description: string;
+  /** Read by `parse` like a given one; `undefined`: the description says what happens without. */
+  readonly defaultText?: string;
+  /** JSON types that the file may use besides a string. */
+  readonly fileTypes?: readonly ('number' | 'array')[];
+  /** `name` says in an error where the text was given. Throws Failure (usage). */
+  readonly parse: (text: string, name: string) => Value;
+}
+
+export type WithDefault<Value> = Setting<Value> & { readonly defaultText: string };
+
+export function parseFlag(text: string): boolean {
+  return text === 'true';
+}
+
+/** Adds a setting to a command, its default in the help; a flag only as such, see `addNegation`. */
+export function addSetting(command: Command, setting: Setting<unknown>): void {
+  const short = setting.short === undefined ? '' : `-${setting.short}, `;
+  const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
+  const option = new Option(`${short}--${setting.long}${value}`, setting.description);
+  if (setting.placeholder !== undefined) option.default(setting.defaultText, setting.defaultText);
+  command.addOption(option);
+}
+
+/** Adds `--no-X` to a flag X, for a program whose configuration file may have said it. */
+export function addNegation(command: Command, setting: Setting<unknown>): void {
+  if (setting.placeholder === undefined) command.addOption(new Option(`--no-${setting.long}`).hideHelp());
+}
+
+/**
+ * commander's "error: unknown option '--pip'\n(Did you mean --pipe-size?)" in our form.
+ * @param command the command or subcommand that was being read
+ * @param program what to ask for help
+ */
+export function usageFailure(cause: CommanderError, command: Command, program: string): Failure {
+  const help = `see ${program} --help`;
+  if (cause.code === 'commander.excessArguments') {
+    const message = `unexpected argument ${quoted(command.args[0] ?? '')}`;
+    return new Failure(exitCode.usage, message, help, { cause });
+  }
+  const [, first = '', hint] = /^(?:error: )?(.*?)(?:\n\(D(id you mean .*)\))?$/s.exec(cause.message) ?? [];
+  const remedy = hint === undefined ? help : `d${hint}`;
+  return new Failure(exitCode.usage, printable(first), remedy, { cause });
+}

@@ -1,0 +1,144 @@
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
+import { exitCode, Failure } from '../../failure.ts';
+import { isObject } from '../../protocol/refusal.ts';
+import { printable } from '../../quoted.ts';
+import { codeOf } from '../guest-dir/owned-dir.ts';
+
+/** QEMU refuses a command; `class` is its own word for the kind. */
+export class QmpRefusal extends Error {
+  constructor(command: string, description: string) {
+    super(`QEMU refuses ${command}: ${printable(description)}`);
+    this.name = 'QmpRefusal';
+  }
+}
+
+const answerTimeoutMs = 10_000;
+/** Of one message; a device list of a large guest has some 100 KB. */
+const maxMessageBytes = 16 * 1024 * 1024;
+
+type Message = Readonly<Record<string, unknown>>;
+type Waiting = {
+  readonly wants: (message: Message) => boolean;
+  readonly take: (message: Message | Failure) => void;
+};
+
+/** QEMU's machine protocol over its UNIX socket, one command at a time or many. */
+export class QmpConnection {
+  readonly #path: string;
+  readonly #socket: Socket;
+  readonly #waiting = new Set<Waiting>();
+  #lastId = 0;
+  #pending = '';
+
+  private constructor(path: string, socket: Socket) {
+    this.#path = path;
+    this.#socket = socket;
+    socket.setEncoding('utf8');
+    socket.on('data', (text: string) => this.#hear(text));
+    socket.on('error', () => this.#end());
+    socket.on('close', () => this.#end());
+  }
+
+  /** Connects and takes the greeting. The caller closes it. @throws Failure (missing, not permitted) */
+  static async open(path: string): Promise<QmpConnection> {
+    const socket = connect(path);
+    try {
+      await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    } catch (cause) {
+      const shown = printable(path);
+      if (codeOf(cause) === 'EACCES')
+        throw new Failure(
+          exitCode.notPermitted,
+          `${shown} may not be opened by this user`,
+          'run as the user of QEMU',
+        );
+      const remedy = `start QEMU with -qmp unix:${shown},server=on,wait=off, or give the socket that it has`;
+      throw new Failure(exitCode.missing, `no QEMU listens on ${shown} (${codeOf(cause)})`, remedy, {
+        cause,
+      });
+    }
+    const qmp = new QmpConnection(path, socket);
+    try {
+      await qmp.#next((message) => 'QMP' in message, 'its greeting');
+      await qmp.execute('qmp_capabilities');
+    } catch (cause) {
+      qmp.close();
+      throw cause;
+    }
+    return qmp;
+  }
+
+  /** Runs one command. @throws QmpRefusal in QEMU's own words; Failure (missing) when it does not answer */
+  async execute(command: string, args: object = {}): Promise<unknown> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const answered = this.#next((message) => message['id'] === id, `its answer to ${command}`);
+    this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    const answer = await answered;
+    const { error } = answer;
+    if (!isObject(error)) return answer['return'];
+    throw new QmpRefusal(command, String(error['desc']));
+  }
+
+  /** Waits for an event that comes from now on. @throws Failure (missing) when it does not come in time */
+  event(name: string, has: (data: Message) => boolean): Promise<unknown> {
+    return this.#next(
+      ({ event, data }) => event === name && isObject(data) && has(data),
+      `the event ${name}`,
+    );
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #next(wants: (message: Message) => boolean, what: string): Promise<Message> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        wants,
+        take: (message) => {
+          clearTimeout(timer);
+          this.#waiting.delete(waiting);
+          if (message instanceof Failure) reject(message);
+          else resolve(message);
+        },
+      };
+      const late = `QEMU on ${printable(this.#path)} does not send ${what} within ${answerTimeoutMs / 1000} s`;
+      const remedy = 'see whether another program is connected to that socket: QEMU serves one at a time';
+      const timer = setTimeout(
+        () => waiting.take(new Failure(exitCode.missing, late, remedy)),
+        answerTimeoutMs,
+      );
+      this.#waiting.add(waiting);
+    });
+  }
+
+  #hear(text: string): void {
+    const lines = (this.#pending + text).split('\n');
+    this.#pending = lines.pop() ?? '';
+    if (this.#pending.length > maxMessageBytes) {
+      this.close();
+      return;
+    }
+    for (const line of lines) {
+      const message = parsed(line);
+      if (message === undefined) continue;
+      for (const waiting of this.#waiting) if (waiting.wants(message)) waiting.take(message);
+    }
+  }
+
+  #end(): void {
+    const why = new Failure(exitCode.missing, `QEMU closed ${printable(this.#path)}`, 'look why it ended');
+    for (const waiting of this.#waiting) waiting.take(why);
+  }
+}
+
+function parsed(line: string): Message | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

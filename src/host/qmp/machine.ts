@@ -1,0 +1,116 @@
+import { isObject } from '../../protocol/refusal.ts';
+import type { QmpConnection } from './connection.ts';
+import { QmpRefusal } from './connection.ts';
+
+/** A port that a guest has. */
+export interface QemuPort {
+  /** undefined: QEMU was given none, so it cannot be taken out. */
+  readonly id: string | undefined;
+  /** In the guest's /dev/virtio-ports; empty for a console. */
+  readonly name: string;
+  readonly nr: number;
+  readonly chardev: string;
+  /** Name of the bus that it is on. */
+  readonly bus: string;
+}
+
+/** A virtio-serial device that ports can be put on. */
+export interface QemuSerial {
+  readonly id: string;
+  /** Name of its bus. */
+  readonly bus: string;
+  readonly maxPorts: number;
+}
+
+/** Devices with an id, and those without. */
+const containers = ['/machine/peripheral', '/machine/peripheral-anon'] as const;
+
+interface Child {
+  readonly path: string;
+  readonly name: string;
+  readonly anonymous: boolean;
+}
+
+export async function listPorts(qmp: QmpConnection): Promise<QemuPort[]> {
+  const ports: QemuPort[] = [];
+  for (const { path, name, anonymous } of await children(qmp, /^(virtserialport|virtconsole)$/)) {
+    const bus = await text(qmp, path, 'parent_bus');
+    ports.push({
+      id: anonymous ? undefined : name,
+      name: await text(qmp, path, 'name'),
+      nr: Number(await property(qmp, path, 'nr')),
+      chardev: await text(qmp, path, 'chardev'),
+      bus: bus.slice(bus.lastIndexOf('/') + 1),
+    });
+  }
+  return ports;
+}
+
+/** Only those with an id, by which their bus is named. */
+export async function listSerials(qmp: QmpConnection): Promise<QemuSerial[]> {
+  const serials: QemuSerial[] = [];
+  for (const { path, name, anonymous } of await children(qmp, /^virtio-serial-(pci|device|ccw)/)) {
+    if (anonymous) continue;
+    serials.push({ id: name, bus: `${name}.0`, maxPorts: Number(await property(qmp, path, 'max_ports')) });
+  }
+  return serials;
+}
+
+/** CPUs that the guest has or can get. */
+export async function countCpus(qmp: QmpConnection): Promise<number> {
+  const now = asList(await qmp.execute('query-cpus-fast')).length;
+  try {
+    const possible = asList(await qmp.execute('query-hotpluggable-cpus'));
+    return Math.max(
+      now,
+      possible.reduce((sum: number, entry) => sum + Number(entry['vcpus-count']), 0),
+    );
+  } catch (cause) {
+    // a machine that cannot get more
+    if (cause instanceof QmpRefusal) return now;
+    throw cause;
+  }
+}
+
+/** Ids of the chardevs that QEMU has. */
+export async function listChardevs(qmp: QmpConnection): Promise<Set<string>> {
+  return new Set(asList(await qmp.execute('query-chardev')).map((entry) => String(entry['label'])));
+}
+
+/** Names of PCI Express root ports with nothing in them, where a q35 machine takes new devices. */
+export async function freeRootPorts(qmp: QmpConnection): Promise<string[]> {
+  const buses = asList(await qmp.execute('query-pci'));
+  return buses
+    .flatMap((bus) => asList(bus['devices']))
+    .filter(
+      ({ pci_bridge: bridge, qdev_id: id }) =>
+        isObject(bridge) && id !== '' && asList(bridge['devices']).length === 0,
+    )
+    .map((device) => String(device['qdev_id']));
+}
+
+async function children(qmp: QmpConnection, type: RegExp): Promise<Child[]> {
+  const found: Child[] = [];
+  for (const container of containers) {
+    for (const entry of asList(await qmp.execute('qom-list', { path: container }))) {
+      const childType = /^child<(.*)>$/.exec(String(entry['type']))?.[1];
+      if (childType === undefined || !type.test(childType)) continue;
+      const name = String(entry['name']);
+      found.push({ path: `${container}/${name}`, name, anonymous: container !== containers[0] });
+    }
+  }
+  return found;
+}
+
+function property(qmp: QmpConnection, path: string, name: string): Promise<unknown> {
+  return qmp.execute('qom-get', { path, property: name });
+}
+
+async function text(qmp: QmpConnection, path: string, name: string): Promise<string> {
+  const value = await property(qmp, path, name);
+  return typeof value === 'string' ? value : '';
+}
+
+function asList(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}

@@ -1,0 +1,93 @@
+import { controlPortName, cpuOfPort } from '../guest-dir/port-names.ts';
+import { readDomainXml } from './domain-xml.ts';
+import { findRoom } from './free-slots.ts';
+import { channelXml, controllerXml } from './libvirt-xml.ts';
+import { placePorts } from './placement.ts';
+import type { PreparedGuest } from './prepare.ts';
+import type { Target, TargetChanges } from './target.ts';
+import { virsh, virshWithFile } from './virsh.ts';
+
+/** The domain as it runs, and as it is at its next start. */
+type Scope = 'live' | 'config';
+
+/** A libvirt domain, by virsh. @throws Failure (missing, failed) */
+export async function openDomainTarget(domain: string): Promise<Target> {
+  const scopes = await scopesOf(domain);
+  return {
+    cpus: async () =>
+      Number(await virsh('vcpucount', domain, '--maximum', scopes[0] === 'live' ? '--live' : '--config')),
+    attach: (guest) => attach(domain, scopes, guest),
+    detach: () => detach(domain, scopes),
+    close: () => {},
+  };
+}
+
+async function scopesOf(domain: string): Promise<Scope[]> {
+  const state = (await virsh('domstate', domain)).trim();
+  const info = await virsh('dominfo', domain);
+  const scopes: Scope[] = [];
+  if (state !== 'shut off' && state !== 'crashed') scopes.push('live');
+  if (/^Persistent:\s+yes$/m.test(info)) scopes.push('config');
+  return scopes;
+}
+
+async function attach(
+  domain: string,
+  scopes: readonly Scope[],
+  { path, file }: PreparedGuest,
+): Promise<TargetChanges> {
+  const wanted = placePorts(path, file.cpus, file.chardev).flatMap((device) => device.ports);
+  const done = new Set<string>();
+  let waiting = 0;
+  for (const scope of scopes) {
+    const { controllers, channels } = await serialOf(domain, scope);
+    const missing = wanted.filter(({ name }) => !channels.has(name));
+    const nextIndex = Math.max(-1, ...controllers.map(({ name }) => Number(name))) + 1;
+    const { onBuses, newDevices } = findRoom(missing, controllers, nextIndex);
+    for (const { bus, port } of onBuses) {
+      await virshWithFile('attach-device', domain, channelXml(port, Number(bus)), `--${scope}`);
+      done.add(port.name);
+    }
+    // libvirt adds no virtio-serial controller to a domain that runs
+    if (scope === 'live') waiting = missing.length - onBuses.length;
+    else {
+      for (const [offset, device] of newDevices.entries()) {
+        const index = nextIndex + offset;
+        await virshWithFile('attach-device', domain, controllerXml(device, index), '--config');
+        for (const port of device.ports) {
+          await virshWithFile('attach-device', domain, channelXml(port, index), '--config');
+          done.add(port.name);
+        }
+      }
+    }
+  }
+  return {
+    done: [...done],
+    already: wanted.map(({ name }) => name).filter((name) => !done.has(name)),
+    ...(waiting > 0 ? { note: waitingNote(domain, waiting, scopes) } : {}),
+  };
+}
+
+function waitingNote(domain: string, ports: number, scopes: readonly Scope[]): string {
+  const why = `${ports} of the ports need a virtio-serial controller, which libvirt cannot add while ${domain} runs`;
+  return scopes.includes('config')
+    ? `${why}: shut it down and start it again`
+    : `${why}, and the domain is transient: give it the XML of trace-host setup --format libvirt`;
+}
+
+async function detach(domain: string, scopes: readonly Scope[]): Promise<TargetChanges> {
+  const done = new Set<string>();
+  for (const scope of scopes) {
+    const { channels } = await serialOf(domain, scope);
+    for (const [name, element] of channels) {
+      if (name !== controlPortName && cpuOfPort(name) === undefined) continue;
+      await virshWithFile('detach-device', domain, element, `--${scope}`);
+      done.add(name);
+    }
+  }
+  return { done: [...done], already: [] };
+}
+
+async function serialOf(domain: string, scope: Scope) {
+  return readDomainXml(await virsh('dumpxml', domain, ...(scope === 'config' ? ['--inactive'] : [])));
+}

@@ -1,0 +1,40 @@
+import type { SerialBus } from './free-slots.ts';
+
+/** What a domain has of virtio-serial. */
+export interface DomainSerial {
+  /** Its controllers; their names are their indices. */
+  readonly controllers: readonly SerialBus[];
+  /** Its virtio channels: the whole element by the port's name. */
+  readonly channels: ReadonlyMap<string, string>;
+}
+
+/** QEMU's default. */
+const defaultPorts = 31;
+
+/**
+ * Reads a domain's virtio-serial controllers and channels out of what `virsh dumpxml` prints: libvirt writes it
+ * itself, always in this one form, so it takes no XML parser. Pure.
+ */
+export function readDomainXml(xml: string): DomainSerial {
+  const channels = new Map<string, string>();
+  const used = new Map<number, Set<number>>();
+  for (const [element = ''] of xml.matchAll(/<(channel|console)\b[^]*?<\/\1>/g)) {
+    const address = /<address type='virtio-serial' controller='(\d+)' bus='\d+' port='(\d+)'\/>/.exec(
+      element,
+    );
+    if (address !== null) {
+      const controller = Number(address[1]);
+      used.set(controller, (used.get(controller) ?? new Set()).add(Number(address[2])));
+    }
+    const name = /<target type='virtio' name='([^']*)'/.exec(element)?.[1];
+    if (name !== undefined) channels.set(name, element);
+  }
+  const controllers = [...xml.matchAll(/<controller type='virtio-serial'([^>]*)>/g)].map(
+    ([, attributes = '']) => {
+      const index = Number(/ index='(\d+)'/.exec(attributes)?.[1] ?? 0);
+      const maxPorts = Number(/ ports='(\d+)'/.exec(attributes)?.[1] ?? defaultPorts);
+      return { name: String(index), maxPorts, used: used.get(index) ?? new Set<number>() };
+    },
+  );
+  return { controllers, channels };
+}

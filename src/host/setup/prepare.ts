@@ -1,0 +1,200 @@
+import { chmodSync, chownSync, fchmodSync, fchownSync, readdirSync, unlinkSync } from 'node:fs';
+import { exitCode, Failure } from '../../failure.ts';
+import { makeFifo } from '../../native/fifo.ts';
+import { lookUpGroup } from '../../native/group.ts';
+import { printable, quoted } from '../../quoted.ts';
+import { guestFileName, newFileName, readGuestFile, writeGuestFile } from '../guest-dir/guest-file.ts';
+import type { GuestFile } from '../guest-dir/guest-file.ts';
+import { guestLabel, guestPath } from '../guest-dir/location.ts';
+import { lockFileName, lockGuest } from '../guest-dir/lock.ts';
+import { OwnedDir } from '../guest-dir/owned-dir.ts';
+import { portNames, portOfFile } from '../guest-dir/port-names.ts';
+import type { Changes } from './changes.ts';
+import { noChanges } from './changes.ts';
+import type { SetupOptions } from './options.ts';
+import { portPath } from './placement.ts';
+
+/** A guest's directory as setup leaves it. */
+export interface PreparedGuest {
+  readonly path: string;
+  readonly file: GuestFile;
+  readonly changes: Changes;
+}
+
+/** The kernel's sun_path without its NUL. */
+const maxSocketPathBytes = 107;
+
+/**
+ * Makes a guest's directory and FIFOs and writes guest.json; keeps what is right, mends what is wrong, and touches
+ * nothing that is not its own. What the options leave open is as guest.json has it.
+ * @param defaultCpus asked when neither says
+ * @throws Failure
+ */
+export async function prepareGuest(
+  options: SetupOptions,
+  defaultCpus: () => Promise<number>,
+): Promise<PreparedGuest> {
+  const { location } = options;
+  const path = guestPath(location);
+  if (/\p{Cc}/u.test(path))
+    throw new Failure(exitCode.usage, `${printable(path)} has control characters`, 'give another --dir');
+  if (location.guest !== undefined) prepareParent(location.dir, options.group !== undefined);
+  const dir = OwnedDir.make(path);
+  try {
+    const before = readEarlier(dir);
+    const group = options.group ?? before?.group;
+    const file: GuestFile = {
+      format: 1,
+      cpus: options.cpus ?? before?.cpus ?? (await defaultCpus()),
+      chardev: options.chardev ?? before?.chardev ?? 'pipe',
+      ...(group === undefined ? {} : { group }),
+    };
+    const changes = noChanges();
+    if (dir.made) changes.made.push('.');
+    refuseLongSockets(dir, file);
+    const gid = group === undefined ? undefined : groupNumber(group);
+    mendDirectory(dir, gid, changes);
+    removeStale(dir, file, guestLabel(location), changes);
+    if (file.chardev === 'pipe') {
+      for (const name of fifoNames(file)) prepareFifo(dir, name, gid, changes);
+    }
+    if (JSON.stringify(before) !== JSON.stringify(file)) {
+      (before === undefined ? changes.made : changes.mended).push(guestFileName);
+      writeGuestFile(dir, file);
+    }
+    return { path: dir.path, file, changes };
+  } finally {
+    dir.close();
+  }
+}
+
+export function fifoNames({ cpus }: Pick<GuestFile, 'cpus'>): string[] {
+  return portNames(cpus).flatMap((name) => [`${name}.in`, `${name}.out`]);
+}
+
+/** DIR of a DIR/NAME: with QEMU as another user it must let that one through to its guest. */
+function prepareParent(path: string, forGroup: boolean): void {
+  const dir = OwnedDir.make(path);
+  try {
+    const mode = dir.stats().mode & 0o7777;
+    const wanted = (mode & ~0o066) | 0o700 | (forGroup ? 0o011 : 0);
+    if (mode !== wanted) {
+      refuseForeign(dir);
+      fchmodSync(dir.fd, wanted);
+    }
+  } finally {
+    dir.close();
+  }
+}
+
+/** guest.json that is spoilt is written anew, as long as it is a file. */
+function readEarlier(dir: OwnedDir): GuestFile | undefined {
+  try {
+    return readGuestFile(dir);
+  } catch (cause) {
+    if (cause instanceof Failure && dir.look(guestFileName)?.isFile() === true) return undefined;
+    throw cause;
+  }
+}
+
+function groupNumber(group: string): number {
+  const gid = /^\d{1,9}$/.test(group) ? Number(group) : lookUpGroup(group);
+  if (gid !== undefined) return gid;
+  throw new Failure(exitCode.usage, `--group: there is no group ${quoted(group)}`, 'see getent group');
+}
+
+function refuseLongSockets(dir: OwnedDir, { cpus, chardev }: GuestFile): void {
+  if (chardev === 'pipe') return;
+  for (const name of portNames(cpus)) {
+    const path = portPath(dir.path, name, chardev);
+    if (Buffer.byteLength(path) <= maxSocketPathBytes) continue;
+    throw new Failure(
+      exitCode.usage,
+      `${printable(path)} is longer than a socket's path may be (${maxSocketPathBytes} bytes)`,
+      'give a shorter --dir, or --chardev pipe',
+    );
+  }
+}
+
+function mendDirectory(dir: OwnedDir, gid: number | undefined, changes: Changes): void {
+  const wanted = gid === undefined ? 0o700 : 0o710;
+  const stats = dir.stats();
+  if ((stats.mode & 0o7777) === wanted && (gid === undefined || stats.gid === gid)) return;
+  refuseForeign(dir);
+  if (gid !== undefined && stats.gid !== gid) giveToGroup(() => fchownSync(dir.fd, stats.uid, gid), gid);
+  fchmodSync(dir.fd, wanted);
+  if (!dir.made) changes.mended.push('.');
+}
+
+/** A directory with other things in it is not ours to close to others: --dir may have been a slip. */
+function refuseForeign(dir: OwnedDir): void {
+  const foreign = readdirSync(dir.entry()).find(
+    (name) => !isOwnName(name) && dir.look(name)?.isDirectory() !== true,
+  );
+  if (foreign === undefined) return;
+  throw new Failure(
+    exitCode.failed,
+    `${printable(dir.path)} is open to others and holds what is not trace-host's, such as ${quoted(foreign)}`,
+    `give a --dir of its own, or chmod 700 ${printable(dir.path)}`,
+  );
+}
+
+export function isOwnName(name: string): boolean {
+  return [guestFileName, newFileName, lockFileName].includes(name) || portOfFile(name) !== undefined;
+}
+
+/** FIFOs and sockets of ports that the guest no longer has. */
+function removeStale(dir: OwnedDir, file: GuestFile, label: string, changes: Changes): void {
+  const wanted = new Set(portNames(file.cpus));
+  const stale = readdirSync(dir.entry()).filter((name) => {
+    const found = portOfFile(name);
+    if (found === undefined || (wanted.has(found.port) && found.chardev === file.chardev)) return false;
+    return isPortFile(dir, name);
+  });
+  if (stale.length === 0) return;
+  const unlock = lockGuest(dir, label);
+  try {
+    for (const name of stale) unlinkSync(dir.entry(name));
+  } finally {
+    unlock();
+  }
+  changes.removed.push(...stale);
+}
+
+/** What makes a file of a port's name ours: its kind. */
+export function isPortFile(dir: OwnedDir, name: string): boolean {
+  const stats = dir.look(name);
+  return stats !== undefined && (stats.isFIFO() || stats.isSocket());
+}
+
+function prepareFifo(dir: OwnedDir, name: string, gid: number | undefined, changes: Changes): void {
+  const wanted = gid === undefined ? 0o600 : 0o660;
+  const path = dir.entry(name);
+  const found = dir.look(name);
+  if (found === undefined) {
+    makeFifo(path, 0o600);
+    changes.made.push(name);
+  } else if (!found.isFIFO()) {
+    const message = `${printable(dir.path)}/${name} is in the way: it is no FIFO`;
+    throw new Failure(exitCode.failed, message, `look what it is, then rm ${printable(dir.path)}/${name}`);
+  } else if (found.uid !== process.geteuid?.()) {
+    // libvirt, as root, gives it to QEMU's user while the guest runs
+    return;
+  } else if ((found.mode & 0o7777) === wanted && (gid === undefined || found.gid === gid)) {
+    return;
+  } else {
+    changes.mended.push(name);
+  }
+  // only this user can put anything in the name's place
+  if (gid !== undefined) giveToGroup(() => chownSync(path, process.geteuid?.() ?? -1, gid), gid);
+  chmodSync(path, wanted);
+}
+
+function giveToGroup(give: () => void, gid: number): void {
+  try {
+    give();
+  } catch (cause) {
+    const message = `this user may not give files to the group ${gid}`;
+    throw new Failure(exitCode.notPermitted, message, 'run as root, or as a member of the group', { cause });
+  }
+}

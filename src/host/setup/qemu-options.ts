@@ -1,0 +1,62 @@
+import type { PlacedPort, SerialDevice } from './placement.ts';
+
+/** An object of QEMU's, as `-device` and `-chardev` take it and as `device_add` does. */
+export type Properties = Readonly<Record<string, string | number>>;
+
+/** QEMU's options for the ports, a word each: `-device`, its value, and so on. */
+export function qemuArguments(devices: readonly SerialDevice[]): string[] {
+  return devices.flatMap((device) => [
+    '-device',
+    optionText(serialProperties(device)),
+    ...device.ports.flatMap((port) => [
+      '-chardev',
+      chardevText(port),
+      '-device',
+      optionText(portProperties(port, `${device.id}.0`)),
+    ]),
+  ]);
+}
+
+export function serialProperties({ id, maxPorts, vectors }: SerialDevice) {
+  return { driver: 'virtio-serial-pci', id, max_ports: maxPorts, vectors };
+}
+
+export function portProperties({ id, nr, name }: PlacedPort, bus: string) {
+  return { driver: 'virtserialport', bus, nr, chardev: id, id, name };
+}
+
+function chardevText({ id, chardev, path }: PlacedPort): string {
+  const backend = chardev === 'pipe' ? 'pipe' : 'socket';
+  const { driver, ...rest } = { driver: backend, id, path };
+  const server = chardev === 'socket' ? ',server=on,wait=off' : '';
+  return `${optionText({ driver, ...rest })}${server}`;
+}
+
+function optionText(properties: Properties & { readonly driver: string }): string {
+  const { driver, ...rest } = properties;
+  return [driver, ...Object.entries(rest).map(([key, value]) => `${key}=${optionValue(String(value))}`)].join(
+    ',',
+  );
+}
+
+/** QEMU ends a value at a comma; a doubled one is a comma. */
+function optionValue(value: string): string {
+  return value.replaceAll(',', ',,');
+}
+
+/**
+ * The options a line each, option and value together.
+ * @param toPaste with a shell's quotes and continuations, for people; else as a shell splits `$(…)`
+ */
+export function qemuText(words: readonly string[], toPaste: boolean): string {
+  const lines: string[] = [];
+  for (let index = 0; index < words.length; index += 2) {
+    const value = words[index + 1] ?? '';
+    lines.push(`${words[index]} ${toPaste ? shellWord(value) : value}`);
+  }
+  return `${lines.join(toPaste ? ' \\\n' : '\n')}\n`;
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

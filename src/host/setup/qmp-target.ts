@@ -1,0 +1,122 @@
+import { exitCode, Failure } from '../../failure.ts';
+import { QmpConnection, QmpRefusal } from '../qmp/connection.ts';
+import type { QemuPort } from '../qmp/machine.ts';
+import { countCpus, freeRootPorts, listChardevs, listPorts, listSerials } from '../qmp/machine.ts';
+import { findRoom } from './free-slots.ts';
+import type { PlacedPort, SerialDevice } from './placement.ts';
+import { placePorts, portId } from './placement.ts';
+import { controlPortName, cpuOfPort } from '../guest-dir/port-names.ts';
+import type { PreparedGuest } from './prepare.ts';
+import { portProperties, serialProperties } from './qemu-options.ts';
+import type { Target, TargetChanges } from './target.ts';
+
+/** A QEMU that runs, by its QMP socket. @throws Failure (missing, not permitted) */
+export async function openQmpTarget(socket: string): Promise<Target> {
+  const qmp = await QmpConnection.open(socket);
+  return {
+    cpus: () => inOurWords(countCpus(qmp)),
+    attach: (guest) => inOurWords(attach(qmp, guest)),
+    detach: () => inOurWords(detach(qmp)),
+    close: () => qmp.close(),
+  };
+}
+
+async function inOurWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!(cause instanceof QmpRefusal)) throw cause;
+    throw new Failure(exitCode.failed, cause.message, 'run the same again when that is mended', { cause });
+  }
+}
+
+async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promise<TargetChanges> {
+  const there = await listPorts(qmp);
+  const wanted = placePorts(path, file.cpus, file.chardev).flatMap((device) => device.ports);
+  const already = wanted.filter(({ name }) => there.some((port) => port.name === name));
+  const missing = wanted.filter((port) => !already.includes(port));
+  const serials = await listSerials(qmp);
+  const buses = serials.map(({ bus, maxPorts }) => ({
+    name: bus,
+    maxPorts,
+    used: new Set(there.filter((port) => port.bus === bus).map((port) => port.nr)),
+  }));
+  const taken = serials.map(({ id }) => Number(/^virtio-trace(\d+)$/.exec(id)?.[1] ?? -1));
+  const { onBuses, newDevices } = findRoom(missing, buses, Math.max(-1, ...taken) + 1);
+  const chardevs = await listChardevs(qmp);
+  for (const { bus, port } of onBuses) await addPort(qmp, port, bus, chardevs);
+  for (const device of newDevices) {
+    await addSerial(qmp, device);
+    for (const port of device.ports) await addPort(qmp, port, `${device.id}.0`, chardevs);
+  }
+  return { done: missing.map(({ name }) => name), already: already.map(({ name }) => name) };
+}
+
+async function addSerial(qmp: QmpConnection, device: SerialDevice): Promise<void> {
+  try {
+    await qmp.execute('device_add', serialProperties(device));
+    return;
+  } catch (cause) {
+    if (!(cause instanceof QmpRefusal) || !/hotplug/.test(cause.message)) throw cause;
+  }
+  // q35: the root bus takes nothing while the guest runs
+  const [bus] = await freeRootPorts(qmp);
+  if (bus === undefined)
+    throw new Failure(
+      exitCode.missing,
+      'the guest has no PCI Express root port that is free, and its ports need a virtio-serial device',
+      'start QEMU with -device pcie-root-port,id=spare,chassis=1, or with the options that trace-host setup prints',
+    );
+  await qmp.execute('device_add', { ...serialProperties(device), bus });
+}
+
+/** A port with its chardev, both or neither. */
+async function addPort(
+  qmp: QmpConnection,
+  port: PlacedPort,
+  bus: string,
+  chardevs: ReadonlySet<string>,
+): Promise<void> {
+  // left by an attempt that ended half-way
+  if (chardevs.has(port.id)) await qmp.execute('chardev-remove', { id: port.id });
+  await qmp.execute('chardev-add', { id: port.id, backend: chardevBackend(port) });
+  try {
+    await qmp.execute('device_add', portProperties(port, bus));
+  } catch (cause) {
+    await qmp.execute('chardev-remove', { id: port.id }).catch(() => {});
+    throw cause;
+  }
+}
+
+function chardevBackend({ chardev, path }: PlacedPort): object {
+  if (chardev === 'pipe') return { type: 'pipe', data: { device: path } };
+  return { type: 'socket', data: { addr: { type: 'unix', data: { path } }, server: true, wait: false } };
+}
+
+async function detach(qmp: QmpConnection): Promise<TargetChanges> {
+  const done: string[] = [];
+  for (const port of await listPorts(qmp)) {
+    if (!isOurs(port)) continue;
+    await removeDevice(qmp, port.id);
+    await qmp.execute('chardev-remove', { id: port.chardev });
+    done.push(port.name);
+  }
+  const left = await listPorts(qmp);
+  for (const { id, bus } of await listSerials(qmp)) {
+    if (!/^virtio-trace\d+$/.test(id) || left.some((port) => port.bus === bus)) continue;
+    await removeDevice(qmp, id);
+  }
+  return { done, already: [] };
+}
+
+function isOurs(port: QemuPort): port is QemuPort & { readonly id: string } {
+  const isPort = port.name === controlPortName || cpuOfPort(port.name) !== undefined;
+  return isPort && port.id === portId(port.name);
+}
+
+async function removeDevice(qmp: QmpConnection, id: string): Promise<void> {
+  const deleted = qmp.event('DEVICE_DELETED', (data) => data['device'] === id);
+  deleted.catch(() => {});
+  await qmp.execute('device_del', { id });
+  await deleted;
+}

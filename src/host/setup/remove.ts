@@ -1,0 +1,97 @@
+import { closeSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { exitCode, Failure } from '../../failure.ts';
+import { quoted } from '../../quoted.ts';
+import { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { GuestLocation } from '../guest-dir/location.ts';
+import { guestLabel, guestOptions, guestPath } from '../guest-dir/location.ts';
+import { lockGuest } from '../guest-dir/lock.ts';
+import { OwnedDir } from '../guest-dir/owned-dir.ts';
+import { controlPortName, portOfFile } from '../guest-dir/port-names.ts';
+import { isOwnName, isPortFile } from './prepare.ts';
+
+export interface Removed {
+  readonly files: readonly string[];
+  /** The directory went too. */
+  readonly directory: boolean;
+  /** What is not trace-host's, and was left. */
+  readonly left: readonly string[];
+}
+
+/**
+ * Removes what setup made; the directory only when nothing else is in it. undefined: there was none.
+ * @throws Failure (failed) while the guest has the ports, or another process gives orders
+ */
+export function removeGuest(location: GuestLocation): Removed | undefined {
+  let dir: OwnedDir;
+  try {
+    dir = OwnedDir.open(guestPath(location));
+  } catch (cause) {
+    if (cause instanceof Failure && cause.exitCode === exitCode.missing) return undefined;
+    throw cause;
+  }
+  try {
+    const unlock = lockGuest(dir, guestLabel(location));
+    try {
+      refuseRunning(location);
+      return removeFrom(dir);
+    } finally {
+      unlock();
+    }
+  } finally {
+    dir.close();
+  }
+}
+
+function removeFrom(dir: OwnedDir): Removed {
+  const files: string[] = [];
+  const left: string[] = [];
+  for (const name of readdirSync(dir.entry())) {
+    const isPort = portOfFile(name) !== undefined;
+    const ours = isPort ? isPortFile(dir, name) : isOwnName(name) && dir.look(name)?.isFile() === true;
+    if (ours) unlinkSync(dir.entry(name));
+    (ours ? files : left).push(name);
+  }
+  if (left.length === 0) rmdirSync(dir.path);
+  return { files, directory: left.length === 0, left };
+}
+
+/** A guest whose FIFOs are gone has ports that nobody can reach until it is started again. */
+function refuseRunning(location: GuestLocation): void {
+  if (!hasQemu(location)) return;
+  const options = guestOptions(location);
+  throw new Failure(
+    exitCode.failed,
+    `${guestLabel(location)} is running and has these ports`,
+    `shut it down, or detach them: trace-host setup${options} --remove --apply, with --qmp or --domain`,
+  );
+}
+
+function hasQemu(location: GuestLocation): boolean {
+  let guest: GuestDir;
+  try {
+    guest = GuestDir.open(location);
+  } catch (cause) {
+    if (cause instanceof Failure) return false;
+    throw cause;
+  }
+  try {
+    // a socket's QEMU is not asked: connecting would take the place of the one client
+    if (guest.chardev === 'socket') return false;
+    closeSync(guest.openFifo(controlPortName, 'in'));
+    return true;
+  } catch (cause) {
+    if (cause instanceof Failure) return false;
+    throw cause;
+  } finally {
+    guest.close();
+  }
+}
+
+/** For a message: at most three of them. */
+export function someOf(names: readonly string[]): string {
+  const shown = names
+    .slice(0, 3)
+    .map((name) => quoted(name))
+    .join(', ');
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}

@@ -1,0 +1,27 @@
+import type { ApplyTo } from './options.ts';
+import type { PreparedGuest } from './prepare.ts';
+
+/** What attaching or detaching did, by names of ports; `note` is for people. */
+export interface TargetChanges {
+  readonly done: readonly string[];
+  readonly already: readonly string[];
+  readonly note?: string;
+}
+
+/** A running guest that ports are attached to. */
+export interface Target {
+  /** CPUs that the guest has or can get, as far as its keeper says. */
+  readonly cpus: () => Promise<number>;
+  /** Attaches the ports that are not there yet. @throws Failure */
+  readonly attach: (guest: PreparedGuest) => Promise<TargetChanges>;
+  /** Detaches the ports that setup attached or had QEMU started with. @throws Failure */
+  readonly detach: () => Promise<TargetChanges>;
+  readonly close: () => void;
+}
+
+/** Reaches the guest's keeper. The caller closes it. @throws Failure (missing) */
+export async function openTarget(applyTo: ApplyTo): Promise<Target> {
+  // only the one that is asked for
+  if (applyTo.kind === 'qmp') return (await import('./qmp-target.ts')).openQmpTarget(applyTo.socket);
+  return (await import('./domain-target.ts')).openDomainTarget(applyTo.domain);
+}
