@@ -104,7 +104,7 @@ function debianPackages(wanted, needsKernel) {
       missing.length > 0
         ? `missing: ${missing.join(', ')} (names of Debian packages)`
         : 'apt has no package lists';
-    stop(missingExit, `${what}\ninstall with: ${how}\nnpm run test:unit needs none of this`);
+    stop(missingExit, `${what}\ninstall with: ${how}\nnpm ci && npm run test:unit needs none of this`);
   }
   const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
   step('package lists', 'apt-get', ['update', '-q'], quiet);
