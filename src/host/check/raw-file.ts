@@ -1,0 +1,139 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { EventCatalogue } from '../format/event-catalogue.ts';
+import type { PageLayout } from '../ring/page-layout.ts';
+import { addLoss, markLoss, type Loss } from './loss-mark.ts';
+import { PageChecker, type CheckStatus } from './page-checker.ts';
+
+/** Why a page was left out; 'truncated' is a last page of which a part is missing. */
+export type LeftOut = Exclude<CheckStatus, 'ok'> | 'truncated';
+
+/** What a CPU's pages were found to hold. Grows while {@link checkedRuns} goes on. */
+export interface RawTally {
+  /** Good pages. */
+  pages: number;
+  /** Events in good pages. */
+  events: number;
+  /** Lost before or between good pages, as far as counted: by the ring, and by pages left out. */
+  lost: bigint;
+  /** Good pages before which events were lost that nobody counted. */
+  pagesAfterUncountedLoss: number;
+  /** Pages left out, by reason. */
+  readonly leftOut: Map<LeftOut, number>;
+  readonly eventsById: Map<number, number>;
+  firstNs: bigint | undefined;
+  lastNs: bigint | undefined;
+}
+
+/** A row of good pages. `bytes` are theirs, valid until the next run is asked for. */
+export interface PageRun {
+  readonly bytes: Uint8Array;
+  /** Where in the raw file the same bytes are; undefined when a loss was marked in them. */
+  readonly rawOffset: number | undefined;
+}
+
+/** Bytes read at once; a sub-buffer has 1 MiB at most. */
+export const readBytes = 1 << 20;
+
+export function emptyTally(): RawTally {
+  return {
+    pages: 0,
+    events: 0,
+    lost: 0n,
+    pagesAfterUncountedLoss: 0,
+    leftOut: new Map(),
+    eventsById: new Map(),
+    firstNs: undefined,
+    lastNs: undefined,
+  };
+}
+
+/**
+ * Reads a CPU's raw pages and gives the good ones, in order, with `tally` counting. A bad page is left out and its
+ * loss marked in the good page that follows. Holds two blocks of 1 MiB, whatever the file's size: one is read while
+ * the other is checked. `bytes`: how much of the file to look at, so that one that is still growing has an end.
+ */
+export async function* checkedRuns(
+  raw: FileHandle,
+  bytes: number,
+  layout: PageLayout,
+  catalogue: EventCatalogue,
+  tally: RawTally,
+): AsyncGenerator<PageRun, void, undefined> {
+  const checker = new PageChecker(layout, catalogue);
+  const { pageBytes } = layout;
+  let loss: Loss = 0n;
+  let offset = 0;
+  for await (const block of blocksOf(raw, bytes)) {
+    let runStart = 0;
+    let at = 0;
+    for (; at + pageBytes <= block.length; at += pageBytes) {
+      const page = block.subarray(at, at + pageBytes);
+      const status = checker.check(page);
+      const lostBefore = checker.cursor.header?.lostBefore ?? 0n;
+      if (status === 'ok') {
+        const total = addLoss(loss, lostBefore);
+        if (total === 'unknown') tally.pagesAfterUncountedLoss++;
+        else tally.lost += total;
+        tally.pages++;
+        tally.events += checker.pageEvents;
+        if (loss === 0n) continue;
+      }
+      if (at > runStart) yield { bytes: block.subarray(runStart, at), rawOffset: offset + runStart };
+      runStart = at + pageBytes;
+      if (status === 'ok') {
+        markLoss(page, layout, loss);
+        loss = 0n;
+        yield { bytes: page, rawOffset: undefined };
+      } else {
+        count(tally, status);
+        // Only a page whose records could all be walked tells how many are lost with it.
+        const walked = status === 'unknown-event' || status === 'short-record';
+        loss = walked ? addLoss(loss, addLoss(lostBefore, BigInt(checker.pageEvents))) : 'unknown';
+      }
+    }
+    if (at > runStart) yield { bytes: block.subarray(runStart, at), rawOffset: offset + runStart };
+    if (at < block.length) count(tally, 'truncated');
+    offset += block.length;
+  }
+  for (const [id, events] of checker.counts()) tally.eventsById.set(id, events);
+  tally.firstNs = checker.firstNs;
+  tally.lastNs = checker.lastNs;
+}
+
+function count(tally: RawTally, reason: LeftOut): void {
+  tally.leftOut.set(reason, (tally.leftOut.get(reason) ?? 0) + 1);
+}
+
+/** The file's first `bytes` in blocks of 1 MiB, the last one shorter; fewer when the file is. */
+async function* blocksOf(raw: FileHandle, bytes: number): AsyncGenerator<Buffer, void, undefined> {
+  let reading = fill(raw, Buffer.allocUnsafe(readBytes), 0, bytes);
+  let spare: Buffer = Buffer.allocUnsafe(readBytes);
+  for (let offset = 0; ; ) {
+    const { block, filledBytes } = await reading;
+    if (filledBytes === 0) return;
+    offset += filledBytes;
+    const ended = filledBytes < readBytes;
+    if (!ended) reading = fill(raw, spare, offset, bytes);
+    // A consumer that stops early or throws leaves this read behind: its failure is nobody's then.
+    reading.catch(() => undefined);
+    yield block.subarray(0, filledBytes);
+    if (ended) return;
+    spare = block;
+  }
+}
+
+async function fill(
+  raw: FileHandle,
+  block: Buffer,
+  offset: number,
+  end: number,
+): Promise<{ block: Buffer; filledBytes: number }> {
+  const wanted = Math.min(block.length, end - offset);
+  let filledBytes = 0;
+  while (filledBytes < wanted) {
+    const { bytesRead } = await raw.read(block, filledBytes, wanted - filledBytes, offset + filledBytes);
+    if (bytesRead === 0) break;
+    filledBytes += bytesRead;
+  }
+  return { block, filledBytes };
+}

@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { version as programVersion } from '../cli/version.ts';
+import { exitCode, Failure } from '../failure.ts';
+import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/raw-file.ts';
+import { readMetadataFile, type GuestMetadata } from './metadata/guest-metadata.ts';
+import { withChosenClock } from './metadata/trace-clock.ts';
+import { openInput } from './open-input.ts';
+import { maxCpus, metadataFile, rawFile, readRecording } from './recording-format.ts';
+import { RawFileShrank, type CpuSource } from './tracedat/cpu-data.ts';
+import type { TraceFacts } from './tracedat/options.ts';
+import { Output } from './tracedat/output.ts';
+import { writeV6 } from './tracedat/write-v6.ts';
+import { writeV7, type Compression } from './tracedat/write-v7.ts';
+import { writeReplacing } from './write-replacing.ts';
+
+export type FileVersion = 6 | 7;
+
+export interface ConvertSettings {
+  /** Path of the file to make; an older one is replaced when the new one is whole. */
+  readonly out: string;
+  /** Of the format; 7 by default. */
+  readonly version?: FileVersion;
+  /** `none` by default; `zstd` takes version 7. */
+  readonly compress?: Compression;
+  /** Name of the trace clock, where the metadata was taken after it had been put back. */
+  readonly clock?: string;
+  /** By which other files name this one; random by default. */
+  readonly traceId?: bigint;
+  /** Called after each piece, some MiB at most. */
+  readonly onProgress?: (progress: ConvertProgress) => void;
+  /** Ends the conversion, with its reason, and leaves nothing behind. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ConvertInput extends ConvertSettings {
+  /** Paths of the raw pages by CPU. */
+  readonly cpus: ReadonlyMap<number, string>;
+  readonly metadata: GuestMetadata;
+}
+
+export interface ConvertProgress {
+  readonly cpu: number;
+  /** Of all CPUs' raw pages: done so far, and in all. */
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface ConvertReport {
+  readonly out: string;
+  readonly cpus: readonly ConvertedCpu[];
+  /** Sums over all CPUs. */
+  readonly pages: number;
+  readonly events: number;
+  readonly lost: bigint;
+  readonly leftOut: ReadonlyMap<LeftOut, number>;
+  readonly eventsByName: ReadonlyMap<string, number>;
+  readonly rawBytes: number;
+  readonly fileBytes: number;
+  readonly seconds: number;
+}
+
+export interface ConvertedCpu extends RawTally {
+  readonly cpu: number;
+  readonly rawBytes: number;
+  /** In the file, compressed or not. */
+  readonly dataBytes: number;
+}
+
+interface RawInput {
+  readonly cpu: number;
+  readonly file: FileHandle;
+  readonly bytes: number;
+  readonly tally: RawTally;
+}
+
+/** Makes a trace.dat of a recording's directory, also of one that was never finished. Throws Failure. */
+export async function convertRecording(dir: string, settings: ConvertSettings): Promise<ConvertReport> {
+  const recording = await readRecording(dir);
+  const metadata = await readMetadataFile(join(dir, metadataFile));
+  const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
+  const clock = settings.clock ?? recording.clock;
+  return convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });
+}
+
+/**
+ * Makes a trace.dat of raw pages and metadata. Pages are checked on the way: a bad one is left out, and the report
+ * says so. The file appears when it is whole; a conversion that fails leaves nothing. Takes a few MiB of memory
+ * whatever the sizes, and about the time of a copy. Throws Failure.
+ */
+export async function convert(input: ConvertInput): Promise<ConvertReport> {
+  const { out, metadata, version = 7, compress = 'none' } = input;
+  if (version === 6 && compress !== 'none') {
+    throw new Failure(exitCode.usage, 'version 6 of trace.dat has no compression', 'leave one of them out');
+  }
+  const started = performance.now();
+  const raws: RawInput[] = [];
+  try {
+    for (const [cpu, path] of [...input.cpus].sort(([a], [b]) => a - b)) {
+      raws.push(await openRaw(cpu, path));
+    }
+    if (raws.length === 0) throw new Failure(exitCode.usage, 'no CPU to convert', 'give raw files');
+    const facts = factsOf(input);
+    const sources = sourcesOf(raws, input);
+    const { result: extents, bytes: fileBytes } = await writeReplacing(out, async (file) => {
+      const output = new Output(file);
+      return version === 6
+        ? writeV6(output, metadata, facts, sources)
+        : writeV7(output, metadata, facts, sources, compress);
+    });
+    const cpus = raws.map(({ cpu, bytes, tally }, index) => ({
+      cpu,
+      rawBytes: bytes,
+      dataBytes: extents[index]!.bytes,
+      ...tally,
+    }));
+    return report(out, cpus, metadata, fileBytes, (performance.now() - started) / 1000);
+  } catch (error) {
+    if (!(error instanceof RawFileShrank)) throw error;
+    throw new Failure(
+      exitCode.failed,
+      'a raw file became shorter while it was converted',
+      'convert again when nothing writes to it',
+      { cause: error },
+    );
+  } finally {
+    await Promise.all(raws.map(({ file }) => file.close()));
+  }
+}
+
+async function openRaw(cpu: number, path: string): Promise<RawInput> {
+  if (!Number.isInteger(cpu) || cpu < 0 || cpu >= maxCpus) {
+    throw new Failure(exitCode.usage, `${path}: no CPU is ${cpu}`, `CPUs are 0 to ${maxCpus - 1}`);
+  }
+  const file = await openInput(path);
+  return { cpu, file, bytes: (await file.stat()).size, tally: emptyTally() };
+}
+
+function factsOf(input: ConvertInput): TraceFacts {
+  const { metadata, clock = metadata.clock } = input;
+  if (!/^[a-z0-9_-]{1,32}$/.test(clock)) {
+    throw new Failure(exitCode.usage, 'the clock is no name of a trace clock', 'see trace_clock in tracefs');
+  }
+  return {
+    cpus: [...input.cpus.keys()],
+    stats: metadata.stats,
+    uname: metadata.uname,
+    writer: `virtio-trace ${programVersion}`,
+    clock,
+    traceClock: clock === metadata.clock ? metadata.traceClock : withChosenClock(metadata.traceClock, clock),
+    traceId: input.traceId ?? randomBytes(8).readBigUInt64LE(),
+  };
+}
+
+async function* sourcesOf(raws: readonly RawInput[], input: ConvertInput): AsyncGenerator<CpuSource> {
+  const { layout, catalogue } = input.metadata;
+  const totalBytes = raws.reduce((sum, { bytes }) => sum + bytes, 0);
+  let doneBytes = 0;
+  for (const { cpu, file, bytes, tally } of raws) {
+    const runs = checkedRuns(file, bytes, layout, catalogue, tally);
+    yield { cpu, raw: file, runs: watched(runs, cpu) };
+  }
+
+  async function* watched(runs: AsyncIterable<PageRun>, cpu: number): AsyncGenerator<PageRun> {
+    for await (const run of runs) {
+      yield run;
+      input.signal?.throwIfAborted();
+      doneBytes += run.bytes.length;
+      input.onProgress?.({ cpu, doneBytes, totalBytes });
+    }
+  }
+}
+
+function report(
+  out: string,
+  cpus: readonly ConvertedCpu[],
+  { catalogue }: GuestMetadata,
+  fileBytes: number,
+  seconds: number,
+): ConvertReport {
+  const leftOut = new Map<LeftOut, number>();
+  const eventsByName = new Map<string, number>();
+  for (const cpu of cpus) {
+    for (const [reason, pages] of cpu.leftOut) leftOut.set(reason, (leftOut.get(reason) ?? 0) + pages);
+    for (const [id, events] of cpu.eventsById) {
+      const name = catalogue.byId(id)?.fullName ?? `#${id}`;
+      eventsByName.set(name, (eventsByName.get(name) ?? 0) + events);
+    }
+  }
+  const sum = (of: (cpu: ConvertedCpu) => number) => cpus.reduce((total, cpu) => total + of(cpu), 0);
+  return {
+    out,
+    cpus,
+    pages: sum((cpu) => cpu.pages),
+    events: sum((cpu) => cpu.events),
+    lost: cpus.reduce((total, { lost }) => total + lost, 0n),
+    leftOut,
+    eventsByName,
+    rawBytes: sum((cpu) => cpu.rawBytes),
+    fileBytes,
+    seconds,
+  };
+}

@@ -1,0 +1,23 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { exitCode, Failure, type ExitCode } from '../failure.ts';
+
+const reasons: Readonly<Record<string, readonly [ExitCode, string, string]>> = {
+  ENOENT: [exitCode.missing, 'no such file', 'check the path'],
+  EACCES: [exitCode.notPermitted, 'may not be read', 'run as its owner or as root'],
+  EPERM: [exitCode.notPermitted, 'may not be read', 'run as its owner or as root'],
+};
+
+/** Opens a regular file to read; the caller closes it. Throws Failure that begins with the path. */
+export async function openInput(path: string): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const [exit, reason, remedy] = reasons[code] ?? [exitCode.failed, `cannot be opened: ${code}`, ''];
+    throw new Failure(exit, `${path}: ${reason}`, remedy, { cause: error });
+  }
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Failure(exitCode.failed, `${path}: not a regular file`, 'give a file');
+}

@@ -1,0 +1,32 @@
+/** The numbers of trace-cmd.dat.v7(5), as far as they are written or read here. */
+
+export const magic = Buffer.from('\x17\x08\x44tracing', 'latin1');
+
+/** An option of the same number as a section tells where the section is. */
+export const sectionId = {
+  options: 0,
+  buffer: 3,
+  strings: 15,
+  headerInfo: 16,
+  ftraceEvents: 17,
+  eventFormats: 18,
+  kallsyms: 19,
+  printk: 20,
+  cmdlines: 21,
+} as const;
+
+export const optionId = {
+  done: 0,
+  cpuStat: 2,
+  buffer: 3,
+  traceClock: 4,
+  uname: 5,
+  cpuCount: 8,
+  version: 9,
+  traceId: 11,
+} as const;
+
+/** Of a section header: the payload is compressed. */
+export const flagCompressed = 1;
+
+export const sectionHeaderBytes = 16;

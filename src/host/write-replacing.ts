@@ -1,0 +1,66 @@
+import { open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { exitCode, Failure } from '../failure.ts';
+
+/**
+ * Has `write` fill a new file beside `path`, which then takes the name `path` in one step: a reader sees the old file
+ * or the new one whole. When anything fails the new one is removed. Throws Failure for what the file system refuses.
+ * @returns what `write` returned, and the file's bytes
+ */
+export async function writeReplacing<T>(
+  path: string,
+  write: (file: FileHandle) => Promise<T>,
+): Promise<{ readonly result: T; readonly bytes: number }> {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  let file: FileHandle | undefined;
+  try {
+    file = await open(temporary, 'w', 0o644);
+    const result = await write(file);
+    const { size } = await file.stat();
+    await file.close();
+    await rename(temporary, path);
+    return { result, bytes: size };
+  } catch (error) {
+    const refused = await refusalOf(path, file, error);
+    if (file !== undefined) {
+      await file.close().catch(() => undefined);
+      await rm(temporary, { force: true });
+    }
+    throw refused;
+  }
+}
+
+async function refusalOf(path: string, file: FileHandle | undefined, error: unknown): Promise<unknown> {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const failure = (exit: 1 | 3 | 4, reason: string, remedy: string) =>
+    new Failure(exit, `${path}: ${reason}`, remedy, { cause: error });
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT': {
+      const written = mib((await file?.stat().catch(() => undefined))?.size ?? 0);
+      const free = await statfs(dirname(path)).catch(() => undefined);
+      const left = free === undefined ? '' : `, ${mib(free.bavail * free.bsize)} were left`;
+      const what = code === 'ENOSPC' ? 'the disk is full' : 'the disk quota is used up';
+      return failure(exitCode.failed, `${what} after ${written}${left}`, 'make room, or write elsewhere');
+    }
+    case 'EFBIG':
+      return failure(exitCode.failed, 'too large for this file system', 'write elsewhere');
+    case 'ENOENT':
+      return failure(exitCode.missing, 'no such directory', 'make the directory, or write elsewhere');
+    case 'ENOTDIR':
+    case 'EISDIR':
+    case 'ENOTEMPTY':
+      return failure(exitCode.failed, 'cannot be a file there', 'give the path of a file');
+    case 'EACCES':
+    case 'EPERM':
+      return failure(exitCode.notPermitted, 'may not be written', 'write elsewhere, or as another user');
+    case 'EROFS':
+      return failure(exitCode.failed, 'the file system is read-only', 'write elsewhere');
+    default:
+      return error;
+  }
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / (1 << 20)).toFixed(1)} MiB`;
+}
