@@ -11,9 +11,17 @@ export interface TraceRequest {
   readonly instance?: string;
   /** `system` for all of its events, or `system:event`. */
   readonly events?: readonly string[];
+  /** Named as `events`; switched off once those are on, so `sched` can do without `sched:sched_stat_runtime`. */
+  readonly eventsOff?: readonly string[];
   /** Filter expression by `system:event`, or by `system` for all of its events. */
   readonly filters?: Readonly<Record<string, string>>;
   readonly tracer?: string;
+  /** The only functions that a function tracer sees, as the kernel takes them: names and `*` patterns. */
+  readonly functionFilter?: readonly string[];
+  /** Functions that it does not see, whatever `functionFilter` says. */
+  readonly functionNotrace?: readonly string[];
+  /** Functions that `function_graph` follows down. */
+  readonly graphFunctions?: readonly string[];
   readonly clock?: string;
   /** Ring buffer of each CPU, in KiB. */
   readonly bufferKb?: number;
@@ -51,6 +59,7 @@ export const errorCodes = [
   'unknown-event',
   'bad-filter',
   'unknown-tracer',
+  'unknown-function',
   'unknown-clock',
   'bad-value',
   'busy',
@@ -129,16 +138,26 @@ interface Answered {
   readonly ok: true;
 }
 
-export interface StartAnswer extends Answered {
+/** What is traced, or was until this stop: what the pages are from, which only it can tell. */
+export interface TraceSource {
+  /** The tracefs instance; `null` for the top level. */
+  readonly instance: string | null;
+  /** Its trace clock, as the kernel names it. */
+  readonly clock: string;
+  /** Size of a page of its rings, header included. */
+  readonly pageBytes: number;
+}
+
+export interface StartAnswer extends Answered, TraceSource {
   readonly state: AgentState;
 }
 
-export interface StopAnswer extends Answered {
+export interface StopAnswer extends Answered, TraceSource {
   readonly state: AgentState;
   readonly ledger: PerCpu<CpuLedger>;
 }
 
-export interface StatusAnswer extends Answered {
+export interface StatusAnswer extends Answered, TraceSource {
   readonly version: string;
   readonly uptimeMs: number;
   readonly state: AgentState;

@@ -7,6 +7,15 @@ const maxFilters = 256;
 /** The kernel takes a filter of less than a page. */
 const maxFilterLength = 4095;
 const maxNameLength = 255;
+/** The kernel compares each with all of its functions, some milliseconds in a guest. */
+const maxFunctions = 256;
+/**
+ * What the kernel takes for names: no blank, which ends one, no "!" before it, which would take it away, and no
+ * "name:command", which would plant a trigger that outlives the trace.
+ */
+const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
+/** Also `pattern:mod:module`, with an empty pattern for all that the module has. */
+const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
 /** 16 GiB a CPU: above any ring that a guest has, below what overflows in the kernel. */
 const maxBufferKb = 16 * 1024 * 1024;
 
@@ -19,13 +28,25 @@ const readers: {
     into.instance = readName('trace.instance', value, /^[\w-][\w.-]{0,63}$/);
   },
   events: (value, into) => {
-    into.events = readEvents(value);
+    into.events = readEvents('trace.events', value);
+  },
+  eventsOff: (value, into) => {
+    into.eventsOff = readEvents('trace.eventsOff', value);
   },
   filters: (value, into) => {
     into.filters = readFilters(value);
   },
   tracer: (value, into) => {
     into.tracer = readName('trace.tracer', value, /^[\w-]+$/);
+  },
+  functionFilter: (value, into) => {
+    into.functionFilter = readFunctions('trace.functionFilter', value, functionOrModule);
+  },
+  functionNotrace: (value, into) => {
+    into.functionNotrace = readFunctions('trace.functionNotrace', value, functionOrModule);
+  },
+  graphFunctions: (value, into) => {
+    into.graphFunctions = readFunctions('trace.graphFunctions', value, functionPattern);
   },
   clock: (value, into) => {
     into.clock = readName('trace.clock', value, /^[\w-]+$/);
@@ -59,12 +80,26 @@ function isField(name: string): name is keyof TraceRequest {
   return Object.hasOwn(readers, name);
 }
 
-function readEvents(value: unknown): string[] {
-  if (!Array.isArray(value))
-    throw new Refusal('bad-trace', `trace.events is an array, not ${typeName(value)}`);
-  if (value.length > maxEvents)
-    throw new Refusal('bad-trace', `trace.events has ${value.length} entries; ${maxEvents} at most`);
-  return value.map((event: unknown, index) => readEventName(`trace.events[${index}]`, event));
+function readList(where: string, value: unknown, maxEntries: number): unknown[] {
+  if (!Array.isArray(value)) throw new Refusal('bad-trace', `${where} is an array, not ${typeName(value)}`);
+  if (value.length > maxEntries)
+    throw new Refusal('bad-trace', `${where} has ${value.length} entries; ${maxEntries} at most`);
+  return value;
+}
+
+function readEvents(where: string, value: unknown): string[] {
+  return readList(where, value, maxEvents).map((event, index) => readEventName(`${where}[${index}]`, event));
+}
+
+function readFunctions(where: string, value: unknown, form: RegExp): string[] {
+  return readList(where, value, maxFunctions).map((name, index) => {
+    if (typeof name === 'string' && Buffer.byteLength(name) <= maxNameLength && form.test(name)) return name;
+    const given = typeof name === 'string' ? quoted(name) : typeName(name);
+    throw new Refusal(
+      'bad-trace',
+      `${where}[${index}] is a function's name or a pattern with "*", not ${given}`,
+    );
+  });
 }
 
 function readFilters(value: unknown): Readonly<Record<string, string>> {

@@ -105,6 +105,7 @@ export class Orders {
       version: this.#version,
       uptimeMs: Math.round(performance.now() - this.#bornMs),
       state: this.#supervisor.state,
+      ...this.#tracing.source,
       cpus: Object.fromEntries(
         this.#supervisor.cpus.map((cpu): [string, CpuStatus] => [
           String(cpu.number),
@@ -173,7 +174,7 @@ export class Orders {
     const id = order.id ?? null;
     if (order.order === 'start') {
       await this.#tracing.start(order.trace);
-      return { id, ok: true, state: this.#supervisor.state };
+      return { id, ok: true, state: this.#supervisor.state, ...this.#tracing.source };
     }
     const report = await this.#tracing.stop();
     if ([...report.cpus.values()].some(({ outcome }) => outcome === 'superseded')) {
@@ -183,7 +184,7 @@ export class Orders {
         error: { code: 'superseded', message: 'a later start came before the stop was done' },
       };
     }
-    return { id, ok: true, state: this.#supervisor.state, ledger: ledgerOf(report) };
+    return { id, ok: true, state: this.#supervisor.state, ...report.source, ledger: ledgerOf(report) };
   }
 
   async #metadata(id: OrderId | null): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { RingStats, TraceRequest } from '../protocol/control.ts';
+import type { RingStats, TraceRequest, TraceSource } from '../protocol/control.ts';
 import { type Applied, applySettings, type RestoreFailure } from '../tracefs/applied.ts';
+import { errnoName } from '../tracefs/errno.ts';
 import { ensureInstance, type Instance, removeInstance } from '../tracefs/instance.ts';
 import { checkSettings } from '../tracefs/settings.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
@@ -11,6 +12,8 @@ export interface TracingReport {
   readonly cpus: StopReport;
   /** The rings' own statistics, read behind the flush; null where they cannot be. */
   readonly stats: ReadonlyMap<number, RingStats | null>;
+  /** What the pages are from; its clock and its instance may be gone now. */
+  readonly source: TraceSource;
 }
 
 /** Settings of one start, in force until the stop that belongs to it. */
@@ -26,17 +29,29 @@ export class Tracing {
   readonly #own: Tracefs;
   readonly #log: Logger;
   #request: Request | undefined;
+  #source: TraceSource;
 
   /** @param own the agent's own instance, read whenever no order names another */
   constructor(supervisor: Supervisor, own: Tracefs, log: Logger) {
     this.#supervisor = supervisor;
     this.#own = own;
     this.#log = log;
+    this.#source = sourceOf(own);
   }
 
   /** The instance that is read now. */
   get tracefs(): Tracefs {
     return this.#request?.tracefs ?? this.#own;
+  }
+
+  /** What is read now; as it last was, once its instance is taken away. */
+  get source(): TraceSource {
+    try {
+      this.#source = sourceOf(this.tracefs);
+    } catch (error) {
+      if (errnoName(error) === '') throw error;
+    }
+    return this.#source;
   }
 
   /** Whether settings of ours are in force. */
@@ -67,9 +82,10 @@ export class Tracing {
     this.#complain(this.#request?.applied.quiesce() ?? []);
     const cpus = await this.#supervisor.stop();
     const stats = new Map(this.#supervisor.cpus.map(({ number }) => [number, statsOf(this.tracefs, number)]));
+    const { source } = this;
     this.#sayStopped(cpus, stats);
     await this.#putBack();
-    return { cpus, stats };
+    return { cpus, stats, source };
   }
 
   /** At once, without waiting for anything: for a program that must end now. */
@@ -130,6 +146,15 @@ export class Tracing {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+function sourceOf(tracefs: Tracefs): TraceSource {
+  return {
+    instance: tracefs.instance ?? null,
+    // A kernel that marks none has the one clock that every kernel starts with.
+    clock: tracefs.clocks().current ?? 'local',
+    pageBytes: tracefs.pageBytes(),
+  };
 }
 
 export function statsOf(tracefs: Tracefs, cpu: number): RingStats | null {

@@ -9,6 +9,7 @@ import type {
   OrderName,
   PerCpu,
   RingStats,
+  TraceSource,
 } from '../../protocol/control.ts';
 import { agentStates, cpuStates, errorCodes } from '../../protocol/control.ts';
 import { isObject, typeName } from '../../protocol/refusal.ts';
@@ -17,6 +18,9 @@ import { printable } from '../../quoted.ts';
 /** A packed Debian guest has 1.1 MiB with all of its symbols. */
 export const maxMetadataBytes = 16 * 1024 * 1024;
 const maxCpus = 8192;
+/** Sub-buffers are whole pages, and at most what the ring's write counter holds. */
+const minPageBytes = 4096;
+const maxPageBytes = 1 << 20;
 const maxTextLength = 1000;
 
 /** An answer that is not as docs/protocol.md has it; the message says what is wrong and is fit for a terminal. */
@@ -28,11 +32,12 @@ export class BadAnswer extends Error {
 }
 
 const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => AnswerOf[Name] } = {
-  start: (id, fields) => ({ id, ok: true, state: readState(fields) }),
+  start: (id, fields) => ({ id, ok: true, state: readState(fields), ...readSource(fields) }),
   stop: (id, fields) => ({
     id,
     ok: true,
     state: readState(fields),
+    ...readSource(fields),
     ledger: readPerCpu(fields, 'ledger', readLedger),
   }),
   status: (id, fields) => ({
@@ -41,6 +46,7 @@ const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => 
     version: readText(fields, 'version'),
     uptimeMs: readCount(fields, 'uptimeMs'),
     state: readState(fields),
+    ...readSource(fields),
     cpus: readPerCpu(fields, 'cpus', readCpuStatus),
   }),
   metadata: (id, fields) => {
@@ -124,6 +130,18 @@ function readState(fields: Fields): AgentState {
   const state = agentStates.find((known) => known === fields['state']);
   if (state !== undefined) return state;
   throw wrong('state', `one of ${agentStates.join(', ')}`, fields['state']);
+}
+
+function readSource(fields: Fields): TraceSource {
+  const { instance, clock } = fields;
+  // Both may become part of a file or a name: nothing but what the kernel has.
+  if (typeof clock !== 'string' || !/^[\w-]{1,64}$/.test(clock)) throw wrong('clock', 'a clock', clock);
+  if (instance !== null && (typeof instance !== 'string' || !/^[\w-][\w.-]{0,63}$/.test(instance)))
+    throw wrong('instance', 'the name of one', instance);
+  const pageBytes = readCount(fields, 'pageBytes');
+  if (pageBytes < minPageBytes || pageBytes > maxPageBytes)
+    throw new BadAnswer(`its pageBytes is ${pageBytes}, not from ${minPageBytes} to ${maxPageBytes}`);
+  return { instance, clock, pageBytes };
 }
 
 function readPerCpu<T>(fields: Fields, name: string, read: (cpu: Fields) => T): PerCpu<T> {

@@ -29,6 +29,7 @@ const remedies: { readonly [Code in ErrorCode]: string } = {
   'unknown-event': "see available_events in the guest's tracefs",
   'bad-filter': "see the event's format in the guest's tracefs for its fields",
   'unknown-tracer': "see available_tracers in the guest's tracefs",
+  'unknown-function': "see available_filter_functions in the guest's tracefs",
   'unknown-clock': "see trace_clock in the guest's tracefs",
   'bad-value': 'ask for less',
   busy: 'try again later',

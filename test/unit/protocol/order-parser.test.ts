@@ -39,8 +39,12 @@ function startWith(trace: unknown): string {
 const whole: TraceRequest = {
   instance: 'host',
   events: ['sched', 'irq:irq_handler_entry', 'xhci-hcd:xhci_urb_enqueue', 'a.b'],
+  eventsOff: ['sched:sched_stat_runtime'],
   filters: { 'sched:sched_switch': 'prev_pid != 0', irq: 'irq > 3' },
   tracer: 'function_graph',
+  functionFilter: ['vfs_*', '*:mod:ext4'],
+  functionNotrace: ['vfs_read'],
+  graphFunctions: ['__x64_sys_read'],
   clock: 'x86-tsc',
   bufferKb: 1408,
   bufferPercent: 0,
@@ -127,6 +131,23 @@ describe('parseOrder', () => {
   });
 
   it('checks type and range of each field of trace', () => {
+    const badFunctions = [
+      'vfs_read',
+      {},
+      [1],
+      [''],
+      ['a b'],
+      ['a\n'],
+      ['a\0'],
+      ['!vfs_read'],
+      ['#vfs_read'],
+      ['vfs_read:traceon'],
+      ['vfs_read:mod:'],
+      ['vfs_read:mod:ext4:traceon'],
+      ['vfs_read;'],
+      ['x'.repeat(256)],
+      Array.from({ length: 257 }, () => 'vfs_read'),
+    ];
     const bad: Record<keyof TraceRequest, unknown[]> = {
       instance: ['', '.', '..', 'a/b', 'a\0', 'a b', '.a', 'x'.repeat(65), 3, null, ['a']],
       events: [
@@ -144,6 +165,10 @@ describe('parseOrder', () => {
         ['*'],
         Array.from({ length: 1025 }, () => 'sched'),
       ],
+      eventsOff: ['sched', [1], ['../x'], ['a\n'], Array.from({ length: 1025 }, () => 'sched')],
+      functionFilter: badFunctions,
+      functionNotrace: badFunctions,
+      graphFunctions: [...badFunctions, ['*:mod:ext4']],
       filters: [
         [],
         'x',
@@ -174,6 +199,13 @@ describe('parseOrder', () => {
     const atLimits: TraceRequest[] = [
       { events: Array.from({ length: 1024 }, () => 'sched') },
       { filters: { sched: 'x'.repeat(4095) } },
+      { eventsOff: Array.from({ length: 1024 }, () => 'sched:sched_switch') },
+      { functionFilter: Array.from({ length: 256 }, () => 'x'.repeat(255)).slice(0, 200) },
+      {
+        functionFilter: ['vfs_*', '*_lock*', 'do_sys_open?t2', '[a-c]*', '[!a]*', ':mod:ext4', 'e*:mod:ext*'],
+      },
+      { functionNotrace: ['*:mod:e1000', 'foo.isra.0', '__x64_sys_read'] },
+      { graphFunctions: Array.from({ length: 256 }, () => 'vfs_*') },
       { bufferKb: 1 },
       { bufferKb: 16 * 1024 * 1024 },
       { bufferPercent: 100 },

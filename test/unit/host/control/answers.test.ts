@@ -62,19 +62,30 @@ describe('AnswerReader', () => {
 
 const ring = { entries: 1, overrun: 0, commitOverrun: 0, bytes: 0, droppedEvents: 0, readEvents: 0 };
 const account = { pagesIn: 1, bytesOut: 1, bytesLost: 1, stalls: 1 };
+const source = { instance: 'i', clock: 'mono_raw', pageBytes: 4096 };
 const good = {
-  start: { ok: true, state: 'running' },
-  stop: { ok: true, state: 'stopped', ledger: { 0: { ...account, bytesHeld: 0, flushed: true, ring } } },
+  start: { ok: true, state: 'running', ...source },
+  stop: {
+    ok: true,
+    state: 'stopped',
+    ...source,
+    ledger: { 0: { ...account, bytesHeld: 0, flushed: true, ring } },
+  },
   status: {
     ok: true,
     version: '1',
     uptimeMs: 1,
     state: 'running',
+    ...source,
+    instance: null,
     cpus: { 0: { state: 'waiting', reason: 'r', pid: null, restarts: 0, ...account, ring: null } },
   },
   metadata: { ok: true, bytes: 1, encoding: 'gzip' },
   ping: { ok: true, clocks: { boottime: '1', monotonicRaw: '2', realtime: '3' } },
 };
+
+/** Fields of which one text is as good as another. */
+const freeTexts = new Set(['version', 'instance', 'clock']);
 
 describe('parseAnswer', () => {
   it('gives an honest answer back', () => {
@@ -104,7 +115,7 @@ describe('parseAnswer', () => {
         for (const value of [undefined, -1, 1.5, 2 ** 53, [], 'x'.repeat(30)]) {
           const spoilt: unknown = structuredClone(good[order]);
           if (!setAt(spoilt, path, value)) continue;
-          if (path.at(-1) === 'version' && typeof value === 'string') continue;
+          if (typeof value === 'string' && freeTexts.has(String(path.at(-1)))) continue;
           assert.throws(
             () => parseAnswer(order, 'i', spoilt),
             BadAnswer,
@@ -120,7 +131,7 @@ describe('parseAnswer', () => {
   it('refuses CPUs and times out of range', () => {
     for (const cpu of ['-1', '8192', '01', 'a', '__proto__', '1e3'])
       assert.throws(
-        () => parseAnswer('stop', 1, JSON.parse(`{"ok":true,"state":"stopped","ledger":{"${cpu}":{}}}`)),
+        () => parseAnswer('stop', 1, { ...good.stop, ledger: JSON.parse(`{"${cpu}":{}}`) }),
         /no CPU/,
         cpu,
       );
@@ -129,6 +140,17 @@ describe('parseAnswer', () => {
         () => parseAnswer('ping', 1, { ok: true, clocks: { ...good.ping.clocks, realtime: time } }),
         BadAnswer,
       );
+  });
+
+  it('takes for a clock, an instance and a page size only what a kernel can have', () => {
+    const read = (field: object) => parseAnswer('start', 1, { ...good.start, ...field });
+    for (const clock of ['', 'a b', '[local]', 'local\n', '\x1b', 'x'.repeat(65), null])
+      assert.throws(() => read({ clock }), /its clock is/);
+    for (const instance of ['', '..', '.a', 'a/b', 'a\n', 'x'.repeat(65), 0])
+      assert.throws(() => read({ instance }), /its instance is/);
+    for (const pageBytes of [0, 4095, (1 << 20) + 1, '4096'])
+      assert.throws(() => read({ pageBytes }), /its pageBytes is/);
+    assert.ok(read({ clock: 'x86-tsc', instance: 'a.b-c_1', pageBytes: 65536 }).ok);
   });
 
   it('makes every text of the guest harmless and short', () => {

@@ -10,6 +10,7 @@ import { failure } from '../guest-dir/scratch.ts';
 import { FakeAgent } from './fake-agent.ts';
 
 const clocks = { boottime: '5000000001', monotonicRaw: '18446744073709551615', realtime: '0' };
+const source = { instance: null, clock: 'local', pageBytes: 4096 };
 const ring = { entries: 1, overrun: 2, commitOverrun: 0, bytes: 3, droppedEvents: 0, readEvents: 4 };
 const ledger = { pagesIn: 1, bytesOut: 4096, bytesLost: 0, stalls: 0, bytesHeld: 0, flushed: true, ring };
 
@@ -25,7 +26,7 @@ describe('ControlClient', { timeout: 60_000 }, () => {
     const [agent, client] = await connect(context);
     agent.send(
       'stale\n',
-      { id: 'older', ok: true, state: 'running' },
+      { id: 'older', ok: true, state: 'running', ...source },
       new Uint8Array([0xff, 0x0a, 0x7b, 0x0a]),
     );
     agent.obey = ({ id }) => {
@@ -33,11 +34,13 @@ describe('ControlClient', { timeout: 60_000 }, () => {
         { id: 'x', ok: false },
         `\x1f\x8bhalf of a payload{"id":"${id}","ok":true,"version":"1\\u001b[2J",`,
       );
-      agent.send('"uptimeMs":1,"state":"running","cpus":{},"later":{}}\n');
+      agent.send(
+        '"uptimeMs":1,"state":"running","instance":null,"clock":"local","pageBytes":4096,"cpus":{},"later":{}}\n',
+      );
     };
     assert.deepEqual(
       { ...(await client.status()), id: 0 },
-      { id: 0, ok: true, version: '1\\u{1b}[2J', uptimeMs: 1, state: 'running', cpus: {} },
+      { id: 0, ok: true, version: '1\\u{1b}[2J', uptimeMs: 1, state: 'running', ...source, cpus: {} },
     );
   });
 
@@ -64,7 +67,7 @@ describe('ControlClient', { timeout: 60_000 }, () => {
       if (order === 'status')
         agent.send(
           { id: asked[0], ok: true, clocks },
-          { id, ok: true, version: 'v', uptimeMs: 0, state: 'stopped', cpus: {} },
+          { id, ok: true, version: 'v', uptimeMs: 0, state: 'stopped', ...source, cpus: {} },
         );
     };
     const [round, status] = await Promise.all([client.ping(), client.status()]);
@@ -95,10 +98,16 @@ describe('ControlClient', { timeout: 60_000 }, () => {
       if (order === 'ping') agent.send({ id, ok: true, clocks });
       if (order === 'start') {
         traces.push(trace);
-        agent.send({ id, ok: true, state: 'running' });
+        agent.send({ id, ok: true, state: 'running', ...source });
       }
       if (order === 'stop')
-        agent.send({ id, ok: true, state: 'stopped', ledger: { 0: ledger, 11: { ...ledger, ring: null } } });
+        agent.send({
+          id,
+          ok: true,
+          state: 'stopped',
+          ...source,
+          ledger: { 0: ledger, 11: { ...ledger, ring: null } },
+        });
     };
     assert.equal(await client.start({ events: ['sched'] }), 'running');
     assert.equal(await client.start(), 'running');
@@ -118,7 +127,7 @@ describe('ControlClient', { timeout: 60_000 }, () => {
     };
     const first = client.stop();
     await sleep(500);
-    agent.send({ id: stopId, ok: true, state: 'stopped', ledger: {} });
+    agent.send({ id: stopId, ok: true, state: 'stopped', ...source, ledger: {} });
     assert.equal((await first).state, 'stopped');
     const second = client.stop();
     await sleep(20);
