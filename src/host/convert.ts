@@ -3,7 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version as programVersion } from '../cli/version.ts';
 import { exitCode, Failure } from '../failure.ts';
-import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/raw-file.ts';
+import { blocksOf } from './check/blocks.ts';
+import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
 import { readMetadataFile, type GuestMetadata } from './metadata/guest-metadata.ts';
 import { withChosenClock } from './metadata/trace-clock.ts';
 import { openInput } from './open-input.ts';
@@ -158,7 +159,7 @@ async function* sourcesOf(raws: readonly RawInput[], input: ConvertInput): Async
   const totalBytes = raws.reduce((sum, { bytes }) => sum + bytes, 0);
   let doneBytes = 0;
   for (const { cpu, file, bytes, tally } of raws) {
-    const runs = checkedRuns(file, bytes, layout, catalogue, tally);
+    const runs = checkedRuns(blocksOf(file, 0, bytes), layout, catalogue, tally);
     yield { cpu, raw: file, runs: watched(runs, cpu) };
   }
 

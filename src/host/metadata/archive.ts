@@ -76,7 +76,10 @@ export async function readMetadataArchive(
       }
       if (contents.has(name)) throw refused(`has ${name} twice`);
       const pieces: Buffer[] = [];
-      for await (const piece of entry as AsyncIterable<Buffer>) pieces.push(piece);
+      for await (const piece of entry) {
+        if (!Buffer.isBuffer(piece)) throw new TypeError('tar-stream gave something else than bytes');
+        pieces.push(piece);
+      }
       contents.set(name, Buffer.concat(pieces));
     }
     await unpacked;
@@ -99,7 +102,7 @@ function checkedName({ name, type }: Header): string | undefined {
     if (!directoryName.test(name)) throw refused(`has a directory ${quoted(name)}`);
     return undefined;
   }
-  if (type !== 'file') throw refused(`has an entry ${quoted(name)} of type ${quoted(String(type))}`);
+  if (type !== 'file') throw refused(`has an entry ${quoted(name)} of type ${quoted(type ?? '')}`);
   const kept = fileName.exec(name)?.[1];
   if (kept === undefined) throw refused(`has a file ${quoted(name)}`);
   return kept;

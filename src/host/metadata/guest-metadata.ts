@@ -2,9 +2,10 @@ import { exitCode, Failure } from '../../failure.ts';
 import { EventCatalogue } from '../format/event-catalogue.ts';
 import { FormatError } from '../format/format-error.ts';
 import { openInput } from '../open-input.ts';
-import { parsePageLayout, type PageLayout } from '../ring/page-layout.ts';
+import type { PageLayout } from '../ring/page-layout.ts';
 import { readMetadataArchive } from './archive.ts';
 import { chosenClock } from './trace-clock.ts';
+import { parseUsualLayout } from './usual-layout.ts';
 
 /** What a guest's kernel says of itself: all it takes to read its pages. Bytes are the guest's, as they came. */
 export interface GuestMetadata {
@@ -33,9 +34,6 @@ export interface GuestMetadata {
 }
 
 const none = Buffer.alloc(0);
-/** Sub-buffers are whole pages in a power of two, and at most what the ring's write counter holds (1 MiB). */
-const minPageBytes = 4096;
-const maxPageBytes = 1 << 20;
 
 function unusable(reason: string, cause?: unknown): Failure {
   return new Failure(
@@ -53,7 +51,7 @@ function unusable(reason: string, cause?: unknown): Failure {
 export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetadata {
   const headerPage = contents.get('events/header_page');
   if (headerPage === undefined) throw unusable('events/header_page is missing');
-  const layout = parseLayout(headerPage.toString('latin1'));
+  const layout = layoutOf(headerPage);
 
   const formats = new Map<string, Map<string, Buffer>>();
   const stats = new Map<number, string>();
@@ -91,6 +89,15 @@ export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetad
   };
 }
 
+function layoutOf(headerPage: Buffer): PageLayout {
+  try {
+    return parseUsualLayout(headerPage.toString('latin1'));
+  } catch (error) {
+    if (error instanceof FormatError) throw unusable(error.message, error);
+    throw error;
+  }
+}
+
 const knownNames: ReadonlySet<string> = new Set([
   'events/header_event',
   'events/header_page',
@@ -106,21 +113,6 @@ function* formatTexts(formats: GuestMetadata['formats']): Generator<readonly [st
   for (const [system, events] of formats) {
     for (const [event, text] of events) yield [`events/${system}/${event}/format`, text.toString('latin1')];
   }
-}
-
-function parseLayout(text: string): PageLayout {
-  let layout: PageLayout;
-  try {
-    layout = parsePageLayout(text);
-  } catch (error) {
-    if (error instanceof FormatError) throw unusable(error.message, error);
-    throw error;
-  }
-  const { pageBytes } = layout;
-  if (pageBytes < minPageBytes || pageBytes > maxPageBytes || (pageBytes & (pageBytes - 1)) !== 0) {
-    throw unusable(`events/header_page tells pages of ${pageBytes} bytes`);
-  }
-  return layout;
 }
 
 /** Reads a metadata archive from a file, e.g. a recording's `metadata.tar.gz`. Throws Failure. */

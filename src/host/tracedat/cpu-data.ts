@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { PageRun } from '../check/raw-file.ts';
+import type { PageRun } from '../check/checked-runs.ts';
 import type { Output } from './output.ts';
 import { zstdCompress } from './zstd.ts';
 
@@ -21,6 +21,8 @@ export interface CpuSource {
 const chunkPages = 10;
 /** Handed to the kernel at once; in between the next pages are checked. */
 const rangeBytes = 8 << 20;
+/** Of the number of chunks, which trace-cmd does not count into the size of a CPU's compressed data. */
+export const chunkCountBytes = 4;
 
 /** A raw file has less than it had when it was opened. */
 export class RawFileShrank extends Error {}
@@ -82,7 +84,7 @@ export async function appendCompressed(
 ): Promise<CpuExtent> {
   await output.align(pageBytes);
   const { offset } = output;
-  const count = Buffer.alloc(4);
+  const count = Buffer.alloc(chunkCountBytes);
   await output.append(count);
   const chunk = Buffer.allocUnsafe(chunkPages * pageBytes);
   let filledBytes = 0;
@@ -105,7 +107,7 @@ export async function appendCompressed(
   await flush();
   count.writeUInt32LE(chunks);
   await output.writeAt(offset, count);
-  return { cpu: source.cpu, offset, bytes: output.offset - offset };
+  return { cpu: source.cpu, offset, bytes: output.offset - offset - chunkCountBytes };
 }
 
 /** A compressed piece with its two lengths before it. */

@@ -25,7 +25,7 @@ export function zstdDecompress(frame: Uint8Array, bytes: number): Uint8Array | u
   // The library makes room for what a frame claims: one that claims something else is not even tried.
   if (claimed === undefined || (claimed !== 'unsaid' && claimed !== BigInt(bytes))) return undefined;
   try {
-    const unpacked = decompress(frame as Buffer, { defaultHeapSize: bytes });
+    const unpacked = decompress(frame, { defaultHeapSize: bytes });
     return unpacked.length === bytes ? unpacked : undefined;
   } catch {
     return undefined;
@@ -33,6 +33,9 @@ export function zstdDecompress(frame: Uint8Array, bytes: number): Uint8Array | u
 }
 
 const frameMagic = 0xfd2fb528;
+const reservedBit = 8;
+/** What zstd itself takes unless told otherwise: 128 MiB. */
+const maxWindowLog = 27;
 
 /** What the frame header (RFC 8878, 3.1.1.1) says of the content's size; undefined when it is no frame. */
 function contentBytes(frame: Uint8Array): bigint | 'unsaid' | undefined {
@@ -40,6 +43,8 @@ function contentBytes(frame: Uint8Array): bigint | 'unsaid' | undefined {
   if (view.byteLength < 6 || view.getUint32(0, true) !== frameMagic) return undefined;
   const descriptor = view.getUint8(4);
   const singleSegment = (descriptor >> 5) & 1;
+  const windowLog = singleSegment === 1 ? 0 : 10 + (view.getUint8(5) >> 3);
+  if ((descriptor & reservedBit) !== 0 || windowLog > maxWindowLog) return undefined;
   const flag = descriptor >> 6;
   const sizeBytes = flag === 0 ? singleSegment : 1 << flag;
   const at = 5 + (1 - singleSegment) + [0, 1, 2, 4][descriptor & 3]!;

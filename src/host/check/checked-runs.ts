@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import type { EventCatalogue } from '../format/event-catalogue.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { addLoss, markLoss, type Loss } from './loss-mark.ts';
@@ -27,12 +26,9 @@ export interface RawTally {
 /** A row of good pages. `bytes` are theirs, valid until the next run is asked for. */
 export interface PageRun {
   readonly bytes: Uint8Array;
-  /** Where in the raw file the same bytes are; undefined when a loss was marked in them. */
+  /** Where, counted from the first block, the same bytes are; undefined when a loss was marked in them. */
   readonly rawOffset: number | undefined;
 }
-
-/** Bytes read at once; a sub-buffer has 1 MiB at most. */
-export const readBytes = 1 << 20;
 
 export function emptyTally(): RawTally {
   return {
@@ -48,13 +44,12 @@ export function emptyTally(): RawTally {
 }
 
 /**
- * Reads a CPU's raw pages and gives the good ones, in order, with `tally` counting. A bad page is left out and its
- * loss marked in the good page that follows. Holds two blocks of 1 MiB, whatever the file's size: one is read while
- * the other is checked. `bytes`: how much of the file to look at, so that one that is still growing has an end.
+ * Checks a CPU's pages and gives the good ones, in order, with `tally` counting. A bad page is left out and its loss
+ * marked in the good page that follows. `blocks` are whole pages, but for the last one, and are changed where a loss
+ * is marked.
  */
 export async function* checkedRuns(
-  raw: FileHandle,
-  bytes: number,
+  blocks: AsyncIterable<Uint8Array>,
   layout: PageLayout,
   catalogue: EventCatalogue,
   tally: RawTally,
@@ -63,7 +58,7 @@ export async function* checkedRuns(
   const { pageBytes } = layout;
   let loss: Loss = 0n;
   let offset = 0;
-  for await (const block of blocksOf(raw, bytes)) {
+  for await (const block of blocks) {
     let runStart = 0;
     let at = 0;
     for (; at + pageBytes <= block.length; at += pageBytes) {
@@ -102,38 +97,4 @@ export async function* checkedRuns(
 
 function count(tally: RawTally, reason: LeftOut): void {
   tally.leftOut.set(reason, (tally.leftOut.get(reason) ?? 0) + 1);
-}
-
-/** The file's first `bytes` in blocks of 1 MiB, the last one shorter; fewer when the file is. */
-async function* blocksOf(raw: FileHandle, bytes: number): AsyncGenerator<Buffer, void, undefined> {
-  let reading = fill(raw, Buffer.allocUnsafe(readBytes), 0, bytes);
-  let spare: Buffer = Buffer.allocUnsafe(readBytes);
-  for (let offset = 0; ; ) {
-    const { block, filledBytes } = await reading;
-    if (filledBytes === 0) return;
-    offset += filledBytes;
-    const ended = filledBytes < readBytes;
-    if (!ended) reading = fill(raw, spare, offset, bytes);
-    // A consumer that stops early or throws leaves this read behind: its failure is nobody's then.
-    reading.catch(() => undefined);
-    yield block.subarray(0, filledBytes);
-    if (ended) return;
-    spare = block;
-  }
-}
-
-async function fill(
-  raw: FileHandle,
-  block: Buffer,
-  offset: number,
-  end: number,
-): Promise<{ block: Buffer; filledBytes: number }> {
-  const wanted = Math.min(block.length, end - offset);
-  let filledBytes = 0;
-  while (filledBytes < wanted) {
-    const { bytesRead } = await raw.read(block, filledBytes, wanted - filledBytes, offset + filledBytes);
-    if (bytesRead === 0) break;
-    filledBytes += bytesRead;
-  }
-  return { block, filledBytes };
 }

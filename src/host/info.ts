@@ -1,0 +1,183 @@
+import { stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exitCode, Failure } from '../failure.ts';
+import { blocksOf } from './check/blocks.ts';
+import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts';
+import { EventCatalogue } from './format/event-catalogue.ts';
+import { FormatError } from './format/format-error.ts';
+import { readMetadataFile } from './metadata/guest-metadata.ts';
+import { parseUsualLayout } from './metadata/usual-layout.ts';
+import { openInput } from './open-input.ts';
+import { metadataFile, rawFile, readRecording, type Recording } from './recording-format.ts';
+import type { PageLayout } from './ring/page-layout.ts';
+import { TraceFileError } from './tracedat/byte-reader.ts';
+import { cpuBlocks, readTraceFile } from './tracedat/read-trace-file.ts';
+
+/** What a trace holds. Texts are the guest's: make them harmless before they reach a terminal. */
+export interface TraceInfo {
+  readonly path: string;
+  readonly kind: 'trace.dat' | 'recording';
+  /** Of the file's format; undefined for a recording. */
+  readonly format: { readonly version: 6 | 7; readonly compression: 'none' | 'zstd' } | undefined;
+  /** Of the file; for a recording, of its raw pages and metadata. */
+  readonly totalBytes: number;
+  readonly pageBytes: number;
+  readonly uname: string;
+  /** The program that wrote the file; empty when unknown. */
+  readonly writer: string;
+  readonly traceId: bigint | undefined;
+  readonly eventFormats: number;
+  readonly buffers: readonly BufferInfo[];
+  readonly recording: Recording | undefined;
+}
+
+/** One tracing instance; the top one's name is empty. */
+export interface BufferInfo {
+  readonly name: string;
+  /** Name of the trace clock; empty when unknown. */
+  readonly clock: string;
+  readonly cpus: readonly CpuInfo[];
+  /** Sums and bounds over all CPUs. */
+  readonly events: number;
+  readonly lost: bigint;
+  readonly pagesAfterUncountedLoss: number;
+  readonly firstNs: bigint | undefined;
+  readonly lastNs: bigint | undefined;
+  /** Events by `system:name`, most first. */
+  readonly eventsByName: ReadonlyMap<string, number>;
+}
+
+/** What a CPU's pages hold; pages that cannot be read are in `leftOut`. */
+export interface CpuInfo extends RawTally {
+  readonly cpu: number;
+  /** As stored: compressed or not. */
+  readonly dataBytes: number;
+}
+
+/** Reads all pages of a trace.dat or of a recording's directory, at 1 to 2 GB/s. Throws Failure. */
+export async function readInfo(path: string): Promise<TraceInfo> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() === true ? recordingInfo(path) : fileInfo(path);
+}
+
+async function fileInfo(path: string): Promise<TraceInfo> {
+  const file = await openInput(path);
+  try {
+    const trace = await readTraceFile(file);
+    const layout = parseUsualLayout(trace.headerPage);
+    const catalogue = new EventCatalogue(trace.formats, layout.commitBytes);
+    const buffers: BufferInfo[] = [];
+    for (const { name, clock, cpus } of trace.buffers) {
+      const counted: CpuInfo[] = [];
+      for (const extent of cpus) {
+        const blocks = cpuBlocks(file, extent, trace.compression, layout.pageBytes);
+        const tally = await countPages(blocks, layout, catalogue);
+        counted.push({ cpu: extent.cpu, dataBytes: extent.bytes, ...tally });
+      }
+      buffers.push(bufferInfo(name, clock, counted, catalogue));
+    }
+    const { version, compression, options } = trace;
+    return {
+      path,
+      kind: 'trace.dat',
+      format: { version, compression },
+      totalBytes: (await file.stat()).size,
+      pageBytes: layout.pageBytes,
+      uname: options.uname,
+      writer: options.writer,
+      traceId: options.traceId,
+      eventFormats: catalogue.size,
+      buffers,
+      recording: undefined,
+    };
+  } catch (error) {
+    if (!(error instanceof TraceFileError) && !(error instanceof FormatError)) throw error;
+    throw new Failure(
+      exitCode.failed,
+      `${path}: not a trace.dat that can be read: ${error.message}`,
+      'look at it with trace-cmd dump',
+      { cause: error },
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+async function recordingInfo(dir: string): Promise<TraceInfo> {
+  const recording = await readRecording(dir);
+  const { layout, catalogue, uname, clock } = await readMetadataFile(join(dir, metadataFile));
+  let totalBytes = (await stat(join(dir, metadataFile))).size;
+  const cpus: CpuInfo[] = [];
+  for (const { cpu } of recording.cpus) {
+    const file: FileHandle = await openInput(join(dir, rawFile(cpu)));
+    try {
+      const { size } = await file.stat();
+      totalBytes += size;
+      const tally = await countPages(blocksOf(file, 0, size), layout, catalogue);
+      cpus.push({ cpu, dataBytes: size, ...tally });
+    } finally {
+      await file.close();
+    }
+  }
+  return {
+    path: dir,
+    kind: 'recording',
+    format: undefined,
+    totalBytes,
+    pageBytes: layout.pageBytes,
+    uname,
+    writer: '',
+    traceId: undefined,
+    eventFormats: catalogue.size,
+    buffers: [bufferInfo('', recording.clock ?? clock, cpus, catalogue)],
+    recording,
+  };
+}
+
+async function countPages(
+  blocks: AsyncIterable<Uint8Array>,
+  layout: PageLayout,
+  catalogue: EventCatalogue,
+): Promise<RawTally> {
+  const tally = emptyTally();
+  const runs = checkedRuns(blocks, layout, catalogue, tally);
+  while ((await runs.next()).done !== true);
+  return tally;
+}
+
+function bufferInfo(
+  name: string,
+  clock: string,
+  cpus: readonly CpuInfo[],
+  catalogue: EventCatalogue,
+): BufferInfo {
+  const counts = new Map<string, number>();
+  let events = 0;
+  let lost = 0n;
+  let pagesAfterUncountedLoss = 0;
+  let firstNs: bigint | undefined;
+  let lastNs: bigint | undefined;
+  for (const cpu of cpus) {
+    events += cpu.events;
+    lost += cpu.lost;
+    pagesAfterUncountedLoss += cpu.pagesAfterUncountedLoss;
+    if (cpu.firstNs !== undefined && (firstNs === undefined || cpu.firstNs < firstNs)) firstNs = cpu.firstNs;
+    if (cpu.lastNs !== undefined && (lastNs === undefined || cpu.lastNs > lastNs)) lastNs = cpu.lastNs;
+    for (const [id, count] of cpu.eventsById) {
+      const event = catalogue.byId(id)?.fullName ?? `#${id}`;
+      counts.set(event, (counts.get(event) ?? 0) + count);
+    }
+  }
+  const eventsByName = new Map([...counts].sort(([, a], [, b]) => b - a));
+  return { name, clock, cpus, events, lost, pagesAfterUncountedLoss, firstNs, lastNs, eventsByName };
+}
+
+/** The same as values that JSON has: maps as objects, 64-bit numbers as texts. */
+export function infoAsJson(info: TraceInfo): unknown {
+  return JSON.parse(
+    JSON.stringify(info, (_key, value: unknown) => {
+      if (value instanceof Map) return Object.fromEntries(value);
+      return typeof value === 'bigint' ? String(value) : value;
+    }),
+  );
+}
