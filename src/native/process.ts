@@ -19,6 +19,8 @@ export function closeStrayOnExec(): void {
 }
 
 const PR_SET_NO_NEW_PRIVS = 38;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
 /**
  * Nothing that this thread starts from now on can gain privileges by running a file. Holds for the calling thread
@@ -26,6 +28,15 @@ const PR_SET_NO_NEW_PRIVS = 38;
  */
 export function setNoNewPrivileges(): void {
   checked('prctl(PR_SET_NO_NEW_PRIVS)', libcPrctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+/**
+ * What this thread starts from now on has none of our capabilities, also when it stays the same user: a service
+ * manager may have given them to us as ambient ones, which a child would inherit. Ours stay. Kernels before 4.3 have
+ * no such capabilities.
+ */
+export function keepCapabilitiesFromChildren(): void {
+  libcPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
 /** Ends the process at once; process.exit() would wait for a poll that is under way on another thread. */

@@ -1,7 +1,12 @@
 import type { Logger } from 'pino';
 import { version } from '../cli/version.ts';
 import { type ExitCode, exitCode } from '../failure.ts';
-import { closeStrayOnExec, exitNow, setNoNewPrivileges } from '../native/process.ts';
+import {
+  closeStrayOnExec,
+  exitNow,
+  keepCapabilitiesFromChildren,
+  setNoNewPrivileges,
+} from '../native/process.ts';
 import type { Answer } from '../protocol/control.ts';
 import { ensureInstance, removeInstance } from '../tracefs/instance.ts';
 import { locateTracefs } from '../tracefs/locate.ts';
@@ -86,6 +91,7 @@ async function trace(
   try {
     if (control !== undefined) await openControlPort(control, log);
     setNoNewPrivileges();
+    keepCapabilitiesFromChildren();
     closeStrayOnExec();
     // Starting may take long on a busy machine; a signal does not wait for it.
     await Promise.race([supervisor.open(own), ending]);

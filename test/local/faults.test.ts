@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { exitCode } from '../../src/failure.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { threadStatuses } from './harness/processes.ts';
+import { inScene, type Scene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+import { until } from './harness/until.ts';
+
+const skip = agentSkip();
+
+/** Something else in a trace port's place. */
+function putInPlaceOfPort(scene: Scene, cpu: number, target: string): void {
+  symlinkSync(target, join(scene.dir, `trace-path-cpu${cpu}`));
+}
+
+describe('a worker that dies of its own doing', { skip }, () => {
+  holdMachine();
+
+  it(
+    'by whatever signal, a seccomp filter’s too, is replaced, and nothing is lost',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const [victim] = scene.cpus;
+      const writers = scene.writers();
+      await control.order('start');
+      const signals = ['SIGSYS', 'SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGXCPU'] as const;
+      for (const [index, signal] of signals.entries()) {
+        for (const writer of writers) await writer.write(500);
+        process.kill(agent.worker(victim), signal);
+        await agent.logged(signal, ({ how }) => how === signal);
+        assert.equal(agent.said('worker crashed: restarts'), index + 1);
+        await until('its successor', () => agent.workers.length === 2, 10_000);
+      }
+      await control.order('stop');
+      await scene.allArrive(writers);
+      agent.signal('SIGTERM');
+      assert.equal((await agent.exit()).code, exitCode.done);
+    }),
+  );
+
+  it(
+    'because it throws is replaced, in the end given up, with its error in the log; the other CPU loses nothing',
+    inScene(
+      async (scene) => {
+        const [bad, good] = scene.cpus;
+        // splice into it fails with EINVAL, which no port ever says
+        putInPlaceOfPort(scene, bad, '/dev/full');
+        const control = await scene.addControlPty();
+        const agent = await scene.startReady(['--max-restarts', '2']);
+        const writers = scene.writers();
+        await control.order('start');
+        for (const writer of writers) await writer.write(2000);
+        await agent.logged('given up', ({ cpu, msg }) => cpu === bad && msg.endsWith('given up'), 20_000);
+        assert.equal(agent.said('worker crashed: restarts'), 2);
+        assert.match(agent.stderr, /trace-agent worker: Error: splice to the port: EINVAL/);
+        const { ledger } = await control.order('stop');
+        assert.equal(ledger[bad]?.flushed, false);
+        assert.equal(ledger[good]?.flushed, true);
+        await scene.allArrive(writers.filter(({ cpu }) => cpu === good));
+        agent.signal('SIGTERM');
+        assert.equal((await agent.exit()).code, exitCode.lost);
+      },
+      { ports: 'second' },
+    ),
+  );
+});
+
+describe('a port that opens and goes at once, again and again', { skip }, () => {
+  holdMachine();
+
+  it(
+    'is waited for longer each time: few forks, few words, and the other CPU loses nothing',
+    inScene(
+      async (scene) => {
+        const [bad, good] = scene.cpus;
+        const file = join(scene.dir, 'file');
+        writeFileSync(file, '');
+        putInPlaceOfPort(scene, bad, file);
+        const control = await scene.addControlPty();
+        // two pages each time that it is opened, then EFBIG, which ends the worker like an unplugged port
+        const agent = await scene.startReady(['--flush-interval', '50'], {
+          through: ['prlimit', '--fsize=8192'],
+        });
+        const writers = scene.writers();
+        await control.order('start');
+        for (const writer of writers) await writer.write(3000);
+        await sleep(8000);
+        const times = agent.said('port is gone');
+        // 50 to 100 ms, doubling; without the wait it is as often as Node starts
+        assert.ok(times >= 3 && times <= 8, `${times} times in 8 s\n${agent.stderr}`);
+        assert.equal(agent.said('worker crashed: restarts'), 0);
+        await scene.allArrive(writers.filter(({ cpu }) => cpu === good));
+      },
+      { ports: 'second' },
+    ),
+  );
+});
+
+describe('an agent that is not root but may all it needs', { skip }, () => {
+  holdMachine();
+
+  const user = 61_234;
+  /** As a service manager starts it: its own user, and a capability for the kernel's files. */
+  const asService = [
+    ...['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'],
+    ...['--inh-caps=+dac_override', '--ambient-caps=+dac_override'],
+  ];
+
+  function hardLimit(pid: number): string {
+    const [, , hard = ''] =
+      /^Max processes +(\w+) +(\w+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8')) ?? [];
+    return hard;
+  }
+
+  it(
+    'keeps its capabilities to itself: workers have none',
+    inScene(async (scene) => {
+      await scene.addControlPty();
+      const agent = await scene.startReady([], { through: asService });
+      assert.equal(agent.workers.length, 2);
+      for (const { pid } of agent.workers)
+        for (const status of threadStatuses(pid)) {
+          assert.match(status.get('Uid') ?? '', new RegExp(`^${user}\t`));
+          for (const set of ['CapPrm', 'CapEff', 'CapAmb'])
+            assert.equal(BigInt(`0x${status.get(set)}`), 0n, set);
+        }
+    }),
+  );
+
+  it(
+    'may start no process for a while: says so once, the other CPU goes on, and all arrives in the end',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady([], { through: asService });
+      const [victim, other] = scene.cpus;
+      const writers = scene.writers();
+      await control.order('start');
+      const limitProcesses = (most: string): void => {
+        const asItself = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'prlimit'];
+        execFileSync('setpriv', [...asItself, `--pid=${agent.pid}`, `--nproc=${most}:`]);
+      };
+      limitProcesses('1');
+      process.kill(agent.worker(victim), 'SIGKILL');
+      for (const writer of writers) await writer.write(2000);
+      await agent.logged('EAGAIN', ({ how }) => how === 'cannot fork: EAGAIN');
+      await sleep(1500);
+      assert.equal(agent.log.filter(({ how }) => how === 'cannot fork: EAGAIN').length, 1, agent.stderr);
+      await until('the other CPU', () => scene.port(other).receivedBytes > 100_000, 5000);
+      limitProcesses(hardLimit(agent.pid));
+      await until('a worker again', () => agent.workers.length === 2, 15_000);
+      await control.order('stop');
+      await scene.allArrive(writers);
+      agent.signal('SIGTERM');
+      assert.equal((await agent.exit()).code, exitCode.done);
+    }),
+  );
+});
