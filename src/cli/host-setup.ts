@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ExitCode } from '../failure.ts';
 import { exitCode } from '../failure.ts';
 import { guestLabel, guestPath } from '../host/guest-dir/location.ts';
+import { cpuOfPort } from '../host/guest-dir/port-names.ts';
 import { libvirtElements } from '../host/setup/libvirt-xml.ts';
 import type { SetupFormat, SetupOptions } from '../host/setup/options.ts';
 import { placePorts } from '../host/setup/placement.ts';
@@ -11,6 +12,7 @@ import { qemuArguments, qemuText } from '../host/setup/qemu-options.ts';
 import { removeGuest, someOf } from '../host/setup/remove.ts';
 import type { Target, TargetChanges } from '../host/setup/target.ts';
 import { openTarget } from '../host/setup/target.ts';
+import { cpuRanges } from './human.ts';
 
 /** `trace-host setup`: what QEMU or libvirt needs to stdout, what was done to stderr. Throws Failure. */
 export async function runSetup(options: SetupOptions): Promise<ExitCode> {
@@ -44,7 +46,7 @@ async function remove(options: SetupOptions, target: Target | undefined): Promis
     sayPorts(changes, 'detached', 'not there');
   }
   const { location } = options;
-  const removed = removeGuest(location);
+  const removed = await removeGuest(location);
   if (removed === undefined) say(`there is no ${guestPath(location)}`);
   else if (removed.directory) say(`removed ${guestPath(location)}`);
   else
@@ -85,10 +87,18 @@ function sayPrepared({ path, file, changes }: PreparedGuest): void {
 
 function sayPorts({ done, already, note }: TargetChanges, did: string, was: string): void {
   const parts = [];
-  if (done.length > 0) parts.push(`${did}: ${done.join(', ')}`);
-  if (already.length > 0) parts.push(`${was}: ${already.join(', ')}`);
+  if (done.length > 0) parts.push(`${did}: ${portsText(done)}`);
+  if (already.length > 0) parts.push(`${was}: ${portsText(already)}`);
   if (parts.length > 0) say(parts.join('; '));
   if (note !== undefined) say(note);
+}
+
+/** `control port, CPUs 0-3,8` for a list of ports' names. */
+function portsText(names: readonly string[]): string {
+  const cpus = names.map(cpuOfPort).filter((cpu) => cpu !== undefined);
+  const parts = cpus.length < names.length ? ['control port'] : [];
+  if (cpus.length > 0) parts.push(`CPU${cpus.length === 1 ? '' : 's'} ${cpuRanges(cpus)}`);
+  return parts.join(', ');
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

@@ -49,3 +49,14 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .map((line) => `${line}\n`)
     .join('');
 }
+
+/** CPU numbers as the kernel lists them: `0-3,6`. */
+export function cpuRanges(cpus: readonly number[]): string {
+  const ranges: { first: number; last: number }[] = [];
+  for (const cpu of [...cpus].sort((a, b) => a - b)) {
+    const range = ranges.at(-1);
+    if (range?.last === cpu - 1) range.last = cpu;
+    else ranges.push({ first: cpu, last: cpu });
+  }
+  return ranges.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`)).join(',');
+}

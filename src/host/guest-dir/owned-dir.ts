@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+} from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
@@ -106,6 +115,8 @@ function openDir(path: string): number {
 function makeDir(path: string): boolean {
   try {
     mkdirSync(path, 0o700);
+    // whatever the umask took away
+    chmodSync(path, 0o700);
     return true;
   } catch (cause) {
     const code = codeOf(cause);

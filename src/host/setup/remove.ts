@@ -1,6 +1,7 @@
 import { closeSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { exitCode, Failure } from '../../failure.ts';
 import { quoted } from '../../quoted.ts';
+import { openChannel } from '../control/channel.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import { guestLabel, guestOptions, guestPath } from '../guest-dir/location.ts';
@@ -21,7 +22,7 @@ export interface Removed {
  * Removes what setup made; the directory only when nothing else is in it. undefined: there was none.
  * @throws Failure (failed) while the guest has the ports, or another process gives orders
  */
-export function removeGuest(location: GuestLocation): Removed | undefined {
+export async function removeGuest(location: GuestLocation): Promise<Removed | undefined> {
   let dir: OwnedDir;
   try {
     dir = OwnedDir.open(guestPath(location));
@@ -32,7 +33,7 @@ export function removeGuest(location: GuestLocation): Removed | undefined {
   try {
     const unlock = lockGuest(dir, guestLabel(location));
     try {
-      refuseRunning(location);
+      await refuseRunning(location);
       return removeFrom(dir);
     } finally {
       unlock();
@@ -56,8 +57,8 @@ function removeFrom(dir: OwnedDir): Removed {
 }
 
 /** A guest whose FIFOs are gone has ports that nobody can reach until it is started again. */
-function refuseRunning(location: GuestLocation): void {
-  if (!hasQemu(location)) return;
+async function refuseRunning(location: GuestLocation): Promise<void> {
+  if (!(await hasQemu(location))) return;
   const options = guestOptions(location);
   throw new Failure(
     exitCode.failed,
@@ -66,7 +67,7 @@ function refuseRunning(location: GuestLocation): void {
   );
 }
 
-function hasQemu(location: GuestLocation): boolean {
+async function hasQemu(location: GuestLocation): Promise<boolean> {
   let guest: GuestDir;
   try {
     guest = GuestDir.open(location);
@@ -75,9 +76,9 @@ function hasQemu(location: GuestLocation): boolean {
     throw cause;
   }
   try {
-    // a socket's QEMU is not asked: connecting would take the place of the one client
-    if (guest.chardev === 'socket') return false;
-    closeSync(guest.openFifo(controlPortName, 'in'));
+    if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
+    // a look, no talk; who has the lock takes nobody's place
+    else (await openChannel(guest, { heard: () => {}, gone: () => {} })).close();
     return true;
   } catch (cause) {
     if (cause instanceof Failure) return false;

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -18,7 +17,7 @@ import { GuestDir } from '../../../../src/host/guest-dir/guest-dir.ts';
 import { readGuestFile, writeGuestFile } from '../../../../src/host/guest-dir/guest-file.ts';
 import { OwnedDir } from '../../../../src/host/guest-dir/owned-dir.ts';
 import { makeFifo } from '../../../../src/native/fifo.ts';
-import { failure, scratchDir } from './scratch.ts';
+import { failure, lockElsewhere, scratchDir } from './scratch.ts';
 
 describe('guest.json', () => {
   it('is read as it was written', (context) => {
@@ -137,15 +136,7 @@ describe('GuestDir', () => {
   it('lets one process at a time give orders, and says which one does', async (context) => {
     const dir = scratchDir(context);
     made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
-    const module = new URL('../../../../src/host/guest-dir/guest-dir.js', import.meta.url).href;
-    const script = `const { GuestDir } = await import(${JSON.stringify(module)});
-      GuestDir.open({ dir: ${JSON.stringify(dir)}, guest: undefined }).lock();
-      console.log('locked'); setInterval(() => {}, 1000);`;
-    const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    context.after(() => holder.kill('SIGKILL'));
-    await once(holder.stdout, 'data');
+    const holder = await lockElsewhere(context, dir);
     const guest = GuestDir.open({ dir, guest: undefined });
     assert.throws(
       () => guest.lock(),

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,4 +25,18 @@ export function failure(code: ExitCode, message: RegExp, remedy = /./): (thrown:
     assert.doesNotMatch(thrown.message + thrown.remedy, /\p{Cc}/u, 'one line, no control characters');
     return true;
   };
+}
+
+/** Another process that has a guest's lock until it is killed or the test ends. */
+export async function lockElsewhere(context: TestContext, dir: string) {
+  const module = new URL('../../../../src/host/guest-dir/guest-dir.js', import.meta.url).href;
+  const script = `const { GuestDir } = await import(${JSON.stringify(module)});
+    GuestDir.open({ dir: ${JSON.stringify(dir)}, guest: undefined }).lock();
+    console.log('locked'); setInterval(() => {}, 1000);`;
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  context.after(() => holder.kill('SIGKILL'));
+  await once(holder.stdout, 'data');
+  return holder;
 }

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseHostOptions } from '../../../src/cli/host-options.ts';
+import { assertUsage } from './assert-usage.ts';
+
+const location = { dir: '/tmp/virtio-trace', guest: undefined };
+
+function parse(line: string) {
+  return parseHostOptions(line.split(' '));
+}
+
+describe('parseHostOptions', () => {
+  it('reads orders', () => {
+    const options = { location, timeoutMs: 5000, json: false };
+    assert.deepEqual(parse('status'), { kind: 'status', options });
+    assert.deepEqual(parse('start --bare'), { kind: 'start', options, bare: true });
+    assert.deepEqual(parse('stop --guest web --dir /d --timeout 1s --json'), {
+      kind: 'stop',
+      options: { location: { dir: '/d', guest: 'web' }, timeoutMs: 1000, json: true },
+      bare: false,
+    });
+  });
+
+  it('reads setups', () => {
+    const options = {
+      location,
+      cpus: undefined,
+      chardev: undefined,
+      group: undefined,
+      format: 'qemu',
+      applyTo: undefined,
+      remove: false,
+    };
+    assert.deepEqual(parse('setup'), { kind: 'setup', options });
+    assert.deepEqual(parse('setup --cpus 4 --chardev socket --group kvm --format libvirt'), {
+      kind: 'setup',
+      options: { ...options, cpus: 4, chardev: 'socket', group: 'kvm', format: 'libvirt' },
+    });
+    const domain = { ...options, format: undefined, applyTo: { kind: 'domain', domain: 'my vm' } };
+    assert.deepEqual(parseHostOptions(['setup', '--apply', '--domain', 'my vm']), {
+      kind: 'setup',
+      options: domain,
+    });
+    const qmp = { ...options, applyTo: { kind: 'qmp', socket: '/q' }, format: 'json' };
+    assert.deepEqual(parse('setup --apply --qmp /q --format json'), { kind: 'setup', options: qmp });
+    const remove = { ...options, remove: true };
+    assert.deepEqual(parse('setup --remove'), { kind: 'setup', options: remove });
+  });
+
+  it('says help and version, and each command has its own', () => {
+    for (const line of ['--help', 'help', 'help setup', 'setup --help', 'ping -h', '--version'])
+      assert.equal(parse(line).kind, 'say', line);
+    const help = parse('help stop');
+    assert.ok(help.kind === 'say' && /Usage: trace-host stop .*Examples:/s.test(help.text));
+  });
+
+  it('names what is wrong and what to do', () => {
+    const cases: [string, RegExp, RegExp?][] = [
+      ['strat', /unknown command 'strat'/, /did you mean start/],
+      ['status --jsno', /unknown option '--jsno'/, /did you mean --json/],
+      ['status x', /unexpected argument "x"/, /trace-host status --help/],
+      ['status --bare', /unknown option '--bare'/],
+      ['status --timeout 0', /no guest answers in no time/],
+      ['setup --cpus 0', /at least one CPU/],
+      ['setup --cpus 8193', /--cpus/],
+      ['setup --chardev tcp', /--chardev: "tcp" is none of pipe, socket/],
+      ['setup --format xml', /--format/],
+      ['setup --apply', /does not say to which guest/],
+      ['setup --qmp /q', /--qmp is nothing without --apply/],
+      ['setup --domain d', /--domain is nothing without --apply/],
+      ['setup --apply --qmp /q --domain d', /two ways to one guest/],
+      ['setup --apply --domain --live', /--domain/],
+      ['setup --remove --cpus 2', /--remove takes no --cpus/],
+      ['setup --dir', /--dir/],
+    ];
+    for (const [line, message, remedy] of cases) assertUsage(() => parse(line), message, remedy);
+    assertUsage(() => parseHostOptions([]), /no command/);
+    for (const guest of ['..', '.hidden', '-x', 'a/b', '', 'x\n', 'x'.repeat(65)])
+      assertUsage(() => parseHostOptions(['ping', `--guest=${guest}`]), /--guest/);
+  });
+});
