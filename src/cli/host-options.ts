@@ -2,9 +2,11 @@ import { Command, CommanderError } from 'commander';
 import { exitCode, Failure } from '../failure.ts';
 import type { GuestLocation } from '../host/guest-dir/location.ts';
 import type { ApplyTo, SetupOptions } from '../host/setup/options.ts';
+import { type ConvertCommand, readConvert } from './host-convert-options.ts';
+import { Given } from './host-given.ts';
+import { type RecordCommand, readRecord } from './host-record-options.ts';
 import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
-import type { Setting, WithDefault } from './setting.ts';
 import { addSetting, usageFailure } from './setting.ts';
 import { version } from './version.ts';
 
@@ -20,11 +22,16 @@ export type HostCommand =
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'setup'; readonly options: SetupOptions }
   | { readonly kind: 'start' | 'stop'; readonly options: OrderOptions; readonly bare: boolean }
-  | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions };
+  | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions }
+  | { readonly kind: 'record'; readonly options: RecordCommand }
+  | { readonly kind: 'convert'; readonly options: ConvertCommand }
+  | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
 
 interface Subcommand {
   readonly description: string;
   readonly settings: readonly HostSettingName[];
+  /** What stands behind the options, in commander's form; nothing when left out. */
+  readonly operands?: string;
   readonly examples: readonly (readonly [command: string, what: string])[];
   readonly read: (given: Given) => HostCommand;
 }
@@ -57,6 +64,65 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     settings: [...orderSettings, 'bare'],
     examples: [['trace-host stop --json', 'with the account of each CPU as JSON']],
     read: (given) => ({ kind: 'stop', options: readOrder(given), bare: given.flag('bare') }),
+  },
+  record: {
+    description: "record a guest's trace into a file for trace-cmd, KernelShark and trace-host",
+    settings: [
+      'event',
+      'filter',
+      'not',
+      'plugin',
+      'function',
+      'notrace',
+      'graph',
+      'clock',
+      'bufferSize',
+      'instance',
+      'output',
+      'maxKb',
+      'duration',
+      'maxSize',
+      'guests',
+      'guest',
+      'dir',
+      'timeout',
+      'v6',
+      'compress',
+      'json',
+    ],
+    operands: '[command...]',
+    examples: [
+      ['trace-host record -e sched -e irq', 'until Ctrl-C, into trace.dat'],
+      ['trace-host record -e sched_switch -f "prev_prio < 100" --duration 10s', 'with a filter, for a while'],
+      [
+        'trace-host record -e sched -v -e sched_stat_* -C boot',
+        'all of sched but some, with a clock for comparing',
+      ],
+      ['trace-host record -p function -l "vfs_*" -b 8192', 'function calls, with larger rings'],
+      ['trace-host record -A web -A db -e net', 'two guests, into trace-web.dat and trace-db.dat'],
+      ['trace-host record -e kvm -o ping.dat -- ping -c 3 guest', 'while a command runs on the host'],
+    ],
+    read: (given) => ({ kind: 'record', options: readRecord(given) }),
+  },
+  convert: {
+    description: 'make a trace.dat of a recording that was not finished, or of raw pages',
+    settings: ['output', 'metadata', 'clock', 'v6', 'compress', 'json'],
+    operands: '<input...>',
+    examples: [
+      ['trace-host convert trace.dat.recording', 'what record left behind'],
+      [
+        'trace-host convert cpu0.raw cpu1.raw --metadata metadata.tar.gz -o guest.dat',
+        'pages collected with cat',
+      ],
+    ],
+    read: (given) => ({ kind: 'convert', options: readConvert(given) }),
+  },
+  info: {
+    description: 'tell what a trace.dat or a recording holds',
+    settings: ['json'],
+    operands: '<file>',
+    examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost']],
+    read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
   },
   status: {
     description: "show the guest's agent: its state, and each CPU's worker and ring",
@@ -131,10 +197,12 @@ function hostProgram(say: (text: string) => void, chosen: (command: HostCommand)
       .command(name)
       .summary(subcommand.description)
       .description(sentence(subcommand.description))
-      .usage('[options]')
+      .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
       .addHelpText('after', examplesText(subcommand));
+    if (subcommand.operands !== undefined) command.argument(subcommand.operands);
     for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);
-    command.action(() => chosen(subcommand.read(new Given(command))));
+    const given = new Given(command, subcommand.settings);
+    command.action(() => chosen(subcommand.read(given)));
   }
   return program;
 }
@@ -148,37 +216,10 @@ function examplesText({ examples }: Subcommand): string {
   return `\nExamples:\n${examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`).join('')}`;
 }
 
-/** What stands on the command line, read by the settings' own parsers. */
-class Given {
-  readonly #command: Command;
-
-  constructor(command: Command) {
-    this.#command = command;
-  }
-
-  /** undefined when it is not given, also when it has a default. */
-  get<Value>(name: HostSettingName, setting: Setting<Value>): Value | undefined {
-    if (this.#command.getOptionValueSource(name) !== 'cli') return undefined;
-    return setting.parse(String(this.#command.getOptionValue(name)), `--${setting.long}`);
-  }
-
-  read<Value>(name: HostSettingName, setting: WithDefault<Value>): Value {
-    return this.get(name, setting) ?? setting.parse(setting.defaultText, name);
-  }
-
-  flag(name: 'apply' | 'remove' | 'bare' | 'json'): boolean {
-    return this.read(name, hostSettings[name]);
-  }
-}
-
-function readLocation(given: Given): GuestLocation {
-  return { dir: given.read('dir', hostSettings.dir), guest: given.get('guest', hostSettings.guest) };
-}
-
 function readOrder(given: Given): OrderOptions {
   return {
-    location: readLocation(given),
-    timeoutMs: given.read('timeout', hostSettings.timeout),
+    location: given.location(),
+    timeoutMs: given.read(hostSettings.timeout),
     json: given.flag('json'),
   };
 }
@@ -187,25 +228,25 @@ function readSetup(given: Given): SetupOptions {
   const applyTo = readApplyTo(given);
   const remove = given.flag('remove');
   const options = {
-    location: readLocation(given),
-    cpus: given.get('cpus', hostSettings.cpus),
-    chardev: given.get('chardev', hostSettings.chardev),
-    group: given.get('group', hostSettings.group),
-    format: given.get('format', hostSettings.format) ?? (applyTo === undefined ? 'qemu' : undefined),
+    location: given.location(),
+    cpus: given.get(hostSettings.cpus),
+    chardev: given.get(hostSettings.chardev),
+    group: given.get(hostSettings.group),
+    format: given.get(hostSettings.format) ?? (applyTo === undefined ? 'qemu' : undefined),
     applyTo,
     remove,
   };
   if (!remove) return options;
   for (const name of ['cpus', 'chardev', 'group', 'format'] as const) {
-    if (given.get<unknown>(name, hostSettings[name]) === undefined) continue;
+    if (given.get<unknown>(hostSettings[name]) === undefined) continue;
     throw new Failure(exitCode.usage, `--remove takes no --${name}`, 'leave one of the two out');
   }
   return options;
 }
 
 function readApplyTo(given: Given): ApplyTo | undefined {
-  const socket = given.get('qmp', hostSettings.qmp);
-  const domain = given.get('domain', hostSettings.domain);
+  const socket = given.get(hostSettings.qmp);
+  const domain = given.get(hostSettings.domain);
   const named = socket ?? domain;
   if (!given.flag('apply')) {
     if (named === undefined) return undefined;

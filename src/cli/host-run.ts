@@ -1,6 +1,9 @@
 import type { ExitCode } from '../failure.ts';
 import { runOrder } from './host-orders.ts';
 import type { HostCommand } from './host-options.ts';
+import { runConvert } from './host-convert.ts';
+import { runInfo } from './host-info.ts';
+import { runRecord } from './host-record.ts';
 import { runSetup } from './host-setup.ts';
 
 /** Carries out one command of trace-host; prints to stdout and stderr. Throws Failure. */
@@ -13,6 +16,12 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
     case 'status':
     case 'ping':
       return runOrder(command);
+    case 'record':
+      return runRecord(command.options);
+    case 'convert':
+      return runConvert(command.options);
+    case 'info':
+      return runInfo(command.path, command.json);
     default:
       return command satisfies never;
   }

@@ -1,13 +1,20 @@
 import { exitCode, Failure } from '../failure.ts';
 import { defaultDir, parseGuestName } from '../host/guest-dir/location.ts';
 import { chardevs } from '../host/guest-dir/port-names.ts';
+import type { Compression } from '../host/tracedat/write-v7.ts';
 import { setupFormats } from '../host/setup/options.ts';
 import { parseChoice, parseCount } from './choice.ts';
 import { maxCpus } from './cpu-list.ts';
 import { parseDurationMs } from './duration.ts';
+import { quoted } from '../quoted.ts';
 import { parsePath, parseUser } from './names.ts';
 import type { Setting } from './setting.ts';
 import { parseFlag } from './setting.ts';
+import { parseBytes } from './size.ts';
+
+const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
+/** A month; timers of Node do not reach beyond. */
+const longestMs = 24 * 24 * 3600 * 1000;
 
 /** The one list of the options of trace-host's commands; `hostCommands` says which command has which. */
 export const hostSettings = {
@@ -73,6 +80,138 @@ export const hostSettings = {
     defaultText: 'false',
     parse: parseFlag,
   },
+  event: {
+    short: 'e',
+    long: 'event',
+    placeholder: 'EVENT',
+    description:
+      'trace an event or all of a system: sched, sched:sched_switch, sched_switch, sched_*; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
+  filter: {
+    short: 'f',
+    long: 'filter',
+    placeholder: 'FILTER',
+    description: 'only those events of the -e before it for which this holds; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
+  not: {
+    short: 'v',
+    long: 'not',
+    description: 'the -e options behind it name events to leave out',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  plugin: {
+    short: 'p',
+    long: 'plugin',
+    placeholder: 'TRACER',
+    description: 'trace with a tracer: function, function_graph, …',
+    parse: parseWord,
+  },
+  function: {
+    short: 'l',
+    long: 'function',
+    placeholder: 'FUNC',
+    description: 'trace only this function, or those that match a pattern; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
+  notrace: {
+    short: 'n',
+    long: 'notrace',
+    placeholder: 'FUNC',
+    description: 'do not trace this function; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
+  graph: {
+    short: 'g',
+    long: 'graph',
+    placeholder: 'FUNC',
+    description: 'with function_graph: follow only this function; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
+  clock: {
+    short: 'C',
+    long: 'clock',
+    placeholder: 'CLOCK',
+    description: 'trace clock: local, global, boot, mono, …',
+    parse: parseWord,
+  },
+  bufferSize: {
+    short: 'b',
+    long: 'buffer-size',
+    placeholder: 'KB',
+    description: 'ring buffer of each CPU, in KiB',
+    parse: (text: string, name: string) => parsePositive(text, name, 16 * 1024 * 1024),
+  },
+  instance: {
+    short: 'B',
+    long: 'instance',
+    placeholder: 'NAME',
+    description:
+      "tracefs instance to trace in, `top` for the guest's own (default: one of the recording's when events or a " +
+      'tracer that can are given, else top)',
+    parse: parseWord,
+  },
+  output: {
+    short: 'o',
+    long: 'output',
+    placeholder: 'FILE',
+    description: 'file to write; with several guests NAME goes into its name',
+    defaultText: 'trace.dat',
+    parse: parsePath,
+  },
+  maxKb: {
+    short: 'm',
+    long: 'max-kb',
+    placeholder: 'KB',
+    description: 'keep only the newest KB of each CPU',
+    parse: (text: string, name: string) => parsePositive(text, name, 2 ** 40),
+  },
+  duration: {
+    long: 'duration',
+    placeholder: 'TIME',
+    description: 'stop after this time; seconds, or e.g. 500ms, 10s',
+    parse: parseSeconds,
+  },
+  maxSize: {
+    long: 'max-size',
+    placeholder: 'SIZE',
+    description: 'stop when this much is recorded, e.g. 500M, 10G',
+    parse: parseBytes,
+  },
+  guests: {
+    short: 'A',
+    long: 'agent',
+    placeholder: 'NAME',
+    description: 'record this guest; repeatable: several at once, a file each',
+    repeatable: true,
+    parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
+  },
+  v6: {
+    long: 'v6',
+    description: 'write version 6 of trace.dat, for trace-cmd before 3.0',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  compress: {
+    long: 'compress',
+    placeholder: 'HOW',
+    description: 'compress the file: none or zstd',
+    defaultText: 'none',
+    parse: (text: string, name: string) => parseChoice(text, name, compressions),
+  },
+  metadata: {
+    long: 'metadata',
+    placeholder: 'FILE',
+    description: "the guest's metadata archive, with raw files",
+    parse: parsePath,
+  },
   bare: {
     long: 'bare',
     description:
@@ -96,6 +235,29 @@ export const hostSettings = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type HostSettingName = keyof typeof hostSettings;
+
+/** The values of a repeatable option. */
+function lines(text: string): string[] {
+  return text.split('\n');
+}
+
+function parseWord(text: string, name: string): string {
+  if (/^[\w.:-]{1,64}$/.test(text)) return text;
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no name`, 'give one word');
+}
+
+function parsePositive(text: string, name: string, most: number): number {
+  const count = parseCount(text, name, most);
+  if (count > 0) return count;
+  throw new Failure(exitCode.usage, `${name}: 0 is too little`, `give a number from 1 to ${most}`);
+}
+
+/** trace-cmd's users give seconds. */
+function parseSeconds(text: string, name: string): number {
+  const durationMs = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : parseDurationMs(text, name);
+  if (durationMs > 0 && durationMs <= longestMs) return durationMs;
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no time to record`, 'give e.g. 10s');
+}
 
 function parseCpuCount(text: string, name: string): number {
   const count = parseCount(text, name, maxCpus);

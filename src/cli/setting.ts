@@ -13,6 +13,8 @@ export interface Setting<Value> {
   readonly description: string;
   /** Read by `parse` like a given one; `undefined`: the description says what happens without. */
   readonly defaultText?: string;
+  /** May be given several times; the values in the order of the command line, joined by newlines, are one text. */
+  readonly repeatable?: boolean;
   /** JSON types that the file may use besides a string. */
   readonly fileTypes?: readonly ('number' | 'array')[];
   /** `name` says in an error where the text was given. Throws Failure (usage). */
@@ -31,6 +33,11 @@ export function addSetting(command: Command, setting: Setting<unknown>): void {
   const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
   const option = new Option(`${short}--${setting.long}${value}`, setting.description);
   if (setting.placeholder !== undefined) option.default(setting.defaultText, setting.defaultText);
+  if (setting.repeatable === true) {
+    option.argParser((value: string, before: string | undefined) =>
+      before === undefined ? value : `${before}\n${value}`,
+    );
+  }
   command.addOption(option);
 }
 

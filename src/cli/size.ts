@@ -20,3 +20,13 @@ export function parsePipeBytes(text: string, name: string): number {
   }
   return bytes - (bytes % pageBytes);
 }
+
+const byteUnits: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** Reads a number of bytes, plain or with a K, M, G or T suffix. Throws Failure (usage). */
+export function parseBytes(text: string, name: string): number {
+  const match = /^(\d+)([kKmMgGtT]?)$/.exec(text.trim());
+  const bytes = Number(match?.[1]) * (byteUnits[(match?.[2] ?? '').toLowerCase()] ?? 1);
+  if (match !== null && bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no size`, 'give e.g. 500M or 10G');
+}

@@ -1,0 +1,36 @@
+import { exitCode, Failure } from '../failure.ts';
+import type { ConvertSettings } from '../host/convert.ts';
+import type { Given } from './host-given.ts';
+import { hostSettings } from './host-settings.ts';
+
+export interface ConvertCommand {
+  readonly inputs: readonly string[];
+  /** With raw files. */
+  readonly metadata: string | undefined;
+  readonly settings: ConvertSettings;
+  readonly json: boolean;
+}
+
+export function readConvert(given: Given): ConvertCommand {
+  const clock = given.get(hostSettings.clock);
+  const v6 = given.flag('v6');
+  const compress = given.read(hostSettings.compress);
+  if (v6 && compress !== 'none') {
+    throw new Failure(
+      exitCode.usage,
+      'version 6 of trace.dat has no compression',
+      'leave out --v6 or --compress',
+    );
+  }
+  return {
+    inputs: given.operands,
+    metadata: given.get(hostSettings.metadata),
+    settings: {
+      out: given.read(hostSettings.output),
+      version: v6 ? 6 : 7,
+      compress,
+      ...(clock === undefined ? {} : { clock }),
+    },
+    json: given.flag('json'),
+  };
+}

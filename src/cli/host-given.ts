@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { GuestLocation } from '../host/guest-dir/location.ts';
+import type { HostSettingName } from './host-settings.ts';
+import { hostSettings } from './host-settings.ts';
+import type { Setting, WithDefault } from './setting.ts';
+
+/** What stands on a command's line, read by the settings' own parsers. */
+export class Given {
+  readonly #command: Command;
+  readonly #sequence: { readonly name: HostSettingName; readonly text: string }[] = [];
+
+  /** Before the line is parsed, so that the order of its options is seen. */
+  constructor(command: Command, names: readonly HostSettingName[]) {
+    this.#command = command;
+    for (const name of names) {
+      command.on(`option:${hostSettings[name].long}`, (text: string | null) => {
+        this.#sequence.push({ name, text: text ?? 'true' });
+      });
+    }
+  }
+
+  /** Options as they were given, in order, also more than once. */
+  get sequence(): readonly { readonly name: HostSettingName; readonly text: string }[] {
+    return this.#sequence;
+  }
+
+  get operands(): readonly string[] {
+    return this.#command.args;
+  }
+
+  /** undefined when it is not given, also when it has a default. */
+  get<Value>(setting: Setting<Value>): Value | undefined {
+    // commander knows it by its long name in camelCase
+    const key = setting.long.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    if (this.#command.getOptionValueSource(key) !== 'cli') return undefined;
+    return setting.parse(String(this.#command.getOptionValue(key)), `--${setting.long}`);
+  }
+
+  read<Value>(setting: WithDefault<Value>): Value {
+    return this.get(setting) ?? setting.parse(setting.defaultText, `--${setting.long}`);
+  }
+
+  flag(name: 'apply' | 'remove' | 'bare' | 'json' | 'v6'): boolean {
+    return this.read(hostSettings[name]);
+  }
+
+  location(): GuestLocation {
+    return { dir: this.read(hostSettings.dir), guest: this.get(hostSettings.guest) };
+  }
+}

@@ -1,0 +1,52 @@
+import { type ExitCode, exitCode } from '../failure.ts';
+import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../host/info.ts';
+import { printable } from '../quoted.ts';
+import { humanBytes, signedSeconds, table } from './human.ts';
+
+/** Events by name are listed up to here. */
+const namesMax = 20;
+
+/** Says what a trace.dat or a recording holds. Throws Failure. */
+export async function runInfo(path: string, json: boolean): Promise<ExitCode> {
+  const info = await readInfo(path);
+  process.stdout.write(json ? `${JSON.stringify(infoAsJson(info))}\n` : textOf(info));
+  return exitCode.done;
+}
+
+function textOf(info: TraceInfo): string {
+  const { path, format, totalBytes, uname, writer } = info;
+  const kind =
+    format === undefined ? 'recording' : `trace.dat version ${format.version}, ${compressionOf(format)}`;
+  const lines = [`${printable(path)}: ${kind}, ${humanBytes(totalBytes)}`];
+  if (uname !== '') lines.push(`guest      ${printable(uname)}`);
+  if (writer !== '') lines.push(`written by ${printable(writer)}`);
+  lines.push(`pages      of ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
+  return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
+}
+
+function compressionOf({ compression }: NonNullable<TraceInfo['format']>): string {
+  return compression === 'none' ? 'not compressed' : `compressed by ${compression}`;
+}
+
+function bufferText(buffer: BufferInfo): string {
+  const { name, clock, cpus, events, lost, firstNs, lastNs, eventsByName } = buffer;
+  const span =
+    firstNs === undefined || lastNs === undefined ? 'no events' : signedSeconds(lastNs - firstNs).slice(1);
+  const head = `\n${name === '' ? 'trace' : `instance ${printable(name)}`}: ${events} events over ${span}, ${lost} lost, clock ${printable(clock) || 'unknown'}\n`;
+  const rows = cpus.map((cpu) => [
+    String(cpu.cpu),
+    String(cpu.pages),
+    String(cpu.events),
+    String(cpu.lost),
+    humanBytes(cpu.dataBytes),
+    String([...cpu.leftOut.values()].reduce((sum, pages) => sum + pages, 0)),
+  ]);
+  const names = [...eventsByName]
+    .slice(0, namesMax)
+    .map(([event, count]) => [String(count), printable(event)]);
+  const more = eventsByName.size - names.length;
+  return (
+    `${head}\n${table(['CPU', 'pages', 'events', 'lost', 'data', 'bad pages'], rows)}\n` +
+    `${table(['events', 'name'], names)}${more > 0 ? `and ${more} names more\n` : ''}`
+  );
+}

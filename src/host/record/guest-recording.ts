@@ -1,0 +1,302 @@
+import { release } from 'node:os';
+import { exitCode, Failure } from '../../failure.ts';
+import { connectUnix } from '../../native/unix-socket.ts';
+import type { StatusAnswer, StopAnswer, TraceRequest } from '../../protocol/control.ts';
+import type { ControlClient } from '../control/client.ts';
+import { ControlClient as Client } from '../control/client.ts';
+import { convertRecording, type ConvertReport, type ConvertSettings } from '../convert.ts';
+import { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { GuestLocation } from '../guest-dir/location.ts';
+import { tracePortName } from '../guest-dir/port-names.ts';
+import { readMetadataArchive } from '../metadata/archive.ts';
+import { parseMetadata } from '../metadata/guest-metadata.ts';
+import { recordingVersion } from '../recording-format.ts';
+import { type Collector, Nowhere, type Stream, type StreamFault } from './collector.ts';
+import { resolveEvents } from './event-names.ts';
+import type { RawFile } from './raw-file.ts';
+import { RecordingDir } from './recording-dir.ts';
+
+export interface RecordRequest {
+  readonly location: GuestLocation;
+  readonly out: string;
+  readonly trace: TraceRequest | undefined;
+  /** Of what is kept of each CPU; undefined: everything. */
+  readonly capBytes: number | undefined;
+  readonly timeoutMs: number;
+  /** Something that the user should know while it runs. */
+  readonly note: (text: string) => void;
+  /** The recording cannot go on; what was recorded is there. */
+  readonly failed: (why: Failure) => void;
+}
+
+/** What one CPU has brought so far. */
+export interface CpuProgress {
+  readonly cpu: number;
+  readonly receivedBytes: number;
+  readonly keptBytes: number;
+  /** Events that the guest's kernel overwrote since the start, as last told. */
+  readonly overrun: number;
+}
+
+interface CpuStream {
+  readonly cpu: number;
+  readonly stream: Stream;
+}
+
+/** Nothing more comes of an earlier trace when nothing has come for this long. */
+const staleQuietMs = 150;
+/** Bytes that the agent has sent are here after this long, unless something is wrong. */
+const arrivalMs = 10_000;
+const arrivalPollMs = 20;
+
+/** One guest's recording, from its first byte to its trace.dat. */
+export class GuestRecording {
+  readonly guest: GuestDir;
+  readonly #request: RecordRequest;
+  readonly #client: ControlClient;
+  readonly #collector: Collector;
+  readonly #startedAt = new Date().toISOString();
+  #dir: RecordingDir | undefined;
+  #streams: CpuStream[] = [];
+  #files = new Map<number, RawFile>();
+  #before: StatusAnswer | undefined;
+  #status: StatusAnswer | undefined;
+  #stopped: StopAnswer | undefined;
+
+  private constructor(request: RecordRequest, guest: GuestDir, client: ControlClient, collector: Collector) {
+    this.#request = request;
+    this.guest = guest;
+    this.#client = client;
+    this.#collector = collector;
+  }
+
+  /** Takes the guest's control port. Orders nothing. @throws Failure */
+  static async open(request: RecordRequest, collector: Collector): Promise<GuestRecording> {
+    const guest = GuestDir.open(request.location);
+    try {
+      const client = await Client.open(guest, { timeoutMs: request.timeoutMs });
+      return new GuestRecording(request, guest, client, collector);
+    } catch (cause) {
+      guest.close();
+      throw cause;
+    }
+  }
+
+  /** Where the recording is until it is finished; undefined before `begin`. */
+  get dir(): string | undefined {
+    return this.#dir?.path;
+  }
+
+  get out(): string {
+    return this.#request.out;
+  }
+
+  get progress(): readonly CpuProgress[] {
+    return [...this.#files].map(([cpu, file]) => ({
+      cpu,
+      receivedBytes: file.receivedBytes,
+      keptBytes: file.keptBytes,
+      overrun: this.#overrun(cpu),
+    }));
+  }
+
+  /**
+   * Fetches what explains the pages, throws away what the ports still hold of an earlier trace, makes the directory,
+   * and starts. From here on a recording that is killed can be converted.
+   * @throws Failure; the guest does not trace for us then
+   */
+  async begin(): Promise<void> {
+    this.#before = await this.#client.status();
+    if (this.#before.state !== 'stopped') {
+      const { label, options } = this.guest;
+      throw new Failure(
+        exitCode.failed,
+        `${label} is tracing already`,
+        `stop that first: trace-host stop${options}`,
+      );
+    }
+    const packed = await this.#client.metadata();
+    const { layout, catalogue } = parseMetadata(await readMetadataArchive([packed]));
+    const trace =
+      this.#request.trace === undefined ? undefined : resolveEvents(this.#request.trace, catalogue);
+    await this.#openStreams();
+    this.#dir = new RecordingDir(this.#request.out);
+    this.#dir.writeMetadata(packed);
+    for (const { cpu, stream } of this.#streams) {
+      const nowhere = stream.file;
+      const file = this.#dir.rawFile(cpu, this.#request.capBytes, layout.pageBytes);
+      stream.file = file;
+      this.#files.set(cpu, file);
+      nowhere.close();
+    }
+    this.#writeRecording(null);
+    try {
+      await this.#client.start(trace);
+    } catch (cause) {
+      // nothing was recorded, and a directory left behind would stand in the next one's way
+      this.#closeFiles();
+      this.#files.clear();
+      this.#dir.remove();
+      throw cause;
+    }
+  }
+
+  /** Asks how it goes. @throws Failure when the guest is gone, or its agent traces no more */
+  async look(): Promise<void> {
+    this.#status = await this.#client.status();
+    const { state, uptimeMs } = this.#status;
+    if (uptimeMs < (this.#before?.uptimeMs ?? 0)) {
+      throw new Failure(
+        exitCode.failed,
+        `the agent of ${this.guest.label} was started anew and traces no more`,
+      );
+    }
+    if (state === 'stopped') {
+      throw new Failure(exitCode.failed, `${this.guest.label} was stopped by somebody else`);
+    }
+  }
+
+  /** Stops, and waits until all that was sent has arrived. @throws Failure when the guest does not stop */
+  async stop(): Promise<void> {
+    this.#stopped = await this.#client.stop();
+    await this.#arrive(this.#stopped);
+  }
+
+  /** Takes back a recording that began: the guest stops, and nothing is kept. */
+  async discard(): Promise<void> {
+    if (this.#files.size === 0) return;
+    await this.#client.stop();
+    this.#closeFiles();
+    this.#files.clear();
+    this.#dir?.remove();
+  }
+
+  /** Fetches the names that came up meanwhile. @throws Failure; those of the beginning are there then */
+  async refreshMetadata(): Promise<void> {
+    const packed = await this.#client.metadata();
+    this.#dir?.writeMetadata(packed);
+  }
+
+  /** Ends the directory: from now on only `convert` is left to do. */
+  async close(): Promise<void> {
+    this.#client.close();
+    this.guest.close();
+    if (this.#files.size === 0) return;
+    this.#closeFiles();
+    this.#writeRecording(new Date().toISOString());
+    await this.#dir?.joinCapped([...this.#files.keys()]);
+  }
+
+  /** Makes the trace.dat and removes the directory. @throws Failure; the directory stays then */
+  async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
+    if (this.#dir === undefined) throw new Error('converted before it began');
+    const report = await convertRecording(this.#dir.path, { ...settings, out: this.#request.out });
+    this.#dir.remove();
+    return report;
+  }
+
+  /** What the guest itself says was lost on the way, in bytes. */
+  get lostBytes(): number {
+    const ledger = Object.entries(this.#stopped?.ledger ?? {});
+    return ledger.reduce(
+      (sum, [cpu, { bytesLost }]) => sum + bytesLost - (this.#before?.cpus[cpu]?.bytesLost ?? 0),
+      0,
+    );
+  }
+
+  /** CPUs that had no worker at the end. */
+  get failedCpus(): readonly string[] {
+    return Object.entries(this.#status?.cpus ?? {}).flatMap(([cpu, { state }]) =>
+      state === 'failed' ? [cpu] : [],
+    );
+  }
+
+  async #openStreams(): Promise<void> {
+    for (const cpu of this.guest.cpus) {
+      const fd = this.#openPort(tracePortName(cpu));
+      const stream: Stream = {
+        fd,
+        chardev: this.guest.chardev,
+        file: new Nowhere(),
+        failed: (fault) => this.#request.failed(failureOf(fault, this.guest, cpu, this.dir)),
+      };
+      this.#streams.push({ cpu, stream });
+      this.#collector.add(stream);
+    }
+    const stale = (): number => this.#streams.reduce((sum, { stream }) => sum + stream.file.receivedBytes, 0);
+    for (let last = -1; last !== stale(); ) {
+      last = stale();
+      await new Promise((resolve) => setTimeout(resolve, staleQuietMs));
+    }
+    if (stale() > 0) {
+      this.#request.note(
+        `${this.guest.label}: threw away ${stale()} bytes of an earlier trace that nobody had read`,
+      );
+    }
+  }
+
+  #openPort(port: string): number {
+    if (this.guest.chardev === 'pipe') return this.guest.openFifo(port, 'out');
+    try {
+      return connectUnix(this.guest.socketPath(port));
+    } catch (cause) {
+      throw this.guest.nobody(`${port}.socket`, cause);
+    }
+  }
+
+  /** The agent counts what it has sent: that many bytes are to come. */
+  async #arrive({ ledger }: StopAnswer): Promise<void> {
+    const missing = (): [number, number][] =>
+      [...this.#files].flatMap(([cpu, file]): [number, number][] => {
+        const sent = (ledger[cpu]?.bytesOut ?? 0) - (this.#before?.cpus[cpu]?.bytesOut ?? 0);
+        return file.receivedBytes < sent ? [[cpu, sent - file.receivedBytes]] : [];
+      });
+    const deadlineMs = performance.now() + arrivalMs;
+    while (missing().length > 0 && performance.now() < deadlineMs) {
+      await new Promise((resolve) => setTimeout(resolve, arrivalPollMs));
+    }
+    for (const [cpu, bytes] of missing()) {
+      this.#request.note(
+        `${this.guest.label}, CPU ${cpu}: ${bytes} bytes that the agent sent did not arrive`,
+      );
+    }
+  }
+
+  #overrun(cpu: number): number {
+    const now = (this.#stopped?.ledger[cpu]?.ring ?? this.#status?.cpus[cpu]?.ring)?.overrun ?? 0;
+    // With an instance of its own the trace has rings of its own, which count from 0.
+    const before = this.#request.trace?.instance === undefined ? this.#before?.cpus[cpu]?.ring?.overrun : 0;
+    return Math.max(0, now - (before ?? 0));
+  }
+
+  #closeFiles(): void {
+    for (const file of this.#files.values()) file.close();
+  }
+
+  #writeRecording(endedAt: string | null): void {
+    this.#dir?.writeRecording({
+      version: recordingVersion,
+      guest: this.guest.guest ?? '',
+      cpus: [...this.#files].map(([cpu, file]) => ({
+        cpu,
+        bytes: file.keptBytes,
+        ring: this.#stopped?.ledger[cpu]?.ring ?? null,
+      })),
+      pageBytes: this.#stopped?.pageBytes ?? null,
+      clock: this.#stopped?.clock ?? this.#request.trace?.clock ?? null,
+      startedAt: this.#startedAt,
+      endedAt,
+      agentVersion: this.#before?.version ?? null,
+      hostKernel: release(),
+      events: this.#request.trace?.events ?? [],
+    });
+  }
+}
+
+function failureOf(fault: StreamFault, guest: GuestDir, cpu: number, dir: string | undefined): Failure {
+  if (fault.kind === 'file') {
+    const what = fault.code === 'ENOSPC' ? 'the disk is full' : `the file takes no more (${fault.code})`;
+    return new Failure(exitCode.failed, `${guest.label}, CPU ${cpu}: ${what}`, `make room beside ${dir}`);
+  }
+  return new Failure(exitCode.failed, `${guest.label}, CPU ${cpu}: its port broke (${fault.code})`);
+}

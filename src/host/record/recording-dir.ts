@@ -1,0 +1,78 @@
+import { mkdirSync, rmSync, writeFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { exitCode, Failure } from '../../failure.ts';
+import {
+  formatRecording,
+  metadataFile,
+  rawFile,
+  type Recording,
+  recordingFile,
+} from '../recording-format.ts';
+import { CappedFile, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
+
+/** The directory that a recording is while it runs: whatever happens, `trace-host convert` makes a file of it. */
+export class RecordingDir {
+  readonly path: string;
+
+  /** Makes it, beside the file that it will become. @throws Failure when there is one already, or it cannot be made */
+  constructor(out: string) {
+    this.path = `${out}.recording`;
+    try {
+      mkdirSync(this.path, { mode: 0o700 });
+    } catch (error) {
+      throw cannotMake(this.path, out, error);
+    }
+  }
+
+  /** The file for a CPU's pages. @param capBytes of what is kept; undefined: everything */
+  rawFile(cpu: number, capBytes: number | undefined, pageBytes: number): RawFile {
+    const path = join(this.path, rawFile(cpu));
+    return capBytes === undefined ? new WholeFile(path) : new CappedFile(path, capBytes, pageBytes);
+  }
+
+  writeMetadata(packed: Uint8Array): void {
+    this.#replace(metadataFile, packed);
+  }
+
+  writeRecording(recording: Recording): void {
+    this.#replace(recordingFile, formatRecording(recording));
+  }
+
+  async joinCapped(cpus: readonly number[]): Promise<void> {
+    for (const cpu of cpus) await joinCapped(join(this.path, rawFile(cpu)));
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+
+  /** Never half a file, not even when killed: renamed when it is whole. */
+  #replace(name: string, content: string | Uint8Array): void {
+    const path = join(this.path, name);
+    writeFileSync(`${path}.new`, content, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+}
+
+function cannotMake(path: string, out: string, cause: unknown): Failure {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  switch (code) {
+    case 'EEXIST':
+      return new Failure(
+        exitCode.failed,
+        `${path} is there already: a recording that runs, or one that was not finished`,
+        `make a file of it with trace-host convert ${path} -o ${out}, or remove it`,
+      );
+    case 'ENOENT':
+      return new Failure(
+        exitCode.missing,
+        `${path}: no such directory to make it in`,
+        'name another file with -o',
+      );
+    case 'EACCES':
+    case 'EROFS':
+      return new Failure(exitCode.notPermitted, `${path} may not be made`, 'name another file with -o');
+    default:
+      return new Failure(exitCode.failed, `${path} cannot be made: ${code}`, '', { cause });
+  }
+}
