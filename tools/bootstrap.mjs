@@ -24,12 +24,21 @@ const compiler = {
   'libc6-dev': ['/usr/lib/x86_64-linux-gnu/libc.a', '/usr/lib/libc.a', '/usr/lib64/libc.a'],
 };
 const packages = {
-  local: { ...compiler, bsdutils: ['script'], socat: ['socat'], 'util-linux': ['setpriv'] },
+  local: {
+    ...compiler,
+    bsdutils: ['script'],
+    'libvirt-clients': ['virt-xml-validate'],
+    socat: ['socat'],
+    'trace-cmd': ['trace-cmd'],
+    'util-linux': ['setpriv'],
+  },
   guest: {
     ...compiler,
     cpio: ['cpio'],
     'qemu-system-x86': ['qemu-system-x86_64'],
+    'libvirt-clients': ['virt-xml-validate'],
     seabios: ['/usr/share/seabios/bios-256k.bin', '/usr/share/qemu/bios-256k.bin'],
+    'trace-cmd': ['trace-cmd'],
     'util-linux': ['setpriv'],
     'xz-utils': ['xz'],
   },

@@ -36,6 +36,8 @@ export interface CpuProgress {
   readonly keptBytes: number;
   /** Events that the guest's kernel overwrote since the start, as last told. */
   readonly overrun: number;
+  /** Events that left the ring, as its kernel counts them; known behind a stop of rings that were the trace's own. */
+  readonly readEvents: number | undefined;
 }
 
 interface CpuStream {
@@ -97,6 +99,7 @@ export class GuestRecording {
       receivedBytes: file.receivedBytes,
       keptBytes: file.keptBytes,
       overrun: this.#overrun(cpu),
+      readEvents: this.#ownRings ? this.#stopped?.ledger[cpu]?.ring?.readEvents : undefined,
     }));
   }
 
@@ -264,9 +267,13 @@ export class GuestRecording {
 
   #overrun(cpu: number): number {
     const now = (this.#stopped?.ledger[cpu]?.ring ?? this.#status?.cpus[cpu]?.ring)?.overrun ?? 0;
-    // With an instance of its own the trace has rings of its own, which count from 0.
-    const before = this.#request.trace?.instance === undefined ? this.#before?.cpus[cpu]?.ring?.overrun : 0;
-    return Math.max(0, now - (before ?? 0));
+    const before = this.#ownRings ? 0 : (this.#before?.cpus[cpu]?.ring?.overrun ?? 0);
+    return Math.max(0, now - before);
+  }
+
+  /** With an instance of its own a trace has rings of its own, which count from 0. */
+  get #ownRings(): boolean {
+    return this.#request.trace?.instance !== undefined;
   }
 
   #closeFiles(): void {

@@ -235,6 +235,7 @@ export class Recorder {
       failures.push(cause);
     }
     const { guest, out, progress, lostBytes, failedCpus } = recording;
+    if (report !== undefined && this.#options.capBytes === undefined) failures.push(...missingEvents(report, progress));
     return { label: guest.label, out, report, cpus: progress, lostBytes, failedCpus, failures };
   }
 
@@ -246,6 +247,16 @@ export class Recorder {
     const { bavail, bsize } = statfsSync(dirname(this.#entries[0]?.recording.out ?? '.'));
     return { elapsedMs, guests, freeBytes: bavail * bsize };
   }
+}
+
+/** The kernel's count of events that were read is the count of events in the file, or some are missing. */
+function missingEvents(report: ConvertReport, progress: readonly CpuProgress[]): Failure[] {
+  return progress.flatMap(({ cpu, readEvents }) => {
+    const events = report.cpus.find((converted) => converted.cpu === cpu)?.events ?? 0;
+    if (readEvents === undefined || readEvents === events) return [];
+    const message = `CPU ${cpu}: the guest's kernel says that ${readEvents} events were read, the file has ${events}`;
+    return [new Failure(exitCode.lost, message, 'look for bad pages above, and into the log of the agent')];
+  });
 }
 
 function keptBytes({ guests }: RecordProgress): number {
