@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { bootGuest } from './harness/index.ts';
+import type { Guest } from './harness/index.ts';
+import { GuestAgent } from './support/agent.ts';
+
+const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What `record --json` says of one guest. */
+interface Recorded {
+  readonly file: string;
+  readonly events: number;
+  readonly lostEvents: string;
+  readonly eventsByName: Record<string, number>;
+  readonly cpus: readonly { readonly cpu: number; readonly overrun: number; readonly readEvents?: number }[];
+}
+
+function parsed(stdout: string): Recorded[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
+  return JSON.parse(stdout) as Recorded[];
+}
+
+describe('trace-host record', { timeout: 900_000 }, () => {
+  let guest: Guest;
+  let agent: GuestAgent;
+  let portsDir: string;
+  const work = mkdtempSync(join(tmpdir(), 'virtio-trace-record-'));
+  const out = join(work, 'trace.dat');
+
+  before(async () => {
+    guest = await bootGuest({ cpus: 2 });
+    portsDir = dirname(guest.port('agent-ctl-path').path);
+    agent = await GuestAgent.start(guest);
+  });
+
+  after(async () => {
+    await guest.close();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  function start(args: readonly string[]) {
+    const common = ['--dir', portsDir, '--timeout', '60s', '-o', out];
+    const child = spawn(process.execPath, [program, 'record', ...common, ...args], { cwd: work });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    const ended = new Promise<Ended>((resolve) => {
+      child.on('close', (code) => resolve({ code, stdout, stderr }));
+    });
+    return {
+      child,
+      ended,
+      said: async (text: string): Promise<void> => {
+        while (!stderr.includes(text) && child.exitCode === null) await sleep(50);
+        assert.ok(stderr.includes(text), stderr);
+      },
+    };
+  }
+
+  async function record(...args: string[]): Promise<Recorded> {
+    const busy = guest.run('for i in $(seq 40); do ls -lR /sys/class > /dev/null; done', {
+      timeoutMs: 120_000,
+    });
+    const { code, stdout, stderr } = await start(['--json', ...args]).ended;
+    await busy;
+    assert.equal(code, 0, stderr);
+    const [recorded] = parsed(stdout);
+    assert.ok(recorded);
+    assert.ok(existsSync(out));
+    assert.ok(!existsSync(`${out}.recording`), 'the directory has become the file');
+    assert.equal((await guest.check('ls /sys/kernel/tracing/instances')).trim(), '', 'the instance is gone');
+    return recorded;
+  }
+
+  /** trace-cmd's lines of events; it must have nothing to complain of. */
+  function report(...args: string[]): string[] {
+    const { status, stdout, stderr } = spawnSync('trace-cmd', ['report', ...args, '-i', out], {
+      maxBuffer: 1 << 30,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    assert.equal(stderr, '');
+    return stdout.split('\n').filter((line) => /^\s+\S.*-\d+\s+\[\d+\]/.test(line));
+  }
+
+  test('events: trace-cmd reads as many as the guest says were read, every name resolved', async () => {
+    const recorded = await record('-e', 'sched', '-e', 'irq', '--duration', '3s');
+    const lines = report();
+    const read = recorded.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
+    assert.ok(read > 100, `${read} events`);
+    assert.equal(recorded.events, read);
+    assert.equal(lines.length, read);
+    assert.deepEqual(
+      lines.filter((line) => line.includes('<...>')),
+      [],
+      'no task is without its name',
+    );
+    const names = Object.keys(recorded.eventsByName);
+    assert.ok(names.includes('sched:sched_switch') && names.includes('irq:softirq_entry'), String(names));
+    assert.ok(
+      names.every((name) => /^(sched|irq):/.test(name)),
+      String(names),
+    );
+  });
+
+  test('filters, events left out, patterns and a clock', async () => {
+    const filter = ['-f', 'prev_comm != "swapper/0"'];
+    const recorded = await record(
+      '-e',
+      'sched_sw*',
+      ...filter,
+      '-e',
+      'irq',
+      '-v',
+      '-e',
+      'irq:softirq_*',
+      '-C',
+      'boot',
+      '--',
+      'sleep',
+      '2',
+    );
+    const lines = report();
+    assert.equal(lines.length, recorded.events);
+    assert.ok((recorded.eventsByName['sched:sched_switch'] ?? 0) > 0);
+    assert.ok(!lines.some((line) => /prev_comm=swapper\/0|sched_switch:\s+swapper\/0:/.test(line)));
+    assert.ok(!Object.keys(recorded.eventsByName).some((name) => name.startsWith('irq:softirq')));
+  });
+
+  test('a tracer, with symbols resolved; version 6 and zstd', async () => {
+    for (const format of [['--v6'], ['--compress', 'zstd']]) {
+      const recorded = await record('-p', 'function', '-l', 'vfs_*', '--duration', '2s', ...format);
+      const lines = report();
+      assert.ok(recorded.events > 0);
+      assert.equal(lines.length, recorded.events);
+      assert.ok(
+        lines.every((line) => /function:\s+vfs_/.test(line)),
+        lines[0],
+      );
+    }
+  });
+
+  test('an overrun is told with the kernel count, here and by trace-cmd', async () => {
+    const recording = start(['--json', '-e', 'sched', '-b', '8']);
+    await recording.said('recording;');
+    // while nobody reads, the small rings overrun
+    recording.child.kill('SIGSTOP');
+    await guest.run('for i in $(seq 60); do ls -lR /sys/class > /dev/null; done', { timeoutMs: 120_000 });
+    await sleep(3000);
+    recording.child.kill('SIGCONT');
+    recording.child.kill('SIGINT');
+    const { code, stdout, stderr } = await recording.ended;
+    assert.equal(code, 0, stderr);
+    const [recorded] = parsed(stdout);
+    assert.ok(recorded);
+    const overrun = recorded.cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
+    assert.equal(recorded.lostEvents, String(overrun));
+    if (overrun > 0) {
+      const text = spawnSync('trace-cmd', ['report', '-i', out], {
+        encoding: 'utf8',
+        maxBuffer: 1 << 30,
+      }).stdout;
+      const told = [...text.matchAll(/\[(\d+) EVENTS DROPPED\]/g)].reduce(
+        (sum, [, count]) => sum + Number(count),
+        0,
+      );
+      assert.equal(told, overrun);
+    }
+  });
+
+  test('Ctrl-C stops and writes the file; a kill leaves what convert makes a file of', async () => {
+    const recording = start(['-e', 'sched']);
+    await recording.said('recording;');
+    await sleep(1500);
+    recording.child.kill('SIGINT');
+    const ended = await recording.ended;
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(ended.stdout, /trace\.dat: the guest in .*, 2 CPUs, \d+ events in \d+ pages/);
+
+    rmSync(out);
+    const killed = start(['-e', 'sched']);
+    await killed.said('recording;');
+    await sleep(3000);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    assert.ok(existsSync(`${out}.recording`));
+    const again = await start(['-e', 'sched', '--duration', '1s']).ended;
+    assert.equal(again.code, 1, again.stderr);
+    assert.match(again.stderr, /is tracing already .*trace-host stop/);
+    await guest.control.order('0');
+    await agent.process.waitFor(/"msg":"stopped"[^]*$/, 60_000);
+    const converted = spawnSync(process.execPath, [program, 'convert', `${out}.recording`, '-o', out], {
+      encoding: 'utf8',
+    });
+    assert.equal(converted.status, 0, converted.stderr);
+    report();
+    rmSync(`${out}.recording`, { recursive: true });
+  });
+
+  test('what the guest refuses leaves nothing behind', async () => {
+    rmSync(out, { force: true });
+    const { code, stderr } = await start(['-e', 'sched:sched_swich', '--duration', '1s']).ended;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /sched_swich.*near it: sched:sched_switch/);
+    assert.ok(!existsSync(out) && !existsSync(`${out}.recording`));
+  });
+
+  test('a file that is there is replaced only by a whole one', async () => {
+    writeFileSync(out, 'precious');
+    const recording = start(['-e', 'sched']);
+    await recording.said('recording;');
+    assert.equal(readFileSync(out, 'utf8'), 'precious');
+    recording.child.kill('SIGINT');
+    assert.equal((await recording.ended).code, 0);
+    report();
+  });
+});
