@@ -85,12 +85,12 @@ function sayPrepared({ path, file, changes }: PreparedGuest): void {
   say(`${path}: ${what} (${count(file.cpus, 'CPU')}, chardev ${file.chardev})`);
 }
 
-function sayPorts({ done, already, note }: TargetChanges, did: string, was: string): void {
+function sayPorts({ done, already, notes }: TargetChanges, did: string, was: string): void {
   const parts = [];
   if (done.length > 0) parts.push(`${did}: ${portsText(done)}`);
   if (already.length > 0) parts.push(`${was}: ${portsText(already)}`);
   if (parts.length > 0) say(parts.join('; '));
-  if (note !== undefined) say(note);
+  for (const note of notes) say(note);
 }
 
 /** `control port, CPUs 0-3,8` for a list of ports' names. */

@@ -34,13 +34,12 @@ interface Child {
 export async function listPorts(qmp: QmpConnection): Promise<QemuPort[]> {
   const ports: QemuPort[] = [];
   for (const { path, name, anonymous } of await children(qmp, /^(virtserialport|virtconsole)$/)) {
-    const bus = await text(qmp, path, 'parent_bus');
     ports.push({
       id: anonymous ? undefined : name,
       name: await text(qmp, path, 'name'),
       nr: Number(await property(qmp, path, 'nr')),
       chardev: await text(qmp, path, 'chardev'),
-      bus: bus.slice(bus.lastIndexOf('/') + 1),
+      bus: await busOf(qmp, path),
     });
   }
   return ports;
@@ -77,16 +76,21 @@ export async function listChardevs(qmp: QmpConnection): Promise<Set<string>> {
   return new Set(asList(await qmp.execute('query-chardev')).map((entry) => String(entry['label'])));
 }
 
-/** Names of PCI Express root ports with nothing in them, where a q35 machine takes new devices. */
+/**
+ * Names of PCI Express root ports with nothing in them, where a q35 machine takes new devices. Asked of the object
+ * tree: `query-pci` shows what is behind a bridge only when the guest's firmware has numbered it.
+ */
 export async function freeRootPorts(qmp: QmpConnection): Promise<string[]> {
-  const buses = asList(await qmp.execute('query-pci'));
-  return buses
-    .flatMap((bus) => asList(bus['devices']))
-    .filter(
-      ({ pci_bridge: bridge, qdev_id: id }) =>
-        isObject(bridge) && id !== '' && asList(bridge['devices']).length === 0,
-    )
-    .map((device) => String(device['qdev_id']));
+  const rootPorts = await children(qmp, /^(pcie-root-port|ioh3420)$/);
+  const taken = new Set<string>();
+  for (const { path } of await children(qmp, /./)) taken.add(await busOf(qmp, path));
+  return rootPorts.filter(({ name, anonymous }) => !anonymous && !taken.has(name)).map(({ name }) => name);
+}
+
+/** Name of the bus that a device is on; empty when it is on none. */
+async function busOf(qmp: QmpConnection, path: string): Promise<string> {
+  const bus = await text(qmp, path, 'parent_bus');
+  return bus.slice(bus.lastIndexOf('/') + 1);
 }
 
 async function children(qmp: QmpConnection, type: RegExp): Promise<Child[]> {

@@ -38,41 +38,48 @@ async function attach(
 ): Promise<TargetChanges> {
   const wanted = placePorts(path, file.cpus, file.chardev).flatMap((device) => device.ports);
   const done = new Set<string>();
-  let waiting = 0;
+  const notes: string[] = [];
   for (const scope of scopes) {
     const { controllers, channels } = await serialOf(domain, scope);
     const missing = wanted.filter(({ name }) => !channels.has(name));
+    if (scope === 'live' && file.chardev === 'pipe' && missing.length > 0) {
+      notes.push(
+        `libvirt adds no pipes to ${domain} while it runs: ${later(scopes)}, or use --chardev socket`,
+      );
+      continue;
+    }
     const nextIndex = Math.max(-1, ...controllers.map(({ name }) => Number(name))) + 1;
     const { onBuses, newDevices } = findRoom(missing, controllers, nextIndex);
     for (const { bus, port } of onBuses) {
       await virshWithFile('attach-device', domain, channelXml(port, Number(bus)), `--${scope}`);
       done.add(port.name);
     }
-    // libvirt adds no virtio-serial controller to a domain that runs
-    if (scope === 'live') waiting = missing.length - onBuses.length;
-    else {
-      for (const [offset, device] of newDevices.entries()) {
-        const index = nextIndex + offset;
-        await virshWithFile('attach-device', domain, controllerXml(device, index), '--config');
-        for (const port of device.ports) {
-          await virshWithFile('attach-device', domain, channelXml(port, index), '--config');
-          done.add(port.name);
-        }
+    if (scope === 'live' && newDevices.length > 0) {
+      const ports = `${missing.length - onBuses.length} of the ports need a virtio-serial controller`;
+      notes.push(`${ports}, which libvirt cannot add to ${domain} while it runs: ${later(scopes)}`);
+      continue;
+    }
+    for (const [offset, device] of newDevices.entries()) {
+      const index = nextIndex + offset;
+      await virshWithFile('attach-device', domain, controllerXml(device, index), '--config');
+      for (const port of device.ports) {
+        await virshWithFile('attach-device', domain, channelXml(port, index), '--config');
+        done.add(port.name);
       }
     }
   }
   return {
     done: [...done],
     already: wanted.map(({ name }) => name).filter((name) => !done.has(name)),
-    ...(waiting > 0 ? { note: waitingNote(domain, waiting, scopes) } : {}),
+    notes,
   };
 }
 
-function waitingNote(domain: string, ports: number, scopes: readonly Scope[]): string {
-  const why = `${ports} of the ports need a virtio-serial controller, which libvirt cannot add while ${domain} runs`;
+/** What gives a domain that runs what libvirt cannot add to it. */
+function later(scopes: readonly Scope[]): string {
   return scopes.includes('config')
-    ? `${why}: shut it down and start it again`
-    : `${why}, and the domain is transient: give it the XML of trace-host setup --format libvirt`;
+    ? 'shut it down and start it again'
+    : 'it is transient, so create it anew with the XML of trace-host setup --format libvirt';
 }
 
 async function detach(domain: string, scopes: readonly Scope[]): Promise<TargetChanges> {
@@ -85,7 +92,7 @@ async function detach(domain: string, scopes: readonly Scope[]): Promise<TargetC
       done.add(name);
     }
   }
-  return { done: [...done], already: [] };
+  return { done: [...done], already: [], notes: [] };
 }
 
 async function serialOf(domain: string, scope: Scope) {

@@ -49,7 +49,7 @@ async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promis
     await addSerial(qmp, device);
     for (const port of device.ports) await addPort(qmp, port, `${device.id}.0`, chardevs);
   }
-  return { done: missing.map(({ name }) => name), already: already.map(({ name }) => name) };
+  return { done: missing.map(({ name }) => name), already: already.map(({ name }) => name), notes: [] };
 }
 
 async function addSerial(qmp: QmpConnection, device: SerialDevice): Promise<void> {
@@ -106,7 +106,7 @@ async function detach(qmp: QmpConnection): Promise<TargetChanges> {
     if (!/^virtio-trace\d+$/.test(id) || left.some((port) => port.bus === bus)) continue;
     await removeDevice(qmp, id);
   }
-  return { done, already: [] };
+  return { done, already: [], notes: [] };
 }
 
 function isOurs(port: QemuPort): port is QemuPort & { readonly id: string } {

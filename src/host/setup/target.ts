@@ -1,11 +1,11 @@
 import type { ApplyTo } from './options.ts';
 import type { PreparedGuest } from './prepare.ts';
 
-/** What attaching or detaching did, by names of ports; `note` is for people. */
+/** What attaching or detaching did, by names of ports; `notes` are for people. */
 export interface TargetChanges {
   readonly done: readonly string[];
   readonly already: readonly string[];
-  readonly note?: string;
+  readonly notes: readonly string[];
 }
 
 /** A running guest that ports are attached to. */

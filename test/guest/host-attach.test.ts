@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lookUpUser } from '../../src/native/user.ts';
+import { QmpConnection } from '../../src/host/qmp/connection.ts';
+import { listPorts } from '../../src/host/qmp/machine.ts';
+import { span } from './support/account.ts';
+import { hostProgram, traceHost } from './support/trace-host.ts';
+
+function scratchDir(context: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-attach-'));
+  context.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** A machine that never runs an instruction: QEMU's side of attaching needs no guest. */
+async function startQemu(context: TestContext, qmp: string, ...args: string[]): Promise<void> {
+  const shared = ['-nodefaults', '-display', 'none', '-S', '-qmp', `unix:${qmp},server=on,wait=off`];
+  const qemu = spawn('qemu-system-x86_64', [...shared, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  context.after(async () => {
+    if (qemu.exitCode !== null) return;
+    qemu.kill('SIGKILL');
+    await once(qemu, 'exit');
+  });
+  while (!existsSync(qmp)) await sleep(20);
+}
+
+/** `NAME BUS NR` of each port. */
+async function portsOf(qmp: string): Promise<string[]> {
+  const connection = await QmpConnection.open(qmp);
+  const ports = await listPorts(connection);
+  connection.close();
+  return ports.map(({ name, bus, nr }) => `${name} ${bus} ${nr}`).sort();
+}
+
+describe('setup --apply --qmp', { timeout: 120_000 }, () => {
+  test('makes a virtio-serial device where there is none, and ports with both kinds of chardev', async (context) => {
+    const dir = scratchDir(context);
+    const qmp = join(dir, 'qmp');
+    await startQemu(context, qmp, '-machine', 'pc', '-smp', '1,maxcpus=2');
+    const to = ['setup', '--dir', join(dir, 'ports'), '--apply', '--qmp', qmp];
+    for (const chardev of ['pipe', 'socket']) {
+      const made = await traceHost(...to, '--chardev', chardev);
+      assert.equal(made.code, 0, made.stderr);
+      assert.equal(made.stdout, '');
+      // the CPU that may come has its port too
+      const ports = [
+        'agent-ctl-path virtio-trace0.0 1',
+        'trace-path-cpu0 virtio-trace0.0 2',
+        'trace-path-cpu1 virtio-trace0.0 3',
+      ];
+      assert.deepEqual(await portsOf(qmp), ports);
+      assert.equal(existsSync(join(dir, 'ports', 'agent-ctl-path.socket')), chardev === 'socket');
+      const again = await traceHost(...to);
+      assert.match(again.stderr, /there already: control port, CPUs 0-1\n/);
+      // the device itself goes only with a guest's consent, and this one is asleep
+      const connection = await QmpConnection.open(qmp);
+      for (const id of ['virtio-trace-ctl', 'virtio-trace-cpu0', 'virtio-trace-cpu1']) {
+        await connection.execute('device_del', { id });
+      }
+      connection.close();
+      // chardevs are left, as by an attempt that ended half-way
+    }
+  });
+
+  test("leaves devices that are full, and ports that are others'", async (context) => {
+    const dir = scratchDir(context);
+    const qmp = join(dir, 'qmp');
+    const small = ['-device', 'virtio-serial-pci,id=theirs,max_ports=3'];
+    const other = [
+      '-chardev',
+      'null,id=n',
+      '-device',
+      'virtserialport,bus=theirs.0,nr=2,chardev=n,id=agent,name=org.qemu.guest_agent.0',
+    ];
+    await startQemu(context, qmp, '-machine', 'pc', ...small, ...other);
+    const made = await traceHost(
+      'setup',
+      '--dir',
+      join(dir, 'ports'),
+      '--apply',
+      '--qmp',
+      qmp,
+      '--cpus',
+      '16',
+    );
+    assert.equal(made.code, 0, made.stderr);
+    assert.deepEqual(
+      await portsOf(qmp),
+      [
+        'agent-ctl-path theirs.0 1',
+        'org.qemu.guest_agent.0 theirs.0 2',
+        ...span(0, 15).map((cpu) => `trace-path-cpu${cpu} virtio-trace0.0 ${cpu + 1}`),
+        'trace-path-cpu15 virtio-trace1.0 1',
+      ].sort(),
+    );
+  });
+
+  test('finds a free root port in a q35 machine, and says so when there is none', async (context) => {
+    const dir = scratchDir(context);
+    const qmp = join(dir, 'qmp');
+    await startQemu(context, qmp, '-machine', 'q35', '-device', 'pcie-root-port,id=spare,chassis=1');
+    const to = ['setup', '--dir', join(dir, 'ports'), '--apply', '--qmp', qmp];
+    const made = await traceHost(...to, '--cpus', '14');
+    assert.equal(made.code, 0, made.stderr);
+    assert.equal((await portsOf(qmp)).length, 15);
+    const more = await traceHost(...to, '--cpus', '15');
+    assert.equal(more.code, 3);
+    assert.match(
+      more.stderr,
+      /no PCI Express root port that is free.* — start QEMU with -device pcie-root-port/,
+    );
+  });
+
+  test('says it when nothing, or something else, listens on the socket', async (context) => {
+    const dir = scratchDir(context);
+    const nobody = await traceHost(
+      'setup',
+      '--dir',
+      join(dir, 'ports'),
+      '--apply',
+      '--qmp',
+      join(dir, 'none'),
+    );
+    assert.equal(nobody.code, 3);
+    assert.match(nobody.stderr, /no QEMU listens on .*none \(ENOENT\) — start QEMU with -qmp unix:/);
+    assert.equal(existsSync(join(dir, 'ports')), false, 'nothing is made for nobody');
+    const qmp = join(dir, 'qmp');
+    await startQemu(context, qmp, '-machine', 'pc');
+    const holder = await QmpConnection.open(qmp);
+    const busy = await traceHost('setup', '--dir', join(dir, 'ports'), '--apply', '--qmp', qmp);
+    holder.close();
+    assert.equal(busy.code, 3);
+    assert.match(busy.stderr, /does not send its greeting within 10 s — .*serves one at a time/);
+  });
+});
+
+/** libvirt's session daemon, which virsh starts, refuses to be root's: then it is nobody's. */
+class Libvirt {
+  readonly dir: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #as: { readonly uid: number; readonly gid: number } | undefined;
+
+  constructor(context: TestContext) {
+    this.dir = mkdtempSync(join(tmpdir(), 'vt-lv-'));
+    this.#as = process.getuid?.() === 0 ? lookUpUser('nobody') : undefined;
+    const homes = {
+      HOME: 'home',
+      XDG_RUNTIME_DIR: 'run',
+      XDG_CONFIG_HOME: 'config',
+      XDG_CACHE_HOME: 'cache',
+    };
+    for (const sub of ['', ...Object.values(homes)]) {
+      const path = join(this.dir, sub);
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      if (this.#as !== undefined) chownSync(path, this.#as.uid, this.#as.gid);
+    }
+    const paths = Object.entries(homes).map(([name, sub]): [string, string] => [name, join(this.dir, sub)]);
+    this.#env = { ...process.env, ...Object.fromEntries(paths), LIBVIRT_DEFAULT_URI: 'qemu:///session' };
+    context.after(() => {
+      this.run('virsh', 'destroy', 'vt');
+      // the daemon ends by itself when it is idle; its directory may go before
+      rmSync(this.dir, { recursive: true, force: true });
+    });
+  }
+
+  run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+    return spawnSync(command, args, {
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: this.#env,
+      cwd: '/',
+      ...this.#as,
+    });
+  }
+
+  check(command: string, ...args: string[]): string {
+    const { status, stdout, stderr } = this.run(command, ...args);
+    assert.equal(status, 0, `${command} ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  traceHost(...args: string[]) {
+    return this.run(process.execPath, hostProgram, ...args);
+  }
+
+  /** Defines a domain with these elements beside what it needs. */
+  define(elements: string): void {
+    const file = join(this.dir, 'domain.xml');
+    writeFileSync(
+      file,
+      `<domain type='qemu'><name>vt</name><memory unit='MiB'>64</memory><vcpu>2</vcpu>
+      <os><type arch='x86_64' machine='pc'>hvm</type></os>
+      <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>${elements}</devices></domain>`,
+    );
+    if (this.#as !== undefined) chownSync(file, this.#as.uid, this.#as.gid);
+    this.check('virsh', 'define', file);
+  }
+}
+
+/** Why there can be no domain here; false when there can. */
+function withoutLibvirt(): string | false {
+  if (spawnSync('virsh', ['--version']).error !== undefined)
+    return 'virsh is missing: install libvirt-clients';
+  if (!existsSync('/usr/sbin/libvirtd'))
+    return 'libvirtd is missing: install libvirt-daemon, libvirt-daemon-driver-qemu';
+  if (process.getuid?.() !== 0) return false;
+  for (let path = hostProgram; path !== '/'; path = dirname(path)) {
+    const nobody = spawnSync('test', [path === hostProgram ? '-r' : '-x', path], lookUpUser('nobody') ?? {});
+    if (nobody.status !== 0) return `${path} is closed to nobody, whom libvirt's session must be run as`;
+  }
+  return false;
+}
+
+describe('setup for libvirt', { timeout: 180_000, skip: withoutLibvirt() }, () => {
+  for (const chardev of ['pipe', 'socket']) {
+    test(`prints XML that a domain starts with, with ${chardev}s`, (context) => {
+      const libvirt = new Libvirt(context);
+      const where = ['--dir', join(libvirt.dir, 'ports'), '--guest', 'vt'];
+      const setup = libvirt.traceHost(
+        'setup',
+        ...where,
+        '--cpus',
+        '16',
+        '--chardev',
+        chardev,
+        '--format',
+        'libvirt',
+      );
+      assert.equal(setup.status, 0, setup.stderr);
+      libvirt.define(setup.stdout);
+      libvirt.check('virsh', 'start', 'vt');
+      const running = libvirt.traceHost('ping', ...where, '--timeout', '300ms');
+      assert.match(
+        running.stderr,
+        /guest vt does not answer/,
+        'QEMU holds the port, and nobody is in the guest',
+      );
+      assert.match(
+        libvirt.check('virsh', 'qemu-monitor-command', 'vt', '--hmp', 'info qtree'),
+        /name = "trace-path-cpu15"/,
+      );
+      const again = libvirt.traceHost('setup', ...where, '--apply', '--domain', 'vt');
+      assert.match(again.stderr, /there already: control port, CPUs 0-15\n/);
+    });
+  }
+
+  test('attaches ports to a domain that is shut off or runs, as far as libvirt can, and detaches them', (context) => {
+    const libvirt = new Libvirt(context);
+    // room for three ports, as a domain has it that was set up for a guest agent
+    libvirt.define("<controller type='virtio-serial' index='0' ports='4'/>");
+    const ports = join(libvirt.dir, 'ports');
+    const to = ['setup', '--dir', ports, '--apply', '--domain', 'vt'];
+    const first = libvirt.traceHost(...to, '--cpus', '1', '--chardev', 'socket');
+    assert.equal(first.status, 0, first.stderr);
+    assert.match(first.stderr, /attached: control port, CPU 0\n/);
+    libvirt.check('virsh', 'start', 'vt');
+    const live = libvirt.traceHost(...to, '--cpus', '3');
+    assert.equal(live.status, 0, live.stderr);
+    assert.match(live.stderr, /attached: CPUs 1-2; there already: control port, CPU 0\n/);
+    assert.match(
+      live.stderr,
+      /1 of the ports need a virtio-serial controller.*: shut it down and start it again\n/,
+    );
+    assert.match(libvirt.check('virsh', 'dumpxml', 'vt'), /trace-path-cpu1/);
+    assert.doesNotMatch(libvirt.check('virsh', 'dumpxml', 'vt'), /trace-path-cpu2/);
+    assert.match(libvirt.check('virsh', 'dumpxml', 'vt', '--inactive'), /trace-path-cpu2/);
+
+    const removed = libvirt.traceHost(...to, '--remove');
+    assert.equal(removed.status, 0, removed.stderr);
+    for (const scope of [[], ['--inactive']]) {
+      assert.doesNotMatch(libvirt.check('virsh', 'dumpxml', 'vt', ...scope), /agent-ctl-path|trace-path/);
+    }
+    assert.equal(existsSync(ports), false);
+    const pipes = libvirt.traceHost(...to);
+    assert.equal(pipes.status, 0, pipes.stderr);
+    assert.match(pipes.stderr, /attached: control port, CPUs 0-1\n/, 'as many as the domain has CPUs');
+    assert.match(
+      pipes.stderr,
+      /libvirt adds no pipes to vt while it runs: shut it down and start it again, or/,
+    );
+    const none = libvirt.traceHost('setup', '--dir', ports, '--apply', '--domain', 'none');
+    assert.equal(none.status, 1);
+    assert.match(none.stderr, /virsh domstate: failed to get domain 'none' — see virsh list --all/);
+  });
+});
