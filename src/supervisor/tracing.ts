@@ -3,7 +3,8 @@ import type { RingStats, TraceRequest, TraceSource } from '../protocol/control.t
 import { type Applied, applySettings, type RestoreFailure } from '../tracefs/applied.ts';
 import { errnoName } from '../tracefs/errno.ts';
 import { ensureInstance, type Instance, removeInstance } from '../tracefs/instance.ts';
-import { checkSettings } from '../tracefs/settings.ts';
+import { checkSettings, wantsTracing } from '../tracefs/settings.ts';
+import { SavedNames, thisMachine } from '../tracefs/task-names.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
 import type { StopReport, Supervisor } from './supervisor.ts';
 
@@ -29,6 +30,7 @@ export class Tracing {
   readonly #own: Tracefs;
   readonly #log: Logger;
   #request: Request | undefined;
+  readonly #names: SavedNames;
   #source: TraceSource;
 
   /** @param own the agent's own instance, read whenever no order names another */
@@ -36,6 +38,7 @@ export class Tracing {
     this.#supervisor = supervisor;
     this.#own = own;
     this.#log = log;
+    this.#names = new SavedNames(new Tracefs(own.root));
     this.#source = sourceOf(own);
   }
 
@@ -88,15 +91,18 @@ export class Tracing {
     return { cpus, stats, source };
   }
 
-  /** At once, without waiting for anything: for a program that must end now. */
+  /** Puts everything back at once, without waiting for anything: for a program that ends. */
   abandon(): void {
     this.#complain(this.#request?.applied.restore() ?? []);
+    this.#names.putBack();
   }
 
   async #alter(wish: TraceRequest): Promise<void> {
     const { root } = this.#own;
     const instance = wish.instance === undefined ? undefined : ensureInstance(root, wish.instance);
     const tracefs = instance === undefined ? this.#own : new Tracefs(root, instance.name);
+    // Stays until the agent ends: the host asks for names when tracing has stopped.
+    if (wantsTracing(wish)) this.#names.raise(thisMachine());
     const elsewhere = tracefs.dir !== this.#own.dir;
     const reopen = elsewhere || wish.tracer !== undefined;
     if (reopen) await this.#supervisor.close();

@@ -1,9 +1,17 @@
 import { errnoName } from './errno.ts';
 import { lastKernelError } from './error-log.ts';
 import { type EventSpec, formatEventSpec, parseEventSpec } from './event-spec.ts';
+import { type FunctionField, functionFields, functionFiles, listedFunctions } from './function-lists.ts';
 import { subBuffersOf } from './ring-files.ts';
-import { checkSettings, needsClosedRings, SettingsError, type TraceSettings } from './settings.ts';
-import type { Tracefs } from './tracefs.ts';
+import {
+  checkSettings,
+  needsClosedRings,
+  SettingsError,
+  type TraceSettings,
+  wantsTracing,
+} from './settings.ts';
+import { canRecordTgids, thisMachine } from './task-names.ts';
+import { Tracefs } from './tracefs.ts';
 
 /** A tracefs file that did not take its old value back, and the errno's name. */
 export interface RestoreFailure {
@@ -109,9 +117,17 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
   for (const { spec, filter } of filters.filter((each) => each.spec.event !== undefined)) {
     setEventFilter(tracefs, applied, spec, filter);
   }
+  for (const field of functionFields) {
+    const functions = settings[field];
+    if (functions !== undefined) setFunctions(tracefs, applied, field, functions);
+  }
   if (settings.tracer !== undefined) setTracer(tracefs, applied, settings.tracer);
-  for (const name of settings.events ?? []) enableEvents(tracefs, applied, specOf(name));
-  const wantsOn = settings.tracer !== undefined || (settings.events ?? []).length > 0;
+  const wantsOn = wantsTracing(settings);
+  // Processes are recorded by events that are enabled while this is on.
+  if (wantsOn) recordTgids(tracefs, applied);
+  const off = new Set((settings.eventsOff ?? []).flatMap((name) => eventFilesOf(tracefs, specOf(name))));
+  for (const file of off) disableEvent(tracefs, applied, file);
+  for (const name of settings.events ?? []) enableEvents(tracefs, applied, specOf(name), off);
   if (wantsOn && !wasOn) {
     applied.remember('quiesce', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', false));
     attempt('failed', 'tracing', () => setSwitch(tracefs, 'tracing_on', true));
@@ -169,6 +185,62 @@ function setTracer(tracefs: Tracefs, applied: Applied, tracer: string): void {
     if (tracefs.currentTracer() !== old) tracefs.write('current_tracer', old);
   });
   attempt('unknown-tracer', `tracer ${tracer}`, () => tracefs.write('current_tracer', tracer));
+}
+
+/** The kernel compares each name with all functions it has. */
+const maxListed = 4096;
+
+/** In force before the tracer is, and until it is gone. */
+function setFunctions(
+  tracefs: Tracefs,
+  applied: Applied,
+  field: FunctionField,
+  functions: readonly string[],
+): void {
+  const file = functionFiles[field];
+  // All instances share what function_graph follows.
+  const owner = field === 'graphFunctions' ? new Tracefs(tracefs.root) : tracefs;
+  attempt('failed', `${field} (${file})`, () => {
+    const old = owner.read(file);
+    const listed = listedFunctions(field, old);
+    if (listed.length > maxListed) {
+      throw new SettingsError(
+        'busy',
+        `${file} has ${listed.length} functions already, more than the ${maxListed} that could be put back; empty it first`,
+      );
+    }
+    applied.remember('restore', file, () => {
+      // A trigger's own count may be another by now.
+      if (listedFunctions(field, owner.read(file)).join() === listed.join()) return;
+      owner.writeList(file, listed, writeIfKnown);
+    });
+    owner.writeList(file, functions, (name, write) =>
+      attempt('unknown-function', `${field} ${JSON.stringify(name)}`, write, (errno) =>
+        errno === 'EINVAL' ? 'this kernel has no such function to trace' : undefined,
+      ),
+    );
+  });
+}
+
+/** A function that went with its module is not to be put back. */
+function writeIfKnown(_name: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    if (errnoName(error) !== 'EINVAL') throw error;
+  }
+}
+
+function recordTgids(tracefs: Tracefs, applied: Applied): void {
+  const file = 'options/record-tgid';
+  if (tracefs.readIfThere(file)?.trim() !== '0' || !canRecordTgids(thisMachine())) return;
+  applied.remember('restore', file, () => setSwitch(tracefs, file, false));
+  try {
+    setSwitch(tracefs, file, true);
+  } catch (error) {
+    // Short of memory: the trace is worth having without.
+    if (errnoName(error) !== 'ENOMEM') throw error;
+  }
 }
 
 function setSwitch(tracefs: Tracefs, file: string, on: boolean): void {
@@ -237,20 +309,29 @@ function putFilterBack(tracefs: Tracefs, file: string, old: string): void {
   }
 }
 
-function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec): void {
-  const names = spec.event === undefined ? tracefs.eventsOf(spec.system) : [spec.event];
-  let someOff = false;
-  for (const name of names) {
-    const file = `events/${spec.system}/${name}/enable`;
-    // `1`, or `1*` for one that a trigger holds as well.
-    if (tracefs.readIfThere(file)?.startsWith('0') !== true) continue;
-    someOff = true;
-    applied.remember('quiesce', file, () => setSwitch(tracefs, file, false));
+/** Without those of `off`, which are not on for a moment either. */
+function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: ReadonlySet<string>): void {
+  const all = eventFilesOf(tracefs, spec);
+  // `1`, or `1*` for one that a trigger holds as well.
+  const files = all.filter((file) => !off.has(file) && tracefs.readIfThere(file)?.startsWith('0') === true);
+  if (files.length === 0) return;
+  for (const file of files) applied.remember('quiesce', file, () => setSwitch(tracefs, file, false));
+  const whole = spec.event === undefined && !all.some((file) => off.has(file));
+  for (const file of whole ? [`events/${spec.system}/enable`] : files) {
+    attempt('failed', `event ${formatEventSpec(spec)}`, () => setSwitch(tracefs, file, true));
   }
-  if (!someOff) return;
-  const file =
-    spec.event === undefined ? `events/${spec.system}/enable` : `events/${spec.system}/${spec.event}/enable`;
-  attempt('failed', `event ${formatEventSpec(spec)}`, () => setSwitch(tracefs, file, true));
+}
+
+function disableEvent(tracefs: Tracefs, applied: Applied, file: string): void {
+  if (tracefs.readIfThere(file)?.startsWith('1') !== true) return;
+  // Not at quiesce: it would fill the rings again.
+  applied.remember('restore', file, () => setSwitch(tracefs, file, true));
+  attempt('failed', file, () => setSwitch(tracefs, file, false));
+}
+
+function eventFilesOf(tracefs: Tracefs, { system, event }: EventSpec): string[] {
+  const events = event === undefined ? tracefs.eventsOf(system) : [event];
+  return events.map((name) => `events/${system}/${name}/enable`);
 }
 
 function specOf(name: string): EventSpec {
@@ -267,18 +348,18 @@ function attempt(
   refused: SettingsError['code'],
   what: string,
   change: () => void,
-  kernelWords?: () => string | undefined,
+  kernelWords?: (errno: string) => string | undefined,
 ): void {
   try {
     change();
   } catch (error) {
-    const errno = errnoName(error);
+    const errno = error instanceof SettingsError ? '' : errnoName(error);
     if (errno === '') throw error;
     const cause = { cause: error };
     if (errno === 'EBUSY') {
       throw new SettingsError('busy', `${what} refused: EBUSY, something has the ring open or mapped`, cause);
     }
     const code = errno === 'EINVAL' || errno === 'ENOMEM' ? refused : 'failed';
-    throw new SettingsError(code, `${what} refused: ${kernelWords?.() ?? errno}`, cause);
+    throw new SettingsError(code, `${what} refused: ${kernelWords?.(errno) ?? errno}`, cause);
   }
 }

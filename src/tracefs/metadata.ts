@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { pack as tarPack, type Pack } from 'tar-stream';
 import { errnoName } from './errno.ts';
+import { readProcesses } from './processes.ts';
 import type { Tracefs } from './tracefs.ts';
 
 /** One file of the archive, under its name in tracefs, or for the few others under their own. */
@@ -57,6 +58,8 @@ export async function* collectMetadata(tracefs: Tracefs): AsyncGenerator<Metadat
     const content = readIfAny(path);
     if (content) yield { name, content };
   }
+  const processes = await readProcesses('/proc');
+  if (processes) yield { name: 'ps', content: processes };
   const uname = `${type()} ${hostname()} ${release()} ${version()} ${machine()} GNU/Linux\n`;
   yield { name: 'uname', content: Buffer.from(uname) };
   const symbols = await readTextSymbols('/proc/kallsyms');

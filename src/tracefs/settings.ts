@@ -1,14 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { formatEventSpec, nearNames, parseEventSpec } from './event-spec.ts';
-import type { Tracefs } from './tracefs.ts';
+import { type FunctionField, functionFields } from './function-lists.ts';
+import { Tracefs } from './tracefs.ts';
 
 /** What to trace and how; whatever is left out stays as it is. */
 export interface TraceSettings {
   /** `sched` for a whole system, `irq:irq_handler_entry` or `irq/irq_handler_entry` for one event. */
   readonly events?: readonly string[];
+  /** Named as in `events`, and stronger than those: neither these nor what is on already. */
+  readonly eventsOff?: readonly string[];
   /** Filter expression by event or by system, named as in `events`. */
   readonly filters?: Readonly<Record<string, string>>;
   readonly tracer?: string;
+  /** Names, or patterns as the kernel takes them (`vfs_*`, `*:mod:ext4`); an empty list is no filter. */
+  readonly functionFilter?: readonly string[];
+  readonly functionNotrace?: readonly string[];
+  /** Of `function_graph`; without `:mod:`. */
+  readonly graphFunctions?: readonly string[];
   readonly clock?: string;
   /** Ring size of each CPU, in KiB. */
   readonly bufferKb?: number;
@@ -20,6 +28,7 @@ export type SettingsErrorCode =
   | 'unknown-event'
   | 'bad-filter'
   | 'unknown-tracer'
+  | 'unknown-function'
   | 'unknown-clock'
   | 'bad-value'
   | 'busy'
@@ -45,14 +54,14 @@ const largestShare = 0.75;
 
 /** Throws a SettingsError for the first setting that cannot hold. Changes nothing and does not wait. */
 export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
-  for (const name of settings.events ?? []) checkEvent(tracefs, name);
+  for (const name of [...(settings.events ?? []), ...(settings.eventsOff ?? [])]) checkEvent(tracefs, name);
   for (const [name, filter] of Object.entries(settings.filters ?? {})) {
     checkEvent(tracefs, name);
     checkFilter(name, filter);
   }
-  if (settings.tracer !== undefined) {
-    checkListed('unknown-tracer', 'tracer', settings.tracer, tracefs.availableTracers());
-  }
+  if (settings.tracer !== undefined) checkTracer(tracefs, settings.tracer);
+  if (settings.graphFunctions !== undefined) checkTracer(tracefs, 'function_graph');
+  for (const field of functionFields) for (const name of settings[field] ?? []) checkFunction(field, name);
   if (settings.clock !== undefined) {
     checkListed('unknown-clock', 'clock', settings.clock, tracefs.clocks().available);
   }
@@ -115,6 +124,30 @@ function checkFilter(name: string, filter: string): void {
     throw new SettingsError('bad-filter', `the filter of ${name} has a line break or NUL in it`);
 }
 
+/** An instance has fewer tracers than the top level: before 6.12, no function_graph. */
+function checkTracer(tracefs: Tracefs, tracer: string): void {
+  const known = tracefs.availableTracers();
+  if (tracefs.instance !== undefined && !known.includes(tracer)) {
+    if (new Tracefs(tracefs.root).availableTracers().includes(tracer)) {
+      throw new SettingsError(
+        'unknown-tracer',
+        `this kernel has the tracer ${tracer} at the top level only, not in an instance such as ${tracefs.instance}`,
+      );
+    }
+  }
+  checkListed('unknown-tracer', 'tracer', tracer, known);
+}
+
+function checkFunction(field: FunctionField, name: string): void {
+  // A blank ends a name, "!" takes away what is there, and "name:command" would plant a trigger that stays.
+  if (/^[^\s\0!#:][^\s\0:]*$/.test(name)) return;
+  if (field !== 'graphFunctions' && /^([^\s\0!#:][^\s\0:]*)?:mod:[^\s\0:]+$/.test(name)) return;
+  throw new SettingsError(
+    'bad-value',
+    `${field}: ${JSON.stringify(name.slice(0, 80))} is no function or pattern`,
+  );
+}
+
 function checkListed(code: SettingsErrorCode, what: string, name: string, known: readonly string[]): void {
   if (known.includes(name)) return;
   throw new SettingsError(
@@ -134,4 +167,9 @@ function checkRange(what: string, value: number, min: number, max: number): void
  */
 export function needsClosedRings(tracefs: Tracefs, settings: TraceSettings): boolean {
   return settings.tracer !== undefined && settings.tracer !== tracefs.currentTracer();
+}
+
+/** Whether they begin to trace something; else they only change how. */
+export function wantsTracing({ tracer, events = [] }: TraceSettings): boolean {
+  return tracer !== undefined || events.length > 0;
 }

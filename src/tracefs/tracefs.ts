@@ -55,6 +55,23 @@ export class Tracefs {
   }
 
   /**
+   * Replaces a list of functions. The kernel takes one name a write and has the whole list in force at the close, so
+   * not for a moment is anything between old and new; a name that it refuses leaves those before it in force.
+   */
+  writeList(
+    name: string,
+    entries: readonly string[],
+    each = (_entry: string, write: () => void) => write(),
+  ): void {
+    const fd = openSync(join(this.dir, name), constants.O_WRONLY | constants.O_TRUNC);
+    try {
+      for (const entry of entries) each(entry, () => writeSync(fd, `${entry}\n`));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /**
    * Opens the CPU's ring for whole pages, non-blocking (a blocking splice from it may never end) and
    * close-on-exec. The caller owns the descriptor. Throws a Failure that names the file.
    */

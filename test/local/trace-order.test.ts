@@ -5,6 +5,8 @@ import { EventCatalogue } from '../../src/host/format/event-catalogue.ts';
 import { eventsOf } from '../../src/host/ring/events.ts';
 import { parsePageLayout } from '../../src/host/ring/page-layout.ts';
 import { pagesOf } from '../../src/host/ring/page-splitter.ts';
+import type { TraceSource } from '../../src/protocol/control.ts';
+import { namesToSave, thisMachine } from '../../src/tracefs/task-names.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { inScene, type Scene } from './harness/scene.ts';
@@ -19,6 +21,7 @@ const settings = [
   'current_tracer',
   'buffer_size_kb',
   'buffer_percent',
+  'options/record-tgid',
   'set_event',
   'events/sched/sched_switch/filter',
   'events/sched/sched_wakeup/filter',
@@ -26,6 +29,15 @@ const settings = [
 
 function settingsOf(tracefs: Tracefs): Record<string, string> {
   return Object.fromEntries(settings.map((name) => [name, tracefs.read(name).trim()]));
+}
+
+function sourceOf({ instance, clock, pageBytes }: TraceSource): TraceSource {
+  return { instance, clock, pageBytes };
+}
+
+/** Every event of sched but one. */
+function everyOther(event: string, { tracefs }: Scene): string[] {
+  return tracefs.eventsOf('sched').flatMap((name) => (name === event ? [] : [`sched:${name}`]));
 }
 
 /** A tracer that an instance may have here; `nop`, when there is no other, restarts workers all the same. */
@@ -80,18 +92,25 @@ describe('a start order with a trace', { skip }, () => {
         },
       });
       assert.equal(answer.state, 'running');
+      const source = { instance: scene.instance, clock: 'boot', pageBytes: tracefs.pageBytes() };
+      assert.deepEqual(sourceOf(answer), source);
+      assert.deepEqual(sourceOf(await control.order('status')), source);
       const during = settingsOf(tracefs);
       assert.equal(during['tracing_on'], '1');
       assert.match(during['trace_clock'] ?? '', /\[boot\]/);
       // the kernel makes it whole sub-buffers
       assert.ok(Math.abs(Number(during['buffer_size_kb']) - 2048) < 20, during['buffer_size_kb']);
       assert.equal(during['buffer_percent'], '10');
+      assert.equal(during['options/record-tgid'], '1');
       // newer kernels list the filter behind the event's name
       assert.match(during['set_event'] ?? '', /^sched:sched_switch\b/);
       assert.equal(during['events/sched/sched_switch/filter'], 'prev_pid != 0');
       spawnSync('true');
-      assert.equal((await control.order('stop')).state, 'stopped');
+      const stopped = await control.order('stop');
+      assert.equal(stopped.state, 'stopped');
+      assert.deepEqual(sourceOf(stopped), source, 'what the pages are from, though the clock is put back');
       assert.deepEqual(settingsOf(tracefs), before);
+      assert.equal((await control.order('status')).clock, tracefs.clocks().current);
       await until('events', () => scene.receivedBytes > 0, 2000);
       await settled('bytes', () => scene.receivedBytes, 100, 2000);
       assert.deepEqual([...eventNames(scene, tracefs)], ['sched:sched_switch']);
@@ -104,12 +123,14 @@ describe('a start order with a trace', { skip }, () => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
       const other = `${scene.instance}-order`;
-      await control.order('start', { trace: { instance: other, events: ['sched:sched_switch'] } });
+      const trace = { instance: other, events: ['sched'], eventsOff: everyOther('sched_switch', scene) };
+      assert.equal((await control.order('start', { trace })).instance, other);
       assert.deepEqual(scene.instances.toSorted(), [scene.instance, other]);
       assert.ok(new Tracefs(scene.tracefs.root, other).tracingOn());
       spawnSync('true');
       const workers = agent.workers.map(({ pid }) => pid);
-      await control.order('stop');
+      assert.equal((await control.order('stop')).instance, other);
+      assert.equal((await control.order('status')).instance, scene.instance);
       assert.deepEqual(scene.instances, [scene.instance]);
       await until('events', () => scene.receivedBytes > 0, 2000);
       assert.deepEqual([...eventNames(scene, scene.tracefs)], ['sched:sched_switch']);
@@ -150,6 +171,27 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
+    'has the kernel save more names, until the agent ends',
+    inScene(async (scene) => {
+      const top = new Tracefs(scene.tracefs.root);
+      const saved = () => Number(top.read('saved_cmdlines_size'));
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady();
+      const before = saved();
+      assert.ok(before < namesToSave(thisMachine()), 'something else has raised it');
+      await control.order('start', { trace: { clock: 'boot' } });
+      assert.equal(saved(), before, 'nothing is traced that has names');
+      await control.order('start', { trace: { events: ['sched:sched_switch'] } });
+      assert.ok(saved() >= namesToSave(thisMachine()));
+      await control.order('stop');
+      assert.ok(saved() > before, 'a new size forgets all names, and the host has yet to ask for them');
+      agent.signal('SIGTERM');
+      assert.equal((await agent.exit()).code, 0);
+      assert.equal(saved(), before);
+    }),
+  );
+
+  it(
     'replaces the one before it',
     inScene(async (scene) => {
       const { tracefs } = scene;
@@ -175,6 +217,7 @@ describe('a start order with a trace', { skip }, () => {
       const good = { clock: 'boot', bufferKb: 2048, events: ['sched:sched_switch'] };
       const refused: [trace: object, code: string, names: RegExp][] = [
         [{ ...good, events: ['sched:sched_swich'] }, 'unknown-event', /sched:sched_swich/],
+        [{ ...good, eventsOff: ['sched:nosuchevent'] }, 'unknown-event', /sched:nosuchevent/],
         [{ ...good, events: ['nosuchsystem'] }, 'unknown-event', /nosuchsystem/],
         [{ ...good, filters: { 'sched:sched_switch': 'prev_pud != 0' } }, 'bad-filter', /sched:sched_switch/],
         [{ ...good, clock: 'sundial' }, 'unknown-clock', /sundial/],

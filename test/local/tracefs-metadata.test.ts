@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -54,6 +54,19 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
     for (const cpu of tracefs.cpus()) assert.match(unpacked(`per_cpu/cpu${cpu}/stats`), /^entries: /);
     assert.equal(unpacked('uname').trim(), execFileSync('uname', ['-a'], { encoding: 'utf8' }).trim());
     assert.equal(unpacked('version'), readFileSync('/proc/version', 'utf8'));
+  });
+
+  it('has every thread, with its process and its parent', () => {
+    const lines = unpacked('ps').trimEnd().split('\n');
+    assert.ok(lines.includes(`1 ${readFileSync('/proc/1/comm', 'utf8').trim()} 1 0`));
+    const own = lines.filter((line) => line.endsWith(` ${process.pid} ${process.ppid}`));
+    const threads = readdirSync('/proc/self/task');
+    assert.ok(threads.length > 1);
+    for (const tid of threads)
+      assert.ok(
+        own.some((line) => line.startsWith(`${tid} `)),
+        tid,
+      );
   });
 
   it('has every function symbol, when this user may see addresses', () => {

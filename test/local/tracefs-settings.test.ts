@@ -15,6 +15,7 @@ const skip = tracefsSkip();
 
 const everything: TraceSettings = {
   events: ['sched', 'irq:irq_handler_entry', 'timer/timer_start', 'syscalls'],
+  eventsOff: ['sched:sched_wakeup_new', 'timer:timer_start', 'syscalls:sys_enter_read', 'irq:softirq_raise'],
   filters: { 'sched:sched_switch': 'prev_pid != 0', 'irq/irq_handler_entry': ' irq > 3 ', sched: 'pid > 1' },
   clock: 'boot',
   bufferKb: 256,
@@ -37,6 +38,7 @@ describe('settings', { skip }, () => {
     tracefs.write('events/sched/sched_switch/filter', 'next_pid == 77');
     tracefs.write('trace_clock', 'mono');
     tracefs.write('per_cpu/cpu0/buffer_size_kb', '100');
+    tracefs.write('events/irq/softirq_raise/enable', '1');
     tracefs.write('tracing_on', '0');
     const before = snapshot(tracefs);
 
@@ -45,21 +47,54 @@ describe('settings', { skip }, () => {
     assert.equal(tracefs.bufferPercent(), 7);
     assert.equal(tracefs.ringPages(0), 66);
     assert.equal(tracefs.tracingOn(), true);
-    assert.equal(tracefs.read('events/sched/enable').trim(), '1');
-    assert.equal(tracefs.read('events/syscalls/enable').trim(), '1');
-    assert.equal(tracefs.read('events/timer/enable').trim(), 'X');
+    assert.deepEqual(offEvents(tracefs, 'sched'), ['sched_wakeup_new']);
+    assert.deepEqual(offEvents(tracefs, 'syscalls'), ['sys_enter_read']);
+    assert.equal(tracefs.read('events/timer/enable').trim(), '0');
+    assert.equal(tracefs.read('events/irq/irq_handler_entry/enable').trim(), '1');
+    assert.equal(tracefs.read('events/irq/softirq_raise/enable').trim(), '0');
+    assert.equal(tracefs.read('options/record-tgid').trim(), '1');
     assert.equal(tracefs.read('events/sched/sched_switch/filter').trim(), 'prev_pid != 0');
     assert.equal(tracefs.read('events/sched/sched_wakeup/filter').trim(), 'pid > 1');
     assert.equal(tracefs.read('events/irq/irq_handler_entry/filter').trim(), 'irq > 3');
 
     assert.deepEqual(applied?.quiesce(), []);
     assert.equal(tracefs.tracingOn(), false);
-    assert.deepEqual(eventState(snapshot(tracefs)), eventState(before));
+    assert.deepEqual(
+      { ...eventState(snapshot(tracefs)), 'events/irq/softirq_raise/enable': '1\n' },
+      eventState(before),
+      'an event that was on before would fill the rings if it were so again now',
+    );
     assert.equal(tracefs.clocks().current, 'boot', 'a clock put back now would empty the rings');
     assert.equal(tracefs.ringPages(0), 66);
 
     assert.deepEqual(applied?.restore(), []);
     assert.deepEqual(snapshot(tracefs), before);
+    tracefs.write('events/irq/softirq_raise/enable', '0');
+  });
+
+  it('do not turn an event on that they leave out, not for a moment', () => {
+    const { tracefs } = own;
+    tracefs.write('events/enable', '0');
+    tracefs.write('tracing_on', '1');
+    tracefs.write('trace', ' ');
+    const left = {
+      events: ['syscalls'],
+      eventsOff: tracefs.eventsOf('syscalls').map((e) => `syscalls:${e}`),
+    };
+    const mine = apply({ ...left, eventsOff: left.eventsOff.slice(1) });
+    assert.deepEqual(mine.quiesce(), []);
+    assert.deepEqual(mine.restore(), []);
+    const names = new Set(tracefs.read('trace').match(/\bsys_\w+(?=\()/g));
+    assert.ok(names.size <= 1, [...names].join());
+  });
+
+  it('that name functions are refused whole where the kernel lets nobody choose them', (context) => {
+    const { tracefs } = own;
+    if (readsFunctionFilter(tracefs)) {
+      context.skip('this kernel lets functions be chosen; that they are is for a guest to show');
+      return;
+    }
+    refused({ ...everything, functionFilter: ['vfs_read'] }, 'failed', /functionFilter .* refused: E[A-Z]+$/);
   });
 
   it('put back twice change nothing more', () => {
@@ -194,6 +229,9 @@ describe('settings', { skip }, () => {
       'bad-filter',
       /longer than/,
     );
+    refused({ eventsOff: ['sched:nothing'] }, 'unknown-event', /sched:nothing/);
+    for (const name of ['', '!vfs_read', 'vfs read', '#x', 'vfs_read:traceon', 'a:mod:b:traceon', 'a\n'])
+      refused({ functionFilter: [name] }, 'bad-value', /functionFilter: ".*" is no function/);
     refused({ tracer: 'functoin' }, 'unknown-tracer', /it has .*nop/);
     refused({ clock: 'sundial' }, 'unknown-clock', /it has local, global/);
     refused({ clock: '[local]' }, 'unknown-clock', /sundial|local/);
@@ -240,7 +278,14 @@ describe('settings', { skip }, () => {
   }
 });
 
-const switches = ['current_tracer', 'trace_clock', 'buffer_size_kb', 'buffer_percent', 'tracing_on'];
+const switches = [
+  'current_tracer',
+  'trace_clock',
+  'buffer_size_kb',
+  'buffer_percent',
+  'tracing_on',
+  'options/record-tgid',
+];
 
 function snapshotOfSwitches(tracefs: Tracefs): Record<string, string> {
   return Object.fromEntries(switches.map((file) => [file, tracefs.read(file)]));
@@ -267,6 +312,20 @@ function eventState(state: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(state).filter(([file]) => file.startsWith('events/') || file === 'tracing_on'),
   );
+}
+
+function offEvents(tracefs: Tracefs, system: string): string[] {
+  return tracefs
+    .eventsOf(system)
+    .filter((name) => tracefs.read(`events/${system}/${name}/enable`).trim() === '0');
+}
+
+function readsFunctionFilter(tracefs: Tracefs): boolean {
+  try {
+    return tracefs.readIfThere('set_ftrace_filter') !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function takesFunctionTracer(tracefs: Tracefs): boolean {

@@ -25,6 +25,7 @@ export interface SceneOptions {
 }
 
 let scenes = 0;
+const savedNamesFile = 'saved_cmdlines_size';
 
 /** One test's own surroundings: a directory of ports, a tracefs instance, and what it starts. All gone at the end. */
 export class Scene {
@@ -36,9 +37,11 @@ export class Scene {
   readonly ports = new Map<number, FifoPort>();
   readonly #agents: Agent[] = [];
   readonly #closers: (() => void)[] = [];
+  readonly #savedNames: string;
 
   constructor({ ports = 'both', bufferKb = 8192, subBufferKb, bufferPercent = 50 }: SceneOptions = {}) {
     const root = locateTracefs();
+    this.#savedNames = new Tracefs(root).read(savedNamesFile);
     this.dir = mkdtempSync(join(tmpdir(), 'trace-agent-test-'));
     this.instance = `vt-agent-${process.pid}-${scenes++}`;
     ensureInstance(root, this.instance);
@@ -151,6 +154,9 @@ export class Scene {
     for (const close of this.#closers) close();
     for (const { pid } of workers) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     rmSync(this.dir, { recursive: true });
+    // what an agent that is killed cannot put back
+    const top = new Tracefs(this.tracefs.root);
+    if (top.read(savedNamesFile) !== this.#savedNames) top.write(savedNamesFile, this.#savedNames.trim());
     await removeInstance(this.tracefs.root, this.instance);
   }
 
