@@ -9,10 +9,10 @@ import { parsePageLayout, type PageLayout } from '../../../src/host/ring/page-la
 
 const fixturesDir = path.resolve(import.meta.dirname, '../../../../test/fixtures');
 
-/** A fixture's bytes, unpacked when its name ends in `.gz`. */
-export function fixture(name: string): Uint8Array {
+/** A fixture's bytes, unpacked when its name ends in `.gz` unless they are wanted as they are. */
+export function fixture(name: string, as: 'unpacked' | 'packed' = 'unpacked'): Uint8Array {
   const bytes = readFileSync(path.join(fixturesDir, name));
-  return new Uint8Array(name.endsWith('.gz') ? gunzipSync(bytes) : bytes);
+  return new Uint8Array(as === 'unpacked' && name.endsWith('.gz') ? gunzipSync(bytes) : bytes);
 }
 
 export function fixtureText(name: string): string {

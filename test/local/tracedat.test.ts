@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { convert, type ConvertSettings } from '../../src/host/convert.ts';
+import { readInfo } from '../../src/host/info.ts';
+import { PageCursor } from '../../src/host/ring/page-cursor.ts';
+import { pagesOf } from '../../src/host/ring/page-splitter.ts';
+import { parseMetadata, type GuestMetadata } from '../../src/host/metadata/guest-metadata.ts';
+import { fixture, fixtureText, headerPageText } from '../unit/host/fixtures.ts';
+import { sampleContents, sampleMetadata, samplePages, scratchDir, writeRaws } from '../unit/host/samples.ts';
+
+type Shape = Pick<ConvertSettings, 'version' | 'compress' | 'clock'>;
+
+const shapes = [{}, { version: 6 }, { compress: 'zstd' }] as const;
+
+/** trace-cmd's output; it must end well and have nothing to warn of. */
+function traceCmd(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('trace-cmd', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  assert.deepEqual([status, stderr], [0, ''], args.join(' '));
+  return stdout;
+}
+
+/** Why trace-cmd cannot be asked; with CI=true it must be there. */
+function traceCmdSkip(): string | false {
+  const found = spawnSync('trace-cmd', ['--version'], { stdio: 'ignore' }).error === undefined;
+  if (!found && process.env['CI'] === 'true') throw new Error('trace-cmd is missing');
+  return found ? false : 'trace-cmd is missing';
+}
+
+async function fileOf(
+  test: TestContext,
+  pages: Readonly<Record<number, Uint8Array>>,
+  metadata: GuestMetadata,
+  shape: Shape = {},
+): Promise<string> {
+  const dir = scratchDir(test);
+  mkdirSync(join(dir, 'raw'));
+  const out = join(dir, 'trace.dat');
+  await convert({ cpus: writeRaws(join(dir, 'raw'), pages), metadata, out, ...shape });
+  return out;
+}
+
+/** Compared without a diff of megabytes. */
+function assertSame(actual: string, expected: string): void {
+  const [a, b] = [actual.split('\n'), expected.split('\n')];
+  const at = a.findIndex((line, index) => line !== b[index]);
+  if (at >= 0) assert.equal(a[at], b[at], `line ${at + 1}`);
+  assert.equal(a.length, b.length);
+}
+
+/** Lines with an event. */
+function eventLines(report: string): string[] {
+  return report.split('\n').filter((line) => / \[\d{3}\] /.test(line));
+}
+
+/** Why no small file system can be mounted here. */
+const mountSkip = process.getuid?.() === 0 ? false : 'mounting takes root';
+
+describe('trace.dat on a file system that is too small', { skip: mountSkip }, () => {
+  it('says so, and leaves nothing', async (test) => {
+    const dir = scratchDir(test);
+    const small = join(dir, 'small');
+    mkdirSync(small);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=5M', 'tmpfs', small]).status, 0);
+    try {
+      const input = { cpus: writeRaws(dir, samplePages('A')), metadata: await sampleMetadata('A') };
+      await assert.rejects(convert({ ...input, out: join(small, 'trace.dat') }), {
+        name: 'Failure',
+        message: /small\/trace\.dat: the disk is full after \d\.\d MiB, \d\.\d MiB were left$/,
+      });
+      assert.deepEqual(readdirSync(small), []);
+      const report = await convert({ ...input, out: join(small, 'trace.dat'), compress: 'zstd' });
+      assert.equal(report.events, 21_843, 'across file systems, too');
+    } finally {
+      spawnSync('umount', [small]);
+    }
+  });
+});
+
+describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
+  for (const shape of shapes) {
+    const what = JSON.stringify(shape);
+    it(`${what} of A gives the stored report to the byte`, async (test) => {
+      const file = await fileOf(test, samplePages('A'), await sampleMetadata('A'), shape);
+      assertSame(traceCmd('report', '-i', file), fixtureText('A/report-trace-cmd-3.1.6.txt.gz'));
+    });
+
+    it(`${what} of B, clock boot, gives the stored report to the byte`, async (test) => {
+      const file = await fileOf(test, samplePages('B'), await sampleMetadata('B'), shape);
+      assertSame(traceCmd('report', '-t', '-i', file), fixtureText('B/report-nokallsyms-3.1.6-t.txt.gz'));
+    });
+
+    it(`${what} with gaps in CPU ids and an empty CPU has all events`, async (test) => {
+      const [first, second] = [samplePages('A')[0]!, samplePages('A')[1]!];
+      const pages = { 2: first, 4: new Uint8Array(0), 9: second };
+      const report = traceCmd('report', '-i', await fileOf(test, pages, await sampleMetadata('A'), shape));
+      const lines = eventLines(report);
+      assert.equal(lines.length, 21_843);
+      const cpus = new Set(lines.map((line) => / \[(\d{3})\] /.exec(line)?.[1]));
+      assert.deepEqual(cpus, new Set(['002', '009']));
+    });
+
+    it(`${what} tells losses with the kernel’s counts`, async (test) => {
+      const pages = { 0: fixture('lost-injected.raw.gz') };
+      const report = traceCmd('report', '-i', await fileOf(test, pages, await sampleMetadata('A'), shape));
+      const lost = [...report.matchAll(/^CPU:0 \[(\d+) EVENTS DROPPED\]$/gm)].map(([, count]) =>
+        Number(count),
+      );
+      assert.deepEqual(lost, [1003, 1007, 1011]);
+    });
+
+    it(`${what} with pages left out has all events of the others, and says how many are missing`, async (test) => {
+      const bytes = fixture('lost-injected.raw.gz').slice();
+      const metadata = await sampleMetadata('A');
+      const all = [...pagesOf(bytes, 4096)];
+      const cursor = new PageCursor(metadata.layout);
+      const events = all.map((page) => {
+        let count = 0;
+        cursor.load(page);
+        while (cursor.next()) if (cursor.kind === 'data') count++;
+        return count;
+      });
+      // An event without a format, which by itself would end trace-cmd's report, and a page of garbage.
+      cursor.load(all[2]!);
+      while (cursor.next() && cursor.kind !== 'data');
+      cursor.view.setUint16(cursor.dataOffset, 65_000, true);
+      all[12]!.fill(0xa5);
+      const report = traceCmd('report', '-i', await fileOf(test, { 0: bytes }, metadata, shape));
+      const kept = events.reduce((sum, count) => sum + count, 0) - events[2]! - events[12]!;
+      assert.equal(eventLines(report).length, kept);
+      const dropped = [...report.matchAll(/\[(?:(\d+) )?EVENTS DROPPED\]/g)].map(([, count]) => count);
+      assert.deepEqual(dropped, [String(1003 + events[2]!), '1007', '1011', undefined]);
+    });
+
+    it(`${what} of sub-buffers of 8 KiB`, async (test) => {
+      const header = Buffer.from(headerPageText(8192));
+      const metadata = parseMetadata(
+        new Map([...(await sampleContents('A')), ['events/header_page', header]]),
+      );
+      const file = await fileOf(test, { 0: fixture('subbuf8k.raw.gz') }, metadata, shape);
+      assert.equal(eventLines(traceCmd('report', '-i', file)).length, 1751);
+    });
+  }
+
+  it('options are those of the stored dump', async (test) => {
+    const file = await fileOf(test, samplePages('A'), await sampleMetadata('A'));
+    /** Without what is another program's, and offsets behind it; the clock's text has a NUL more here. */
+    const comparable = (dump: string): string[] =>
+      dump
+        .replace(/\t\t\[Option VERSION.*\n.*\n/, '')
+        .replace(/\t\t\[Option TRACEID.*\n.*\n/, '')
+        .replace(/@ \d+: "options", flags 0x0, \d+ bytes/, '@ options')
+        .replace(/TRACECLOCK, \d+ bytes/, 'TRACECLOCK')
+        .replace(/\[\d+ options\]/, '')
+        .split('\n')
+        .filter((line) => line !== '');
+    assert.deepEqual(
+      comparable(traceCmd('dump', '--options', '-i', file)),
+      comparable(fixtureText('A/dump-options-v7.txt')),
+    );
+    assert.match(traceCmd('dump', '--options', '-i', file), /Option VERSION, \d+ bytes\]\nvirtio-trace \d/);
+  });
+
+  it('every clock prints what it is: seconds of nanoseconds, bare numbers of a counter', async (test) => {
+    const pages = { 0: samplePages('B')[0]!.slice(0, 4096) };
+    for (const shape of shapes) {
+      for (const [clock, time] of [
+        ['local', / 2\.348599: /],
+        ['mono_raw', / 2\.348599: /],
+        ['boot', / 2\.348599: /],
+        ['tai', / 2\.348599: /],
+        ['counter', / 2348599396: /],
+        ['x86-tsc', / 2348599396: /],
+      ] as const) {
+        const file = await fileOf(test, pages, await sampleMetadata('B'), { ...shape, clock });
+        assert.match(
+          eventLines(traceCmd('report', '-i', file))[0] ?? '',
+          time,
+          `${clock} ${JSON.stringify(shape)}`,
+        );
+      }
+    }
+  });
+
+  it('a guest without symbols, command lines and printk formats is read all the same', async (test) => {
+    const contents = [...(await sampleContents('A'))].filter(([name]) => name.startsWith('events/'));
+    for (const shape of shapes) {
+      const file = await fileOf(test, samplePages('A'), parseMetadata(new Map(contents)), shape);
+      assert.equal(eventLines(traceCmd('report', '-i', file)).length, 21_843);
+    }
+  });
+
+  it('reads zstd as trace-cmd itself writes it', async (test) => {
+    const file = await fileOf(test, samplePages('A'), await sampleMetadata('A'));
+    const theirs = join(scratchDir(test), 'theirs.dat');
+    const converted = spawnSync('trace-cmd', ['convert', '--compression', 'zstd', '-i', file, '-o', theirs]);
+    assert.equal(converted.status, 0);
+    const info = await readInfo(theirs);
+    assert.deepEqual(info.format, { version: 7, compression: 'zstd' });
+    assert.deepEqual([info.buffers[0]!.events, info.buffers[0]!.lost], [21_843, 35_899n]);
+  });
+});

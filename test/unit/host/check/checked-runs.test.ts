@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { checkedRuns, emptyTally, type RawTally } from '../../../../src/host/check/checked-runs.ts';
+import { markLoss } from '../../../../src/host/check/loss-mark.ts';
+import { EventCatalogue } from '../../../../src/host/format/event-catalogue.ts';
+import { checkPage, PageCursor } from '../../../../src/host/ring/page-cursor.ts';
+import { parsePageHeader } from '../../../../src/host/ring/page-header.ts';
+import { pagesOf } from '../../../../src/host/ring/page-splitter.ts';
+import { summarise } from '../../../../src/host/ring/summary.ts';
+import { fixture, guestCatalogue, guestLayout, guestTexts } from '../fixtures.ts';
+import { head, madePage, smallLayout } from '../ring/made-pages.ts';
+
+const layout = await guestLayout();
+const catalogue = await guestCatalogue();
+const { pageBytes } = layout;
+const real = fixture('A/cpu0.raw.gz');
+const pages = [...pagesOf(real, pageBytes)];
+
+interface Kept {
+  readonly tally: RawTally;
+  readonly pages: Uint8Array[];
+  /** Bytes of runs that are as they were in the input. */
+  readonly unchangedBytes: number;
+}
+
+/** All that comes through, copied; the input stays as it is. */
+async function keep(input: Uint8Array, blockPages = 256, events = catalogue): Promise<Kept> {
+  const tally = emptyTally();
+  const kept: Uint8Array[] = [];
+  let unchangedBytes = 0;
+  async function* blocks(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < input.length; at += blockPages * pageBytes) {
+      yield input.slice(at, at + blockPages * pageBytes);
+    }
+  }
+  for await (const { bytes, rawOffset } of checkedRuns(blocks(), layout, events, tally)) {
+    if (rawOffset !== undefined) {
+      assert.deepEqual(bytes, input.subarray(rawOffset, rawOffset + bytes.length));
+      unchangedBytes += bytes.length;
+    }
+    kept.push(...[...pagesOf(bytes, pageBytes)].map((page) => page.slice()));
+  }
+  return { tally, pages: kept, unchangedBytes };
+}
+
+function lostBefore(page: Uint8Array | undefined): bigint | 'unknown' | undefined {
+  assert.ok(page);
+  const header = parsePageHeader(new DataView(page.buffer, page.byteOffset, page.length), layout);
+  assert.equal(header.status, 'ok');
+  return header.status === 'ok' ? header.lostBefore : undefined;
+}
+
+/** The pages with one changed. */
+function withPage(index: number, change: (page: Uint8Array, view: DataView) => void): Uint8Array {
+  const bytes = real.slice();
+  const page = bytes.subarray(index * pageBytes, (index + 1) * pageBytes);
+  change(page, new DataView(page.buffer, page.byteOffset, page.length));
+  return bytes;
+}
+
+function eventsIn(page: Uint8Array): bigint {
+  return BigInt(summarise([page], layout, catalogue).events);
+}
+
+/** A page with room for a count behind its data, and its neighbours. */
+const roomy = pages.findIndex((page, index) => {
+  const view = new DataView(page.buffer, page.byteOffset, page.length);
+  const header = parsePageHeader(view, layout);
+  return index > 3 && header.status === 'ok' && header.dataBytes + 8 <= pageBytes - 16;
+});
+const full = pages.findIndex((page, index) => {
+  const view = new DataView(page.buffer, page.byteOffset, page.length);
+  const header = parsePageHeader(view, layout);
+  return index > 3 && header.status === 'ok' && header.dataBytes + 8 > pageBytes - 16;
+});
+
+describe('checked pages', () => {
+  it('all good: every byte passes unchanged, in runs as long as the blocks', async () => {
+    const kept = await keep(real);
+    assert.equal(kept.unchangedBytes, real.length);
+    const { firstNs, lastNs, eventsById, ...tally } = kept.tally;
+    assert.deepEqual(tally, {
+      pages: 138,
+      events: 12_336,
+      lost: 35_899n,
+      pagesAfterUncountedLoss: 0,
+      leftOut: new Map(),
+    });
+    assert.equal(
+      [...eventsById.values()].reduce((a, b) => a + b),
+      12_336,
+    );
+    assert.ok(firstNs !== undefined && lastNs !== undefined && firstNs < lastNs);
+  });
+
+  it('a bad commit word: its page is left out, and the next says that something is missing', async () => {
+    const kept = await keep(withPage(roomy - 1, (_, view) => view.setUint32(8, 4081, true)));
+    assert.deepEqual(kept.tally.leftOut, new Map([['commit-beyond-page', 1]]));
+    assert.equal(kept.pages.length, 137);
+    assert.equal(lostBefore(kept.pages[roomy - 1]), 'unknown');
+    assert.equal(kept.tally.pagesAfterUncountedLoss, 1);
+    assert.equal(kept.unchangedBytes, 136 * pageBytes);
+  });
+
+  it('an unknown event: as many as its page had are counted as lost where there is room', async () => {
+    const bad = withPage(roomy - 1, (page) => setFirstId(page, 65_000));
+    const kept = await keep(bad);
+    assert.deepEqual(kept.tally.leftOut, new Map([['unknown-event', 1]]));
+    assert.equal(lostBefore(kept.pages[roomy - 1]), eventsIn(pages[roomy - 1]!));
+    assert.equal(kept.tally.lost, 35_899n + eventsIn(pages[roomy - 1]!));
+    assert.equal(BigInt(kept.tally.events), 12_336n - eventsIn(pages[roomy - 1]!));
+  });
+
+  it('where there is no room the mark comes without the count, which the tally still has', async () => {
+    const kept = await keep(withPage(full - 1, (page) => setFirstId(page, 65_000)));
+    assert.equal(lostBefore(kept.pages[full - 1]), 'unknown');
+    assert.equal(kept.tally.lost, 35_899n + eventsIn(pages[full - 1]!));
+  });
+
+  it('several bad pages in a row add up, with what the ring lost before them', async () => {
+    const bytes = fixture('lost-injected.raw.gz').slice();
+    const own = [...pagesOf(bytes, pageBytes)];
+    let lost = 0n;
+    // Pages 3 and 7 have losses of 1003 and 1007 before them.
+    for (let index = 3; index < 7; index++) {
+      lost += eventsIn(own[index]!);
+      setFirstId(own[index]!, 65_000);
+    }
+    const kept = await keep(bytes);
+    assert.equal(kept.tally.leftOut.get('unknown-event'), 4);
+    assert.equal(lostBefore(kept.pages[3]), 1003n + lost + 1007n);
+    assert.equal(kept.tally.lost, 1003n + 1007n + 1011n + lost);
+  });
+
+  it('a truncated last page is left out', async () => {
+    const kept = await keep(real.subarray(0, real.length - 100));
+    assert.deepEqual(kept.tally.leftOut, new Map([['truncated', 1]]));
+    assert.equal(kept.pages.length, 137);
+  });
+
+  it('an event without a format is unknown', async () => {
+    const texts = [...(await guestTexts())].filter(([path]) => !path.includes('/sys_enter/'));
+    const kept = await keep(real, 256, new EventCatalogue(texts));
+    assert.ok((kept.tally.leftOut.get('unknown-event') ?? 0) > 0);
+    assert.ok(kept.tally.pages > 0, 'the pages without it stay');
+  });
+
+  it('a record without room for an event id is no event', async () => {
+    const kept = await keep(
+      withPage(5, (page, view) => {
+        view.setUint32(16, head(1, 0), true);
+        view.setUint32(8, 8, true);
+        view.setUint32(12, 0, true);
+        page.fill(0, 24);
+      }),
+    );
+    assert.deepEqual(kept.tally.leftOut, new Map([['short-record', 1]]));
+  });
+
+  it('only good pages pass, whatever the bytes, and nothing is counted twice', async () => {
+    const change = fc.tuple(fc.nat(19), fc.nat(pageBytes - 1), fc.nat(255));
+    const start = pages.slice(0, 20);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(change, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.nat(pageBytes - 1),
+        async (changes, blockPages, cut) => {
+          const bytes = new Uint8Array(20 * pageBytes - cut);
+          for (const [index, page] of start.entries()) {
+            bytes.set(page.subarray(0, bytes.length - index * pageBytes), index * pageBytes);
+          }
+          for (const [page, at, byte] of changes) {
+            // Half of the damage goes where it hurts: the header and the first records.
+            const place = page * pageBytes + (byte % 2 === 0 ? at : at % 40);
+            if (place < bytes.length) bytes[place] = byte;
+          }
+          const kept = await keep(bytes, blockPages);
+          const cursor = new PageCursor(layout);
+          for (const page of kept.pages) assert.equal(checkPage(cursor, page), 'ok');
+          const seen = summarise(kept.pages, layout, catalogue);
+          assert.equal(seen.events, kept.tally.events);
+          assert.ok([...seen.byName.keys()].every((name) => !name.startsWith('#')));
+          const leftOut = [...kept.tally.leftOut.values()].reduce((a, b) => a + b, 0);
+          assert.equal(kept.pages.length, kept.tally.pages);
+          assert.equal(kept.pages.length + leftOut, Math.ceil(bytes.length / pageBytes));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('loss mark', () => {
+  it('is the kernel’s: sign-extended flags, the count behind the data', () => {
+    const page = madePage({ words: [head(2, 1), 7, 8] });
+    markLoss(page, smallLayout, 41n);
+    const view = new DataView(page.buffer);
+    assert.equal(view.getBigUint64(8, true), 0xffff_ffff_c000_000cn);
+    assert.equal(view.getBigUint64(28, true), 41n);
+    markLoss(page, smallLayout, 1n);
+    assert.equal(view.getBigUint64(28, true), 42n);
+    markLoss(page, smallLayout, 'unknown');
+    assert.equal(view.getBigUint64(8, true), 0xffff_ffff_8000_000cn);
+  });
+
+  it('on a 32-bit kernel flags and count have four bytes', () => {
+    const narrow = { ...smallLayout, commitBytes: 4, dataOffset: 12 } as const;
+    const page = madePage({ words: [head(2, 1), 7, 8], layout: narrow });
+    markLoss(page, narrow, 41n);
+    const view = new DataView(page.buffer);
+    assert.deepEqual([view.getUint32(8, true), view.getUint32(24, true)], [0xc000_000c, 41]);
+    assert.equal(view.getUint32(12, true), head(2, 1));
+  });
+});
+
+/** Gives the page's first data record another event's id. */
+function setFirstId(page: Uint8Array, id: number): void {
+  const cursor = new PageCursor(layout);
+  cursor.load(page);
+  while (cursor.next() && cursor.kind !== 'data');
+  cursor.view.setUint16(cursor.dataOffset, id, true);
+}

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { Failure } from '../../../src/failure.ts';
+import { convert, convertRecording, type ConvertSettings } from '../../../src/host/convert.ts';
+import { readInfo } from '../../../src/host/info.ts';
+import { formatRecording, type Recording } from '../../../src/host/recording-format.ts';
+import { fixture } from './fixtures.ts';
+import { sampleMetadata, samplePages, scratchDir, writeRaws, type Sample } from './samples.ts';
+
+type Shape = Pick<ConvertSettings, 'version' | 'compress'>;
+
+async function made(test: TestContext, sample: Sample, shape: Shape = {}) {
+  const dir = scratchDir(test);
+  const cpus = writeRaws(dir, samplePages(sample));
+  const out = join(dir, 'trace.dat');
+  const report = await convert({ cpus, metadata: await sampleMetadata(sample), out, ...shape });
+  return { dir, out, report };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+const recording: Recording = {
+  version: 1,
+  guest: 'A',
+  cpus: [
+    { cpu: 0, bytes: 0, ring: null },
+    { cpu: 1, bytes: 0, ring: null },
+  ],
+  pageBytes: 4096,
+  clock: 'global',
+  startedAt: '2026-11-24T06:00:00.000Z',
+  endedAt: null,
+  agentVersion: '0.1.0',
+  hostKernel: '6.1.0',
+  events: ['sched', 'irq:irq_handler_entry'],
+};
+
+function recordingDir(test: TestContext): string {
+  const dir = join(scratchDir(test), 'recording');
+  mkdirSync(dir);
+  writeRaws(dir, samplePages('A'));
+  writeFileSync(join(dir, 'metadata.tar.gz'), fixture('A/meta.tar.gz', 'packed'));
+  writeFileSync(join(dir, 'recording.json'), formatRecording(recording));
+  return dir;
+}
+
+describe('convert', () => {
+  it('version 7 is a good file’s bytes, from the first section to the last page', async (test) => {
+    const { out, report } = await made(test, 'A');
+    const bytes = readFileSync(out);
+    // What trace-cmd 3.1.6, 3.4 and KernelShark were seen to read; before it is the offset of the options.
+    assert.equal(
+      sha256(bytes.subarray(32, 5_832_704)),
+      '525d04a9379d2a88ec510f5c6dae456245bfa389200044e665ceeabe102981a2',
+    );
+    assert.equal(bytes.toString('latin1', 0, 24), '\x17\x08\x44tracing7\0\0\x08\0\x10\0\0none\0\0');
+    assert.equal(report.fileBytes, bytes.length);
+    assert.deepEqual([report.pages, report.events, report.lost], [238, 21_843, 35_899n]);
+    assert.deepEqual([report.leftOut.size, report.rawBytes], [0, 238 * 4096]);
+    assert.equal(report.eventsByName.get('raw_syscalls:sys_enter'), 4068);
+  });
+
+  it('version 6 is a good file’s bytes, but for the options', async (test) => {
+    const bytes = readFileSync((await made(test, 'A', { version: 6 })).out);
+    assert.equal(bytes.length, 5_832_704);
+    assert.equal(
+      sha256(bytes.subarray(0, 4_855_418)),
+      '94d587d841e2554b8ec1fb91ecce484be5df1c9d6f082dd779179679d0106f5a',
+    );
+    assert.equal(
+      sha256(bytes.subarray(4_857_856)),
+      '75c42981e36bb27ac563f163bf348679cba08227da5afb4b76a83295243f5b74',
+    );
+  });
+
+  for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const) {
+    it(`${JSON.stringify(shape)} is read back as it was: events, losses, clock, times`, async (test) => {
+      const { out, report } = await made(test, 'A', shape);
+      const info = await readInfo(out);
+      const [buffer] = info.buffers;
+      assert.ok(buffer);
+      assert.deepEqual([buffer.events, buffer.lost, buffer.clock], [21_843, 35_899n, 'global']);
+      assert.deepEqual(buffer.eventsByName, new Map([...report.eventsByName].sort(([, a], [, b]) => b - a)));
+      assert.deepEqual([buffer.firstNs, buffer.lastNs], [2_602_227_158n, 13_521_192_589n]);
+      assert.match(info.uname, /^Linux \(none\) 6\.1\.0-56-amd64/);
+      assert.match(info.writer, /^virtio-trace \d/);
+      assert.equal(info.eventFormats, 1336);
+      for (const cpu of [0, 1]) assert.deepEqual(buffer.cpus[cpu]?.pages, report.cpus[cpu]?.pages);
+    });
+  }
+
+  it('gaps in CPU ids, CPUs without pages, and no pages at all', async (test) => {
+    const dir = scratchDir(test);
+    const metadata = await sampleMetadata('A');
+    const pages = samplePages('A');
+    const cpus = writeRaws(dir, { 3: pages[0]!, 5: new Uint8Array(0), 11: pages[1]! });
+    for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const) {
+      const out = join(dir, 'trace.dat');
+      await convert({ cpus, metadata, out, ...shape });
+      const events = new Map((await readInfo(out)).buffers[0]!.cpus.map((cpu) => [cpu.cpu, cpu.events]));
+      assert.deepEqual([events.get(3), events.get(5), events.get(11)], [12_336, 0, 9507]);
+      await convert({ cpus: writeRaws(dir, { 0: new Uint8Array(0) }), metadata, out, ...shape });
+      assert.equal((await readInfo(out)).buffers[0]!.events, 0);
+    }
+  });
+
+  it('what is left out is not in the file, and the report says why', async (test) => {
+    const dir = scratchDir(test);
+    const bytes = samplePages('A')[0]!.slice(0, 30 * 4096 - 1);
+    bytes.fill(0xff, 10 * 4096, 11 * 4096);
+    const out = join(dir, 'trace.dat');
+    const report = await convert({
+      cpus: writeRaws(dir, { 0: bytes }),
+      metadata: await sampleMetadata('A'),
+      out,
+    });
+    assert.deepEqual(
+      report.leftOut,
+      new Map([
+        ['commit-beyond-page', 1],
+        ['truncated', 1],
+      ]),
+    );
+    const cpu = (await readInfo(out)).buffers[0]!.cpus[0]!;
+    assert.deepEqual([cpu.pages, cpu.pagesAfterUncountedLoss, cpu.leftOut.size], [28, 1, 0]);
+  });
+
+  it('boot is named by the buffer alone: readers take it for a counter elsewhere', async (test) => {
+    const seven = readFileSync((await made(test, 'B')).out).toString('latin1');
+    assert.ok(seven.includes('\0boot\0') && !seven.includes('[boot]'));
+    const six = readFileSync((await made(test, 'B', { version: 6 })).out).toString('latin1');
+    assert.ok(!six.includes('[boot]'));
+  });
+
+  it('a recording’s directory, also one that never ended', async (test) => {
+    const dir = recordingDir(test);
+    const progress: number[] = [];
+    const out = join(dir, '../trace.dat');
+    const report = await convertRecording(dir, {
+      out,
+      onProgress: ({ doneBytes, totalBytes }) => progress.push(doneBytes / totalBytes),
+    });
+    assert.equal(report.events, 21_843);
+    assert.equal(progress.at(-1), 1);
+    const info = await readInfo(dir);
+    assert.deepEqual([info.kind, info.buffers[0]!.events, info.recording], ['recording', 21_843, recording]);
+  });
+
+  it('a recording.json that lies names no file outside the directory, and is refused', async (test) => {
+    const dir = recordingDir(test);
+    for (const change of [
+      { version: 2 },
+      { cpus: [{ cpu: '../0', bytes: 0, ring: null }] },
+      { cpus: [{ cpu: 1e9, bytes: 0, ring: null }] },
+      { cpus: [recording.cpus[0], recording.cpus[0]] },
+      { events: 'sched' },
+    ]) {
+      writeFileSync(join(dir, 'recording.json'), JSON.stringify({ ...recording, ...change }));
+      await assert.rejects(convertRecording(dir, { out: join(dir, 'trace.dat') }), Failure);
+    }
+    assert.ok(!readdirSync(dir).includes('trace.dat'));
+  });
+
+  it('a conversion that fails leaves the old file and nothing new', async (test) => {
+    const dir = scratchDir(test);
+    const cpus = writeRaws(dir, samplePages('A'));
+    const metadata = await sampleMetadata('A');
+    const out = join(dir, 'trace.dat');
+    writeFileSync(out, 'old');
+    const before = readdirSync(dir).sort();
+    const ended = new AbortController();
+    const running = convert({ cpus, metadata, out, signal: ended.signal, onProgress: () => ended.abort() });
+    await assert.rejects(running, { name: 'AbortError' });
+    await assert.rejects(
+      convert({ cpus, metadata, out, version: 6, compress: 'zstd' }),
+      /has no compression/,
+    );
+    await assert.rejects(convert({ cpus: new Map(), metadata, out }), /no CPU to convert/);
+    const gone = new Map([...cpus, [2, join(dir, 'cpu2.raw')]]);
+    await assert.rejects(convert({ cpus: gone, metadata, out }), /cpu2\.raw: no such file/);
+    await assert.rejects(convert({ cpus, metadata, out: join(dir, 'no/trace.dat') }), /no such directory/);
+    await assert.rejects(convert({ cpus, metadata, out: dir }), /cannot be a file there/);
+    await assert.rejects(convert({ cpus, metadata, out, clock: '../x' }), /no name of a trace clock/);
+    assert.equal(readFileSync(out, 'utf8'), 'old');
+    assert.deepEqual(readdirSync(dir).sort(), before);
+  });
+
+  it('says that the disk is full', async (test) => {
+    const dir = scratchDir(test);
+    const cpus = writeRaws(dir, samplePages('A'));
+    const { writeReplacing } = await import('../../../src/host/write-replacing.ts');
+    const full = writeReplacing(join(dir, 'trace.dat'), async (file) => {
+      await file.write(Buffer.alloc(1 << 20));
+      throw Object.assign(new Error('write'), { code: 'ENOSPC' });
+    });
+    await assert.rejects(full, /trace\.dat: the disk is full after 1\.0 MiB, \d+\.\d MiB were left/);
+    assert.deepEqual(readdirSync(dir).length, cpus.size);
+  });
+});

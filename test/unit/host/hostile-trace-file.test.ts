@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { Failure } from '../../../src/failure.ts';
+import { convert } from '../../../src/host/convert.ts';
+import { infoAsJson, readInfo } from '../../../src/host/info.ts';
+import { parseMetadata } from '../../../src/host/metadata/guest-metadata.ts';
+import { sampleContents, samplePages, scratchDir, writeRaws } from './samples.ts';
+
+/** Of one event system and two pages: small, so that changes hit what matters. */
+const contents = new Map(
+  [...(await sampleContents('A'))].filter(
+    ([name]) => !name.startsWith('events/') || /^events\/(header|ftrace\/print|raw_syscalls)/.test(name),
+  ),
+);
+contents.set('kallsyms', Buffer.from('ffffffff81000000 T _text\n'));
+
+describe('info of a hostile file', () => {
+  for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const) {
+    it(`${JSON.stringify(shape)} with bytes changed, cut or lengthened: an answer or a Failure`, async (test) => {
+      const dir = scratchDir(test);
+      const pages = { 0: samplePages('A')[0]!.slice(0, 8192), 2: samplePages('A')[1]!.slice(0, 4096) };
+      const cpus = writeRaws(dir, pages);
+      const good = join(dir, 'good.dat');
+      await convert({ cpus, metadata: parseMetadata(contents), out: good, ...shape });
+      const whole = readFileSync(good);
+      const bad = join(dir, 'bad.dat');
+      // Lengths, offsets and counts are everywhere: words of extreme values find them better than bytes.
+      const word = fc.constantFrom(0, 1, 0x7f, 0xff, 0xffff, 0x7fff_ffff, 0xffff_fff0, 0xffff_ffff);
+      const edges = fc.oneof(
+        fc.nat(whole.length - 1),
+        fc.nat(600),
+        fc.nat(600).map((n) => Math.max(0, whole.length - 1 - n)),
+      );
+      let answers = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(edges, fc.oneof(word, fc.nat(0xffff_ffff))), { maxLength: 4 }),
+          fc.option(fc.nat(whole.length)),
+          async (changes, cut) => {
+            const bytes = Buffer.from(whole);
+            for (const [at, value] of changes) if (at + 4 <= bytes.length) bytes.writeUInt32LE(value, at);
+            writeFileSync(bad, bytes.subarray(0, cut ?? bytes.length));
+            try {
+              infoAsJson(await readInfo(bad));
+              answers++;
+            } catch (error) {
+              assert.ok(error instanceof Failure, String(error instanceof Error ? error.stack : error));
+              assert.ok(error.message.startsWith(bad));
+            }
+          },
+        ),
+        { numRuns: 300 },
+      );
+      assert.ok(answers > 0, 'some changes leave a file that can be read');
+      assert.ok(process.memoryUsage().rss < 700 << 20, 'no claim of a file is memory of ours');
+    });
+  }
+
+  it('anything but a trace.dat is said to be none', async (test) => {
+    const path = join(scratchDir(test), 'x');
+    for (const bytes of [
+      '',
+      'tracing',
+      '\x17\x08\x44tracing',
+      '\x17\x08\x44tracing5\0',
+      'x'.repeat(10_000),
+    ]) {
+      writeFileSync(path, bytes, 'latin1');
+      await assert.rejects(readInfo(path), /x: not a trace\.dat that can be read/);
+    }
+    await assert.rejects(readInfo(`${path}.none`), /no such file/);
+    await assert.rejects(readInfo('/dev/null'), /not a regular file/);
+  });
+});
