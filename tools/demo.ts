@@ -1,8 +1,16 @@
 /**
  * `npm run demo`: boots a QEMU guest with trace-agent, traces its scheduler for five seconds, orders given as any
- * host gives them, and shows what arrived on the host.
+ * host gives them, and shows what arrived on the host; then once more by `trace-host record`, into a trace.dat.
  */
-import { accessSync, constants as fsConstants, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants as fsConstants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +23,7 @@ import { guestKernel } from '../test/guest/harness/kernel.ts';
 import { type Formats, readFormats } from './demo/formats.ts';
 import { LiveView } from './demo/live-view.ts';
 import { type DemoOptions, parseDemoOptions, usage } from './demo/options.ts';
+import { record, reportHead } from './demo/recording.ts';
 import { type CpuTrace, report } from './demo/report.ts';
 
 const traceMs = 5000;
@@ -85,8 +94,7 @@ async function awaitArrival(agent: GuestProcess, collectors: readonly Collector[
   say(`the agent has stopped: ${Number(sent).toLocaleString('en')} bytes sent, and all have arrived`);
 }
 
-async function trace(guest: Guest, cpus: number): Promise<Collector[]> {
-  const agent = await startAgent(guest);
+async function trace(guest: Guest, agent: GuestProcess, cpus: number): Promise<Collector[]> {
   say(`in the guest: echo 1 > ${tracing}/events/sched/enable, and a small load on each CPU`);
   await guest.check(`echo 1 > ${tracing}/events/sched/enable`);
   const loads: GuestProcess[] = [];
@@ -101,9 +109,9 @@ async function trace(guest: Guest, cpus: number): Promise<Collector[]> {
   await order(guest, '0');
   await awaitArrival(agent, collectors);
   for (const process of loads) process.kill('SIGKILL', 'group');
-  agent.kill('SIGTERM');
-  const { code } = await agent.wait(slowMs);
-  if (code !== 0) throw new Failure(exitCode.failed, `the agent ended with ${code}\n${agent.stderr}`);
+  await guest.check(`echo 0 > ${tracing}/events/sched/enable`);
+  // A FIFO has one reader at a time, or each gets a part of it.
+  for (const collector of collectors) await collector.close();
   return collectors;
 }
 
@@ -114,6 +122,28 @@ async function tracesOf(guest: Guest, collectors: readonly Collector[]): Promise
     traces.push({ cpu, bytes: collector.read(), ring: parseRingStats(stats.toString()) });
   }
   return traces;
+}
+
+/** The same by `trace-host`, which makes of it what other programs open. */
+async function traceByHost(guest: Guest, cpus: number, out: string): Promise<void> {
+  say(
+    'on the host:  trace-host record -e sched -e irq --duration 3s (it fetches the formats and symbols first)',
+  );
+  const loads: GuestProcess[] = [];
+  for (let cpu = 0; cpu < cpus; cpu++) {
+    loads.push(await guest.spawn(['taskset', '-c', String(cpu), 'sh', '-c', load]));
+  }
+  await record(dirname(guest.control.port.path), out);
+  for (const process of loads) process.kill('SIGKILL', 'group');
+  const { command, text } = reportHead(out);
+  say(`on the host:  ${command}`);
+  process.stdout.write(`\n${text}\n`);
+}
+
+async function endAgent(agent: GuestProcess): Promise<void> {
+  agent.kill('SIGTERM');
+  const { code } = await agent.wait(slowMs);
+  if (code !== 0) throw new Failure(exitCode.failed, `the agent ended with ${code}\n${agent.stderr}`);
 }
 
 function keepAll(dir: string, collectors: readonly Collector[], { texts }: Formats): void {
@@ -141,13 +171,20 @@ async function demo({ cpus, keep }: DemoOptions): Promise<number> {
   if (keep !== undefined) makeDir(keep);
   await using guest = await boot(cpus);
   say('the guest is up');
-  const collectors = await trace(guest, cpus);
+  const agent = await startAgent(guest);
+  const collectors = await trace(guest, agent, cpus);
   const formats = await readFormats(guest);
   const { text, whole } = report(await tracesOf(guest, collectors), formats);
   process.stdout.write(`\n${text}\n`);
+  const out = join(keep ?? guest.dir, 'trace.dat');
+  rmSync(out, { force: true });
+  await traceByHost(guest, cpus, out);
+  await endAgent(agent);
   if (keep !== undefined) {
     keepAll(keep, collectors, formats);
-    say(`kept in ${keep}: cpuN.raw, the pages as they arrived, and events/, the formats to decode them`);
+    say(
+      `kept in ${keep}: trace.dat; cpuN.raw, the pages of the first trace; events/, the formats to decode them`,
+    );
   }
   say('ending the guest');
   return whole ? exitCode.done : exitCode.failed;

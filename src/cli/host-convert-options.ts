@@ -11,8 +11,8 @@ export interface ConvertCommand {
   readonly json: boolean;
 }
 
-export function readConvert(given: Given): ConvertCommand {
-  const clock = given.get(hostSettings.clock);
+/** Which form a trace.dat is to have. Throws Failure for what the format does not have. */
+export function readForm(given: Given): Required<Pick<ConvertSettings, 'version' | 'compress'>> {
   const v6 = given.flag('v6');
   const compress = given.read(hostSettings.compress);
   if (v6 && compress !== 'none') {
@@ -22,15 +22,16 @@ export function readConvert(given: Given): ConvertCommand {
       'leave out --v6 or --compress',
     );
   }
+  return { version: v6 ? 6 : 7, compress };
+}
+
+export function readConvert(given: Given): ConvertCommand {
+  const clock = given.get(hostSettings.clock);
+  const out = given.read(hostSettings.output);
   return {
     inputs: given.operands,
     metadata: given.get(hostSettings.metadata),
-    settings: {
-      out: given.read(hostSettings.output),
-      version: v6 ? 6 : 7,
-      compress,
-      ...(clock === undefined ? {} : { clock }),
-    },
+    settings: { out, ...readForm(given), ...(clock === undefined ? {} : { clock }) },
     json: given.flag('json'),
   };
 }

@@ -2,6 +2,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
 import type { RecordOptions } from '../host/record/recorder.ts';
 import type { TraceRequest } from '../protocol/control.ts';
+import { readForm } from './host-convert-options.ts';
 import type { Given } from './host-given.ts';
 import { hostSettings } from './host-settings.ts';
 
@@ -24,15 +25,6 @@ export function readRecord(given: Given): RecordCommand {
   if (twice !== undefined)
     throw new Failure(exitCode.usage, `--agent: ${twice} is named twice`, 'name it once');
   const out = given.read(hostSettings.output);
-  const v6 = given.flag('v6');
-  const compress = given.read(hostSettings.compress);
-  if (v6 && compress !== 'none') {
-    throw new Failure(
-      exitCode.usage,
-      'version 6 of trace.dat has no compression',
-      'leave out --v6 or --compress',
-    );
-  }
   const maxKb = given.get(hostSettings.maxKb);
   return {
     guests:
@@ -45,8 +37,7 @@ export function readRecord(given: Given): RecordCommand {
     maxBytes: given.get(hostSettings.maxSize),
     command: given.operands,
     timeoutMs: given.read(hostSettings.timeout),
-    version: v6 ? 6 : 7,
-    compress,
+    ...readForm(given),
     json: given.flag('json'),
   };
 }

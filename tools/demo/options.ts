@@ -10,10 +10,11 @@ export interface DemoOptions {
 
 export const usage = `npm run demo -- [--cpus N] [--keep DIR]
 
-Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host.
+Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host; then
+records it with trace-host and shows the head of the report.
 
   --cpus N     CPUs of the guest, 1 to 64 (default 2)
-  --keep DIR   keep the raw pages and the event formats in DIR
+  --keep DIR   keep the trace.dat, the raw pages and the event formats in DIR
   -h, --help   show this
 `;
 

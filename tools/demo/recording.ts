@@ -1,0 +1,40 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { exitCode, Failure } from '../../src/failure.ts';
+
+const traceHost = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
+const headLines = 12;
+
+/** Records the scheduler for three seconds, as a user does: `trace-host record`, its view and words and all. */
+export async function record(portsDir: string, out: string): Promise<void> {
+  const words = [
+    '--dir',
+    portsDir,
+    '-o',
+    out,
+    '-e',
+    'sched',
+    '-e',
+    'irq',
+    '--duration',
+    '3s',
+    '--timeout',
+    '60s',
+  ];
+  const child = spawn(process.execPath, [traceHost, 'record', ...words], { stdio: 'inherit' });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Failure(exitCode.failed, `trace-host record ended with ${String(code)}`);
+}
+
+/** How trace-cmd's report of a file begins; what trace-host itself says of it where there is no trace-cmd. */
+export function reportHead(file: string): { readonly command: string; readonly text: string } {
+  const report = spawnSync('trace-cmd', ['report', '-i', file], { encoding: 'utf8', maxBuffer: 1 << 30 });
+  if (report.error !== undefined) {
+    const info = spawnSync(process.execPath, [traceHost, 'info', file], { encoding: 'utf8' });
+    return { command: `trace-host info ${file}`, text: info.stdout };
+  }
+  if (report.status !== 0) throw new Failure(exitCode.failed, `trace-cmd report: ${report.stderr.trim()}`);
+  const lines = report.stdout.split('\n').slice(0, headLines);
+  return { command: `trace-cmd report -i ${file} | head -n ${headLines}`, text: `${lines.join('\n')}\n` };
+}
