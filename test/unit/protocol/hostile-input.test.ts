@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { LineReader } from '../../../src/protocol/line-reader.ts';
+import { parseLine } from '../../../src/protocol/order-parser.ts';
+import { HostileInput } from './hostile-input.ts';
+
+const inputs = 100_000;
+/** One input is at most some 70 KB, so nothing that is linear takes as long, on a busy machine either. */
+const mostMs = 500;
+
+describe(`${inputs} random and mutated inputs`, () => {
+  it('are each refused or obeyed, at once, and the order behind each is always obeyed', () => {
+    const seed = Date.now() >>> 0;
+    const hostile = new HostileInput(seed);
+    const reader = new LineReader();
+    let slowestMs = 0;
+    let refused = 0;
+    let obeyed = 0;
+    for (let index = 0; index < inputs; index += 1) {
+      const input = hostile.next();
+      const from = performance.now();
+      // in two pieces, cut anywhere, as reads cut
+      const cut = index % (input.length + 1);
+      const lines = [...reader.push(input.subarray(0, cut)), ...reader.push(input.subarray(cut))];
+      if (index % 3 === 0) lines.push(...reader.flushSilence());
+      lines.push(...reader.push(Buffer.from('\n')));
+      const parsed = lines.map(parseLine);
+      if (parsed.some(({ kind }) => kind === 'order')) obeyed += 1;
+      for (const line of parsed) {
+        if (line.kind === 'order') continue;
+        refused += 1;
+        assert.ok(line.message.length < 1000, `seed ${seed}, input ${index}: a message without end`);
+      }
+      slowestMs = Math.max(slowestMs, performance.now() - from);
+      const [next, ...more] = reader.push(Buffer.from(`{"id":${index},"order":"ping"}\n`));
+      assert.deepEqual(more, []);
+      assert.ok(next, `seed ${seed}, input ${index}: the next order is not heard`);
+      assert.deepEqual(
+        parseLine(next),
+        { kind: 'order', order: { order: 'ping', id: index, answer: true } },
+        `seed ${seed}, input ${index}`,
+      );
+    }
+    console.log({ seed, refused, obeyed, slowestMs });
+    assert.ok(slowestMs < mostMs, `seed ${seed}: one took ${slowestMs} ms`);
+    assert.ok(refused > inputs / 10 && obeyed > inputs / 10, 'both sides of the parser were tried');
+  });
+});
