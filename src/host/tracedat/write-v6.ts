@@ -31,10 +31,9 @@ export async function writeV6(
   }
   await output.append(head.finish());
 
-  await output.align(pageBytes);
-  const dataAt = output.offset;
   const extents: CpuExtent[] = [];
   for await (const source of sources) extents.push(await appendPages(output, source, pageBytes));
+  const dataAt = extents[0]?.offset ?? output.offset;
   const byCpu = new Map(extents.map((extent) => [extent.cpu, extent]));
   const table = new ByteWriter();
   for (let cpu = 0; cpu < cpuCount; cpu++) {

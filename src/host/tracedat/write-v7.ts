@@ -58,8 +58,6 @@ export async function writeV7(
   await output.append(Buffer.alloc(sectionHeaderBytes));
   const append = compression === 'zstd' ? appendCompressed : appendPages;
   const extents: CpuExtent[] = [];
-  // The section has its padding also when no CPU has pages.
-  await output.align(pageBytes);
   for await (const source of sources) extents.push(await append(output, source, pageBytes));
   const bufferBytes = output.offset - bufferAt - sectionHeaderBytes;
   const bufferFlags = compression === 'zstd' ? flagCompressed : 0;

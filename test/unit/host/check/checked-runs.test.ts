@@ -181,6 +181,9 @@ describe('checked pages', () => {
           for (const page of kept.pages) assert.equal(checkPage(cursor, page), 'ok');
           const seen = summarise(kept.pages, layout, catalogue);
           assert.equal(seen.events, kept.tally.events);
+          for (const [id, events] of kept.tally.eventsById) {
+            assert.equal(seen.byName.get(catalogue.byId(id)?.fullName ?? ''), events);
+          }
           assert.ok([...seen.byName.keys()].every((name) => !name.startsWith('#')));
           const leftOut = [...kept.tally.leftOut.values()].reduce((a, b) => a + b, 0);
           assert.equal(kept.pages.length, kept.tally.pages);
