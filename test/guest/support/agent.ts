@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { AnswerOf, OrderName } from '../../../src/protocol/control.ts';
 import type { Guest, GuestProcess } from '../harness/index.ts';
 
 /** An emulated guest on a busy host takes its time to start Node twice. */
@@ -8,16 +9,27 @@ const startMs = 90_000;
 export class GuestAgent {
   readonly process: GuestProcess;
   readonly #guest: Guest;
+  #asked = 0;
 
   private constructor(guest: Guest, process: GuestProcess) {
     this.#guest = guest;
     this.process = process;
   }
 
-  /** Starts it and returns when it says that it is ready. */
-  static async start(guest: Guest, ...args: string[]): Promise<GuestAgent> {
-    const agent = new GuestAgent(guest, await guest.spawn(['trace-agent', ...args]));
+  /** Starts it and returns when it says that it is ready, or with `--start` that it has started. */
+  static start(guest: Guest, ...args: string[]): Promise<GuestAgent> {
+    return GuestAgent.startThrough(guest, [], ...args);
+  }
+
+  /** The same, run by other words before it, which end with an exec of theirs. */
+  static async startThrough(
+    guest: Guest,
+    through: readonly string[],
+    ...args: string[]
+  ): Promise<GuestAgent> {
+    const agent = new GuestAgent(guest, await guest.spawn([...through, 'trace-agent', ...args]));
     await agent.process.waitFor(/"msg":"ready"/, startMs);
+    if (args.includes('--start')) await agent.waitSaid('started', 1);
     return agent;
   }
 
@@ -39,6 +51,36 @@ export class GuestAgent {
     const fromMs = performance.now();
     await this.#order('0', 'stopped');
     return performance.now() - fromMs;
+  }
+
+  /** Gives an order in JSON and returns its answer, which must not be a refusal; answers to others are thrown away. */
+  async ask<Name extends OrderName>(
+    order: Name,
+    fields: object = {},
+    withinMs = 60_000,
+  ): Promise<AnswerOf[Name]> {
+    const { control } = this.#guest;
+    await control.listen();
+    const id = `${this.process.pid}-${++this.#asked}`;
+    await control.send(`${JSON.stringify({ id, order, ...fields })}\n`);
+    for (;;) {
+      const answer: { id: unknown; ok: boolean } = JSON.parse(await control.received.line(withinMs));
+      if (answer.id !== id) continue;
+      assert.ok(answer.ok, `${order}: ${JSON.stringify(answer)}`);
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the protocol's promise; its fields are what tests look at
+      return answer as AnswerOf[Name];
+    }
+  }
+
+  /** Waits until it has said something `times` times. */
+  async waitSaid(message: string, times: number, withinMs = 60_000): Promise<void> {
+    await this.process.waitFor(new RegExp(`(?:"msg":"${message}"[^]*){${times}}`), withinMs);
+  }
+
+  /** SIGKILL of the supervisor alone. */
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.process.wait(10_000);
   }
 
   /** Pids of the workers, by CPU. */
@@ -72,24 +114,38 @@ export class GuestAgent {
   async #order(word: '0' | '1', message: string): Promise<void> {
     const before = this.said(message);
     await this.#guest.control.order(word);
-    await this.process.waitFor(new RegExp(`(?:"msg":"${message}"[^]*){${before + 1}}`), 60_000);
+    await this.waitSaid(message, before + 1);
   }
 }
 
-/** Markers from every CPU at once: `markers` on each, all to their end. */
-export async function load(
-  guest: Guest,
-  cpus: readonly number[],
-  options: { readonly rate: number; readonly count: number; readonly size?: number; readonly start?: number },
-): Promise<void> {
-  const { rate, count, size = 1000, start = 1 } = options;
-  const words = ['--rate', rate, '--count', count, '--size', size, '--start', start].map(String);
-  const writers = await Promise.all(
-    cpus.map((cpu) => guest.spawn(['markers', '--cpu', String(cpu), ...words])),
+export interface MarkerOptions {
+  /** Markers a second; 0: as fast as they go. */
+  readonly rate: number;
+  readonly count: number;
+  readonly size?: number;
+  /** Number of the first; default 1. */
+  readonly start?: number;
+}
+
+/** Markers from every CPU at once: `markers` on each, all to their end, and none refused by the kernel. */
+export async function load(guest: Guest, cpus: readonly number[], options: MarkerOptions): Promise<void> {
+  const refused = await Promise.all(cpus.map((cpu) => writeMarkers(guest, cpu, options)));
+  assert.deepEqual(
+    refused,
+    cpus.map(() => 0),
   );
-  for (const writer of writers) {
-    const { code } = await writer.wait(180_000);
-    assert.equal(code, 0, writer.stderr);
-    assert.match(writer.stdout, new RegExp(`"written":${count},"failed":0`));
-  }
+}
+
+/** `markers` on one CPU, to its end. @returns how many the kernel refused, as it does while it resizes the ring */
+export async function writeMarkers(guest: Guest, cpu: number, options: MarkerOptions): Promise<number> {
+  const { rate, count, size = 1000, start = 1 } = options;
+  const words = ['--cpu', cpu, '--rate', rate, '--count', count, '--size', size, '--start', start].map(
+    String,
+  );
+  const writer = await guest.spawn(['markers', ...words]);
+  await writer.wait(180_000);
+  const found = /"written":(\d+),"failed":(\d+)/.exec(writer.stdout);
+  assert.ok(found, writer.stderr);
+  assert.equal(Number(found[1]) + Number(found[2]), count);
+  return Number(found[2]);
 }

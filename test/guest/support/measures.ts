@@ -1,0 +1,44 @@
+import type { Guest } from '../harness/index.ts';
+
+/** Clock ticks a second of /proc/PID/stat. */
+export const ticksPerSecond = 100;
+
+/** CPU time that processes have taken so far, user and system, in ticks of 10 ms. */
+export async function ticksOf(guest: Guest, pids: Iterable<number>): Promise<number> {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = await guest.check(`cat /proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks;
+}
+
+/** A process's resident memory in KiB. */
+export async function rssKbOf(guest: Guest, pid: number): Promise<number> {
+  const found = /^VmRSS:\s+(\d+) kB$/m.exec(await guest.check(`cat /proc/${pid}/status`));
+  if (found === null) throw new Error(`process ${pid} has no memory`);
+  return Number(found[1]);
+}
+
+/** How many descriptors a process has open. */
+export async function descriptorsOf(guest: Guest, pid: number): Promise<number> {
+  return (await guest.check(`ls /proc/${pid}/fd`)).trim().split('\n').length;
+}
+
+/** Memory that the guest could still give to programs, in bytes. */
+export async function availableBytes(guest: Guest): Promise<number> {
+  const found = /^MemAvailable:\s+(\d+) kB$/m.exec(await guest.check('cat /proc/meminfo'));
+  return Number(found?.[1] ?? Number.NaN) * 1024;
+}
+
+/** How long a shell command in the guest takes, seen from the host, in milliseconds: the median of `times`. */
+export async function shellMs(guest: Guest, times = 9): Promise<number> {
+  const took: number[] = [];
+  for (let turn = 0; turn < times; turn += 1) {
+    const fromMs = performance.now();
+    await guest.check('ls /proc >/dev/null');
+    took.push(performance.now() - fromMs);
+  }
+  return took.toSorted((a, b) => a - b)[times >> 1] ?? Number.NaN;
+}

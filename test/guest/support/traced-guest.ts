@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { RingStats } from '../../../src/tracefs/ring-files.ts';
+import { bootGuest, Collector } from '../harness/index.ts';
+import type { BootOptions, Guest } from '../harness/index.ts';
+import { MarkerReader, outOfOrder, ringStats, span } from './account.ts';
+import { writeMarkers } from './agent.ts';
+import type { GuestAgent } from './agent.ts';
+import { SocketCollector } from './socket-collector.ts';
+
+export interface MarkerLoad {
+  /** Markers a second on each CPU; 0: as fast as they go. */
+  readonly rate: number;
+  /** On each CPU. */
+  readonly count: number;
+  readonly size?: number;
+  /** Default: all that are traced. */
+  readonly cpus?: readonly number[];
+}
+
+/** What became of one CPU's markers since `begin`. */
+export interface CpuAccount {
+  readonly written: number;
+  readonly received: number;
+  /** What the kernel itself overwrote. */
+  readonly overrun: number;
+  /** Neither received nor overwritten. */
+  readonly missing: number;
+  readonly numbers: readonly number[];
+}
+
+/** Where one CPU's account begins. */
+interface Beginning {
+  readonly bytes: number;
+  readonly written: number;
+  readonly overrun: number;
+}
+
+/**
+ * A guest whose markers are numbered on over its whole life, so that at any time the whole account can be made:
+ * received + overrun = written, none doubled, all in order.
+ */
+export class TracedGuest {
+  readonly guest: Guest;
+  readonly cpus: readonly number[];
+  readonly #reader: MarkerReader;
+  readonly #collectors = new Map<number, Collector>();
+  readonly #written = new Map<number, number>();
+  /** Markers of this account that the kernel did not take. */
+  readonly #refused = new Map<number, number>();
+  #beginnings = new Map<number, Beginning>();
+
+  private constructor(guest: Guest, cpus: readonly number[], reader: MarkerReader) {
+    this.guest = guest;
+    this.cpus = cpus;
+    this.#reader = reader;
+  }
+
+  /** Boots a guest with a reader on the trace port of each of `cpus` (default: all). */
+  static async boot(options: BootOptions, cpus = span(0, options.cpus)): Promise<TracedGuest> {
+    const guest = await bootGuest(options);
+    const traced = new TracedGuest(guest, cpus, await MarkerReader.of(guest));
+    for (const cpu of cpus) await traced.collector(cpu).open();
+    await traced.begin();
+    return traced;
+  }
+
+  /** The reader of a CPU's port. */
+  collector(cpu: number): Collector {
+    const known = this.#collectors.get(cpu);
+    if (known !== undefined) return known;
+    const port = this.guest.port(`trace-path-cpu${cpu}`);
+    const file = join(this.guest.dir, `${port.name}.raw`);
+    const made =
+      port.chardev === 'socket'
+        ? new SocketCollector(port.path, file)
+        : new Collector(`${port.path}.out`, file);
+    this.#collectors.set(cpu, made);
+    return made;
+  }
+
+  /** Numbers used so far on a CPU. */
+  written(cpu: number): number {
+    return this.#written.get(cpu) ?? 0;
+  }
+
+  /** Writes markers on all CPUs at once, numbered on from the last ones; returns when all are written. */
+  async load({ rate, count, size = 1000, cpus = this.cpus }: MarkerLoad): Promise<void> {
+    const writers = cpus.map(async (cpu) => {
+      const start = this.written(cpu) + 1;
+      this.#written.set(cpu, this.written(cpu) + count);
+      const refused = await writeMarkers(this.guest, cpu, { rate, count, size, start });
+      this.#refused.set(cpu, (this.#refused.get(cpu) ?? 0) + refused);
+    });
+    await Promise.all(writers);
+  }
+
+  /** A new account begins here: with a drained ring, or what it holds is the new account's. */
+  async begin(): Promise<void> {
+    const beginnings = new Map<number, Beginning>();
+    for (const cpu of this.cpus) {
+      const { overrun } = await this.stats(cpu);
+      const bytes = await this.collector(cpu).waitQuiet(200);
+      beginnings.set(cpu, { bytes, written: this.written(cpu), overrun });
+    }
+    this.#beginnings = beginnings;
+    this.#refused.clear();
+  }
+
+  async stats(cpu: number): Promise<Pick<RingStats, 'entries' | 'overrun'>> {
+    try {
+      return await ringStats(this.guest, cpu);
+    } catch {
+      // a CPU that was never online has none
+      return { entries: 0, overrun: 0 };
+    }
+  }
+
+  /** Waits until a CPU's port has brought so many bytes since `begin`. */
+  async waitArrived(cpu: number, bytes: number): Promise<void> {
+    await this.collector(cpu).waitBytes(this.#beginning(cpu).bytes + bytes);
+  }
+
+  /**
+   * What came of a CPU since `begin`; asserts that it is whole pages, in order, and nothing twice.
+   * @param overrunNow the kernel's count, for a guest that cannot be asked any more
+   */
+  async account(cpu: number, overrunNow?: number): Promise<CpuAccount> {
+    const beginning = this.#beginning(cpu);
+    const collector = this.collector(cpu);
+    await collector.waitQuiet(400, 60_000);
+    const { numbers, leftoverBytes } = this.#reader.read(collector, cpu, beginning.bytes);
+    assert.equal(leftoverBytes, 0, `CPU ${cpu}: only whole pages arrive`);
+    assert.equal(outOfOrder(numbers), undefined, `CPU ${cpu}: doubled or out of order`);
+    assert.ok(
+      (numbers[0] ?? Number.POSITIVE_INFINITY) > beginning.written,
+      `CPU ${cpu}: of an earlier account`,
+    );
+    const overrun = (overrunNow ?? (await this.stats(cpu)).overrun) - beginning.overrun;
+    const written = this.written(cpu) - beginning.written - (this.#refused.get(cpu) ?? 0);
+    return {
+      written,
+      received: numbers.length,
+      overrun,
+      missing: written - numbers.length - overrun,
+      numbers,
+    };
+  }
+
+  /** All that was written since `begin` has arrived or was overwritten by the kernel, up to the very last marker. */
+  async assertAccounted(cpus = this.cpus): Promise<void> {
+    for (const cpu of cpus) {
+      const { written, received, overrun, missing, numbers } = await this.account(cpu);
+      const sum = `CPU ${cpu}: ${received} received + ${overrun} overrun = ${written} written`;
+      assert.equal(missing, 0, sum);
+      if (written > 0) assert.equal(numbers.at(-1), this.written(cpu), `CPU ${cpu}: the tail is there`);
+      assert.equal((await this.stats(cpu)).entries, 0, `CPU ${cpu}: the ring is empty`);
+    }
+  }
+
+  #beginning(cpu: number): Beginning {
+    const beginning = this.#beginnings.get(cpu);
+    assert.ok(beginning, `no account of CPU ${cpu}`);
+    return beginning;
+  }
+
+  /** After a test that failed half-way: its agent must not stand in the next one's way. */
+  async endOf(agent: GuestAgent): Promise<void> {
+    if (agent.process.ended !== undefined || !this.guest.running) return;
+    const workers = await agent.workers();
+    for (const cpu of this.cpus) this.collector(cpu).resume();
+    await agent.kill();
+    for (const pid of workers.values()) await this.guest.run(`kill -9 ${pid}`);
+  }
+
+  async close(): Promise<void> {
+    await this.guest.close();
+    for (const collector of this.#collectors.values()) await collector.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
