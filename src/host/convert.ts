@@ -5,10 +5,10 @@ import { version as programVersion } from '../cli/version.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
-import { readMetadataFile, type GuestMetadata } from './metadata/guest-metadata.ts';
+import { readRecordingMetadata, type GuestMetadata } from './metadata/guest-metadata.ts';
 import { withChosenClock } from './metadata/trace-clock.ts';
 import { openInput } from './open-input.ts';
-import { maxCpus, metadataFile, rawFile, readRecording } from './recording-format.ts';
+import { maxCpus, rawFile, readRecording } from './recording-format.ts';
 import { RawFileShrank, type CpuSource } from './tracedat/cpu-data.ts';
 import type { TraceFacts } from './tracedat/options.ts';
 import { Output } from './tracedat/output.ts';
@@ -79,7 +79,7 @@ interface RawInput {
 /** Makes a trace.dat of a recording's directory, also of one that was never finished. Throws Failure. */
 export async function convertRecording(dir: string, settings: ConvertSettings): Promise<ConvertReport> {
   const recording = await readRecording(dir);
-  const metadata = await readMetadataFile(join(dir, metadataFile));
+  const metadata = await readRecordingMetadata(dir);
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
   const clock = settings.clock ?? recording.clock;
   return convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });

@@ -5,7 +5,7 @@ import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts';
 import { EventCatalogue } from './format/event-catalogue.ts';
 import { FormatError } from './format/format-error.ts';
-import { readMetadataFile } from './metadata/guest-metadata.ts';
+import { readRecordingMetadata } from './metadata/guest-metadata.ts';
 import { parseUsualLayout } from './metadata/usual-layout.ts';
 import { openInput } from './open-input.ts';
 import { metadataFile, rawFile, readRecording, type Recording } from './recording-format.ts';
@@ -105,7 +105,7 @@ async function fileInfo(path: string): Promise<TraceInfo> {
 
 async function recordingInfo(dir: string): Promise<TraceInfo> {
   const recording = await readRecording(dir);
-  const { layout, catalogue, uname, clock } = await readMetadataFile(join(dir, metadataFile));
+  const { layout, catalogue, uname, clock } = await readRecordingMetadata(dir);
   let totalBytes = (await stat(join(dir, metadataFile))).size;
   const cpus: CpuInfo[] = [];
   for (const { cpu } of recording.cpus) {

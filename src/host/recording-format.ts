@@ -44,7 +44,10 @@ export interface RecordedRing {
 
 export const recordingVersion = 1;
 export const recordingFile = 'recording.json';
+/** What the pages are read with, of the recording's beginning. */
 export const metadataFile = 'metadata.tar.gz';
+/** The names of tasks, of its end; not there after a crash. */
+export const namesFile = 'names.tar.gz';
 /** NR_CPUS is at most this on any architecture. */
 export const maxCpus = 8192;
 

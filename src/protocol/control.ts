@@ -42,7 +42,14 @@ export interface StartOrder extends Asked<'start'> {
 }
 export type StopOrder = Asked<'stop'>;
 export type StatusOrder = Asked<'status'>;
-export type MetadataOrder = Asked<'metadata'>;
+/** `names`: only what changes while a trace runs, the names of its tasks; a hundredth of the whole. */
+export const metadataParts = ['all', 'names'] as const;
+export type MetadataPart = (typeof metadataParts)[number];
+
+export interface MetadataOrder extends Asked<'metadata'> {
+  /** Left out: all. */
+  readonly part?: MetadataPart;
+}
 export type PingOrder = Asked<'ping'>;
 export type Order = StartOrder | StopOrder | StatusOrder | MetadataOrder | PingOrder;
 

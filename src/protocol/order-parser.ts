@@ -1,6 +1,6 @@
 import { quoted } from '../quoted.ts';
-import { orderNames } from './control.ts';
-import type { ErrorCode, Order, OrderId, OrderName, TraceRequest } from './control.ts';
+import { metadataParts, orderNames } from './control.ts';
+import type { ErrorCode, MetadataPart, Order, OrderId, OrderName } from './control.ts';
 import { isObject, Refusal, typeName } from './refusal.ts';
 import type { Line } from './line-reader.ts';
 import { maxLineBytes } from './line-reader.ts';
@@ -71,14 +71,27 @@ function readId(id: unknown): OrderId | undefined {
 function readOrder(fields: Record<string, unknown>, id: OrderId | undefined): Order {
   const order = readOrderName(fields['order']);
   for (const field of Object.keys(fields)) {
-    if (field === 'id' || field === 'order' || (field === 'trace' && order === 'start')) continue;
+    if (field === 'id' || field === 'order' || field === ownField[order]) continue;
     throw new Refusal('unknown-field', `${order} has no field ${quoted(field)}`);
   }
-  if (order !== 'start') return { order, id, answer: true };
-  // an own field only: JSON cannot say undefined
-  if (fields['trace'] === undefined) return { order, id, answer: true };
-  const trace: TraceRequest = parseTraceRequest(fields['trace']);
-  return { order, id, answer: true, trace };
+  // own fields only: JSON cannot say undefined
+  if (order === 'start' && fields['trace'] !== undefined) {
+    return { order, id, answer: true, trace: parseTraceRequest(fields['trace']) };
+  }
+  if (order === 'metadata' && fields['part'] !== undefined) {
+    return { order, id, answer: true, part: readPart(fields['part']) };
+  }
+  return { order, id, answer: true };
+}
+
+/** What an order may say beside its name and id. */
+const ownField: Partial<Record<OrderName, string>> = { start: 'trace', metadata: 'part' };
+
+function readPart(value: unknown): MetadataPart {
+  const part = metadataParts.find((name) => name === value);
+  if (part !== undefined) return part;
+  const given = typeof value === 'string' ? quoted(value) : typeName(value);
+  throw new Refusal('bad-value', `part is one of ${metadataParts.join(', ')}, not ${given}`);
 }
 
 function readOrderName(value: unknown): OrderName {

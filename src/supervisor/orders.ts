@@ -5,6 +5,7 @@ import type {
   Answer,
   CpuStatus,
   ErrorCode,
+  MetadataPart,
   Order,
   OrderId,
   OrderName,
@@ -86,7 +87,7 @@ export class Orders {
       case 'status':
         return this.#send({ id: order.id ?? null, ok: true, ...this.status() });
       case 'metadata':
-        return void this.#metadata(order.id ?? null);
+        return void this.#metadata(order.id ?? null, order.part ?? 'all');
       case 'ping':
         return this.#ping(order.id ?? null);
       default:
@@ -187,11 +188,11 @@ export class Orders {
     return { id, ok: true, state: this.#supervisor.state, ...report.source, ledger: ledgerOf(report) };
   }
 
-  async #metadata(id: OrderId | null): Promise<void> {
+  async #metadata(id: OrderId | null, part: MetadataPart): Promise<void> {
     if (this.#packing) return this.#refuse(id, 'busy', 'metadata is being packed already');
     this.#packing = true;
     try {
-      const packed = await packMetadata(this.#tracing.tracefs);
+      const packed = await packMetadata(this.#tracing.tracefs, part);
       this.#send({ id, ok: true, bytes: packed.byteLength, encoding: 'gzip' }, packed);
     } catch (error) {
       const [code, message] = explain(error);

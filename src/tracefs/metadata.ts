@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { pack as tarPack, type Pack } from 'tar-stream';
+import type { MetadataPart } from '../protocol/control.ts';
 import { errnoName } from './errno.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from './tracefs.ts';
@@ -29,10 +30,12 @@ const instanceFiles = [
   'tracing_on',
 ];
 
-/** What turns numbers into names. Instances have none of their own. */
-const rootFiles = ['printk_formats', 'saved_cmdlines', 'saved_tgids'];
+/** Names of tasks. Instances have none of their own. */
+const nameFiles = ['saved_cmdlines', 'saved_tgids'];
 
-const machineFiles: readonly (readonly [name: string, path: string])[] = [
+type NamedPath = readonly [name: string, path: string];
+
+const machineFiles: readonly NamedPath[] = [
   ['clocksource', '/sys/devices/system/clocksource/clocksource0/current_clocksource'],
   ['cpuinfo', '/proc/cpuinfo'],
   ['modules', '/proc/modules'],
@@ -49,17 +52,22 @@ const batchBytes = 256 << 10;
 
 /**
  * Everything that a reader of the pages needs to know of this kernel, some 2,000 small files, one at a time and
- * sorted within each part. What this kernel lacks is left out. Lets the event loop run every few milliseconds.
+ * sorted within each part. What this kernel lacks is left out. Lets the event loop run every few milliseconds. With
+ * `names` only what changes while a trace runs.
  */
-export async function* collectMetadata(tracefs: Tracefs): AsyncGenerator<MetadataEntry> {
+export async function* collectMetadata(
+  tracefs: Tracefs,
+  part: MetadataPart = 'all',
+): AsyncGenerator<MetadataEntry> {
   let files = 0;
-  for (const [name, path] of filesOf(tracefs)) {
+  for (const [name, path] of part === 'all' ? allFiles(tracefs) : changingFiles(tracefs)) {
     if (++files % filesPerTurn === 0) await nextTurn();
     const content = readIfAny(path);
     if (content) yield { name, content };
   }
   const processes = await readProcesses('/proc');
   if (processes) yield { name: 'ps', content: processes };
+  if (part === 'names') return;
   const uname = `${type()} ${hostname()} ${release()} ${version()} ${machine()} GNU/Linux\n`;
   yield { name: 'uname', content: Buffer.from(uname) };
   const symbols = await readTextSymbols('/proc/kallsyms');
@@ -67,17 +75,25 @@ export async function* collectMetadata(tracefs: Tracefs): AsyncGenerator<Metadat
 }
 
 /** Names in the archive and paths, found a system at a time: listing all of them at once takes 20 ms. */
-function* filesOf(tracefs: Tracefs): Generator<readonly [name: string, path: string]> {
+function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   const own = (name: string) => [name, join(tracefs.dir, name)] as const;
   yield own('events/header_event');
   yield own('events/header_page');
   for (const system of tracefs.systems()) {
     for (const event of tracefs.eventsOf(system)) yield own(`events/${system}/${event}/format`);
   }
-  for (const cpu of tracefs.cpus()) yield own(`per_cpu/cpu${cpu}/stats`);
   yield* instanceFiles.map(own);
-  yield* rootFiles.map((name) => [name, join(tracefs.root, name)] as const);
+  yield ['printk_formats', join(tracefs.root, 'printk_formats')];
   yield* machineFiles;
+  yield* changingFiles(tracefs);
+}
+
+function* changingFiles(tracefs: Tracefs): Generator<NamedPath> {
+  for (const cpu of tracefs.cpus()) {
+    const name = `per_cpu/cpu${cpu}/stats`;
+    yield [name, join(tracefs.dir, name)];
+  }
+  yield* nameFiles.map((name) => [name, join(tracefs.root, name)] as const);
 }
 
 /** tracefs files say size 0, so they are read to their end. Undefined for a file that this kernel lacks, that went with its module, or that says it cannot be read. */
@@ -142,13 +158,13 @@ async function* readInSlices(path: string): AsyncGenerator<string> {
  * The metadata as a gzipped tar of plain files dated 1970. Takes about half a second (several under
  * emulation), gzip in the thread pool; the archive is 0.5 to 1 MB, all of it in memory.
  */
-export async function packMetadata(tracefs: Tracefs): Promise<Buffer> {
+export async function packMetadata(tracefs: Tracefs, part: MetadataPart = 'all'): Promise<Buffer> {
   const archive = tarPack();
   const packed: Buffer[] = [];
   const compressed = pipeline(inBatches(archive), createGzip(), async (chunks: AsyncIterable<Buffer>) => {
     for await (const chunk of chunks) packed.push(chunk);
   });
-  await Promise.all([compressed, fill(archive, tracefs)]);
+  await Promise.all([compressed, fill(archive, collectMetadata(tracefs, part))]);
   return Buffer.concat(packed);
 }
 
@@ -168,9 +184,9 @@ async function* inBatches(archive: Pack): AsyncGenerator<Buffer> {
   yield Buffer.concat(batch, bytes);
 }
 
-async function fill(archive: Pack, tracefs: Tracefs): Promise<void> {
+async function fill(archive: Pack, entries: AsyncIterable<MetadataEntry>): Promise<void> {
   try {
-    for await (const { name, content } of collectMetadata(tracefs)) {
+    for await (const { name, content } of entries) {
       const header = { name, size: content.length, mode: 0o644, mtime: new Date(0) };
       await new Promise<void>((resolve, reject) => {
         archive.entry(header, content, (error) => (error ? reject(error) : resolve()));

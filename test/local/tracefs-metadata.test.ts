@@ -85,6 +85,15 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
     assert.deepEqual(await entriesOf(await packMetadata(own.tracefs)), first);
   });
 
+  it('of the names alone has those, the processes and the statistics, and nothing else', async () => {
+    const names: string[] = [];
+    for await (const { name } of collectMetadata(own.tracefs, 'names')) names.push(name);
+    assert.ok(names.includes('saved_cmdlines') && names.includes('ps'), String(names));
+    assert.ok(names.includes('per_cpu/cpu0/stats'));
+    const others = names.filter((name) => !/^(saved_cmdlines|saved_tgids|ps|per_cpu\/cpu\d+\/stats)$/.test(name));
+    assert.deepEqual(others, []);
+  });
+
   it('lets the event loop run while it is packed', async () => {
     let turns = 0;
     const ticker = setInterval(() => turns++, 1);

@@ -5,6 +5,7 @@ import type {
   AgentState,
   AnswerOf,
   ErrorAnswer,
+  MetadataPart,
   OrderName,
   StatusAnswer,
   StopAnswer,
@@ -126,8 +127,8 @@ export class ControlClient {
   }
 
   /** The gzipped tar of tracefs files; packed, it has at most `maxMetadataBytes`. */
-  metadata(): Promise<Buffer> {
-    return this.#order<'metadata', Buffer>('metadata', {}, ({ bytes }, done) => {
+  metadata(part: MetadataPart = 'all'): Promise<Buffer> {
+    return this.#order<'metadata', Buffer>('metadata', part === 'all' ? {} : { part }, ({ bytes }, done) => {
       if (bytes === 0) done(Buffer.alloc(0));
       else this.#payload = { pieces: [], leftBytes: bytes, done };
       return bytes;

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import { EventCatalogue } from '../format/event-catalogue.ts';
 import { FormatError } from '../format/format-error.ts';
 import { openInput } from '../open-input.ts';
+import { metadataFile, namesFile } from '../recording-format.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { readMetadataArchive } from './archive.ts';
 import { chosenClock } from './trace-clock.ts';
@@ -115,11 +118,24 @@ function* formatTexts(formats: GuestMetadata['formats']): Generator<readonly [st
   }
 }
 
-/** Reads a metadata archive from a file, e.g. a recording's `metadata.tar.gz`. Throws Failure. */
+/** Reads a metadata archive from a file. Throws Failure. */
 export async function readMetadataFile(path: string): Promise<GuestMetadata> {
+  return parseMetadata(await readArchiveFile(path));
+}
+
+/** Reads what a recording's directory has: the archive of its beginning, and over it the names of its end. */
+export async function readRecordingMetadata(dir: string): Promise<GuestMetadata> {
+  const contents = await readArchiveFile(join(dir, metadataFile));
+  const names = join(dir, namesFile);
+  if (existsSync(names))
+    for (const [name, content] of await readArchiveFile(names)) contents.set(name, content);
+  return parseMetadata(contents);
+}
+
+async function readArchiveFile(path: string): Promise<Map<string, Buffer>> {
   try {
     const file = await openInput(path);
-    return parseMetadata(await readMetadataArchive(file.createReadStream()));
+    return await readMetadataArchive(file.createReadStream());
   } catch (error) {
     if (!(error instanceof Failure) || error.message.startsWith(path)) throw error;
     throw new Failure(error.exitCode, `${path}: ${error.message}`, error.remedy, { cause: error });

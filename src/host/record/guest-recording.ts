@@ -175,9 +175,9 @@ export class GuestRecording {
   }
 
   /** Fetches the names that came up meanwhile. @throws Failure; those of the beginning are there then */
-  async refreshMetadata(): Promise<void> {
-    const packed = await this.#client.metadata();
-    this.#dir?.writeMetadata(packed);
+  async fetchNames(): Promise<void> {
+    const packed = await this.#client.metadata('names');
+    this.#dir?.writeNames(packed);
   }
 
   /** Ends the directory: from now on only `convert` is left to do. */

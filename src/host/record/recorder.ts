@@ -218,7 +218,7 @@ export class Recorder {
     const { recording } = entry;
     try {
       if (!entry.ended) await recording.stop();
-      await recording.refreshMetadata();
+      await recording.fetchNames();
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
       this.#fail([entry], cause);
@@ -235,7 +235,8 @@ export class Recorder {
       failures.push(cause);
     }
     const { guest, out, progress, lostBytes, failedCpus } = recording;
-    if (report !== undefined && this.#options.capBytes === undefined) failures.push(...missingEvents(report, progress));
+    if (report !== undefined && this.#options.capBytes === undefined)
+      failures.push(...missingEvents(report, progress));
     return { label: guest.label, out, report, cpus: progress, lostBytes, failedCpus, failures };
   }
 

@@ -4,6 +4,7 @@ import { exitCode, Failure } from '../../failure.ts';
 import {
   formatRecording,
   metadataFile,
+  namesFile,
   rawFile,
   type Recording,
   recordingFile,
@@ -32,6 +33,10 @@ export class RecordingDir {
 
   writeMetadata(packed: Uint8Array): void {
     this.#replace(metadataFile, packed);
+  }
+
+  writeNames(packed: Uint8Array): void {
+    this.#replace(namesFile, packed);
   }
 
   writeRecording(recording: Recording): void {

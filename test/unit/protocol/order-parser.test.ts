@@ -247,6 +247,19 @@ describe('parseOrder', () => {
     }
   });
 
+  it('takes a part of the metadata, and no other word for one', () => {
+    assert.deepEqual(parseOrder('{"order":"metadata","part":"names"}'), {
+      kind: 'order',
+      order: { order: 'metadata', id: undefined, answer: true, part: 'names' },
+    });
+    for (const part of ['"some"', '1', 'null', '["all"]']) {
+      const parsed = parseOrder(`{"order":"metadata","part":${part}}`);
+      assert.equal(parsed.kind === 'refused' && parsed.code, 'bad-value', part);
+    }
+    const elsewhere = parseOrder('{"order":"stop","part":"all"}');
+    assert.equal(elsewhere.kind === 'refused' && elsewhere.code, 'unknown-field');
+  });
+
   it('never throws, whatever the line', () => {
     const value = fc.oneof(
       fc.jsonValue(),
