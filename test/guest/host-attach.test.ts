@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -165,9 +165,15 @@ class Libvirt {
     this.#env = { ...process.env, ...Object.fromEntries(paths), LIBVIRT_DEFAULT_URI: 'qemu:///session' };
     context.after(() => {
       this.run('virsh', 'destroy', 'vt');
-      // the daemon ends by itself when it is idle; its directory may go before
+      this.#endDaemon();
       rmSync(this.dir, { recursive: true, force: true });
     });
+  }
+
+  /** The one that virsh started for this directory. */
+  #endDaemon(): void {
+    const file = join(this.dir, 'run', 'libvirt', 'libvirtd.pid');
+    if (existsSync(file)) process.kill(Number(readFileSync(file, 'utf8')), 'SIGTERM');
   }
 
   run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
