@@ -19,6 +19,7 @@
 
 static const char *tracefs, *outlet;
 static int pipe_bytes = 128 * 4096;
+static pthread_barrier_t all_open;
 
 static int open_or_die(const char *path, int flags)
 {
@@ -47,6 +48,7 @@ static void *pump(void *arg)
 		err(1, "pipe");
 	if (fcntl(ends[1], F_SETPIPE_SZ, pipe_bytes) < 0)
 		err(1, "F_SETPIPE_SZ");
+	pthread_barrier_wait(&all_open);
 
 	for (;;) {
 		ssize_t held = splice(ring, NULL, ends[1], NULL, pipe_bytes, SPLICE_F_MOVE);
@@ -84,9 +86,11 @@ int main(int argc, char **argv)
 		errx(2, "c-pump [-p PIPE_BYTES] TRACEFS_DIR OUTLET_TEMPLATE CPU...");
 	tracefs = argv[optind];
 	outlet = argv[optind + 1];
+	pthread_barrier_init(&all_open, NULL, argc - optind - 2 + 1);
 	for (int i = optind + 2; i < argc; i++)
 		if (pthread_create(&thread, NULL, pump, (void *)(long)atoi(argv[i])))
 			errx(1, "pthread_create");
+	pthread_barrier_wait(&all_open);
 	puts("ready");
 	fflush(stdout);
 	pause();

@@ -1,0 +1,58 @@
+import { type Bench, type Benchmark, usualCpus } from './benchmark.ts';
+import type { Machine } from './machine/machine.ts';
+import { loadOf } from './measure/load.ts';
+import { median } from './measure/median.ts';
+import { defaultRing, resetRings } from './measure/ring.ts';
+import { alternate } from './measure/rounds.ts';
+import { assertAccount, lostOf, measure, secondsPerGb } from './measure/run.ts';
+import type { Row } from './report/table.ts';
+import { ableSides } from './sides/able.ts';
+import type { Side } from './sides/side.ts';
+
+const columns = ['MB/s per CPU', 'side', 'CPU s/GB', 'spread', 'ratio', 'lost', 'lost %', 'reached MB/s'];
+
+/** CPU seconds that each side spends on a GB of trace, and what it loses, by rate. */
+export const cost: Benchmark = {
+  name: 'cost',
+  on: ['native', 'guest'],
+  async run(bench) {
+    const machine = await bench.open(usualCpus);
+    const sides = await ableSides(machine, bench);
+    const rows: Row[] = [];
+    for (const rate of bench.extent.rates) rows.push(...(await atRate(machine, sides, rate, bench)));
+    const title = `CPU seconds for a GB of trace and events lost, ${machine.cpus.length} CPUs`;
+    return { name: `cost ${machine.kind}`, title, columns, rows };
+  },
+};
+
+async function atRate(
+  machine: Machine,
+  sides: readonly Side[],
+  rate: number | undefined,
+  { extent, say }: Bench,
+): Promise<Row[]> {
+  await resetRings(machine, defaultRing);
+  const load = await loadOf(machine, rate, extent.seconds);
+  const found = await alternate(sides, extent.rounds, async (side) => {
+    const moved = await measure(machine, { side, load });
+    assertAccount(moved, side);
+    say(`${rate ?? 'flat out'} ${side.name}: ${secondsPerGb(moved).toFixed(3)} s/GB, ${lostOf(moved)} lost`);
+    return moved;
+  });
+  const [floor = []] = found.values();
+  const floorPerGb = median(floor.map(secondsPerGb));
+  return [...found].map(([side, moved]) => {
+    const perGb = moved.map(secondsPerGb);
+    const lost = median(moved.map(lostOf));
+    return {
+      'MB/s per CPU': rate ?? 'flat out',
+      side: side.name,
+      'CPU s/GB': median(perGb),
+      spread: `${Math.min(...perGb).toFixed(3)}-${Math.max(...perGb).toFixed(3)}`,
+      ratio: median(perGb) / floorPerGb,
+      lost,
+      'lost %': (100 * lost) / median(moved.map(({ written }) => written)),
+      'reached MB/s': median(moved.map(({ reachedMbPerSecond }) => reachedMbPerSecond)),
+    };
+  });
+}

@@ -1,0 +1,47 @@
+/** `npm run bench`: measures what the agent costs, side by side with others and a floor written in C. */
+import { Failure } from '../src/failure.ts';
+import type { Benchmark } from './benchmark.ts';
+import { cost } from './cost.ts';
+import { growth } from './growth.ts';
+import { latency } from './latency.ts';
+import { Machines } from './machine/machines.ts';
+import { memory } from './memory.ts';
+import { type BenchOptions, parseBenchOptions } from './options.ts';
+import { addResults } from './report/results.ts';
+import { tableText } from './report/table.ts';
+import { slowdown } from './slowdown.ts';
+
+const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth];
+
+function say(text: string): void {
+  process.stderr.write(`${process.uptime().toFixed(1).padStart(6)} s  ${text}\n`);
+}
+
+async function runAll({ names, machines, extent, json }: BenchOptions): Promise<void> {
+  for (const kind of machines) {
+    const wanted = benchmarks.filter(
+      ({ name, on }) => on.includes(kind) && (names.length === 0 || names.includes(name)),
+    );
+    if (wanted.length === 0) continue;
+    const machines = new Machines(kind);
+    try {
+      for (const benchmark of wanted) {
+        say(`${benchmark.name}, ${kind}`);
+        const table = await benchmark.run({ kind, extent, say, open: (cpus) => machines.open(cpus) });
+        process.stdout.write(`${tableText(table)}\n`);
+        if (json !== undefined) addResults(json, [table]);
+      }
+    } finally {
+      await machines.close();
+    }
+  }
+}
+
+try {
+  const known = benchmarks.map(({ name }) => name);
+  await runAll(parseBenchOptions(process.argv.slice(2), known));
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  process.stderr.write(`bench: ${error.message}\n${error.remedy}\n`);
+  process.exitCode = error.exitCode;
+}

@@ -1,0 +1,25 @@
+import type { Machine } from '../machine/machine.ts';
+
+export interface ProcessMemory {
+  /** Its share of memory that several processes have, and all that it has alone. */
+  readonly pssBytes: number;
+  readonly privateDirtyBytes: number;
+}
+
+const walk =
+  'walk() { echo "pid $1"; cat /proc/$1/smaps_rollup; for child in $(cat /proc/$1/task/*/children); do walk $child; done; }; ';
+
+/** Of a process, which is the first, and of all below it. */
+export async function memoryBelow(machine: Machine, pid: number): Promise<ProcessMemory[]> {
+  const said = await machine.shell(`${walk}walk ${pid}`);
+  return said
+    .split(/^pid .*$/m)
+    .slice(1)
+    .map((text) => ({ pssBytes: field(text, 'Pss'), privateDirtyBytes: field(text, 'Private_Dirty') }));
+}
+
+function field(text: string, name: string): number {
+  const found = new RegExp(`^${name}: *(\\d+) kB$`, 'm').exec(text);
+  if (found === null) throw new Error(`smaps_rollup without ${name}`);
+  return Number(found[1]) * 1024;
+}

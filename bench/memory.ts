@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Bench, type Benchmark, usualCpus } from './benchmark.ts';
+import type { Machine } from './machine/machine.ts';
+import { manyCpus } from './machine/many-cpus.ts';
+import { cpuTimes, total } from './measure/cpu-time.ts';
+import { writeMarkers } from './measure/load.ts';
+import { type ProcessMemory, memoryBelow } from './measure/memory.ts';
+import { median } from './measure/median.ts';
+import { defaultRing, resetRings } from './measure/ring.ts';
+import type { Row } from './report/table.ts';
+
+const columns = [
+  'workers',
+  'ready ms',
+  'CPU s to ready',
+  'worker PSS MiB',
+  'worker private dirty MiB',
+  'supervisor PSS MiB',
+  'supervisor private dirty MiB',
+  'all PSS MiB',
+];
+const slowMs = 120_000;
+const settleMs = 1000;
+
+/** What the agent takes of memory and of time to be ready, by number of workers. */
+export const memory: Benchmark = {
+  name: 'memory',
+  on: ['native'],
+  async run(bench) {
+    const machine = await bench.open(usualCpus);
+    const rows: Row[] = [];
+    for (const workers of bench.extent.small ? [2, 8] : [2, 8, 32, 64]) {
+      const found: Sample[] = [];
+      const rounds = workers > 8 ? Math.ceil(bench.extent.rounds / 2) : bench.extent.rounds;
+      for (let round = 0; round < rounds; round += 1) found.push(await sample(machine, workers, bench));
+      rows.push(summary(workers, found));
+    }
+    const title = `memory and start to ready, ${machine.cpus.length} CPUs whatever the number of workers`;
+    return { name: `memory ${machine.kind}`, title, columns, rows };
+  },
+};
+
+interface Sample {
+  readonly readyMs: number;
+  /** Of supervisor and workers: what `readyMs` would come to on one CPU that has nothing else to do. */
+  readonly readyCpuSeconds: number;
+  readonly supervisor: ProcessMemory;
+  readonly workers: readonly ProcessMemory[];
+}
+
+/** Once it is ready it is let move pages: memory that its first work takes counts. */
+async function sample(machine: Machine, workers: number, { say }: Bench): Promise<Sample> {
+  await resetRings(machine, defaultRing);
+  const many = await manyCpus(machine, workers);
+  const task = await machine.spawn(many.command);
+  await task.waitFor(/^mounted$/m);
+  const fromMs = performance.now();
+  const [, able] = await task.waitFor(/"cpus":(\d+),"of":\d+,"msg":"ready"/, slowMs);
+  const readyMs = performance.now() - fromMs;
+  const readyCpuSeconds = total(await cpuTimes(machine, [task.pid])) / 1e9;
+  if (Number(able) !== workers) throw new Error(`${able} of ${workers} workers are ready\n${task.stderr}`);
+  await writeMarkers(machine, { rate: 5000, count: 2500 });
+  await sleep(settleMs);
+  const [supervisor, ...others] = await memoryBelow(machine, task.pid);
+  if (supervisor === undefined || others.length !== workers) {
+    throw new Error(`${others.length} workers instead of ${workers}\n${task.stderr}`);
+  }
+  task.kill();
+  // Exit code 5: nobody reads the ports.
+  await task.wait(slowMs);
+  await many.remove();
+  say(`${workers} workers ready after ${readyMs.toFixed(0)} ms`);
+  return { readyMs, readyCpuSeconds, supervisor, workers: others };
+}
+
+function summary(workers: number, samples: readonly Sample[]): Row {
+  const all = samples.flatMap((one) => one.workers);
+  const mib = (bytes: readonly number[]): number => median(bytes) / (1 << 20);
+  return {
+    workers,
+    'ready ms': Math.round(median(samples.map(({ readyMs }) => readyMs))),
+    'CPU s to ready': median(samples.map((one) => one.readyCpuSeconds)),
+    'worker PSS MiB': mib(all.map(({ pssBytes }) => pssBytes)),
+    'worker private dirty MiB': mib(all.map(({ privateDirtyBytes }) => privateDirtyBytes)),
+    'supervisor PSS MiB': mib(samples.map(({ supervisor }) => supervisor.pssBytes)),
+    'supervisor private dirty MiB': mib(samples.map(({ supervisor }) => supervisor.privateDirtyBytes)),
+    'all PSS MiB': mib(
+      samples.map((one) => [one.supervisor, ...one.workers].reduce((sum, { pssBytes }) => sum + pssBytes, 0)),
+    ),
+  };
+}

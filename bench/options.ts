@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util';
+import { exitCode, Failure } from '../src/failure.ts';
+import type { Extent } from './benchmark.ts';
+import type { MachineKind } from './machine/machine.ts';
+
+export interface BenchOptions {
+  /** Empty: all. */
+  readonly names: readonly string[];
+  readonly machines: readonly MachineKind[];
+  readonly extent: Extent;
+  readonly json: string | undefined;
+}
+
+export const usage = `npm run bench -- [NAME...] [--native] [--guest] [--small] [--json FILE] [--rounds N] [--rate MB|max]...
+
+  NAME      cost, slowdown, memory, latency, growth; default all
+  --native  on this machine only; --guest: in a QEMU guest only
+  --small   shows in a minute that all of it works, and measures little
+  --json    writes the results there too, in the place of older ones of the same benchmarks
+  --rounds  how often each side has its turn
+  --rate    MB/s of markers on each CPU; default 10, 40, 100 and max, which is flat out`;
+
+/** @throws Failure with what cannot be understood */
+export function parseBenchOptions(args: readonly string[], known: readonly string[]): BenchOptions {
+  const { values, positionals } = parse(args);
+  const stranger = positionals.find((name) => !known.includes(name));
+  if (stranger !== undefined) throw new Failure(exitCode.usage, `no benchmark ${stranger}`, usage);
+  const { small = false, native = false, guest = false } = values;
+  const both: readonly MachineKind[] = ['native', 'guest'];
+  return {
+    names: positionals,
+    machines: native === guest ? both : [native ? 'native' : 'guest'],
+    extent: {
+      small,
+      rounds: values.rounds === undefined ? (small ? 1 : 5) : number(values.rounds),
+      seconds: small ? 0.5 : 3,
+      rates:
+        values.rate?.map((rate) => (rate === 'max' ? undefined : number(rate))) ??
+        (small ? [10] : [10, 40, 100, undefined]),
+    },
+    json: values.json,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        small: { type: 'boolean' },
+        native: { type: 'boolean' },
+        guest: { type: 'boolean' },
+        json: { type: 'string' },
+        rounds: { type: 'string' },
+        rate: { type: 'string', multiple: true },
+      },
+    });
+  } catch (cause) {
+    throw new Failure(exitCode.usage, cause instanceof Error ? cause.message : String(cause), usage, {
+      cause,
+    });
+  }
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Failure(exitCode.usage, `${text} is no number above 0`, usage);
+  return value;
+}
