@@ -120,6 +120,8 @@ export function countsOf(report: ConvertReport): object {
     fileBytes: report.fileBytes,
     rawBytes: report.rawBytes,
     lostEvents: String(report.lost),
+    // The kernel leaves out the count where the page has no room for it.
+    uncountedLosses: report.cpus.reduce((sum, cpu) => sum + cpu.pagesAfterUncountedLoss, 0),
     leftOut: Object.fromEntries(report.leftOut),
     eventsByName: Object.fromEntries(report.eventsByName),
     seconds: report.seconds,

@@ -14,6 +14,7 @@ import { Tracefs } from '../tracefs/tracefs.ts';
 import { ControlPort } from './control-port.ts';
 import { cpusToTrace, onlineCpus } from './cpus.ts';
 import { makeLog } from './log.ts';
+import { scoreBelowWorkers } from './oom-score.ts';
 import type { AgentOptions } from './options.ts';
 import { Orders } from './orders.ts';
 import { type OutletSource, portOutlets, stdoutOutlets } from './outlets.ts';
@@ -71,6 +72,7 @@ async function trace(
       stopTimeoutMs: options.stopTimeoutMs,
       maxRestarts: options.maxRestarts,
       identity: workerIdentity(options.user, log),
+      workerOomScore: scoreBelowWorkers(),
       log,
     },
     {

@@ -13,6 +13,7 @@ import type { CpuAccount } from '../protocol/control.ts';
 import type { ToSupervisor, ToWorker, WorkerSetup } from '../protocol/ipc.ts';
 import { Ledger, ledgerBytes } from '../protocol/ledger.ts';
 import { type CpuEvent, type CpuModel, type Effect, newCpu, type StopOutcome, step } from './cpu-machine.ts';
+import { setScore } from './oom-score.ts';
 import type { OutletSource } from './outlets.ts';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
 
@@ -31,6 +32,8 @@ export interface CpuSetup {
   readonly stopTimeoutMs: number;
   readonly maxRestarts: number;
   readonly identity: Identity | undefined;
+  /** What the kernel's OOM killer makes of a worker; undefined: the same as of the supervisor. */
+  readonly workerOomScore: number | undefined;
   /** How many workers may start at once. */
   readonly forkLimit: LimitFunction;
   readonly log: Logger;
@@ -289,7 +292,10 @@ export class Cpu {
       if (message.kind === 'ready') settled();
       if (this.#child === child) this.#heard(message);
     });
-    if (child.pid !== undefined) this.#forkFailure = undefined;
+    if (child.pid !== undefined) {
+      this.#forkFailure = undefined;
+      if (this.#setup.workerOomScore !== undefined) setScore(child.pid, this.#setup.workerOomScore);
+    }
     const ended = (clean: boolean, how: string): void => {
       settled();
       if (this.#child !== child) return;

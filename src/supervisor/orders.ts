@@ -149,9 +149,9 @@ export class Orders {
     }
     this.#queue.push(order);
     // The last order wins: a flush under way ends here. With settings to put back it is worth its wait.
-    if (order.order === 'start' && this.#current?.order === 'stop' && !this.#tracing.altered) {
-      void this.#supervisor.start();
-    }
+    const overtakes = order.order === 'start' && this.#current?.order === 'stop' && !this.#tracing.altered;
+    // Once: a line of 65,536 digits is as many orders.
+    if (overtakes && this.#supervisor.wanted === 'stop') void this.#supervisor.start();
     if (this.#current === undefined) this.#idle = this.#workOff();
   }
 

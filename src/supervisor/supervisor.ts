@@ -66,6 +66,11 @@ export class Supervisor {
     return this.#cpus;
   }
 
+  /** The last order. */
+  get wanted(): 'run' | 'stop' {
+    return this.#wanted;
+  }
+
   get state(): AgentState {
     if (this.#pending !== undefined) return 'stopping';
     if (this.#wanted === 'stop') return 'stopped';

@@ -23,6 +23,7 @@ interface Recorded {
   readonly file: string;
   readonly events: number;
   readonly lostEvents: string;
+  readonly uncountedLosses: number;
   readonly eventsByName: Record<string, number>;
   readonly cpus: readonly { readonly cpu: number; readonly overrun: number; readonly readEvents?: number }[];
 }
@@ -124,7 +125,7 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     const filter = ['-f', 'prev_comm != "swapper/0"'];
     const recorded = await record(
       '-e',
-      'sched_sw*',
+      'sched_switc*',
       ...filter,
       '-e',
       'irq',
@@ -171,18 +172,19 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     const [recorded] = parsed(stdout);
     assert.ok(recorded);
     const overrun = recorded.cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
-    assert.equal(recorded.lostEvents, String(overrun));
-    if (overrun > 0) {
-      const text = spawnSync('trace-cmd', ['report', '-i', out], {
-        encoding: 'utf8',
-        maxBuffer: 1 << 30,
-      }).stdout;
-      const told = [...text.matchAll(/\[(\d+) EVENTS DROPPED\]/g)].reduce(
-        (sum, [, count]) => sum + Number(count),
-        0,
-      );
-      assert.equal(told, overrun);
-    }
+    assert.ok(overrun > 0, 'the rings of 8 KB have overrun');
+    const text = spawnSync('trace-cmd', ['report', '-i', out], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 30,
+    }).stdout;
+    const told = [...text.matchAll(/\[(\d+) EVENTS DROPPED\]/g)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    );
+    assert.equal(String(told), recorded.lostEvents, 'trace-cmd tells the same');
+    // a page that is full to its last 8 bytes says that events were lost, and not how many
+    if (recorded.uncountedLosses === 0) assert.equal(told, overrun);
+    else assert.ok(told < overrun);
   });
 
   test('Ctrl-C stops and writes the file; a kill leaves what convert makes a file of', async () => {

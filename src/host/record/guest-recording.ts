@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { exitCode, Failure } from '../../failure.ts';
 import { connectUnix } from '../../native/unix-socket.ts';
@@ -194,6 +195,7 @@ export class GuestRecording {
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
     if (this.#dir === undefined) throw new Error('converted before it began');
     const report = await convertRecording(this.#dir.path, { ...settings, out: this.#request.out });
+    await onDisk(this.#request.out);
     this.#dir.remove();
     return report;
   }
@@ -297,6 +299,16 @@ export class GuestRecording {
       hostKernel: release(),
       events: this.#request.trace?.events ?? [],
     });
+  }
+}
+
+/** The raw pages go only when the file would outlast a power cut. */
+async function onDisk(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
