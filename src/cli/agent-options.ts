@@ -7,7 +7,7 @@ import type { SettingTexts } from './config-file.ts';
 import { readConfigFile } from './config-file.ts';
 import type { Setting, WithDefault } from './setting.ts';
 import { addNegation, addSetting, usageFailure } from './setting.ts';
-import { version } from './version.ts';
+import { version } from '../version.ts';
 
 /** What a command line asks for: tracing, or only a text on stdout (`--help`, `--version`). */
 export type AgentCommand =

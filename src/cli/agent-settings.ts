@@ -1,7 +1,7 @@
 import { orderNames } from '../protocol/control.ts';
 import { logFormats, logLevels } from '../supervisor/options.ts';
 import { parseChoice, parseChoices, parseCount } from './choice.ts';
-import { parseCpuList } from './cpu-list.ts';
+import { parseCpuList } from '../cpu-list.ts';
 import { parseDurationMs } from './duration.ts';
 import { parseFileName, parsePath, parsePortTemplate, parseUser } from './names.ts';
 import type { Setting } from './setting.ts';

@@ -8,7 +8,7 @@ import { type RecordCommand, readRecord } from './host-record-options.ts';
 import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import { addSetting, usageFailure } from './setting.ts';
-import { version } from './version.ts';
+import { version } from '../version.ts';
 
 /** An order to a guest. */
 export interface OrderOptions {

@@ -4,7 +4,7 @@ import { chardevs } from '../host/guest-dir/port-names.ts';
 import type { Compression } from '../host/tracedat/write-v7.ts';
 import { setupFormats } from '../host/setup/options.ts';
 import { parseChoice, parseCount } from './choice.ts';
-import { maxCpus } from './cpu-list.ts';
+import { maxCpus } from '../cpu-list.ts';
 import { parseDurationMs } from './duration.ts';
 import { quoted } from '../quoted.ts';
 import { parsePath, parseUser } from './names.ts';

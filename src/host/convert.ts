@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { version as programVersion } from '../cli/version.ts';
+import { version as programVersion } from '../version.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { version } from '../cli/version.ts';
+import { version } from '../version.ts';
 import { type ExitCode, exitCode } from '../failure.ts';
 import {
   closeStrayOnExec,

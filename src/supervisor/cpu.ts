@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { exitCode, Failure } from '../failure.ts';
-import { errnoName } from '../tracefs/errno.ts';
+import { errorCode } from '../error-code.ts';
 import { NativeError } from '../native/error.ts';
 import { heldBytes, makePipe, type Pipe, pipeSlots, setPipeBytes } from '../native/pipe.ts';
 import { makeMemory } from '../native/shared-memory.ts';
@@ -282,7 +282,7 @@ export class Cpu {
     } catch (error) {
       settled();
       // Not from within the step that asked for the fork.
-      setImmediate(() => this.#forkFailed(errnoName(error)));
+      setImmediate(() => this.#forkFailed(errorCode(error)));
       return;
     }
     this.#child = child;

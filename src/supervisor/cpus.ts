@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseCpuList } from '../cli/cpu-list.ts';
+import { parseCpuList } from '../cpu-list.ts';
 import { exitCode, Failure } from '../failure.ts';
 import type { Tracefs } from '../tracefs/tracefs.ts';
 

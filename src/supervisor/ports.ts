@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
-import { errnoName } from '../tracefs/errno.ts';
+import { errorCode } from '../error-code.ts';
 
 export const usualPortsDir = '/dev/virtio-ports';
 const sysfsPorts = '/sys/class/virtio-ports';
@@ -83,7 +83,7 @@ export function openPort(portsDir: string, name: string, direction: 'out' | 'bot
 }
 
 function whyNotOpened(error: unknown, name: string, path: string): Failure {
-  const code = errnoName(error);
+  const code = errorCode(error);
   switch (code) {
     case 'EBUSY': {
       const holder = holderOf(path);

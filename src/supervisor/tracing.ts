@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { RingStats, TraceRequest, TraceSource } from '../protocol/control.ts';
 import { type Applied, applySettings, type RestoreFailure } from '../tracefs/applied.ts';
-import { errnoName } from '../tracefs/errno.ts';
+import { errorCode } from '../error-code.ts';
 import { ensureInstance, type Instance, removeInstance } from '../tracefs/instance.ts';
 import { checkSettings, wantsTracing } from '../tracefs/settings.ts';
 import { SavedNames, thisMachine } from '../tracefs/task-names.ts';
@@ -52,7 +52,7 @@ export class Tracing {
     try {
       this.#source = sourceOf(this.tracefs);
     } catch (error) {
-      if (errnoName(error) === '') throw error;
+      if (errorCode(error) === '') throw error;
     }
     return this.#source;
   }

@@ -1,4 +1,4 @@
-import { errnoName } from './errno.ts';
+import { errorCode } from '../error-code.ts';
 import { lastKernelError } from './error-log.ts';
 import { type EventSpec, formatEventSpec, parseEventSpec } from './event-spec.ts';
 import { type FunctionField, functionFields, functionFiles, listedFunctions } from './function-lists.ts';
@@ -66,7 +66,7 @@ function unwind(undos: Undo[]): RestoreFailure[] {
     try {
       undo.run();
     } catch (error) {
-      const errno = errnoName(error);
+      const errno = errorCode(error);
       if (errno === '') throw error;
       // An event whose module was unloaded, an instance that was removed: nothing is left to put back.
       if (errno === 'ENOENT' || errno === 'ENODEV') continue;
@@ -227,7 +227,7 @@ function writeIfKnown(_name: string, write: () => void): void {
   try {
     write();
   } catch (error) {
-    if (errnoName(error) !== 'EINVAL') throw error;
+    if (errorCode(error) !== 'EINVAL') throw error;
   }
 }
 
@@ -239,7 +239,7 @@ function recordTgids(tracefs: Tracefs, applied: Applied): void {
     setSwitch(tracefs, file, true);
   } catch (error) {
     // Short of memory: the trace is worth having without.
-    if (errnoName(error) !== 'ENOMEM') throw error;
+    if (errorCode(error) !== 'ENOMEM') throw error;
   }
 }
 
@@ -305,7 +305,7 @@ function putFilterBack(tracefs: Tracefs, file: string, old: string): void {
   } catch (error) {
     // A refused expression stays in its file with the complaint below it, and no filter in force. Refused again
     // is how it was.
-    if (more.length === 0 || errnoName(error) !== 'EINVAL') throw error;
+    if (more.length === 0 || errorCode(error) !== 'EINVAL') throw error;
   }
 }
 
@@ -353,7 +353,7 @@ function attempt(
   try {
     change();
   } catch (error) {
-    const errno = error instanceof SettingsError ? '' : errnoName(error);
+    const errno = error instanceof SettingsError ? '' : errorCode(error);
     if (errno === '') throw error;
     const cause = { cause: error };
     if (errno === 'EBUSY') {

@@ -2,7 +2,7 @@ import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode, Failure } from '../failure.ts';
-import { errnoName } from './errno.ts';
+import { errorCode } from '../error-code.ts';
 
 /** An instance that is there, and whether we made it: only then is it ours to remove. */
 export interface Instance {
@@ -37,13 +37,13 @@ export function ensureInstance(root: string, name: string): Instance {
     mkdirSync(path);
     return { name, made: true };
   } catch (error) {
-    if (errnoName(error) === 'EEXIST') return { name, made: false };
+    if (errorCode(error) === 'EEXIST') return { name, made: false };
     throw cannotMake(path, error);
   }
 }
 
 function cannotMake(path: string, error: unknown): Failure {
-  const errno = errnoName(error);
+  const errno = errorCode(error);
   const message = `trace instance ${path} cannot be made: ${errno}`;
   const options = { cause: error };
   switch (errno) {
@@ -91,7 +91,7 @@ export async function removeInstance(root: string, name: string): Promise<void> 
       rmdirSync(path);
       return;
     } catch (error) {
-      const errno = errnoName(error);
+      const errno = errorCode(error);
       if (errno === 'ENOENT') return;
       if (errno !== 'EBUSY' || attempt === removeAttempts) {
         const remedy = errno === 'EBUSY' ? `close what reads it, then: rmdir ${path}` : `rmdir ${path}`;

@@ -1,7 +1,7 @@
 import { readdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
-import { errnoName } from './errno.ts';
+import { errorCode } from '../error-code.ts';
 
 /** TRACEFS_MAGIC and DEBUGFS_MAGIC of linux/magic.h. */
 const tracefsMagic = 0x74726163;
@@ -40,7 +40,7 @@ function inspect(place: string): 'tracefs' | 'denied' | 'absent' {
     readdirSync(join(place, 'per_cpu'));
     return 'tracefs';
   } catch (error) {
-    const errno = errnoName(error);
+    const errno = errorCode(error);
     return errno === 'EACCES' || errno === 'EPERM' ? 'denied' : 'absent';
   }
 }

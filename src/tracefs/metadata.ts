@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { pack as tarPack, type Pack } from 'tar-stream';
 import type { MetadataPart } from '../protocol/control.ts';
-import { errnoName } from './errno.ts';
+import { errorCode } from '../error-code.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from './tracefs.ts';
 
@@ -101,7 +101,7 @@ function readIfAny(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {
-    if (errnoName(error) !== '') return undefined;
+    if (errorCode(error) !== '') return undefined;
     throw error;
   }
 }
@@ -124,7 +124,7 @@ export async function readTextSymbols(path: string): Promise<Buffer | undefined>
       kept.push(symbols.join(''));
     }
   } catch (error) {
-    if (errnoName(error) !== '') return undefined;
+    if (errorCode(error) !== '') return undefined;
     throw error;
   }
   return addressSeen ? Buffer.from(kept.join(''), 'latin1') : undefined;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { errnoName } from './errno.ts';
+import { errorCode } from '../error-code.ts';
 
 /** As many as the kernel can save names of; their text is about 1 MB. */
 const mostTasks = 32_768;
@@ -53,7 +53,7 @@ function unlessGone<T>(read: () => T, gone: T): T {
   try {
     return read();
   } catch (error) {
-    if (errnoName(error) !== '') return gone;
+    if (errorCode(error) !== '') return gone;
     throw error;
   }
 }

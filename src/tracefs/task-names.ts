@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { errnoName } from './errno.ts';
+import { errorCode } from '../error-code.ts';
 import type { Tracefs } from './tracefs.ts';
 
 const file = 'saved_cmdlines_size';
@@ -31,7 +31,7 @@ function numberIn(path: string, form: RegExp, unit: number): number | undefined 
     const found = form.exec(readFileSync(path, 'utf8'))?.[1];
     return found === undefined ? undefined : Number(found) * unit;
   } catch (error) {
-    if (errnoName(error) !== '') return undefined;
+    if (errorCode(error) !== '') return undefined;
     throw error;
   }
 }
@@ -95,7 +95,7 @@ export class SavedNames {
     try {
       change();
     } catch (error) {
-      if (errnoName(error) === '') throw error;
+      if (errorCode(error) === '') throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
-import { errnoName } from './errno.ts';
+import { errorCode } from '../error-code.ts';
 import {
   type BufferSize,
   type PageLayout,
@@ -39,7 +39,7 @@ export class Tracefs {
     try {
       return this.read(name);
     } catch (error) {
-      if (errnoName(error) === 'ENOENT') return undefined;
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   }
@@ -80,7 +80,7 @@ export class Tracefs {
     try {
       return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
-      const errno = errnoName(error);
+      const errno = errorCode(error);
       if (errno === 'ENOENT')
         throw new Failure(exitCode.missing, `no ring for CPU ${cpu}: ${path} is not there`);
       if (errno === 'EACCES' || errno === 'EPERM') {
@@ -215,7 +215,7 @@ function directoriesOf(path: string): string[] {
       .map((entry) => entry.name)
       .toSorted();
   } catch (error) {
-    if (errnoName(error) === 'ENOENT') return [];
+    if (errorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

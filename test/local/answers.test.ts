@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { version } from '../../src/cli/version.ts';
+import { version } from '../../src/version.ts';
 import { clockNs } from '../../src/native/clock.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { inScene } from './harness/scene.ts';

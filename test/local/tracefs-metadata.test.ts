@@ -90,7 +90,9 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
     for await (const { name } of collectMetadata(own.tracefs, 'names')) names.push(name);
     assert.ok(names.includes('saved_cmdlines') && names.includes('ps'), String(names));
     assert.ok(names.includes('per_cpu/cpu0/stats'));
-    const others = names.filter((name) => !/^(saved_cmdlines|saved_tgids|ps|per_cpu\/cpu\d+\/stats)$/.test(name));
+    const others = names.filter(
+      (name) => !/^(saved_cmdlines|saved_tgids|ps|per_cpu\/cpu\d+\/stats)$/.test(name),
+    );
     assert.deepEqual(others, []);
   });
 

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
+import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
-import { codeOf } from '../guest-dir/owned-dir.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
 import { controlPortName } from '../guest-dir/port-names.ts';
 

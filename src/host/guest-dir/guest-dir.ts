@@ -1,11 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs';
+import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { printable } from '../../quoted.ts';
 import { readGuestFile } from './guest-file.ts';
 import type { GuestLocation } from './location.ts';
 import { guestLabel, guestOptions, guestPath } from './location.ts';
 import { lockGuest } from './lock.ts';
-import { codeOf, OwnedDir } from './owned-dir.ts';
+import { OwnedDir } from './owned-dir.ts';
 import type { Chardev } from './port-names.ts';
 import { controlPortName, cpuOfPort, portOfFile, tracePortName } from './port-names.ts';
 

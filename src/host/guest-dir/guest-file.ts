@@ -9,11 +9,11 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { isObject } from '../../protocol/refusal.ts';
 import { printable } from '../../quoted.ts';
 import type { OwnedDir } from './owned-dir.ts';
-import { codeOf } from './owned-dir.ts';
 import type { Chardev } from './port-names.ts';
 import { chardevs } from './port-names.ts';
 

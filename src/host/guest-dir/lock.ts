@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { tryLock } from '../../native/file-lock.ts';
 import { printable } from '../../quoted.ts';
 import type { OwnedDir } from './owned-dir.ts';
-import { codeOf } from './owned-dir.ts';
 
 export const lockFileName = 'lock';
 

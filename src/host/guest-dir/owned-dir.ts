@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { printable } from '../../quoted.ts';
 
@@ -175,8 +176,4 @@ function refuseSwappable(dir: string): void {
       `other users may write to ${shown} and swap what is in it`,
       `chmod ${anybodyWrites ? 'o' : 'g'}-w ${shown}, or give a --dir elsewhere`,
     );
-}
-
-export function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
 }

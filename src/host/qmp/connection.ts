@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
+import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { isObject } from '../../protocol/refusal.ts';
 import { printable } from '../../quoted.ts';
-import { codeOf } from '../guest-dir/owned-dir.ts';
 
 /** QEMU refuses a command; `class` is its own word for the kind. */
 export class QmpRefusal extends Error {

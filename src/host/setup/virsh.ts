@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { printable } from '../../quoted.ts';
-import { codeOf } from '../guest-dir/owned-dir.ts';
 
 const timeoutMs = 30_000;
 const maxOutputBytes = 16 * 1024 * 1024;

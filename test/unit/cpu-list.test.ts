@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { maxCpus, parseCpuList } from '../../../src/cli/cpu-list.ts';
-import { Failure } from '../../../src/failure.ts';
-import { assertUsage } from './assert-usage.ts';
+import { maxCpus, parseCpuList } from '../../src/cpu-list.ts';
+import { Failure } from '../../src/failure.ts';
+import { assertUsage } from './cli/assert-usage.ts';
 
 const cpu = fc.nat(maxCpus - 1);
 

@@ -1,5 +1,5 @@
-import { exitCode, Failure } from '../failure.ts';
-import { quoted } from '../quoted.ts';
+import { exitCode, Failure } from './failure.ts';
+import { quoted } from './quoted.ts';
 
 /** The kernel's largest CONFIG_NR_CPUS. */
 export const maxCpus = 8192;
