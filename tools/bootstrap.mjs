@@ -38,7 +38,9 @@ const packages = {
     'qemu-system-x86': ['qemu-system-x86_64'],
     'libvirt-clients': ['virsh', 'virt-xml-validate'],
     'libvirt-daemon': ['libvirtd'],
-    'libvirt-daemon-driver-qemu': ['/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so'],
+    'libvirt-daemon-driver-qemu': [
+      '/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so',
+    ],
     'libxml2-utils': ['xmllint'],
     seabios: ['/usr/share/seabios/bios-256k.bin', '/usr/share/qemu/bios-256k.bin'],
     'trace-cmd': ['trace-cmd'],

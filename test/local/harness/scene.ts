@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseCpuList } from '../../../src/cli/cpu-list.ts';
+import { parseCpuList } from '../../../src/cpu-list.ts';
 import { ensureInstance, removeInstance } from '../../../src/tracefs/instance.ts';
 import { locateTracefs } from '../../../src/tracefs/locate.ts';
 import { Tracefs } from '../../../src/tracefs/tracefs.ts';
