@@ -22,7 +22,7 @@ describe('a worker that dies of its own doing', { skip }, () => {
   holdMachine();
 
   it(
-    'by whatever signal, a seccomp filter’s too, is replaced, and nothing is lost',
+    "by whatever signal, a seccomp filter's too, is replaced, and nothing is lost",
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -108,8 +108,12 @@ describe('an agent that is not root but may all it needs', { skip }, () => {
   const user = 61_234;
   /** As a service manager starts it: its own user, and a capability for the kernel's files. */
   const asService = [
-    ...['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'],
-    ...['--inh-caps=+dac_override', '--ambient-caps=+dac_override'],
+    'setpriv',
+    `--reuid=${user}`,
+    `--regid=${user}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
   ];
 
   function hardLimit(pid: number): string {
