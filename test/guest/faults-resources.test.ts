@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { program } from './harness/programs.ts';
+import { GuestAgent } from './support/agent.ts';
+import { TracedGuest } from './support/traced-guest.ts';
+
+const group = '/sys/fs/cgroup/agent';
+const filler = '/tmp/fork-filler';
+
+describe('a guest that runs out of', { timeout: 600_000 }, () => {
+  let traced: TracedGuest;
+  let agent: GuestAgent;
+
+  before(async () => {
+    traced = await TracedGuest.boot({ cpus: 2 });
+    await traced.guest.check(`echo +memory > /sys/fs/cgroup/cgroup.subtree_control; mkdir ${group}`);
+    await traced.guest.writeFile(filler, readFileSync(program('fork-filler')));
+    await traced.guest.check(`chmod +x ${filler}`);
+  });
+
+  beforeEach(async () => {
+    await traced.begin();
+    const inGroup = ['sh', '-c', `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`];
+    agent = await GuestAgent.startThrough(traced.guest, inGroup, '--start');
+  });
+
+  afterEach(async () => {
+    await traced.endOf(agent);
+  });
+
+  after(async () => {
+    await traced.close();
+  });
+
+  async function allAccounted(): Promise<void> {
+    await agent.order0();
+    await agent.end();
+    await traced.assertAccounted();
+  }
+
+  test('processes: one CPU waits, which is said once, the other goes on, and nothing is lost', async () => {
+    const victim = (await agent.workers()).get(1);
+    const written = traced.load({ rate: 500, count: 500 * 10 });
+    await sleep(1000);
+    const before = traced.collector(0).bytes;
+    const filling = await traced.guest.spawn([filler, '4', String(victim)]);
+    await filling.waitFor(/full/, 60_000);
+    await filling.waitFor(/done/, 60_000);
+    assert.ok(traced.collector(0).bytes > before, 'the other CPU went on');
+    await written;
+    await allAccounted();
+    assert.equal(agent.log.split('"cannot fork: EAGAIN"').length - 1, 1, agent.log);
+    assert.ok(!agent.log.includes('given up'));
+  });
+
+  test('memory in its own cgroup: workers are felled and replaced, not the supervisor, and nothing is lost', async () => {
+    const { guest } = traced;
+    const written = traced.load({ rate: 500, count: 500 * 10 });
+    await sleep(2000);
+    const current = Number(await guest.check(`cat ${group}/memory.current`));
+    // the kernel takes back what it can, then kills until the rest fits
+    await guest.check(`echo ${Math.round(current * 0.8)} > ${group}/memory.max`, { timeoutMs: 60_000 });
+    await sleep(1000);
+    await guest.check(`echo max > ${group}/memory.max`);
+    await written;
+    const events = await guest.check(`cat ${group}/memory.events`);
+    assert.match(events, /^oom_kill [1-9]/m, 'memory was short');
+    await allAccounted();
+    assert.ok(agent.said('worker crashed: restarts') > 0);
+  });
+});
