@@ -42,13 +42,14 @@ async function atRate(
   const [floor = []] = found.values();
   const floorPerGb = median(floor.map(secondsPerGb));
   return [...found].map(([side, moved]) => {
-    const perGb = moved.map(secondsPerGb);
+    const perGb = moved.map(secondsPerGb).filter((value) => !Number.isNaN(value));
     const lost = median(moved.map(lostOf));
     return {
       'MB/s per CPU': rate ?? 'flat out',
       side: side.name,
       'CPU s/GB': median(perGb),
-      spread: `${Math.min(...perGb).toFixed(3)}-${Math.max(...perGb).toFixed(3)}`,
+      spread:
+        perGb.length === 0 ? 'ended' : `${Math.min(...perGb).toFixed(3)}-${Math.max(...perGb).toFixed(3)}`,
       ratio: median(perGb) / floorPerGb,
       lost,
       'lost %': (100 * lost) / median(moved.map(({ written }) => written)),

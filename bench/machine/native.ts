@@ -23,6 +23,8 @@ export class NativeMachine implements Machine {
   readonly agentCommand = [process.execPath, join(repoRoot, 'dist/bin/trace-agent.js')];
   readonly #root = locateTracefs();
   readonly #tasks: ChildTask[] = [];
+  /** Open as long as the machine is, as QEMU has a port's chardev: a FIFO without a writer hangs up. */
+  readonly #controlFd: number;
 
   /** @param cpuCount how many of this machine's CPUs are traced, at most */
   constructor(cpuCount: number) {
@@ -32,7 +34,9 @@ export class NativeMachine implements Machine {
     this.tracefsDir = join(this.#root, 'instances', this.instance);
     this.portsDir = mkdtempSync(join(tmpdir(), 'virtio-trace-bench-'));
     const ports = this.cpus.map((cpu) => this.hostFifo(cpu));
-    execFileSync('mkfifo', [...ports, this.#control]);
+    const control = join(this.portsDir, 'agent-ctl-path');
+    execFileSync('mkfifo', [...ports, control]);
+    this.#controlFd = openSync(control, constants.O_RDWR | constants.O_NONBLOCK);
   }
 
   async spawn(argv: readonly string[]): Promise<Task> {
@@ -77,12 +81,7 @@ export class NativeMachine implements Machine {
   }
 
   async order(text: string): Promise<void> {
-    const fd = openSync(this.#control, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      writeSync(fd, text);
-    } finally {
-      closeSync(fd);
-    }
+    writeSync(this.#controlFd, text);
     return Promise.resolve();
   }
 
@@ -90,11 +89,8 @@ export class NativeMachine implements Machine {
     const running = this.#tasks.filter((task) => task.running);
     for (const task of running) task.kill('SIGKILL');
     await Promise.all(running.map((task) => task.wait()));
+    closeSync(this.#controlFd);
     rmSync(this.portsDir, { recursive: true });
     await removeInstance(this.#root, this.instance);
-  }
-
-  get #control(): string {
-    return join(this.portsDir, 'agent-ctl-path');
   }
 }

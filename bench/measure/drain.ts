@@ -2,7 +2,6 @@ import { ChildTask } from '../machine/child-task.ts';
 import { executable } from '../machine/programs.ts';
 
 const answerMs = 10_000;
-const lookMs = 50;
 
 /** What came out of a port: see bench/programs/drain.c. */
 export interface Received {
@@ -40,18 +39,6 @@ export class Drain {
     await this.#task.waitFor(new RegExp(`^(?:open\\n)(?:\\{.*\\}\\n){${lines}}`), answerMs);
     this.#answers = lines;
     return this.#last();
-  }
-
-  /** What has come once nothing more does for so long. */
-  async quiet(quietMs: number): Promise<Received> {
-    let seen = await this.received();
-    for (let sinceMs = performance.now(); performance.now() - sinceMs < quietMs; ) {
-      await new Promise((resolve) => setTimeout(resolve, lookMs));
-      const now = await this.received();
-      if (now.pages !== seen.pages) sinceMs = performance.now();
-      seen = now;
-    }
-    return seen;
   }
 
   /** With `live`: waits for the first page that came behind `afterNs` and gives the time of it. */

@@ -1,6 +1,6 @@
-/** The middle one, or the mean of the two in the middle. NaN of none. */
+/** The middle one, or the mean of the two in the middle, of those that are numbers; NaN when none is. */
 export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b);
   const upper = sorted[sorted.length >> 1] ?? Number.NaN;
   const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
   return (lower + upper) / 2;

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Machine } from '../machine/machine.ts';
 import { defaultOptions, type Moving, type Side, type SideOptions } from '../sides/side.ts';
 import { cpuTimes, total } from './cpu-time.ts';
-import { Drain, type Received } from './drain.ts';
+import { Drain } from './drain.ts';
 import { type Load, markerBytes, writeMarkers } from './load.ts';
 import { defaultRing, pageBytesOf, resetRings, type RingSettings, ringStats } from './ring.ts';
 
-const fileSettleMs = 500;
-/** An emulated CPU may stand still for as long as its host is busy. */
-const quietMs = { native: 200, guest: 1000 } as const;
+const lookMs = 100;
+/** Nothing more comes: an emulated CPU may stand still for as long as its host is busy. */
+const quietMs = { native: 500, guest: 3000 } as const;
 
 export interface Run {
   readonly side: Side;
@@ -21,6 +21,7 @@ export interface Run {
 export interface Moved {
   /** Of trace in the pages, without headers and padding, while it ran. */
   readonly dataBytes: number;
+  /** NaN when it ended by itself. */
   readonly cpuNs: number;
   /** What the load came to on each CPU. */
   readonly reachedMbPerSecond: number;
@@ -42,34 +43,57 @@ export async function measure(machine: Machine, run: Run): Promise<Moved> {
   const moving = await side.start(machine, options);
   const startNs = await cpuNsOf(machine, moving);
   const { markers, seconds } = await writeMarkers(machine, load);
-  const flowing =
-    side.outlet === 'port'
-      ? await Promise.all(drains.map((drain) => drain.quiet(quietMs[machine.kind])))
-      : [];
-  if (side.outlet === 'file') await sleep(fileSettleMs);
+  const flowing = await arrived(machine, run, drains, markers);
   const cpuNs = (await cpuNsOf(machine, moving)) - startNs;
-  const dataBytes = sum(flowing, 'dataBytes') + (await moving.fileBytes());
+  const dataBytes = flowing.dataBytes + (await moving.fileBytes());
   await moving.stop();
-  const received = await Promise.all(drains.map((drain) => drain.end()));
-  const stats = await ringStats(machine);
-  const taken = side.outlet === 'port' ? sum(received, 'events') : sumOf(stats, 'readEvents');
-  const counts = { overrun: sumOf(stats, 'overrun'), left: sumOf(stats, 'entries') };
+  const { received, overrun, left } = await arrived(machine, run, drains, markers);
+  for (const drain of drains) await drain.end();
   const reachedMbPerSecond = (markers * markerBytes) / 1e6 / seconds / machine.cpus.length;
-  return { dataBytes, cpuNs, reachedMbPerSecond, written: markers, received: taken, ...counts };
+  return { dataBytes, cpuNs, reachedMbPerSecond, written: markers, received, overrun, left };
 }
 
-/** A side that has ended meanwhile moved nothing any more: no measure. */
-async function cpuNsOf(machine: Machine, { tasks }: Moving): Promise<number> {
-  try {
-    const pids = tasks.map(({ pid }) => pid);
-    return total(await cpuTimes(machine, pids));
-  } catch (cause) {
-    const said = tasks.map(({ pid, stderr }) => `pid ${pid}: ${stderr.trim()}`).join('\n');
-    throw new Error(`${String(cause)}\n${said}`, { cause });
+interface Arrived {
+  readonly dataBytes: number;
+  readonly received: number;
+  readonly overrun: number;
+  readonly left: number;
+}
+
+/** Waits until every event that was written has come, is in a ring or was overwritten, or until nothing more comes. */
+async function arrived(
+  machine: Machine,
+  { side }: Run,
+  drains: readonly Drain[],
+  written: number,
+): Promise<Arrived> {
+  let before = -1;
+  for (let sinceMs = performance.now(); ; ) {
+    const drained = await Promise.all(drains.map((drain) => drain.received()));
+    const stats = await ringStats(machine);
+    const received = side.outlet === 'port' ? sum(drained, 'events') : sum(stats, 'readEvents');
+    const now = {
+      dataBytes: sum(drained, 'dataBytes'),
+      received,
+      overrun: sum(stats, 'overrun'),
+      left: sum(stats, 'entries'),
+    };
+    const known = now.received + now.overrun + now.left;
+    if (known !== before) sinceMs = performance.now();
+    if (known === written || performance.now() - sinceMs >= quietMs[machine.kind]) return now;
+    before = known;
+    await sleep(lookMs);
   }
 }
 
-/** CPU seconds for each 10^9 bytes of trace. */
+/** NaN once one of its processes has ended by itself: then it has moved only a part. */
+async function cpuNsOf(machine: Machine, { tasks }: Moving): Promise<number> {
+  const pids = tasks.map(({ pid }) => pid);
+  const times = await cpuTimes(machine, pids);
+  return pids.every((pid) => times.has(pid)) ? total(times) : Number.NaN;
+}
+
+/** CPU seconds for each 10^9 bytes of trace; NaN when the side ended by itself. */
 export function secondsPerGb({ cpuNs, dataBytes }: Moved): number {
   return cpuNs / dataBytes;
 }
@@ -85,10 +109,6 @@ export function assertAccount(moved: Moved, { name }: Side): void {
   throw new Error(`the agent's account does not add up: ${JSON.stringify(moved)}`);
 }
 
-function sum(drained: readonly Received[], field: 'dataBytes' | 'events'): number {
-  return drained.reduce((all, one) => all + one[field], 0);
-}
-
-function sumOf<Field extends string>(stats: readonly Record<Field, number>[], field: Field): number {
-  return stats.reduce((all, one) => all + one[field], 0);
+function sum<Field extends string>(all: readonly Record<Field, number>[], field: Field): number {
+  return all.reduce((so, one) => so + one[field], 0);
 }

@@ -1,4 +1,4 @@
-/** One benchmark's results on one machine. Cells are medians; undefined: not measured. */
+/** One benchmark's results on one machine. Cells are medians; undefined, and NaN: not measured. */
 export interface Table {
   /** The benchmark's name, and where it ran. */
   readonly name: string;
@@ -22,8 +22,8 @@ export function tableText({ name, title, columns, rows }: Table): string {
 }
 
 function cellText(cell: string | number | undefined): string {
-  if (cell === undefined) return '-';
   if (typeof cell === 'string') return cell;
+  if (cell === undefined || Number.isNaN(cell)) return '-';
   if (Number.isInteger(cell)) return String(cell);
   return Math.abs(cell) >= 100 ? cell.toFixed(0) : cell.toPrecision(3);
 }

@@ -15,7 +15,12 @@ export const traceCmd: Side = {
     await machine.shell(`rm -rf ${dir}; mkdir ${dir}`);
     const record = ['record', '-B', machine.instance, '-e', someEvent, '-o', `${dir}/trace.dat`];
     const task = await machine.spawn([...command, ...record]);
-    await task.waitFor(/Hit Ctrl\^C/, slowMs);
+    // What it says stays in its buffer until its end; its recorders are its children.
+    const recorders = `wc -w < /proc/${task.pid}/task/${task.pid}/children`;
+    const all = `until [ $(${recorders}) -ge ${machine.cpus.length} ]; do sleep 0.1; done; sleep 1`;
+    await machine.shell(all).catch((cause: unknown) => {
+      throw new Error(task.stderr.trim(), { cause });
+    });
     return {
       tasks: [task],
       fileBytes: async () => Number(await machine.shell(`cat ${dir}/trace.dat.*cpu* 2>/dev/null | wc -c`)),
