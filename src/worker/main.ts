@@ -13,7 +13,10 @@ import { Waiter } from './waiter.ts';
 
 const beatMs = 1000;
 
+const waiter = new Waiter();
+
 function say(message: ToSupervisor): void {
+  waiter.loopIsDue();
   // Without a supervisor nobody listens any more; the channel's close has set `leave` already.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
@@ -50,7 +53,7 @@ async function main(): Promise<void> {
     process.on(signal, () => undefined);
 
   const ledger = new Ledger(inherited.ledger, setup.pageBytes);
-  const pump = new Pump(inheritedIo(setup, ledger), ledger, new Waiter(), setup, {
+  const pump = new Pump(inheritedIo(setup, ledger), ledger, waiter, setup, {
     stopped: (id, flushed, heldBytes) => say({ kind: 'stopped', id, flushed, heldBytes }),
     gone: (what, code) => say({ kind: 'gone', what, code }),
     lost: (bytes) => say({ kind: 'lost', bytes }),

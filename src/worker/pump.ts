@@ -95,7 +95,7 @@ export class Pump {
       const pause = this.#turn();
       switch (pause) {
         case 'turn-over':
-          await new Promise(setImmediate);
+          await this.#waiter.turnLoop();
           break;
         case 'ring-empty':
           await this.#awaitRing();
