@@ -1,28 +1,15 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { exitCode, Failure } from '../failure.ts';
-import { errorCode } from '../error-code.ts';
 import { NativeError } from '../native/error.ts';
-import { heldBytes, makePipe, type Pipe, pipeSlots, setPipeBytes } from '../native/pipe.ts';
-import { makeMemory } from '../native/shared-memory.ts';
 import type { Identity } from '../native/user.ts';
 import type { CpuAccount } from '../protocol/control.ts';
-import type { ToSupervisor, ToWorker, WorkerSetup } from '../protocol/ipc.ts';
-import { Ledger, ledgerBytes } from '../protocol/ledger.ts';
+import type { ToSupervisor, WorkerSetup } from '../protocol/ipc.ts';
+import { CpuResources, type RingSource } from './cpu-resources.ts';
 import { type CpuEvent, type CpuModel, type Effect, newCpu, type StopOutcome, step } from './cpu-machine.ts';
-import { setScore } from './oom-score.ts';
 import type { OutletSource } from './outlets.ts';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
-
-/** The ring that a CPU is read from. */
-export interface RingSource {
-  openRing(cpu: number): number;
-  pageBytes(): number;
-  ringPages(cpu: number): number;
-}
+import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
 /** What all CPUs have in common. */
 export interface CpuSetup {
@@ -47,13 +34,6 @@ export interface CpuListener {
   outletGone(cpu: number, code: string): void;
 }
 
-const workerPath = fileURLToPath(new URL('../worker/main.js', import.meta.url));
-/**
- * A worker runs a few lines of script some hundred times a second. Compiling them, and the memory and threads to
- * compile with, cost more than they ever bring back; in an emulated guest, where fresh machine code has to be
- * translated again, far more. (WebAssembly is only named to keep V8 from warning that it goes with the compiler.)
- */
-const workerFlags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
 /**
  * A worker beats once a second; the supervisor counts its own seconds, so that a guest that was paused harms nobody.
  * Many workers starting at once in an emulated guest on a busy host take a minute, and killing them only adds to it.
@@ -61,8 +41,7 @@ const workerFlags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
 const silentTicksMax = { starting: 120, started: 5 } as const;
 
 /**
- * One CPU: owns the ring's descriptor, the pipe, the port and the ledger, and lends them to one worker after the
- * other. Carries out what the state machine says.
+ * One CPU: carries out what the state machine says, and lends what the CPU has to one worker after the other.
  */
 export class Cpu {
   readonly number: number;
@@ -70,14 +49,9 @@ export class Cpu {
   readonly #ring: () => RingSource;
   readonly #listener: CpuListener;
   readonly #log: Logger;
+  readonly #resources: CpuResources;
   #model: CpuModel = newCpu;
-  #ringFd: number | undefined;
-  #portFd: number | undefined;
-  #pipe: Pipe | undefined;
-  #ledgerFd: number | undefined;
-  #ledger: Ledger | undefined;
-  #pageBytes = 0;
-  #child: ChildProcess | undefined;
+  #worker: WorkerProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
   /** The same for ends with a port or ring that went, which are no crashes and never given up. */
@@ -98,6 +72,7 @@ export class Cpu {
     this.#ring = ring;
     this.#listener = listener;
     this.#log = setup.log.child({ cpu: number });
+    this.#resources = new CpuResources(number, setup.outlets, setup.pipeBytes);
   }
 
   get state(): CpuModel['state']['kind'] {
@@ -110,7 +85,7 @@ export class Cpu {
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#worker?.pid;
   }
 
   get restarts(): number {
@@ -118,19 +93,12 @@ export class Cpu {
   }
 
   get account(): CpuAccount {
-    const ledger = this.#ledger;
-    if (ledger === undefined) return { pagesIn: 0, bytesOut: 0, bytesLost: 0, stalls: 0 };
-    return {
-      pagesIn: Math.floor(ledger.bytesIn / this.#pageBytes),
-      bytesOut: ledger.bytesOut,
-      bytesLost: ledger.bytesLost,
-      stalls: ledger.stalls,
-    };
+    return this.#resources.account;
   }
 
   /** Bytes taken from the ring that the port has not taken yet. */
   get heldBytes(): number {
-    return this.#pipe === undefined ? 0 : heldBytes(this.#pipe.readEnd);
+    return this.#resources.heldBytes;
   }
 
   open(): void {
@@ -151,14 +119,14 @@ export class Cpu {
 
   /** Ends the worker at once. */
   kill(): void {
-    this.#child?.kill('SIGKILL');
+    this.#worker?.kill();
   }
 
   /** Once a second: a worker that does not beat is killed; its successor goes on. */
   tick(): void {
     const { kind } = this.#model.state;
-    const beat = this.#ledger?.beat ?? 0;
-    if (this.#child === undefined || beat !== this.#seenBeat) {
+    const { beat } = this.#resources;
+    if (this.#worker === undefined || beat !== this.#seenBeat) {
       this.#seenBeat = beat;
       this.#silentTicks = 0;
       return;
@@ -174,15 +142,8 @@ export class Cpu {
   /** Gives everything up; a worker that is still there sees its channel close, empties the pipe and leaves. */
   dispose(): void {
     clearTimeout(this.#timer);
-    if (this.#child?.connected) this.#child.disconnect();
-    this.#child?.unref();
-    this.#close('all');
-    if (this.#pipe !== undefined) {
-      closeSync(this.#pipe.readEnd);
-      closeSync(this.#pipe.writeEnd);
-      this.#pipe = undefined;
-    }
-    this.#dropLedger();
+    this.#worker?.forsake();
+    this.#resources.dispose();
   }
 
   #dispatch(event: CpuEvent): void {
@@ -199,13 +160,13 @@ export class Cpu {
       case 'fork':
         return this.#queueFork();
       case 'send-start':
-        return this.#send({ kind: 'start' });
+        return this.#worker?.send({ kind: 'start' });
       case 'send-stop':
-        return this.#send({ kind: 'stop', id: effect.id, maxPages: this.#ringPages() });
+        return this.#worker?.send({ kind: 'stop', id: effect.id, maxPages: this.#ringPages() });
       case 'send-leave':
-        return this.#send({ kind: 'leave' });
+        return this.#worker?.send({ kind: 'leave' });
       case 'close':
-        return this.#close(effect.what);
+        return this.#resources.close(effect.what);
       case 'timer':
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.#dispatch({ kind: 'timer' }), effect.ms);
@@ -225,35 +186,13 @@ export class Cpu {
     try {
       if (this.#outletDead !== undefined)
         throw new Failure(exitCode.lost, `stdout takes no more pages: ${this.#outletDead}`);
-      this.#ringFd ??= this.#ring().openRing(this.number);
-      this.#portFd ??= this.#setup.outlets.open(this.number);
-      this.#pipe ??= makePipeOf(this.#setup.pipeBytes);
-      this.#openLedger(this.#ring().pageBytes());
+      this.#resources.open(this.#ring());
     } catch (error) {
       if (!(error instanceof Failure || error instanceof NativeError)) throw error;
       const remedy = error instanceof Failure && error.remedy !== '' ? `; ${error.remedy}` : '';
       event = { kind: 'unavailable', reason: `${error.message}${remedy}` };
     }
     this.#dispatch(event);
-  }
-
-  /** The account goes on over a change of page size; only the staging area changes with it. */
-  #openLedger(pageBytes: number): void {
-    if (this.#ledger !== undefined && pageBytes === this.#pageBytes) return;
-    const fd = makeMemory('trace-agent-ledger', ledgerBytes(pageBytes));
-    const ledger = new Ledger(fd, pageBytes);
-    if (this.#ledger !== undefined) ledger.continueFrom(this.#ledger);
-    this.#dropLedger();
-    this.#ledgerFd = fd;
-    this.#ledger = ledger;
-    this.#pageBytes = pageBytes;
-  }
-
-  #dropLedger(): void {
-    this.#ledger?.unmap();
-    this.#ledger = undefined;
-    if (this.#ledgerFd !== undefined) closeSync(this.#ledgerFd);
-    this.#ledgerFd = undefined;
   }
 
   #queueFork(): void {
@@ -269,46 +208,18 @@ export class Cpu {
 
   /** @param settled called once, when the worker is ready or has failed: the next may fork */
   #fork(settled: () => void): void {
-    let child: ChildProcess;
-    try {
-      child = fork(workerPath, [JSON.stringify(this.#workerSetup())], {
-        stdio: ['ignore', 'ignore', 'inherit', ...this.#descriptors(), 'ipc'],
-        execArgv: workerFlags,
-        // One thread of libuv's pool is enough to load scripts; nothing else of our environment is the worker's.
-        env: { UV_THREADPOOL_SIZE: '1' },
-        cwd: '/',
-        serialization: 'json',
-      });
-    } catch (error) {
-      settled();
-      // Not from within the step that asked for the fork.
-      setImmediate(() => this.#forkFailed(errorCode(error)));
-      return;
-    }
-    this.#child = child;
     this.#silentTicks = 0;
     this.#readyMs = undefined;
-    child.on('message', (message: ToSupervisor) => {
-      if (message.kind === 'ready') settled();
-      if (this.#child === child) this.#heard(message);
-    });
-    if (child.pid !== undefined) {
-      this.#forkFailure = undefined;
-      if (this.#setup.workerOomScore !== undefined) setScore(child.pid, this.#setup.workerOomScore);
-    }
-    const ended = (clean: boolean, how: string): void => {
-      settled();
-      if (this.#child !== child) return;
-      this.#child = undefined;
-      this.#exited(clean, how);
-    };
-    child.on('exit', (code, signal) => ended(code === 0, signal === null ? `exit code ${code}` : signal));
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      // Also emitted when a message cannot be sent to a worker that is going; then its exit says all.
-      if (child.pid !== undefined) return;
-      settled();
-      this.#child = undefined;
-      this.#forkFailed(error.code ?? error.message);
+    this.#worker = new WorkerProcess(this.#workerSetup(), this.#resources.lent, this.#setup.workerOomScore, {
+      heard: (message) => {
+        if (message.kind === 'ready') settled();
+        this.#heard(message);
+      },
+      ended: (end) => {
+        settled();
+        this.#worker = undefined;
+        this.#ended(end);
+      },
     });
     this.#dispatch({ kind: 'spawned' });
   }
@@ -316,25 +227,13 @@ export class Cpu {
   #workerSetup(): WorkerSetup {
     return {
       cpu: this.number,
-      pageBytes: this.#pageBytes,
-      pipePages: pipeSlots(this.#openPipe().writeEnd),
+      pageBytes: this.#resources.pageBytes,
+      pipePages: this.#resources.pipePages,
       outlet: this.#setup.outlets.outlet,
       flushIntervalMs: this.#setup.flushIntervalMs,
       stopTimeoutMs: this.#setup.stopTimeoutMs,
       identity: this.#setup.identity,
     };
-  }
-
-  /** In the order that `inherited` of protocol/ipc.ts gives. */
-  #descriptors(): (number | 'ignore')[] {
-    const { readEnd, writeEnd } = this.#openPipe();
-    const lent = [this.#ringFd, readEnd, writeEnd, this.#portFd, this.#ledgerFd, this.#setup.outlets.turnFd];
-    return lent.map((fd) => fd ?? 'ignore');
-  }
-
-  #openPipe(): Pipe {
-    if (this.#pipe === undefined) throw new Error('forked before it was opened');
-    return this.#pipe;
   }
 
   #heard(message: ToSupervisor): void {
@@ -367,10 +266,15 @@ export class Cpu {
     }
   }
 
-  #forkFailed(code: string): void {
-    const isNew = this.#forkFailure !== code;
-    this.#forkFailure = code;
-    this.#exited(false, `cannot fork: ${code}`, isNew ? 'warn' : 'debug');
+  #ended(end: WorkerEnd): void {
+    if (end.kind === 'exited') {
+      this.#forkFailure = undefined;
+      this.#exited(end.clean, end.how);
+      return;
+    }
+    const isNew = this.#forkFailure !== end.code;
+    this.#forkFailure = end.code;
+    this.#exited(false, `cannot fork: ${end.code}`, isNew ? 'warn' : 'debug');
   }
 
   #exited(clean: boolean, how: string, sayAt: 'warn' | 'debug' = 'warn'): void {
@@ -406,34 +310,4 @@ export class Cpu {
   #ringPages(): number {
     return this.#ring().ringPages(this.number);
   }
-
-  #send(message: ToWorker): void {
-    // A worker that is going cannot be reached; what it was told is told its successor.
-    this.#child?.send(message, () => undefined);
-  }
-
-  #close(what: 'ring' | 'port' | 'all'): void {
-    if (what !== 'port' && this.#ringFd !== undefined) {
-      closeSync(this.#ringFd);
-      this.#ringFd = undefined;
-    }
-    if (what !== 'ring' && this.#portFd !== undefined) {
-      closeSync(this.#portFd);
-      this.#portFd = undefined;
-    }
-  }
-}
-
-/** @returns a pipe as near to the size asked for as this user may have */
-function makePipeOf(bytes: number): Pipe {
-  const pipe = makePipe();
-  for (let size = bytes; size >= 65_536; size /= 2) {
-    try {
-      setPipeBytes(pipe.writeEnd, size);
-      break;
-    } catch (error) {
-      if (!(error instanceof NativeError && error.code === 'EPERM')) throw error;
-    }
-  }
-  return pipe;
 }

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import type { AgentState, CpuLedger } from '../protocol/control.ts';
-import { Cpu, type CpuSetup, type RingSource } from './cpu.ts';
+import { Cpu, type CpuSetup } from './cpu.ts';
+import type { RingSource } from './cpu-resources.ts';
 import type { CpuState, StopOutcome } from './cpu-machine.ts';
 
 const forksAtOnceMax = 8;
