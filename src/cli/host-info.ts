@@ -1,6 +1,6 @@
 import { type ExitCode, exitCode } from '../failure.ts';
 import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../host/info.ts';
-import { printable } from '../quoted.ts';
+import { json as jsonText, printable } from '../quoted.ts';
 import { humanBytes, signedSeconds, table } from './human.ts';
 
 /** Events by name are listed up to here. */
@@ -9,7 +9,7 @@ const namesMax = 20;
 /** Says what a trace.dat or a recording holds. Throws Failure. */
 export async function runInfo(path: string, json: boolean): Promise<ExitCode> {
   const info = await readInfo(path);
-  process.stdout.write(json ? `${JSON.stringify(infoAsJson(info))}\n` : textOf(info));
+  process.stdout.write(json ? `${jsonText(infoAsJson(info))}\n` : textOf(info));
   return exitCode.done;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { printable, quoted } from '../../src/quoted.ts';
+import { json, printable, quoted } from '../../src/quoted.ts';
 
 describe('quoted', () => {
   it('puts text in quotes, cut, with nothing in it that steers a terminal or a log', () => {
@@ -17,4 +17,12 @@ describe('printable', () => {
     assert.equal(printable('/etc/ünï code.json'), '/etc/ünï code.json');
     assert.equal(printable('/a\nb'), '/a\\u{a}b');
   });
+});
+
+it('JSON for a terminal says the same and steers nothing', () => {
+  const value = { text: '\x1b[31m \u009b2J \x7f \u202e \u2028 \u{e0041} ä "quoted" \\u009b' };
+  const text = json(value);
+  assert.doesNotMatch(text, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  assert.ok(text.includes('ä'), 'what is harmless stays readable');
+  assert.deepEqual(JSON.parse(text), value);
 });
