@@ -38,6 +38,9 @@ export interface GuestMetadata {
 
 const none = Buffer.alloc(0);
 
+/** Of all formats: parsed they take ten times as much. A Debian guest has 2 MiB. */
+const maxFormatBytes = 16 << 20;
+
 function unusable(reason: string, cause?: unknown): Failure {
   return new Failure(
     exitCode.failed,
@@ -57,6 +60,7 @@ export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetad
   const layout = layoutOf(headerPage);
 
   const formats = new Map<string, Map<string, Buffer>>();
+  let formatBytes = 0;
   const stats = new Map<number, string>();
   const others = new Map<string, Buffer>();
   for (const [name, content] of contents) {
@@ -65,6 +69,7 @@ export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetad
     if (system !== undefined && event !== undefined) {
       const events = formats.get(system) ?? new Map<string, Buffer>();
       formats.set(system, events.set(event, content));
+      formatBytes += content.length;
     } else if (cpu !== undefined) {
       stats.set(Number(cpu), content.toString('latin1'));
     } else if (!knownNames.has(name)) {
@@ -72,6 +77,8 @@ export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetad
     }
   }
   if (formats.size === 0) throw unusable('it has no event formats');
+  if (formatBytes > maxFormatBytes)
+    throw unusable(`its event formats are more than ${maxFormatBytes >> 20} MiB`);
 
   const traceClock = contents.get('trace_clock')?.toString('latin1') ?? '';
   return {
@@ -128,7 +135,9 @@ export async function readRecordingMetadata(dir: string): Promise<GuestMetadata>
   const contents = await readArchiveFile(join(dir, metadataFile));
   const names = join(dir, namesFile);
   if (existsSync(names))
-    for (const [name, content] of await readArchiveFile(names)) contents.set(name, content);
+    // formats of the end would not be those that the pages were checked for
+    for (const [name, content] of await readArchiveFile(names))
+      if (!name.startsWith('events/')) contents.set(name, content);
   return parseMetadata(contents);
 }
 
