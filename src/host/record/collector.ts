@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { Backoff } from '../../backoff.ts';
+import { codeOf } from '../../error-code.ts';
 import { errno, errnoName } from '../../native/error.ts';
 import { POLLIN, PollSet } from '../../native/poll.ts';
 import { makePipe, type Pipe, setPipeBytes } from '../../native/pipe.ts';
@@ -90,7 +91,13 @@ export class Collector {
 
   #move(running: Running): void {
     for (let turn = 0; turn < splicesAtOnce; turn += 1) {
-      const moved = move(running);
+      let moved: number;
+      try {
+        moved = move(running);
+      } catch (cause) {
+        this.#stop(running, { kind: 'file', code: codeOf(cause) });
+        return;
+      }
       if (moved > 0) {
         running.hungUp.reset();
         continue;
@@ -102,9 +109,13 @@ export class Collector {
   }
 
   #fail(running: Running, failure: number): void {
+    this.#stop(running, { kind: fileFailures.has(failure) ? 'file' : 'port', code: errnoName(failure) });
+  }
+
+  #stop(running: Running, fault: StreamFault): void {
     this.#streams = this.#streams.filter((other) => other !== running);
     release(running);
-    running.stream.failed({ kind: fileFailures.has(failure) ? 'file' : 'port', code: errnoName(failure) });
+    running.stream.failed(fault);
   }
 }
 

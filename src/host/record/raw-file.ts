@@ -10,7 +10,7 @@ export interface RawFile {
   readonly receivedBytes: number;
   /** Bytes that are kept. */
   readonly keptBytes: number;
-  /** Tells that `bytes` were put into `fd`. */
+  /** Tells that `bytes` were put into `fd`. Throws what node:fs throws when the next file cannot be begun. */
   took(bytes: number): void;
   close(): void;
 }
@@ -88,10 +88,12 @@ export class CappedFile implements RawFile {
     this.#bytes += bytes;
     this.#receivedBytes += bytes;
     if (this.#bytes < this.#halfBytes) return;
-    closeSync(this.#fd);
     renameSync(this.#path, this.#olderPath);
+    // the old descriptor stays ours until there is a new one: `close` must not meet a closed one
+    const fd = create(this.#path);
+    closeSync(this.#fd);
+    this.#fd = fd;
     this.#older = true;
-    this.#fd = create(this.#path);
     this.#bytes = 0;
   }
 
@@ -108,16 +110,30 @@ function olderPath(path: string): string {
 export async function joinCapped(path: string): Promise<void> {
   const older = olderPath(path);
   if (!existsSync(older)) return;
+  if (!existsSync(path)) {
+    // ended between the two steps of beginning anew
+    renameSync(older, path);
+    return;
+  }
   const joined = `${path}.joined`;
-  await copyFile(older, joined, constants.COPYFILE_FICLONE);
-  const target = await open(joined, 'a');
-  const source = await open(path, 'r');
   try {
-    for await (const chunk of source.createReadStream({ autoClose: false })) await target.write(chunk);
+    await copyFile(older, joined, constants.COPYFILE_FICLONE);
+    await append(joined, path);
+  } catch (cause) {
+    rmSync(joined, { force: true });
+    throw cause;
+  }
+  renameSync(joined, path);
+  rmSync(older);
+}
+
+async function append(path: string, from: string): Promise<void> {
+  const target = await open(path, 'a');
+  const source = await open(from, 'r');
+  try {
+    for await (const chunk of source.createReadStream({ autoClose: false })) await target.writeFile(chunk);
   } finally {
     await source.close();
     await target.close();
   }
-  renameSync(joined, path);
-  rmSync(older);
 }
