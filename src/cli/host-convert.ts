@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { type ExitCode, exitCode, Failure } from '../failure.ts';
 import { convert, convertRecording, type ConvertReport } from '../host/convert.ts';
 import { readMetadataFile } from '../host/metadata/guest-metadata.ts';
-import { printable, quoted } from '../quoted.ts';
+import { json, printable, quoted } from '../quoted.ts';
 import type { ConvertCommand } from './host-convert-options.ts';
 import { countsOf } from './host-record.ts';
 import { humanBytes } from './human.ts';
@@ -11,7 +11,9 @@ import { humanBytes } from './human.ts';
 /** Makes a trace.dat and says what is in it. Throws Failure. */
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   const report = await converted(command);
-  process.stdout.write(command.json ? `${JSON.stringify(countsOf(report))}\n` : textOf(report));
+  process.stdout.write(command.json ? `${json(countsOf(report))}\n` : textOf(report));
+  for (const [reason, pages] of report.leftOut)
+    process.stderr.write(`trace-host: ${printable(report.out)}: ${pages} bad pages left out: ${reason}\n`);
   return report.leftOut.size > 0 ? exitCode.lost : exitCode.done;
 }
 
@@ -70,6 +72,5 @@ function textOf(report: ConvertReport): string {
     `${printable(report.out)}: ${report.cpus.length} CPUs, ${report.events} events in ${report.pages} pages, ${humanBytes(report.fileBytes)}`,
   ];
   if (report.lost > 0n) lines.push(`  ${report.lost} events were lost before they could be read`);
-  for (const [reason, pages] of report.leftOut) lines.push(`  ${pages} bad pages left out: ${reason}`);
   return `${lines.join('\n')}\n`;
 }

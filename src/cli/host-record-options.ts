@@ -36,6 +36,7 @@ export function readRecord(given: Given): RecordCommand {
     durationMs: given.get(hostSettings.duration),
     maxBytes: given.get(hostSettings.maxSize),
     command: given.operands,
+    commandOutput: given.flag('json') ? 'stderr' : 'stdout',
     timeoutMs: given.read(hostSettings.timeout),
     ...readForm(given),
     json: given.flag('json'),

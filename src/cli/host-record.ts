@@ -2,7 +2,7 @@ import { type ExitCode, exitCode } from '../failure.ts';
 import type { ConvertReport } from '../host/convert.ts';
 import { type GuestReport, type RecordEnd, Recorder, type RecordOptions } from '../host/record/recorder.ts';
 import { exitNow } from '../native/process.ts';
-import { printable } from '../quoted.ts';
+import { json, printable } from '../quoted.ts';
 import type { RecordCommand } from './host-record-options.ts';
 import { humanBytes, humanDuration } from './human.ts';
 import { RecordView } from './record-view.ts';
@@ -18,17 +18,20 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
     note: (text) => view.say(`trace-host: ${printable(text)}`),
   });
   const stopListening = listen(recorder);
+  // who reads what is said may go away, also with the terminal; the recording is worth more
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
     const reports = await recorder.run();
     process.stdout.write(options.json ? `${jsonOf(reports)}\n` : reports.map(textOf).join(''));
-    for (const { failures, out, report } of reports) {
-      for (const { message, remedy } of failures) {
+    for (const guest of reports) {
+      for (const loss of lossesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${loss}\n`);
+      for (const { message, remedy } of guest.failures) {
         process.stderr.write(
           `trace-host: ${printable(message)}${remedy === '' ? '' : ` — ${printable(remedy)}`}\n`,
         );
       }
-      if (report === undefined)
-        process.stderr.write(`trace-host: ${howToConvert(`${out}.recording`, out)}\n`);
+      if (guest.dir !== undefined)
+        process.stderr.write(`trace-host: ${howToConvert(guest.dir, guest.out)}\n`);
     }
     return codeOf(reports);
   } finally {
@@ -48,8 +51,10 @@ function listen(recorder: Recorder): () => void {
     interrupted = true;
     recorder.interrupt();
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  // the terminal was closed: shell and kernel both say so, which is no second wish
+  const onHangUp = (): void => recorder.interrupt();
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onHangUp);
+  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp);
 }
 
 function howToConvert(dir: string, out: string): string {
@@ -81,7 +86,7 @@ function whyItEnded(end: RecordEnd): string {
   }
 }
 
-function textOf({ label, out, report, cpus, lostBytes, failedCpus }: GuestReport): string {
+function textOf({ label, out, report, cpus }: GuestReport): string {
   if (report === undefined) return '';
   const overrun = cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
   const lines = [
@@ -91,18 +96,24 @@ function textOf({ label, out, report, cpus, lostBytes, failedCpus }: GuestReport
     lines.push(
       `  ${overrun} events were overwritten in the guest before they could be read — larger rings: -b`,
     );
-  if (lostBytes > 0) lines.push(`  ${humanBytes(lostBytes)} were lost on the way`);
-  if (failedCpus.length > 0) lines.push(`  not traced to the end: CPU ${failedCpus.join(', ')}`);
-  for (const [reason, pages] of report.leftOut) lines.push(`  ${pages} bad pages left out: ${reason}`);
   return `${lines.join('\n')}\n`;
 }
 
+/** Why the trace is not whole, a line each; empty when it is. */
+function lossesOf({ report, lostBytes, failedCpus }: GuestReport): string[] {
+  return [
+    ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} were lost on the way`] : []),
+    ...(failedCpus.length > 0 ? [`not traced to the end: CPU ${failedCpus.join(', ')}`] : []),
+    ...[...(report?.leftOut ?? [])].map(([reason, pages]) => `${pages} bad pages left out: ${reason}`),
+  ];
+}
+
 function jsonOf(reports: readonly GuestReport[]): string {
-  return JSON.stringify(
-    reports.map(({ label, out, report, cpus, lostBytes, failedCpus, failures }) => ({
+  return json(
+    reports.map(({ label, out, report, dir, cpus, lostBytes, failedCpus, failures }) => ({
       guest: label,
       file: report === undefined ? null : out,
-      recording: report === undefined ? `${out}.recording` : null,
+      recording: dir ?? null,
       ...(report === undefined ? {} : countsOf(report)),
       cpus,
       lostBytes,
@@ -130,9 +141,6 @@ export function countsOf(report: ConvertReport): object {
 
 function codeOf(reports: readonly GuestReport[]): ExitCode {
   if (reports.some(({ report }) => report === undefined)) return exitCode.failed;
-  const lost = reports.some(
-    ({ lostBytes, failedCpus, failures, report }) =>
-      lostBytes > 0 || failedCpus.length > 0 || failures.length > 0 || (report?.leftOut.size ?? 0) > 0,
-  );
+  const lost = reports.some((guest) => guest.failures.length > 0 || lossesOf(guest).length > 0);
   return lost ? exitCode.lost : exitCode.done;
 }

@@ -48,6 +48,8 @@ interface CpuStream {
 
 /** Nothing more comes of an earlier trace when nothing has come for this long. */
 const staleQuietMs = 150;
+/** What ports, pipes and QEMU hold is some MiB: a stopped guest that sends for longer makes new pages. */
+const staleMs = 5000;
 /** Bytes that the agent has sent are here after this long, unless something is wrong. */
 const arrivalMs = 10_000;
 const arrivalPollMs = 20;
@@ -125,31 +127,30 @@ export class GuestRecording {
       this.#request.trace === undefined ? undefined : resolveEvents(this.#request.trace, catalogue);
     await this.#openStreams();
     this.#dir = new RecordingDir(this.#request.out);
-    this.#dir.writeMetadata(packed);
-    for (const { cpu, stream } of this.#streams) {
-      const nowhere = stream.file;
-      const file = this.#dir.rawFile(cpu, this.#request.capBytes, layout.pageBytes);
-      stream.file = file;
-      this.#files.set(cpu, file);
-      nowhere.close();
-    }
-    this.#writeRecording(null);
     try {
+      this.#dir.writeMetadata(packed);
+      for (const { cpu, stream } of this.#streams) {
+        const nowhere = stream.file;
+        const file = this.#dir.rawFile(cpu, this.#request.capBytes, layout.pageBytes);
+        stream.file = file;
+        this.#files.set(cpu, file);
+        nowhere.close();
+      }
+      this.#writeRecording(null);
       await this.#client.start(trace);
     } catch (cause) {
       // nothing was recorded, and a directory left behind would stand in the next one's way
-      this.#closeFiles();
-      this.#files.clear();
-      this.#dir.remove();
+      this.#remove();
       throw cause;
     }
   }
 
   /** Asks how it goes. @throws Failure when the guest is gone, or its agent traces no more */
   async look(): Promise<void> {
+    const last = this.#status ?? this.#before;
     this.#status = await this.#client.status();
     const { state, uptimeMs } = this.#status;
-    if (uptimeMs < (this.#before?.uptimeMs ?? 0)) {
+    if (uptimeMs < (last?.uptimeMs ?? 0)) {
       throw new Failure(
         exitCode.failed,
         `the agent of ${this.guest.label} was started anew and traces no more`,
@@ -170,18 +171,18 @@ export class GuestRecording {
   async discard(): Promise<void> {
     if (this.#files.size === 0) return;
     await this.#client.stop();
-    this.#closeFiles();
-    this.#files.clear();
-    this.#dir?.remove();
+    this.#remove();
   }
 
   /** Fetches the names that came up meanwhile. @throws Failure; those of the beginning are there then */
   async fetchNames(): Promise<void> {
     const packed = await this.#client.metadata('names');
+    // an archive that cannot be read would stand in the way of every conversion
+    await readMetadataArchive([packed]);
     this.#dir?.writeNames(packed);
   }
 
-  /** Ends the directory: from now on only `convert` is left to do. */
+  /** Ends the directory: from now on only `convert` is left to do. @throws Failure; what was recorded is there */
   async close(): Promise<void> {
     this.#client.close();
     this.guest.close();
@@ -229,7 +230,15 @@ export class GuestRecording {
       this.#collector.add(stream);
     }
     const stale = (): number => this.#streams.reduce((sum, { stream }) => sum + stream.file.receivedBytes, 0);
+    const deadlineMs = performance.now() + staleMs;
     for (let last = -1; last !== stale(); ) {
+      if (performance.now() >= deadlineMs) {
+        throw new Failure(
+          exitCode.failed,
+          `${this.guest.label} says that it is stopped, and goes on sending`,
+          'see which program writes to its trace ports',
+        );
+      }
       last = stale();
       await new Promise((resolve) => setTimeout(resolve, staleQuietMs));
     }
@@ -280,6 +289,15 @@ export class GuestRecording {
 
   #closeFiles(): void {
     for (const file of this.#files.values()) file.close();
+  }
+
+  #remove(): void {
+    // the collector runs on, and a closed descriptor's number may be another file's
+    for (const { cpu, stream } of this.#streams) if (this.#files.has(cpu)) stream.file = new Nowhere();
+    this.#closeFiles();
+    this.#files.clear();
+    this.#dir?.remove();
+    this.#dir = undefined;
   }
 
   #writeRecording(endedAt: string | null): void {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { statfsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
@@ -20,6 +20,8 @@ export interface RecordOptions {
   readonly maxBytes: number | undefined;
   /** Records while this runs; empty: until a signal, or one of the limits above. */
   readonly command: readonly string[];
+  /** Where its output goes: not to stdout where a report for a program goes there. */
+  readonly commandOutput: 'stdout' | 'stderr';
   readonly timeoutMs: number;
   readonly version: FileVersion;
   readonly compress: Compression;
@@ -44,8 +46,10 @@ export interface RecordProgress {
 export interface GuestReport {
   readonly label: string;
   readonly out: string;
-  /** Undefined when the file could not be made; the directory is there then. */
+  /** Undefined when the file could not be made. */
   readonly report: ConvertReport | undefined;
+  /** The directory that can be converted instead; undefined when there is a file, or somebody removed it. */
+  readonly dir: string | undefined;
   readonly cpus: readonly CpuProgress[];
   /** Lost between ring and host, as the agent says. */
   readonly lostBytes: number;
@@ -111,7 +115,7 @@ export class Recorder {
       await Promise.all(this.#entries.map((entry) => this.#stop(entry)));
     } finally {
       await this.#collector.close();
-      await Promise.all(this.#entries.map(({ recording }) => recording.close()));
+      await Promise.all(this.#entries.map((entry) => this.#close(entry)));
     }
     const reports: GuestReport[] = [];
     for (const entry of this.#entries) reports.push(await this.#finish(entry));
@@ -156,6 +160,10 @@ export class Recorder {
     const ticker = setInterval(() => {
       const elapsedMs = performance.now() - fromMs;
       const progress = this.#progress(elapsedMs);
+      if (progress === undefined) {
+        this.#end({ kind: 'failed', why: outputGone(this.#entries) });
+        return;
+      }
       this.#listener.progress(progress);
       const { durationMs, maxBytes } = this.#options;
       if (durationMs !== undefined && elapsedMs >= durationMs) this.#end({ kind: 'duration' });
@@ -176,12 +184,16 @@ export class Recorder {
       clearInterval(ticker);
       clearTimeout(timer);
       if (child?.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      // one that does not obey must not keep us
+      child?.unref();
     }
   }
 
   #spawn(): ChildProcess {
     const [program = '', ...words] = this.#options.command;
-    const child = spawn(program, words, { stdio: 'inherit' });
+    const child = spawn(program, words, {
+      stdio: ['inherit', this.#options.commandOutput === 'stdout' ? 1 : 2, 'inherit'],
+    });
     child.on('exit', (code, signal) => this.#end({ kind: 'command', exitCode: code, signal }));
     child.on('error', (cause: NodeJS.ErrnoException) => {
       const why = new Failure(
@@ -225,28 +237,50 @@ export class Recorder {
     }
   }
 
-  async #finish({ recording, failures }: Entry): Promise<GuestReport> {
-    this.#listener.phase(`writing ${recording.out}`);
-    let report: ConvertReport | undefined;
+  async #close(entry: Entry): Promise<void> {
     try {
-      report = await recording.convert({ version: this.#options.version, compress: this.#options.compress });
+      await entry.recording.close();
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
-      failures.push(cause);
+      this.#fail([entry], cause);
     }
+  }
+
+  async #finish({ recording, failures }: Entry): Promise<GuestReport> {
+    let report: ConvertReport | undefined;
+    const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
+    // without it there is nothing to convert, and why is among the failures
+    if (isThere()) {
+      this.#listener.phase(`writing ${recording.out}`);
+      try {
+        report = await recording.convert({
+          version: this.#options.version,
+          compress: this.#options.compress,
+        });
+      } catch (cause) {
+        if (!(cause instanceof Failure)) throw cause;
+        failures.push(cause);
+      }
+    }
+    const dir = report === undefined && isThere() ? recording.dir : undefined;
     const { guest, out, progress, lostBytes, failedCpus } = recording;
     if (report !== undefined && this.#options.capBytes === undefined)
       failures.push(...missingEvents(report, progress));
-    return { label: guest.label, out, report, cpus: progress, lostBytes, failedCpus, failures };
+    return { label: guest.label, out, report, dir, cpus: progress, lostBytes, failedCpus, failures };
   }
 
-  #progress(elapsedMs: number): RecordProgress {
+  /** Undefined when the directory of the files is gone. */
+  #progress(elapsedMs: number): RecordProgress | undefined {
     const guests = this.#entries.map(({ recording }) => ({
       label: recording.guest.label,
       cpus: recording.progress,
     }));
-    const { bavail, bsize } = statfsSync(dirname(this.#entries[0]?.recording.out ?? '.'));
-    return { elapsedMs, guests, freeBytes: bavail * bsize };
+    try {
+      const { bavail, bsize } = statfsSync(placeOf(this.#entries));
+      return { elapsedMs, guests, freeBytes: bavail * bsize };
+    } catch {
+      return undefined;
+    }
   }
 }
 
@@ -265,6 +299,17 @@ function keptBytes({ guests }: RecordProgress): number {
 }
 
 function diskFull(entries: readonly Entry[]): Failure {
-  const where = dirname(entries[0]?.recording.out ?? '.');
-  return new Failure(exitCode.failed, `the disk of ${where} is full`, 'make room; what was recorded is kept');
+  return new Failure(
+    exitCode.failed,
+    `the disk of ${placeOf(entries)} is full`,
+    'make room; what was recorded is kept',
+  );
+}
+
+function outputGone(entries: readonly Entry[]): Failure {
+  return new Failure(exitCode.failed, `${placeOf(entries)} is gone, and with it what was recorded`);
+}
+
+function placeOf(entries: readonly Entry[]): string {
+  return dirname(entries[0]?.recording.out ?? '.');
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import {
   formatRecording,
@@ -28,7 +29,11 @@ export class RecordingDir {
   /** The file for a CPU's pages. @param capBytes of what is kept; undefined: everything */
   rawFile(cpu: number, capBytes: number | undefined, pageBytes: number): RawFile {
     const path = join(this.path, rawFile(cpu));
-    return capBytes === undefined ? new WholeFile(path) : new CappedFile(path, capBytes, pageBytes);
+    try {
+      return capBytes === undefined ? new WholeFile(path) : new CappedFile(path, capBytes, pageBytes);
+    } catch (error) {
+      throw cannotWrite(this.path, error);
+    }
   }
 
   writeMetadata(packed: Uint8Array): void {
@@ -44,7 +49,11 @@ export class RecordingDir {
   }
 
   async joinCapped(cpus: readonly number[]): Promise<void> {
-    for (const cpu of cpus) await joinCapped(join(this.path, rawFile(cpu)));
+    try {
+      for (const cpu of cpus) await joinCapped(join(this.path, rawFile(cpu)));
+    } catch (error) {
+      throw cannotWrite(this.path, error);
+    }
   }
 
   remove(): void {
@@ -54,13 +63,37 @@ export class RecordingDir {
   /** Never half a file, not even when killed: renamed when it is whole. */
   #replace(name: string, content: string | Uint8Array): void {
     const path = join(this.path, name);
-    writeFileSync(`${path}.new`, content, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    try {
+      writeFileSync(`${path}.new`, content, { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      rmSync(`${path}.new`, { force: true });
+      throw cannotWrite(this.path, error);
+    }
+  }
+}
+
+function cannotWrite(dir: string, cause: unknown): unknown {
+  const code = errorCode(cause);
+  switch (code) {
+    case '':
+      return cause;
+    case 'ENOENT':
+      return new Failure(exitCode.failed, `${dir} is gone: somebody removed it or a part of it`, '', {
+        cause,
+      });
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new Failure(exitCode.failed, `${dir} cannot be written: its disk is full`, 'make room', {
+        cause,
+      });
+    default:
+      return new Failure(exitCode.failed, `${dir} cannot be written: ${code}`, '', { cause });
   }
 }
 
 function cannotMake(path: string, out: string, cause: unknown): Failure {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = errorCode(cause);
   switch (code) {
     case 'EEXIST':
       return new Failure(
