@@ -1,0 +1,147 @@
+import { constants, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fixture, samplePages } from './hostile-guest-samples.ts';
+import { scenarios } from './hostile-guest-scenarios.ts';
+
+export interface Order {
+  readonly id: string;
+  readonly order: 'start' | 'stop' | 'status' | 'metadata' | 'ping';
+  readonly part?: 'names';
+}
+
+type Bytes = Iterable<Uint8Array>;
+
+const cpus = [0, 1] as const;
+
+/**
+ * A guest as its QEMU shows it to the host: the other ends of the ports' FIFOs. By itself it answers as an honest agent
+ * does and sends a recorded trace; a scenario changes what it takes to be a guest that means no good.
+ */
+export class HostileAgent {
+  state = 'stopped';
+  version = '1.0.0';
+  pages: (cpu: number) => Bytes = (cpu) => [samplePages(cpu)];
+  metadata: (part: 'all' | 'names') => { readonly bytes?: number; readonly payload: Bytes } = () => ({
+    payload: [fixture('A/meta.tar.gz')],
+  });
+  /** Changes an answer; text is sent as it is, and undefined is no answer. */
+  answer: (order: Order, good: Record<string, unknown>) => unknown = (_order, good) => good;
+  /** What happens behind an order's answer. */
+  after: (order: Order) => void = () => undefined;
+  readonly sent = new Map<number, number>(cpus.map((cpu) => [cpu, 0]));
+  readonly #dir: string;
+  readonly #control: Socket;
+  readonly #ports: ReadonlyMap<number, Socket>;
+  #startedMs = performance.now() - 60_000;
+  #heard = '';
+
+  constructor(dir: string) {
+    this.#dir = dir;
+    this.#control = this.#end('agent-ctl-path.out');
+    this.#ports = new Map(cpus.map((cpu) => [cpu, this.#end(`trace-path-cpu${cpu}.out`)]));
+    const orders = new Socket({ fd: this.#open('agent-ctl-path.in'), writable: false });
+    orders.on('data', (bytes) => this.#hear(bytes.toString('latin1')));
+  }
+
+  restart(): void {
+    this.#startedMs = performance.now();
+    this.state = 'stopped';
+  }
+
+  say(bytes: string | Uint8Array): Promise<void> {
+    return put(this.#control, bytes);
+  }
+
+  async sayAll(pieces: Bytes): Promise<void> {
+    for (const piece of pieces) await this.say(piece);
+  }
+
+  async send(cpu: number, pieces: Bytes): Promise<void> {
+    for (const piece of pieces) {
+      await put(this.#ports.get(cpu)!, piece);
+      this.sent.set(cpu, this.sent.get(cpu)! + piece.length);
+    }
+  }
+
+  /** As when its QEMU is killed. */
+  die(): void {
+    process.exit(0);
+  }
+
+  #open(name: string): number {
+    return openSync(join(this.#dir, name), constants.O_RDWR | constants.O_NONBLOCK);
+  }
+
+  #end(name: string): Socket {
+    return new Socket({ fd: this.#open(name), readable: false, writable: true });
+  }
+
+  #hear(text: string): void {
+    const lines = (this.#heard + text).split('\n');
+    this.#heard = lines.pop() ?? '';
+    for (const line of lines) if (line.trim().startsWith('{')) void this.#obey(JSON.parse(line));
+  }
+
+  async #obey(order: Order): Promise<void> {
+    if (order.order === 'start') this.state = 'running';
+    if (order.order === 'stop') this.state = 'stopped';
+    const content = order.order === 'metadata' ? this.metadata(order.part ?? 'all') : undefined;
+    const payload = content === undefined ? [] : [...(content.bytes === undefined ? content.payload : [])];
+    const bytes = content?.bytes ?? payload.reduce((sum, piece) => sum + piece.length, 0);
+    const answer = this.answer(order, { ...this.#good(order), ...(content === undefined ? {} : { bytes }) });
+    if (answer !== undefined) {
+      await this.say(typeof answer === 'string' ? answer : `${JSON.stringify(answer)}\n`);
+      if (content !== undefined) await this.sayAll(content.bytes === undefined ? payload : content.payload);
+    }
+    if (order.order === 'start') for (const cpu of cpus) void this.send(cpu, this.pages(cpu));
+    this.after(order);
+  }
+
+  #good({ id, order }: Order): Record<string, unknown> {
+    const source = { instance: null, clock: 'local', pageBytes: 4096 };
+    const ring = { entries: 0, overrun: 0, commitOverrun: 0, bytes: 0, droppedEvents: 0, readEvents: 0 };
+    const perCpu = (rest: object): object =>
+      Object.fromEntries(
+        cpus.map((cpu) => {
+          const bytesOut = this.sent.get(cpu) ?? 0;
+          return [cpu, { pagesIn: bytesOut / 4096, bytesOut, bytesLost: 0, stalls: 0, ring, ...rest }];
+        }),
+      );
+    switch (order) {
+      case 'start':
+        return { id, ok: true, state: this.state, ...source };
+      case 'stop':
+        return {
+          id,
+          ok: true,
+          state: this.state,
+          ...source,
+          ledger: perCpu({ bytesHeld: 0, flushed: true }),
+        };
+      case 'status': {
+        const uptimeMs = Math.round(performance.now() - this.#startedMs);
+        const running = perCpu({ state: 'running', pid: 1, restarts: 0 });
+        return { id, ok: true, version: this.version, uptimeMs, state: this.state, ...source, cpus: running };
+      }
+      case 'metadata':
+        return { id, ok: true, encoding: 'gzip' };
+      case 'ping':
+        return { id, ok: true, clocks: { boottime: '1', monotonicRaw: '1', realtime: '1' } };
+      default:
+        return order satisfies never;
+    }
+  }
+}
+
+function put(port: Socket, bytes: string | Uint8Array): Promise<void> {
+  return new Promise((resolve) => port.write(bytes, () => resolve()));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [dir = '', name = ''] = process.argv.slice(2);
+  const agent = new HostileAgent(dir);
+  await scenarios[name]!(agent);
+  writeSync(1, 'ready\n');
+}

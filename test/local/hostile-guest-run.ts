@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
+const agentProgram = fileURLToPath(new URL('hostile-guest-agent.js', import.meta.url));
+
+/** Node itself has some 80 MiB, and metadata may unpack to 64. */
+const maxRssKb = 300 * 1024;
+const sampleEveryMs = 20;
+const maxRunMs = 60_000;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly peakRssKb: number;
+  readonly seconds: number;
+}
+
+/** trace-host as it runs: its process, and how it ended. */
+export interface Run {
+  readonly child: ChildProcess;
+  /** What it has said so far. */
+  readonly said: () => string;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts trace-host, its memory watched; ended when it hangs. */
+export function traceHost(...argv: string[]): Run {
+  const startedMs = performance.now();
+  const child = spawn(process.execPath, [program, ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: maxRunMs,
+    killSignal: 'SIGKILL',
+  });
+  let stdout = '';
+  let stderr = '';
+  let peakRssKb = 0;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const sampler = setInterval(() => {
+    peakRssKb = Math.max(peakRssKb, peakOf(child.pid));
+  }, sampleEveryMs);
+  const ended = once(child, 'close').then(([code, signal]): Ended => {
+    clearInterval(sampler);
+    return { code, signal, stdout, stderr, peakRssKb, seconds: (performance.now() - startedMs) / 1000 };
+  });
+  return { child, said: () => stderr, ended };
+}
+
+/** The most that a process ever had in memory, as its kernel keeps it. */
+function peakOf(pid: number | undefined): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** A directory with guests in `guests` and room for recordings in `out`; what else appears in it should not. */
+export class Scene {
+  readonly root: string;
+  readonly dir: string;
+  readonly outDir: string;
+  readonly #agents: ChildProcess[] = [];
+
+  constructor(test: TestContext) {
+    this.root = mkdtempSync(join(tmpdir(), 'virtio-trace-hostile-'));
+    this.dir = join(this.root, 'guests');
+    this.outDir = join(this.root, 'out');
+    mkdirSync(this.outDir);
+    test.after(() => {
+      for (const agent of this.#agents) agent.kill('SIGKILL');
+      rmSync(this.root, { recursive: true, force: true });
+    });
+  }
+
+  get out(): string {
+    return join(this.outDir, 'trace.dat');
+  }
+
+  get recording(): string {
+    return `${this.out}.recording`;
+  }
+
+  /** Sets a guest up and starts what is in it. */
+  async guest(scenario: string, name?: string): Promise<ChildProcess> {
+    const options = ['--dir', this.dir, ...(name === undefined ? [] : ['--guest', name])];
+    execFileSync(process.execPath, [program, 'setup', ...options, '--cpus', '2'], { stdio: 'ignore' });
+    const dir = name === undefined ? this.dir : join(this.dir, name);
+    const agent = spawn(process.execPath, [agentProgram, dir, scenario], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#agents.push(agent);
+    await once(agent.stdout, 'data');
+    return agent;
+  }
+
+  /** Records for as long as `more` says, or 1 second. */
+  record(...more: string[]): Run {
+    const length = more.length === 0 ? ['--duration', '1s'] : more;
+    return traceHost('record', '--dir', this.dir, '-o', this.out, '--timeout', '2s', ...length);
+  }
+
+  /** Nothing is where no recording puts it. */
+  assertTidy(): void {
+    assert.deepEqual(readdirSync(this.root).toSorted(), ['guests', 'out']);
+    const files = new Set(readdirSync(this.dir));
+    const ports = ['agent-ctl-path', 'trace-path-cpu0', 'trace-path-cpu1'];
+    const own = ['guest.json', 'lock', ...ports.flatMap((port) => [`${port}.in`, `${port}.out`])];
+    for (const file of files) assert.ok(own.includes(file), `${file} beside the FIFOs`);
+    const made = readdirSync(this.outDir);
+    assert.ok(
+      made.every((name) => name === 'trace.dat' || name === 'trace.dat.recording'),
+      `in the directory of the file: ${made.join(' ')}`,
+    );
+    if (!existsSync(this.recording)) return;
+    for (const name of readdirSync(this.recording))
+      assert.match(name, /^(recording\.json|(metadata|names)\.tar\.gz|cpu[01]\.raw(\.older)?)$/);
+  }
+
+  /**
+   * There is a file that trace-cmd reads, or a directory that the message says how to convert, and that can be, or
+   * nothing at all.
+   */
+  async assertUsable({ stderr }: Ended): Promise<'file' | 'recording' | 'nothing'> {
+    if (existsSync(this.recording)) {
+      assert.ok(stderr.includes(`trace-host convert ${this.recording} -o ${this.out}`), stderr);
+      const converted = await traceHost('convert', this.recording, '-o', this.out).ended;
+      assertOrderly(converted, [0, 5]);
+      assertReadable(this.out);
+      return 'recording';
+    }
+    if (!existsSync(this.out)) return 'nothing';
+    assertReadable(this.out);
+    return 'file';
+  }
+}
+
+/** trace-cmd does not crash on it, nor does it say that it cannot read it. */
+function assertReadable(path: string): void {
+  const { status, signal, stderr, error } = spawnSync('trace-cmd', ['report', '-i', path], {
+    encoding: 'latin1',
+    maxBuffer: 1 << 28,
+  });
+  assert.deepEqual([status, signal, error], [0, null, undefined], stderr);
+}
+
+/** C0 but newline, DEL, C1, and what turns the writing direction; the stream as UTF-8. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const steering = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+
+/** It ended by itself with one of `codes`, spoke in plain lines, crashed nowhere and stayed small. */
+export function assertOrderly(ended: Ended, codes: readonly number[]): void {
+  const { code, signal, stdout, stderr, peakRssKb } = ended;
+  const all = `${JSON.stringify({ code, signal, peakRssKb })}\n${JSON.stringify(stdout)}\n${stderr}`;
+  assert.equal(signal, null, all);
+  assert.doesNotMatch(stderr, /^ {4}at |node:internal|\bError:/m, all);
+  assert.doesNotMatch(stdout, steering, all);
+  assert.doesNotMatch(stderr, steering, JSON.stringify(stderr));
+  assert.ok(code !== null && codes.includes(code), all);
+  if (code !== 0) assert.match(stderr, /^trace-host: .+$/m, all);
+  for (const line of stderr.split('\n')) assert.ok(line.length < 2000, `a line of ${line.length}`);
+  assert.ok(peakRssKb > 0 && peakRssKb < maxRssKb, `${peakRssKb} KiB in memory`);
+}

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { exitCode } from '../../src/failure.ts';
+import { until } from './harness/until.ts';
+import { assertOrderly, type Ended, type Run, Scene, traceHost } from './hostile-guest-run.ts';
+
+const { done, failed, missing, lost } = exitCode;
+const startMs = 20_000;
+
+function begun(run: Run): Promise<unknown> {
+  return until('recording begins', () => run.said().includes('recording;'), startMs);
+}
+
+async function recording(test: TestContext, scenario: string, ...more: string[]): Promise<[Scene, Run]> {
+  const scene = new Scene(test);
+  await scene.guest(scenario);
+  const run = scene.record(...more);
+  await begun(run);
+  return [scene, run];
+}
+
+interface Report {
+  readonly file: string | null;
+  readonly recording: string | null;
+  readonly rawBytes: number;
+  readonly failures: readonly object[];
+}
+
+/** The one JSON document on stdout. */
+function reportsOf({ stdout }: Ended): Report[] {
+  return JSON.parse(stdout);
+}
+
+describe('trouble on the host', () => {
+  const mountSkip = process.getuid?.() === 0 ? false : 'mounting a small tmpfs takes root';
+
+  for (const [bytes, codes, left] of [
+    ['1M', [failed, lost], ['file', 'recording', 'nothing']],
+    ['12M', [failed, lost], ['file', 'recording']],
+    ['40M', [failed, lost], ['file', 'recording']],
+  ] as const) {
+    it(`a disk of ${bytes} that becomes full`, { skip: mountSkip }, async (test) => {
+      const scene = new Scene(test);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', scene.outDir]);
+      try {
+        await scene.guest('pages-for-ever');
+        const ended = await scene.record('--duration', '10s', '--json').ended;
+        assertOrderly(ended, codes);
+        assert.match(ended.stderr, /full/);
+        scene.assertTidy();
+        assert.ok(existsSync(scene.recording) === ended.stderr.includes('trace-host convert'), ended.stderr);
+        execFileSync('mount', ['-o', 'remount,size=2G', scene.outDir]);
+        const found = await scene.assertUsable(ended);
+        assert.ok(
+          left.some((each) => each === found),
+          found,
+        );
+      } finally {
+        execFileSync('umount', [scene.outDir]);
+      }
+    });
+  }
+
+  it('the directory of the file is removed', async (test) => {
+    const [scene, run] = await recording(test, 'honest', '--duration', '5s', '--json');
+    rmSync(scene.outDir, { recursive: true });
+    const ended = await run.ended;
+    assertOrderly(ended, [failed]);
+    assert.match(ended.stderr, /out is gone/);
+    assert.ok(!ended.stderr.includes('trace-host convert'), ended.stderr);
+    assert.deepEqual([reportsOf(ended)[0]!.file, reportsOf(ended)[0]!.recording], [null, null]);
+  });
+
+  for (const cap of [[], ['-m', '64']]) {
+    it(`the recording is removed ${cap.join(' ')}`, async (test) => {
+      const [scene, run] = await recording(test, 'pages-for-ever', '--duration', '2s', '--json', ...cap);
+      rmSync(scene.recording, { recursive: true });
+      const ended = await run.ended;
+      assertOrderly(ended, [failed]);
+      assert.match(ended.stderr, /trace\.dat\.recording is gone|ENOENT/);
+      assert.equal(reportsOf(ended)[0]!.recording, null);
+      assert.deepEqual(readdirSync(scene.outDir), []);
+    });
+  }
+
+  it('a second Ctrl-C leaves the recording', async (test) => {
+    const [scene, run] = await recording(test, 'answer-stop-none', '--duration', '30s', '--timeout', '30s');
+    run.child.kill('SIGINT');
+    await until('the first is heard', () => run.said().includes('interrupted; stopping'), startMs);
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    assertOrderly(ended, [failed]);
+    scene.assertTidy();
+    assert.equal(await scene.assertUsable(ended), 'recording');
+  });
+
+  for (const [cap, maxBytes] of [
+    [[], 1e9],
+    [['-m', '64'], 2 * 64 * 1024],
+  ] as const) {
+    it(`kill -9 leaves what can be converted ${cap.join(' ')}`, async (test) => {
+      const [scene, run] = await recording(test, 'honest', '--duration', '30s', ...cap);
+      await until(
+        'all is recorded',
+        () => statSync(join(scene.recording, 'cpu1.raw')).size > 0 || undefined,
+        startMs,
+      );
+      const sizes = (): number =>
+        readdirSync(scene.recording)
+          .filter((name) => name.includes('.raw'))
+          .reduce((sum, name) => sum + statSync(join(scene.recording, name)).size, 0);
+      await until(
+        'a second file',
+        () => cap.length === 0 || existsSync(join(scene.recording, 'cpu0.raw.older')),
+        startMs,
+      );
+      run.child.kill('SIGKILL');
+      await run.ended;
+      const bytes = sizes();
+      assert.ok(bytes <= maxBytes, `${bytes} bytes kept`);
+      const converted = await traceHost('convert', scene.recording, '-o', scene.out, '--json').ended;
+      assertOrderly(converted, [done, lost]);
+      const report: { rawBytes: number } = JSON.parse(converted.stdout);
+      assert.equal(report.rawBytes, bytes);
+    });
+  }
+
+  it('two at once on one guest: the second is refused and names the first', async (test) => {
+    const [scene, run] = await recording(test, 'honest', '--duration', '3s');
+    const second = await traceHost('record', '--dir', scene.dir, '-o', `${scene.out}2`).ended;
+    assertOrderly(second, [failed]);
+    assert.match(second.stderr, new RegExp(`another trace-host \\(pid ${run.child.pid}\\)`));
+    assertOrderly(await run.ended, [done]);
+    scene.assertTidy();
+    // what a first one left is not overwritten
+    rmSync(scene.out);
+  });
+
+  it('of several guests one dies: both have their file', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('life-dies', 'a');
+    await scene.guest('honest', 'b');
+    const ended = await scene.record('-A', 'a', '-A', 'b', '--duration', '2s', '--json').ended;
+    assertOrderly(ended, [lost]);
+    assert.deepEqual(readdirSync(scene.outDir).toSorted(), ['trace-a.dat', 'trace-b.dat']);
+    const [a, b] = reportsOf(ended);
+    assert.equal(a!.failures.length, 1);
+    assert.deepEqual(b!.failures, []);
+    assert.match(ended.stderr, /guest a went away/);
+  });
+
+  it('of several guests one is no guest at all: nothing begins, nothing is left', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('honest', 'a');
+    await scene.guest('answer-start-error', 'b');
+    const ended = await scene.record('-A', 'a', '-A', 'b', '--duration', '2s').ended;
+    assertOrderly(ended, [failed]);
+    assert.match(ended.stderr, /guest b refuses/);
+    assert.deepEqual(readdirSync(scene.outDir), []);
+  });
+
+  for (const [what, command, codes, said] of [
+    ['fails', ['sh', '-c', 'echo words; exit 3'], [done], /the command ended with 3/],
+    ['is killed', ['sh', '-c', 'kill -9 $$'], [done], /the command ended by SIGKILL/],
+    [
+      'is not there',
+      ['/nowhere/to/be/found'],
+      [failed, lost],
+      /\/nowhere\/to\/be\/found does not run: ENOENT/,
+    ],
+  ] as const) {
+    it(`a command that ${what}`, async (test) => {
+      const scene = new Scene(test);
+      await scene.guest('honest');
+      const ended = await scene.record('--json', '--', ...command).ended;
+      assertOrderly(ended, codes);
+      assert.match(ended.stderr, said);
+      assert.equal(reportsOf(ended).length, 1);
+      assert.equal(await scene.assertUsable(ended), 'file');
+    });
+  }
+
+  it('a command that does not obey does not hold the recording up', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('honest');
+    // the pipes stay open as long as it lives
+    const stubborn = 'trap "" TERM; exec >/dev/null 2>&1; for i in $(seq 60); do sleep 0.5; done';
+    const ended = await scene.record('--duration', '1s', '--', 'sh', '-c', stubborn).ended;
+    assertOrderly(ended, [done]);
+    assert.ok(ended.seconds < 20, `${ended.seconds} s`);
+  });
+
+  it('--max-size ends it', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('pages-for-ever');
+    const ended = await scene.record('--max-size', '1M', '--json').ended;
+    assertOrderly(ended, [lost]);
+    assert.match(ended.stderr, /the size given is reached/);
+  });
+
+  it('-m keeps the newest pages', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('honest');
+    const ended = await scene.record('-m', '64', '--duration', '1s', '--json').ended;
+    assertOrderly(ended, [done]);
+    const { rawBytes } = reportsOf(ended)[0]!;
+    assert.ok(rawBytes > 64 * 1024 && rawBytes <= 2 * 64 * 1024, `${rawBytes}`);
+    assert.equal(await scene.assertUsable(ended), 'file');
+  });
+
+  it('a guest that is not there', async (test) => {
+    const scene = new Scene(test);
+    const agent = await scene.guest('honest');
+    agent.kill('SIGKILL');
+    await until('it ends', () => agent.signalCode !== null, startMs);
+    const ended = await scene.record().ended;
+    assertOrderly(ended, [missing]);
+    assert.match(ended.stderr, /is not running/);
+    scene.assertTidy();
+  });
+
+  it('the terminal is closed', async (test) => {
+    const [scene, run] = await recording(test, 'honest', '--duration', '30s');
+    for (const signal of ['SIGHUP', 'SIGHUP'] as const) run.child.kill(signal);
+    assertOrderly(await run.ended, [done]);
+    assert.deepEqual(readdirSync(scene.outDir), ['trace.dat']);
+  });
+
+  it('nobody reads what it says', async (test) => {
+    const [scene, run] = await recording(test, 'honest', '--duration', '2s');
+    run.child.stderr!.destroy();
+    run.child.stdout!.destroy();
+    const ended = await run.ended;
+    assert.equal(ended.signal, null);
+    assert.deepEqual(readdirSync(scene.outDir), ['trace.dat']);
+  });
+});

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { exitCode } from '../../src/failure.ts';
+import { until } from './harness/until.ts';
+import { assertOrderly, Scene, traceHost } from './hostile-guest-run.ts';
+import { scenarios } from './hostile-guest-scenarios.ts';
+
+const { done, failed, missing, notPermitted, lost } = exitCode;
+
+/** How a recording of each kind of guest may end, and with what; the first that fits its name. */
+const expected: readonly [name: RegExp, codes: readonly number[], left: readonly string[], said: RegExp][] = [
+  [/^honest$/, [done], ['file'], /time is up/],
+  [/^pages-(random|commit|unknown-event|bits|flood|for-ever)$/, [lost], ['file'], /bad pages left out/],
+  [/^pages-(zero|none-of-one)$/, [done], ['file'], /time is up/],
+  [/^pages-partial$/, [lost], ['file'], /truncated/],
+  [/^pages-before-start$/, [failed], ['nothing'], /goes on sending/],
+  [/^metadata-(never|.*none)$/, [missing], ['nothing'], /does not answer within 2 s/],
+  [/^metadata-escapes$/, [done], ['file'], /time is up/],
+  [/^metadata-/, [failed], ['nothing'], /metadata/],
+  [/^names-override$/, [done], ['file'], /time is up/],
+  [/^names-/, [lost], ['file'], /metadata is no gzip'ed tar/],
+  [/^answer-(status|start|metadata)-none$/, [missing], ['nothing'], /does not answer/],
+  [/^answer-(status|start|metadata)-\d$/, [failed], ['nothing'], /as no agent should/],
+  [/^answer-(status|start|metadata)-error$/, [failed], ['nothing'], /refuses the order/],
+  [/^answer-stop-\d$/, [lost], ['file'], /as no agent should/],
+  [/^answer-stop-/, [lost], ['file'], /refuses the order stop|does not answer/],
+  [/^answer-(ping|escapes|flood)/, [done], ['file'], /time is up/],
+  [/^answer-line-for-ever$/, [missing], ['nothing'], /does not answer/],
+  [/^life-dies$/, [lost], ['file'], /went away/],
+  [/^life-restarts$/, [lost], ['file'], /started anew/],
+  [/^life-stops$/, [lost], ['file'], /stopped by somebody else/],
+];
+
+/** Why trace-cmd cannot be asked; with CI=true it must be there. */
+function traceCmdSkip(): string | false {
+  const found = spawnSync('trace-cmd', ['--version'], { stdio: 'ignore' }).error === undefined;
+  if (!found && process.env['CI'] === 'true') throw new Error('trace-cmd is missing');
+  return found ? false : 'trace-cmd is missing';
+}
+
+describe('a recording of a hostile guest ends in order', { skip: traceCmdSkip() }, () => {
+  for (const name of Object.keys(scenarios)) {
+    it(name, async (test) => {
+      const scene = new Scene(test);
+      await scene.guest(name);
+      const ended = await scene.record().ended;
+      const [, codes, left, said] = expected.find(([pattern]) => pattern.test(name)) ?? assert.fail(name);
+      assertOrderly(ended, codes);
+      assert.match(ended.stderr, said);
+      scene.assertTidy();
+      const found = await scene.assertUsable(ended);
+      assert.ok(left.includes(found), `${found}\n${ended.stderr}`);
+    });
+  }
+});
+
+it('info of a hostile trace.dat and of its recording', async (test) => {
+  const scene = new Scene(test);
+  await scene.guest('metadata-escapes');
+  const run = scene.record('--duration', '30s');
+  await until('recording begins', () => run.said().includes('recording;'), 20_000);
+  run.child.kill('SIGKILL');
+  await run.ended;
+  assertOrderly(await traceHost('convert', scene.recording, '-o', scene.out, '--json').ended, [done, lost]);
+  for (const path of [scene.recording, scene.out]) {
+    assertOrderly(await traceHost('info', path).ended, [done]);
+    const json = await traceHost('info', path, '--json').ended;
+    assertOrderly(json, [done]);
+    const { uname }: { uname: string } = JSON.parse(json.stdout);
+    assert.equal(uname, 'Linux \x1b]0;owned\x07\x9b2J\x7f 6.1', 'escaped, not lost');
+  }
+});
+
+describe('the status of a hostile guest', () => {
+  for (const name of Object.keys(scenarios).filter((each) =>
+    /^answer-(status-|escapes|flood|line)/.test(each),
+  )) {
+    it(name, async (test) => {
+      const scene = new Scene(test);
+      await scene.guest(name);
+      for (const json of [[], ['--json']]) {
+        const ended = await traceHost('status', '--dir', scene.dir, '--timeout', '2s', ...json).ended;
+        assertOrderly(ended, [done, failed, missing, notPermitted]);
+        if (json.length > 0 && ended.code === done) JSON.parse(ended.stdout);
+      }
+      scene.assertTidy();
+    });
+  }
+});
