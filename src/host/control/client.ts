@@ -39,8 +39,8 @@ interface Pending {
 
 /** What is to come behind an answer. */
 interface Payload {
-  readonly pieces: Buffer[];
-  leftBytes: number;
+  readonly bytes: Buffer;
+  filledBytes: number;
   readonly done: (payload: Buffer) => void;
 }
 
@@ -130,7 +130,7 @@ export class ControlClient {
   metadata(part: MetadataPart = 'all'): Promise<Buffer> {
     return this.#order<'metadata', Buffer>('metadata', part === 'all' ? {} : { part }, ({ bytes }, done) => {
       if (bytes === 0) done(Buffer.alloc(0));
-      else this.#payload = { pieces: [], leftBytes: bytes, done };
+      else this.#payload = { bytes: Buffer.allocUnsafe(bytes), filledBytes: 0, done };
       return bytes;
     });
   }
@@ -283,11 +283,11 @@ export class ControlClient {
     const payload = this.#payload;
     if (payload === undefined) return;
     this.#heardMs = performance.now();
-    payload.pieces.push(Buffer.from(piece));
-    payload.leftBytes -= piece.length;
-    if (payload.leftBytes > 0) return;
+    // no list of pieces: a guest that sends byte by byte would make millions
+    payload.filledBytes += piece.copy(payload.bytes, payload.filledBytes);
+    if (payload.filledBytes < payload.bytes.length) return;
     this.#payload = undefined;
-    payload.done(Buffer.concat(payload.pieces));
+    payload.done(payload.bytes);
   }
 
   #end(why: Failure): void {
