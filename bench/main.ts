@@ -1,5 +1,5 @@
 /** `npm run bench`: measures what the agent costs, side by side with others and a floor written in C. */
-import { Failure } from '../src/failure.ts';
+import { exitCode, Failure } from '../src/failure.ts';
 import type { Benchmark } from './benchmark.ts';
 import { cost } from './cost.ts';
 import { growth } from './growth.ts';
@@ -13,6 +13,11 @@ import { slowdown } from './slowdown.ts';
 
 const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth];
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Under way once a signal has come. */
+let leaving: Promise<void> | undefined;
+
 function say(text: string): void {
   process.stderr.write(`${process.uptime().toFixed(1).padStart(6)} s  ${text}\n`);
 }
@@ -24,6 +29,11 @@ async function runAll({ names, machines, extent, json }: BenchOptions): Promise<
     );
     if (wanted.length === 0) continue;
     const machines = new Machines(kind);
+    // An instance of tracefs and a directory of FIFOs outlive whoever made them.
+    const leave = (): void => {
+      leaving ??= machines.close().finally(() => process.exit(exitCode.failed));
+    };
+    for (const signal of signals) process.once(signal, leave);
     try {
       for (const benchmark of wanted) {
         say(`${benchmark.name}, ${kind}`);
@@ -32,6 +42,7 @@ async function runAll({ names, machines, extent, json }: BenchOptions): Promise<
         if (json !== undefined) addResults(json, [table]);
       }
     } finally {
+      for (const signal of signals) process.off(signal, leave);
       await machines.close();
     }
   }
@@ -41,6 +52,8 @@ try {
   const known = benchmarks.map(({ name }) => name);
   await runAll(parseBenchOptions(process.argv.slice(2), known));
 } catch (error) {
+  // What fails then fails because its machine goes.
+  if (leaving !== undefined) await leaving;
   if (!(error instanceof Failure)) throw error;
   process.stderr.write(`bench: ${error.message}\n${error.remedy}\n`);
   process.exitCode = error.exitCode;

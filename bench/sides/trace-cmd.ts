@@ -13,11 +13,14 @@ export const traceCmd: Side = {
     const command = await machine.traceCmd();
     if (command === undefined) throw new Error('there is no trace-cmd');
     await machine.shell(`rm -rf ${dir}; mkdir ${dir}`);
-    const record = ['record', '-B', machine.instance, '-e', someEvent, '-o', `${dir}/trace.dat`];
+    // -k: or it removes the instance at its end, statistics and all.
+    const record = ['record', '-k', '-B', machine.instance, '-e', someEvent, '-o', `${dir}/trace.dat`];
     const task = await machine.spawn([...command, ...record]);
     // What it says stays in its buffer until its end; its recorders are its children.
-    const recorders = `wc -w < /proc/${task.pid}/task/${task.pid}/children`;
-    const all = `until [ $(${recorders}) -ge ${machine.cpus.length} ]; do sleep 0.1; done; sleep 1`;
+    // -k: or it removes the instance at its end, statistics and all.
+    const recorders = `wc -w 2>/dev/null < /proc/${task.pid}/task/${task.pid}/children`;
+    const fewer = `n=$(${recorders}) && [ "$n" -lt ${machine.cpus.length} ]`;
+    const all = `while ${fewer}; do sleep 0.1; done; sleep 1; test -e /proc/${task.pid}`;
     await machine.shell(all).catch((cause: unknown) => {
       throw new Error(task.stderr.trim(), { cause });
     });
