@@ -118,6 +118,17 @@ function mangling(which: Order['order'], turn: number): Scenario {
   });
 }
 
+/** Says nothing more from that order on. */
+function mute(which: Order['order']): Scenario {
+  return (agent) => {
+    let fallenSilent = false;
+    agent.answer = ({ order }, good) => {
+      fallenSilent ||= order === which;
+      return fallenSilent ? undefined : good;
+    };
+  };
+}
+
 function onStart(what: (agent: HostileAgent) => void): Scenario {
   return (agent) => {
     agent.after = ({ order }) => {
@@ -212,7 +223,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         `answer-${order}-error`,
         answering(order, ({ id }) => ({ id, ok: false, error: { code: escapes, message: escapes } })),
       ],
-      [`answer-${order}-none`, answering(order, () => undefined)],
+      [`answer-${order}-none`, mute(order)],
     ]),
   ),
   'answer-escapes': (agent) => {
