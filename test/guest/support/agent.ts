@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnswerOf, OrderName } from '../../../src/protocol/control.ts';
 import type { Guest, GuestProcess } from '../harness/index.ts';
 
@@ -74,7 +75,13 @@ export class GuestAgent {
 
   /** Waits until it has said something `times` times. */
   async waitSaid(message: string, times: number, withinMs = 60_000): Promise<void> {
-    await this.process.waitFor(new RegExp(`(?:"msg":"${message}"[^]*){${times}}`), withinMs);
+    const deadlineMs = performance.now() + withinMs;
+    while (this.said(message) < times) {
+      const ended = this.process.ended !== undefined;
+      if (ended || performance.now() > deadlineMs)
+        throw new Error(`the agent ${ended ? 'ended and ' : ''}did not say ${message}\n${this.log}`);
+      await sleep(20);
+    }
   }
 
   /** SIGKILL of the supervisor alone. */
