@@ -24,7 +24,7 @@ Examples:
   trace-agent --cpus 0-3,6 -s 1M                five CPUs, larger pipes
   trace-agent --port-name trace-pipe-cpu%d      ports named as trace-cmd names them
   trace-agent --instance host --start           an instance of its own, at once
-  trace-agent -o > trace.raw                    no host: raw pages to a file until Ctrl-C
+  trace-agent -o --start > trace.raw            no host: raw pages to a file until Ctrl-C
   trace-agent --allow start,stop,status         refuse the host's other orders
   trace-agent --config /etc/virtio-trace.json   options from a file
 

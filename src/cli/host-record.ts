@@ -135,7 +135,7 @@ export function countsOf(report: ConvertReport): object {
     uncountedLosses: report.cpus.reduce((sum, cpu) => sum + cpu.pagesAfterUncountedLoss, 0),
     leftOut: Object.fromEntries(report.leftOut),
     eventsByName: Object.fromEntries(report.eventsByName),
-    seconds: report.seconds,
+    convertSeconds: report.seconds,
   };
 }
 

@@ -162,7 +162,7 @@ export const hostSettings = {
     short: 'o',
     long: 'output',
     placeholder: 'FILE',
-    description: 'file to write; with several guests NAME goes into its name',
+    description: 'file to write; with --agent NAME goes into its name',
     defaultText: 'trace.dat',
     parse: parsePath,
   },

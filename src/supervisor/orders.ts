@@ -148,8 +148,8 @@ export class Orders {
       this.#queue.pop();
     }
     this.#queue.push(order);
-    // The last order wins: a flush under way ends here. With settings to put back it is worth its wait.
-    const overtakes = order.order === 'start' && this.#current?.order === 'stop' && !this.#tracing.altered;
+    // The last order wins: a flush under way ends here. A start with settings of its own waits for them to be in force.
+    const overtakes = order.order === 'start' && order.trace === undefined && this.#tracing.yields;
     // Once: a line of 65,536 digits is as many orders.
     if (overtakes && this.#supervisor.wanted === 'stop') void this.#supervisor.start();
     if (this.#current === undefined) this.#idle = this.#workOff();

@@ -40,7 +40,7 @@ export function stdoutOutlets(): OutletSource {
     throw new Failure(
       exitCode.usage,
       'stdout is a terminal, and raw ring-buffer pages would garble it',
-      'send them on: trace-agent -o > trace.raw',
+      'send them on: trace-agent -o --start > trace.raw',
     );
   }
   const turnFd = makeMemory('trace-agent-turn', 1);

@@ -30,6 +30,7 @@ export class Tracing {
   readonly #own: Tracefs;
   readonly #log: Logger;
   #request: Request | undefined;
+  #flushing = false;
   readonly #names: SavedNames;
   #source: TraceSource;
 
@@ -57,9 +58,12 @@ export class Tracing {
     return this.#source;
   }
 
-  /** Whether settings of ours are in force. */
-  get altered(): boolean {
-    return this.#request !== undefined;
+  /**
+   * Whether a flush is under way that a plain start may cut short: the rings stay the same ones. One with settings to
+   * put back is worth its wait, and until they are, a start would move what is in other rings.
+   */
+  get yields(): boolean {
+    return this.#flushing && this.#request === undefined;
   }
 
   /**
@@ -71,7 +75,7 @@ export class Tracing {
     if (wish !== undefined) {
       // An instance that is yet to be made has the events, tracers and clocks of the top level.
       checkSettings(new Tracefs(this.#own.root), wish);
-      if (this.#supervisor.state !== 'stopped' || this.altered) await this.stop();
+      if (this.#supervisor.state !== 'stopped' || this.#request !== undefined) await this.stop();
       await this.#alter(wish);
     }
     const ringKb = this.tracefs.expandRings();
@@ -83,7 +87,10 @@ export class Tracing {
   /** Ends what fills the rings, empties them, reads their statistics and puts everything back. */
   async stop(): Promise<TracingReport> {
     this.#complain(this.#request?.applied.quiesce() ?? []);
-    const cpus = await this.#supervisor.stop();
+    this.#flushing = true;
+    const cpus = await this.#supervisor.stop().finally(() => {
+      this.#flushing = false;
+    });
     const stats = new Map(this.#supervisor.cpus.map(({ number }) => [number, statsOf(this.tracefs, number)]));
     const { source } = this;
     this.#sayStopped(cpus, stats);

@@ -119,9 +119,10 @@ export class Pump {
   }
 
   #order(wanted: 'run' | 'stop' | 'leave'): void {
+    // A stop has its full time from the order on, however long the port has been full before. To leave behind a stop is
+    // a part of it: a port that held that up for its whole time has had it.
+    if (wanted !== 'leave' || this.#wanted === 'run') this.#portMovedMs = performance.now();
     this.#wanted = wanted;
-    // A stop has its full time from the order on, however long the port has been full before.
-    this.#portMovedMs = performance.now();
     this.#waiter.wake();
   }
 

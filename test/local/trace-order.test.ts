@@ -118,6 +118,32 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
+    'sends nothing but what it asks for, also when it comes while an earlier stop puts things back',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      // what the agent's own rings hold is nobody's business
+      const [writer] = scene.writers();
+      assert.ok(writer);
+      await writer.write(2000);
+      const trace = { instance: `${scene.instance}-order`, events: ['sched:sched_switch'] };
+      for (const delayMs of [0, 20, 60, 100, 150, 200, 300]) {
+        await control.order('start', { trace });
+        control.send(`{"id":"stop${delayMs}","order":"stop"}\n`);
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        control.send(`{"id":"start${delayMs}","order":"start","trace":{"events":["sched:nothing"]}}\n`);
+        const stopped = await control.answer(`stop${delayMs}`);
+        assert.ok('state' in stopped && stopped.state === 'stopped', `a start ${delayMs} ms behind the stop`);
+        assert.equal((await control.answer(`start${delayMs}`)).ok, false);
+      }
+      await settled('bytes', () => scene.receivedBytes, 100, 2000);
+      for (const { cpu } of scene.writers()) {
+        assert.deepEqual(scene.arrived(cpu).markersOf(cpu), [], 'markers of other rings');
+      }
+    }),
+  );
+
+  it(
     'can name an instance of its own, which is made, read and removed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();

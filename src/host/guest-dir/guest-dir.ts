@@ -40,7 +40,7 @@ export class GuestDir {
    * @throws Failure (missing, not permitted)
    */
   static open(location: GuestLocation): GuestDir {
-    const dir = OwnedDir.open(guestPath(location));
+    const dir = openOwned(location);
     try {
       return new GuestDir(location, dir, findPorts(dir, `trace-host setup${guestOptions(location)}`));
     } catch (cause) {
@@ -137,4 +137,15 @@ function findPorts(dir: OwnedDir, setup: string): FoundPorts {
     )
     .sort((a, b) => a - b);
   return { chardev: control.chardev, cpus };
+}
+
+/** A directory that is not there is made by a setup with the same options. */
+function openOwned(location: GuestLocation): OwnedDir {
+  try {
+    return OwnedDir.open(guestPath(location));
+  } catch (cause) {
+    if (!(cause instanceof Failure) || cause.exitCode !== exitCode.missing) throw cause;
+    const remedy = `make it with trace-host setup${guestOptions(location)}`;
+    throw new Failure(exitCode.missing, cause.message, remedy, { cause });
+  }
 }
