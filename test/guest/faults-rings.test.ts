@@ -106,7 +106,7 @@ describe('a ring that somebody else turns and shakes', { timeout: 600_000 }, () 
     await allAccounted();
   });
 
-  test('overrun: the stop answers with the kernel’s own count, and the sum is right', async () => {
+  test("overrun: the stop answers with the kernel's own count, and the sum is right", async () => {
     const { guest } = traced;
     await agent.ask('status');
     const [stuck] = [...(await agent.workers()).values()];

@@ -1,6 +1,6 @@
 /** Input that a careless or hostile host may send to the control port: random bytes, and orders gone wrong. */
 
-const valid = [
+export const hostileOrders: readonly string[] = [
   '1',
   '0',
   '10',
@@ -37,12 +37,17 @@ const noise = [
   '__proto__',
 ];
 
+/** Without those that make workers start anew, which takes seconds each in an emulated guest. */
+export const quickOrders = hostileOrders.filter((order) => !order.includes('instance'));
+
 /** The same bytes for the same seed. */
 export class HostileInput {
+  readonly #orders: readonly string[];
   #state: number;
 
-  constructor(seed: number) {
+  constructor(seed: number, orders = hostileOrders) {
     this.#state = seed >>> 0;
+    this.#orders = orders;
   }
 
   /** The next piece, of any length from none to more than a line may have; newlines may be in it. */
@@ -50,7 +55,7 @@ export class HostileInput {
     const kind = this.#below(100);
     if (kind === 0) return this.#endless();
     if (kind < 25) return this.#bytes(this.#below(200));
-    let bytes = Buffer.from(valid[this.#below(valid.length)] ?? '');
+    let bytes = Buffer.from(this.#orders[this.#below(this.#orders.length)] ?? '');
     for (let times = this.#below(6); times > 0; times -= 1) bytes = this.#mutate(bytes);
     return bytes;
   }
@@ -93,7 +98,12 @@ export class HostileInput {
           tail,
         ]);
       default: // another order behind
-        return Buffer.concat([head, Buffer.from(valid[this.#below(valid.length)] ?? ''), middle, tail]);
+        return Buffer.concat([
+          head,
+          Buffer.from(this.#orders[this.#below(this.#orders.length)] ?? ''),
+          middle,
+          tail,
+        ]);
     }
   }
 }

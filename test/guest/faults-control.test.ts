@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HostileInput, quickOrders } from '../unit/protocol/hostile-input.ts';
+import { guestTracefs } from './support/account.ts';
+import { GuestAgent } from './support/agent.ts';
+import { descriptorsOf, rssKbOf } from './support/measures.ts';
+import { TracedGuest } from './support/traced-guest.ts';
+
+const inputs = 5000;
+const batch = 100;
+/** What Node's heap may grow by between two collections, with orders carried out meanwhile. */
+const growthKb = 40_000;
+
+/** What was ordered among all that is carried out first, and as long as 64 orders wait, one more is refused as busy. */
+async function stopAtLast(agent: GuestAgent): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await agent.ask('stop', {}, 200_000);
+      return;
+    } catch (error) {
+      if (!String(error).includes('"busy"') || tries === 200) throw error;
+      await sleep(500);
+    }
+  }
+}
+
+describe('a control port in hostile hands', { timeout: 600_000 }, () => {
+  test(`${inputs} random and mutated inputs: every order behind them is obeyed, the supervisor stays as it is`, async () => {
+    await using traced = await TracedGuest.boot({ cpus: 2 });
+    const { guest } = traced;
+    const agent = await GuestAgent.start(guest);
+    const { pid } = agent.process;
+    const seed = Date.now() >>> 0;
+    const hostile = new HostileInput(seed, quickOrders);
+    const rssKb: number[] = [];
+    const descriptors: number[] = [];
+    for (let sent = 0; sent < inputs; sent += batch) {
+      const pieces: Uint8Array[] = [];
+      for (let index = 0; index < batch; index += 1) pieces.push(hostile.next(), Buffer.from('\n'));
+      await guest.control.send(Buffer.concat(pieces), 60_000);
+      await agent.ask('ping');
+      if (sent % 1000 !== 0) continue;
+      rssKb.push(await rssKbOf(guest, pid));
+      descriptors.push(await descriptorsOf(guest, pid));
+    }
+    await stopAtLast(agent);
+    assert.equal((await agent.ask('status')).state, 'stopped', `seed ${seed}`);
+    rssKb.push(await rssKbOf(guest, pid));
+    descriptors.push(await descriptorsOf(guest, pid));
+    console.log({ seed, rssKb, descriptors });
+    assert.ok(Math.max(...rssKb) - (rssKb[1] ?? 0) < growthKb, `seed ${seed}: RSS ${rssKb.join(', ')} kB`);
+    assert.equal(descriptors.at(-1), descriptors[0], `seed ${seed}: descriptors ${descriptors.join(', ')}`);
+    const complaints = agent.log.split('"level":"warn"').length - 1;
+    assert.ok(complaints < 200, `${complaints} warnings: bad orders are logged ten a minute`);
+
+    await traced.begin();
+    await agent.order1();
+    await traced.load({ rate: 1000, count: 2000 });
+    await agent.order0();
+    await traced.assertAccounted();
+    await agent.end();
+    assert.equal((await guest.check(`cat ${guestTracefs}/current_tracer`)).trim(), 'nop');
+    assert.equal((await guest.check(`ls ${guestTracefs}/instances`)).trim(), '', 'nothing is left behind');
+  });
+});
