@@ -1,6 +1,7 @@
 /** `npm run bench`: measures what the agent costs, side by side with others and a floor written in C. */
 import { exitCode, Failure } from '../src/failure.ts';
 import type { Benchmark } from './benchmark.ts';
+import { collect } from './collect.ts';
 import { cost } from './cost.ts';
 import { growth } from './growth.ts';
 import { latency } from './latency.ts';
@@ -11,7 +12,7 @@ import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
 
-const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth];
+const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth, collect];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
