@@ -1,7 +1,7 @@
 /** `node dist/bench/report/plot.js RESULTS.json PLOT.svg`: draws what the benchmarks found. */
 import { writeFileSync } from 'node:fs';
 import { readResults } from './results.ts';
-import { bars, lines, type Panel } from './panels.ts';
+import { bars, lines, type Panel, type Point } from './panels.ts';
 import type { Row, Table } from './table.ts';
 
 const panelWidth = 440;
@@ -39,12 +39,12 @@ function growthPanels({ name, rows }: Table): Panel[] {
   });
 }
 
-function points(rows: readonly Row[], along: string) {
-  return rows.map((row) => ({
-    at: String(row[along]),
-    series: String(row['side']),
-    value: Number(row['CPU s/GB']),
-  }));
+/** JSON has no NaN: what was not measured is null there, and is left out. */
+function points(rows: readonly Row[], along: string): Point[] {
+  return rows.flatMap((row) => {
+    const value = row['CPU s/GB'];
+    return typeof value === 'number' ? [{ at: String(row[along]), series: String(row['side']), value }] : [];
+  });
 }
 
 const [from, to] = process.argv.slice(2);
