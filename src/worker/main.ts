@@ -60,6 +60,8 @@ async function main(): Promise<void> {
     host: (connected) => say({ kind: 'host', connected }),
   });
   process.on('disconnect', () => pump.leave());
+  // It may have closed while this script was being loaded, when nobody listened yet.
+  if (!process.connected) pump.leave();
   process.on('message', (message: ToWorker) => {
     switch (message.kind) {
       case 'start':

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../../src/failure.ts';
 import { holdMachine } from './harness/machine-lock.ts';
-import { threadStatuses } from './harness/processes.ts';
+import { isAlive, threadStatuses } from './harness/processes.ts';
 import { inScene, type Scene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';
 import { until } from './harness/until.ts';
@@ -99,6 +99,26 @@ describe('a port that opens and goes at once, again and again', { skip }, () => 
       },
       { ports: 'second' },
     ),
+  );
+});
+
+describe('a supervisor that is killed while its workers start', { skip }, () => {
+  holdMachine();
+
+  it(
+    'leaves none of them behind, whatever they had come to: they would hold the ports for ever',
+    inScene(async (scene) => {
+      scene.addControlFifo();
+      // a worker takes some 100 ms from fork to ready
+      for (let delayMs = 0; delayMs <= 200; delayMs += 25) {
+        const agent = scene.start();
+        const workers = await until('workers', () => agent.workers.length > 0 && agent.workers, 10_000);
+        await sleep(delayMs);
+        const pids = [...workers, ...agent.workers].map(({ pid }) => pid);
+        await agent.kill();
+        await until(`the end of workers ${pids.join(', ')}`, () => !pids.some(isAlive), 10_000);
+      }
+    }),
   );
 });
 
