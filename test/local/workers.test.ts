@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getPriority } from 'node:os';
 import { describe, it } from 'node:test';
 import { holdMachine } from './harness/machine-lock.ts';
 import { descriptorsOf, threadStatuses } from './harness/processes.ts';
@@ -41,6 +42,8 @@ describe('a worker', { skip }, () => {
         const threads = threadStatuses(pid);
         assert.ok(threads.length > 1, 'Node has several threads');
         for (const status of threads) assert.equal(status.get('Cpus_allowed_list'), String(cpu));
+        // it shares its CPU with what it traces, and must not come too late to its ring
+        assert.ok(getPriority(pid) < getPriority(), 'it goes before what it traces');
       }
     }),
   );
