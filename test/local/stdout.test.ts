@@ -183,7 +183,7 @@ describe('trace-agent -o', { skip }, () => {
         assert.equal(status, exitCode.usage);
         assert.match(
           readFileSync(said, 'utf8'),
-          /^trace-agent: stdout is a terminal.*trace-agent -o > trace\.raw\n$/,
+          /^trace-agent: stdout is a terminal.*trace-agent -o --start > trace\.raw\n$/,
         );
       },
       { ports: 'none', bufferPercent: 0 },
