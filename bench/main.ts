@@ -7,7 +7,7 @@ import { growth } from './growth.ts';
 import { latency } from './latency.ts';
 import { Machines } from './machine/machines.ts';
 import { memory } from './memory.ts';
-import { type BenchOptions, parseBenchOptions } from './options.ts';
+import { type BenchOptions, parseBenchOptions, usage } from './options.ts';
 import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
@@ -51,7 +51,9 @@ async function runAll({ names, machines, extent, json }: BenchOptions): Promise<
 
 try {
   const known = benchmarks.map(({ name }) => name);
-  await runAll(parseBenchOptions(process.argv.slice(2), known));
+  const options = parseBenchOptions(process.argv.slice(2), known);
+  if (options.help) process.stdout.write(`${usage}\n`);
+  else await runAll(options);
 } catch (error) {
   // What fails then fails because its machine goes.
   if (leaving !== undefined) await leaving;

@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly machines: readonly MachineKind[];
   readonly extent: Extent;
   readonly json: string | undefined;
+  /** To be told how it is used, and nothing else. */
+  readonly help: boolean;
 }
 
 export const usage = `npm run bench -- [NAME...] [--native] [--guest] [--small] [--json FILE] [--rounds N] [--rate MB|max]...
@@ -25,7 +27,7 @@ export function parseBenchOptions(args: readonly string[], known: readonly strin
   const { values, positionals } = parse(args);
   const stranger = positionals.find((name) => !known.includes(name));
   if (stranger !== undefined) throw new Failure(exitCode.usage, `no benchmark ${stranger}`, usage);
-  const { small = false, native = false, guest = false } = values;
+  const { small = false, native = false, guest = false, help = false } = values;
   const both: readonly MachineKind[] = ['native', 'guest'];
   return {
     names: positionals,
@@ -39,6 +41,7 @@ export function parseBenchOptions(args: readonly string[], known: readonly strin
         (small ? [10] : [10, 40, 100, undefined]),
     },
     json: values.json,
+    help,
   };
 }
 
@@ -54,6 +57,7 @@ function parse(args: readonly string[]) {
         json: { type: 'string' },
         rounds: { type: 'string' },
         rate: { type: 'string', multiple: true },
+        help: { type: 'boolean', short: 'h' },
       },
     });
   } catch (cause) {

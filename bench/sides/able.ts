@@ -2,7 +2,7 @@ import type { Bench } from '../benchmark.ts';
 import type { Machine } from '../machine/machine.ts';
 import { defaultRing, resetRings } from '../measure/ring.ts';
 import { agent } from './agent.ts';
-import { cPump } from './c-pump.ts';
+import { cPump, cPumpFirst } from './c-pump.ts';
 import { cat } from './cat.ts';
 import { defaultOptions, type Side } from './side.ts';
 import { traceCmd } from './trace-cmd.ts';
@@ -18,7 +18,7 @@ export async function ableSides(machine: Machine, { extent, say }: Bench): Promi
     await (await traceCmd.start(machine, defaultOptions)).stop();
   } catch (error) {
     say(`without trace-cmd: ${String(error).trim().split('\n').at(-1)?.trim()}`);
-    return [cPump, agent, cat];
+    return [cPump, cPumpFirst, agent, cat];
   }
-  return [cPump, agent, cat, traceCmd];
+  return [cPump, cPumpFirst, agent, cat, traceCmd];
 }

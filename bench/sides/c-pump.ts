@@ -1,21 +1,29 @@
-import { noFile, type Side } from './side.ts';
+import { noFile, type Side, type SideName } from './side.ts';
 
-/** The floor: bench/programs/c-pump.c. What fills less than `buffer_percent` of a ring at its end stays there. */
-export const cPump: Side = {
-  name: 'c-pump',
-  outlet: 'port',
-  async start(machine, { pipeBytes }) {
-    const program = await machine.program('c-pump');
-    const place = [machine.tracefsDir, `${machine.portsDir}/trace-path-cpu%d`, ...machine.cpus.map(String)];
-    const task = await machine.spawn([program, '-p', String(pipeBytes), ...place]);
-    await task.waitFor(/ready/);
-    return {
-      tasks: [task],
-      fileBytes: noFile,
-      stop: async () => {
-        task.kill('SIGKILL');
-        await task.wait();
-      },
-    };
-  },
-};
+/** bench/programs/c-pump.c. What fills less than `buffer_percent` of a ring at its end stays there. */
+function cPumpOf(name: SideName, before: readonly string[]): Side {
+  return {
+    name,
+    outlet: 'port',
+    async start(machine, { pipeBytes }) {
+      const program = await machine.program('c-pump');
+      const place = [machine.tracefsDir, `${machine.portsDir}/trace-path-cpu%d`, ...machine.cpus.map(String)];
+      const task = await machine.spawn([...before, program, '-p', String(pipeBytes), ...place]);
+      await task.waitFor(/ready/);
+      return {
+        tasks: [task],
+        fileBytes: noFile,
+        stop: async () => {
+          task.kill('SIGKILL');
+          await task.wait();
+        },
+      };
+    },
+  };
+}
+
+/** The floor. */
+export const cPump = cPumpOf('c-pump', []);
+
+/** The floor with the agent's priority, which takes time from what it traces that the plain one leaves and then lacks. */
+export const cPumpFirst = cPumpOf('c-pump nice -10', ['nice', '-n', '-10']);

@@ -9,7 +9,7 @@ export interface Side {
   start(machine: Machine, options: SideOptions): Promise<Moving>;
 }
 
-export type SideName = 'c-pump' | 'agent' | 'cat' | 'trace-cmd';
+export type SideName = 'c-pump' | 'c-pump nice -10' | 'agent' | 'cat' | 'trace-cmd';
 
 export interface SideOptions {
   readonly pipeBytes: number;
