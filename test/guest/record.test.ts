@@ -1,37 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { bootGuest } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
-
-const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** What `record --json` says of one guest. */
-interface Recorded {
-  readonly file: string;
-  readonly events: number;
-  readonly lostEvents: string;
-  readonly uncountedLosses: number;
-  readonly eventsByName: Record<string, number>;
-  readonly cpus: readonly { readonly cpu: number; readonly overrun: number; readonly readEvents?: number }[];
-}
-
-function parsed(stdout: string): Recorded[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
-  return JSON.parse(stdout) as Recorded[];
-}
+import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
+import { hostProgram } from './support/trace-host.ts';
 
 describe('trace-host record', { timeout: 900_000 }, () => {
   let guest: Guest;
@@ -51,29 +29,7 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     rmSync(work, { recursive: true, force: true });
   });
 
-  function start(args: readonly string[]) {
-    const common = ['--dir', portsDir, '--timeout', '60s', '-o', out];
-    const child = spawn(process.execPath, [program, 'record', ...common, ...args], { cwd: work });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    const ended = new Promise<Ended>((resolve) => {
-      child.on('close', (code) => resolve({ code, stdout, stderr }));
-    });
-    return {
-      child,
-      ended,
-      said: async (text: string): Promise<void> => {
-        while (!stderr.includes(text) && child.exitCode === null) await sleep(50);
-        assert.ok(stderr.includes(text), stderr);
-      },
-    };
-  }
+  const start = (args: readonly string[]) => startRecord(portsDir, out, work, args);
 
   async function record(...args: string[]): Promise<Recorded> {
     const busy = guest.run('for i in $(seq 40); do ls -lR /sys/class > /dev/null; done', {
@@ -82,7 +38,7 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     const { code, stdout, stderr } = await start(['--json', ...args]).ended;
     await busy;
     assert.equal(code, 0, stderr);
-    const [recorded] = parsed(stdout);
+    const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
     assert.ok(existsSync(out));
     assert.ok(!existsSync(`${out}.recording`), 'the directory has become the file');
@@ -90,16 +46,7 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     return recorded;
   }
 
-  /** trace-cmd's lines of events; it must have nothing to complain of. */
-  function report(...args: string[]): string[] {
-    const { status, stdout, stderr } = spawnSync('trace-cmd', ['report', ...args, '-i', out], {
-      maxBuffer: 1 << 30,
-      encoding: 'utf8',
-    });
-    assert.equal(status, 0, stderr);
-    assert.equal(stderr, '');
-    return stdout.split('\n').filter((line) => /^\s+\S.*-\d+\s+\[\d+\]/.test(line));
-  }
+  const report = (...args: string[]) => reportLines(out, ...args);
 
   test('events: trace-cmd reads as many as the guest says were read, every name resolved', async () => {
     const recorded = await record('-e', 'sched', '-e', 'irq', '--duration', '3s');
@@ -169,7 +116,7 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     recording.child.kill('SIGINT');
     const { code, stdout, stderr } = await recording.ended;
     assert.equal(code, 0, stderr);
-    const [recorded] = parsed(stdout);
+    const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
     const overrun = recorded.cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
     assert.ok(overrun > 0, 'the rings of 8 KB have overrun');
@@ -208,7 +155,7 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     assert.match(again.stderr, /is tracing already .*trace-host stop/);
     await guest.control.order('0');
     await agent.process.waitFor(/"msg":"stopped"[^]*$/, 60_000);
-    const converted = spawnSync(process.execPath, [program, 'convert', `${out}.recording`, '-o', out], {
+    const converted = spawnSync(process.execPath, [hostProgram, 'convert', `${out}.recording`, '-o', out], {
       encoding: 'utf8',
     });
     assert.equal(converted.status, 0, converted.stderr);

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostProgram } from './trace-host.ts';
+import type { Ended } from './trace-host.ts';
+
+/** What `record --json` says of one guest. */
+export interface Recorded {
+  readonly file: string;
+  readonly events: number;
+  readonly lostEvents: string;
+  readonly uncountedLosses: number;
+  readonly eventsByName: Record<string, number>;
+  readonly cpus: readonly { readonly cpu: number; readonly overrun: number; readonly readEvents?: number }[];
+}
+
+export function parsedReports(stdout: string): Recorded[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
+  return JSON.parse(stdout) as Recorded[];
+}
+
+/** A recording that runs. */
+export interface RunningRecord {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Waits until it has said something; fails when it ends without. */
+  readonly said: (text: string) => Promise<void>;
+}
+
+/** `trace-host record` of the guest whose ports are in `portsDir`, as a user starts it in `cwd`. */
+export function startRecord(
+  portsDir: string,
+  out: string,
+  cwd: string,
+  args: readonly string[],
+): RunningRecord {
+  const common = ['--dir', portsDir, '--timeout', '60s', '-o', out];
+  const child = spawn(process.execPath, [hostProgram, 'record', ...common, ...args], { cwd });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return {
+    child,
+    ended,
+    said: async (text) => {
+      while (!stderr.includes(text) && child.exitCode === null) await sleep(50);
+      assert.ok(stderr.includes(text), stderr);
+    },
+  };
+}
+
+/** trace-cmd's lines of events in a file; it must have nothing to complain of. */
+export function reportLines(out: string, ...args: string[]): string[] {
+  const { status, stdout, stderr } = spawnSync('trace-cmd', ['report', ...args, '-i', out], {
+    maxBuffer: 1 << 30,
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+  assert.equal(stderr, '');
+  return stdout.split('\n').filter((line) => /^\s+\S.*-\d+\s+\[\d+\]/.test(line));
+}
