@@ -5,8 +5,10 @@ import type { AgentSettingName } from './agent-settings.ts';
 import { agentSettingNames, agentSettings } from './agent-settings.ts';
 import type { SettingTexts } from './config-file.ts';
 import { readConfigFile } from './config-file.ts';
+import type { Example } from './help-text.ts';
+import { examplesText } from './help-text.ts';
 import type { Setting, WithDefault } from './setting.ts';
-import { addNegation, addSetting, usageFailure } from './setting.ts';
+import { addNegation, addSetting, SettingOption, usageFailure } from './setting.ts';
 import { version } from '../version.ts';
 
 /** What a command line asks for: tracing, or only a text on stdout (`--help`, `--version`). */
@@ -14,23 +16,32 @@ export type AgentCommand =
   | { readonly kind: 'run'; readonly options: AgentOptions }
   | { readonly kind: 'say'; readonly text: string };
 
+const summary = "move a guest kernel's trace to its host over virtio-serial";
 const description =
   "Moves this guest's kernel trace to its host: the raw ring buffer pages of each CPU through one " +
   'virtio-serial port per CPU, started and stopped by the host through a control port.';
 
-const examples = `
-Examples:
-  trace-agent                                   wait for the host's orders, trace all CPUs
-  trace-agent --cpus 0-3,6 -s 1M                five CPUs, larger pipes
-  trace-agent --port-name trace-pipe-cpu%d      ports named as trace-cmd names them
-  trace-agent --instance host --start           an instance of its own, at once
-  trace-agent -o --start > trace.raw            no host: raw pages to a file until Ctrl-C
-  trace-agent --allow start,stop,status         refuse the host's other orders
-  trace-agent --config /etc/virtio-trace.json   options from a file
+export const agentExamples: readonly Example[] = [
+  ['trace-agent', "wait for the host's orders, trace all CPUs"],
+  ['trace-agent --cpus 0-3,6 -s 1M', 'five CPUs, larger pipes'],
+  ['trace-agent --port-name trace-pipe-cpu%d', 'ports named as trace-cmd names them'],
+  ['trace-agent --instance host --start', 'an instance of its own, at once'],
+  ['trace-agent -o --start > trace.raw', 'no host: raw pages to a file until Ctrl-C'],
+  ['trace-agent --allow start,stop,status', "refuse the host's other orders"],
+  ['trace-agent --config /etc/virtio-trace/agent.json', 'options from a file'],
+];
 
-Every option but --config, --help and --version may stand in the configuration file, its name in camelCase:
-  { "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }
-The command line wins over the file; --no-stdout and --no-start take back what the file says.
+/** What the file may say; its second line is the example. */
+export const configFileText = [
+  'Every option but --config, --help and --version may stand in the configuration file, its name in camelCase:',
+  '{ "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }',
+  'The command line wins over the file; --no-stdout and --no-start take back what the file says.',
+] as const;
+
+const afterOptions = `${examplesText(agentExamples)}
+${configFileText[0]}
+  ${configFileText[1]}
+${configFileText[2]}
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing, 4 not permitted, 5 gave up on a CPU
 or lost data`;
@@ -62,6 +73,7 @@ export function parseAgentOptions(
 /** The command as commander has it; `say` takes the text of `--help` and `--version`. */
 export function agentCommand(say: (text: string) => void): Command {
   const command = new Command('trace-agent')
+    .summary(summary)
     .description(description)
     .usage('[options]')
     .exitOverride()
@@ -71,10 +83,10 @@ export function agentCommand(say: (text: string) => void): Command {
     addNegation(command, agentSettings[name]);
   }
   return command
-    .option('--config <FILE>', 'JSON file with any of these options')
+    .addOption(new SettingOption('--config <FILE>', 'JSON file with any of these options', 'file'))
     .helpOption('-h, --help', 'show this help')
     .version(version, '--version', 'show the version')
-    .addHelpText('after', examples);
+    .addHelpText('after', afterOptions);
 }
 
 function givenTexts(command: Command): SettingTexts {

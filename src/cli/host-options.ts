@@ -3,6 +3,8 @@ import { exitCode, Failure } from '../failure.ts';
 import type { GuestLocation } from '../host/guest-dir/location.ts';
 import type { ApplyTo, SetupOptions } from '../host/setup/options.ts';
 import { type ConvertCommand, readConvert } from './host-convert-options.ts';
+import type { Example } from './help-text.ts';
+import { examplesText } from './help-text.ts';
 import { Given } from './host-given.ts';
 import { type RecordCommand, readRecord } from './host-record-options.ts';
 import type { HostSettingName } from './host-settings.ts';
@@ -32,7 +34,7 @@ interface Subcommand {
   readonly settings: readonly HostSettingName[];
   /** What stands behind the options, in commander's form; nothing when left out. */
   readonly operands?: string;
-  readonly examples: readonly (readonly [command: string, what: string])[];
+  readonly examples: readonly Example[];
   readonly read: (given: Given) => HostCommand;
 }
 
@@ -139,6 +141,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
 };
 
+const summary = 'trace guests from their host over virtio-serial';
 const description =
   'Traces guests from their host, over virtio-serial alone: sets up the ports, gives the orders to trace-agent in ' +
   'the guest.';
@@ -182,8 +185,9 @@ export function parseHostOptions(argv: readonly string[]): HostCommand {
 }
 
 /** The program as commander has it; `say` takes the texts of `--help` and `--version`, `chosen` what a command reads. */
-function hostProgram(say: (text: string) => void, chosen: (command: HostCommand) => void): Command {
+export function hostProgram(say: (text: string) => void, chosen: (command: HostCommand) => void): Command {
   const program = new Command('trace-host')
+    .summary(summary)
     .description(description)
     .usage('COMMAND [options]')
     .exitOverride()
@@ -198,7 +202,7 @@ function hostProgram(say: (text: string) => void, chosen: (command: HostCommand)
       .summary(subcommand.description)
       .description(sentence(subcommand.description))
       .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
-      .addHelpText('after', examplesText(subcommand));
+      .addHelpText('after', examplesText(subcommand.examples));
     if (subcommand.operands !== undefined) command.argument(subcommand.operands);
     for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);
     const given = new Given(command, subcommand.settings);
@@ -207,13 +211,13 @@ function hostProgram(say: (text: string) => void, chosen: (command: HostCommand)
   return program;
 }
 
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+/** Of one of the program's commands. */
+export function hostExamples(name: string): readonly Example[] {
+  return subcommands[name]?.examples ?? [];
 }
 
-function examplesText({ examples }: Subcommand): string {
-  const width = Math.max(...examples.map(([command]) => command.length));
-  return `\nExamples:\n${examples.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`).join('')}`;
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function readOrder(given: Given): OrderOptions {

@@ -22,12 +22,14 @@ export const hostSettings = {
     long: 'guest',
     placeholder: 'NAME',
     description: 'which guest, when there are several: its directory is DIR/NAME (default: DIR itself)',
+    values: 'guest',
     parse: parseGuestName,
   },
   dir: {
     long: 'dir',
     placeholder: 'DIR',
     description: "directory of the ports' host ends",
+    values: 'directory',
     defaultText: defaultDir,
     parse: parsePath,
   },
@@ -42,18 +44,21 @@ export const hostSettings = {
     long: 'chardev',
     placeholder: 'KIND',
     description: `how QEMU holds the ports, ${chardevs.join(' or ')} (default: as before, else pipe)`,
+    values: { words: chardevs },
     parse: (text: string, name: string) => parseChoice(text, name, chardevs),
   },
   group: {
     long: 'group',
     placeholder: 'GROUP',
     description: 'group that QEMU runs as, when it is another user, e.g. libvirt-qemu (default: as before)',
+    values: 'group',
     parse: parseUser,
   },
   format: {
     long: 'format',
     placeholder: 'FORMAT',
     description: `what to print, ${setupFormats.join(', ')} (default: qemu; with --apply nothing)`,
+    values: { words: setupFormats },
     parse: (text: string, name: string) => parseChoice(text, name, setupFormats),
   },
   apply: {
@@ -66,6 +71,7 @@ export const hostSettings = {
     long: 'qmp',
     placeholder: 'SOCKET',
     description: "QEMU's QMP socket (QEMU's option: -qmp unix:SOCKET,server=on,wait=off)",
+    values: 'file',
     parse: parsePath,
   },
   domain: {
@@ -109,6 +115,7 @@ export const hostSettings = {
     long: 'plugin',
     placeholder: 'TRACER',
     description: 'trace with a tracer: function, function_graph, …',
+    values: { words: ['function', 'function_graph'] },
     parse: parseWord,
   },
   function: {
@@ -140,6 +147,7 @@ export const hostSettings = {
     long: 'clock',
     placeholder: 'CLOCK',
     description: 'trace clock: local, global, boot, mono, …',
+    values: { words: ['local', 'global', 'boot', 'mono', 'mono_raw', 'tai', 'counter', 'uptime', 'perf'] },
     parse: parseWord,
   },
   bufferSize: {
@@ -156,6 +164,7 @@ export const hostSettings = {
     description:
       "tracefs instance to trace in, `top` for the guest's own (default: one of the recording's when events or a " +
       'tracer that can are given, else top)',
+    values: { words: ['top'] },
     parse: parseWord,
   },
   output: {
@@ -163,6 +172,7 @@ export const hostSettings = {
     long: 'output',
     placeholder: 'FILE',
     description: 'file to write; with --agent NAME goes into its name',
+    values: 'file',
     defaultText: 'trace.dat',
     parse: parsePath,
   },
@@ -190,6 +200,7 @@ export const hostSettings = {
     long: 'agent',
     placeholder: 'NAME',
     description: 'record this guest; repeatable: several at once, a file each',
+    values: 'guest',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
   },
@@ -203,6 +214,7 @@ export const hostSettings = {
     long: 'compress',
     placeholder: 'HOW',
     description: 'compress the file: none or zstd',
+    values: { words: compressions },
     defaultText: 'none',
     parse: (text: string, name: string) => parseChoice(text, name, compressions),
   },
@@ -210,6 +222,7 @@ export const hostSettings = {
     long: 'metadata',
     placeholder: 'FILE',
     description: "the guest's metadata archive, with raw files",
+    values: 'file',
     parse: parsePath,
   },
   bare: {

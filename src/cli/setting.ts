@@ -3,6 +3,18 @@ import { type Command, Option } from 'commander';
 import { exitCode, Failure } from '../failure.ts';
 import { printable, quoted } from '../quoted.ts';
 
+/**
+ * What a shell can offer for a value: words, alone or as a comma-separated list, or something that it looks for.
+ * A guest is a directory below `--dir`.
+ */
+export type Values =
+  | { readonly words: readonly string[]; readonly list?: true }
+  | 'file'
+  | 'directory'
+  | 'guest'
+  | 'user'
+  | 'group';
+
 /** One thing that a program can be told, on the command line and, where it has one, in the configuration file. */
 export interface Setting<Value> {
   readonly short?: string;
@@ -11,6 +23,8 @@ export interface Setting<Value> {
   /** What the value is called in the help; `undefined`: a flag, which takes none. */
   readonly placeholder?: string;
   readonly description: string;
+  /** `undefined`: nothing that a shell knows. */
+  readonly values?: Values;
   /** Read by `parse` like a given one; `undefined`: the description says what happens without. */
   readonly defaultText?: string;
   /** May be given several times; the values in the order of the command line, joined by newlines, are one text. */
@@ -23,6 +37,16 @@ export interface Setting<Value> {
 
 export type WithDefault<Value> = Setting<Value> & { readonly defaultText: string };
 
+/** commander's option, and what a shell can offer for its value. */
+export class SettingOption extends Option {
+  readonly values: Values | undefined;
+
+  constructor(flags: string, description: string, values?: Values) {
+    super(flags, description);
+    this.values = values;
+  }
+}
+
 export function parseFlag(text: string): boolean {
   return text === 'true';
 }
@@ -31,7 +55,7 @@ export function parseFlag(text: string): boolean {
 export function addSetting(command: Command, setting: Setting<unknown>): void {
   const short = setting.short === undefined ? '' : `-${setting.short}, `;
   const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
-  const option = new Option(`${short}--${setting.long}${value}`, setting.description);
+  const option = new SettingOption(`${short}--${setting.long}${value}`, setting.description, setting.values);
   if (setting.placeholder !== undefined) option.default(setting.defaultText, setting.defaultText);
   if (setting.repeatable === true) {
     option.argParser((value: string, before: string | undefined) =>

@@ -193,7 +193,7 @@ describe('parseAgentOptions', () => {
     assert.ok(lines.length >= 5);
     for (const line of lines) {
       const argv = line
-        .replace('/etc/virtio-trace.json', config)
+        .replace('/etc/virtio-trace/agent.json', config)
         .split(' ')
         .filter((word) => word !== '');
       assert.equal(parseAgentOptions(argv, false).kind, 'run', line);
