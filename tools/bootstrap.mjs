@@ -26,11 +26,17 @@ const compiler = {
 const packages = {
   local: {
     ...compiler,
+    bash: ['bash'],
     bsdutils: ['script'],
+    fish: ['fish'],
+    'groff-base': ['groff'],
     'libvirt-clients': ['virt-xml-validate'],
+    'man-db': ['man'],
+    mandoc: ['mandoc'],
     socat: ['socat'],
     'trace-cmd': ['trace-cmd'],
     'util-linux': ['setpriv'],
+    zsh: ['zsh'],
   },
   guest: {
     ...compiler,

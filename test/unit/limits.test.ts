@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { repoRoot } from '../repo-root.ts';
 
-function findRoot(): string {
-  let dir = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(dir, 'package.json'))) dir = dirname(dir);
-  return dir;
-}
-
-const root = findRoot();
 /** What the agent consists of, beside files that it shares with the host's programs. */
 const folders = ['worker', 'supervisor', 'protocol', 'tracefs'];
 
@@ -48,23 +41,23 @@ function boundsIn(source: string): Map<string, string> {
 const givenSizes = new Set(['pageHeaderBytes', 'pageBytes']);
 
 describe('docs/limits.md', () => {
-  const rows = rowsOf(readFileSync(join(root, 'docs/limits.md'), 'utf8'));
+  const rows = rowsOf(readFileSync(join(repoRoot, 'docs/limits.md'), 'utf8'));
 
   it('says of each limit what the source says, and names a test that there is', () => {
     assert.ok(rows.length > 40, `${rows.length} rows`);
     for (const { constant, value, file, test } of rows) {
-      const bounds = boundsIn(readFileSync(join(root, file), 'utf8'));
+      const bounds = boundsIn(readFileSync(join(repoRoot, file), 'utf8'));
       assert.equal(bounds.get(constant), value, `${constant} in ${file}`);
-      assert.ok(existsSync(join(root, test)), test);
+      assert.ok(existsSync(join(repoRoot, test)), test);
     }
   });
 
   it('leaves out no constant that looks like one', () => {
     const listed = new Set(rows.map(({ constant, file }) => `${file} ${constant}`));
     for (const folder of folders) {
-      for (const name of readdirSync(join(root, 'src', folder))) {
+      for (const name of readdirSync(join(repoRoot, 'src', folder))) {
         const file = join('src', folder, name);
-        for (const bound of boundsIn(readFileSync(join(root, file), 'utf8')).keys())
+        for (const bound of boundsIn(readFileSync(join(repoRoot, file), 'utf8')).keys())
           if (!givenSizes.has(bound))
             assert.ok(listed.has(`${file} ${bound}`), `${bound} of ${file} is not there`);
       }

@@ -1,16 +1,7 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { repoRoot } from '../../repo-root.ts';
 
-function findRoot(): string {
-  let dir = dirname(fileURLToPath(import.meta.url));
-  // The compiled file is deeper than its source.
-  while (!existsSync(join(dir, 'package.json'))) dir = dirname(dir);
-  return dir;
-}
-
-/** The checkout's root, from the source as from `dist`. */
-export const repoRoot = findRoot();
+export { repoRoot };
 
 /** C sources and the init script of the guest. */
 export const programsDir = join(repoRoot, 'test/guest/programs');

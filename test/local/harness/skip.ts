@@ -18,3 +18,10 @@ export function agentSkip(): string | false {
   if (reason !== false && process.env['CI'] === 'true') throw new Error(reason);
   return reason;
 }
+
+/** Why a test that runs this command cannot; false when it can. With CI=true it must. */
+export function toolSkip(command: string): string | false {
+  const found = spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
+  if (!found && process.env['CI'] === 'true') throw new Error(`${command} is missing`);
+  return found ? false : `${command} is missing`;
+}
