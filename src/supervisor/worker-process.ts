@@ -1,17 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { errorCode } from '../error-code.ts';
 import type { ToSupervisor, ToWorker, WorkerSetup } from '../protocol/ipc.ts';
 import { setScore } from './oom-score.ts';
-
-const workerPath = fileURLToPath(new URL('../worker/main.js', import.meta.url));
-/**
- * A worker runs a few lines of script some hundred times a second. Compiling them, and the memory and threads to
- * compile with, cost more than they ever bring back; in an emulated guest, where fresh machine code has to be
- * translated again, far more. (WebAssembly is only named to keep V8 from warning that it goes with the compiler.)
- */
-const workerFlags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
+import { workerCommand } from './worker-command.ts';
 
 /**
  * A worker runs on the CPU whose events it moves, and so beside what makes them. It needs little time, but soon: where
@@ -49,11 +41,12 @@ export class WorkerProcess {
   ) {
     this.#listener = listener;
     try {
-      this.#child = fork(workerPath, [JSON.stringify(setup)], {
-        stdio: ['ignore', 'ignore', 'inherit', ...lent, 'ipc'],
-        execArgv: workerFlags,
+      const command = workerCommand();
+      this.#child = spawn(command.file, [...command.args, JSON.stringify(setup)], {
+        stdio: ['ignore', 'ignore', 'inherit', ...lent, ...command.lent, 'ipc'],
         // One thread of libuv's pool is enough to load scripts; nothing else of our environment is the worker's.
-        env: { UV_THREADPOOL_SIZE: '1' },
+        env: { ...command.env, UV_THREADPOOL_SIZE: '1' },
+        argv0: process.execPath,
         cwd: '/',
         serialization: 'json',
       });

@@ -47,7 +47,7 @@ function dropPrivileges(identity: WorkerSetup['identity']): void {
 
 async function main(): Promise<void> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own supervisor wrote it
-  const setup = JSON.parse(process.argv[2] ?? '') as WorkerSetup;
+  const setup = JSON.parse(process.argv.at(-1) ?? '') as WorkerSetup;
   // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole group; the order to end is the supervisor's.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const)
     process.on(signal, () => undefined);

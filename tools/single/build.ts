@@ -1,0 +1,45 @@
+/**
+ * Makes dist/trace-agent and dist/trace-host: each one file that runs on any Linux with glibc. Node, with a program,
+ * koffi's native part and zstd inside.
+ *
+ *     node dist/tools/single/build.js
+ */
+import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runProgram } from '../../src/cli/program.ts';
+import { exitCode } from '../../src/failure.ts';
+import { version } from '../../src/version.ts';
+import { checkNode, libraryVersions, makeExecutable } from './executable.ts';
+import { toolPackage } from './tool.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const packages = join(root, 'node_modules');
+const koffi = { 'koffi.node': join(packages, '@koromix/koffi-linux-x64/linux_x64/koffi.node') };
+const zstd = { 'zstd.wasm': join(packages, '@bokuweb/zstd-wasm/dist/common/zstd.wasm') };
+const programs = { 'trace-agent': koffi, 'trace-host': { ...koffi, ...zstd } };
+
+await runProgram('build:single', async () => {
+  checkNode();
+  toolPackage('esbuild', () => import.meta.resolve('esbuild'));
+  const { bundle } = await import('./bundle.ts');
+  // In dist, so that what is made can be renamed to where it belongs: nobody sees half of it, nor runs it meanwhile.
+  const work = mkdtempSync(join(root, 'dist/.single-'));
+  try {
+    for (const [program, assets] of Object.entries(programs)) {
+      const script = `${program}.cjs`;
+      await bundle(root, program, version, join(work, script));
+      const made = join(work, program);
+      makeExecutable(work, script, assets, made);
+      const to = join(root, 'dist', program);
+      renameSync(made, to);
+      const megabytes = (statSync(to).size / 1e6).toFixed(1);
+      console.log(
+        `dist/${program}: ${megabytes} MB, needs ${libraryVersions([to, assets['koffi.node']]).join(', ')}`,
+      );
+    }
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+  return exitCode.done;
+});

@@ -1,0 +1,6 @@
+/** In place of the package koffi, whose own loader looks for its native part beside its script. */
+import type koffi from 'koffi';
+import { nativePart } from './native-part.ts';
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what koffi's own loader exports
+export default nativePart().exports as typeof koffi;
