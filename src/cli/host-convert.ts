@@ -1,26 +1,71 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { codeOf } from '../error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../failure.ts';
-import { convert, convertRecording, type ConvertReport } from '../host/convert.ts';
+import {
+  convert,
+  convertRecording,
+  type ConvertProgress,
+  type ConvertReport,
+  type ConvertSettings,
+} from '../host/convert.ts';
 import { readMetadataFile } from '../host/metadata/guest-metadata.ts';
+import { removeUnfinishedFiles } from '../host/unfinished-files.ts';
+import { exitNow } from '../native/process.ts';
 import { json, printable, quoted } from '../quoted.ts';
 import type { ConvertCommand } from './host-convert-options.ts';
 import { countsOf } from './host-record.ts';
 import { humanBytes } from './human.ts';
+import { LiveText } from './live-text.ts';
+import { Waiting } from './waiting.ts';
 
 /** Makes a trace.dat and says what is in it. Throws Failure. */
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
-  const report = await converted(command);
+  const report = await watched(command);
   process.stdout.write(command.json ? `${json(countsOf(report))}\n` : textOf(report));
   for (const [reason, pages] of report.leftOut)
     process.stderr.write(`trace-host: ${printable(report.out)}: ${pages} bad pages left out: ${reason}\n`);
   return report.leftOut.size > 0 ? exitCode.lost : exitCode.done;
 }
 
-async function converted({ inputs, metadata, settings }: ConvertCommand): Promise<ConvertReport> {
+/** With a word about how far it is, and an end in order at a signal. */
+async function watched(command: ConvertCommand): Promise<ConvertReport> {
+  let progress: ConvertProgress | undefined;
+  const ended = new AbortController();
+  const onSignal = (): void => {
+    if (ended.signal.aborted) {
+      removeUnfinishedFiles();
+      exitNow(exitCode.failed);
+    }
+    ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written'));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const waiting = new Waiting(new LiveText(process.stderr), () => describe(command, progress));
+  try {
+    return await converted(command, {
+      ...command.settings,
+      signal: ended.signal,
+      onProgress: (now) => {
+        progress = now;
+      },
+    });
+  } finally {
+    waiting.stop();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+function describe({ settings }: ConvertCommand, progress: ConvertProgress | undefined): string {
+  const what = `writing ${printable(settings.out)}`;
+  if (progress === undefined || progress.totalBytes === 0) return what;
+  const { doneBytes, totalBytes } = progress;
+  return `${what}, ${Math.floor((doneBytes / totalBytes) * 100)} % of ${humanBytes(totalBytes)}`;
+}
+
+async function converted(command: ConvertCommand, settings: ConvertSettings): Promise<ConvertReport> {
+  const { inputs, metadata } = command;
   const [first = ''] = inputs;
-  const found = await stat(first).catch(() => undefined);
-  if (found?.isDirectory() !== true) return convertFiles(inputs, metadata, settings);
+  if (!(await isDirectory(first))) return convertFiles(inputs, metadata, settings);
   if (inputs.length > 1) {
     throw new Failure(exitCode.usage, 'a recording is converted alone', `give ${first} and nothing else`);
   }
@@ -34,16 +79,33 @@ async function converted({ inputs, metadata, settings }: ConvertCommand): Promis
   return convertRecording(first, settings);
 }
 
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === 'EACCES')
+      throw new Failure(exitCode.notPermitted, `${path}: may not be read`, 'run as its owner', { cause });
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
+    throw new Failure(
+      exitCode.missing,
+      `${path}: no such file or directory`,
+      'give what record left, FILE.recording, or raw files and their --metadata',
+      { cause },
+    );
+  }
+}
+
 async function convertFiles(
   paths: readonly string[],
   metadata: string | undefined,
-  settings: ConvertCommand['settings'],
+  settings: ConvertSettings,
 ): Promise<ConvertReport> {
   if (metadata === undefined) {
     throw new Failure(
       exitCode.usage,
       'raw files cannot be read without the metadata of their guest',
-      'add --metadata FILE; a running agent gives it at the order metadata (docs/protocol.md)',
+      'add --metadata FILE; trace-host metadata -o FILE fetches it from the guest',
     );
   }
   const cpus = new Map<number, string>();

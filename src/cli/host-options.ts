@@ -27,6 +27,7 @@ export type HostCommand =
   | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
+  | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
   | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
 
 interface Subcommand {
@@ -118,6 +119,19 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       ],
     ],
     read: (given) => ({ kind: 'convert', options: readConvert(given) }),
+  },
+  metadata: {
+    description: "save what it takes to read a guest's raw pages, for trace-host convert --metadata",
+    settings: ['metadataOutput', ...orderSettings],
+    examples: [
+      ['trace-host metadata -o metadata.tar.gz', 'once for a guest, as long as its kernel runs'],
+      ['trace-host metadata -o metadata.tar.gz --timeout 1m', 'from a slow guest'],
+    ],
+    read: (given) => ({
+      kind: 'metadata',
+      options: readOrder(given),
+      out: given.read(hostSettings.metadataOutput),
+    }),
   },
   info: {
     description: 'tell what a trace.dat or a recording holds',

@@ -9,6 +9,8 @@ import type { ClockName } from '../native/clock.ts';
 import type { CpuLedger, CpuStatus, PerCpu, StatusAnswer, StopAnswer } from '../protocol/control.ts';
 import type { HostCommand, OrderOptions } from './host-options.ts';
 import { humanBytes, humanDuration, signedSeconds, table } from './human.ts';
+import { LiveText } from './live-text.ts';
+import { Waiting } from './waiting.ts';
 
 /** What a command prints, and how the program ends. */
 interface Result {
@@ -27,12 +29,16 @@ export async function runOrder(command: OrderCommand): Promise<ExitCode> {
   const guest = GuestDir.open(location);
   try {
     const client = await ControlClient.open(guest, { timeoutMs });
+    const what = `${guest.label}: waiting until it has carried out the order ${command.kind}`;
+    const waiting = new Waiting(new LiveText(process.stderr), () => what);
     try {
       const result = await order(command, guest, client);
+      waiting.stop();
       process.stdout.write(json ? `${JSON.stringify(result.json)}\n` : result.text);
       for (const note of result.notes ?? []) process.stderr.write(`trace-host: ${note}\n`);
       return result.exitCode;
     } finally {
+      waiting.stop();
       client.close();
     }
   } finally {
@@ -76,12 +82,12 @@ async function start(guest: GuestDir, client: ControlClient): Promise<Result> {
 
 async function stop(guest: GuestDir, client: ControlClient): Promise<Result> {
   const { state, ledger } = await client.stop();
-  const lost = Object.values(ledger).some((cpu) => cpu.bytesLost > 0);
+  const whole = Object.values(ledger).every((cpu) => cpu.bytesLost === 0 && cpu.flushed);
   return {
     json: { guest: guest.guest ?? null, state, ledger },
     text: `${guest.label}: ${state}\n${ledgerTable(ledger)}`,
     notes: stopNotes(guest, ledger),
-    exitCode: lost ? exitCode.lost : exitCode.done,
+    exitCode: whole ? exitCode.done : exitCode.lost,
   };
 }
 
@@ -109,7 +115,10 @@ function stopNotes(guest: GuestDir, ledger: PerCpu<CpuLedger>): string[] {
       notes.push(`CPU ${cpu}: ${humanBytes(bytesLost)} were lost in the guest since its agent began`);
     const port = `${guest.path}/${tracePortName(Number(cpu))}.${guest.chardev === 'pipe' ? 'out' : 'socket'}`;
     if (bytesHeld > 0)
-      notes.push(`CPU ${cpu}: ${humanBytes(bytesHeld)} wait in the guest for the next start — read ${port}`);
+      notes.push(
+        `CPU ${cpu}: ${humanBytes(bytesHeld)} are held in the guest, whose port took no more: what arrived is not ` +
+          `all, and the rest comes first at the next start — read ${port}`,
+      );
     else if (!flushed)
       notes.push(`CPU ${cpu}: not everything in its ring was sent — see trace-host status${guest.options}`);
   }

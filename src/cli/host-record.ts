@@ -1,29 +1,42 @@
 import { type ExitCode, exitCode } from '../failure.ts';
 import type { ConvertReport } from '../host/convert.ts';
-import { type GuestReport, type RecordEnd, Recorder, type RecordOptions } from '../host/record/recorder.ts';
+import {
+  type GuestReport,
+  type RecordEnd,
+  Recorder,
+  type RecordOptions,
+  type RecordResult,
+} from '../host/record/recorder.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable } from '../quoted.ts';
 import type { RecordCommand } from './host-record-options.ts';
-import { humanBytes, humanDuration } from './human.ts';
+import { cpuRanges, humanBytes, humanDuration } from './human.ts';
+import { LiveText } from './live-text.ts';
 import { RecordView } from './record-view.ts';
+import { Waiting } from './waiting.ts';
 
 /** Records until the first reason to end, makes the files, and says what is in them. Throws Failure. */
 export async function runRecord(options: RecordCommand): Promise<ExitCode> {
-  const view = new RecordView(process.stderr);
+  const live = new LiveText(process.stderr);
+  const view = new RecordView(live);
   const recorder = new Recorder(options, {
-    phase: (text) => view.say(`${text} …`),
-    started: () => view.say(`recording; ${howItEnds(options)}`),
+    phase: (text) => live.say(`${text} …`),
+    started: () => live.say(`recording; ${howItEnds(options)}`),
     progress: (progress) => view.show(progress),
-    ending: (end) => view.say(`${whyItEnded(end)}; stopping`),
-    note: (text) => view.say(`trace-host: ${printable(text)}`),
+    ending: (end) => live.say(`${whyItEnded(end)}; stopping`),
+    note: (text) => live.say(`trace-host: ${printable(text)}`),
   });
-  const stopListening = listen(recorder);
+  const waiting = new Waiting(live, () => recorder.doing);
+  const stopListening = listen(recorder, live);
   // who reads what is said may go away, also with the terminal; the recording is worth more
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
-    const reports = await recorder.run();
-    process.stdout.write(options.json ? `${jsonOf(reports)}\n` : reports.map(textOf).join(''));
-    for (const guest of reports) {
+    const result = await recorder.run();
+    waiting.stop();
+    const { guests } = result;
+    process.stdout.write(options.json ? `${jsonOf(result)}\n` : guests.map(textOf).join(''));
+    for (const guest of guests) {
+      for (const note of notesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${note}\n`);
       for (const loss of lossesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${loss}\n`);
       for (const { message, remedy } of guest.failures) {
         process.stderr.write(
@@ -33,19 +46,19 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
       if (guest.dir !== undefined)
         process.stderr.write(`trace-host: ${howToConvert(guest.dir, guest.out)}\n`);
     }
-    return codeOf(reports);
+    return codeOf(guests);
   } finally {
+    waiting.stop();
     stopListening();
   }
 }
 
 /** The first signal ends the recording as it should, the second one leaves it as it is. */
-function listen(recorder: Recorder): () => void {
+function listen(recorder: Recorder, live: LiveText): () => void {
   let interrupted = false;
   const onSignal = (): void => {
     if (interrupted) {
-      for (const { dir, out } of recorder.unfinished)
-        process.stderr.write(`\ntrace-host: ${howToConvert(dir, out)}\n`);
+      for (const { dir, out } of recorder.abandon()) live.say(`trace-host: ${howToConvert(dir, out)}`);
       exitNow(exitCode.failed);
     }
     interrupted = true;
@@ -99,28 +112,47 @@ function textOf({ label, out, report, cpus }: GuestReport): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** What is worth knowing of a trace that is whole. */
+function notesOf({ untracedCpus }: GuestReport): string[] {
+  if (untracedCpus.length === 0) return [];
+  const which = `CPU ${cpuRanges(untracedCpus)}`;
+  return [
+    `${which} has a port here and is not traced by the guest's agent (trace-agent --cpus, or no such CPU)`,
+  ];
+}
+
 /** Why the trace is not whole, a line each; empty when it is. */
-function lossesOf({ report, lostBytes, failedCpus }: GuestReport): string[] {
+function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): string[] {
   return [
     ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} were lost on the way`] : []),
+    ...(heldBytes > 0 ? [`${humanBytes(heldBytes)} are held in the guest, whose port took no more`] : []),
     ...(failedCpus.length > 0 ? [`not traced to the end: CPU ${failedCpus.join(', ')}`] : []),
     ...[...(report?.leftOut ?? [])].map(([reason, pages]) => `${pages} bad pages left out: ${reason}`),
   ];
 }
 
-function jsonOf(reports: readonly GuestReport[]): string {
+/** An entry a guest; docs/json.md has the fields. */
+function jsonOf({ end, guests }: RecordResult): string {
   return json(
-    reports.map(({ label, out, report, dir, cpus, lostBytes, failedCpus, failures }) => ({
+    guests.map(({ label, out, report, dir, cpus, failures, ...rest }) => ({
       guest: label,
       file: report === undefined ? null : out,
       recording: dir ?? null,
+      ended: endedOf(end),
       ...(report === undefined ? {} : countsOf(report)),
       cpus,
-      lostBytes,
-      failedCpus,
+      lostBytes: rest.lostBytes,
+      heldBytes: rest.heldBytes,
+      failedCpus: rest.failedCpus,
+      untracedCpus: rest.untracedCpus,
       failures: failures.map(({ message, remedy }) => ({ message, remedy })),
     })),
   );
+}
+
+function endedOf(end: RecordEnd): object {
+  if (end.kind !== 'command') return { by: end.kind };
+  return { by: end.kind, exitCode: end.exitCode, signal: end.signal };
 }
 
 /** A report with its maps as objects and its big numbers as decimal strings. */
@@ -139,8 +171,11 @@ export function countsOf(report: ConvertReport): object {
   };
 }
 
-function codeOf(reports: readonly GuestReport[]): ExitCode {
-  if (reports.some(({ report }) => report === undefined)) return exitCode.failed;
-  const lost = reports.some((guest) => guest.failures.length > 0 || lossesOf(guest).length > 0);
-  return lost ? exitCode.lost : exitCode.done;
+/** Of the recording alone: how a command ended that ran along is not among it. */
+function codeOf(guests: readonly GuestReport[]): ExitCode {
+  if (guests.every(({ report }) => report === undefined)) return exitCode.failed;
+  const whole = guests.every(
+    (guest) => guest.report !== undefined && guest.failures.length === 0 && lossesOf(guest).length === 0,
+  );
+  return whole ? exitCode.done : exitCode.lost;
 }

@@ -3,6 +3,7 @@ import { runOrder } from './host-orders.ts';
 import type { HostCommand } from './host-options.ts';
 import { runConvert } from './host-convert.ts';
 import { runInfo } from './host-info.ts';
+import { runMetadata } from './host-metadata.ts';
 import { runRecord } from './host-record.ts';
 import { runSetup } from './host-setup.ts';
 
@@ -20,6 +21,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runRecord(command.options);
     case 'convert':
       return runConvert(command.options);
+    case 'metadata':
+      return runMetadata(command.options, command.out);
     case 'info':
       return runInfo(command.path, command.json);
     default:

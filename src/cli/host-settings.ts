@@ -176,6 +176,15 @@ export const hostSettings = {
     defaultText: 'trace.dat',
     parse: parsePath,
   },
+  metadataOutput: {
+    short: 'o',
+    long: 'output',
+    placeholder: 'FILE',
+    description: 'file to write',
+    values: 'file',
+    defaultText: 'metadata.tar.gz',
+    parse: parsePath,
+  },
   maxKb: {
     short: 'm',
     long: 'max-kb',

@@ -1,6 +1,6 @@
-import type { WriteStream } from 'node:tty';
 import type { RecordProgress } from '../host/record/recorder.ts';
 import { humanBytes, humanDuration, table } from './human.ts';
+import type { LiveText } from './live-text.ts';
 
 /** Lines are said this far apart where they cannot be redrawn. */
 const lineMs = 5000;
@@ -17,30 +17,23 @@ interface Row {
 
 /** How a recording goes: redrawn in place on a terminal, a line every few seconds elsewhere. */
 export class RecordView {
-  readonly #out: WriteStream;
-  #drawnLines = 0;
+  readonly #live: LiveText;
   #saidMs = 0;
   #last: { readonly elapsedMs: number; readonly bytes: ReadonlyMap<string, number> } | undefined;
 
-  constructor(out: WriteStream) {
-    this.#out = out;
+  constructor(live: LiveText) {
+    this.#live = live;
   }
 
   show(progress: RecordProgress): void {
     const rows = this.#rows(progress);
     const summary = summaryOf(progress, rows);
-    if (this.#out.isTTY) {
-      this.#redraw([...this.#table(progress, rows), summary]);
+    if (this.#live.redraws) {
+      this.#live.draw([...this.#table(progress, rows), summary]);
     } else if (progress.elapsedMs - this.#saidMs >= lineMs) {
       this.#saidMs = progress.elapsedMs;
-      this.#out.write(`${summary}\n`);
+      this.#live.say(summary);
     }
-  }
-
-  /** Something to say that stays; what is drawn afterwards comes below it. */
-  say(text: string): void {
-    this.#redraw([]);
-    this.#out.write(`${text}\n`);
   }
 
   #rows({ elapsedMs, guests }: RecordProgress): Row[] {
@@ -61,7 +54,7 @@ export class RecordView {
   }
 
   #table({ guests }: RecordProgress, rows: readonly Row[]): string[] {
-    const room = Math.min(rowsMax, this.#out.rows - 4);
+    const room = Math.min(rowsMax, this.#live.rows - 4);
     const shown =
       rows.length <= room ? rows : rows.toSorted((a, b) => b.bytes - a.bytes).slice(0, Math.max(0, room));
     const named = guests.length > 1;
@@ -75,12 +68,6 @@ export class RecordView {
     ]);
     const hidden = rows.length - shown.length;
     return [...table(head, cells).trimEnd().split('\n'), ...(hidden > 0 ? [`and ${hidden} CPUs more`] : [])];
-  }
-
-  #redraw(lines: readonly string[]): void {
-    const up = this.#drawnLines > 0 ? `\x1b[${this.#drawnLines}A\x1b[J` : '';
-    this.#out.write(`${up}${lines.map((line) => `${line.slice(0, this.#out.columns)}\n`).join('')}`);
-    this.#drawnLines = lines.length;
   }
 }
 

@@ -8,6 +8,7 @@ import { FormatError } from './format/format-error.ts';
 import { readRecordingMetadata } from './metadata/guest-metadata.ts';
 import { parseUsualLayout } from './metadata/usual-layout.ts';
 import { openInput } from './open-input.ts';
+import { keptFiles } from './record/raw-file.ts';
 import { metadataFile, rawFile, readRecording, type Recording } from './recording-format.ts';
 import type { PageLayout } from './ring/page-layout.ts';
 import { TraceFileError } from './tracedat/byte-reader.ts';
@@ -109,14 +110,15 @@ async function recordingInfo(dir: string): Promise<TraceInfo> {
   let totalBytes = (await stat(join(dir, metadataFile))).size;
   const cpus: CpuInfo[] = [];
   for (const { cpu } of recording.cpus) {
-    const file: FileHandle = await openInput(join(dir, rawFile(cpu)));
+    const files: FileHandle[] = [];
     try {
-      const { size } = await file.stat();
-      totalBytes += size;
-      const tally = await countPages(blocksOf(file, 0, size), layout, catalogue);
-      cpus.push({ cpu, dataBytes: size, ...tally });
+      for (const path of keptFiles(join(dir, rawFile(cpu)))) files.push(await openInput(path));
+      let dataBytes = 0;
+      for (const file of files) dataBytes += (await file.stat()).size;
+      totalBytes += dataBytes;
+      cpus.push({ cpu, dataBytes, ...(await countPages(blocksOfAll(files), layout, catalogue)) });
     } finally {
-      await file.close();
+      for (const file of files) await file.close();
     }
   }
   return {
@@ -132,6 +134,11 @@ async function recordingInfo(dir: string): Promise<TraceInfo> {
     buffers: [bufferInfo('', recording.clock ?? clock, cpus, catalogue)],
     recording,
   };
+}
+
+/** What a cap has cut in two is cut between pages. */
+async function* blocksOfAll(files: readonly FileHandle[]): AsyncGenerator<Uint8Array> {
+  for (const file of files) yield* blocksOf(file, 0, (await file.stat()).size);
 }
 
 async function countPages(

@@ -1,6 +1,7 @@
 import { open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
+import { unfinishedFile } from './unfinished-files.ts';
 
 /**
  * Has `write` fill a new file beside `path`, which then takes the name `path` in one step: a reader sees the old file
@@ -12,6 +13,7 @@ export async function writeReplacing<T>(
   write: (file: FileHandle) => Promise<T>,
 ): Promise<{ readonly result: T; readonly bytes: number }> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const ended = unfinishedFile(temporary);
   let file: FileHandle | undefined;
   try {
     file = await open(temporary, 'w', 0o644);
@@ -27,6 +29,8 @@ export async function writeReplacing<T>(
       await rm(temporary, { force: true });
     }
     throw refused;
+  } finally {
+    ended();
   }
 }
 

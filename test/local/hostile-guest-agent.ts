@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fixture, samplePages } from './hostile-guest-samples.ts';
-import { scenarios } from './hostile-guest-scenarios.ts';
+import { loneScenarios, scenarios } from './hostile-guest-scenarios.ts';
 
 export interface Order {
   readonly id: string;
@@ -142,6 +142,6 @@ function put(port: Socket, bytes: string | Uint8Array): Promise<void> {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [dir = '', name = ''] = process.argv.slice(2);
   const agent = new HostileAgent(dir);
-  await scenarios[name]!(agent);
+  await { ...scenarios, ...loneScenarios }[name]!(agent);
   writeSync(1, 'ready\n');
 }

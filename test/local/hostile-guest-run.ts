@@ -64,6 +64,13 @@ function peakOf(pid: number | undefined): number {
   }
 }
 
+/** What an agent that tells has said of the orders that came, but pings and questions. */
+export function ordersOf(agent: ChildProcess): () => string[] {
+  let said = '';
+  agent.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text));
+  return () => said.split('\n').filter((word) => word === 'start' || word === 'stop');
+}
+
 /** A directory with guests in `guests` and room for recordings in `out`; what else appears in it should not. */
 export class Scene {
   readonly root: string;

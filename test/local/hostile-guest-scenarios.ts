@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { HostileAgent, Order } from './hostile-guest-agent.ts';
 import { type Entries, fixture, packed, sampleEntries, samplePages } from './hostile-guest-samples.ts';
@@ -250,4 +251,43 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'life-stops': onStart((agent) => {
     agent.state = 'stopped';
   }),
+};
+
+/** Says on stdout which orders came, in order. */
+function telling(scenario: Scenario): Scenario {
+  return async (agent) => {
+    agent.after = ({ order }) => {
+      writeSync(1, `${order}\n`);
+    };
+    await scenario(agent);
+  };
+}
+
+/** Not for a recording that ends by itself; each has its own test. */
+export const loneScenarios: Readonly<Record<string, Scenario>> = {
+  'tells-honest': telling(() => undefined),
+  'tells-start-never': telling(answering('start', () => undefined)),
+  'tells-start-mute': telling(mute('start')),
+  'tells-metadata-never': telling((agent) => {
+    agent.metadata = () => ({ bytes: 16 * mib, payload: [] });
+  }),
+  'tells-pages-for-ever': telling((agent) => {
+    agent.pages = () => forEver(samplePages(0));
+  }),
+  'has-one-cpu': (agent) => {
+    const first = (cpus: unknown): object => ({ 0: Object.entries(cpus ?? {})[0]?.[1] });
+    agent.pages = (cpu) => (cpu === 0 ? [samplePages(0)] : []);
+    agent.answer = ({ order }, good) => {
+      if (order === 'status') return { ...good, cpus: first(good['cpus']) };
+      return order === 'stop' ? { ...good, ledger: first(good['ledger']) } : good;
+    };
+  },
+  'holds-back': answering('stop', (good) =>
+    JSON.parse(
+      JSON.stringify(good).replaceAll('"bytesHeld":0,"flushed":true', '"bytesHeld":4096,"flushed":false'),
+    ),
+  ),
+  'pages-many': (agent) => {
+    agent.pages = (cpu) => times(1500, samplePages(cpu));
+  },
 };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { exitCode } from '../../src/failure.ts';
 import { until } from './harness/until.ts';
-import { assertOrderly, type Ended, type Run, Scene, traceHost } from './hostile-guest-run.ts';
+import { assertOrderly, type Ended, ordersOf, type Run, Scene, traceHost } from './hostile-guest-run.ts';
 
 const { done, failed, missing, lost } = exitCode;
 const startMs = 20_000;
@@ -26,6 +26,9 @@ interface Report {
   readonly file: string | null;
   readonly recording: string | null;
   readonly rawBytes: number;
+  readonly ended: object;
+  readonly untracedCpus: readonly number[];
+  readonly heldBytes: number;
   readonly failures: readonly object[];
 }
 
@@ -121,6 +124,13 @@ describe('trouble on the host', () => {
       await run.ended;
       const bytes = sizes();
       assert.ok(bytes <= maxBytes, `${bytes} bytes kept`);
+      const info = await traceHost('info', scene.recording, '--json').ended;
+      const { buffers }: { buffers: { cpus: { dataBytes: number }[] }[] } = JSON.parse(info.stdout);
+      assert.equal(
+        buffers[0]?.cpus.reduce((sum, { dataBytes }) => sum + dataBytes, 0),
+        bytes,
+        'info sees both halves',
+      );
       const converted = await traceHost('convert', scene.recording, '-o', scene.out, '--json').ended;
       assertOrderly(converted, [done, lost]);
       const report: { rawBytes: number } = JSON.parse(converted.stdout);
@@ -152,6 +162,25 @@ describe('trouble on the host', () => {
     assert.match(ended.stderr, /guest a went away/);
   });
 
+  it('of several guests one can write no more: it is stopped, and the other goes on', async (test) => {
+    const scene = new Scene(test);
+    const agent = await scene.guest('tells-pages-for-ever', 'a');
+    const orders = ordersOf(agent);
+    await scene.guest('honest', 'b');
+    const run = scene.record('-A', 'a', '-A', 'b', '-m', '64', '--duration', '4s', '--json');
+    await begun(run);
+    rmSync(join(scene.outDir, 'trace-a.dat.recording'), { recursive: true });
+    await until('the guest is stopped', () => orders().includes('stop'), startMs);
+    assert.equal(run.child.exitCode, null, 'the other is recorded still');
+    const ended = await run.ended;
+    assertOrderly(ended, [lost]);
+    assert.match(ended.stderr, /time is up/);
+    assert.deepEqual(readdirSync(scene.outDir), ['trace-b.dat']);
+    const [a, b] = reportsOf(ended);
+    assert.deepEqual([a!.file, b!.failures], [null, []]);
+    assert.match(JSON.stringify(a!.failures), /guest a, CPU \d: /);
+  });
+
   it('of several guests one is no guest at all: nothing begins, nothing is left', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest', 'a');
@@ -162,23 +191,28 @@ describe('trouble on the host', () => {
     assert.deepEqual(readdirSync(scene.outDir), []);
   });
 
-  for (const [what, command, codes, said] of [
-    ['fails', ['sh', '-c', 'echo words; exit 3'], [done], /the command ended with 3/],
-    ['is killed', ['sh', '-c', 'kill -9 $$'], [done], /the command ended by SIGKILL/],
+  for (const [what, command, how, said] of [
     [
-      'is not there',
-      ['/nowhere/to/be/found'],
-      [failed, lost],
-      /\/nowhere\/to\/be\/found does not run: ENOENT/,
+      'fails',
+      ['sh', '-c', 'echo words; exit 3'],
+      { by: 'command', exitCode: 3, signal: null },
+      /the command ended with 3/,
+    ],
+    [
+      'is killed',
+      ['sh', '-c', 'kill -9 $$'],
+      { by: 'command', exitCode: null, signal: 'SIGKILL' },
+      /the command ended by SIGKILL/,
     ],
   ] as const) {
     it(`a command that ${what}`, async (test) => {
       const scene = new Scene(test);
       await scene.guest('honest');
       const ended = await scene.record('--json', '--', ...command).ended;
-      assertOrderly(ended, codes);
+      assertOrderly(ended, [done]);
       assert.match(ended.stderr, said);
       assert.equal(reportsOf(ended).length, 1);
+      assert.deepEqual(reportsOf(ended)[0]!.ended, how);
       assert.equal(await scene.assertUsable(ended), 'file');
     });
   }
@@ -191,6 +225,26 @@ describe('trouble on the host', () => {
     const ended = await scene.record('--duration', '1s', '--', 'sh', '-c', stubborn).ended;
     assertOrderly(ended, [done]);
     assert.ok(ended.seconds < 20, `${ended.seconds} s`);
+  });
+
+  it('a CPU that the agent does not trace is told of, and nothing else', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('has-one-cpu');
+    const ended = await scene.record('--duration', '1s', '--json').ended;
+    assertOrderly(ended, [done]);
+    assert.match(ended.stderr, /CPU 1 has a port here and is not traced by the guest's agent/);
+    assert.deepEqual(reportsOf(ended)[0]!.untracedCpus, [1]);
+  });
+
+  it('pages that the guest holds back make a trace that is not whole', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('holds-back');
+    const ended = await scene.record('--duration', '1s', '--json').ended;
+    assertOrderly(ended, [lost]);
+    assert.equal(reportsOf(ended)[0]!.heldBytes, 2 * 4096);
+    const stopped = await traceHost('stop', '--dir', scene.dir).ended;
+    assertOrderly(stopped, [lost]);
+    assert.match(stopped.stderr, /CPU 1: 4\.0 KiB are held in the guest/);
   });
 
   it('--max-size ends it', async (test) => {
@@ -227,6 +281,34 @@ describe('trouble on the host', () => {
     for (const signal of ['SIGHUP', 'SIGHUP'] as const) run.child.kill(signal);
     assertOrderly(await run.ended, [done]);
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat']);
+  });
+
+  it('a second Ctrl-C while the file is written leaves the recording and no half of a file', async (test) => {
+    const [scene, run] = await recording(test, 'pages-many', '--duration', '30s');
+    const size = (cpu: number): number => statSync(join(scene.recording, `cpu${cpu}.raw`)).size;
+    await until('much is recorded', () => size(0) + size(1) > 200e6, startMs);
+    run.child.kill('SIGINT');
+    await until(
+      'the file is begun',
+      () => readdirSync(scene.outDir).some((name) => name.endsWith('.tmp')),
+      startMs,
+    );
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    assertOrderly(ended, [failed]);
+    assert.deepEqual(readdirSync(scene.outDir), ['trace.dat.recording']);
+
+    const converting = traceHost('convert', scene.recording, '-o', scene.out);
+    await until(
+      'the file is begun',
+      () => readdirSync(scene.outDir).some((name) => name.endsWith('.tmp')),
+      startMs,
+    );
+    converting.child.kill('SIGINT');
+    const interrupted = await converting.ended;
+    assertOrderly(interrupted, [failed]);
+    assert.match(interrupted.stderr, /interrupted; nothing was written/);
+    assert.deepEqual(readdirSync(scene.outDir), ['trace.dat.recording']);
   });
 
   it('nobody reads what it says', async (test) => {

@@ -109,6 +109,17 @@ export class ControlClient {
     };
   }
 
+  /** Whether the port's other end is gone, so that no order arrives any more. */
+  get isGone(): boolean {
+    return this.#gone !== undefined;
+  }
+
+  /** Of the metadata that is on its way; undefined when none is. */
+  get arriving(): { readonly doneBytes: number; readonly totalBytes: number } | undefined {
+    const payload = this.#payload;
+    return payload && { doneBytes: payload.filledBytes, totalBytes: payload.bytes.length };
+  }
+
   status(): Promise<StatusAnswer> {
     return this.#ask('status');
   }

@@ -30,7 +30,7 @@ export interface Stream {
   readonly chardev: 'pipe' | 'socket';
   /** May be exchanged at any time: what comes from then on goes there. */
   file: RawFile;
-  /** Said once; the stream is not read any more. */
+  /** Said once of a port, which is not read any more; of a file too, unless another one was put in its place. */
   readonly failed: (fault: StreamFault) => void;
 }
 
@@ -95,7 +95,7 @@ export class Collector {
       try {
         moved = move(running);
       } catch (cause) {
-        this.#stop(running, { kind: 'file', code: codeOf(cause) });
+        this.#failFile(running, codeOf(cause));
         return;
       }
       if (moved > 0) {
@@ -109,13 +109,25 @@ export class Collector {
   }
 
   #fail(running: Running, failure: number): void {
-    this.#stop(running, { kind: fileFailures.has(failure) ? 'file' : 'port', code: errnoName(failure) });
+    if (fileFailures.has(failure)) {
+      this.#failFile(running, errnoName(failure));
+      return;
+    }
+    this.#drop(running);
+    running.stream.failed({ kind: 'port', code: errnoName(failure) });
   }
 
-  #stop(running: Running, fault: StreamFault): void {
+  #failFile(running: Running, code: string): void {
+    const { stream } = running;
+    const { file } = stream;
+    stream.failed({ kind: 'file', code });
+    // a port that nobody reads would hold up its guest's stop
+    if (stream.file === file) this.#drop(running);
+  }
+
+  #drop(running: Running): void {
     this.#streams = this.#streams.filter((other) => other !== running);
     release(running);
-    running.stream.failed(fault);
   }
 }
 

@@ -5,7 +5,13 @@ import { connectUnix } from '../../native/unix-socket.ts';
 import type { StatusAnswer, StopAnswer, TraceRequest } from '../../protocol/control.ts';
 import type { ControlClient } from '../control/client.ts';
 import { ControlClient as Client } from '../control/client.ts';
-import { convertRecording, type ConvertReport, type ConvertSettings } from '../convert.ts';
+import { OrderRefused } from '../control/failures.ts';
+import {
+  convertRecording,
+  type ConvertProgress,
+  type ConvertReport,
+  type ConvertSettings,
+} from '../convert.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import { tracePortName } from '../guest-dir/port-names.ts';
@@ -26,7 +32,7 @@ export interface RecordRequest {
   readonly timeoutMs: number;
   /** Something that the user should know while it runs. */
   readonly note: (text: string) => void;
-  /** The recording cannot go on; what was recorded is there. */
+  /** This guest's recording cannot go on as it should; what was recorded is there. May be said more than once. */
   readonly failed: (why: Failure) => void;
 }
 
@@ -53,6 +59,8 @@ const staleMs = 5000;
 /** Bytes that the agent has sent are here after this long, unless something is wrong. */
 const arrivalMs = 10_000;
 const arrivalPollMs = 20;
+/** A guest that has not said by then that it has taken a start back is left with the order to. */
+const takeBackMs = 15_000;
 
 /** One guest's recording, from its first byte to its trace.dat. */
 export class GuestRecording {
@@ -67,6 +75,13 @@ export class GuestRecording {
   #before: StatusAnswer | undefined;
   #status: StatusAnswer | undefined;
   #stopped: StopAnswer | undefined;
+  /** From the order to start until the guest is known to trace for us no more. */
+  #tracing = false;
+  #discarded = false;
+  #doing = '';
+  #converted: ConvertProgress | undefined;
+  /** CPUs whose pages go nowhere any more. */
+  readonly #faulted = new Set<number>();
 
   private constructor(request: RecordRequest, guest: GuestDir, client: ControlClient, collector: Collector) {
     this.#request = request;
@@ -96,6 +111,19 @@ export class GuestRecording {
     return this.#request.out;
   }
 
+  /** What is waited for at the moment, for people; empty when nothing is. */
+  get doing(): string {
+    const { arriving } = this.#client;
+    const ofHow = arriving === undefined ? '' : `, ${share(arriving)}`;
+    const converted = this.#converted === undefined ? '' : `, ${share(this.#converted)}`;
+    return this.#doing === '' ? '' : `${this.guest.label}: ${this.#doing}${ofHow}${converted}`;
+  }
+
+  /** Whether the guest traces for us, as far as is known. */
+  get tracing(): boolean {
+    return this.#tracing;
+  }
+
   get progress(): readonly CpuProgress[] {
     return [...this.#files].map(([cpu, file]) => ({
       cpu,
@@ -112,6 +140,15 @@ export class GuestRecording {
    * @throws Failure; the guest does not trace for us then
    */
   async begin(): Promise<void> {
+    try {
+      await this.#begin();
+    } finally {
+      this.#doing = '';
+    }
+  }
+
+  async #begin(): Promise<void> {
+    this.#doing = 'waiting for its answer';
     this.#before = await this.#client.status();
     if (this.#before.state !== 'stopped') {
       const { label, options } = this.guest;
@@ -121,11 +158,14 @@ export class GuestRecording {
         `stop that first: trace-host stop${options}`,
       );
     }
+    this.#doing = 'fetching what explains its pages';
     const packed = await this.#client.metadata();
     const { layout, catalogue } = parseMetadata(await readMetadataArchive([packed]));
+    this.#mustGoOn();
     const trace =
       this.#request.trace === undefined ? undefined : resolveEvents(this.#request.trace, catalogue);
     await this.#openStreams();
+    this.#mustGoOn();
     this.#dir = new RecordingDir(this.#request.out);
     try {
       this.#dir.writeMetadata(packed);
@@ -137,10 +177,15 @@ export class GuestRecording {
         nowhere.close();
       }
       this.#writeRecording(null);
+      this.#doing = 'waiting for it to start';
+      this.#tracing = true;
       await this.#client.start(trace);
     } catch (cause) {
-      // nothing was recorded, and a directory left behind would stand in the next one's way
-      this.#remove();
+      // who discards it is at it already
+      if (this.#discarded) throw cause;
+      // a refusal has changed nothing; whatever else went wrong, the start may still be carried out
+      if (cause instanceof OrderRefused) this.#tracing = false;
+      await this.discard();
       throw cause;
     }
   }
@@ -151,41 +196,69 @@ export class GuestRecording {
     this.#status = await this.#client.status();
     const { state, uptimeMs } = this.#status;
     if (uptimeMs < (last?.uptimeMs ?? 0)) {
+      this.#tracing = false;
       throw new Failure(
         exitCode.failed,
         `the agent of ${this.guest.label} was started anew and traces no more`,
       );
     }
     if (state === 'stopped') {
+      this.#tracing = false;
       throw new Failure(exitCode.failed, `${this.guest.label} was stopped by somebody else`);
     }
   }
 
   /** Stops, and waits until all that was sent has arrived. @throws Failure when the guest does not stop */
   async stop(): Promise<void> {
-    this.#stopped = await this.#client.stop();
-    await this.#arrive(this.#stopped);
+    this.#doing = 'waiting for it to send what is in its rings, and to stop';
+    try {
+      this.#stopped = await this.#client.stop();
+      this.#tracing = false;
+      await this.#arrive(this.#stopped);
+    } finally {
+      this.#doing = '';
+    }
   }
 
-  /** Takes back a recording that began: the guest stops, and nothing is kept. */
+  /**
+   * Takes a beginning back: the guest is told to stop if it was told to start, and nothing is kept. Waits a while for
+   * its word that it has; throws nothing.
+   */
   async discard(): Promise<void> {
-    if (this.#files.size === 0) return;
-    await this.#client.stop();
+    this.#discarded = true;
+    if (this.#tracing) {
+      this.#doing = 'taking the start back';
+      const stopped = this.#client.stop().then(
+        () => true,
+        () => false,
+      );
+      const late = new Promise<false>((resolve) => setTimeout(resolve, takeBackMs, false).unref());
+      if (!(await Promise.race([stopped, late])) && !this.#client.isGone)
+        this.#request.note(`${this.guest.label} was told to stop again, and has not said that it did`);
+      this.#tracing = false;
+    }
     this.#remove();
   }
 
   /** Fetches the names that came up meanwhile. @throws Failure; those of the beginning are there then */
   async fetchNames(): Promise<void> {
-    const packed = await this.#client.metadata('names');
-    // an archive that cannot be read would stand in the way of every conversion
-    await readMetadataArchive([packed]);
-    this.#dir?.writeNames(packed);
+    this.#doing = 'fetching the names of its tasks';
+    try {
+      const packed = await this.#client.metadata('names');
+      // an archive that cannot be read would stand in the way of every conversion
+      await readMetadataArchive([packed]);
+      this.#dir?.writeNames(packed);
+    } finally {
+      this.#doing = '';
+    }
   }
 
-  /** Ends the directory: from now on only `convert` is left to do. @throws Failure; what was recorded is there */
+  /** Ends the directory, when nothing is collected any more: only `convert` is left to do. @throws Failure; what was recorded is there */
   async close(): Promise<void> {
     this.#client.close();
     this.guest.close();
+    for (const { cpu, stream } of this.#streams)
+      if (stream.file !== this.#files.get(cpu)) stream.file.close();
     if (this.#files.size === 0) return;
     this.#closeFiles();
     this.#writeRecording(new Date().toISOString());
@@ -195,10 +268,22 @@ export class GuestRecording {
   /** Makes the trace.dat and removes the directory. @throws Failure; the directory stays then */
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
     if (this.#dir === undefined) throw new Error('converted before it began');
-    const report = await convertRecording(this.#dir.path, { ...settings, out: this.#request.out });
-    await onDisk(this.#request.out);
-    this.#dir.remove();
-    return report;
+    this.#doing = `writing ${this.#request.out}`;
+    try {
+      const report = await convertRecording(this.#dir.path, {
+        ...settings,
+        out: this.#request.out,
+        onProgress: (progress) => {
+          this.#converted = progress;
+        },
+      });
+      await onDisk(this.#request.out);
+      this.#dir.remove();
+      return report;
+    } finally {
+      this.#doing = '';
+      this.#converted = undefined;
+    }
   }
 
   /** What the guest itself says was lost on the way, in bytes. */
@@ -208,6 +293,17 @@ export class GuestRecording {
       (sum, [cpu, { bytesLost }]) => sum + bytesLost - (this.#before?.cpus[cpu]?.bytesLost ?? 0),
       0,
     );
+  }
+
+  /** Bytes that the guest holds back because a port took nothing. */
+  get heldBytes(): number {
+    return Object.values(this.#stopped?.ledger ?? {}).reduce((sum, { bytesHeld }) => sum + bytesHeld, 0);
+  }
+
+  /** CPUs that have a port here, and none that the agent traces. */
+  get untracedCpus(): readonly number[] {
+    const traced = this.#before?.cpus;
+    return traced === undefined ? [] : this.guest.cpus.filter((cpu) => traced[cpu] === undefined);
   }
 
   /** CPUs that had no worker at the end. */
@@ -224,7 +320,11 @@ export class GuestRecording {
         fd,
         chardev: this.guest.chardev,
         file: new Nowhere(),
-        failed: (fault) => this.#request.failed(failureOf(fault, this.guest, cpu, this.dir)),
+        failed: (fault) => {
+          if (fault.kind === 'file') stream.file = new Nowhere();
+          this.#faulted.add(cpu);
+          this.#request.failed(failureOf(fault, this.guest, cpu, this.dir));
+        },
       };
       this.#streams.push({ cpu, stream });
       this.#collector.add(stream);
@@ -240,6 +340,7 @@ export class GuestRecording {
         );
       }
       last = stale();
+      this.#mustGoOn();
       await new Promise((resolve) => setTimeout(resolve, staleQuietMs));
     }
     if (stale() > 0) {
@@ -263,7 +364,7 @@ export class GuestRecording {
     const missing = (): [number, number][] =>
       [...this.#files].flatMap(([cpu, file]): [number, number][] => {
         const sent = (ledger[cpu]?.bytesOut ?? 0) - (this.#before?.cpus[cpu]?.bytesOut ?? 0);
-        return file.receivedBytes < sent ? [[cpu, sent - file.receivedBytes]] : [];
+        return file.receivedBytes < sent && !this.#faulted.has(cpu) ? [[cpu, sent - file.receivedBytes]] : [];
       });
     const deadlineMs = performance.now() + arrivalMs;
     while (missing().length > 0 && performance.now() < deadlineMs) {
@@ -291,9 +392,15 @@ export class GuestRecording {
     for (const file of this.#files.values()) file.close();
   }
 
+  /** Between the steps of a beginning: one that is taken back must not take the next. */
+  #mustGoOn(): void {
+    if (this.#discarded) throw new Failure(exitCode.failed, 'interrupted');
+  }
+
   #remove(): void {
     // the collector runs on, and a closed descriptor's number may be another file's
-    for (const { cpu, stream } of this.#streams) if (this.#files.has(cpu)) stream.file = new Nowhere();
+    for (const { cpu, stream } of this.#streams)
+      if (stream.file === this.#files.get(cpu)) stream.file = new Nowhere();
     this.#closeFiles();
     this.#files.clear();
     this.#dir?.remove();
@@ -318,6 +425,10 @@ export class GuestRecording {
       events: this.#request.trace?.events ?? [],
     });
   }
+}
+
+function share({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }): string {
+  return `${Math.floor((doneBytes / Math.max(1, totalBytes)) * 100)} %`;
 }
 
 /** The raw pages go only when the file would outlast a power cut. */

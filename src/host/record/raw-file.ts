@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, openSync, renameSync, rmSync } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
+import { unfinishedFile } from '../unfinished-files.ts';
 
 /** Pages of one CPU on their way into a file, as they come, whole or cut anywhere. */
 export interface RawFile {
@@ -106,25 +107,48 @@ function olderPath(path: string): string {
   return `${path}.older`;
 }
 
-/** Makes one file of the two that a cap leaves; does nothing where there is only one. */
+function joinedPath(path: string): string {
+  return `${path}.joined`;
+}
+
+/** What there is of one CPU's pages, the older first, wherever recording and joining were ended. */
+export function keptFiles(path: string): readonly string[] {
+  const older = olderPath(path);
+  if (existsSync(older)) return existsSync(path) ? [older, path] : [older];
+  const joined = joinedPath(path);
+  return [existsSync(joined) ? joined : path];
+}
+
+/**
+ * Makes one file of the two that a cap leaves; does nothing where there is only one. May be ended anywhere and called
+ * again: as long as the older half is there, what was joined is not whole; without it, it is.
+ */
 export async function joinCapped(path: string): Promise<void> {
   const older = olderPath(path);
-  if (!existsSync(older)) return;
-  if (!existsSync(path)) {
-    // ended between the two steps of beginning anew
-    renameSync(older, path);
-    return;
+  const joined = joinedPath(path);
+  if (existsSync(older)) {
+    if (!existsSync(path)) {
+      // ended between the two steps of beginning anew
+      renameSync(older, path);
+      return;
+    }
+    await join(joined, older, path);
+    rmSync(older);
   }
-  const joined = `${path}.joined`;
+  if (existsSync(joined)) renameSync(joined, path);
+}
+
+async function join(joined: string, older: string, newer: string): Promise<void> {
+  const ended = unfinishedFile(joined);
   try {
     await copyFile(older, joined, constants.COPYFILE_FICLONE);
-    await append(joined, path);
+    await append(joined, newer);
   } catch (cause) {
     rmSync(joined, { force: true });
     throw cause;
+  } finally {
+    ended();
   }
-  renameSync(joined, path);
-  rmSync(older);
 }
 
 async function append(path: string, from: string): Promise<void> {

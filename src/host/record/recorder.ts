@@ -1,13 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, statfsSync } from 'node:fs';
+import { existsSync, rmSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import type { ConvertReport, FileVersion } from '../convert.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import type { Compression } from '../tracedat/write-v7.ts';
+import { removeUnfinishedFiles } from '../unfinished-files.ts';
 import { Collector } from './collector.ts';
+import { checkCommand, type CommandEnd, startCommand } from './command.ts';
 import { type CpuProgress, GuestRecording } from './guest-recording.ts';
+import { RecordingDir } from './recording-dir.ts';
 
 export interface RecordOptions {
   readonly guests: readonly { readonly location: GuestLocation; readonly out: string }[];
@@ -32,7 +34,7 @@ export type RecordEnd =
   | { readonly kind: 'signal' }
   | { readonly kind: 'duration' }
   | { readonly kind: 'max-size' }
-  | { readonly kind: 'command'; readonly exitCode: number | null; readonly signal: string | null }
+  | ({ readonly kind: 'command' } & CommandEnd)
   | { readonly kind: 'failed'; readonly why: Failure };
 
 /** How it goes at this moment. */
@@ -53,9 +55,19 @@ export interface GuestReport {
   readonly cpus: readonly CpuProgress[];
   /** Lost between ring and host, as the agent says. */
   readonly lostBytes: number;
+  /** Taken from the rings and held back by the agent, because a port took nothing. */
+  readonly heldBytes: number;
+  /** CPUs that the agent gave up. */
   readonly failedCpus: readonly string[];
+  /** CPUs that have a port, and that the agent does not trace. */
+  readonly untracedCpus: readonly number[];
   /** What went wrong with this guest, in order. */
   readonly failures: readonly Failure[];
+}
+
+export interface RecordResult {
+  readonly end: RecordEnd;
+  readonly guests: readonly GuestReport[];
 }
 
 /** What the one who called wants to hear. All are called from the event loop, none may throw. */
@@ -74,8 +86,8 @@ const reservedBytes = 16 * 1024 * 1024;
 interface Entry {
   readonly recording: GuestRecording;
   readonly failures: Failure[];
-  /** It cannot go on, but what there is of it is finished. */
-  ended: boolean;
+  /** Its stop, once that has begun: before the others' when it could not go on. */
+  stopping: Promise<void> | undefined;
 }
 
 /** Records guests together, until the first reason to end. */
@@ -88,6 +100,7 @@ export class Recorder {
   readonly #ended = new Promise<RecordEnd>((resolve) => {
     this.#end = resolve;
   });
+  #began = false;
 
   constructor(options: RecordOptions, listener: RecordListener) {
     this.#options = options;
@@ -99,63 +112,90 @@ export class Recorder {
     this.#end({ kind: 'signal' });
   }
 
-  /** Directories of recordings that are not finished. */
-  get unfinished(): readonly { readonly dir: string; readonly out: string }[] {
-    return this.#entries.flatMap(({ recording: { dir, out } }) => (dir === undefined ? [] : [{ dir, out }]));
+  /** What is waited for at the moment, for people; undefined while it records. */
+  get doing(): string | undefined {
+    const doing = this.#entries.map(({ recording }) => recording.doing).filter((text) => text !== '');
+    return doing.length === 0 ? undefined : doing.join('; ');
+  }
+
+  /** For a process that ends now. @returns the directories of recordings that began and are not finished */
+  abandon(): readonly { readonly dir: string; readonly out: string }[] {
+    removeUnfinishedFiles();
+    const left = this.#entries.flatMap(({ recording: { dir, out } }) =>
+      dir === undefined || !existsSync(dir) ? [] : [{ dir, out }],
+    );
+    if (this.#began) return left;
+    for (const { dir } of left) rmSync(dir, { recursive: true, force: true });
+    return [];
   }
 
   /** Records, and makes a file of each guest. @throws Failure when nothing was recorded */
-  async run(): Promise<readonly GuestReport[]> {
+  async run(): Promise<RecordResult> {
+    checkCommand(this.#options.command);
+    for (const { out } of this.#options.guests) RecordingDir.check(out);
+    let end: RecordEnd;
     try {
       await this.#begin();
+      this.#began = true;
       this.#listener.started();
-      const end = await this.#record();
+      end = await this.#record();
       this.#listener.ending(end);
-      if (end.kind === 'failed') this.#fail(this.#entries, end.why);
-      await Promise.all(this.#entries.map((entry) => this.#stop(entry)));
+      if (end.kind === 'failed') this.#fail(this.#running, end.why);
+      await Promise.all(this.#entries.map((entry) => (entry.stopping ??= this.#stop(entry))));
     } finally {
       await this.#collector.close();
       await Promise.all(this.#entries.map((entry) => this.#close(entry)));
     }
-    const reports: GuestReport[] = [];
-    for (const entry of this.#entries) reports.push(await this.#finish(entry));
-    return reports;
+    const guests: GuestReport[] = [];
+    for (const entry of this.#entries) guests.push(await this.#finish(entry));
+    return { end, guests };
   }
 
   async #begin(): Promise<void> {
     for (const { location, out } of this.#options.guests) {
-      const entry: Entry = { recording: await this.#open(location, out), failures: [], ended: false };
-      this.#entries.push(entry);
+      this.#entries.push({
+        recording: await this.#open(location, out),
+        failures: [],
+        stopping: undefined,
+      });
     }
     this.#listener.phase('fetching what explains the pages');
-    const begun = await Promise.allSettled(this.#entries.map(({ recording }) => recording.begin()));
-    const failed = begun.find((result) => result.status === 'rejected');
-    if (failed === undefined) return;
+    const beginning = Promise.allSettled(this.#entries.map(({ recording }) => recording.begin()));
+    const first = await Promise.race([beginning, this.#ended]);
+    const why = 'kind' in first ? reasonOf(first) : first.find(isRejected)?.reason;
+    if (why === undefined) return;
     // Those that began stop again, and leave nothing: their users were promised a trace of all.
-    await Promise.allSettled(this.#entries.map(({ recording }) => recording.discard()));
-    throw failed.reason;
+    await Promise.all(this.#entries.map(({ recording }) => recording.discard()));
+    throw why;
+  }
+
+  /** Guests that have not ended alone. */
+  get #running(): readonly Entry[] {
+    return this.#entries.filter(({ stopping }) => stopping === undefined);
   }
 
   #open(location: GuestLocation, out: string): Promise<GuestRecording> {
     const { trace, capBytes, timeoutMs } = this.#options;
     const { note } = this.#listener;
-    return GuestRecording.open(
-      {
-        location,
-        out,
-        trace,
-        capBytes,
-        timeoutMs,
-        note,
-        failed: (why) => this.#end({ kind: 'failed', why }),
-      },
-      this.#collector,
-    );
+    const failed = (why: Failure): void => {
+      const entry = this.#entries.find(({ recording }) => recording.out === out);
+      if (entry !== undefined && this.#began) this.#endOne(entry, why);
+      else this.#end({ kind: 'failed', why });
+    };
+    return GuestRecording.open({ location, out, trace, capBytes, timeoutMs, note, failed }, this.#collector);
   }
 
   async #record(): Promise<RecordEnd> {
     const fromMs = performance.now();
-    const child = this.#options.command.length === 0 ? undefined : this.#spawn();
+    const { command, commandOutput } = this.#options;
+    const child =
+      command.length === 0
+        ? undefined
+        : startCommand(command, commandOutput, (ended) => {
+            this.#end(
+              ended instanceof Failure ? { kind: 'failed', why: ended } : { kind: 'command', ...ended },
+            );
+          });
     let looking = false;
     const ticker = setInterval(() => {
       const elapsedMs = performance.now() - fromMs;
@@ -189,47 +229,35 @@ export class Recorder {
     }
   }
 
-  #spawn(): ChildProcess {
-    const [program = '', ...words] = this.#options.command;
-    const child = spawn(program, words, {
-      stdio: ['inherit', this.#options.commandOutput === 'stdout' ? 1 : 2, 'inherit'],
-    });
-    child.on('exit', (code, signal) => this.#end({ kind: 'command', exitCode: code, signal }));
-    child.on('error', (cause: NodeJS.ErrnoException) => {
-      const why = new Failure(
-        exitCode.usage,
-        `${program} does not run: ${cause.code}`,
-        'name a command that does',
-      );
-      this.#end({ kind: 'failed', why });
-    });
-    return child;
-  }
-
-  /** A guest that cannot go on ends alone; the last one ends the recording. */
   async #look(): Promise<void> {
-    for (const entry of this.#entries) {
-      if (entry.ended) continue;
+    for (const entry of this.#running) {
       try {
         await entry.recording.look();
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause;
-        this.#listener.note(cause.message);
-        this.#fail([entry], cause);
-        entry.ended = true;
-        if (this.#entries.every(({ ended }) => ended)) this.#end({ kind: 'failed', why: cause });
+        this.#endOne(entry, cause);
       }
     }
   }
 
+  /** A guest that cannot go on ends alone; the last one ends the recording. */
+  #endOne(entry: Entry, why: Failure): void {
+    this.#fail([entry], why);
+    if (entry.stopping !== undefined) return;
+    this.#listener.note(why.message);
+    entry.stopping = this.#stop(entry);
+    if (this.#running.length === 0) this.#end({ kind: 'failed', why });
+  }
+
   #fail(entries: readonly Entry[], why: Failure): void {
-    for (const { failures } of entries) if (!failures.includes(why)) failures.push(why);
+    for (const { failures } of entries)
+      if (!failures.some(({ message }) => message === why.message)) failures.push(why);
   }
 
   async #stop(entry: Entry): Promise<void> {
     const { recording } = entry;
     try {
-      if (!entry.ended) await recording.stop();
+      if (recording.tracing) await recording.stop();
       await recording.fetchNames();
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
@@ -263,10 +291,21 @@ export class Recorder {
       }
     }
     const dir = report === undefined && isThere() ? recording.dir : undefined;
-    const { guest, out, progress, lostBytes, failedCpus } = recording;
+    const { guest, out, progress, lostBytes, heldBytes, failedCpus, untracedCpus } = recording;
     if (report !== undefined && this.#options.capBytes === undefined)
       failures.push(...missingEvents(report, progress));
-    return { label: guest.label, out, report, dir, cpus: progress, lostBytes, failedCpus, failures };
+    return {
+      label: guest.label,
+      out,
+      report,
+      dir,
+      cpus: progress,
+      lostBytes,
+      heldBytes,
+      failedCpus,
+      untracedCpus,
+      failures,
+    };
   }
 
   /** Undefined when the directory of the files is gone. */
@@ -282,6 +321,15 @@ export class Recorder {
       return undefined;
     }
   }
+}
+
+function reasonOf(end: RecordEnd): Failure {
+  if (end.kind === 'failed') return end.why;
+  return new Failure(exitCode.failed, 'interrupted before the recording began; nothing is kept');
+}
+
+function isRejected(result: PromiseSettledResult<void>): result is PromiseRejectedResult {
+  return result.status === 'rejected';
 }
 
 /** The kernel's count of events that were read is the count of events in the file, or some are missing. */

@@ -1,5 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { errorCode } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import {
@@ -16,9 +25,23 @@ import { CappedFile, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
 export class RecordingDir {
   readonly path: string;
 
+  /** Finds out, before a guest is asked for anything, whether a recording can be made there. @throws Failure */
+  static check(out: string): void {
+    const path = pathOf(out);
+    try {
+      if (!statSync(dirname(out)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+      accessSync(dirname(out), constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw cannotMake(path, out, error);
+    }
+    if (statSync(out, { throwIfNoEntry: false })?.isDirectory() === true)
+      throw new Failure(exitCode.usage, `${out} is a directory`, 'give the path of a file with -o');
+    if (existsSync(path)) throw isThere(path, out);
+  }
+
   /** Makes it, beside the file that it will become. @throws Failure when there is one already, or it cannot be made */
   constructor(out: string) {
-    this.path = `${out}.recording`;
+    this.path = pathOf(out);
     try {
       mkdirSync(this.path, { mode: 0o700 });
     } catch (error) {
@@ -73,6 +96,10 @@ export class RecordingDir {
   }
 }
 
+function pathOf(out: string): string {
+  return `${out}.recording`;
+}
+
 function cannotWrite(dir: string, cause: unknown): unknown {
   const code = errorCode(cause);
   switch (code) {
@@ -92,20 +119,25 @@ function cannotWrite(dir: string, cause: unknown): unknown {
   }
 }
 
+function isThere(path: string, out: string): Failure {
+  return new Failure(
+    exitCode.failed,
+    `${path} is there already: a recording that runs, or one that was not finished`,
+    `make a file of it with trace-host convert ${path} -o ${out}, or remove it`,
+  );
+}
+
 function cannotMake(path: string, out: string, cause: unknown): Failure {
   const code = errorCode(cause);
   switch (code) {
     case 'EEXIST':
-      return new Failure(
-        exitCode.failed,
-        `${path} is there already: a recording that runs, or one that was not finished`,
-        `make a file of it with trace-host convert ${path} -o ${out}, or remove it`,
-      );
+      return isThere(path, out);
     case 'ENOENT':
+    case 'ENOTDIR':
       return new Failure(
         exitCode.missing,
-        `${path}: no such directory to make it in`,
-        'name another file with -o',
+        `${out}: there is no directory ${dirname(out)}`,
+        'make it, or name another file with -o',
       );
     case 'EACCES':
     case 'EROFS':

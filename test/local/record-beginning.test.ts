@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { exitCode } from '../../src/failure.ts';
+import { until } from './harness/until.ts';
+import { samplePages } from './hostile-guest-samples.ts';
+import { assertOrderly, ordersOf, Scene, traceHost } from './hostile-guest-run.ts';
+
+const { done, failed, missing, usage } = exitCode;
+const startMs = 20_000;
+
+async function guestThatTells(test: TestContext, scenario: string): Promise<[Scene, () => string[]]> {
+  const scene = new Scene(test);
+  const agent = await scene.guest(scenario);
+  return [scene, ordersOf(agent)];
+}
+
+describe('the beginning of a recording', () => {
+  it('Ctrl-C while the start is not answered takes it back; what is waited for is said', async (test) => {
+    const [scene, orders] = await guestThatTells(test, 'tells-start-never');
+    const run = scene.record('--duration', '30s', '--json');
+    await until('it says so', () => /waiting for it to start \(\d+\.\d s\)/.test(run.said()), startMs);
+    assert.deepEqual(orders(), ['start']);
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    assertOrderly(ended, [failed]);
+    assert.match(ended.stderr, /interrupted before the recording began/);
+    assert.equal(ended.stdout, '');
+    assert.deepEqual(orders(), ['start', 'stop']);
+    assert.deepEqual(readdirSync(scene.outDir), []);
+  });
+
+  it('a second Ctrl-C there ends it at once, and leaves nothing either', async (test) => {
+    const [scene, orders] = await guestThatTells(test, 'tells-start-mute');
+    const run = scene.record('--duration', '30s', '--timeout', '30s');
+    await until('it has ordered the start', () => orders().length > 0, startMs);
+    run.child.kill('SIGINT');
+    await until('it takes it back', () => orders().length > 1, startMs);
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    assertOrderly({ ...ended, stderr: `${ended.stderr}trace-host: it says no more\n` }, [failed]);
+    assert.deepEqual(readdirSync(scene.outDir), []);
+  });
+
+  it('a start that is not answered in time is taken back', async (test) => {
+    const [scene, orders] = await guestThatTells(test, 'tells-start-mute');
+    const ended = await scene.record().ended;
+    assertOrderly(ended, [missing]);
+    assert.match(ended.stderr, /was told to stop again, and has not said that it did/);
+    assert.deepEqual(orders(), ['start', 'stop']);
+    assert.deepEqual(readdirSync(scene.outDir), []);
+  });
+
+  it('Ctrl-C before the start: nothing is started', async (test) => {
+    const [scene, orders] = await guestThatTells(test, 'tells-metadata-never');
+    const run = scene.record('--duration', '30s', '--timeout', '30s');
+    await until('it fetches', () => run.said().includes('fetching'), startMs);
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    assertOrderly(ended, [failed]);
+    assert.ok(ended.seconds < 15, `${ended.seconds} s`);
+    assert.deepEqual(orders(), []);
+    assert.deepEqual(readdirSync(scene.outDir), []);
+  });
+
+  it('what cannot be is refused before the guest is asked for anything', async (test) => {
+    const [scene, orders] = await guestThatTells(test, 'tells-honest');
+    const plain = join(scene.outDir, 'plain');
+    writeFileSync(plain, '#!/bin/sh\n');
+    chmodSync(plain, 0o644);
+    mkdirSync(join(scene.outDir, 'old.recording'));
+    for (const [args, code, said] of [
+      [['-o', '/nonexistent/x'], missing, /\/nonexistent\/x: there is no directory \/nonexistent — make it/],
+      [['-o', join(plain, 'x')], missing, /there is no directory .*plain/],
+      [['-o', scene.outDir], usage, /out is a directory — give the path of a file/],
+      [['-o', join(scene.outDir, 'old')], failed, /old\.recording is there already/],
+      [['--', 'no-such-command', 'x'], usage, /"no-such-command": no such command/],
+      [['--', plain], usage, /plain": may not be run/],
+      [['--', scene.outDir], usage, /out": may not be run/],
+    ] as const) {
+      const ended = await scene.record(...args).ended;
+      assertOrderly(ended, [code]);
+      assert.match(ended.stderr, said);
+    }
+    assert.deepEqual(orders(), []);
+    assert.deepEqual(readdirSync(scene.outDir).toSorted(), ['old.recording', 'plain']);
+  });
+
+  it('convert of what is not there', async () => {
+    const ended = await traceHost('convert', '/nonexistent').ended;
+    assertOrderly(ended, [missing]);
+    assert.match(ended.stderr, /\/nonexistent: no such file or directory — give what record left/);
+  });
+
+  it('an order that an agent which answers pings never carries out is not waited for in silence', async (test) => {
+    const [scene] = await guestThatTells(test, 'tells-start-never');
+    const run = traceHost('start', '--dir', scene.dir, '--timeout', '1s');
+    const what = /waiting until it has carried out the order start \(\d+\.\d s\)/;
+    await until('it says so', () => what.test(run.said()), startMs);
+    run.child.kill('SIGINT');
+    await run.ended;
+  });
+});
+
+describe('trace-host metadata', () => {
+  it('saves what convert reads raw pages with', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('tells-honest');
+    const metadata = join(scene.outDir, 'metadata.tar.gz');
+    const saved = await traceHost('metadata', '--dir', scene.dir, '-o', metadata, '--json').ended;
+    assert.equal(saved.code, 0, saved.stderr);
+    const { file, eventFormats }: { file: string; eventFormats: number } = JSON.parse(saved.stdout);
+    assert.deepEqual([file, eventFormats], [metadata, 1336]);
+
+    const raw = join(scene.outDir, 'cpu0.raw');
+    writeFileSync(raw, samplePages(0));
+    const converted = await traceHost('convert', raw, '--metadata', metadata, '-o', scene.out).ended;
+    assertOrderly(converted, [done]);
+    assert.match(converted.stdout, /1 CPUs, \d{3,} events in 20 pages/);
+  });
+});
