@@ -22,8 +22,9 @@ export function parseChoices<Word extends string>(
 }
 
 /** Reads a whole number in decimal. Throws Failure (usage). */
-export function parseCount(text: string, name: string, most: number): number {
-  if (/^\d{1,15}$/.test(text.trim()) && Number(text) <= most) return Number(text);
-  const message = `${name}: ${quoted(text)} is no whole number from 0 to ${most}`;
-  throw new Failure(exitCode.usage, message, `give a number from 0 to ${most}`);
+export function parseCount(text: string, name: string, most: number, least = 0): number {
+  const count = Number(text);
+  if (/^\d{1,15}$/.test(text.trim()) && count >= least && count <= most) return count;
+  const message = `${name}: ${quoted(text)} is no whole number from ${least} to ${most}`;
+  throw new Failure(exitCode.usage, message, `give a number from ${least} to ${most}`);
 }

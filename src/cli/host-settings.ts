@@ -38,7 +38,7 @@ export const hostSettings = {
     placeholder: 'N',
     description:
       "the guest's CPUs (default: as before, else asked of the guest with --apply, else this host's)",
-    parse: parseCpuCount,
+    parse: (text: string, name: string) => parseCount(text, name, maxCpus, 1),
   },
   chardev: {
     long: 'chardev',
@@ -155,7 +155,7 @@ export const hostSettings = {
     long: 'buffer-size',
     placeholder: 'KB',
     description: 'ring buffer of each CPU, in KiB',
-    parse: (text: string, name: string) => parsePositive(text, name, 16 * 1024 * 1024),
+    parse: (text: string, name: string) => parseCount(text, name, 16 * 1024 * 1024, 1),
   },
   instance: {
     short: 'B',
@@ -190,7 +190,7 @@ export const hostSettings = {
     long: 'max-kb',
     placeholder: 'KB',
     description: 'keep only the newest KB of each CPU',
-    parse: (text: string, name: string) => parsePositive(text, name, 2 ** 40),
+    parse: (text: string, name: string) => parseCount(text, name, 2 ** 40, 1),
   },
   duration: {
     long: 'duration',
@@ -268,27 +268,11 @@ function parseWord(text: string, name: string): string {
   throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no name`, 'give one word');
 }
 
-function parsePositive(text: string, name: string, most: number): number {
-  const count = parseCount(text, name, most);
-  if (count > 0) return count;
-  throw new Failure(exitCode.usage, `${name}: 0 is too little`, `give a number from 1 to ${most}`);
-}
-
 /** trace-cmd's users give seconds. */
 function parseSeconds(text: string, name: string): number {
   const durationMs = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : parseDurationMs(text, name);
   if (durationMs > 0 && durationMs <= longestMs) return durationMs;
   throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no time to record`, 'give e.g. 10s');
-}
-
-function parseCpuCount(text: string, name: string): number {
-  const count = parseCount(text, name, maxCpus);
-  if (count > 0) return count;
-  throw new Failure(
-    exitCode.usage,
-    `${name}: a guest has at least one CPU`,
-    `give a number from 1 to ${maxCpus}`,
-  );
 }
 
 function parseTimeoutMs(text: string, name: string): number {

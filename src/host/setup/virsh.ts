@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
-import { printable } from '../../quoted.ts';
+import { printable, quoted } from '../../quoted.ts';
 
 const timeoutMs = 30_000;
 const maxOutputBytes = 16 * 1024 * 1024;
@@ -12,7 +12,7 @@ const maxOutputBytes = 16 * 1024 * 1024;
 /**
  * Runs virsh, which finds libvirt by LIBVIRT_DEFAULT_URI or as its user is used to.
  * @returns its stdout
- * @throws Failure: missing without virsh, failed in virsh's own words
+ * @throws Failure: missing without virsh, libvirt or the domain, not permitted, else failed in virsh's own words
  */
 export async function virsh(...args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -30,10 +30,7 @@ export async function virsh(...args: readonly string[]): Promise<string> {
             .replace(/^error: /, '')
             .replaceAll(/\s*\n(error: )?/g, '; '),
         );
-        const message = `virsh ${args[0]}: ${said === '' ? `no end within ${timeoutMs / 1000} s` : said}`;
-        reject(
-          new Failure(exitCode.failed, message, 'see virsh list --all, and LIBVIRT_DEFAULT_URI', { cause }),
-        );
+        reject(failureOf(args, said, cause));
       }
     });
   });
@@ -54,4 +51,26 @@ export async function virshWithFile(
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** virsh ends with 1 whatever went wrong: its words, in the C locale, tell what. */
+function failureOf([command = '', domain = '']: readonly string[], said: string, cause: Error): Failure {
+  const refused = /^failed to connect to the hypervisor; (.*)$/.exec(said)?.[1];
+  if (refused !== undefined) {
+    const permission = /permission denied|authentication/i.test(refused);
+    return new Failure(
+      permission ? exitCode.notPermitted : exitCode.missing,
+      `libvirt cannot be reached: ${refused}`,
+      permission
+        ? 'run as root or as a member of the group libvirt'
+        : 'start libvirtd (systemctl start libvirtd), or name another libvirt with LIBVIRT_DEFAULT_URI',
+      { cause },
+    );
+  }
+  if (/^failed to get domain/.test(said))
+    return new Failure(exitCode.missing, `libvirt has no domain ${quoted(domain)}`, 'see virsh list --all', {
+      cause,
+    });
+  const message = `virsh ${command}: ${said === '' ? `no end within ${timeoutMs / 1000} s` : said}`;
+  return new Failure(exitCode.failed, message, 'see virsh list --all, and LIBVIRT_DEFAULT_URI', { cause });
 }

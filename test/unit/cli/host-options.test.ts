@@ -21,6 +21,16 @@ describe('parseHostOptions', () => {
     });
   });
 
+  it('reads metadata, whose file has a default of its own', () => {
+    const options = { location, timeoutMs: 5000, json: false };
+    assert.deepEqual(parse('metadata'), { kind: 'metadata', options, out: 'metadata.tar.gz' });
+    assert.deepEqual(parse('metadata -o m.tgz --json'), {
+      kind: 'metadata',
+      options: { ...options, json: true },
+      out: 'm.tgz',
+    });
+  });
+
   it('reads setups', () => {
     const options = {
       location,
@@ -61,8 +71,8 @@ describe('parseHostOptions', () => {
       ['status x', /unexpected argument "x"/, /trace-host status --help/],
       ['status --bare', /unknown option '--bare'/],
       ['status --timeout 0', /no guest answers in no time/],
-      ['setup --cpus 0', /at least one CPU/],
-      ['setup --cpus 8193', /--cpus/],
+      ['setup --cpus 0', /"0" is no whole number from 1 to 8192/],
+      ['setup --cpus 8193', /--cpus: "8193" is no whole number from 1 to 8192/, /from 1 to 8192/],
       ['setup --chardev tcp', /--chardev: "tcp" is none of pipe, socket/],
       ['setup --format xml', /--format/],
       ['setup --apply', /does not say to which guest/],

@@ -98,7 +98,7 @@ describe('trace-host record', () => {
 
   it('refuses what makes no sense', () => {
     refused(/no compression/, '--v6', '--compress', 'zstd');
-    refused(/too little/, '-b', '0');
+    refused(/no whole number from 1 to/, '-b', '0');
     refused(/is no size/, '--max-size', '0');
     refused(/duration/, '--duration', '0');
     refused(/compress/, '--compress', 'gzip');

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { exitCode } from '../../src/failure.ts';
+import { toolSkip } from './harness/skip.ts';
+
+const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
+
+interface Ended {
+  readonly code: number | string | null;
+  readonly stderr: string;
+}
+
+/** `setup --apply --domain web` with a libvirt, or a PATH, of its own; must have made nothing. */
+async function apply(test: TestContext, env: Readonly<Record<string, string>>): Promise<Ended> {
+  const root = mkdtempSync(join(tmpdir(), 'virtio-trace-domain-'));
+  test.after(() => rmSync(root, { recursive: true, force: true }));
+  const dir = join(root, 'ports');
+  const args = [program, 'setup', '--apply', '--domain', 'web', '--dir', dir];
+  const ended = await new Promise<Ended>((resolve) => {
+    execFile(process.execPath, args, { env: { ...process.env, ...env } }, (error, _stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stderr }),
+    );
+  });
+  assert.ok(!existsSync(dir), 'nothing was made');
+  assert.match(ended.stderr, /^trace-host: .*\n$/, 'one line');
+  return ended;
+}
+
+describe('setup --apply --domain', () => {
+  it('says that there is no virsh', async (test) => {
+    const { code, stderr } = await apply(test, { PATH: '/nonexistent' });
+    assert.equal(code, exitCode.missing, stderr);
+    assert.match(stderr, /there is no virsh — install libvirt-clients/);
+  });
+
+  it('says that no libvirt runs', { skip: toolSkip('virsh') }, async (test) => {
+    const uri = 'qemu+unix:///system?socket=/nonexistent/libvirt-sock';
+    const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: uri });
+    assert.equal(code, exitCode.missing, stderr);
+    assert.match(stderr, /libvirt cannot be reached: .*No such file or directory — start libvirtd/);
+  });
+
+  it('says that libvirt has no such domain', { skip: toolSkip('virsh') }, async (test) => {
+    // libvirt's driver for tests is part of its library
+    const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: 'test:///default' });
+    assert.equal(code, exitCode.missing, stderr);
+    assert.match(stderr, /libvirt has no domain "web" — see virsh list --all/);
+  });
+});
