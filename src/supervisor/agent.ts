@@ -19,7 +19,8 @@ import type { AgentOptions } from './options.ts';
 import { Orders } from './orders.ts';
 import { type OutletSource, portOutlets, stdoutOutlets } from './outlets.ts';
 import { hostRules, openControlPort, requireAnyPort, workerIdentity } from './preflight.ts';
-import { Supervisor } from './supervisor.ts';
+import { ServiceManager } from './service-manager.ts';
+import { leaveGraceMs, Supervisor } from './supervisor.ts';
 import { Tracing } from './tracing.ts';
 
 /** Why the agent ends; the first reason wins. */
@@ -90,6 +91,7 @@ async function trace(
     ? new ControlPort(options.portsDir, options.controlPort, (line) => orders.take(line), log)
     : undefined;
   const signals = listen(end, () => log.info(orders.status(), 'status'), tracing, log);
+  const manager = new ServiceManager();
   try {
     if (control !== undefined) await openControlPort(control, log);
     setNoNewPrivileges();
@@ -99,20 +101,35 @@ async function trace(
     await Promise.race([supervisor.open(own), ending]);
     const able = supervisor.cpus.filter((cpu) => cpu.state === 'ready').length;
     log.info({ cpus: able, of: cpus.length }, 'ready');
+    manager.ready(() => describe(supervisor));
     const serving = control?.run().catch(fail);
     if (options.start || !withHost) orders.begin();
     const why = await ending;
     log.info(why, 'ending');
+    manager.stopping(2 * (options.stopTimeoutMs + leaveGraceMs));
     await orders.close();
     const whole = await finish(supervisor, tracing, log);
     control?.close();
     await serving;
     return whole && why.kind === 'signal' ? exitCode.done : exitCode.lost;
   } finally {
+    manager.close();
     signals.abort();
     tracing.abandon();
     supervisor.dispose();
   }
+}
+
+/** One line for `systemctl status`. */
+function describe({ state, cpus }: Supervisor): string {
+  const able = cpus.filter((cpu) => cpu.state === (state === 'running' ? 'running' : 'ready')).length;
+  const what = {
+    starting: 'Starts',
+    running: 'Traces',
+    stopping: 'Stops',
+    stopped: 'Waits for the order to start',
+  };
+  return `${what[state]}: ${able} of ${cpus.length} CPUs`;
 }
 
 /**

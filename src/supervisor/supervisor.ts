@@ -6,7 +6,7 @@ import type { CpuState, StopOutcome } from './cpu-machine.ts';
 
 const forksAtOnceMax = 8;
 const tickMs = 1000;
-const leaveGraceMs = 2000;
+export const leaveGraceMs = 2000;
 
 /** How a stop ended, by CPU. */
 export type StopReport = ReadonlyMap<
