@@ -3,7 +3,7 @@
  * One thread a CPU, tied to it; a blocking splice from the ring into a pipe, a blocking splice from the pipe to the
  * port. It has no stop, no flush, no restart: SIGTERM ends it where it stands.
  *
- *   c-pump [-p PIPE_BYTES] TRACEFS_DIR OUTLET_TEMPLATE CPU...
+ *   c-pump [-p PIPE_BYTES] [-n NICE] TRACEFS_DIR OUTLET_TEMPLATE CPU...
  *
  * OUTLET_TEMPLATE has one %d for the CPU.
  */
@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char *tracefs, *outlet;
@@ -77,13 +78,16 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	int option;
 
-	while ((option = getopt(argc, argv, "p:")) != -1) {
-		if (option != 'p')
+	while ((option = getopt(argc, argv, "p:n:")) != -1) {
+		if (option == 'p')
+			pipe_bytes = atoi(optarg);
+		else if (option != 'n')
 			return 2;
-		pipe_bytes = atoi(optarg);
+		else if (setpriority(PRIO_PROCESS, 0, atoi(optarg)))
+			err(1, "nice %s", optarg);
 	}
 	if (argc - optind < 3)
-		errx(2, "c-pump [-p PIPE_BYTES] TRACEFS_DIR OUTLET_TEMPLATE CPU...");
+		errx(2, "c-pump [-p PIPE_BYTES] [-n NICE] TRACEFS_DIR OUTLET_TEMPLATE CPU...");
 	tracefs = argv[optind];
 	outlet = argv[optind + 1];
 	pthread_barrier_init(&all_open, NULL, argc - optind - 2 + 1);

@@ -1,14 +1,14 @@
 import { noFile, type Side, type SideName } from './side.ts';
 
 /** bench/programs/c-pump.c. What fills less than `buffer_percent` of a ring at its end stays there. */
-function cPumpOf(name: SideName, before: readonly string[]): Side {
+function cPumpOf(name: SideName, nice: number): Side {
   return {
     name,
     outlet: 'port',
     async start(machine, { pipeBytes }) {
       const program = await machine.program('c-pump');
       const place = [machine.tracefsDir, `${machine.portsDir}/trace-path-cpu%d`, ...machine.cpus.map(String)];
-      const task = await machine.spawn([...before, program, '-p', String(pipeBytes), ...place]);
+      const task = await machine.spawn([program, '-p', String(pipeBytes), '-n', String(nice), ...place]);
       await task.waitFor(/ready/);
       return {
         tasks: [task],
@@ -23,7 +23,7 @@ function cPumpOf(name: SideName, before: readonly string[]): Side {
 }
 
 /** The floor. */
-export const cPump = cPumpOf('c-pump', []);
+export const cPump = cPumpOf('c-pump', 0);
 
 /** The floor with the agent's priority, which takes time from what it traces that the plain one leaves and then lacks. */
-export const cPumpFirst = cPumpOf('c-pump nice -10', ['nice', '-n', '-10']);
+export const cPumpFirst = cPumpOf('c-pump nice -10', -10);

@@ -11,8 +11,6 @@ import type { Waiter } from './waiter.ts';
 /** Splices without giving the event loop a turn; with the time limit, a stop is obeyed within 50 ms under full load. */
 const turnSplices = 64;
 const turnMs = 10;
-/** The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. */
-const splicePagesMax = 128;
 /** tracing_on = 0 wakes no poll, so no wait is endless. */
 const pollMs = 1000;
 const turnSleepMs = 1;
@@ -51,12 +49,14 @@ export class Pump {
   readonly #waiter: Waiter;
   readonly #setup: PumpSetup;
   readonly #say: PumpListener;
-  readonly #fillBytes: number;
+  readonly #pipeBytesMax: number;
   readonly #ringBackoff = new Backoff(1, 100);
   readonly #portBackoff = new Backoff(1, 250);
   #wanted: 'run' | 'stop' | 'leave' = 'stop';
   #flush: Flush | undefined;
   #pipeBytes = 0;
+  /** The last fill found fewer whole pages than there was room for, so to ask for more before a wait is in vain. */
+  #tookAll = false;
   #portMovedMs = performance.now();
   #partialMs = performance.now();
   #connected = true;
@@ -67,12 +67,13 @@ export class Pump {
     this.#waiter = waiter;
     this.#setup = setup;
     this.#say = listener;
-    this.#fillBytes = Math.min(setup.pipePages, splicePagesMax) * setup.pageBytes;
+    this.#pipeBytesMax = setup.pipePages * setup.pageBytes;
   }
 
   /** Moves pages from now on. */
   start(): void {
     this.#flush = undefined;
+    this.#tookAll = false;
     this.#order('run');
   }
 
@@ -128,8 +129,8 @@ export class Pump {
 
   #turn(): Pause {
     const endMs = performance.now() + turnMs;
-    for (let splices = 0; splices < turnSplices; splices += 1) {
-      if (splices > 0 && performance.now() >= endMs) break;
+    // Each second splice goes to the port, and one that moves something reads the clock.
+    for (let splices = 0; splices < turnSplices && this.#portMovedMs < endMs; splices += 1) {
       const step = this.#pipeBytes > 0 ? this.#empty() : this.#fill();
       if (step !== 'moved') return step;
     }
@@ -194,7 +195,8 @@ export class Pump {
   }
 
   #fillRunning(): Step {
-    const step = this.#fillWhole(this.#fillBytes);
+    const step = this.#tookAll ? 'ring-empty' : this.#fillWhole(this.#pipeBytesMax);
+    this.#tookAll = step === 'moved' && this.#pipeBytes < this.#pipeBytesMax;
     if (step !== 'ring-empty' || this.#msToPartial() > 0) return step;
     this.#partialMs = performance.now();
     return this.#fillPartial();
@@ -211,7 +213,7 @@ export class Pump {
   #fillStopping(flush: Flush): Step {
     if (flush.pagesLeft <= 0) return this.#stopped(flush, true);
     const { pageBytes } = this.#setup;
-    let step = this.#fillWhole(Math.min(this.#fillBytes, flush.pagesLeft * pageBytes));
+    let step = this.#fillWhole(Math.min(this.#pipeBytesMax, flush.pagesLeft * pageBytes));
     if (step === 'ring-empty') step = this.#fillPartial();
     flush.pagesLeft -= this.#pipeBytes / pageBytes;
     return step === 'ring-empty' ? this.#stopped(flush, true) : step;

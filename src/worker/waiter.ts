@@ -44,10 +44,11 @@ export class Waiter {
    */
   async ready(fd: number, events: number, timeoutMs: number): Promise<number> {
     this.#woken = false;
-    for (const endMs = performance.now() + timeoutMs; ; ) {
-      if (this.#loopDue || performance.now() - this.#loopTurnedMs >= loopTurnMs) await this.turnLoop();
+    let nowMs = performance.now();
+    for (const endMs = nowMs + timeoutMs; ; nowMs = performance.now()) {
+      if (this.#loopDue || nowMs - this.#loopTurnedMs >= loopTurnMs) await this.turnLoop();
       if (this.#woken) return 0;
-      const leftMs = Math.max(0, Math.ceil(endMs - performance.now()));
+      const leftMs = Math.max(0, Math.ceil(endMs - nowMs));
       this.#set.set(0, fd, events);
       this.#set.set(1, this.#loopFd, POLLIN);
       this.#set.waitHere(leftMs);
