@@ -1,0 +1,107 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+/** How long a shell may take for one line; the first brings its completion system up. */
+const patienceMs = 20_000;
+
+interface Interactive {
+  readonly argv: string;
+  /** Loads the completion of a program out of a directory of them. */
+  readonly load: (dir: string, program: string) => string;
+  /** The key that puts all that can be completed into the line. */
+  readonly key: string;
+}
+
+const interactive = {
+  bash: {
+    argv: 'bash --norc --noprofile -i',
+    load: (dir, program) => `source ${join(dir, 'bash', program)}`,
+    // readline's insert-completions
+    key: '\u001b*',
+  },
+  zsh: {
+    argv: 'zsh -f -i',
+    load: (dir) =>
+      [
+        `fpath=(${join(dir, 'zsh')} $fpath)`,
+        'autoload -Uz compinit',
+        'compinit -u -D',
+        "zstyle ':completion:all-matches::::' completer _all_matches _complete",
+        "zstyle ':completion:all-matches:*' insert yes",
+        'zle -C all-matches complete-word _generic',
+        "bindkey '^X' all-matches",
+      ].join('; '),
+    key: '\u0018',
+  },
+} as const satisfies Record<string, Interactive>;
+
+/**
+ * What a shell at a terminal makes of each line when it is asked for all completions, as the words that the line then
+ * has. The line's own words are among them.
+ * @param dir of the completions, as `npm run build:completions` lays it out
+ */
+export async function completedLines(
+  shell: keyof typeof interactive,
+  dir: string,
+  program: string,
+  lines: readonly string[],
+  cwd: string,
+): Promise<string[][]> {
+  const { argv, load, key } = interactive[shell];
+  const env = { ...process.env, TERM: 'dumb', LC_ALL: 'C.UTF-8', HOME: cwd };
+  const child = spawn('script', ['-qec', argv, '/dev/null'], {
+    cwd,
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const ended = once(child, 'close');
+  /** The lines that a command prints, each begun with @, up to one that is the mark. */
+  async function printed(typed: string, mark: string): Promise<string[]> {
+    output = '';
+    child.stdin.write(`${typed}; echo; echo @${mark}\r`);
+    const deadline = Date.now() + patienceMs;
+    for (;;) {
+      const shown = output.replaceAll('\r', '').split('\n');
+      const end = shown.indexOf(`@${mark}`);
+      if (end >= 0)
+        return shown
+          .slice(0, end)
+          .filter((line) => line.startsWith('@'))
+          .map((line) => line.slice(1));
+      if (Date.now() > deadline || child.exitCode !== null) throw new Error(`${shell} said: ${output}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  try {
+    await printed(`stty cols 2000; ${load(dir, program)}`, 'loaded');
+    const completed: string[][] = [];
+    for (const line of lines) {
+      // back to the line's begin and before it
+      completed.push(await printed(`${line}${key}\u0001printf '\\n@%s' \u0005`, 'done'));
+    }
+    return completed;
+  } finally {
+    // what is left of a line goes first; a shell that hears nothing of it is ended
+    child.stdin.end('\u0015exit\r');
+    const late = setTimeout(() => child.kill(), patienceMs);
+    await ended;
+    clearTimeout(late);
+  }
+}
+
+/** What fish offers for the end of a line, without descriptions. */
+export function fishOffers(dir: string, program: string, line: string, cwd: string): string[] {
+  const script = `source ${join(dir, 'fish', `${program}.fish`)}; complete -C $argv[1]`;
+  const env = { ...process.env, HOME: cwd, LC_ALL: 'C.UTF-8' };
+  const asked = spawnSync('fish', ['--no-config', '-c', script, line], { cwd, env, encoding: 'utf8' });
+  if (asked.status !== 0 || asked.stderr !== '') throw new Error(`fish said: ${asked.stderr}`);
+  return asked.stdout
+    .split('\n')
+    .filter((offer) => offer !== '')
+    .map((offer) => offer.split('\t')[0] ?? '');
+}
