@@ -2,10 +2,10 @@
  * Makes dist/trace-agent and dist/trace-host: each one file that runs on any Linux with glibc. Node, with a program,
  * koffi's native part and zstd inside.
  *
- *     node dist/tools/single/build.js
+ *     node dist/tools/single/build.js [DIR]
  */
 import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../src/cli/program.ts';
 import { exitCode } from '../../src/failure.ts';
@@ -14,6 +14,7 @@ import { checkNode, libraryVersions, makeExecutable } from './executable.ts';
 import { toolPackage } from './tool.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
+const dir = resolve(process.argv[2] ?? join(root, 'dist'));
 const packages = join(root, 'node_modules');
 const koffi = { 'koffi.node': join(packages, '@koromix/koffi-linux-x64/linux_x64/koffi.node') };
 const zstd = { 'zstd.wasm': join(packages, '@bokuweb/zstd-wasm/dist/common/zstd.wasm') };
@@ -23,20 +24,19 @@ await runProgram('build:single', async () => {
   checkNode();
   toolPackage('esbuild', () => import.meta.resolve('esbuild'));
   const { bundle } = await import('./bundle.ts');
-  // In dist, so that what is made can be renamed to where it belongs: nobody sees half of it, nor runs it meanwhile.
-  const work = mkdtempSync(join(root, 'dist/.single-'));
+  // Beside what is made, which can then be renamed: nobody sees half of it, and what runs is not written to.
+  const work = mkdtempSync(join(dir, '.single-'));
   try {
     for (const [program, assets] of Object.entries(programs)) {
       const script = `${program}.cjs`;
       await bundle(root, program, version, join(work, script));
       const made = join(work, program);
       makeExecutable(work, script, assets, made);
-      const to = join(root, 'dist', program);
+      const to = join(dir, program);
       renameSync(made, to);
       const megabytes = (statSync(to).size / 1e6).toFixed(1);
-      console.log(
-        `dist/${program}: ${megabytes} MB, needs ${libraryVersions([to, assets['koffi.node']]).join(', ')}`,
-      );
+      const needs = libraryVersions([to, assets['koffi.node']]).join(', ');
+      console.log(`${relative('.', to)}: ${megabytes} MB, needs ${needs}`);
     }
   } finally {
     rmSync(work, { recursive: true });

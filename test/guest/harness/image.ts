@@ -21,10 +21,24 @@ const guestPrograms = ['shell-server', 'port-links', 'markers'] as const;
  * some seconds.
  */
 export function guestImage(kernel: GuestKernel): string {
+  return image(kernel, [
+    archive('node', executableTree('node', process.execPath)),
+    archive('agent', agentTree()),
+  ]);
+}
+
+/** The same without Node and packages: the agent is the single executable that is in `dist` now. */
+export function singleFileImage(kernel: GuestKernel): string {
+  return image(kernel, [
+    archive('single', executableTree('trace-agent', join(repoRoot, 'dist/trace-agent'))),
+  ]);
+}
+
+function image(kernel: GuestKernel, agent: readonly string[]): string {
   const image = joined('image', [
     archive('base', baseTree(kernel)),
     archive('programs', programsTree()),
-    archive('agent', agentTree()),
+    ...agent,
   ]);
   const now = new Date();
   utimesSync(image, now, now);
@@ -66,9 +80,16 @@ function baseTree(kernel: GuestKernel): Tree {
   tree.set('etc/passwd', data('root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n'));
   tree.set('etc/group', data('root:x:0:\nnogroup:x:65534:\n'));
   for (const [at, entry] of moduleEntries(kernel)) tree.set(at, entry);
-  const node = realpathSync(process.execPath);
-  tree.set('usr/bin/node', file(node, 0o755));
-  for (const library of sharedLibraries(node)) tree.set(library.slice(1), file(realpathSync(library), 0o755));
+  return tree;
+}
+
+/** A program on the PATH, with the libraries that it needs. */
+function executableTree(name: string, path: string): Tree {
+  const executable = realpathSync(path);
+  const tree = new Map<string, Entry>([[`usr/bin/${name}`, file(executable, 0o755)]]);
+  for (const library of sharedLibraries(executable)) {
+    tree.set(library.slice(1), file(realpathSync(library), 0o755));
+  }
   return tree;
 }
 
@@ -137,7 +158,7 @@ function forgetOld(): void {
   const dayMs = 24 * 3600 * 1000;
   for (const name of readdirSync(cacheDir())) {
     const path = join(cacheDir(), name);
-    if (!/^(image|agent)-/.test(name)) continue;
+    if (!/^(image|agent|single)-/.test(name)) continue;
     if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > dayMs) {
       rmSync(path, { force: true });
     }

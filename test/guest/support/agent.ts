@@ -93,7 +93,7 @@ export class GuestAgent {
   /** Pids of the workers, by CPU. */
   async workers(): Promise<Map<number, number>> {
     const list = await this.#guest.check(
-      'for p in /proc/[0-9]*; do if grep -q worker/main.js $p/cmdline 2>/dev/null; then ' +
+      'for p in /proc/[0-9]*; do if grep -q "{.cpu.:[0-9]" $p/cmdline 2>/dev/null; then ' +
         'echo "${p#/proc/} $(tr "\\0" " " < $p/cmdline)"; fi; done',
     );
     const workers = new Map<number, number>();

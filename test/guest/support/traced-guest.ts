@@ -57,8 +57,12 @@ export class TracedGuest {
   }
 
   /** Boots a guest with a reader on the trace port of each of `cpus` (default: all). */
-  static async boot(options: BootOptions, cpus = span(0, options.cpus)): Promise<TracedGuest> {
-    const guest = await bootGuest(options);
+  static async boot(
+    options: BootOptions,
+    cpus = span(0, options.cpus),
+    boot = bootGuest,
+  ): Promise<TracedGuest> {
+    const guest = await boot(options);
     const traced = new TracedGuest(guest, cpus, await MarkerReader.of(guest));
     for (const cpu of cpus) await traced.collector(cpu).open();
     await traced.begin();

@@ -25,6 +25,8 @@ export interface AgentExit {
 export interface AgentRun {
   /** What runs the program, with its own arguments: `setpriv --reuid …`. */
   readonly through?: readonly string[];
+  /** Default: the package's. */
+  readonly program?: readonly string[];
   /** A descriptor, or `pipe` to read it through `stdout`. */
   readonly stdout?: 'ignore' | 'pipe' | number;
 }
@@ -38,10 +40,10 @@ export class Agent {
   #cutAt = 0;
   #exit: AgentExit | undefined;
 
-  constructor(args: readonly string[], { through = [], stdout = 'ignore' }: AgentRun = {}) {
-    const [program = process.execPath, ...rest] = [...through, process.execPath, agentProgram, ...args];
+  constructor(args: readonly string[], { through = [], program, stdout = 'ignore' }: AgentRun = {}) {
+    const [command = '', ...rest] = [...through, ...(program ?? [process.execPath, agentProgram]), ...args];
     const stdio: StdioOptions = ['ignore', stdout, 'pipe'];
-    this.child = spawn(program, rest, { stdio });
+    this.child = spawn(command, rest, { stdio });
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard(text));
     // not 'exit': by 'close' all that it said has been heard
     this.child.on('close', (code, signal) => {

@@ -47,9 +47,9 @@ function load(): NativePart {
       return { exports: open(fd), fd };
     } catch (cause) {
       closeSync(fd);
-      // The dynamic linker has no errno to tell: its text is all there is.
       if (errorCode(cause) !== 'ERR_DLOPEN_FAILED') throw cause;
-      tried.push(`${dir} (${String(cause)})`);
+      // The dynamic linker gives no errno, but a text behind the path: "failed to map segment from shared object".
+      tried.push(`${dir} (${String(cause).split(': ').at(-1)})`);
     }
   }
   throw new Failure(

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { repoRoot } from '../repo-root.ts';
+import { type SinglePrograms, singlePrograms } from '../single-programs.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { descriptorsOf, threadStatuses } from './harness/processes.ts';
+import { inScene } from './harness/scene.ts';
+import { agentSkip } from './harness/skip.ts';
+
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(command: string, ...args: string[]): Ended {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
+  return { status, stdout, stderr };
+}
+
+describe('the single executables', { skip: agentSkip() }, () => {
+  let programs: SinglePrograms;
+
+  holdMachine();
+
+  before(() => {
+    programs = singlePrograms();
+  });
+
+  it('say what the plain programs say', () => {
+    for (const [name, single] of [
+      ['trace-agent', programs.agent],
+      ['trace-host', programs.host],
+    ] as const) {
+      const plain = join(repoRoot, `dist/bin/${name}.js`);
+      for (const args of [['--help'], ['--version'], ['--no-such-option'], ['worker']]) {
+        const ended = run(single, ...args);
+        assert.deepEqual(ended, run(process.execPath, plain, ...args), `${name} ${args.join(' ')}`);
+        assert.notEqual(ended.stdout + ended.stderr, '');
+      }
+    }
+  });
+
+  it(
+    'move every marker; a worker is the same file run again, with the same rights and no more descriptors',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady([], { program: [programs.agent] });
+      for (const { pid, cpu } of agent.workers) {
+        const statuses = threadStatuses(pid);
+        assert.equal(statuses[0]?.get('Name'), 'trace-agent');
+        for (const status of statuses) {
+          assert.equal(status.get('Uid'), '65534\t65534\t65534\t65534');
+          assert.equal(status.get('Cpus_allowed_list'), String(cpu));
+        }
+        const files = [...descriptorsOf(pid).values()].filter((target) => target.includes('(deleted)'));
+        assert.deepEqual(files, ['/memfd:trace-agent-ledger (deleted)']);
+      }
+      await control.order('start');
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(500);
+      await control.order('stop');
+      await scene.allArrive(writers);
+      agent.signal('SIGTERM');
+      assert.equal((await agent.exit()).code, 0, agent.stderr);
+      // V8 would warn here of flags that do not go together
+      assert.deepEqual(
+        agent.log.filter(({ level }) => level === undefined),
+        [],
+      );
+    }),
+  );
+
+  it(
+    'go on with workers of their own kind when an update has replaced the file',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const file = join(scene.dir, 'trace-agent');
+      copyFileSync(programs.agent, file);
+      const agent = await scene.startReady([], { program: [file] });
+      rmSync(file);
+      copyFileSync('/bin/false', file);
+      process.kill(agent.worker(scene.cpus[0]), 'SIGKILL');
+      await agent.logged('crash', ({ msg }) => msg === 'worker crashed: restarts');
+      await control.order('start');
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(500);
+      await control.order('stop');
+      await scene.allArrive(writers);
+    }),
+  );
+
+  it(
+    'load native code from a file that never has a name, so that SIGKILL leaves none',
+    inScene(async (scene) => {
+      scene.addControlFifo();
+      const dir = mkdtempSync(join(scene.dir, 'tmp-'));
+      const agent = await scene.startReady([], {
+        through: ['env', `TMPDIR=${dir}`],
+        program: [programs.agent],
+      });
+      const open = [...descriptorsOf(agent.pid).values()].filter((target) => target.startsWith(dir));
+      assert.equal(open.length, 1, 'the directory asked for is the one used');
+      await agent.kill();
+      assert.deepEqual(readdirSync(dir), []);
+    }),
+  );
+
+  it('need no privilege', () => {
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    const { stderr } = run('setpriv', ...nobody, programs.host, 'info', '/nonexistent');
+    assert.equal(stderr, 'trace-host: /nonexistent: no such file — check the path\n');
+  });
+
+  it(
+    'are ready within 1.5 times the time of the plain agent',
+    inScene(async (scene) => {
+      scene.addControlFifo();
+      const ready = async (program?: readonly string[]): Promise<number> => {
+        const agent = scene.start([], program === undefined ? {} : { program });
+        const ms = await agent.ready();
+        agent.signal('SIGTERM');
+        await agent.exit();
+        return ms;
+      };
+      // by turns, so that what else this machine does slows both
+      const [plain, single]: [number[], number[]] = [[], []];
+      for (let round = 0; round < 5; round += 1) {
+        plain.push(await ready());
+        single.push(await ready([programs.agent]));
+      }
+      const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[2] ?? 0;
+      console.log(`ready: plain ${median(plain).toFixed(0)} ms, single ${median(single).toFixed(0)} ms`);
+      assert.ok(median(single) < 1.5 * median(plain));
+    }),
+  );
+
+  describe('built again, elsewhere', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
+    after(() => rmSync(dir, { recursive: true }));
+
+    it('are the same bytes', () => {
+      const again = singlePrograms(dir);
+      assert.ok(readFileSync(again.agent).equals(readFileSync(programs.agent)), 'trace-agent');
+      assert.ok(readFileSync(again.host).equals(readFileSync(programs.host)), 'trace-host');
+    });
+  });
+});
