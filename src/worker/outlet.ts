@@ -16,14 +16,10 @@ export interface Outlet {
 /** Another worker writes to the shared outlet at this moment. No errno is that large. */
 export const anothersTurn = -1_000_000;
 
-/** The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. */
-const splicePagesMax = 128;
-
 /** A virtio port or FIFO of this worker's own. */
-function ownOutlet(pageBytes: number): Outlet {
-  const mostBytes = splicePagesMax * pageBytes;
-  return { push: (bytes) => splice(inherited.pipeRead, inherited.port, Math.min(bytes, mostBytes)) };
-}
+const ownOutlet: Outlet = {
+  push: (bytes) => splice(inherited.pipeRead, inherited.port, bytes),
+};
 
 /**
  * An outlet that all workers share. A turn is kept until the outlet stands at a page boundary, so that no page is
@@ -70,16 +66,15 @@ function copier(pageBytes: number): (bytes: number) => number {
   };
 }
 
-export function makeOutlet({ outlet, pageBytes }: WorkerSetup): Outlet {
-  const own = ownOutlet(pageBytes);
-  switch (outlet) {
+export function makeOutlet(setup: WorkerSetup): Outlet {
+  switch (setup.outlet) {
     case 'splice':
-      return own;
+      return ownOutlet;
     case 'shared':
-      return new SharedOutlet((bytes) => own.push(bytes), pageBytes);
+      return new SharedOutlet((bytes) => ownOutlet.push(bytes), setup.pageBytes);
     case 'copied':
-      return new SharedOutlet(copier(pageBytes), pageBytes);
+      return new SharedOutlet(copier(setup.pageBytes), setup.pageBytes);
     default:
-      return outlet satisfies never;
+      return setup.outlet satisfies never;
   }
 }

@@ -11,6 +11,12 @@ import type { Waiter } from './waiter.ts';
 /** Splices without giving the event loop a turn; with the time limit, a stop is obeyed within 50 ms under full load. */
 const turnSplices = 64;
 const turnMs = 10;
+/**
+ * The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. The limit is on
+ * what goes into the pipe, since a port must be offered all that the pipe holds: of less, Linux fills the descriptors of
+ * all the same, behind the end of their table.
+ */
+const splicePagesMax = 128;
 /** tracing_on = 0 wakes no poll, so no wait is endless. */
 const pollMs = 1000;
 const turnSleepMs = 1;
@@ -49,7 +55,7 @@ export class Pump {
   readonly #waiter: Waiter;
   readonly #setup: PumpSetup;
   readonly #say: PumpListener;
-  readonly #pipeBytesMax: number;
+  readonly #fillBytes: number;
   readonly #ringBackoff = new Backoff(1, 100);
   readonly #portBackoff = new Backoff(1, 250);
   #wanted: 'run' | 'stop' | 'leave' = 'stop';
@@ -67,7 +73,7 @@ export class Pump {
     this.#waiter = waiter;
     this.#setup = setup;
     this.#say = listener;
-    this.#pipeBytesMax = setup.pipePages * setup.pageBytes;
+    this.#fillBytes = Math.min(setup.pipePages, splicePagesMax) * setup.pageBytes;
   }
 
   /** Moves pages from now on. */
@@ -195,8 +201,8 @@ export class Pump {
   }
 
   #fillRunning(): Step {
-    const step = this.#tookAll ? 'ring-empty' : this.#fillWhole(this.#pipeBytesMax);
-    this.#tookAll = step === 'moved' && this.#pipeBytes < this.#pipeBytesMax;
+    const step = this.#tookAll ? 'ring-empty' : this.#fillWhole(this.#fillBytes);
+    this.#tookAll = step === 'moved' && this.#pipeBytes < this.#fillBytes;
     if (step !== 'ring-empty' || this.#msToPartial() > 0) return step;
     this.#partialMs = performance.now();
     return this.#fillPartial();
@@ -213,7 +219,7 @@ export class Pump {
   #fillStopping(flush: Flush): Step {
     if (flush.pagesLeft <= 0) return this.#stopped(flush, true);
     const { pageBytes } = this.#setup;
-    let step = this.#fillWhole(Math.min(this.#pipeBytesMax, flush.pagesLeft * pageBytes));
+    let step = this.#fillWhole(Math.min(this.#fillBytes, flush.pagesLeft * pageBytes));
     if (step === 'ring-empty') step = this.#fillPartial();
     flush.pagesLeft -= this.#pipeBytes / pageBytes;
     return step === 'ring-empty' ? this.#stopped(flush, true) : step;

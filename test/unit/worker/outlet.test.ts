@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { heldBytes, makePipe, type Pipe, setPipeBytes } from '../../../src/native/pipe.ts';
+import { makePipe, type Pipe } from '../../../src/native/pipe.ts';
 import { makeMemory } from '../../../src/native/shared-memory.ts';
 import { write } from '../../../src/native/transfer.ts';
 import type { Outlet } from '../../../src/protocol/ipc.ts';
@@ -16,16 +16,8 @@ const takerPath = fileURLToPath(new URL('turn-taker.js', import.meta.url));
 const pageBytes = 4096;
 
 /** A worker with a pipe of its own and the common outlet and turn. */
-function taker(
-  outlet: Outlet,
-  pipe: Pipe,
-  out: number | Socket,
-  turn: number,
-  first: number,
-  pages: number,
-  ...atOnce: number[]
-) {
-  const args = [outlet, pageBytes, first, pages, ...atOnce].map(String);
+function taker(outlet: Outlet, pipe: Pipe, out: number | Socket, turn: number, first: number, pages: number) {
+  const args = [outlet, pageBytes, first, pages].map(String);
   const stdio = [
     'ignore',
     'inherit',
@@ -107,20 +99,6 @@ describe('workers that share one file', () => {
     assert.ok((counts.get(1) ?? 0) >= 3000);
     assert.ok((counts.get(3) ?? 0) >= 70);
     for (const fd of [out, turn, ...pipes.flatMap((pipe) => [pipe.readEnd, pipe.writeEnd])]) closeSync(fd);
-  });
-});
-
-describe('a port of its own', () => {
-  it('is given at most 128 pages in one splice, and then the rest', async () => {
-    const [pipe, port] = [makePipe(), makePipe()];
-    for (const { writeEnd } of [pipe, port]) setPipeBytes(writeEnd, 256 * pageBytes);
-    const turn = makeMemory('turn', 1);
-    const child = taker('splice', pipe, port.writeEnd, turn, 1, 200, 200);
-    const [said] = await once(child, 'message');
-    assert.deepEqual(said, { firstBytes: 128 * pageBytes });
-    assert.equal(await exitCodeOf(child), 0);
-    assert.equal(heldBytes(port.readEnd), 200 * pageBytes);
-    for (const fd of [turn, ...[pipe, port].flatMap((one) => [one.readEnd, one.writeEnd])]) closeSync(fd);
   });
 });
 

@@ -166,6 +166,7 @@ export class Simulation {
     this.#call();
     assert.equal(this.pipe.byteLength, 0, 'fills a pipe that is not empty');
     assert.ok(bytes > 0 && bytes % pageBytes === 0, `splices ${bytes} bytes`);
+    assert.ok(bytes / pageBytes <= 128, 'more than 128 pages in one splice');
     if (this.ringFails !== undefined) return -this.ringFails;
     if (this.endless) this.add(bytes / pageBytes);
     const pages: Uint8Array[] = [];

@@ -1,7 +1,6 @@
 /**
  * A child for the tests: lends a worker's descriptors to an outlet, and moves pages of one number to it, until it
- * has moved as many as told or is killed. Says how far it came, and what the first push moved. Arguments: outlet, page
- * size, page's first byte, number of pages, pages that go into the pipe at once (default: ever other ones).
+ * has moved as many as told or is killed. Arguments: outlet, page size, page's first byte, number of pages.
  */
 import { errno } from '../../../src/native/error.ts';
 import { heldBytes } from '../../../src/native/pipe.ts';
@@ -9,7 +8,7 @@ import { write } from '../../../src/native/transfer.ts';
 import { inherited, type Outlet } from '../../../src/protocol/ipc.ts';
 import { anothersTurn, makeOutlet } from '../../../src/worker/outlet.ts';
 
-const [, , kind, pageText, firstText, countText, atOnceText] = process.argv;
+const [, , kind, pageText, firstText, countText] = process.argv;
 const pageBytes = Number(pageText);
 const outlet = makeOutlet({
   cpu: 0,
@@ -23,9 +22,8 @@ const outlet = makeOutlet({
 });
 const page = new Uint8Array(pageBytes).fill(Number(firstText));
 
-let pushed = false;
 for (let count = 0; count < Number(countText); ) {
-  const filled = atOnceText === undefined ? 1 + (count % 7) : Number(atOnceText);
+  const filled = 1 + (count % 7);
   if (heldBytes(inherited.pipeRead) === 0) {
     for (let pages = 0; pages < filled; pages += 1) write(inherited.pipeWrite, page);
     count += filled;
@@ -34,10 +32,6 @@ for (let count = 0; count < Number(countText); ) {
     const moved = outlet.push(held);
     if (moved === anothersTurn || moved === -errno.EAGAIN) await new Promise(setImmediate);
     else if (moved < 0) throw new Error(`push: ${moved}`);
-    else if (!pushed) {
-      pushed = true;
-      process.send?.({ firstBytes: moved });
-    }
   }
   if (count % 100 < 8) process.send?.(count);
 }
