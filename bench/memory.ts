@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bench, type Benchmark, usualCpus } from './benchmark.ts';
-import type { Machine } from './machine/machine.ts';
+import { finished, type Machine } from './machine/machine.ts';
 import { manyCpus } from './machine/many-cpus.ts';
 import { cpuTimes, total } from './measure/cpu-time.ts';
 import { writeMarkers } from './measure/load.ts';
@@ -12,6 +12,7 @@ import type { Row } from './report/table.ts';
 const columns = [
   'workers',
   'ready ms',
+  'as many bare Nodes ms',
   'CPU s to ready',
   'worker PSS MiB',
   'worker private dirty MiB',
@@ -42,6 +43,8 @@ export const memory: Benchmark = {
 
 interface Sample {
   readonly readyMs: number;
+  /** What that would be with nothing but Node to start: an empty script for the supervisor and for each worker. */
+  readonly bareMs: number;
   /** Of supervisor and workers: what `readyMs` would come to on one CPU that has nothing else to do. */
   readonly readyCpuSeconds: number;
   readonly supervisor: ProcessMemory;
@@ -69,8 +72,16 @@ async function sample(machine: Machine, workers: number, { say }: Bench): Promis
   // Exit code 5: nobody reads the ports.
   await task.wait(slowMs);
   await many.remove();
-  say(`${workers} workers ready after ${readyMs.toFixed(0)} ms`);
-  return { readyMs, readyCpuSeconds, supervisor, workers: others };
+  const bareMs = await bareNodes(machine, 1 + workers);
+  say(`${workers} workers ready after ${readyMs.toFixed(0)} ms, as many bare Nodes ${bareMs.toFixed(0)} ms`);
+  return { readyMs, bareMs, readyCpuSeconds, supervisor, workers: others };
+}
+
+async function bareNodes(machine: Machine, count: number): Promise<number> {
+  const fromMs = performance.now();
+  const started = Array.from({ length: count }, () => machine.spawn([process.execPath, '-e', '0']));
+  for (const task of await Promise.all(started)) await finished(task, slowMs);
+  return performance.now() - fromMs;
 }
 
 function summary(workers: number, samples: readonly Sample[]): Row {
@@ -79,6 +90,7 @@ function summary(workers: number, samples: readonly Sample[]): Row {
   return {
     workers,
     'ready ms': Math.round(median(samples.map(({ readyMs }) => readyMs))),
+    'as many bare Nodes ms': Math.round(median(samples.map(({ bareMs }) => bareMs))),
     'CPU s to ready': median(samples.map((one) => one.readyCpuSeconds)),
     'worker PSS MiB': mib(all.map(({ pssBytes }) => pssBytes)),
     'worker private dirty MiB': mib(all.map(({ privateDirtyBytes }) => privateDirtyBytes)),
