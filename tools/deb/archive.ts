@@ -1,0 +1,68 @@
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { libraryVersions } from '../single/executable.ts';
+import { tool } from '../single/tool.ts';
+import { controlFile, dependencies } from './control.ts';
+import { documents } from './documents.ts';
+import type { Package, PackagedFile, Parts } from './packages.ts';
+
+export interface Build extends Parts {
+  readonly version: string;
+  /** Where NAME_VERSION_amd64.deb goes. */
+  readonly into: string;
+}
+
+/**
+ * Makes a package's archive.
+ * @param work an empty directory of the caller's, whose umask is 022
+ * @returns its path
+ */
+export function makeArchive(build: Build, described: Package, work: string): string {
+  const { root, programs, version, date, into } = build;
+  const { name, program, scripts, conffiles } = described;
+  const files = [...described.files, ...documents(root, described, version, date)];
+  chmodSync(work, 0o755); // it becomes the archive's own first entry
+  for (const file of files) place(work, file);
+  const paths = files.map(({ to }) => to).sort();
+  const [kilobytes = ''] = tool('du', ['-sk', '--apparent-size', work], 'install coreutils').split('\t');
+  const sums = tool('md5sum', paths, 'install coreutils', work);
+
+  const control = join(work, 'DEBIAN');
+  mkdirSync(control);
+  // What is inside the program, and what it brings along, load the same libraries.
+  const native = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node');
+  const depends = dependencies(libraryVersions([join(programs, program), native]));
+  put(join(control, 'control'), controlFile(described, version, depends, kilobytes), 0o644);
+  put(join(control, 'md5sums'), sums, 0o644);
+  if (conffiles.length > 0) put(join(control, 'conffiles'), `${conffiles.join('\n')}\n`, 0o644);
+  for (const [script, from] of Object.entries(scripts))
+    put(join(control, script), readFileSync(join(root, 'packaging/deb', from)), 0o755);
+
+  const archive = join(into, `${name}_${version}_amd64.deb`);
+  const epoch = String(date.getTime() / 1000);
+  tool('find', [work, '-exec', 'touch', '-h', '-d', `@${epoch}`, '{}', '+'], 'install findutils');
+  // One thread: xz cuts blocks by the number of threads, on which the machine's memory has a say. Level 6 takes five
+  // times as long for an eighth less.
+  const env = [`SOURCE_DATE_EPOCH=${epoch}`, 'DPKG_DEB_THREADS_MAX=1'];
+  const how = ['--root-owner-group', '-Zxz', '-z1', '--build', work, archive];
+  tool('env', [...env, 'dpkg-deb', ...how], 'install dpkg');
+  return archive;
+}
+
+function place(work: string, { from, to, mode, gzip }: PackagedFile): void {
+  const at = join(work, to);
+  mkdirSync(dirname(at), { recursive: true });
+  if (typeof from === 'string' && gzip !== true) {
+    copyFileSync(from, at);
+    chmodSync(at, mode);
+    return;
+  }
+  const content = typeof from === 'string' ? readFileSync(from) : Buffer.from(from.text);
+  put(at, gzip === true ? gzipSync(content, { level: 9 }) : content, mode);
+}
+
+function put(path: string, content: string | Uint8Array, mode: number): void {
+  writeFileSync(path, content);
+  chmodSync(path, mode);
+}

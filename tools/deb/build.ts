@@ -1,0 +1,35 @@
+/**
+ * Debian packages for the guest and for the host, of the single executables.
+ *
+ *     node dist/tools/deb/build.js [DIR]
+ *
+ * DIR has the executables and gets the packages; default: dist.
+ */
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runProgram } from '../../src/cli/program.ts';
+import { exitCode } from '../../src/failure.ts';
+import { version } from '../../src/version.ts';
+import { manualDate } from '../man/date.ts';
+import { makeArchive } from './archive.ts';
+import { packages } from './packages.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const dir = process.argv[2] ?? join(root, 'dist');
+
+await runProgram('build:deb', () => {
+  process.umask(0o022);
+  const date = new Date(`${manualDate(root)}T00:00:00Z`);
+  const build = { root, programs: dir, version, date, into: dir };
+  for (const described of packages(build)) {
+    const work = mkdtempSync(join(dir, '.deb-'));
+    try {
+      const archive = makeArchive(build, described, work);
+      console.log(`${relative('.', archive)}: ${(statSync(archive).size / 1e6).toFixed(1)} MB`);
+    } finally {
+      rmSync(work, { recursive: true });
+    }
+  }
+  return Promise.resolve(exitCode.done);
+});

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { completions } from '../completion/completions.ts';
+import { manPages } from '../man/pages.ts';
+
+/** A file of a package: where it comes from, or what is in it, and where it goes. */
+export interface PackagedFile {
+  readonly to: string;
+  readonly mode: 0o644 | 0o755;
+  /** Its path, or the text itself. */
+  readonly from: string | { readonly text: string };
+  /** Compressed as Debian wants its manual pages and changelogs. */
+  readonly gzip?: boolean;
+}
+
+export interface Package {
+  readonly name: string;
+  readonly summary: string;
+  /** Paragraphs of lines, as a control file has them. */
+  readonly description: readonly string[];
+  readonly section: string;
+  /** The single executable: what it wants of the dynamic linker is what the package depends on. */
+  readonly program: string;
+  readonly relations: Readonly<Record<string, string>>;
+  readonly files: readonly PackagedFile[];
+  /** Absolute, as dpkg wants them. */
+  readonly conffiles: readonly string[];
+  /** Of packaging/deb, by what dpkg calls them. */
+  readonly scripts: Readonly<Partial<Record<'postinst' | 'prerm' | 'postrm', string>>>;
+}
+
+/** Where a build takes its parts from. */
+export interface Parts {
+  /** The checkout. */
+  readonly root: string;
+  /** Where the single executables are. */
+  readonly programs: string;
+  /** The time of all that is in a package: the same bytes each time. */
+  readonly date: Date;
+}
+
+export function packages(parts: Parts): Package[] {
+  const { root } = parts;
+  const own = (path: string): string => join(root, 'packaging', path);
+  const agent: Package = {
+    name: 'virtio-trace-agent',
+    summary: "move this guest's kernel trace to its host over virtio-serial",
+    description: [
+      'Takes whole pages out of the ftrace ring buffers of a virtual machine and',
+      'splices them into virtio-serial ports, one for each CPU, without a network',
+      'and without losing a page. The host starts and stops it.',
+      '.',
+      'The service starts when the host gives this guest a port agent-ctl-path.',
+      'The package virtio-trace-host is the other end.',
+    ],
+    section: 'kernel',
+    program: 'trace-agent',
+    relations: { Enhances: 'systemd' },
+    files: [
+      ...programFiles(parts, 'trace-agent'),
+      manPage(parts, 'virtio-trace-protocol.7'),
+      {
+        from: own('systemd/trace-agent.service'),
+        to: 'usr/lib/systemd/system/trace-agent.service',
+        mode: 0o644,
+      },
+      {
+        from: own('udev/60-trace-agent.rules'),
+        to: 'usr/lib/udev/rules.d/60-trace-agent.rules',
+        mode: 0o644,
+      },
+      { from: own('agent.json'), to: 'etc/virtio-trace/agent.json', mode: 0o644 },
+      ...['sysvinit', 'openrc'].map(
+        (init): PackagedFile => ({
+          from: own(`${init}/trace-agent`),
+          to: `usr/share/doc/virtio-trace-agent/examples/${init}/trace-agent`,
+          mode: 0o755,
+        }),
+      ),
+    ],
+    conffiles: ['/etc/virtio-trace/agent.json'],
+    scripts: { postinst: 'agent.postinst', prerm: 'agent.prerm', postrm: 'agent.postrm' },
+  };
+  const host: Package = {
+    name: 'virtio-trace-host',
+    summary: "record virtual machines' kernel traces that virtio-serial brings",
+    description: [
+      'Sets up the virtio-serial ports of a virtual machine under QEMU or libvirt,',
+      'gives orders to the agent in it, and records what its kernel traces into a',
+      'trace.dat file that trace-cmd and KernelShark open. Needs no root.',
+      '.',
+      'The package virtio-trace-agent goes into the guest.',
+    ],
+    section: 'kernel',
+    program: 'trace-host',
+    relations: { Recommends: 'trace-cmd', Suggests: 'qemu-system-x86, kernelshark' },
+    files: programFiles(parts, 'trace-host'),
+    conffiles: [],
+    scripts: {},
+  };
+  return [agent, host];
+}
+
+function programFiles(parts: Parts, program: string): PackagedFile[] {
+  const scripts = new Map(completions());
+  const completion = (path: string, to: string): PackagedFile => {
+    const text = scripts.get(path);
+    if (text === undefined) throw new Error(`there is no completion ${path}`);
+    return { from: { text }, to: `usr/share/${to}`, mode: 0o644 };
+  };
+  return [
+    { from: join(parts.programs, program), to: `usr/bin/${program}`, mode: 0o755 },
+    manPage(parts, `${program}.1`),
+    completion(`bash/${program}`, `bash-completion/completions/${program}`),
+    completion(`zsh/_${program}`, `zsh/vendor-completions/_${program}`),
+    completion(`fish/${program}.fish`, `fish/vendor_completions.d/${program}.fish`),
+  ];
+}
+
+function manPage({ root, date }: Parts, name: string): PackagedFile {
+  const text = new Map(manPages(root, date.toISOString().slice(0, 10))).get(name);
+  if (text === undefined) throw new Error(`there is no page ${name}`);
+  return { from: { text }, to: `usr/share/man/man${name.at(-1)}/${name}.gz`, mode: 0o644, gzip: true };
+}
