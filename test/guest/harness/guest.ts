@@ -11,6 +11,7 @@ import { GuestShell } from './guest-shell.ts';
 import type { Command } from './guest-shell.ts';
 import { guestImage } from './image.ts';
 import { guestKernel } from './kernel.ts';
+import type { GuestKernel } from './kernel.ts';
 import { PortEnd } from './port-end.ts';
 import { makeFifos, placePorts, portDevice, tracePorts } from './ports.ts';
 import type { PlacedPort, PortSpec } from './ports.ts';
@@ -43,10 +44,34 @@ export interface RunResult {
   readonly stderr: string;
 }
 
+/** What QEMU boots, apart from the guest's shape. */
+export interface Machine {
+  readonly kernel: GuestKernel;
+  /** The initramfs. */
+  readonly image: string;
+  readonly appendKernel: readonly string[];
+  readonly qemuArgs: readonly string[];
+  readonly memoryMb: number;
+}
+
 /** Boots a guest and returns when it takes commands. `close` it at the end: it is the guest's only owner. */
-export async function bootGuest(options: BootOptions): Promise<Guest> {
+export function bootGuest(options: BootOptions): Promise<Guest> {
   const kernel = guestKernel();
-  const image = guestImage(kernel);
+  return bootMachine(
+    {
+      kernel,
+      image: guestImage(kernel),
+      appendKernel: options.udev === false ? ['harness.noudev'] : [],
+      qemuArgs: [],
+      memoryMb: 512 + 48 * (options.maxCpus ?? options.cpus),
+    },
+    options,
+  );
+}
+
+/** The same with another machine than the harness's own. */
+export async function bootMachine(machine: Machine, options: BootOptions): Promise<Guest> {
+  const { kernel, image } = machine;
   const accel = accelerator(kernel);
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-guest-'));
   const portsDir = options.portsDir ?? join(dir, 'ports');
@@ -54,7 +79,7 @@ export async function bootGuest(options: BootOptions): Promise<Guest> {
   const ports = placePorts(options.ports ?? tracePorts(options.cpus), portsDir, options.portsPerDevice);
   makeFifos(ports);
   const { cpus, maxCpus = cpus } = options;
-  const appendKernel = options.udev === false ? ['harness.noudev'] : [];
+  const appendKernel = [...machine.appendKernel];
   if (options.appendKernel !== undefined) appendKernel.push(options.appendKernel);
   const qemu = startQemu({
     kernel,
@@ -62,11 +87,11 @@ export async function bootGuest(options: BootOptions): Promise<Guest> {
     accel,
     cpus,
     maxCpus,
-    memoryMb: options.memoryMb ?? 512 + 48 * maxCpus,
+    memoryMb: options.memoryMb ?? machine.memoryMb,
     appendKernel,
     ports,
     dir,
-    extraArgs: options.qemuArgs ?? [],
+    extraArgs: [...machine.qemuArgs, ...(options.qemuArgs ?? [])],
   });
   const guest = new Guest(dir, qemu, ports);
   try {

@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { debianDisk } from './debian-disk.ts';
+import { bootMachine } from './guest.ts';
+import type { BootOptions, Guest } from './guest.ts';
+import { tool } from './tool.ts';
+import { vmlinux } from './vmlinux.ts';
+
+/** A disk of a fresh Debian in `dir`, for one guest after the other: what one writes, the next one finds. Blocks. */
+export function freshDebianDisk(dir: string): string {
+  const path = join(dir, 'debian.img');
+  tool('cp', ['--sparse=always', debianDisk().disk, path]);
+  return path;
+}
+
+/** Boots Debian with systemd, as it is installed anywhere, and returns when it takes commands; `close` it at the end. */
+export function bootDebian(disk: string, options: BootOptions): Promise<Guest> {
+  const { kernel, initrd, kernelVersion } = debianDisk();
+  return bootMachine(
+    {
+      kernel: {
+        version: kernelVersion,
+        image: vmlinux(`debian-${kernelVersion}`, kernel),
+        modules: undefined,
+      },
+      image: initrd,
+      appendKernel: ['root=/dev/vda', 'rw'],
+      qemuArgs: ['-drive', `file=${disk},if=virtio,format=raw`],
+      memoryMb: 768 + 48 * (options.maxCpus ?? options.cpus),
+    },
+    options,
+  );
+}
