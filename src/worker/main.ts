@@ -49,7 +49,8 @@ async function main(): Promise<void> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own supervisor wrote it
   const setup = JSON.parse(process.argv.at(-1) ?? '') as WorkerSetup;
   // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole group; the order to end is the supervisor's.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const)
+  // SIGABRT is its watchdog's word to a supervisor that hangs; we outlive that one and send what we hold.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGABRT'] as const)
     process.on(signal, () => undefined);
 
   const ledger = new Ledger(inherited.ledger, setup.pageBytes);
