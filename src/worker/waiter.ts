@@ -2,7 +2,7 @@ import { eventLoopFd } from '../native/event-loop.ts';
 import { POLLIN, PollSet } from '../native/poll.ts';
 
 /** The event loop has a turn at least this often, for its timers, which its descriptor does not tell of. */
-const loopTurnMs = 200;
+const loopTurnMs = 500;
 
 /**
  * Waits that an order cuts short, one at a time.
