@@ -13,7 +13,8 @@ const fewestOwn = 9;
 function quotedTexts(): string[] {
   return page.split('\n').flatMap((line) => {
     const [, said] = /^ {4}(?:trace-agent|trace-host): (.*)$/.exec(line) ?? [];
-    if (said !== undefined) return said.split(' — ');
+    // what a guest is called is a text of its own, which would count for any that begins with it
+    if (said !== undefined) return said.replace('the guest in /tmp/virtio-trace', 'GUEST').split(' — ');
     const [, logged] = /^ {4}\{.*"msg":"(.*?)"\}$/.exec(line) ?? [];
     return logged === undefined ? [] : [logged];
   });
@@ -25,7 +26,9 @@ function patternsOf(source: string): RegExp[] {
   const patterns: RegExp[] = [];
   for (const [, single, double, template] of source.matchAll(literals)) {
     const text = (single ?? double ?? template ?? '').replaceAll(/\\(['"`])/g, '$1');
-    const parts = (template === undefined ? [text] : text.split(/\$\{[^}]*\}/)).map((part) => part.trim());
+    const parts = (template === undefined ? [text] : text.split(/\$\{[^}]*\}/)).map((part) =>
+      part.trim().replace(/;$/, ''),
+    );
     if (parts.length > 1 && parts.join('').length < fewestOwn) continue;
     patterns.push(new RegExp(`^${parts.map((part) => part.replaceAll(/[^\w\s]/g, '\\$&')).join('.*')}$`));
   }
