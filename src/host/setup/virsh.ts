@@ -67,7 +67,7 @@ function failureOf([command = '', domain = '']: readonly string[], said: string,
       { cause },
     );
   }
-  if (/^failed to get domain/.test(said))
+  if (said.startsWith('failed to get domain'))
     return new Failure(exitCode.missing, `libvirt has no domain ${quoted(domain)}`, 'see virsh list --all', {
       cause,
     });

@@ -20,7 +20,7 @@ export interface CpuSource {
 /** Pages in a chunk of compressed data, as trace-cmd has them. */
 const chunkPages = 10;
 /** Handed to the kernel at once; in between the next pages are checked. */
-const rangeBytes = 8 << 20;
+const rangeBytes = 16 << 20;
 /** Of the number of chunks, which trace-cmd does not count into the size of a CPU's compressed data. */
 export const chunkCountBytes = 4;
 
