@@ -134,9 +134,9 @@ function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): st
 /** An entry a guest; docs/json.md has the fields. */
 function jsonOf({ end, guests }: RecordResult): string {
   return json(
-    guests.map(({ label, out, report, dir, cpus, failures, ...rest }) => ({
-      guest: label,
-      file: report === undefined ? null : out,
+    guests.map(({ guest, report, dir, cpus, failures, ...rest }) => ({
+      guest: guest ?? null,
+      file: null,
       recording: dir ?? null,
       ended: endedOf(end),
       ...(report === undefined ? {} : countsOf(report)),
@@ -158,6 +158,7 @@ function endedOf(end: RecordEnd): object {
 /** A report with its maps as objects and its big numbers as decimal strings. */
 export function countsOf(report: ConvertReport): object {
   return {
+    file: report.out,
     events: report.events,
     pages: report.pages,
     fileBytes: report.fileBytes,

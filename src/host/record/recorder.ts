@@ -47,6 +47,8 @@ export interface RecordProgress {
 
 export interface GuestReport {
   readonly label: string;
+  /** Undefined when it has no name. */
+  readonly guest: string | undefined;
   readonly out: string;
   /** Undefined when the file could not be made. */
   readonly report: ConvertReport | undefined;
@@ -296,6 +298,7 @@ export class Recorder {
       failures.push(...missingEvents(report, progress));
     return {
       label: guest.label,
+      guest: guest.guest,
       out,
       report,
       dir,

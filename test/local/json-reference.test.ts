@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { samplePages } from './hostile-guest-samples.ts';
+import { Scene, traceHost } from './hostile-guest-run.ts';
+
+const reference = readFileSync(new URL('../../../docs/json.md', import.meta.url), 'utf8');
+
+/** The fields that a command's section has in the first column of its table. */
+function documented(command: string): Set<string> {
+  const section = reference.split(/^## /m).find((text) => text.startsWith(`${command}\n`)) ?? '';
+  const cells = [...section.matchAll(/^\| (`.*?) \|/gm)].map(([, cell = '']) => cell);
+  return new Set(cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)));
+}
+
+/** What every command prints, for an honest guest. */
+describe('docs/json.md has the fields that are printed', () => {
+  it('of each command', async (test) => {
+    const scene = new Scene(test);
+    await scene.guest('honest');
+    const at = ['--dir', scene.dir];
+    const run = async (command: string, ...args: string[]): Promise<unknown> => {
+      const { code, stdout, stderr } = await traceHost(command, ...args).ended;
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    const check = (command: string, value: unknown, more: readonly string[] = []): void => {
+      assert.ok(typeof value === 'object' && value !== null);
+      const fields = documented(command);
+      for (const name of more) fields.add(name);
+      assert.deepEqual(new Set(Object.keys(value)), fields, command);
+    };
+    check('setup', await run('setup', ...at, '--format', 'json'));
+    for (const command of ['status', 'ping', 'start', 'stop'])
+      check(command, await run(command, ...at, '--json'));
+    check('metadata', await run('metadata', ...at, '-o', join(scene.outDir, 'm.tgz'), '--json'));
+    const record = ['--json', '-o', scene.out, '--duration', '1s'];
+    const [recorded] = Object.values(Object(await run('record', ...at, ...record)));
+    check('record', recorded, [...documented('convert')]);
+    const raw = join(scene.outDir, 'cpu0.raw');
+    writeFileSync(raw, samplePages(0));
+    const convert = ['--metadata', join(scene.outDir, 'm.tgz'), '-o', scene.out, '--json'];
+    check('convert', await run('convert', raw, ...convert));
+    const info = documented('info');
+    info.delete('recording');
+    assert.deepEqual(new Set(Object.keys(Object(await run('info', scene.out, '--json')))), info);
+  });
+});
