@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -100,12 +100,12 @@ async function collected(
   );
 }
 
-/** @returns seconds */
+/** By cp(1): Node's own copy takes three times as long. @returns seconds */
 function copied(dir: string, raw: string): number {
   const out = join(dir, 'copy.raw');
   rmSync(out, { force: true });
   const fromMs = performance.now();
-  copyFileSync(raw, out);
+  execFileSync('cp', [raw, out]);
   const seconds = (performance.now() - fromMs) / 1000;
   rmSync(out);
   return seconds;
