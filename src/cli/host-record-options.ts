@@ -1,6 +1,6 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
-import type { RecordOptions } from '../host/record/recorder.ts';
+import type { RecordOptions } from '../host/record/contract.ts';
 import type { TraceRequest } from '../protocol/control.ts';
 import { readForm } from './host-convert-options.ts';
 import type { Given } from './host-given.ts';

@@ -1,12 +1,7 @@
 import { type ExitCode, exitCode } from '../failure.ts';
 import type { ConvertReport } from '../host/convert.ts';
-import {
-  type GuestReport,
-  type RecordEnd,
-  Recorder,
-  type RecordOptions,
-  type RecordResult,
-} from '../host/record/recorder.ts';
+import type { GuestReport, RecordEnd, RecordOptions, RecordResult } from '../host/record/contract.ts';
+import { Recorder } from '../host/record/recorder.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable } from '../quoted.ts';
 import type { RecordCommand } from './host-record-options.ts';

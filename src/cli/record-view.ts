@@ -1,4 +1,4 @@
-import type { RecordProgress } from '../host/record/recorder.ts';
+import type { RecordProgress } from '../host/record/contract.ts';
 import { humanBytes, humanDuration, table } from './human.ts';
 import type { LiveText } from './live-text.ts';
 

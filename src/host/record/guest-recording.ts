@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { exitCode, Failure } from '../../failure.ts';
-import { connectUnix } from '../../native/unix-socket.ts';
 import type { StatusAnswer, StopAnswer, TraceRequest } from '../../protocol/control.ts';
 import type { ControlClient } from '../control/client.ts';
 import { ControlClient as Client } from '../control/client.ts';
@@ -14,13 +13,13 @@ import {
 } from '../convert.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
-import { tracePortName } from '../guest-dir/port-names.ts';
 import { readMetadataArchive } from '../metadata/archive.ts';
 import { parseMetadata } from '../metadata/guest-metadata.ts';
 import { recordingVersion } from '../recording-format.ts';
-import { type Collector, Nowhere, type Stream, type StreamFault } from './collector.ts';
+import type { Collector, StreamFault } from './collector.ts';
 import { resolveEvents } from './event-names.ts';
-import type { RawFile } from './raw-file.ts';
+import type { CpuProgress } from './contract.ts';
+import { GuestPorts } from './guest-ports.ts';
 import { RecordingDir } from './recording-dir.ts';
 
 export interface RecordRequest {
@@ -36,29 +35,6 @@ export interface RecordRequest {
   readonly failed: (why: Failure) => void;
 }
 
-/** What one CPU has brought so far. */
-export interface CpuProgress {
-  readonly cpu: number;
-  readonly receivedBytes: number;
-  readonly keptBytes: number;
-  /** Events that the guest's kernel overwrote since the start, as last told. */
-  readonly overrun: number;
-  /** Events that left the ring, as its kernel counts them; known behind a stop of rings that were the trace's own. */
-  readonly readEvents: number | undefined;
-}
-
-interface CpuStream {
-  readonly cpu: number;
-  readonly stream: Stream;
-}
-
-/** Nothing more comes of an earlier trace when nothing has come for this long. */
-const staleQuietMs = 150;
-/** What ports, pipes and QEMU hold is some MiB: a stopped guest that sends for longer makes new pages. */
-const staleMs = 5000;
-/** Bytes that the agent has sent are here after this long, unless something is wrong. */
-const arrivalMs = 10_000;
-const arrivalPollMs = 20;
 /** A guest that has not said by then that it has taken a start back is left with the order to. */
 const takeBackMs = 15_000;
 
@@ -70,8 +46,7 @@ export class GuestRecording {
   readonly #collector: Collector;
   readonly #startedAt = new Date().toISOString();
   #dir: RecordingDir | undefined;
-  #streams: CpuStream[] = [];
-  #files = new Map<number, RawFile>();
+  readonly #ports: GuestPorts;
   #before: StatusAnswer | undefined;
   #status: StatusAnswer | undefined;
   #stopped: StopAnswer | undefined;
@@ -80,14 +55,14 @@ export class GuestRecording {
   #discarded = false;
   #doing = '';
   #converted: ConvertProgress | undefined;
-  /** CPUs whose pages go nowhere any more. */
-  readonly #faulted = new Set<number>();
-
   private constructor(request: RecordRequest, guest: GuestDir, client: ControlClient, collector: Collector) {
     this.#request = request;
     this.guest = guest;
     this.#client = client;
     this.#collector = collector;
+    this.#ports = new GuestPorts(guest, (cpu, fault) =>
+      request.failed(failureOf(fault, guest, cpu, this.dir)),
+    );
   }
 
   /** Takes the guest's control port. Orders nothing. @throws Failure */
@@ -125,7 +100,7 @@ export class GuestRecording {
   }
 
   get progress(): readonly CpuProgress[] {
-    return [...this.#files].map(([cpu, file]) => ({
+    return [...this.#ports.files].map(([cpu, file]) => ({
       cpu,
       receivedBytes: file.receivedBytes,
       keptBytes: file.keptBytes,
@@ -164,18 +139,13 @@ export class GuestRecording {
     this.#mustGoOn();
     const trace =
       this.#request.trace === undefined ? undefined : resolveEvents(this.#request.trace, catalogue);
-    await this.#openStreams();
+    await this.#openPorts();
     this.#mustGoOn();
     this.#dir = new RecordingDir(this.#request.out);
     try {
       this.#dir.writeMetadata(packed);
-      for (const { cpu, stream } of this.#streams) {
-        const nowhere = stream.file;
-        const file = this.#dir.rawFile(cpu, this.#request.capBytes, layout.pageBytes);
-        stream.file = file;
-        this.#files.set(cpu, file);
-        nowhere.close();
-      }
+      const dir = this.#dir;
+      this.#ports.collectInto((cpu) => dir.rawFile(cpu, this.#request.capBytes, layout.pageBytes));
       this.#writeRecording(null);
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
@@ -257,12 +227,10 @@ export class GuestRecording {
   async close(): Promise<void> {
     this.#client.close();
     this.guest.close();
-    for (const { cpu, stream } of this.#streams)
-      if (stream.file !== this.#files.get(cpu)) stream.file.close();
-    if (this.#files.size === 0) return;
-    this.#closeFiles();
+    this.#ports.close();
+    if (this.#ports.files.size === 0) return;
     this.#writeRecording(new Date().toISOString());
-    await this.#dir?.joinCapped([...this.#files.keys()]);
+    await this.#dir?.joinCapped([...this.#ports.files.keys()]);
   }
 
   /** Makes the trace.dat and removes the directory. @throws Failure; the directory stays then */
@@ -313,68 +281,24 @@ export class GuestRecording {
     );
   }
 
-  async #openStreams(): Promise<void> {
-    for (const cpu of this.guest.cpus) {
-      const fd = this.#openPort(tracePortName(cpu));
-      const stream: Stream = {
-        fd,
-        chardev: this.guest.chardev,
-        file: new Nowhere(),
-        failed: (fault) => {
-          if (fault.kind === 'file') stream.file = new Nowhere();
-          this.#faulted.add(cpu);
-          this.#request.failed(failureOf(fault, this.guest, cpu, this.dir));
-        },
-      };
-      this.#streams.push({ cpu, stream });
-      this.#collector.add(stream);
-    }
-    const stale = (): number => this.#streams.reduce((sum, { stream }) => sum + stream.file.receivedBytes, 0);
-    const deadlineMs = performance.now() + staleMs;
-    for (let last = -1; last !== stale(); ) {
-      if (performance.now() >= deadlineMs) {
-        throw new Failure(
-          exitCode.failed,
-          `${this.guest.label} says that it is stopped, and goes on sending`,
-          'see which program writes to its trace ports',
-        );
-      }
-      last = stale();
-      this.#mustGoOn();
-      await new Promise((resolve) => setTimeout(resolve, staleQuietMs));
-    }
-    if (stale() > 0) {
+  async #openPorts(): Promise<void> {
+    this.#ports.open(this.#collector);
+    const bytes = await this.#ports.drain(() => this.#mustGoOn());
+    if (bytes > 0)
       this.#request.note(
-        `${this.guest.label}: threw away ${stale()} bytes of an earlier trace that nobody had read`,
+        `${this.guest.label}: threw away ${bytes} bytes of an earlier trace that nobody had read`,
       );
-    }
-  }
-
-  #openPort(port: string): number {
-    if (this.guest.chardev === 'pipe') return this.guest.openFifo(port, 'out');
-    try {
-      return connectUnix(this.guest.socketPath(port));
-    } catch (cause) {
-      throw this.guest.nobody(`${port}.socket`, cause);
-    }
   }
 
   /** The agent counts what it has sent: that many bytes are to come. */
   async #arrive({ ledger }: StopAnswer): Promise<void> {
-    const missing = (): [number, number][] =>
-      [...this.#files].flatMap(([cpu, file]): [number, number][] => {
-        const sent = (ledger[cpu]?.bytesOut ?? 0) - (this.#before?.cpus[cpu]?.bytesOut ?? 0);
-        return file.receivedBytes < sent && !this.#faulted.has(cpu) ? [[cpu, sent - file.receivedBytes]] : [];
-      });
-    const deadlineMs = performance.now() + arrivalMs;
-    while (missing().length > 0 && performance.now() < deadlineMs) {
-      await new Promise((resolve) => setTimeout(resolve, arrivalPollMs));
-    }
-    for (const [cpu, bytes] of missing()) {
+    const missing = await this.#ports.arrive(
+      (cpu) => (ledger[cpu]?.bytesOut ?? 0) - (this.#before?.cpus[cpu]?.bytesOut ?? 0),
+    );
+    for (const [cpu, bytes] of missing)
       this.#request.note(
         `${this.guest.label}, CPU ${cpu}: ${bytes} bytes that the agent sent did not arrive`,
       );
-    }
   }
 
   #overrun(cpu: number): number {
@@ -388,21 +312,13 @@ export class GuestRecording {
     return this.#request.trace?.instance !== undefined;
   }
 
-  #closeFiles(): void {
-    for (const file of this.#files.values()) file.close();
-  }
-
   /** Between the steps of a beginning: one that is taken back must not take the next. */
   #mustGoOn(): void {
     if (this.#discarded) throw new Failure(exitCode.failed, 'interrupted');
   }
 
   #remove(): void {
-    // the collector runs on, and a closed descriptor's number may be another file's
-    for (const { cpu, stream } of this.#streams)
-      if (stream.file === this.#files.get(cpu)) stream.file = new Nowhere();
-    this.#closeFiles();
-    this.#files.clear();
+    this.#ports.forgetFiles();
     this.#dir?.remove();
     this.#dir = undefined;
   }
@@ -411,7 +327,7 @@ export class GuestRecording {
     this.#dir?.writeRecording({
       version: recordingVersion,
       guest: this.guest.guest ?? '',
-      cpus: [...this.#files].map(([cpu, file]) => ({
+      cpus: [...this.#ports.files].map(([cpu, file]) => ({
         cpu,
         bytes: file.keptBytes,
         ring: this.#stopped?.ledger[cpu]?.ring ?? null,

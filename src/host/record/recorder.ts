@@ -1,85 +1,22 @@
 import { existsSync, rmSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
-import type { TraceRequest } from '../../protocol/control.ts';
-import type { ConvertReport, FileVersion } from '../convert.ts';
+import type { ConvertReport } from '../convert.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
-import type { Compression } from '../tracedat/write-v7.ts';
 import { removeUnfinishedFiles } from '../unfinished-files.ts';
 import { Collector } from './collector.ts';
-import { checkCommand, type CommandEnd, startCommand } from './command.ts';
-import { type CpuProgress, GuestRecording } from './guest-recording.ts';
+import { checkCommand, startCommand } from './command.ts';
+import type {
+  CpuProgress,
+  GuestReport,
+  RecordEnd,
+  RecordListener,
+  RecordOptions,
+  RecordProgress,
+  RecordResult,
+} from './contract.ts';
+import { GuestRecording } from './guest-recording.ts';
 import { RecordingDir } from './recording-dir.ts';
-
-export interface RecordOptions {
-  readonly guests: readonly { readonly location: GuestLocation; readonly out: string }[];
-  /** Undefined: what the guest has enabled by itself. */
-  readonly trace: TraceRequest | undefined;
-  /** Of what is kept of each CPU, the newest. */
-  readonly capBytes: number | undefined;
-  readonly durationMs: number | undefined;
-  /** Of all files together: reaching it ends the recording. */
-  readonly maxBytes: number | undefined;
-  /** Records while this runs; empty: until a signal, or one of the limits above. */
-  readonly command: readonly string[];
-  /** Where its output goes: not to stdout where a report for a program goes there. */
-  readonly commandOutput: 'stdout' | 'stderr';
-  readonly timeoutMs: number;
-  readonly version: FileVersion;
-  readonly compress: Compression;
-}
-
-/** Why a recording ended. */
-export type RecordEnd =
-  | { readonly kind: 'signal' }
-  | { readonly kind: 'duration' }
-  | { readonly kind: 'max-size' }
-  | ({ readonly kind: 'command' } & CommandEnd)
-  | { readonly kind: 'failed'; readonly why: Failure };
-
-/** How it goes at this moment. */
-export interface RecordProgress {
-  readonly elapsedMs: number;
-  readonly guests: readonly { readonly label: string; readonly cpus: readonly CpuProgress[] }[];
-  /** Free on the file system of the first file, in bytes. */
-  readonly freeBytes: number;
-}
-
-export interface GuestReport {
-  readonly label: string;
-  /** Undefined when it has no name. */
-  readonly guest: string | undefined;
-  readonly out: string;
-  /** Undefined when the file could not be made. */
-  readonly report: ConvertReport | undefined;
-  /** The directory that can be converted instead; undefined when there is a file, or somebody removed it. */
-  readonly dir: string | undefined;
-  readonly cpus: readonly CpuProgress[];
-  /** Lost between ring and host, as the agent says. */
-  readonly lostBytes: number;
-  /** Taken from the rings and held back by the agent, because a port took nothing. */
-  readonly heldBytes: number;
-  /** CPUs that the agent gave up. */
-  readonly failedCpus: readonly string[];
-  /** CPUs that have a port, and that the agent does not trace. */
-  readonly untracedCpus: readonly number[];
-  /** What went wrong with this guest, in order. */
-  readonly failures: readonly Failure[];
-}
-
-export interface RecordResult {
-  readonly end: RecordEnd;
-  readonly guests: readonly GuestReport[];
-}
-
-/** What the one who called wants to hear. All are called from the event loop, none may throw. */
-export interface RecordListener {
-  readonly phase: (text: string) => void;
-  readonly started: () => void;
-  readonly progress: (progress: RecordProgress) => void;
-  readonly ending: (end: RecordEnd) => void;
-  readonly note: (text: string) => void;
-}
 
 const tickMs = 500;
 /** What must be left on the disk: enough to write the names and to say what happened. */

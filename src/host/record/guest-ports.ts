@@ -1,0 +1,128 @@
+import { exitCode, Failure } from '../../failure.ts';
+import { connectUnix } from '../../native/unix-socket.ts';
+import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import { tracePortName } from '../guest-dir/port-names.ts';
+import { type Collector, Nowhere, type Stream, type StreamFault } from './collector.ts';
+import type { RawFile } from './raw-file.ts';
+
+/** Nothing more comes of an earlier trace when nothing has come for this long. */
+const staleQuietMs = 150;
+/** What ports, pipes and QEMU hold is some MiB: a stopped guest that sends for longer makes new pages. */
+const staleMs = 5000;
+/** Bytes that the agent has sent are here after this long, unless something is wrong. */
+const arrivalMs = 10_000;
+const arrivalPollMs = 20;
+
+/** A guest's trace ports and the files that they are collected into: nowhere at first. */
+export class GuestPorts {
+  readonly #guest: GuestDir;
+  readonly #failed: (cpu: number, fault: StreamFault) => void;
+  readonly #streams = new Map<number, Stream>();
+  readonly #files = new Map<number, RawFile>();
+  /** CPUs whose pages go nowhere any more. */
+  readonly #faulted = new Set<number>();
+
+  /** @param failed a file or a port takes or gives no more; the other CPUs are collected on */
+  constructor(guest: GuestDir, failed: (cpu: number, fault: StreamFault) => void) {
+    this.#guest = guest;
+    this.#failed = failed;
+  }
+
+  /** Files by CPU; empty until `collectInto`. */
+  get files(): ReadonlyMap<number, RawFile> {
+    return this.#files;
+  }
+
+  /** Opens all of them; what they bring is thrown away. @throws Failure */
+  open(collector: Collector): void {
+    for (const cpu of this.#guest.cpus) {
+      const stream: Stream = {
+        fd: this.#openPort(tracePortName(cpu)),
+        chardev: this.#guest.chardev,
+        file: new Nowhere(),
+        failed: (fault) => {
+          if (fault.kind === 'file') stream.file = new Nowhere();
+          this.#faulted.add(cpu);
+          this.#failed(cpu, fault);
+        },
+      };
+      this.#streams.set(cpu, stream);
+      collector.add(stream);
+    }
+  }
+
+  /**
+   * Waits until nothing comes any more of an earlier trace.
+   * @param goOn called now and then; ends the wait by throwing
+   * @returns bytes that were thrown away. @throws Failure when it does not end
+   */
+  async drain(goOn: () => void): Promise<number> {
+    const stale = (): number =>
+      [...this.#streams.values()].reduce((sum, { file }) => sum + file.receivedBytes, 0);
+    const deadlineMs = performance.now() + staleMs;
+    for (let last = -1; last !== stale(); ) {
+      if (performance.now() >= deadlineMs) {
+        throw new Failure(
+          exitCode.failed,
+          `${this.#guest.label} says that it is stopped, and goes on sending`,
+          'see which program writes to its trace ports',
+        );
+      }
+      last = stale();
+      goOn();
+      await new Promise((resolve) => setTimeout(resolve, staleQuietMs));
+    }
+    return stale();
+  }
+
+  /** From now on what comes goes into files. @throws what `makeFile` throws */
+  collectInto(makeFile: (cpu: number) => RawFile): void {
+    for (const [cpu, stream] of this.#streams) {
+      const nowhere = stream.file;
+      stream.file = makeFile(cpu);
+      this.#files.set(cpu, stream.file);
+      nowhere.close();
+    }
+  }
+
+  /**
+   * Waits until as many bytes have come as were sent since the ports were opened, or a while.
+   * @returns by CPU how many are missing
+   */
+  async arrive(sentBytes: (cpu: number) => number): Promise<readonly (readonly [number, number])[]> {
+    const missing = (): [number, number][] =>
+      [...this.#files]
+        .filter(([cpu]) => !this.#faulted.has(cpu))
+        .map(([cpu, file]): [number, number] => [cpu, sentBytes(cpu) - file.receivedBytes])
+        .filter(([, bytes]) => bytes > 0);
+    const deadlineMs = performance.now() + arrivalMs;
+    while (missing().length > 0 && performance.now() < deadlineMs) {
+      await new Promise((resolve) => setTimeout(resolve, arrivalPollMs));
+    }
+    return missing();
+  }
+
+  /** Closes the files, which are to go; the ports are collected on, into nothing. */
+  forgetFiles(): void {
+    // the collector runs on, and a closed descriptor's number may be another file's
+    for (const [cpu, stream] of this.#streams)
+      if (stream.file === this.#files.get(cpu)) stream.file = new Nowhere();
+    for (const file of this.#files.values()) file.close();
+    this.#files.clear();
+  }
+
+  /** Closes what is written to, when nothing is collected any more. `files` still tells how much came. */
+  close(): void {
+    const files = new Set([...this.#files.values(), ...[...this.#streams.values()].map(({ file }) => file)]);
+    for (const file of files) file.close();
+  }
+
+  #openPort(port: string): number {
+    if (this.#guest.chardev === 'pipe') return this.#guest.openFifo(port, 'out');
+    try {
+      return connectUnix(this.#guest.socketPath(port));
+    } catch (cause) {
+      throw this.#guest.nobody(`${port}.socket`, cause);
+    }
+  }
+}
