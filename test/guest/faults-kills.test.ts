@@ -30,7 +30,7 @@ const all = [
 ] as const;
 const few = all.slice(0, 2);
 
-describe('workers killed at random moments', { timeout: 900_000 }, () => {
+describe('workers killed at random moments', { timeout: long ? 5_400_000 : 900_000 }, () => {
   for (const [name, chardev] of long ? all : few) {
     test(`${name} load, ${chardev} chardevs: nothing lost, nothing doubled, in order`, async () => {
       const ports = tracePorts(cpus.length, { chardev });
