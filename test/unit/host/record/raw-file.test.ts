@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { fstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { CappedFile, joinCapped } from '../../../../src/host/record/raw-file.ts';
+import { CappedFile, joinCapped, keptFiles } from '../../../../src/host/record/raw-file.ts';
 import { scratchDir } from '../samples.ts';
 
 describe('CappedFile', () => {
@@ -37,4 +37,22 @@ describe('joinCapped', () => {
     assert.deepEqual(readdirSync(dir), ['cpu0.raw']);
     assert.equal(readFileSync(path, 'utf8'), 'older newer');
   });
+
+  for (const [when, files, seen] of [
+    ['while it joined', { '.older': 'older ', '': 'newer', '.joined': 'old' }, ['.older', '']],
+    ['when the older half was gone', { '': 'newer', '.joined': 'older newer' }, ['.joined']],
+  ] as const) {
+    it(`goes on after a kill ${when}, and until then nothing is seen twice`, async (test) => {
+      const dir = scratchDir(test);
+      const path = join(dir, 'cpu0.raw');
+      for (const [suffix, text] of Object.entries(files)) writeFileSync(`${path}${suffix}`, text);
+      assert.deepEqual(
+        keptFiles(path),
+        seen.map((suffix) => `${path}${suffix}`),
+      );
+      await joinCapped(path);
+      assert.deepEqual(readdirSync(dir), ['cpu0.raw']);
+      assert.equal(readFileSync(path, 'utf8'), 'older newer');
+    });
+  }
 });
