@@ -150,7 +150,10 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     killed.child.kill('SIGKILL');
     await killed.ended;
     assert.ok(existsSync(`${out}.recording`));
-    const again = await start(['-e', 'sched', '--duration', '1s']).ended;
+    const refused = await start(['-e', 'sched']).ended;
+    assert.equal(refused.code, 1, refused.stderr);
+    assert.match(refused.stderr, /trace\.dat\.recording is there already .*trace-host convert/s);
+    const again = await start(['-o', join(work, 'other.dat'), '-e', 'sched', '--duration', '1s']).ended;
     assert.equal(again.code, 1, again.stderr);
     assert.match(again.stderr, /is tracing already .*trace-host stop/);
     await guest.control.order('0');
