@@ -2,17 +2,17 @@ import { exitCode, Failure } from '../../src/failure.ts';
 import { maintainer } from './documents.ts';
 import type { Package } from './packages.ts';
 
-/** GCC's release that brought a version of libstdc++'s interface (its manual, "ABI Policy and Guidelines"). */
-const gccOf: Readonly<Record<string, string>> = {
-  '3.4.21': '5',
-  '3.4.22': '6',
-  '3.4.24': '7',
-  '3.4.25': '8',
-  '3.4.26': '9',
-  '3.4.28': '10',
-  '3.4.29': '11',
-  '3.4.30': '12',
-};
+/** Versions 3.4.N of libstdc++'s interface by the GCC that has them (its manual, "ABI Policy and Guidelines"). */
+const newestInGcc: readonly (readonly [patch: number, gcc: number])[] = [
+  [21, 5],
+  [22, 6],
+  [24, 7],
+  [25, 8],
+  [27, 9],
+  [28, 10],
+  [29, 11],
+  [30, 12],
+];
 
 /**
  * What Debian calls the libraries that a program was linked against. dpkg-shlibdeps asks for those of the machine that
@@ -23,7 +23,8 @@ const gccOf: Readonly<Record<string, string>> = {
 export function dependencies(interfaces: readonly string[]): string {
   const packages = interfaces.flatMap((name) => {
     const [, library, version = ''] = /^([A-Z]+)_([\d.]+)$/.exec(name) ?? [];
-    const gcc = gccOf[version];
+    const patch = Number(/^3\.4\.(\d+)$/.exec(version)?.[1]);
+    const [, gcc] = newestInGcc.find(([newest]) => patch <= newest) ?? [];
     if (library === 'GLIBC') return [`libc6 (>= ${version})`];
     if (library === 'GCC') return ['libgcc-s1 | libgcc1'];
     if (library === 'GLIBCXX' && gcc !== undefined) return [`libstdc++6 (>= ${gcc})`];
