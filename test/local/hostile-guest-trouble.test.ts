@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { exitCode } from '../../src/failure.ts';
@@ -80,7 +80,7 @@ describe('trouble on the host', () => {
   for (const cap of [[], ['-m', '64']]) {
     it(`the recording is removed ${cap.join(' ')}`, async (test) => {
       const [scene, run] = await recording(test, 'pages-for-ever', '--duration', '2s', '--json', ...cap);
-      rmSync(scene.recording, { recursive: true });
+      renameSync(scene.recording, join(scene.root, 'gone'));
       const ended = await run.ended;
       assertOrderly(ended, [failed]);
       assert.match(ended.stderr, /trace\.dat\.recording is gone|ENOENT/);
@@ -169,7 +169,8 @@ describe('trouble on the host', () => {
     await scene.guest('honest', 'b');
     const run = scene.record('-A', 'a', '-A', 'b', '-m', '64', '--duration', '4s', '--json');
     await begun(run);
-    rmSync(join(scene.outDir, 'trace-a.dat.recording'), { recursive: true });
+    // at once: a removal would race with files that are begun in it
+    renameSync(join(scene.outDir, 'trace-a.dat.recording'), join(scene.root, 'gone'));
     await until('the guest is stopped', () => orders().includes('stop'), startMs);
     assert.equal(run.child.exitCode, null, 'the other is recorded still');
     const ended = await run.ended;
