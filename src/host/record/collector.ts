@@ -2,6 +2,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { Backoff } from '../../backoff.ts';
 import { codeOf } from '../../error-code.ts';
 import { errno, errnoName } from '../../native/error.ts';
+import { eventLoopFd } from '../../native/event-loop.ts';
 import { POLLIN, PollSet } from '../../native/poll.ts';
 import { makePipe, type Pipe, setPipeBytes } from '../../native/pipe.ts';
 import { splice } from '../../native/transfer.ts';
@@ -11,10 +12,11 @@ import type { RawFile } from './raw-file.ts';
 const spliceBytes = 1024 * 1024;
 /** Splices from one stream before the others have their turn. */
 const splicesAtOnce = 4;
-/** New streams and closed ones are seen this soon. */
-const pollMs = 200;
-/** A stream that hung up is looked at again this soon. */
+/** The event loop has a turn this often: that late may its timers be, and new streams and closed ones be seen. */
+const loopTurnMs = 50;
+/** A stream that hung up is looked at again this soon, and later and later. */
 const hungUpMs = 20;
+const hungUpMostMs = 200;
 
 /** Why a stream ended before it was closed. */
 export type StreamFault =
@@ -49,6 +51,7 @@ interface Running {
  * through this process: the kernel splices from FIFO to file.
  */
 export class Collector {
+  readonly #loopFd = eventLoopFd();
   #streams: Running[] = [];
   #closed = false;
   #done: Promise<void> = Promise.resolve();
@@ -59,7 +62,7 @@ export class Collector {
     this.#streams.push({
       stream,
       between: stream.chardev === 'socket' ? wide(makePipe()) : undefined,
-      hungUp: new Backoff(hungUpMs, pollMs),
+      hungUp: new Backoff(hungUpMs, hungUpMostMs),
       notBeforeMs: 0,
       betweenBytes: 0,
     });
@@ -76,13 +79,23 @@ export class Collector {
     this.#streams = [];
   }
 
+  /**
+   * The main thread waits for streams and event loop together: a wake on another thread would cost more than the move.
+   * What the event loop has to do ends the wait, all but timers, which may be late by `loopTurnMs`.
+   */
   async #run(): Promise<void> {
+    let turnedMs = 0;
     while (!this.#closed) {
       const nowMs = performance.now();
       const awake = this.#streams.filter((stream) => stream.notBeforeMs <= nowMs);
-      const set = new PollSet(awake.length);
+      const set = new PollSet(awake.length + 1);
       awake.forEach(({ stream }, index) => set.set(index, stream.fd, POLLIN));
-      await set.wait(awake.length < this.#streams.length ? hungUpMs : pollMs);
+      set.set(awake.length, this.#loopFd, POLLIN);
+      set.waitHere(Math.max(0, Math.ceil(turnedMs + loopTurnMs - nowMs)));
+      if (set.found(awake.length) !== 0 || performance.now() - turnedMs >= loopTurnMs) {
+        await new Promise(setImmediate);
+        turnedMs = performance.now();
+      }
       awake.forEach((running, index) => {
         if (set.found(index) !== 0) this.#move(running);
       });
