@@ -9,16 +9,19 @@ interface Interactive {
   readonly argv: string;
   /** Loads the completion of a program out of a directory of them. */
   readonly load: (dir: string, program: string) => string;
-  /** The key that puts all that can be completed into the line. */
-  readonly key: string;
+  /** The keys that put all that can be completed behind a line and then print its words, each begun with @. */
+  readonly ask: (line: string) => string;
 }
+
+const printing = "printf '\\n@%s' ";
+const printed = '; echo; echo @done';
 
 const interactive = {
   bash: {
     argv: 'bash --norc --noprofile -i',
     load: (dir, program) => `source ${join(dir, 'bash', program)}`,
-    // readline's insert-completions
-    key: '\u001b*',
+    // readline's insert-completions, back to the line's begin, and to its end
+    ask: (line) => `${line}\u001b*\u0001${printing}\u0005${printed}\r`,
   },
   zsh: {
     argv: 'zsh -f -i',
@@ -30,9 +33,12 @@ const interactive = {
         "zstyle ':completion:all-matches::::' completer _all_matches _complete",
         "zstyle ':completion:all-matches:*' insert yes",
         'zle -C all-matches complete-word _generic',
-        "bindkey '^X' all-matches",
+        // no key behind the one that completes: it would come while zsh loads what it completes with
+        `ask() { zle all-matches -w; zle auto-suffix-remove; BUFFER="${printing.replace('\\', '\\\\')}$BUFFER${printed}"; zle accept-line }`,
+        'zle -N ask',
+        "bindkey '^X' ask",
       ].join('; '),
-    key: '\u0018',
+    ask: (line) => `${line}\u0018`,
   },
 } as const satisfies Record<string, Interactive>;
 
@@ -48,7 +54,7 @@ export async function completedLines(
   lines: readonly string[],
   cwd: string,
 ): Promise<string[][]> {
-  const { argv, load, key } = interactive[shell];
+  const { argv, load, ask } = interactive[shell];
   const env = { ...process.env, TERM: 'dumb', LC_ALL: 'C.UTF-8', HOME: cwd };
   const child = spawn('script', ['-qec', argv, '/dev/null'], {
     cwd,
@@ -60,10 +66,10 @@ export async function completedLines(
     output += text;
   });
   const ended = once(child, 'close');
-  /** The lines that a command prints, each begun with @, up to one that is the mark. */
-  async function printed(typed: string, mark: string): Promise<string[]> {
+  /** What is printed behind these keys on lines that begin with @, up to one that is the mark. */
+  async function shownBehind(keys: string, mark: string): Promise<string[]> {
     output = '';
-    child.stdin.write(`${typed}; echo; echo @${mark}\r`);
+    child.stdin.write(keys);
     const deadline = Date.now() + patienceMs;
     for (;;) {
       const shown = output.replaceAll('\r', '').split('\n');
@@ -78,12 +84,9 @@ export async function completedLines(
     }
   }
   try {
-    await printed(`stty cols 2000; ${load(dir, program)}`, 'loaded');
+    await shownBehind(`stty cols 2000; ${load(dir, program)}; echo; echo @loaded\r`, 'loaded');
     const completed: string[][] = [];
-    for (const line of lines) {
-      // back to the line's begin and before it
-      completed.push(await printed(`${line}${key}\u0001printf '\\n@%s' \u0005`, 'done'));
-    }
+    for (const line of lines) completed.push(await shownBehind(ask(line), 'done'));
     return completed;
   } finally {
     // what is left of a line goes first; a shell that hears nothing of it is ended
