@@ -27,6 +27,8 @@ const interactive = {
     argv: 'zsh -f -i',
     load: (dir) =>
       [
+        // whatever EDITOR says, which npm sets to vi
+        'bindkey -e',
         `fpath=(${join(dir, 'zsh')} $fpath)`,
         'autoload -Uz compinit',
         'compinit -u -D',
