@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { agentCommand, agentExamples, configFileText } from '../../src/cli/agent-options.ts';
 import { hostExamples, hostProgram } from '../../src/cli/host-options.ts';
 import { version } from '../../src/version.ts';
@@ -32,9 +33,8 @@ function withoutNeedlessSpace(lines: readonly string[]): string[] {
 
 type ReadDocument = (path: string) => string;
 
-function agentPage(document: ReadDocument, date: string): string[] {
-  const program = agentCommand(() => {});
-  const [all, example, precedence] = configFileText;
+/** What each command's page begins with. */
+function commandHead(program: Command, date: string): string[] {
   return [
     ...pageHead({ name: program.name(), number: 1, date, version, summary: program.summary() }),
     section('Synopsis'),
@@ -43,6 +43,14 @@ function agentPage(document: ReadDocument, date: string): string[] {
     ...filled(escaped(program.description())),
     section('Options'),
     ...optionLines(program),
+  ];
+}
+
+function agentPage(document: ReadDocument, date: string): string[] {
+  const program = agentCommand(() => {});
+  const [all, example, precedence] = configFileText;
+  return [
+    ...commandHead(program, date),
     section('Configuration file'),
     ...filled(escaped(all)),
     ...literal(example),
@@ -73,13 +81,7 @@ function hostPage(document: ReadDocument, date: string): string[] {
     () => {},
   );
   return [
-    ...pageHead({ name: program.name(), number: 1, date, version, summary: program.summary() }),
-    section('Synopsis'),
-    ...synopsis(program),
-    section('Description'),
-    ...filled(escaped(program.description())),
-    section('Options'),
-    ...optionLines(program),
+    ...commandHead(program, date),
     section('Commands'),
     ...commandSections(program, hostExamples),
     section('Exit status'),
