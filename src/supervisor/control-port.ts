@@ -35,7 +35,7 @@ export class ControlPort {
   #fd: number | undefined;
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
-  #saidAway = '';
+  #saidAway: PortAway['why'] | undefined;
   #heardMs = 0;
   #closed = false;
 
@@ -51,7 +51,7 @@ export class ControlPort {
   open(): void {
     this.#fd = openPort(this.#portsDir, this.#name, 'both');
     this.#reader = new LineReader();
-    this.#saidAway = '';
+    this.#saidAway = undefined;
     this.#away.reset();
     // The first look may find a host end that is just connecting.
     this.#hangUp.reset();
@@ -95,8 +95,8 @@ export class ControlPort {
       this.#log.info({ port: this.#name }, 'control port is back');
     } catch (error) {
       if (!(error instanceof PortAway)) throw error;
-      if (error.message !== this.#saidAway) this.#log.warn(`${error.message}; ${error.remedy}`);
-      this.#saidAway = error.message;
+      if (error.why !== this.#saidAway) this.#log.warn(`${error.message}; ${error.remedy}`);
+      this.#saidAway = error.why;
       await this.#waiter.sleep(this.#away.next());
     }
   }

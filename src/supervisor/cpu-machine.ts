@@ -7,7 +7,7 @@ export type CpuState =
   /** Nothing is open. `restartMs`: what went is opened at once, but the next worker comes no sooner than this. */
   | { readonly kind: 'absent'; readonly restartMs?: number }
   /** The ring or the port is not to be had; tried again now and then. */
-  | { readonly kind: 'waiting'; readonly reason: string; readonly tries: number }
+  | { readonly kind: 'waiting'; readonly why: string; readonly reason: string; readonly tries: number }
   /** Descriptors are open; waits for its turn to fork. */
   | { readonly kind: 'queued' }
   | { readonly kind: 'starting' }
@@ -46,7 +46,8 @@ export const newCpu: CpuModel = {
 export type CpuEvent =
   | { readonly kind: 'open' }
   | { readonly kind: 'opened' }
-  | { readonly kind: 'unavailable'; readonly reason: string }
+  /** `why` is the same for reasons that differ in words alone. */
+  | { readonly kind: 'unavailable'; readonly why: string; readonly reason: string }
   | { readonly kind: 'spawned' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'stopped'; readonly id: number; readonly flushed: boolean }
@@ -103,7 +104,7 @@ export function step(cpu: CpuModel, event: CpuEvent): Step {
     case 'opened':
       return opened(cpu);
     case 'unavailable':
-      return unavailable(cpu, event.reason);
+      return unavailable(cpu, event.why, event.reason);
     case 'spawned':
       return enter(cpu, { kind: 'starting' });
     case 'ready':
@@ -167,14 +168,14 @@ function opened(cpu: CpuModel): Step {
   return enter(cpu, { kind: 'backing-off' }, { kind: 'timer', ms: restartMs });
 }
 
-function unavailable(cpu: CpuModel, reason: string): Step {
+function unavailable(cpu: CpuModel, why: string, reason: string): Step {
   if (cpu.wanted === 'leave') return end(cpu);
   const before = cpu.state.kind === 'waiting' ? cpu.state : undefined;
   const tries = (before?.tries ?? 0) + 1;
   const ms = Math.min(firstRetryMs * 2 ** (tries - 1), lastRetryMs);
   const effects: Effect[] = [{ kind: 'timer', ms }];
-  if (before?.reason !== reason) effects.unshift({ kind: 'say-waiting', reason });
-  return answerStop(enter(cpu, { kind: 'waiting', reason, tries }, ...effects), 'unreachable');
+  if (before?.why !== why) effects.unshift({ kind: 'say-waiting', reason });
+  return answerStop(enter(cpu, { kind: 'waiting', why, reason, tries }, ...effects), 'unreachable');
 }
 
 function stopped(cpu: CpuModel, id: number, flushed: boolean): Step {

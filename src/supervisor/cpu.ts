@@ -8,6 +8,7 @@ import type { ToSupervisor, WorkerSetup } from '../protocol/ipc.ts';
 import { CpuResources, type RingSource } from './cpu-resources.ts';
 import { type CpuEvent, type CpuModel, type Effect, newCpu, type StopOutcome, step } from './cpu-machine.ts';
 import type { OutletSource } from './outlets.ts';
+import { PortAway } from './ports.ts';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
@@ -190,7 +191,8 @@ export class Cpu {
     } catch (error) {
       if (!(error instanceof Failure || error instanceof NativeError)) throw error;
       const remedy = error instanceof Failure && error.remedy !== '' ? `; ${error.remedy}` : '';
-      event = { kind: 'unavailable', reason: `${error.message}${remedy}` };
+      const why = error instanceof PortAway ? error.why : error.message;
+      event = { kind: 'unavailable', why, reason: `${error.message}${remedy}` };
     }
     this.#dispatch(event);
   }

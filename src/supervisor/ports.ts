@@ -52,14 +52,17 @@ function nameInSysfs(device: string): string | undefined {
   }
 }
 
-/** A port cannot be opened now and may be later; `busy`: somebody has it open. */
+/**
+ * A port cannot be opened now and may be later. `why` stays the same while the message's words change: who holds a
+ * port may be one process after the other.
+ */
 export class PortAway extends Failure {
-  readonly busy: boolean;
+  readonly why: 'missing' | 'busy' | 'unplugged';
 
-  constructor(busy: boolean, message: string, remedy: string) {
+  constructor(why: PortAway['why'], message: string, remedy: string) {
     super(exitCode.missing, message, remedy);
     this.name = 'PortAway';
-    this.busy = busy;
+    this.why = why;
   }
 }
 
@@ -72,7 +75,11 @@ export class PortAway extends Failure {
 export function openPort(portsDir: string, name: string, direction: 'out' | 'both'): number {
   const path = findPort(portsDir, name);
   if (path === undefined)
-    throw new PortAway(false, `no port ${name} in ${portsDir}`, `give the guest one: ${qemuOptions(name)}`);
+    throw new PortAway(
+      'missing',
+      `no port ${name} in ${portsDir}`,
+      `give the guest one: ${qemuOptions(name)}`,
+    );
   try {
     const readOnly = direction === 'both' && statSync(path).isFIFO();
     const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
@@ -89,12 +96,12 @@ function whyNotOpened(error: unknown, name: string, path: string): Failure {
       const holder = holderOf(path);
       const who = holder === undefined ? 'another process' : `${holder.command} (pid ${holder.pid})`;
       const remedy = holder === undefined ? 'end the process that has it open' : `end it: kill ${holder.pid}`;
-      return new PortAway(true, `port ${name} (${path}) is held by ${who}`, remedy);
+      return new PortAway('busy', `port ${name} (${path}) is held by ${who}`, remedy);
     }
     case 'ENODEV':
     case 'ENXIO':
     case 'ENOENT':
-      return new PortAway(false, `port ${name} (${path}) is being unplugged`, 'plug it in again');
+      return new PortAway('unplugged', `port ${name} (${path}) is being unplugged`, 'plug it in again');
     case 'EACCES':
     case 'EPERM':
       return new Failure(

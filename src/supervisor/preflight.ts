@@ -46,7 +46,8 @@ export async function openControlPort(port: ControlPort, log: Logger): Promise<v
       port.open();
       return;
     } catch (error) {
-      if (!(error instanceof PortAway && error.busy) || performance.now() >= deadlineMs) throw error;
+      if (!(error instanceof PortAway && error.why === 'busy') || performance.now() >= deadlineMs)
+        throw error;
       if (!said) log.warn({ waitMs: busyPatienceMs }, error.message);
     }
     await new Promise((resolve) => setTimeout(resolve, busyRetryMs));

@@ -12,7 +12,7 @@ import {
 
 const states = {
   absent: { kind: 'absent' },
-  waiting: { kind: 'waiting', reason: 'no port', tries: 1 },
+  waiting: { kind: 'waiting', why: 'missing', reason: 'no port', tries: 1 },
   queued: { kind: 'queued' },
   starting: { kind: 'starting' },
   ready: { kind: 'ready' },
@@ -227,7 +227,10 @@ describe('a stop', () => {
   }
 
   it('is answered when the port or ring does not come back', () => {
-    const next = step({ ...stopping, state: states.absent }, { kind: 'unavailable', reason: 'no port' });
+    const next = step(
+      { ...stopping, state: states.absent },
+      { kind: 'unavailable', why: 'missing', reason: 'no port' },
+    );
     assert.equal(shown(next), 'waiting unreachable-7 say:no port timer-100');
   });
 
@@ -274,23 +277,27 @@ describe('leaving', () => {
 });
 
 describe('a port that is away', () => {
-  it('is looked for again, later each time, and its reason said once', () => {
+  it('is looked for again, later each time, and its reason said once, whatever its words', () => {
     let cpu: CpuModel = { ...toRun, state: states.absent };
     const waits: (string | number)[] = [];
-    for (const reason of ['a', 'a', 'a', 'b', 'b', 'b', 'a']) {
-      const next = step(cpu, { kind: 'unavailable', reason });
+    for (const reason of ['busy: a', 'busy: b', 'busy: a', 'missing', 'missing', 'missing', 'busy: a']) {
+      const [why = reason] = reason.split(':');
+      const next = step(cpu, { kind: 'unavailable', why, reason });
       cpu = next.cpu;
       for (const effect of next.effects) {
         if (effect.kind === 'say-waiting') waits.push(effect.reason);
         if (effect.kind === 'timer') waits.push(effect.ms);
       }
     }
-    assert.deepEqual(waits, ['a', 100, 200, 400, 'b', 800, 1000, 1000, 'a', 1000]);
+    assert.deepEqual(waits, ['busy: a', 100, 200, 400, 'missing', 800, 1000, 1000, 'busy: a', 1000]);
   });
 
   it('is not looked for on the way out', () => {
     const cpu: CpuModel = { ...toRun, wanted: 'leave', state: states.absent };
-    assert.equal(shown(step(cpu, { kind: 'unavailable', reason: 'no port' })), 'ended close-all');
+    assert.equal(
+      shown(step(cpu, { kind: 'unavailable', why: 'missing', reason: 'no port' })),
+      'ended close-all',
+    );
   });
 
   it('that went and is there again at once is opened at once, and forked for when the policy says', () => {
@@ -305,7 +312,7 @@ describe('a port that is away', () => {
 
   it('that went and stayed away for a while has been waited for enough', () => {
     const exited = step({ ...toRun, state: states.parting }, events.crash);
-    const away = step(exited.cpu, { kind: 'unavailable', reason: 'no port' });
+    const away = step(exited.cpu, { kind: 'unavailable', why: 'missing', reason: 'no port' });
     assert.equal(shown(step(away.cpu, { kind: 'opened' })), 'queued fork');
   });
 

@@ -214,7 +214,7 @@ export class CpuWorld {
         assert.equal(this.worker, undefined, 'opens under a living worker');
         this.#opened = this.#portThere;
         return this.#dispatch(
-          this.#portThere ? { kind: 'opened' } : { kind: 'unavailable', reason: 'no port' },
+          this.#portThere ? { kind: 'opened' } : { kind: 'unavailable', why: 'missing', reason: 'no port' },
         );
       case 'fork':
         assert.equal(this.worker, undefined, 'forks beside a living worker');

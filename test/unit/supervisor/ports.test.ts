@@ -42,7 +42,7 @@ describe('a port', () => {
     it(`that is not there is away, with what would make it: ${name}`, () => {
       assert.equal(findPort(dir, name), undefined);
       const failure = failureOf(() => openPort(dir, name, 'out'));
-      assert.ok(failure instanceof PortAway && !failure.busy);
+      assert.ok(failure instanceof PortAway && failure.why === 'missing');
       assert.equal(failure.exitCode, exitCode.missing);
       assert.equal(failure.message, `no port ${name} in ${dir}`);
       assert.ok(failure.remedy.includes(qemuOptions(name)));
@@ -106,7 +106,7 @@ describe('a port', () => {
       await once(holder.stdout, 'data');
       symlinkSync(pipe, join(dir, 'held'));
       const failure = failureOf(() => closeSync(openPort(dir, 'held', 'out')));
-      assert.ok(failure instanceof PortAway && failure.busy);
+      assert.ok(failure instanceof PortAway && failure.why === 'busy');
       assert.equal(failure.message, `port held (${pipe}) is held by sh (pid ${holder.pid})`);
       assert.equal(failure.remedy, `end it: kill ${holder.pid}`);
     } finally {
