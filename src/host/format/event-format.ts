@@ -19,6 +19,8 @@ export interface EventFormat {
 
 /** `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
+/** Of a name, at most: patterns on the command line are held against it. The kernel's own are far shorter. */
+const nameLine = /^name: *(\S{1,200}) *$/m;
 
 /**
  * Parses the text of a format file. `system` is the directory's name, which the text does not hold; `longBytes` is
@@ -28,7 +30,7 @@ const maxEventId = 0xffff;
 export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 = 8): EventFormat {
   const printAt = text.search(/^print fmt:/m);
   const head = printAt < 0 ? text : text.slice(0, printAt);
-  const name = /^name: *(\S+) *$/m.exec(head)?.[1];
+  const name = nameLine.exec(head)?.[1];
   const what = `format of ${system}:${name ?? '?'}`;
   if (name === undefined) throw new FormatError(what, 'no line "name:"');
   const id = Number(/^ID: *(\d+) *$/m.exec(head)?.[1] ?? Number.NaN);

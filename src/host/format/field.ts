@@ -25,6 +25,8 @@ export interface Field {
 }
 
 const fieldLine = /^\s*field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:([01]);)?\s*$/;
+/** The kernel's own are at most 83. A guest's may be anything, and what `declaration` takes grows with the square. */
+const maxLineLength = 1000;
 const declaration = /^(?:(__data_loc|__rel_loc)\s+)?(.*?)\s*\b(\w+)\s*(\[[^\]]*\])?$/;
 
 /** A record fits into a sub-buffer, and the ring's write counter holds a sub-buffer to 1 MiB (RB_WRITE_MASK). */
@@ -36,6 +38,7 @@ const maxFieldEnd = 1 << 20;
  * record can hold.
  */
 export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | undefined {
+  if (line.length > maxLineLength) return undefined;
   const match = fieldLine.exec(line);
   const declared = match && declaration.exec(match[1]!.trim());
   if (!match || !declared) return undefined;

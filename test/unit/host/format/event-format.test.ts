@@ -44,6 +44,12 @@ describe('field line', () => {
     assert.equal(shape('char big[2000000]', 2_000_000), undefined);
     assert.equal(shape('__data_loc char[] name', 8), undefined);
   });
+
+  it('refuses a line that is longer than any, and soon: a guest could keep the host at it for hours', () => {
+    const startedMs = performance.now();
+    assert.equal(shape(`int a${' '.repeat(60_000)}!`, 4), undefined);
+    assert.ok(performance.now() - startedMs < 500);
+  });
 });
 
 describe('event format', () => {
@@ -99,6 +105,7 @@ describe('event format', () => {
     const good = fixtureText('kvm-format/kvm_entry');
     const faulty: [string, RegExp][] = [
       ['', /no line "name:"/],
+      [good.replace('kvm_entry', 'x'.repeat(1000)), /no line "name:"/],
       [good.replace(/^ID:.*/m, ''), /kvm_entry: no line "ID:"/],
       [good.replace(/^ID:.*/m, 'ID: 65536'), /no line "ID:"/],
       [good.replace('size:8', 'size:x'), /cannot read the line .*rip/],
