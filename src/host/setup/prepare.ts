@@ -1,18 +1,20 @@
-import { chmodSync, chownSync, fchmodSync, fchownSync, readdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, fchmodSync, fchownSync, readdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import { makeFifo } from '../../native/fifo.ts';
 import { lookUpGroup } from '../../native/group.ts';
 import { printable, quoted } from '../../quoted.ts';
 import { guestFileName, newFileName, readGuestFile, writeGuestFile } from '../guest-dir/guest-file.ts';
 import type { GuestFile } from '../guest-dir/guest-file.ts';
-import { guestLabel, guestPath } from '../guest-dir/location.ts';
+import { type GuestLocation, guestLabel, guestPath } from '../guest-dir/location.ts';
 import { lockFileName, lockGuest } from '../guest-dir/lock.ts';
 import { OwnedDir } from '../guest-dir/owned-dir.ts';
-import { portNames, portOfFile } from '../guest-dir/port-names.ts';
+import { controlPortName, portNames, portOfFile } from '../guest-dir/port-names.ts';
 import type { Changes } from './changes.ts';
 import { noChanges } from './changes.ts';
 import type { SetupOptions } from './options.ts';
 import { portPath } from './placement.ts';
+import { refuseRunning } from './running.ts';
 
 /** A guest's directory as setup leaves it. */
 export interface PreparedGuest {
@@ -54,7 +56,7 @@ export async function prepareGuest(
     refuseLongSockets(dir, file);
     const gid = group === undefined ? undefined : groupNumber(group);
     mendDirectory(dir, gid, changes);
-    removeStale(dir, file, guestLabel(location), changes);
+    await removeStale(dir, file, location, changes);
     if (file.chardev === 'pipe') {
       for (const name of fifoNames(file)) prepareFifo(dir, name, gid, changes);
     }
@@ -126,11 +128,9 @@ function mendDirectory(dir: OwnedDir, gid: number | undefined, changes: Changes)
   if (!dir.made) changes.mended.push('.');
 }
 
-/** A directory with other things in it is not ours to close to others: --dir may have been a slip. */
+/** A directory with other things in it is not ours to close to others: --dir may have been a slip, such as /home. */
 function refuseForeign(dir: OwnedDir): void {
-  const foreign = readdirSync(dir.entry()).find(
-    (name) => !isOwnName(name) && dir.look(name)?.isDirectory() !== true,
-  );
+  const foreign = readdirSync(dir.entry()).find((name) => !isOwnName(name) && !isGuest(dir, name));
   if (foreign === undefined) return;
   throw new Failure(
     exitCode.failed,
@@ -139,12 +139,23 @@ function refuseForeign(dir: OwnedDir): void {
   );
 }
 
+/** A named guest's directory, whether setup made it or somebody by hand. */
+function isGuest(dir: OwnedDir, name: string): boolean {
+  const marks = [guestFileName, `${controlPortName}.in`, `${controlPortName}.socket`];
+  return marks.some((mark) => existsSync(dir.entry(join(name, mark))));
+}
+
 export function isOwnName(name: string): boolean {
   return [guestFileName, newFileName, lockFileName].includes(name) || portOfFile(name) !== undefined;
 }
 
 /** FIFOs and sockets of ports that the guest no longer has. */
-function removeStale(dir: OwnedDir, file: GuestFile, label: string, changes: Changes): void {
+async function removeStale(
+  dir: OwnedDir,
+  file: GuestFile,
+  location: GuestLocation,
+  changes: Changes,
+): Promise<void> {
   const wanted = new Set(portNames(file.cpus));
   const stale = readdirSync(dir.entry()).filter((name) => {
     const found = portOfFile(name);
@@ -152,8 +163,9 @@ function removeStale(dir: OwnedDir, file: GuestFile, label: string, changes: Cha
     return isPortFile(dir, name);
   });
   if (stale.length === 0) return;
-  const unlock = lockGuest(dir, label);
+  const unlock = lockGuest(dir, guestLabel(location));
   try {
+    await refuseRunning(location);
     for (const name of stale) unlinkSync(dir.entry(name));
   } finally {
     unlock();

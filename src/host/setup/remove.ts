@@ -1,14 +1,13 @@
-import { closeSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { exitCode, Failure } from '../../failure.ts';
 import { quoted } from '../../quoted.ts';
-import { openChannel } from '../control/channel.ts';
-import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
-import { guestLabel, guestOptions, guestPath } from '../guest-dir/location.ts';
+import { guestLabel, guestPath } from '../guest-dir/location.ts';
 import { lockGuest } from '../guest-dir/lock.ts';
 import { OwnedDir } from '../guest-dir/owned-dir.ts';
-import { controlPortName, portOfFile } from '../guest-dir/port-names.ts';
+import { portOfFile } from '../guest-dir/port-names.ts';
 import { isOwnName, isPortFile } from './prepare.ts';
+import { refuseRunning } from './running.ts';
 
 export interface Removed {
   readonly files: readonly string[];
@@ -54,38 +53,6 @@ function removeFrom(dir: OwnedDir): Removed {
   }
   if (left.length === 0) rmdirSync(dir.path);
   return { files, directory: left.length === 0, left };
-}
-
-/** A guest whose FIFOs are gone has ports that nobody can reach until it is started again. */
-async function refuseRunning(location: GuestLocation): Promise<void> {
-  if (!(await hasQemu(location))) return;
-  const options = guestOptions(location);
-  throw new Failure(
-    exitCode.failed,
-    `${guestLabel(location)} is running and has these ports`,
-    `shut it down, or detach them: trace-host setup${options} --remove --apply, with --qmp or --domain`,
-  );
-}
-
-async function hasQemu(location: GuestLocation): Promise<boolean> {
-  let guest: GuestDir;
-  try {
-    guest = GuestDir.open(location);
-  } catch (cause) {
-    if (cause instanceof Failure) return false;
-    throw cause;
-  }
-  try {
-    if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
-    // a look, no talk; who has the lock takes nobody's place
-    else (await openChannel(guest, { heard: () => {}, gone: () => {} })).close();
-    return true;
-  } catch (cause) {
-    if (cause instanceof Failure) return false;
-    throw cause;
-  } finally {
-    guest.close();
-  }
 }
 
 /** For a message: at most three of them. */

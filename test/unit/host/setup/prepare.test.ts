@@ -109,6 +109,19 @@ describe('prepareGuest', () => {
     assert.deepEqual(readdirSync(dir).sort(), ['guest.json', 'lock', 'mine.in', 'trace-path-cpu7.out']);
   });
 
+  it('removes no port of a guest that runs', async (context) => {
+    const dir = scratchDir(context);
+    await prepare(dir, { cpus: 2 });
+    const qemu = openSync(join(dir, 'agent-ctl-path.in'), constants.O_RDWR | constants.O_NONBLOCK);
+    const running = failure(exitCode.failed, /is running and has these ports/, /--remove --apply/);
+    await assert.rejects(prepare(dir, { cpus: 1 }), running);
+    await assert.rejects(prepare(dir, { chardev: 'socket' }), running);
+    assert.ok(existsSync(join(dir, 'trace-path-cpu1.out')));
+    assert.equal((await prepare(dir, { cpus: 3 })).changes.removed.length, 0, 'more of them do no harm');
+    closeSync(qemu);
+    assert.equal((await prepare(dir, { cpus: 1 })).changes.removed.length, 4);
+  });
+
   it("refuses what is in a FIFO's way, and leaves it", async (context) => {
     const dir = scratchDir(context);
     writeFileSync(join(dir, 'victim'), 'v', { mode: 0o644 });
@@ -141,6 +154,24 @@ describe('prepareGuest', () => {
     chmodSync(dir, 0o700);
     await prepare(dir);
     assert.ok(existsSync(join(dir, 'thesis.txt')));
+  });
+
+  it('takes a directory of directories, such as /home, for what it is', async (context) => {
+    const dir = scratchDir(context);
+    mkdirSync(join(dir, 'alice', 'guest.json.d'), { recursive: true });
+    chmodSync(dir, 0o755);
+    const refused = failure(exitCode.failed, /holds what is not trace-host's, such as "alice"/);
+    await assert.rejects(prepare(dir), refused);
+    await assert.rejects(prepare(dir, {}, 'web'), refused);
+    assert.equal(mode(dir), 0o755);
+    assert.deepEqual(readdirSync(dir), ['alice']);
+    rmSync(join(dir, 'alice'), { recursive: true });
+    await prepare(dir, {}, 'web');
+    mkdirSync(join(dir, 'by-hand'));
+    makeFifo(join(dir, 'by-hand', 'agent-ctl-path.in'), 0o600);
+    chmodSync(dir, 0o755);
+    await prepare(dir);
+    assert.equal(mode(dir), 0o700);
   });
 
   it("lets QEMU's group in, and no further than it must", {

@@ -1,0 +1,42 @@
+import { closeSync } from 'node:fs';
+import { exitCode, Failure } from '../../failure.ts';
+import { openChannel } from '../control/channel.ts';
+import { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { GuestLocation } from '../guest-dir/location.ts';
+import { guestLabel, guestOptions } from '../guest-dir/location.ts';
+import { controlPortName } from '../guest-dir/port-names.ts';
+
+/**
+ * Before ports are removed: a guest whose FIFOs are gone has ports that nobody can reach until it is started again.
+ * @throws Failure (failed) when a QEMU has them open
+ */
+export async function refuseRunning(location: GuestLocation): Promise<void> {
+  if (!(await hasQemu(location))) return;
+  const options = guestOptions(location);
+  throw new Failure(
+    exitCode.failed,
+    `${guestLabel(location)} is running and has these ports`,
+    `shut it down, or detach them: trace-host setup${options} --remove --apply, with --qmp or --domain`,
+  );
+}
+
+async function hasQemu(location: GuestLocation): Promise<boolean> {
+  let guest: GuestDir;
+  try {
+    guest = GuestDir.open(location);
+  } catch (cause) {
+    if (cause instanceof Failure) return false;
+    throw cause;
+  }
+  try {
+    if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
+    // a look, no talk; who has the lock takes nobody's place
+    else (await openChannel(guest, { heard: () => {}, gone: () => {} })).close();
+    return true;
+  } catch (cause) {
+    if (cause instanceof Failure) return false;
+    throw cause;
+  } finally {
+    guest.close();
+  }
+}
