@@ -1,4 +1,6 @@
+import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { codeOf } from '../error-code.ts';
 import { exitCode, Failure, type ExitCode } from '../failure.ts';
 
 const reasons: Readonly<Record<string, readonly [ExitCode, string, string]>> = {
@@ -11,9 +13,10 @@ const reasons: Readonly<Record<string, readonly [ExitCode, string, string]>> = {
 export async function openInput(path: string): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    // a FIFO, such as a port's, would have us wait for its writer
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error);
     const [exit, reason, remedy] = reasons[code] ?? [exitCode.failed, `cannot be opened: ${code}`, ''];
     throw new Failure(exit, `${path}: ${reason}`, remedy, { cause: error });
   }

@@ -1,7 +1,20 @@
+import { lstatSync } from 'node:fs';
 import { open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
 import { unfinishedFile } from './unfinished-files.ts';
+
+/**
+ * Finds out whether a new file may take the name `path`: not the name of /dev/null or of a pipe, which would be gone,
+ * nor of a link, whose target would stay as it is. @throws Failure (usage), and what node:fs throws
+ */
+export function checkReplaceable(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return;
+  const link = found.isSymbolicLink() ? 'a symbolic link' : 'no file';
+  const what = found.isDirectory() ? 'a directory' : link;
+  throw new Failure(exitCode.usage, `${path} is ${what}`, 'give the path of a file with -o');
+}
 
 /**
  * Has `write` fill a new file beside `path`, which then takes the name `path` in one step: a reader sees the old file
@@ -16,7 +29,10 @@ export async function writeReplacing<T>(
   const ended = unfinishedFile(temporary);
   let file: FileHandle | undefined;
   try {
-    file = await open(temporary, 'w', 0o644);
+    checkReplaceable(path);
+    // left by a process of this number that was killed, or put there by somebody else: a new one, whatever it is
+    await rm(temporary, { force: true });
+    file = await open(temporary, 'wx', 0o644);
     const result = await write(file);
     const { size } = await file.stat();
     await file.close();
@@ -52,8 +68,6 @@ async function refusalOf(path: string, file: FileHandle | undefined, error: unkn
     case 'ENOENT':
       return failure(exitCode.missing, 'no such directory', 'make the directory, or write elsewhere');
     case 'ENOTDIR':
-    case 'EISDIR':
-    case 'ENOTEMPTY':
       return failure(exitCode.failed, 'cannot be a file there', 'give the path of a file');
     case 'EACCES':
     case 'EPERM':
@@ -61,7 +75,9 @@ async function refusalOf(path: string, file: FileHandle | undefined, error: unkn
     case 'EROFS':
       return failure(exitCode.failed, 'the file system is read-only', 'write elsewhere');
     default:
-      return error;
+      // an errno; Node's own codes (ERR_…, a number) are bugs or an abort
+      if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error;
+      return failure(exitCode.failed, `cannot be made (${code})`, 'write elsewhere');
   }
 }
 

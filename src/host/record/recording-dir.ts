@@ -19,6 +19,7 @@ import {
   type Recording,
   recordingFile,
 } from '../recording-format.ts';
+import { checkReplaceable } from '../write-replacing.ts';
 import { CappedFile, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
 
 /** The directory that a recording is while it runs: whatever happens, `trace-host convert` makes a file of it. */
@@ -31,11 +32,10 @@ export class RecordingDir {
     try {
       if (!statSync(dirname(out)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
       accessSync(dirname(out), constants.W_OK | constants.X_OK);
+      checkReplaceable(out);
     } catch (error) {
-      throw cannotMake(path, out, error);
+      throw error instanceof Failure ? error : cannotMake(path, out, error);
     }
-    if (statSync(out, { throwIfNoEntry: false })?.isDirectory() === true)
-      throw new Failure(exitCode.usage, `${out} is a directory`, 'give the path of a file with -o');
     if (existsSync(path)) throw isThere(path, out);
   }
 

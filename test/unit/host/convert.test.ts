@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Failure } from '../../../src/failure.ts';
 import { convert, convertRecording, type ConvertSettings } from '../../../src/host/convert.ts';
 import { readInfo } from '../../../src/host/info.ts';
+import { makeFifo } from '../../../src/native/fifo.ts';
 import { formatRecording, type Recording } from '../../../src/host/recording-format.ts';
 import { fixture } from './fixtures.ts';
 import { sampleMetadata, samplePages, scratchDir, writeRaws, type Sample } from './samples.ts';
@@ -184,10 +185,54 @@ describe('convert', () => {
     const gone = new Map([...cpus, [2, join(dir, 'cpu2.raw')]]);
     await assert.rejects(convert({ cpus: gone, metadata, out }), /cpu2\.raw: no such file/);
     await assert.rejects(convert({ cpus, metadata, out: join(dir, 'no/trace.dat') }), /no such directory/);
-    await assert.rejects(convert({ cpus, metadata, out: dir }), /cannot be a file there/);
+    await assert.rejects(convert({ cpus, metadata, out: dir }), /is a directory/);
+    await assert.rejects(convert({ cpus, metadata, out: join(out, 'x') }), /cannot be a file there/);
+    const longName = join(dir, 'x'.repeat(254));
+    await assert.rejects(convert({ cpus, metadata, out: longName }), /cannot be made \(ENAMETOOLONG\)/);
     await assert.rejects(convert({ cpus, metadata, out, clock: '../x' }), /no name of a trace clock/);
     assert.equal(readFileSync(out, 'utf8'), 'old');
     assert.deepEqual(readdirSync(dir).sort(), before);
+  });
+
+  it('takes the place of a file and of nothing else, such as /dev/null', async (test) => {
+    const dir = scratchDir(test);
+    const cpus = writeRaws(dir, samplePages('A'));
+    const metadata = await sampleMetadata('A');
+    const file = join(dir, 'file');
+    writeFileSync(file, 'old');
+    const link = join(dir, 'link');
+    symlinkSync(file, link);
+    const fifo = join(dir, 'fifo');
+    makeFifo(fifo, 0o600);
+    await assert.rejects(convert({ cpus, metadata, out: link }), /link is a symbolic link/);
+    await assert.rejects(convert({ cpus, metadata, out: fifo }), /fifo is no file/);
+    assert.ok(lstatSync(link).isSymbolicLink() && lstatSync(fifo).isFIFO());
+    assert.equal(readFileSync(file, 'utf8'), 'old');
+  });
+
+  it('follows no link that somebody puts where it writes', async (test) => {
+    const dir = scratchDir(test);
+    const cpus = writeRaws(dir, samplePages('A'));
+    const victim = join(dir, 'victim');
+    writeFileSync(victim, 'old');
+    symlinkSync(victim, join(dir, `.trace.dat.${process.pid}.tmp`));
+    const out = join(dir, 'trace.dat');
+    await convert({ cpus, metadata: await sampleMetadata('A'), out });
+    assert.equal(readFileSync(victim, 'utf8'), 'old');
+    assert.ok(lstatSync(out).isFile());
+  });
+
+  it('does not wait for a FIFO that was given for a file', { timeout: 10_000 }, async (test) => {
+    const dir = scratchDir(test);
+    const fifo = join(dir, 'cpu0.raw');
+    makeFifo(fifo, 0o600);
+    const cpus = new Map([[0, fifo]]);
+    const refused = { message: /cpu0\.raw: not a regular file/ };
+    await assert.rejects(
+      convert({ cpus, metadata: await sampleMetadata('A'), out: join(dir, 'trace.dat') }),
+      refused,
+    );
+    await assert.rejects(readInfo(fifo), refused);
   });
 
   it('says that the disk is full', async (test) => {
