@@ -125,7 +125,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     settings: ['metadataOutput', ...orderSettings],
     examples: [
       ['trace-host metadata -o metadata.tar.gz', 'once for a guest, as long as its kernel runs'],
-      ['trace-host metadata -o metadata.tar.gz --timeout 1m', 'from a slow guest'],
+      ['trace-host metadata -o metadata.tar.gz --timeout 60s', 'from a slow guest'],
     ],
     read: (given) => ({
       kind: 'metadata',

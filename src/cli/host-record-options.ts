@@ -76,7 +76,7 @@ function readTrace(given: Given): TraceRequest | undefined {
 function readEvents(given: Given): Pick<TraceRequest, 'events' | 'eventsOff' | 'filters'> {
   const events: string[] = [];
   const eventsOff: string[] = [];
-  const filters: Record<string, string> = {};
+  const filters = new Map<string, string>();
   let negated = false;
   let last: string | undefined;
   for (const { name, text } of given.sequence) {
@@ -93,12 +93,14 @@ function readEvents(given: Given): Pick<TraceRequest, 'events' | 'eventsOff' | '
         'give it behind the -e it is for',
       );
     }
-    filters[last] = last in filters ? `(${filters[last]}) && (${text})` : text;
+    const before = filters.get(last);
+    filters.set(last, before === undefined ? text : `(${before}) && (${text})`);
   }
   return {
     ...(events.length > 0 ? { events } : {}),
     ...(eventsOff.length > 0 ? { eventsOff } : {}),
-    ...(Object.keys(filters).length > 0 ? { filters } : {}),
+    // fromEntries makes own fields, so "__proto__" is a name like any other
+    ...(filters.size > 0 ? { filters: Object.fromEntries(filters) } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseHostOptions } from '../../../src/cli/host-options.ts';
+import { hostExamples, hostProgram, parseHostOptions } from '../../../src/cli/host-options.ts';
 import { assertUsage } from './assert-usage.ts';
 
 const location = { dir: '/tmp/virtio-trace', guest: undefined };
@@ -62,6 +62,20 @@ describe('parseHostOptions', () => {
       assert.equal(parse(line).kind, 'say', line);
     const help = parse('help stop');
     assert.ok(help.kind === 'say' && /Usage: trace-host stop .*Examples:/s.test(help.text));
+  });
+
+  it('has examples that it takes itself', () => {
+    const { commands } = hostProgram(
+      () => {},
+      () => {},
+    );
+    const lines = commands.flatMap((command) => hostExamples(command.name()).map(([line]) => line));
+    assert.ok(lines.length >= 15);
+    for (const line of lines) {
+      const [, own = ''] = /\btrace-host ([^)]*)/.exec(line) ?? [];
+      const words = [...own.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
+      assert.notEqual(parseHostOptions(words).kind, 'say', line);
+    }
   });
 
   it('names what is wrong and what to do', () => {

@@ -47,6 +47,11 @@ describe('trace-host record', () => {
       filters: { irq: '(irq == 1) && (ret != 0)' },
       instance: 'trace-host',
     });
+    const odd = record('-e', 'constructor', '-f', 'a == 1', '-e', '__proto__', '-f', 'b == 1').trace?.filters;
+    assert.deepEqual(Object.entries(odd ?? {}), [
+      ['constructor', 'a == 1'],
+      ['__proto__', 'b == 1'],
+    ]);
     refused(/no event is before pid == 1/, '-f', 'pid == 1', '-e', 'sched');
   });
 
