@@ -23,8 +23,6 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   });
   const waiting = new Waiting(live, () => recorder.doing);
   const stopListening = listen(recorder, live);
-  // who reads what is said may go away, also with the terminal; the recording is worth more
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   try {
     const result = await recorder.run();
     waiting.stop();
