@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { errorCode } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { duplicate, isAppending, setNonBlocking } from '../native/files.ts';
 import { makeMemory } from '../native/shared-memory.ts';
@@ -33,7 +34,7 @@ const stdoutFd = 1;
 /**
  * One stdout for all. A pipe is opened anew, so that our O_NONBLOCK does not reach those who share it; a file must
  * keep its one position, so it is not. splice refuses a file opened to append: its pages are copied.
- * @throws Failure when stdout is a terminal or closed
+ * @throws Failure when stdout is a terminal
  */
 export function stdoutOutlets(): OutletSource {
   if (isatty(stdoutFd)) {
@@ -45,12 +46,20 @@ export function stdoutOutlets(): OutletSource {
   }
   const turnFd = makeMemory('trace-agent-turn', 1);
   const stdout = fstatSync(stdoutFd);
-  if (stdout.isFIFO()) {
-    const open = (): number =>
-      openSync(`/proc/self/fd/${stdoutFd}`, constants.O_WRONLY | constants.O_NONBLOCK);
-    return { outlet: 'shared', open, turnFd };
-  }
+  if (stdout.isFIFO()) return { outlet: 'shared', open: openFifoAnew, turnFd };
   if (stdout.isSocket()) setNonBlocking(stdoutFd);
   const outlet = isAppending(stdoutFd) ? 'copied' : 'shared';
   return { outlet, open: () => duplicate(stdoutFd), turnFd };
+}
+
+/** A pipe can be opened without a reader, a FIFO with a name cannot. @throws Failure */
+function openFifoAnew(): number {
+  try {
+    return openSync(`/proc/self/fd/${stdoutFd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) !== 'ENXIO') throw error;
+    throw new Failure(exitCode.missing, 'stdout is a FIFO that nobody reads', 'start its reader', {
+      cause: error,
+    });
+  }
 }
