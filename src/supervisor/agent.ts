@@ -93,7 +93,7 @@ async function trace(
   const signals = listen(end, () => log.info(orders.status(), 'status'), tracing, log);
   const manager = new ServiceManager();
   try {
-    if (control !== undefined) await openControlPort(control, log);
+    if (control !== undefined) await openControlPort(control, ending, log);
     setNoNewPrivileges();
     keepCapabilitiesFromChildren();
     closeStrayOnExec();

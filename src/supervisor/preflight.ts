@@ -38,8 +38,16 @@ export function hostRules(options: AgentOptions): boolean {
   );
 }
 
-/** Opens the control port, waiting a while for whoever has it to end. @throws Failure */
-export async function openControlPort(port: ControlPort, log: Logger): Promise<void> {
+/**
+ * Opens the control port, waiting a while for whoever has it to end.
+ * @param ending settles when the agent is to end: then the port may stay closed
+ * @throws Failure
+ */
+export async function openControlPort(
+  port: Pick<ControlPort, 'open'>,
+  ending: Promise<unknown>,
+  log: Logger,
+): Promise<void> {
   const deadlineMs = performance.now() + busyPatienceMs;
   for (let said = false; ; said = true) {
     try {
@@ -50,7 +58,8 @@ export async function openControlPort(port: ControlPort, log: Logger): Promise<v
         throw error;
       if (!said) log.warn({ waitMs: busyPatienceMs }, error.message);
     }
-    await new Promise((resolve) => setTimeout(resolve, busyRetryMs));
+    const retry = new Promise((resolve) => setTimeout(resolve, busyRetryMs, 'retry'));
+    if ((await Promise.race([retry, ending])) !== 'retry') return;
   }
 }
 
