@@ -4,13 +4,27 @@ import { quoted } from '../quoted.ts';
 /** Longer waits are surely a slip; it also keeps timers far from Node's 2^31 ms. */
 const maxDurationMs = 60 * 60 * 1000;
 
-/** Reads whole milliseconds, bare or as `500ms`, or whole seconds as `10s`; 0 to an hour. Throws Failure (usage). */
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Reads whole milliseconds, bare or as `500ms`, or whole `10s`, `5m`, `1h`; 0 to an hour. Throws Failure (usage). */
 export function parseDurationMs(text: string, name: string): number {
-  const match = /^(\d+)(ms|s)?$/.exec(text.trim());
-  const remedy = 'give milliseconds, or a time such as 500ms or 10s';
-  if (match === null) throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no time`, remedy);
-  const durationMs = Number(match[1]) * (match[2] === 's' ? 1000 : 1);
-  if (durationMs > maxDurationMs)
-    throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is more than an hour`, remedy);
-  return durationMs;
+  const durationMs = parseTimeMs(text, name, 'ms');
+  if (durationMs <= maxDurationMs) return durationMs;
+  throw new Failure(
+    exitCode.usage,
+    `${name}: ${quoted(text)} is more than an hour`,
+    'give e.g. 500ms, 10s or 5m',
+  );
+}
+
+/** The same without a limit. @param bareUnit of a number alone */
+export function parseTimeMs(text: string, name: string, bareUnit: 'ms' | 's'): number {
+  const [, count, unit = bareUnit] = /^(\d+)(ms|[smh])?$/.exec(text.trim()) ?? [];
+  if (count !== undefined) return Number(count) * (unitMs[unit] ?? Number.NaN);
+  const units = bareUnit === 's' ? 'seconds' : 'milliseconds';
+  throw new Failure(
+    exitCode.usage,
+    `${name}: ${quoted(text)} is no time`,
+    `give ${units}, or a time such as 500ms, 10s or 5m`,
+  );
 }

@@ -5,7 +5,7 @@ import type { Compression } from '../host/tracedat/write-v7.ts';
 import { setupFormats } from '../host/setup/options.ts';
 import { parseChoice, parseCount } from './choice.ts';
 import { maxCpus } from '../cpu-list.ts';
-import { parseDurationMs } from './duration.ts';
+import { parseDurationMs, parseTimeMs } from './duration.ts';
 import { quoted } from '../quoted.ts';
 import { parsePath, parseUser } from './names.ts';
 import type { Setting } from './setting.ts';
@@ -16,7 +16,7 @@ const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
 /** A month; timers of Node do not reach beyond. */
 const longestMs = 24 * 24 * 3600 * 1000;
 
-/** The one list of the options of trace-host's commands; `hostCommands` says which command has which. */
+/** The one list of the options of trace-host's commands; `subcommands` in host-options.ts says which has which. */
 export const hostSettings = {
   guest: {
     long: 'guest',
@@ -195,7 +195,7 @@ export const hostSettings = {
   duration: {
     long: 'duration',
     placeholder: 'TIME',
-    description: 'stop after this time; seconds, or e.g. 500ms, 10s',
+    description: 'stop after this time; seconds, or e.g. 500ms, 10s, 5m',
     parse: parseSeconds,
   },
   maxSize: {
@@ -244,7 +244,7 @@ export const hostSettings = {
   timeout: {
     long: 'timeout',
     placeholder: 'MS',
-    description: 'how long the guest may be silent; milliseconds, or e.g. 500ms, 10s',
+    description: 'how long the guest may be silent; milliseconds, or e.g. 500ms, 10s, 1m',
     defaultText: '5s',
     parse: parseTimeoutMs,
   },
@@ -270,7 +270,7 @@ function parseWord(text: string, name: string): string {
 
 /** trace-cmd's users give seconds. */
 function parseSeconds(text: string, name: string): number {
-  const durationMs = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : parseDurationMs(text, name);
+  const durationMs = parseTimeMs(text, name, 's');
   if (durationMs > 0 && durationMs <= longestMs) return durationMs;
   throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no time to record`, 'give e.g. 10s');
 }

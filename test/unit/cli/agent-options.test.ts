@@ -85,7 +85,7 @@ const bad: Record<keyof typeof agentSettings, [string | undefined, unknown[]]> =
   tracefs: ['', [1, {}]],
   instance: ['..', [1, ['host']]],
   start: [undefined, ['false', 0, 'yes']],
-  flushInterval: ['-1', [-1, 0.5, '1m', true, 1e21]],
+  flushInterval: ['-1', [-1, 0.5, '1d', true, 1e21]],
   stopTimeout: ['never', [null, '', [10]]],
   maxRestarts: ['many', [-1, 1.5, 1e9, '']],
   user: ['a b', [0, null]],

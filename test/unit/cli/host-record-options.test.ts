@@ -101,6 +101,16 @@ describe('trace-host record', () => {
     assert.equal(record('--duration', '500ms').durationMs, 500);
   });
 
+  it('takes a duration in any unit, up to 24 days', () => {
+    const durationMs = (text: string): number | undefined => record('--duration', text).durationMs;
+    assert.deepEqual(
+      ['90', '500ms', '90s', '90m', '2h', '2073600'].map(durationMs),
+      [90_000, 500, 90_000, 5_400_000, 7_200_000, 2_073_600_000],
+    );
+    for (const text of ['0', '0ms', '2073601', '577h', '1d', 'x'])
+      refused(/--duration: .* is no time/, '--duration', text);
+  });
+
   it('refuses what makes no sense', () => {
     refused(/no compression/, '--v6', '--compress', 'zstd');
     refused(/no whole number from 1 to/, '-b', '0');

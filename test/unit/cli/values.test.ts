@@ -53,25 +53,27 @@ describe('parsePipeBytes', () => {
 });
 
 describe('parseDurationMs', () => {
-  it('reads milliseconds, bare or with a unit, and seconds', () => {
+  it('reads milliseconds, bare or with a unit, seconds, minutes and hours', () => {
     const times: [string, number][] = [
       ['0', 0],
       ['250', 250],
       ['500ms', 500],
       ['10s', 10_000],
       ['3600s', 3_600_000],
+      ['5m', 300_000],
+      ['1h', 3_600_000],
     ];
     for (const [text, ms] of times) assert.equal(parseDurationMs(text, '--stop-timeout'), ms, text);
   });
 
   it('refuses what is no time, and more than an hour', () => {
-    for (const text of ['', 's', '-1', '1.5s', '10 s', '1m', '1h', '10S', 'never'])
+    for (const text of ['', 's', '-1', '1.5s', '10 s', '1min', '1d', '10S', 'never'])
       assertUsage(
         () => parseDurationMs(text, '--stop-timeout'),
         /^--stop-timeout: .* is no time/,
-        /500ms or 10s/,
+        /500ms, 10s or 5m/,
       );
-    for (const text of ['3600001', '3601s', '9'.repeat(5000)])
+    for (const text of ['3600001', '3601s', '61m', '2h', '9'.repeat(5000)])
       assertUsage(() => parseDurationMs(text, '--stop-timeout'), /more than an hour/);
   });
 });
