@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { onEndSignals } from '../end-signals.ts';
 import { codeOf } from '../error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../failure.ts';
 import {
@@ -32,14 +33,13 @@ export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
 async function watched(command: ConvertCommand): Promise<ConvertReport> {
   let progress: ConvertProgress | undefined;
   const ended = new AbortController();
-  const onSignal = (): void => {
-    if (ended.signal.aborted) {
+  const endListening = onEndSignals(
+    () => ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written')),
+    () => {
       removeUnfinishedFiles();
       exitNow(exitCode.failed);
-    }
-    ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written'));
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    },
+  );
   const waiting = new Waiting(new LiveText(process.stderr), () => describe(command, progress));
   try {
     return await converted(command, {
@@ -51,7 +51,7 @@ async function watched(command: ConvertCommand): Promise<ConvertReport> {
     });
   } finally {
     waiting.stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    endListening();
   }
 }
 

@@ -1,3 +1,4 @@
+import { onEndSignals } from '../end-signals.ts';
 import { type ExitCode, exitCode } from '../failure.ts';
 import type { ConvertReport } from '../host/convert.ts';
 import type { GuestReport, RecordEnd, RecordOptions, RecordResult } from '../host/record/contract.ts';
@@ -48,19 +49,17 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
 
 /** The first signal ends the recording as it should, the second one leaves it as it is. */
 function listen(recorder: Recorder, live: LiveText): () => void {
-  let interrupted = false;
-  const onSignal = (): void => {
-    if (interrupted) {
-      for (const { dir, out } of recorder.abandon()) live.say(`trace-host: ${howToConvert(dir, out)}`);
-      exitNow(exitCode.failed);
-    }
-    interrupted = true;
-    recorder.interrupt();
-  };
+  const interrupt = (): void => recorder.interrupt();
+  const endListening = onEndSignals(interrupt, () => {
+    for (const { dir, out } of recorder.abandon()) live.say(`trace-host: ${howToConvert(dir, out)}`);
+    exitNow(exitCode.failed);
+  });
   // the terminal was closed: shell and kernel both say so, which is no second wish
-  const onHangUp = (): void => recorder.interrupt();
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onHangUp);
-  return () => process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp);
+  process.on('SIGHUP', interrupt);
+  return () => {
+    endListening();
+    process.off('SIGHUP', interrupt);
+  };
 }
 
 function howToConvert(dir: string, out: string): string {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { onEndSignals } from '../end-signals.ts';
 import { version } from '../version.ts';
 import { type ExitCode, exitCode } from '../failure.ts';
 import {
@@ -90,7 +91,7 @@ async function trace(
   const control = withHost
     ? new ControlPort(options.portsDir, options.controlPort, (line) => orders.take(line), log)
     : undefined;
-  const signals = listen(end, () => log.info(orders.status(), 'status'), tracing, log);
+  const stopListening = listen(end, () => log.info(orders.status(), 'status'), tracing, log);
   const manager = new ServiceManager();
   try {
     if (control !== undefined) await openControlPort(control, ending, log);
@@ -114,7 +115,7 @@ async function trace(
     return whole && why.kind === 'signal' ? exitCode.done : exitCode.lost;
   } finally {
     manager.close();
-    signals.abort();
+    stopListening();
     tracing.abandon();
     supervisor.dispose();
   }
@@ -154,33 +155,21 @@ async function finish(supervisor: Supervisor, tracing: Tracing, log: Logger): Pr
 /**
  * SIGTERM and SIGINT end the agent, the second one at once. SIGHUP is ignored, SIGUSR1 says the status (and, taken by
  * us, does not start Node's debugger).
+ * @returns ends the listening
  */
-function listen(
-  end: (why: End) => void,
-  sayStatus: () => void,
-  tracing: Tracing,
-  log: Logger,
-): AbortController {
-  const stopListening = new AbortController();
-  let ending = false;
-  const onEnd = (signal: NodeJS.Signals): void => {
-    if (ending) {
+function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing, log: Logger): () => void {
+  const onHangUp = (): void => undefined;
+  process.on('SIGHUP', onHangUp).on('SIGUSR1', sayStatus);
+  const endListening = onEndSignals(
+    (signal) => end({ kind: 'signal', signal }),
+    (signal) => {
       log.warn({ signal }, 'second signal: ends at once');
       tracing.abandon();
       exitNow(exitCode.failed);
-    }
-    ending = true;
-    end({ kind: 'signal', signal });
+    },
+  );
+  return () => {
+    endListening();
+    process.off('SIGHUP', onHangUp).off('SIGUSR1', sayStatus);
   };
-  const handlers: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = [
-    ['SIGTERM', onEnd],
-    ['SIGINT', onEnd],
-    ['SIGHUP', () => undefined],
-    ['SIGUSR1', sayStatus],
-  ];
-  for (const [signal, handler] of handlers) {
-    process.on(signal, handler);
-    stopListening.signal.addEventListener('abort', () => process.off(signal, handler));
-  }
-  return stopListening;
 }

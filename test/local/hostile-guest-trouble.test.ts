@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../../src/failure.ts';
 import { until } from './harness/until.ts';
 import { assertOrderly, type Ended, ordersOf, type Run, Scene, traceHost } from './hostile-guest-run.ts';
@@ -93,6 +94,7 @@ describe('trouble on the host', () => {
     const [scene, run] = await recording(test, 'answer-stop-none', '--duration', '30s', '--timeout', '30s');
     run.child.kill('SIGINT');
     await until('the first is heard', () => run.said().includes('interrupted; stopping'), startMs);
+    await sleep(200); // sooner it would be the first one's echo
     run.child.kill('SIGINT');
     const ended = await run.ended;
     assertOrderly(ended, [failed]);
@@ -289,6 +291,7 @@ describe('trouble on the host', () => {
     const size = (cpu: number): number => statSync(join(scene.recording, `cpu${cpu}.raw`)).size;
     await until('much is recorded', () => size(0) + size(1) > 200e6, startMs);
     run.child.kill('SIGINT');
+    await sleep(150); // sooner the second would be this one's echo
     await until(
       'the file is begun',
       () => readdirSync(scene.outDir).some((name) => name.endsWith('.tmp')),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../../src/failure.ts';
 import { until } from './harness/until.ts';
 import { samplePages } from './hostile-guest-samples.ts';
@@ -37,6 +38,7 @@ describe('the beginning of a recording', () => {
     await until('it has ordered the start', () => orders().length > 0, startMs);
     run.child.kill('SIGINT');
     await until('it takes it back', () => orders().length > 1, startMs);
+    await sleep(200); // sooner it would be the first one's echo
     run.child.kill('SIGINT');
     const ended = await run.ended;
     assertOrderly({ ...ended, stderr: `${ended.stderr}trace-host: it says no more\n` }, [failed]);
