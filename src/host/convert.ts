@@ -7,7 +7,7 @@ import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
 import { readRecordingMetadata, type GuestMetadata } from './metadata/guest-metadata.ts';
 import { withChosenClock } from './metadata/trace-clock.ts';
-import { joinCapped } from './record/raw-file.ts';
+import { joinAllCapped } from './record/recording-dir.ts';
 import { openInput } from './open-input.ts';
 import { maxCpus, rawFile, readRecording } from './recording-format.ts';
 import { RawFileShrank, type CpuSource } from './tracedat/cpu-data.ts';
@@ -82,7 +82,7 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
   const recording = await readRecording(dir);
   const metadata = await readRecordingMetadata(dir);
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
-  for (const path of cpus.values()) await joinCapped(path);
+  await joinAllCapped(dir, [...cpus.keys()]);
   const clock = settings.clock ?? recording.clock;
   return convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });
 }

@@ -20,7 +20,7 @@ import type { Collector, StreamFault } from './collector.ts';
 import { resolveEvents } from './event-names.ts';
 import type { CpuProgress } from './contract.ts';
 import { GuestPorts } from './guest-ports.ts';
-import { RecordingDir } from './recording-dir.ts';
+import { joinAllCapped, RecordingDir } from './recording-dir.ts';
 
 export interface RecordRequest {
   readonly location: GuestLocation;
@@ -230,7 +230,7 @@ export class GuestRecording {
     this.#ports.close();
     if (this.#ports.files.size === 0) return;
     this.#writeRecording(new Date().toISOString());
-    await this.#dir?.joinCapped([...this.#ports.files.keys()]);
+    if (this.#dir !== undefined) await joinAllCapped(this.#dir.path, [...this.#ports.files.keys()]);
   }
 
   /** Makes the trace.dat and removes the directory. @throws Failure; the directory stays then */

@@ -71,14 +71,6 @@ export class RecordingDir {
     this.#replace(recordingFile, formatRecording(recording));
   }
 
-  async joinCapped(cpus: readonly number[]): Promise<void> {
-    try {
-      for (const cpu of cpus) await joinCapped(join(this.path, rawFile(cpu)));
-    } catch (error) {
-      throw cannotWrite(this.path, error);
-    }
-  }
-
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
@@ -93,6 +85,15 @@ export class RecordingDir {
       rmSync(`${path}.new`, { force: true });
       throw cannotWrite(this.path, error);
     }
+  }
+}
+
+/** Makes one file each of what a cap has left of CPUs in two, in a recording's directory. @throws Failure */
+export async function joinAllCapped(dir: string, cpus: readonly number[]): Promise<void> {
+  try {
+    for (const cpu of cpus) await joinCapped(join(dir, rawFile(cpu)));
+  } catch (error) {
+    throw cannotWrite(dir, error);
   }
 }
 

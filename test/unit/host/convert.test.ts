@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Failure } from '../../../src/failure.ts';
@@ -150,6 +150,19 @@ describe('convert', () => {
     assert.equal(progress.at(-1), 1);
     const info = await readInfo(dir);
     assert.deepEqual([info.kind, info.buffers[0]!.events, info.recording], ['recording', 21_843, recording]);
+  });
+
+  it('says where a capped recording cannot be made one file of', async (test) => {
+    const dir = recordingDir(test);
+    writeFileSync(join(dir, 'cpu0.raw.older'), '');
+    rmSync(join(dir, 'cpu0.raw'));
+    mkdirSync(join(dir, 'cpu0.raw'));
+    const converting = convertRecording(dir, { out: join(dir, 'trace.dat') });
+    await assert.rejects(converting, (error) => {
+      assert.ok(error instanceof Failure, String(error));
+      assert.match(error.message, /recording cannot be written: EISDIR/);
+      return true;
+    });
   });
 
   it('a recording.json that lies names no file outside the directory, and is refused', async (test) => {
