@@ -12,21 +12,23 @@ const entryBytes = 8; // struct pollfd: int fd, short events, short revents
 
 /** A few descriptors waited on together; kept and reused, so that waiting makes no garbage but its promise. */
 export class PollSet {
-  readonly #view: DataView;
   readonly #memory: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #halves: Int16Array;
   readonly #count: number;
 
   constructor(count: number) {
     this.#memory = new Uint8Array(count * entryBytes);
-    this.#view = new DataView(this.#memory.buffer);
+    this.#words = new Int32Array(this.#memory.buffer);
+    this.#halves = new Int16Array(this.#memory.buffer);
     this.#count = count;
     for (let index = 0; index < count; index += 1) this.clear(index);
   }
 
   set(index: number, fd: number, events: number): void {
-    this.#view.setInt32(index * entryBytes, fd, true);
-    this.#view.setInt16(index * entryBytes + 4, events, true);
-    this.#view.setInt16(index * entryBytes + 6, 0, true);
+    this.#words[index * 2] = fd;
+    this.#halves[index * 4 + 2] = events;
+    this.#halves[index * 4 + 3] = 0;
   }
 
   /** Takes an entry out: poll passes over a negative descriptor. */
@@ -36,7 +38,7 @@ export class PollSet {
 
   /** What the last wait found on an entry. */
   found(index: number): number {
-    return this.#view.getInt16(index * entryBytes + 6, true);
+    return this.#halves[index * 4 + 3] ?? 0;
   }
 
   /** Waits on this thread, which does nothing else meanwhile. @returns how many entries have something */

@@ -16,7 +16,7 @@ const beatMs = 1000;
 const waiter = new Waiter();
 
 function say(message: ToSupervisor): void {
-  waiter.loopIsDue();
+  waiter.askForLoop();
   // Without a supervisor nobody listens any more; the channel's close has set `leave` already.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

@@ -6,7 +6,7 @@ import { anothersTurn } from './outlet.ts';
 import type { PumpIo } from './pump-io.ts';
 import { movePartialPage, takeOver } from './staging.ts';
 import { portVerdict, ringVerdict } from './verdict.ts';
-import type { Waiter } from './waiter.ts';
+import type { Waits } from './waiter.ts';
 
 /** Splices without giving the event loop a turn; with the time limit, a stop is obeyed within 50 ms under full load. */
 const turnSplices = 64;
@@ -52,7 +52,7 @@ interface Flush {
 export class Pump {
   readonly #io: PumpIo;
   readonly #ledger: Ledger;
-  readonly #waiter: Waiter;
+  readonly #waiter: Waits;
   readonly #setup: PumpSetup;
   readonly #say: PumpListener;
   readonly #fillBytes: number;
@@ -63,11 +63,13 @@ export class Pump {
   #pipeBytes = 0;
   /** The last fill found fewer whole pages than there was room for, so to ask for more before a wait is in vain. */
   #tookAll = false;
-  #portMovedMs = performance.now();
+  #portMoved = false;
+  /** When the port was found to take no more, or the last order came, whichever is later. */
+  #portFullMs = performance.now();
   #partialMs = performance.now();
   #connected = true;
 
-  constructor(io: PumpIo, ledger: Ledger, waiter: Waiter, setup: PumpSetup, listener: PumpListener) {
+  constructor(io: PumpIo, ledger: Ledger, waiter: Waits, setup: PumpSetup, listener: PumpListener) {
     this.#io = io;
     this.#ledger = ledger;
     this.#waiter = waiter;
@@ -99,18 +101,27 @@ export class Pump {
   async run(): Promise<void> {
     this.#pipeBytes = takeOver(this.#io, this.#ledger);
     for (;;) {
+      if (this.#waiter.loopIsDue) await this.#waiter.turnLoop();
       const pause = this.#turn();
       switch (pause) {
         case 'turn-over':
-          await this.#waiter.turnLoop();
+          this.#waiter.askForLoop();
           break;
+        // Waits that find something are frequent, and make no promise.
         case 'ring-empty':
-          await this.#awaitRing();
+          if (this.#ringBackoff.active)
+            await this.#waiter.sleep(Math.min(this.#ringBackoff.next(), this.#ringWaitMs()));
+          else this.#awaitRing();
           break;
         case 'port-full':
-          if ((await this.#awaitPort()) === 'end') return;
+          this.#ledger.stalls += 1;
+          this.#beginWait();
+          if (this.#portBackoff.active) await this.#waiter.sleep(this.#portBackoff.next());
+          else this.#awaitPort();
+          if (this.#endWait() === 'end') return;
           break;
         case 'not-our-turn':
+          this.#beginWait();
           await this.#waiter.sleep(turnSleepMs);
           if (this.#endWait() === 'end') return;
           break;
@@ -128,15 +139,20 @@ export class Pump {
   #order(wanted: 'run' | 'stop' | 'leave'): void {
     // A stop has its full time from the order on, however long the port has been full before. To leave behind a stop is
     // a part of it: a port that held that up for its whole time has had it.
-    if (wanted !== 'leave' || this.#wanted === 'run') this.#portMovedMs = performance.now();
+    if (wanted !== 'leave' || this.#wanted === 'run') this.#portFullMs = performance.now();
     this.#wanted = wanted;
     this.#waiter.wake();
   }
 
   #turn(): Pause {
-    const endMs = performance.now() + turnMs;
-    // Each second splice goes to the port, and one that moves something reads the clock.
-    for (let splices = 0; splices < turnSplices && this.#portMovedMs < endMs; splices += 1) {
+    // Two splices move what a wake mostly brings, and need no clock.
+    let endMs: number | undefined;
+    for (let splices = 0; splices < turnSplices; splices += 1) {
+      if (splices > 0 && splices % 2 === 0 && !this.#tookAll) {
+        const nowMs = performance.now();
+        endMs ??= nowMs + turnMs;
+        if (nowMs >= endMs) break;
+      }
       const step = this.#pipeBytes > 0 ? this.#empty() : this.#fill();
       if (step !== 'moved') return step;
     }
@@ -148,7 +164,7 @@ export class Pump {
     if (moved > 0) {
       this.#pipeBytes -= moved;
       this.#ledger.bytesOut += moved;
-      this.#portMovedMs = performance.now();
+      this.#portMoved = true;
       this.#portBackoff.reset();
       this.#setConnected(true);
       return 'moved';
@@ -266,31 +282,32 @@ export class Pump {
    * With a small ring or buffer_percent 0 poll says POLLIN for a ring that splice finds empty, and POLLERR for a CPU
    * that was never online: what it found is tried once, and without success slept over, longer each time.
    */
-  async #awaitRing(): Promise<void> {
-    const longestMs = Math.max(0, Math.min(pollMs, Math.ceil(this.#msToPartial())));
-    if (this.#ringBackoff.active) {
-      await this.#waiter.sleep(Math.min(this.#ringBackoff.next(), longestMs));
-      return;
-    }
-    const found = await this.#waiter.ready(this.#io.ringFd, POLLIN, longestMs);
+  #awaitRing(): void {
+    const found = this.#waiter.ready(this.#io.ringFd, POLLIN, this.#ringWaitMs());
     if (found !== 0) this.#ringBackoff.begin();
   }
 
+  #ringWaitMs(): number {
+    return Math.max(0, Math.min(pollMs, Math.ceil(this.#msToPartial())));
+  }
+
   /** A port without a host end says POLLHUP at once and for ever, so that is slept over too. */
-  async #awaitPort(): Promise<Pause> {
-    this.#ledger.stalls += 1;
-    if (this.#portBackoff.active) await this.#waiter.sleep(this.#portBackoff.next());
-    else {
-      const found = await this.#waiter.ready(this.#io.portFd, POLLOUT, pollMs);
-      if (found !== 0) this.#portBackoff.begin();
-      if ((found & (POLLHUP | POLLERR)) !== 0) this.#setConnected(false);
-    }
-    return this.#endWait();
+  #awaitPort(): void {
+    const found = this.#waiter.ready(this.#io.portFd, POLLOUT, pollMs);
+    if (found !== 0) this.#portBackoff.begin();
+    if ((found & (POLLHUP | POLLERR)) !== 0) this.#setConnected(false);
+  }
+
+  /** The port takes nothing: its time begins, unless it had begun. */
+  #beginWait(): void {
+    if (!this.#portMoved) return;
+    this.#portMoved = false;
+    this.#portFullMs = performance.now();
   }
 
   /** Ends a stop, or the pump when it is to leave, if the outlet has taken nothing of ours for too long. */
   #endWait(): Pause {
-    const stuck = performance.now() - this.#portMovedMs >= this.#setup.stopTimeoutMs;
+    const stuck = performance.now() - this.#portFullMs >= this.#setup.stopTimeoutMs;
     if (!stuck || this.#wanted === 'run') return 'turn-over';
     if (this.#wanted === 'leave') return 'end';
     if (this.#flush !== undefined) this.#stopped(this.#flush, false);

@@ -1,64 +1,75 @@
 import { eventLoopFd } from '../native/event-loop.ts';
 import { POLLIN, PollSet } from '../native/poll.ts';
+import { Timerfd } from '../native/timerfd.ts';
 
-/** The event loop has a turn at least this often, for its timers, which its descriptor does not tell of. */
+/** The event loop has a turn this often, for its timers, which its descriptor does not tell of. */
 const loopTurnMs = 500;
 
+/** How a pump waits. */
+export interface Waits {
+  /** The event loop is to have a turn before the next wait: it has something to do, or has waited for long enough. */
+  readonly loopIsDue: boolean;
+  /** Tells that the loop has something to do, such as to send a message. */
+  askForLoop(): void;
+  /** Gives the loop a turn. */
+  turnLoop(): Promise<void>;
+  /**
+   * Waits for events on a descriptor, blocking this thread.
+   * @returns what poll found on it; 0: nothing in time, or the loop is due
+   */
+  ready(fd: number, events: number, timeoutMs: number): number;
+  /** Waits for a time, or until woken when it is undefined; the loop turns meanwhile. */
+  sleep(ms: number | undefined): Promise<void>;
+  /** Ends the sleep under way, if there is one. */
+  wake(): void;
+}
+
 /**
- * Waits that an order cuts short, one at a time.
+ * Waits that the event loop's business cuts short, one at a time.
  *
  * The main thread itself waits for the descriptor, together with the one that Node's event loop waits on: a message,
- * a signal or a closing channel ends the wait at once, and the loop is given its turn. That saves the way over a
- * thread and back, and a turn of the loop for each wake, which cost more than all else that a wake does. Only timers
- * do not end such a wait, so it is never longer than they may be late.
+ * a signal or a closing channel ends the wait at once, and the loop is due. That saves the way over a thread and back,
+ * and a promise and a turn of the loop for each wake, which cost more than all else that a wake does. The loop's timers
+ * do not end such a wait; a timer of our own does, which is polled: between two wakes the caches have gone to others, and
+ * to read the clock then costs as much as a splice.
  */
-export class Waiter {
-  readonly #set = new PollSet(2);
-  readonly #loopFd = eventLoopFd();
-  #woken = false;
-  #loopDue = true;
-  #loopTurnedMs = 0;
+export class Waiter implements Waits {
+  readonly #set = new PollSet(3);
+  readonly #turnTimer = new Timerfd();
+  #loopIsDue = true;
   #cutSleep: (() => void) | undefined;
 
-  /** Ends the wait under way, if there is one. */
+  constructor() {
+    this.#set.set(1, eventLoopFd(), POLLIN);
+    this.#set.set(2, this.#turnTimer.fd, POLLIN);
+  }
+
   wake(): void {
-    this.#woken = true;
     this.#cutSleep?.();
   }
 
-  /** Tells that the loop has something to do before the next wait, such as to send a message. */
-  loopIsDue(): void {
-    this.#loopDue = true;
+  get loopIsDue(): boolean {
+    return this.#loopIsDue;
   }
 
-  /** Gives the event loop a turn. */
+  askForLoop(): void {
+    this.#loopIsDue = true;
+  }
+
   async turnLoop(): Promise<void> {
     await new Promise(setImmediate);
-    this.#loopDue = false;
-    this.#loopTurnedMs = performance.now();
+    this.#loopIsDue = false;
+    this.#turnTimer.set(loopTurnMs);
   }
 
-  /**
-   * Waits for events on a descriptor; timers are late by up to `timeoutMs`.
-   * @returns what poll found on it; 0: nothing in time, or woken
-   */
-  async ready(fd: number, events: number, timeoutMs: number): Promise<number> {
-    this.#woken = false;
-    let nowMs = performance.now();
-    for (const endMs = nowMs + timeoutMs; ; nowMs = performance.now()) {
-      if (this.#loopDue || nowMs - this.#loopTurnedMs >= loopTurnMs) await this.turnLoop();
-      if (this.#woken) return 0;
-      const leftMs = Math.max(0, Math.ceil(endMs - nowMs));
-      this.#set.set(0, fd, events);
-      this.#set.set(1, this.#loopFd, POLLIN);
-      this.#set.waitHere(leftMs);
-      if (this.#set.found(1) !== 0) this.#loopDue = true;
-      const found = this.#set.found(0);
-      if (found !== 0 || leftMs === 0) return found;
-    }
+  ready(fd: number, events: number, timeoutMs: number): number {
+    if (this.#loopIsDue) return 0;
+    this.#set.set(0, fd, events);
+    this.#set.waitHere(timeoutMs);
+    if (this.#set.found(1) !== 0 || this.#set.found(2) !== 0) this.#loopIsDue = true;
+    return this.#set.found(0);
   }
 
-  /** Waits for a time, or until woken when it is undefined. */
   sleep(ms: number | undefined): Promise<void> {
     return new Promise((resolve) => {
       const timer = ms === undefined ? undefined : setTimeout(() => this.#cutSleep?.(), ms);

@@ -88,12 +88,14 @@ describe('a worker', { skip }, () => {
         const open = descriptorsOf(pid);
         for (const [fd, target] of lent(scene, cpu))
           assert.match(open.get(fd) ?? 'closed', target, `descriptor ${fd}`);
-        // the channel is a socket, Node's own are eventfds, epolls and its own wake pipes
+        // the channel is a socket, Node's own are eventfds, epolls and its own wake pipes, the timer is that of its waits
         const others = [...open].filter(([fd]) => fd > 7).map(([, target]) => target);
         assert.deepEqual(
           others.filter(
             (target) =>
-              !/^(anon_inode:\[?(eventpoll|eventfd|io_uring)\]?|pipe:.*|socket:.*|\/dev\/null)$/.test(target),
+              !/^(anon_inode:\[?(eventpoll|eventfd|io_uring|timerfd)\]?|pipe:.*|socket:.*|\/dev\/null)$/.test(
+                target,
+              ),
           ),
           [],
         );

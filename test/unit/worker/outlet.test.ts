@@ -103,7 +103,7 @@ describe('workers that share one file', () => {
 });
 
 describe('a worker killed within a page', () => {
-  it('leaves a successor that finishes the page and gives the turn back', { timeout: 20_000 }, async () => {
+  it('leaves a successor that finishes the page and gives the turn back', { timeout: 120_000 }, async () => {
     const socketPath = join(dir, 'socket');
     const server = createServer({ pauseOnConnect: true });
     await new Promise<void>((resolve) => {

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { mock } from 'node:test';
 import { errno } from '../../../src/native/error.ts';
 import { makeMemory } from '../../../src/native/shared-memory.ts';
-import { Waiter } from '../../../src/worker/waiter.ts';
+import type { Waits } from '../../../src/worker/waiter.ts';
 import { Ledger, ledgerBytes } from '../../../src/protocol/ledger.ts';
 import { Pump, type PumpListener, type PumpSetup } from '../../../src/worker/pump.ts';
 import type { PumpIo } from '../../../src/worker/pump-io.ts';
@@ -68,7 +68,7 @@ export class Simulation {
     host: (connected) => this.said.push(`host ${connected}`),
   };
 
-  readonly waiter: Waiter = new SimulatedWaiter(this);
+  readonly waiter: Waits = new SimulatedWaiter(this);
 
   /** Pages into the ring: whole ones, and a last one that is still being written. */
   add(whole: number, partial = false): void {
@@ -212,36 +212,47 @@ export class Simulation {
   }
 }
 
-class SimulatedWaiter extends Waiter {
+class SimulatedWaiter implements Waits {
   readonly #simulation: Simulation;
+  loopIsDue = true;
   #woken = false;
 
   constructor(simulation: Simulation) {
-    super();
     this.#simulation = simulation;
   }
 
-  override wake(): void {
+  askForLoop(): void {
+    this.loopIsDue = true;
+  }
+
+  async turnLoop(): Promise<void> {
+    await new Promise(setImmediate);
+    this.loopIsDue = false;
+  }
+
+  wake(): void {
     this.#woken = true;
   }
 
-  override async ready(fd: number, _events: number, timeoutMs: number): Promise<number> {
+  ready(fd: number, _events: number, timeoutMs: number): number {
     assert.ok(timeoutMs >= 0 && timeoutMs <= 1000, `polls for ${timeoutMs} ms`);
+    if (this.loopIsDue) return 0;
     const found = (): number => (fd === 3 ? this.#simulation.pollRing : this.#simulation.pollPort);
-    await this.#wait(timeoutMs, () => found() !== 0);
+    this.#wait(timeoutMs, () => found() !== 0);
     return found();
   }
 
-  override sleep(ms: number | undefined): Promise<void> {
-    return this.#wait(ms ?? Number.POSITIVE_INFINITY, () => false);
+  async sleep(ms: number | undefined): Promise<void> {
+    this.#woken = false;
+    await Promise.resolve();
+    if (!this.#woken) this.#wait(ms ?? Number.POSITIVE_INFINITY, () => false);
   }
 
-  async #wait(ms: number, found: () => boolean): Promise<void> {
+  #wait(ms: number, found: () => boolean): void {
     const simulation = this.#simulation;
     const endMs = simulation.nowMs + ms;
     simulation.waits += 1;
     this.#woken = false;
-    await Promise.resolve();
     while (!this.#woken && !found() && simulation.nowMs < endMs) simulation.pass(endMs - simulation.nowMs);
   }
 }
