@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { codeOf } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { printable, quoted } from '../quoted.ts';
 import type { AgentSettingName } from './agent-settings.ts';
@@ -18,11 +19,15 @@ export function readConfigFile(path: string): SettingTexts {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
     const remedy = 'give the path of a JSON file that can be read';
-    throw new Failure(exitCode.usage, `--config ${printable(path)}: cannot be read (${why})`, remedy, {
-      cause,
-    });
+    throw new Failure(
+      exitCode.usage,
+      `--config ${printable(path)}: cannot be read (${codeOf(cause)})`,
+      remedy,
+      {
+        cause,
+      },
+    );
   }
   return parseConfig(text, printable(path));
 }

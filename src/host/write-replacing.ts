@@ -1,6 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { errnoOf } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { unfinishedFile } from './unfinished-files.ts';
 
@@ -51,7 +52,7 @@ export async function writeReplacing<T>(
 }
 
 async function refusalOf(path: string, file: FileHandle | undefined, error: unknown): Promise<unknown> {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errnoOf(error);
   const failure = (exit: 1 | 3 | 4, reason: string, remedy: string) =>
     new Failure(exit, `${path}: ${reason}`, remedy, { cause: error });
   switch (code) {
@@ -74,9 +75,9 @@ async function refusalOf(path: string, file: FileHandle | undefined, error: unkn
       return failure(exitCode.notPermitted, 'may not be written', 'write elsewhere, or as another user');
     case 'EROFS':
       return failure(exitCode.failed, 'the file system is read-only', 'write elsewhere');
+    case '':
+      return error;
     default:
-      // an errno; Node's own codes (ERR_…, a number) are bugs or an abort
-      if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error;
       return failure(exitCode.failed, `cannot be made (${code})`, 'write elsewhere');
   }
 }

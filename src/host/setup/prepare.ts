@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, existsSync, fchmodSync, fchownSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { errnoOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { makeFifo } from '../../native/fifo.ts';
 import { lookUpGroup } from '../../native/group.ts';
@@ -65,9 +66,19 @@ export async function prepareGuest(
       writeGuestFile(dir, file);
     }
     return { path: dir.path, file, changes };
+  } catch (cause) {
+    throw cannotWrite(dir, cause);
   } finally {
     dir.close();
   }
+}
+
+/** What a file system refuses that is full, read-only, or knows no FIFOs. */
+function cannotWrite(dir: OwnedDir, cause: unknown): unknown {
+  const code = errnoOf(cause);
+  if (code === '') return cause;
+  const message = `${printable(dir.path)} cannot be written (${code})`;
+  return new Failure(exitCode.failed, message, 'make room there, or give another --dir', { cause });
 }
 
 export function fifoNames({ cpus }: Pick<GuestFile, 'cpus'>): string[] {

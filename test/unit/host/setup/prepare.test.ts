@@ -25,15 +25,16 @@ import { failure, lockElsewhere, scratchDir } from '../guest-dir/scratch.ts';
 
 type Given = Partial<Omit<SetupOptions, 'location'>>;
 
+const unsaid = {
+  cpus: undefined,
+  chardev: undefined,
+  group: undefined,
+  format: undefined,
+  applyTo: undefined,
+};
+
 function prepare(dir: string, given: Given = {}, guest?: string): Promise<PreparedGuest> {
-  const nothing = {
-    cpus: undefined,
-    chardev: undefined,
-    group: undefined,
-    format: undefined,
-    applyTo: undefined,
-  };
-  const options = { ...nothing, remove: false, ...given, location: { dir, guest } };
+  const options = { ...unsaid, remove: false, ...given, location: { dir, guest } };
   return prepareGuest(options, () => Promise.resolve(3));
 }
 
@@ -107,6 +108,18 @@ describe('prepareGuest', () => {
     const sockets = await prepare(dir, { chardev: 'socket' });
     assert.equal(sockets.changes.removed.length, 6);
     assert.deepEqual(readdirSync(dir).sort(), ['guest.json', 'lock', 'mine.in', 'trace-path-cpu7.out']);
+  });
+
+  it('says in one line what the file system refuses', async (context) => {
+    const dir = join(scratchDir(context), 'ports');
+    const location = { dir, guest: undefined };
+    const options = { ...unsaid, remove: false, location };
+    const removesIt = (): Promise<number> => {
+      rmSync(dir, { recursive: true });
+      return Promise.resolve(1);
+    };
+    const refused = failure(exitCode.failed, /ports cannot be written \(ENOENT\)/);
+    await assert.rejects(prepareGuest(options, removesIt), refused);
   });
 
   it('removes no port of a guest that runs', async (context) => {
