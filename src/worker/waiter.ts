@@ -36,10 +36,13 @@ export interface Waits {
 export class Waiter implements Waits {
   readonly #set = new PollSet(3);
   readonly #turnTimer = new Timerfd();
+  readonly #turnMs: number;
   #loopIsDue = true;
   #cutSleep: (() => void) | undefined;
 
-  constructor() {
+  /** @param turnMs how often the event loop has a turn while waits go on */
+  constructor(turnMs = loopTurnMs) {
+    this.#turnMs = turnMs;
     this.#set.set(1, eventLoopFd(), POLLIN);
     this.#set.set(2, this.#turnTimer.fd, POLLIN);
   }
@@ -59,7 +62,7 @@ export class Waiter implements Waits {
   async turnLoop(): Promise<void> {
     await new Promise(setImmediate);
     this.#loopIsDue = false;
-    this.#turnTimer.set(loopTurnMs);
+    this.#turnTimer.set(this.#turnMs);
   }
 
   ready(fd: number, events: number, timeoutMs: number): number {

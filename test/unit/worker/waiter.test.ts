@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { stat } from 'node:fs';
+import { describe, it } from 'node:test';
+import { Eventfd } from '../../../src/native/eventfd.ts';
+import { POLLIN } from '../../../src/native/poll.ts';
+import { Waiter } from '../../../src/worker/waiter.ts';
+
+/** Longer than all that a test waits for: who waits that long was not told. */
+const neverMs = 20_000;
+
+describe('a wait', () => {
+  it('lets the event loop have its turn first', async () => {
+    const signalled = new Eventfd();
+    signalled.signal();
+    const waiter = new Waiter();
+    assert.ok(waiter.loopIsDue);
+    assert.equal(waiter.ready(signalled.fd, POLLIN, neverMs), 0);
+    await waiter.turnLoop();
+    assert.ok(!waiter.loopIsDue);
+    assert.equal(waiter.ready(signalled.fd, POLLIN, neverMs), POLLIN);
+  });
+
+  it('that finds nothing in time says so', async () => {
+    const waiter = new Waiter(neverMs);
+    await waiter.turnLoop();
+    assert.equal(waiter.ready(new Eventfd().fd, POLLIN, 10), 0);
+    assert.ok(!waiter.loopIsDue);
+  });
+
+  it('ends when the event loop has something to do', async () => {
+    const waiter = new Waiter(neverMs);
+    let done = false;
+    await waiter.turnLoop();
+    stat('/', () => {
+      done = true;
+    });
+    assert.equal(waiter.ready(new Eventfd().fd, POLLIN, neverMs), 0);
+    assert.ok(waiter.loopIsDue, 'it was told');
+    assert.ok(!done, 'it waits on this thread');
+    while (!done) await waiter.turnLoop();
+  });
+
+  it("ends when it is time for the event loop's timers", async () => {
+    const waiter = new Waiter(20);
+    for (let turn = 0; turn < 3; turn += 1) {
+      await waiter.turnLoop();
+      assert.equal(waiter.ready(new Eventfd().fd, POLLIN, neverMs), 0);
+      assert.ok(waiter.loopIsDue, 'it was told');
+    }
+  });
+
+  it('does not begin when the event loop was asked for', async () => {
+    const waiter = new Waiter(neverMs);
+    await waiter.turnLoop();
+    waiter.askForLoop();
+    assert.equal(waiter.ready(new Eventfd().fd, POLLIN, neverMs), 0);
+    assert.ok(waiter.loopIsDue);
+  });
+});
+
+describe('a sleep', () => {
+  it('without an end is ended by a wake', async () => {
+    const waiter = new Waiter();
+    setTimeout(() => waiter.wake(), 1);
+    await waiter.sleep(undefined);
+  });
+
+  it('ends by itself', async () => {
+    await new Waiter().sleep(1);
+  });
+});
