@@ -8,7 +8,7 @@ import { version } from '../../../src/version.ts';
 const program = fileURLToPath(new URL('../../../bin/trace-agent.js', import.meta.url));
 
 function run(...argv: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [program, ...argv], { encoding: 'utf8', timeout: 30_000 });
+  return spawnSync(process.execPath, [program, ...argv], { encoding: 'utf8', timeout: 120_000 });
 }
 
 describe('trace-agent', () => {

@@ -235,7 +235,7 @@ describe('convert', () => {
     assert.ok(lstatSync(out).isFile());
   });
 
-  it('does not wait for a FIFO that was given for a file', { timeout: 10_000 }, async (test) => {
+  it('does not wait for a FIFO that was given for a file', { timeout: 120_000 }, async (test) => {
     const dir = scratchDir(test);
     const fifo = join(dir, 'cpu0.raw');
     makeFifo(fifo, 0o600);

@@ -9,4 +9,4 @@ if (what === 'pin') {
   pinProcess(Number(cpu));
   process.send?.(true);
 }
-await wait(30_000);
+await wait(120_000);

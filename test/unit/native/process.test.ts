@@ -120,9 +120,9 @@ describe('what the system knows', () => {
   it('clocks in nanoseconds', () => {
     const realMs = Date.now();
     const real = clockNs('realtime');
-    assert.ok(real >= BigInt(realMs) * 1_000_000n && real < BigInt(realMs + 2000) * 1_000_000n);
+    assert.ok(real >= BigInt(realMs) * 1_000_000n && real < BigInt(realMs + 60_000) * 1_000_000n);
     const uptimeS = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
-    assert.ok(Math.abs(Number(clockNs('boottime')) / 1e9 - uptimeS) < 1);
+    assert.ok(Math.abs(Number(clockNs('boottime')) / 1e9 - uptimeS) < 60);
     assert.ok(clockNs('monotonicRaw') < clockNs('monotonicRaw'));
   });
 

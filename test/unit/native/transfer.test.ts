@@ -102,10 +102,14 @@ describe('a poll', () => {
     set.set(0, readEnd, POLLIN);
     let turns = 0;
     const ticker = setInterval(() => (turns += 1), 5);
-    const fromMs = performance.now();
-    assert.equal(await set.wait(80), 0);
-    assert.ok(performance.now() - fromMs >= 79);
-    assert.ok(turns >= 3);
+    // a busy machine may let us have no turn in one wait; in a loop that stands there is none in any
+    for (let waits = 0; turns < 3; waits += 1) {
+      assert.ok(waits < 20, 'the event loop stands');
+      turns = 0;
+      const fromMs = performance.now();
+      assert.equal(await set.wait(80), 0);
+      assert.ok(performance.now() - fromMs >= 79);
+    }
     clearInterval(ticker);
     closeSync(readEnd);
     closeSync(writeEnd);

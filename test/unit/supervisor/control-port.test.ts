@@ -36,12 +36,25 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-async function until(reached: () => boolean, what: string, mostMs = 5000): Promise<void> {
+async function until(reached: () => boolean, what: string, mostMs = 60_000): Promise<void> {
   for (const endMs = performance.now() + mostMs; !reached(); await wait(5))
     assert.ok(
       performance.now() < endMs,
       `${what}; heard ${JSON.stringify(heard)}, logged ${logged.join('')}`,
     );
+}
+
+/** Nobody spins: of some seconds there is one that costs next to nothing, whatever else this machine does. */
+async function assertIdle(): Promise<void> {
+  const found: number[] = [];
+  while (found.length < 5) {
+    const before = process.cpuUsage();
+    await wait(1000);
+    const { user, system } = process.cpuUsage(before);
+    if (user + system < 200_000) return;
+    found.push(user + system);
+  }
+  assert.fail(`${found.join(', ')} us of CPU in a second each`);
 }
 
 /** A host: what is written to it arrives at the port, what it reads is what the port sent. */
@@ -138,10 +151,7 @@ describe('the control port', { skip: noSocat }, () => {
     serve();
     await hangUp(end);
     await wait(600);
-    const before = process.cpuUsage();
-    await wait(1000);
-    const { user, system } = process.cpuUsage(before);
-    assert.ok(user + system < 200_000, `${user + system} us of CPU in a second without a host`);
+    await assertIdle();
   });
 
   it('is waited for while it is away, which is said once, and served when it comes', async () => {
@@ -157,17 +167,18 @@ describe('the control port', { skip: noSocat }, () => {
     end.stdin.write('1\n');
     await until(() => heard.length === 1, 'an order');
     port.send(Buffer.from('to you\n'));
-    await until(() => Buffer.concat(got).byteLength > 0, 'an answer');
+    await until(() => Buffer.concat(got).byteLength >= 'to you\n'.length, 'an answer');
     assert.equal(Buffer.concat(got).toString(), 'to you\n');
   });
 
-  it('closes at once, also while its port is away', async () => {
+  it('closes at once, also while its port is away', { timeout: 60_000 }, async ({ mock }) => {
+    // no wait for it ever ends by itself
+    mock.timers.enable({ apis: ['setTimeout'] });
     serving = port.run();
-    await wait(300);
-    const fromMs = performance.now();
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+    assert.ok(logged.some((text) => text.includes(`no port ${portName}`)));
     port.close();
     await serving;
-    assert.ok(performance.now() - fromMs < 60);
   });
 });
 
@@ -183,10 +194,7 @@ describe('a FIFO in the place of the control port', () => {
     };
     echo('1\n');
     await until(() => heard.length === 1, 'the first');
-    const before = process.cpuUsage();
-    await wait(1000);
-    const { user, system } = process.cpuUsage(before);
-    assert.ok(user + system < 200_000, `${user + system} us of CPU in a second without a writer`);
+    await assertIdle();
     echo('0');
     await until(() => heard.length === 2, 'the second');
     assert.deepEqual(heard, ['1', '0']);

@@ -10,7 +10,7 @@ import { read, write } from '../../../src/native/transfer.ts';
 import { errno } from '../../../src/native/error.ts';
 import { findPort, openPort, PortAway, qemuOptions } from '../../../src/supervisor/ports.ts';
 
-const exclusiveInstance = '/sys/kernel/tracing/instances/ports-unit-test';
+const exclusiveInstance = `/sys/kernel/tracing/instances/ports-unit-test-${process.pid}`;
 
 let dir: string;
 before(() => {

@@ -27,9 +27,8 @@ describe('openControlPort', () => {
 
   it('does not keep an agent that is told to end meanwhile', async () => {
     const port = held(Number.POSITIVE_INFINITY);
-    const startedMs = performance.now();
     await openControlPort(port, new Promise((resolve) => setTimeout(resolve, 100)), log);
-    assert.ok(performance.now() - startedMs < 1000);
+    // else it would look for ten seconds, and throw
     const { looked } = port;
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert.equal(port.looked, looked, 'and does not look again');

@@ -46,9 +46,14 @@ describe('field line', () => {
   });
 
   it('refuses a line that is longer than any, and soon: a guest could keep the host at it for hours', () => {
-    const startedMs = performance.now();
-    assert.equal(shape(`int a${' '.repeat(60_000)}!`, 4), undefined);
-    assert.ok(performance.now() - startedMs < 500);
+    // the least of some: this machine may do something else meanwhile
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (let tries = 0; leastMs >= 500 && tries < 5; tries += 1) {
+      const startedMs = performance.now();
+      assert.equal(shape(`int a${' '.repeat(60_000)}!`, 4), undefined);
+      leastMs = Math.min(leastMs, performance.now() - startedMs);
+    }
+    assert.ok(leastMs < 500, `${leastMs} ms`);
   });
 });
 
