@@ -1,5 +1,6 @@
 import { orderNames } from '../protocol/control.ts';
 import { logFormats, logLevels } from '../supervisor/options.ts';
+import { usualPortsDir } from '../supervisor/ports.ts';
 import { parseChoice, parseChoices, parseCount } from './choice.ts';
 import { parseCpuList } from '../cpu-list.ts';
 import { parseDurationMs } from './duration.ts';
@@ -41,7 +42,7 @@ export const agentSettings = {
     placeholder: 'DIR',
     description: 'directory of the virtio-serial ports',
     values: 'directory',
-    defaultText: '/dev/virtio-ports',
+    defaultText: usualPortsDir,
     parse: parsePath,
   },
   portName: {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
+import { isObject } from '../json-type.ts';
 import { printable, quoted } from '../quoted.ts';
 import type { AgentSettingName } from './agent-settings.ts';
 import { agentSettingNames, agentSettings, isAgentSettingName } from './agent-settings.ts';
@@ -41,7 +42,7 @@ function parseConfig(text: string, path: string): SettingTexts {
     const why = cause instanceof Error ? printable(cause.message) : String(cause);
     throw new Failure(exitCode.usage, `${path} is no JSON: ${why}`, 'mend the file', { cause });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (!isObject(value))
     throw new Failure(exitCode.usage, `${path} holds no JSON object`, 'write e.g. {"cpus": "0-3"}');
   const texts = new Map<AgentSettingName, string>();
   for (const [key, given] of Object.entries(value)) {

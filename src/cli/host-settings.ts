@@ -6,6 +6,7 @@ import { setupFormats } from '../host/setup/options.ts';
 import { parseChoice, parseCount } from './choice.ts';
 import { maxCpus } from '../cpu-list.ts';
 import { parseDurationMs, parseTimeMs } from './duration.ts';
+import { maxBufferKb } from '../protocol/trace-request.ts';
 import { quoted } from '../quoted.ts';
 import { parsePath, parseUser } from './names.ts';
 import type { Setting } from './setting.ts';
@@ -155,7 +156,7 @@ export const hostSettings = {
     long: 'buffer-size',
     placeholder: 'KB',
     description: 'ring buffer of each CPU, in KiB',
-    parse: (text: string, name: string) => parseCount(text, name, 16 * 1024 * 1024, 1),
+    parse: (text: string, name: string) => parseCount(text, name, maxBufferKb, 1),
   },
   instance: {
     short: 'B',

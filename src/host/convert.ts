@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version as programVersion } from '../version.ts';
+import { maxCpus } from '../cpu-list.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
@@ -9,7 +10,7 @@ import { readRecordingMetadata, type GuestMetadata } from './metadata/guest-meta
 import { withChosenClock } from './metadata/trace-clock.ts';
 import { joinAllCapped } from './record/recording-dir.ts';
 import { openInput } from './open-input.ts';
-import { maxCpus, rawFile, readRecording } from './recording-format.ts';
+import { rawFile, readRecording } from './recording-format.ts';
 import { RawFileShrank, type CpuSource } from './tracedat/cpu-data.ts';
 import type { TraceFacts } from './tracedat/options.ts';
 import { Output } from './tracedat/output.ts';

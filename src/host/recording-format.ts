@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { maxCpus } from '../cpu-list.ts';
 import { exitCode, Failure } from '../failure.ts';
+import { isObject } from '../json-type.ts';
 
 /**
  * `recording.json`: what a recording's directory holds. Written when a recording starts and again when it ends; after
@@ -48,8 +50,6 @@ export const recordingFile = 'recording.json';
 export const metadataFile = 'metadata.tar.gz';
 /** The names of tasks, of its end; not there after a crash. */
 export const namesFile = 'names.tar.gz';
-/** NR_CPUS is at most this on any architecture. */
-export const maxCpus = 8192;
 
 const maxTextBytes = 4 << 20;
 
@@ -81,7 +81,7 @@ export async function readRecording(dir: string): Promise<Recording> {
 }
 
 /** Checks the text of a `recording.json`; `path` is for messages. Throws Failure. */
-export function parseRecording(text: string, path: string): Recording {
+function parseRecording(text: string, path: string): Recording {
   const bad = (what: string): Failure =>
     new Failure(exitCode.failed, `${path}: ${what}`, 'convert from the raw files and --metadata instead');
   let value: unknown;
@@ -117,10 +117,6 @@ export function parseRecording(text: string, path: string): Recording {
     hostKernel,
     events,
   };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): value is number {

@@ -1,7 +1,8 @@
+import { isObject, typeName } from '../json-type.ts';
 import { quoted } from '../quoted.ts';
 import { metadataParts, orderNames } from './control.ts';
 import type { ErrorCode, MetadataPart, Order, OrderId, OrderName } from './control.ts';
-import { isObject, Refusal, typeName } from './refusal.ts';
+import { Refusal } from './refusal.ts';
 import type { Line } from './line-reader.ts';
 import { maxLineBytes } from './line-reader.ts';
 import { parseTraceRequest } from './trace-request.ts';

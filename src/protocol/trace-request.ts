@@ -1,6 +1,7 @@
+import { isObject, typeName } from '../json-type.ts';
 import { quoted } from '../quoted.ts';
 import type { TraceRequest } from './control.ts';
-import { isObject, Refusal, typeName } from './refusal.ts';
+import { Refusal } from './refusal.ts';
 
 const maxEvents = 1024;
 const maxFilters = 256;
@@ -17,7 +18,7 @@ const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
 /** Also `pattern:mod:module`, with an empty pattern for all that the module has. */
 const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
 /** 16 GiB a CPU: above any ring that a guest has, below what overflows in the kernel. */
-const maxBufferKb = 16 * 1024 * 1024;
+export const maxBufferKb = 16 * 1024 * 1024;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 

@@ -1,3 +1,5 @@
+import { editDistance } from '../edit-distance.ts';
+
 /** An event, or with `event` undefined a whole system of them. */
 export interface EventSpec {
   readonly system: string;
@@ -38,18 +40,4 @@ export function nearNames(name: string, known: readonly string[]): string[] {
     .toSorted((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, 3)
     .map(({ candidate }) => candidate);
-}
-
-/** Letters to insert, delete or replace (Levenshtein), a row of the table at a time. */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const replace = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
-      current.push(Math.min(replace, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[to.length] ?? 0;
 }

@@ -1,4 +1,4 @@
-import { parsePageHeader } from '../ring/page-header.ts';
+import { commitMask, missedEvents, missedStored, parsePageHeader } from '../ring/page-header.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 
 /** How many events were lost; 'unknown' when they were, and nobody counted. */
@@ -7,11 +7,6 @@ export type Loss = bigint | 'unknown';
 export function addLoss(a: Loss, b: Loss): Loss {
   return a === 'unknown' || b === 'unknown' ? 'unknown' : a + b;
 }
-
-/** The commit word's flags (ring_buffer.c): RB_MISSED_EVENTS, and RB_MISSED_STORED for a count behind the data. */
-const missedEvents = 0x8000_0000;
-const missedStored = 0x4000_0000;
-const dataBytesMask = 0x07ff_ffff;
 
 /**
  * Marks in a good page that `loss` events more were lost before it, as the kernel would have: a flag, and behind
@@ -25,7 +20,7 @@ export function markLoss(page: Uint8Array, layout: PageLayout, loss: Loss): void
   const countAt = layout.dataOffset + header.dataBytes;
   const counted = total !== 'unknown' && countAt + layout.commitBytes <= layout.pageBytes;
   const flags = counted ? missedEvents | missedStored : missedEvents;
-  const dataBytes = view.getUint32(layout.commitOffset, true) & dataBytesMask;
+  const dataBytes = view.getUint32(layout.commitOffset, true) & commitMask;
   view.setInt32(layout.commitOffset, dataBytes | flags, true);
   // The kernel's commit is a signed long: bit 31 reaches to its top.
   if (layout.commitBytes === 8) view.setUint32(layout.commitOffset + 4, 0xffff_ffff, true);

@@ -1,3 +1,4 @@
+import { maxCpus } from '../../cpu-list.ts';
 import type {
   AgentState,
   AnswerOf,
@@ -12,15 +13,12 @@ import type {
   TraceSource,
 } from '../../protocol/control.ts';
 import { agentStates, cpuStates, errorCodes } from '../../protocol/control.ts';
-import { isObject, typeName } from '../../protocol/refusal.ts';
+import { isObject, typeName } from '../../json-type.ts';
 import { printable } from '../../quoted.ts';
+import { maxPageBytes, minPageBytes } from '../metadata/usual-layout.ts';
 
 /** A packed Debian guest has 1.1 MiB with all of its symbols. */
 export const maxMetadataBytes = 16 * 1024 * 1024;
-const maxCpus = 8192;
-/** Sub-buffers are whole pages, and at most what the ring's write counter holds. */
-const minPageBytes = 4096;
-const maxPageBytes = 1 << 20;
 const maxTextLength = 1000;
 
 /** An answer that is not as docs/protocol.md has it; the message says what is wrong and is fit for a terminal. */

@@ -9,9 +9,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { maxCpus } from '../../cpu-list.ts';
 import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
-import { isObject } from '../../protocol/refusal.ts';
+import { isObject } from '../../json-type.ts';
 import { printable } from '../../quoted.ts';
 import type { OwnedDir } from './owned-dir.ts';
 import type { Chardev } from './port-names.ts';
@@ -20,8 +21,6 @@ import { chardevs } from './port-names.ts';
 export const guestFileName = 'guest.json';
 export const newFileName = 'guest.json.new';
 const maxFileBytes = 64 * 1024;
-/** The kernel's largest CONFIG_NR_CPUS. */
-const maxCpus = 8192;
 
 /** What `trace-host setup` settled about a guest. */
 export interface GuestFile {

@@ -2,8 +2,8 @@ import { FormatError } from '../format/format-error.ts';
 import { parsePageLayout, type PageLayout } from '../ring/page-layout.ts';
 
 /** Sub-buffers are system pages in a power of two, and at most what the ring's write counter holds. */
-const minPageBytes = 4096;
-const maxPageBytes = 1 << 20;
+export const minPageBytes = 4096;
+export const maxPageBytes = 1 << 20;
 
 /**
  * The layout that the text of `events/header_page` describes, of a size that a kernel's pages can have: what comes in

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
-import { isObject } from '../../protocol/refusal.ts';
+import { isObject } from '../../json-type.ts';
 import { printable } from '../../quoted.ts';
 
 /** QEMU refuses a command; `class` is its own word for the kind. */

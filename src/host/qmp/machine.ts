@@ -1,4 +1,4 @@
-import { isObject } from '../../protocol/refusal.ts';
+import { isObject } from '../../json-type.ts';
 import type { QmpConnection } from './connection.ts';
 import { QmpRefusal } from './connection.ts';
 

@@ -20,10 +20,10 @@ export interface PageHeader {
 }
 
 /** The kernel keeps flags in the word's top bits; libtraceevent takes these 27 bits as the length. */
-const commitMask = (1 << 27) - 1;
+export const commitMask = (1 << 27) - 1;
 /** RB_MISSED_EVENTS and RB_MISSED_STORED of the kernel's ring_buffer.c. A 64-bit commit has bit 31 sign-extended. */
-const missedEvents = 1 << 31;
-const missedStored = 1 << 30;
+export const missedEvents = 1 << 31;
+export const missedStored = 1 << 30;
 
 /** Reads and checks the header of one page. `view` covers exactly the page. Never throws. */
 export function parsePageHeader(

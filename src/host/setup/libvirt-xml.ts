@@ -1,7 +1,7 @@
 import type { PlacedPort, SerialDevice } from './placement.ts';
 
 /** Index of the first controller that is printed: 0 is what libvirt gives a domain for its own channels. */
-export const firstControllerIndex = 1;
+const firstControllerIndex = 1;
 
 /** Elements for a domain's `<devices>`, the controllers before what is on them. */
 export function libvirtElements(devices: readonly SerialDevice[]): string[] {

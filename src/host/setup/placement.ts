@@ -62,6 +62,6 @@ export function serialDevice(index: number, ports: readonly PlacedPort[]): Seria
  * Interrupt vectors for a queue each: two of each slot, those of the control messages, of which one needs none, and
  * one for the device itself. With fewer, the guest lets all queues share one.
  */
-export function vectorsFor(maxPorts: number): number {
+function vectorsFor(maxPorts: number): number {
   return 2 * maxPorts + 2;
 }

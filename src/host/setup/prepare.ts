@@ -81,7 +81,7 @@ function cannotWrite(dir: OwnedDir, cause: unknown): unknown {
   return new Failure(exitCode.failed, message, 'make room there, or give another --dir', { cause });
 }
 
-export function fifoNames({ cpus }: Pick<GuestFile, 'cpus'>): string[] {
+function fifoNames({ cpus }: Pick<GuestFile, 'cpus'>): string[] {
   return portNames(cpus).flatMap((name) => [`${name}.in`, `${name}.out`]);
 }
 

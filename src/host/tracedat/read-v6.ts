@@ -1,5 +1,5 @@
 import { chosenClock } from '../metadata/trace-clock.ts';
-import { maxCpus } from '../recording-format.ts';
+import { maxCpus } from '../../cpu-list.ts';
 import { TraceFileError, type ByteReader } from './byte-reader.ts';
 import type { CpuExtent } from './cpu-data.ts';
 import { optionId } from './ids.ts';

@@ -1,4 +1,4 @@
-import { maxCpus } from '../recording-format.ts';
+import { maxCpus } from '../../cpu-list.ts';
 import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from './cpu-data.ts';
 import { flagCompressed, optionId, sectionId } from './ids.ts';
