@@ -14,8 +14,8 @@ import { readMetadataFile } from '../host/metadata/guest-metadata.ts';
 import { removeUnfinishedFiles } from '../host/unfinished-files.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable, quoted } from '../quoted.ts';
+import { countsOf, leftOutOf, summaryOf } from './convert-report.ts';
 import type { ConvertCommand } from './host-convert-options.ts';
-import { countsOf } from './host-record.ts';
 import { humanBytes } from './human.ts';
 import { LiveText } from './live-text.ts';
 import { Waiting } from './waiting.ts';
@@ -24,8 +24,8 @@ import { Waiting } from './waiting.ts';
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   const report = await watched(command);
   process.stdout.write(command.json ? `${json(countsOf(report))}\n` : textOf(report));
-  for (const [reason, pages] of report.leftOut)
-    process.stderr.write(`trace-host: ${printable(report.out)}: ${pages} bad pages left out: ${reason}\n`);
+  for (const line of leftOutOf(report))
+    process.stderr.write(`trace-host: ${printable(report.out)}: ${line}\n`);
   return report.leftOut.size > 0 ? exitCode.lost : exitCode.done;
 }
 
@@ -130,9 +130,7 @@ function cpuOf(path: string): number {
 }
 
 function textOf(report: ConvertReport): string {
-  const lines = [
-    `${printable(report.out)}: ${report.cpus.length} CPUs, ${report.events} events in ${report.pages} pages, ${humanBytes(report.fileBytes)}`,
-  ];
+  const lines = [`${printable(report.out)}: ${summaryOf(report)}`];
   if (report.lost > 0n) lines.push(`  ${report.lost} events were lost before they could be read`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,10 @@
 import { onEndSignals } from '../end-signals.ts';
 import { type ExitCode, exitCode } from '../failure.ts';
-import type { ConvertReport } from '../host/convert.ts';
 import type { GuestReport, RecordEnd, RecordOptions, RecordResult } from '../host/record/contract.ts';
 import { Recorder } from '../host/record/recorder.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable } from '../quoted.ts';
+import { countsOf, leftOutOf, summaryOf } from './convert-report.ts';
 import type { RecordCommand } from './host-record-options.ts';
 import { cpuRanges, humanBytes, humanDuration } from './human.ts';
 import { LiveText } from './live-text.ts';
@@ -94,9 +94,7 @@ function whyItEnded(end: RecordEnd): string {
 function textOf({ label, out, report, cpus }: GuestReport): string {
   if (report === undefined) return '';
   const overrun = cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
-  const lines = [
-    `${out}: ${label}, ${report.cpus.length} CPUs, ${report.events} events in ${report.pages} pages, ${humanBytes(report.fileBytes)}`,
-  ];
+  const lines = [`${out}: ${label}, ${summaryOf(report)}`];
   if (overrun > 0)
     lines.push(
       `  ${overrun} events were overwritten in the guest before they could be read — larger rings: -b`,
@@ -119,7 +117,7 @@ function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): st
     ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} were lost on the way`] : []),
     ...(heldBytes > 0 ? [`${humanBytes(heldBytes)} are held in the guest, whose port took no more`] : []),
     ...(failedCpus.length > 0 ? [`not traced to the end: CPU ${failedCpus.join(', ')}`] : []),
-    ...[...(report?.leftOut ?? [])].map(([reason, pages]) => `${pages} bad pages left out: ${reason}`),
+    ...(report === undefined ? [] : leftOutOf(report)),
   ];
 }
 
@@ -145,23 +143,6 @@ function jsonOf({ end, guests }: RecordResult): string {
 function endedOf(end: RecordEnd): object {
   if (end.kind !== 'command') return { by: end.kind };
   return { by: end.kind, exitCode: end.exitCode, signal: end.signal };
-}
-
-/** A report with its maps as objects and its big numbers as decimal strings. */
-export function countsOf(report: ConvertReport): object {
-  return {
-    file: report.out,
-    events: report.events,
-    pages: report.pages,
-    fileBytes: report.fileBytes,
-    rawBytes: report.rawBytes,
-    lostEvents: String(report.lost),
-    // The kernel leaves out the count where the page has no room for it.
-    uncountedLosses: report.cpus.reduce((sum, cpu) => sum + cpu.pagesAfterUncountedLoss, 0),
-    leftOut: Object.fromEntries(report.leftOut),
-    eventsByName: Object.fromEntries(report.eventsByName),
-    convertSeconds: report.seconds,
-  };
 }
 
 /** Of the recording alone: how a command ended that ran along is not among it. */

@@ -12,7 +12,7 @@ import { qemuArguments, qemuText } from '../host/setup/qemu-options.ts';
 import { removeGuest, someOf } from '../host/setup/remove.ts';
 import type { Target, TargetChanges } from '../host/setup/target.ts';
 import { openTarget } from '../host/setup/target.ts';
-import { cpuRanges } from './human.ts';
+import { counted, cpuRanges } from './human.ts';
 
 /** `trace-host setup`: what QEMU or libvirt needs to stdout, what was done to stderr. Throws Failure. */
 export async function runSetup(options: SetupOptions): Promise<ExitCode> {
@@ -51,7 +51,7 @@ async function remove(options: SetupOptions, target: Target | undefined): Promis
   else if (removed.directory) say(`removed ${guestPath(location)}`);
   else
     say(
-      `removed ${count(removed.files.length, 'file')} of ${guestLabel(location)}; left ${someOf(removed.left)}`,
+      `removed ${counted(removed.files.length, 'file')} of ${guestLabel(location)}; left ${someOf(removed.left)}`,
     );
 }
 
@@ -77,12 +77,12 @@ function setupText({ location }: SetupOptions, { path, file }: PreparedGuest, fo
 function sayPrepared({ path, file, changes }: PreparedGuest): void {
   const { made, mended, removed } = changes;
   const done = [
-    ...(made.length > 0 ? [`made ${count(made.length, 'entry', 'entries')}`] : []),
+    ...(made.length > 0 ? [`made ${counted(made.length, 'entry', 'entries')}`] : []),
     ...(mended.length > 0 ? [`mended ${someOf(mended)}`] : []),
     ...(removed.length > 0 ? [`removed ${someOf(removed)}`] : []),
   ];
   const what = done.length > 0 ? done.join(', ') : 'everything is there already';
-  say(`${path}: ${what} (${count(file.cpus, 'CPU')}, chardev ${file.chardev})`);
+  say(`${path}: ${what} (${counted(file.cpus, 'CPU')}, chardev ${file.chardev})`);
 }
 
 function sayPorts({ done, already, notes }: TargetChanges, did: string, was: string): void {
@@ -99,10 +99,6 @@ function portsText(names: readonly string[]): string {
   const parts = cpus.length < names.length ? ['control port'] : [];
   if (cpus.length > 0) parts.push(`CPU${cpus.length === 1 ? '' : 's'} ${cpuRanges(cpus)}`);
   return parts.join(', ');
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`;
 }
 
 function say(text: string): void {

@@ -23,6 +23,11 @@ export function humanDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** `1 CPU`, `2 CPUs`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 const nsPerSecond = 1_000_000_000n;
 
 /** Nanoseconds as seconds with all nine digits, signed with `+` too. */

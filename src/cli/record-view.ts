@@ -1,5 +1,5 @@
 import type { RecordProgress } from '../host/record/contract.ts';
-import { humanBytes, humanDuration, table } from './human.ts';
+import { counted, humanBytes, humanDuration, table } from './human.ts';
 import type { LiveText } from './live-text.ts';
 
 /** Lines are said this far apart where they cannot be redrawn. */
@@ -67,7 +67,10 @@ export class RecordView {
       String(row.overrun),
     ]);
     const hidden = rows.length - shown.length;
-    return [...table(head, cells).trimEnd().split('\n'), ...(hidden > 0 ? [`and ${hidden} CPUs more`] : [])];
+    return [
+      ...table(head, cells).trimEnd().split('\n'),
+      ...(hidden > 0 ? [`and ${counted(hidden, 'CPU')} more`] : []),
+    ];
   }
 }
 

@@ -119,6 +119,6 @@ describe('trace-host metadata', () => {
     writeFileSync(raw, samplePages(0));
     const converted = await traceHost('convert', raw, '--metadata', metadata, '-o', scene.out).ended;
     assertOrderly(converted, [done]);
-    assert.match(converted.stdout, /1 CPUs, \d{3,} events in 20 pages/);
+    assert.match(converted.stdout, /1 CPU, \d{3,} events in 20 pages/);
   });
 });

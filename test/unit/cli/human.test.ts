@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { cpuRanges, humanBytes, humanDuration, signedSeconds, table } from '../../../src/cli/human.ts';
+import {
+  counted,
+  cpuRanges,
+  humanBytes,
+  humanDuration,
+  signedSeconds,
+  table,
+} from '../../../src/cli/human.ts';
 
 describe('texts for people', () => {
   it('rounds sizes within their unit', () => {
@@ -20,6 +27,13 @@ describe('texts for people', () => {
       '1 h 0 min',
       '25 h 1 min',
     ]);
+  });
+
+  it('counts one as one', () => {
+    assert.deepEqual(
+      [counted(0, 'CPU'), counted(1, 'CPU'), counted(2, 'entry', 'entries')],
+      ['0 CPUs', '1 CPU', '2 entries'],
+    );
   });
 
   it('keeps every digit of nanoseconds', () => {
