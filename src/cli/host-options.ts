@@ -205,6 +205,7 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
     .description(description)
     .usage('COMMAND [options]')
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({ writeOut: say, writeErr: () => {} })
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [COMMAND]', "show a command's help")
@@ -218,6 +219,8 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
       .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
       .addHelpText('after', examplesText(subcommand.examples));
     if (subcommand.operands !== undefined) command.argument(subcommand.operands);
+    // what stands behind the name of a program is that program's
+    command.passThroughOptions(subcommand.operands === '[command...]');
     for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);
     const given = new Given(command, subcommand.settings);
     command.action(() => chosen(subcommand.read(given)));

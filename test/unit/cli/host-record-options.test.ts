@@ -101,6 +101,16 @@ describe('trace-host record', () => {
     assert.equal(record('--duration', '500ms').durationMs, 500);
   });
 
+  it('leaves a command its own options, as trace-cmd does, with -- before it or without', () => {
+    for (const words of [
+      ['ls', '-l', '/'],
+      ['--', 'ls', '-l', '/'],
+    ]) {
+      const { command, trace } = record('-e', 'sched', ...words);
+      assert.deepEqual([command, trace?.functionFilter], [['ls', '-l', '/'], undefined]);
+    }
+  });
+
   it('takes a duration in any unit, up to 24 days', () => {
     const durationMs = (text: string): number | undefined => record('--duration', text).durationMs;
     assert.deepEqual(
