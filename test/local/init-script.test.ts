@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,4 +58,12 @@ test('the init script starts, tells, restarts and stops', {
   assert.equal(run('start'), 0);
   said(`${started}ended\n${started}ended\nstarted \n`);
   assert.equal(run('no-such-order'), 2);
+
+  assert.equal(run('stop'), 0);
+  const stranger = spawn('sleep', ['60'], { stdio: 'ignore' });
+  context.after(() => stranger.kill());
+  writeFileSync(file('pid'), `${stranger.pid}\n`);
+  assert.equal(run('status'), 3, 'an agent is gone, and its number is another’s');
+  assert.equal(run('stop'), 0);
+  assert.match(readFileSync(`/proc/${stranger.pid}/stat`, 'utf8'), /^\d+ \(sleep\) [RS]/);
 });
