@@ -1,7 +1,9 @@
 import { errorCode } from '../error-code.ts';
-import { lastKernelError } from './error-log.ts';
+import { attempt } from './attempt.ts';
+import { setEventFilter, setSystemFilter } from './event-filters.ts';
 import { type EventSpec, formatEventSpec, parseEventSpec } from './event-spec.ts';
-import { type FunctionField, functionFields, functionFiles, listedFunctions } from './function-lists.ts';
+import { setFunctions } from './function-filters.ts';
+import { functionFields } from './function-lists.ts';
 import { subBuffersOf } from './ring-files.ts';
 import {
   checkSettings,
@@ -187,50 +189,6 @@ function setTracer(tracefs: Tracefs, applied: Applied, tracer: string): void {
   attempt('unknown-tracer', `tracer ${tracer}`, () => tracefs.write('current_tracer', tracer));
 }
 
-/** The kernel compares each name with all functions it has. */
-const maxListed = 4096;
-
-/** In force before the tracer is, and until it is gone. */
-function setFunctions(
-  tracefs: Tracefs,
-  applied: Applied,
-  field: FunctionField,
-  functions: readonly string[],
-): void {
-  const file = functionFiles[field];
-  // All instances share what function_graph follows.
-  const owner = field === 'graphFunctions' ? new Tracefs(tracefs.root) : tracefs;
-  attempt('failed', `${field} (${file})`, () => {
-    const old = owner.read(file);
-    const listed = listedFunctions(field, old);
-    if (listed.length > maxListed) {
-      throw new SettingsError(
-        'busy',
-        `${file} has ${listed.length} functions already, more than the ${maxListed} that could be put back; empty it first`,
-      );
-    }
-    applied.remember('restore', file, () => {
-      // A trigger's own count may be another by now.
-      if (listedFunctions(field, owner.read(file)).join() === listed.join()) return;
-      owner.writeList(file, listed, writeIfKnown);
-    });
-    owner.writeList(file, functions, (name, write) =>
-      attempt('unknown-function', `${field} ${JSON.stringify(name)}`, write, (errno) =>
-        errno === 'EINVAL' ? 'this kernel has no such function to trace' : undefined,
-      ),
-    );
-  });
-}
-
-/** A function that went with its module is not to be put back. */
-function writeIfKnown(_name: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    if (errorCode(error) !== 'EINVAL') throw error;
-  }
-}
-
 function recordTgids(tracefs: Tracefs, applied: Applied): void {
   const file = 'options/record-tgid';
   if (tracefs.readIfThere(file)?.trim() !== '0' || !canRecordTgids(thisMachine())) return;
@@ -245,68 +203,6 @@ function recordTgids(tracefs: Tracefs, applied: Applied): void {
 
 function setSwitch(tracefs: Tracefs, file: string, on: boolean): void {
   tracefs.write(file, on ? '1' : '0');
-}
-
-function setEventFilter(tracefs: Tracefs, applied: Applied, spec: EventSpec, filter: string): void {
-  const file = filterFile(spec);
-  const old = tracefs.read(file);
-  applied.remember('quiesce', file, () => putFilterBack(tracefs, file, old));
-  writeFilter(tracefs, spec, filter);
-}
-
-/**
- * The kernel sets it for each event that has the fields, and takes the filters of the others away. It answers no
- * error even when not one event took it (seen on 6.18), so that is looked up in the events' own files.
- */
-function setSystemFilter(tracefs: Tracefs, applied: Applied, spec: EventSpec, filter: string): void {
-  const file = filterFile(spec);
-  const old = tracefs.read(file);
-  const eventFiles: string[] = [];
-  for (const event of tracefs.eventsOf(spec.system)) {
-    const eventFile = filterFile({ ...spec, event });
-    const oldOfEvent = tracefs.readIfThere(eventFile);
-    if (oldOfEvent === undefined) continue;
-    eventFiles.push(eventFile);
-    applied.remember('quiesce', eventFile, () => putFilterBack(tracefs, eventFile, oldOfEvent));
-  }
-  applied.remember('quiesce', file, () => putFilterBack(tracefs, file, old));
-  writeFilter(tracefs, spec, filter);
-  if (eventFiles.some((eventFile) => tracefs.readIfThere(eventFile)?.trim() === filter)) return;
-  throw new SettingsError('bad-filter', `filter of ${spec.system} refused: no event of it takes "${filter}"`);
-}
-
-function writeFilter(tracefs: Tracefs, spec: EventSpec, filter: string): void {
-  attempt(
-    'bad-filter',
-    `filter of ${formatEventSpec(spec)}`,
-    () => tracefs.write(filterFile(spec), filter),
-    () => {
-      const last = lastKernelError(tracefs.readIfThere('error_log') ?? '');
-      if (last?.command !== filter) return undefined;
-      return `${last.words}, at character ${last.column + 1} of "${filter}"`;
-    },
-  );
-}
-
-function filterFile({ system, event }: EventSpec): string {
-  return event === undefined ? `events/${system}/filter` : `events/${system}/${event}/filter`;
-}
-
-function putFilterBack(tracefs: Tracefs, file: string, old: string): void {
-  if (tracefs.read(file) === old) return;
-  const [expression = '', ...more] = old.trimEnd().split('\n');
-  // `none`, and the legend that a system without a filter shows.
-  if (expression === 'none' || expression.startsWith('###')) {
-    tracefs.write(file, '0');
-    return;
-  }
-  try {
-    tracefs.write(file, expression);
-  } catch (error) {
-    // A refused expression stays in its file with the complaint below it, and no filter in force. Refused again
-    // is how it was.
-    if (more.length === 0 || errorCode(error) !== 'EINVAL') throw error;
-  }
 }
 
 /** Without those of `off`, which are not on for a moment either. */
@@ -338,28 +234,4 @@ function specOf(name: string): EventSpec {
   const spec = parseEventSpec(name);
   if (!spec) throw new Error(`event name ${name} passed the check`);
   return spec;
-}
-
-/**
- * One change. EINVAL and ENOMEM mean that this value will not do (`refused` names the kind); EBUSY, that something
- * uses what would change; any other errno is the machine's trouble.
- */
-function attempt(
-  refused: SettingsError['code'],
-  what: string,
-  change: () => void,
-  kernelWords?: (errno: string) => string | undefined,
-): void {
-  try {
-    change();
-  } catch (error) {
-    const errno = error instanceof SettingsError ? '' : errorCode(error);
-    if (errno === '') throw error;
-    const cause = { cause: error };
-    if (errno === 'EBUSY') {
-      throw new SettingsError('busy', `${what} refused: EBUSY, something has the ring open or mapped`, cause);
-    }
-    const code = errno === 'EINVAL' || errno === 'ENOMEM' ? refused : 'failed';
-    throw new SettingsError(code, `${what} refused: ${kernelWords?.(errno) ?? errno}`, cause);
-  }
 }
