@@ -1,6 +1,4 @@
-import { randomInt } from 'node:crypto';
 import { exitCode, Failure } from '../../failure.ts';
-import { clockNs } from '../../native/clock.ts';
 import type {
   AgentState,
   AnswerOf,
@@ -18,7 +16,8 @@ import { BadAnswer, parseAnswer } from './answer-parser.ts';
 import type { Channel } from './channel.ts';
 import { openChannel } from './channel.ts';
 import { failureOfNonsense, failureOfRefusal, silence } from './failures.ts';
-import type { PingRound } from './ping.ts';
+import { answerIn, lineOf, newId } from './order-line.ts';
+import { hostClocks, type PingRound } from './ping.ts';
 
 export interface ControlOptions {
   /** How long the guest may be silent before it is given up. */
@@ -310,46 +309,6 @@ export class ControlClient {
 
 function isRefusal(answer: AnswerOf[OrderName] | ErrorAnswer): answer is ErrorAnswer {
   return !answer.ok;
-}
-
-const idLength = 20;
-const letterA = 97;
-
-/**
- * An id that no earlier host has used and no guest can guess. Letters only: an agent of the original's kind reads two
- * bytes at a time, and must find no `1` and no `0` in them.
- */
-function newId(): string {
-  return Array.from({ length: idLength }, () => String.fromCharCode(letterA + randomInt(26))).join('');
-}
-
-/** An order's line. Of even length, so that an agent of the original's kind, which reads two bytes at a time, finds the next bare order whole. */
-function lineOf(order: { readonly id: string; readonly order: OrderName }): Buffer {
-  const line = Buffer.from(`${JSON.stringify(order)}\n`);
-  return line.length % 2 === 0 ? line : Buffer.concat([Buffer.from(' '), line]);
-}
-
-/**
- * The answer to an id within a line, undefined when there is none. It need not begin the line: an earlier host may
- * have left a payload half-read, which has no newline at its end.
- */
-function answerIn(line: Buffer, id: string): unknown {
-  const from = Math.max(0, line.indexOf(`{"id":"${id}"`));
-  let value: unknown;
-  try {
-    value = JSON.parse(line.toString('utf8', from));
-  } catch {
-    return undefined;
-  }
-  return typeof value === 'object' && value !== null && 'id' in value && value.id === id ? value : undefined;
-}
-
-function hostClocks() {
-  return {
-    boottime: clockNs('boottime'),
-    monotonicRaw: clockNs('monotonicRaw'),
-    realtime: clockNs('realtime'),
-  };
 }
 
 async function later(ms: number): Promise<undefined> {

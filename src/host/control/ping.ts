@@ -1,4 +1,4 @@
-import type { ClockName } from '../../native/clock.ts';
+import { type ClockName, clockNs } from '../../native/clock.ts';
 
 /** Nanoseconds of each clock at one moment. */
 export type Clocks = Readonly<Record<ClockName, bigint>>;
@@ -8,6 +8,15 @@ export interface PingRound {
   readonly sent: Clocks;
   readonly guest: Clocks;
   readonly received: Clocks;
+}
+
+/** This host's, now. */
+export function hostClocks(): Clocks {
+  return {
+    boottime: clockNs('boottime'),
+    monotonicRaw: clockNs('monotonicRaw'),
+    realtime: clockNs('realtime'),
+  };
 }
 
 /** How long a round took, by a clock that nothing sets. */
