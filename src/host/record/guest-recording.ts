@@ -1,9 +1,8 @@
 import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { exitCode, Failure } from '../../failure.ts';
-import type { StatusAnswer, StopAnswer, TraceRequest } from '../../protocol/control.ts';
-import type { ControlClient } from '../control/client.ts';
-import { ControlClient as Client } from '../control/client.ts';
+import type { TraceRequest } from '../../protocol/control.ts';
+import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
 import {
   convertRecording,
@@ -19,6 +18,7 @@ import { recordingVersion } from '../recording-format.ts';
 import type { Collector, StreamFault } from './collector.ts';
 import { resolveEvents } from './event-names.ts';
 import type { CpuProgress } from './contract.ts';
+import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
 import { joinAllCapped, RecordingDir } from './recording-dir.ts';
 
@@ -47,19 +47,19 @@ export class GuestRecording {
   readonly #startedAt = new Date().toISOString();
   #dir: RecordingDir | undefined;
   readonly #ports: GuestPorts;
-  #before: StatusAnswer | undefined;
-  #status: StatusAnswer | undefined;
-  #stopped: StopAnswer | undefined;
+  readonly account: GuestAccount;
   /** From the order to start until the guest is known to trace for us no more. */
   #tracing = false;
   #discarded = false;
   #doing = '';
   #converted: ConvertProgress | undefined;
+
   private constructor(request: RecordRequest, guest: GuestDir, client: ControlClient, collector: Collector) {
     this.#request = request;
     this.guest = guest;
     this.#client = client;
     this.#collector = collector;
+    this.account = new GuestAccount(request.trace?.instance !== undefined);
     this.#ports = new GuestPorts(guest, (cpu, fault) =>
       request.failed(failureOf(fault, guest, cpu, this.dir)),
     );
@@ -69,7 +69,7 @@ export class GuestRecording {
   static async open(request: RecordRequest, collector: Collector): Promise<GuestRecording> {
     const guest = GuestDir.open(request.location);
     try {
-      const client = await Client.open(guest, { timeoutMs: request.timeoutMs });
+      const client = await ControlClient.open(guest, { timeoutMs: request.timeoutMs });
       return new GuestRecording(request, guest, client, collector);
     } catch (cause) {
       guest.close();
@@ -104,8 +104,8 @@ export class GuestRecording {
       cpu,
       receivedBytes: file.receivedBytes,
       keptBytes: file.keptBytes,
-      overrun: this.#overrun(cpu),
-      readEvents: this.#ownRings ? this.#stopped?.ledger[cpu]?.ring?.readEvents : undefined,
+      overrun: this.account.overrun(cpu),
+      readEvents: this.account.readEvents(cpu),
     }));
   }
 
@@ -124,8 +124,9 @@ export class GuestRecording {
 
   async #begin(): Promise<void> {
     this.#doing = 'waiting for its answer';
-    this.#before = await this.#client.status();
-    if (this.#before.state !== 'stopped') {
+    const before = await this.#client.status();
+    this.account.before = before;
+    if (before.state !== 'stopped') {
       const { label, options } = this.guest;
       throw new Failure(
         exitCode.failed,
@@ -162,9 +163,10 @@ export class GuestRecording {
 
   /** Asks how it goes. @throws Failure when the guest is gone, or its agent traces no more */
   async look(): Promise<void> {
-    const last = this.#status ?? this.#before;
-    this.#status = await this.#client.status();
-    const { state, uptimeMs } = this.#status;
+    const last = this.account.status ?? this.account.before;
+    const status = await this.#client.status();
+    this.account.status = status;
+    const { state, uptimeMs } = status;
     if (uptimeMs < (last?.uptimeMs ?? 0)) {
       this.#tracing = false;
       throw new Failure(
@@ -182,9 +184,9 @@ export class GuestRecording {
   async stop(): Promise<void> {
     this.#doing = 'waiting for it to send what is in its rings, and to stop';
     try {
-      this.#stopped = await this.#client.stop();
+      this.account.stopped = await this.#client.stop();
       this.#tracing = false;
-      await this.#arrive(this.#stopped);
+      await this.#arrive();
     } finally {
       this.#doing = '';
     }
@@ -254,33 +256,6 @@ export class GuestRecording {
     }
   }
 
-  /** What the guest itself says was lost on the way, in bytes. */
-  get lostBytes(): number {
-    const ledger = Object.entries(this.#stopped?.ledger ?? {});
-    return ledger.reduce(
-      (sum, [cpu, { bytesLost }]) => sum + bytesLost - (this.#before?.cpus[cpu]?.bytesLost ?? 0),
-      0,
-    );
-  }
-
-  /** Bytes that the guest holds back because a port took nothing. */
-  get heldBytes(): number {
-    return Object.values(this.#stopped?.ledger ?? {}).reduce((sum, { bytesHeld }) => sum + bytesHeld, 0);
-  }
-
-  /** CPUs that have a port here, and none that the agent traces. */
-  get untracedCpus(): readonly number[] {
-    const traced = this.#before?.cpus;
-    return traced === undefined ? [] : this.guest.cpus.filter((cpu) => traced[cpu] === undefined);
-  }
-
-  /** CPUs that had no worker at the end. */
-  get failedCpus(): readonly string[] {
-    return Object.entries(this.#status?.cpus ?? {}).flatMap(([cpu, { state }]) =>
-      state === 'failed' ? [cpu] : [],
-    );
-  }
-
   async #openPorts(): Promise<void> {
     this.#ports.open(this.#collector);
     const bytes = await this.#ports.drain(() => this.#mustGoOn());
@@ -291,25 +266,12 @@ export class GuestRecording {
   }
 
   /** The agent counts what it has sent: that many bytes are to come. */
-  async #arrive({ ledger }: StopAnswer): Promise<void> {
-    const missing = await this.#ports.arrive(
-      (cpu) => (ledger[cpu]?.bytesOut ?? 0) - (this.#before?.cpus[cpu]?.bytesOut ?? 0),
-    );
+  async #arrive(): Promise<void> {
+    const missing = await this.#ports.arrive((cpu) => this.account.sentBytes(cpu));
     for (const [cpu, bytes] of missing)
       this.#request.note(
         `${this.guest.label}, CPU ${cpu}: ${bytes} bytes that the agent sent did not arrive`,
       );
-  }
-
-  #overrun(cpu: number): number {
-    const now = (this.#stopped?.ledger[cpu]?.ring ?? this.#status?.cpus[cpu]?.ring)?.overrun ?? 0;
-    const before = this.#ownRings ? 0 : (this.#before?.cpus[cpu]?.ring?.overrun ?? 0);
-    return Math.max(0, now - before);
-  }
-
-  /** With an instance of its own a trace has rings of its own, which count from 0. */
-  get #ownRings(): boolean {
-    return this.#request.trace?.instance !== undefined;
   }
 
   /** Between the steps of a beginning: one that is taken back must not take the next. */
@@ -324,19 +286,20 @@ export class GuestRecording {
   }
 
   #writeRecording(endedAt: string | null): void {
+    const { before, stopped } = this.account;
     this.#dir?.writeRecording({
       version: recordingVersion,
       guest: this.guest.guest ?? '',
       cpus: [...this.#ports.files].map(([cpu, file]) => ({
         cpu,
         bytes: file.keptBytes,
-        ring: this.#stopped?.ledger[cpu]?.ring ?? null,
+        ring: stopped?.ledger[cpu]?.ring ?? null,
       })),
-      pageBytes: this.#stopped?.pageBytes ?? null,
-      clock: this.#stopped?.clock ?? this.#request.trace?.clock ?? null,
+      pageBytes: stopped?.pageBytes ?? null,
+      clock: stopped?.clock ?? this.#request.trace?.clock ?? null,
       startedAt: this.#startedAt,
       endedAt,
-      agentVersion: this.#before?.version ?? null,
+      agentVersion: before?.version ?? null,
       hostKernel: release(),
       events: this.#request.trace?.events ?? [],
     });

@@ -230,7 +230,7 @@ export class Recorder {
       }
     }
     const dir = report === undefined && isThere() ? recording.dir : undefined;
-    const { guest, out, progress, lostBytes, heldBytes, failedCpus, untracedCpus } = recording;
+    const { guest, out, progress, account } = recording;
     if (report !== undefined && this.#options.capBytes === undefined)
       failures.push(...missingEvents(report, progress));
     return {
@@ -240,10 +240,10 @@ export class Recorder {
       report,
       dir,
       cpus: progress,
-      lostBytes,
-      heldBytes,
-      failedCpus,
-      untracedCpus,
+      lostBytes: account.lostBytes,
+      heldBytes: account.heldBytes,
+      failedCpus: account.failedCpus,
+      untracedCpus: account.untracedCpus(guest.cpus),
       failures,
     };
   }
