@@ -20,7 +20,7 @@ const hungUpMostMs = 200;
 
 /** Why a stream ended before it was closed. */
 export type StreamFault =
-  /** The file takes no more: disk full, quota, read-only, gone. */
+  /** The file takes no more: disk full, quota, a broken disk. */
   | { readonly kind: 'file'; readonly code: string }
   /** The port's host end is broken. */
   | { readonly kind: 'port'; readonly code: string };
@@ -122,7 +122,8 @@ export class Collector {
   }
 
   #fail(running: Running, failure: number): void {
-    if (fileFailures.has(failure)) {
+    // a FIFO that is read knows no failure, nor does the pipe behind a socket
+    if (running.between === undefined || running.betweenBytes > 0) {
       this.#failFile(running, errnoName(failure));
       return;
     }
@@ -143,8 +144,6 @@ export class Collector {
     release(running);
   }
 }
-
-const fileFailures: ReadonlySet<number> = new Set([errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS]);
 
 function isTransient(failure: number): boolean {
   return failure === errno.EAGAIN || failure === errno.EINTR || failure === errno.ENOMEM;

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { constants, createWriteStream, mkdtempSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createWriteStream,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +19,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Collector, Nowhere, type Stream, type StreamFault } from '../../../../src/host/record/collector.ts';
 import { CappedFile, joinCapped, type RawFile, WholeFile } from '../../../../src/host/record/raw-file.ts';
+import { makeMemory } from '../../../../src/native/shared-memory.ts';
 import { connectUnix } from '../../../../src/native/unix-socket.ts';
 
 const pageBytes = 4096;
@@ -81,6 +91,30 @@ describe('Collector', () => {
       file.close();
       assert.ok(readFileSync(join(dir, `cpu${index}.raw`)).equals(data), `stream ${index}`);
     });
+  });
+
+  it('tells a file that takes no more from a port that broke, whatever the reason', async () => {
+    const { path, fd } = fifo('fifo');
+    // sealed, so that beyond its end it says EPERM
+    const sealed = makeMemory('collector-test', 4096);
+    let receivedBytes = 0;
+    const file: RawFile = {
+      fd: sealed,
+      roomBytes: 1 << 20,
+      get receivedBytes() {
+        return receivedBytes;
+      },
+      keptBytes: 0,
+      took: (bytes) => {
+        receivedBytes += bytes;
+      },
+      close: () => closeSync(sealed),
+    };
+    const made = stream(fd, file);
+    await write(path, randomBytes(8192), 8192);
+    await until(() => made.fault !== undefined);
+    assert.deepEqual([made.fault, receivedBytes], [{ kind: 'file', code: 'EPERM' }, 4096]);
+    file.close();
   });
 
   it('goes on when the writer went away and another comes', async () => {
