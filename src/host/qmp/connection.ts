@@ -30,6 +30,7 @@ export class QmpConnection {
   readonly #waiting = new Set<Waiting>();
   #lastId = 0;
   #pending = '';
+  #ended: Failure | undefined;
 
   private constructor(path: string, socket: Socket) {
     this.#path = path;
@@ -94,6 +95,7 @@ export class QmpConnection {
   }
 
   #next(wants: (message: Message) => boolean, what: string): Promise<Message> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
         wants,
@@ -129,8 +131,12 @@ export class QmpConnection {
   }
 
   #end(): void {
-    const why = new Failure(exitCode.missing, `QEMU closed ${printable(this.#path)}`, 'look why it ended');
-    for (const waiting of this.#waiting) waiting.take(why);
+    this.#ended ??= new Failure(
+      exitCode.missing,
+      `QEMU closed ${printable(this.#path)}`,
+      'look why it ended',
+    );
+    for (const waiting of this.#waiting) waiting.take(this.#ended);
   }
 }
 
