@@ -28,6 +28,7 @@ export function copyRange(
   toOffset: number,
   bytes: number,
 ): Promise<number | undefined> {
+  // what the callback stands in holds them until it is called
   const fromAt = BigInt64Array.of(BigInt(fromOffset));
   const toAt = BigInt64Array.of(BigInt(toOffset));
   return new Promise((resolve, reject) => {

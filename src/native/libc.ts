@@ -12,7 +12,10 @@ type Argument = number | bigint | string | null | Uint8Array | Int32Array | BigI
 /** A C function that returns an integer that a double holds exactly. */
 export interface NativeFunction {
   (...values: Argument[]): number;
-  /** The same call on a thread of Node's pool; the last argument is the callback, and errno is right in it. */
+  /**
+   * The same call on a thread of Node's pool; the last argument is the callback, and errno is right in it. koffi keeps
+   * no argument alive meanwhile (seen with 3.3.4: the kernel wrote to memory that was freed): the callback must.
+   */
   async(...values: (Argument | ((error: Error | null, result: number) => void))[]): void;
 }
 
