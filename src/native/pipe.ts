@@ -31,12 +31,9 @@ export function setPipeBytes(fd: number, bytes: number): number {
   return checked('fcntl(F_SETPIPE_SZ)', libcFcntl(fd, F_SETPIPE_SZ, bytes));
 }
 
-const libcPageSize = declare('int getpagesize()');
-
-/** How many buffers a pipe takes; each holds one page or sub-buffer, or a part of one. */
-export function pipeSlots(fd: number): number {
-  const capacity = checked('fcntl(F_GETPIPE_SZ)', libcFcntl(fd, F_GETPIPE_SZ, 0));
-  return capacity / libcPageSize();
+/** A pipe's capacity in bytes. */
+export function pipeBytes(fd: number): number {
+  return checked('fcntl(F_GETPIPE_SZ)', libcFcntl(fd, F_GETPIPE_SZ, 0));
 }
 
 const count = new Int32Array(1);

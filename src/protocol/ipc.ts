@@ -5,7 +5,7 @@ export interface WorkerSetup {
   readonly cpu: number;
   /** Size of a sub-buffer, and so of every page moved. */
   readonly pageBytes: number;
-  /** How many pages the pipe takes. */
+  /** How many pages one splice brings into the empty pipe. */
   readonly pipePages: number;
   /** `splice`: the outlet is this worker's alone. `shared`: take turns on it. `copied`: take turns, and write. */
   readonly outlet: Outlet;

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
+import { exitCode, Failure } from '../failure.ts';
 import { NativeError } from '../native/error.ts';
-import { heldBytes, makePipe, type Pipe, pipeSlots, setPipeBytes } from '../native/pipe.ts';
+import { heldBytes, makePipe, type Pipe, pipeBytes, setPipeBytes } from '../native/pipe.ts';
 import { makeMemory } from '../native/shared-memory.ts';
 import type { CpuAccount } from '../protocol/control.ts';
 import { Ledger, ledgerBytes } from '../protocol/ledger.ts';
@@ -39,9 +40,12 @@ export class CpuResources {
     return this.#pageBytes;
   }
 
-  /** How many pages the pipe takes. */
+  /**
+   * How many pages one splice brings into the empty pipe. A slot takes a page of any size, but the kernel asks the ring
+   * for no more bytes than the slots would hold of its own pages, and the ring refuses to give less than one page.
+   */
   get pipePages(): number {
-    return pipeSlots(this.#openPipe().writeEnd);
+    return Math.floor(pipeBytes(this.#openPipe().writeEnd) / this.#pageBytes);
   }
 
   /** Counts up while the worker's event loop turns. */
@@ -69,8 +73,10 @@ export class CpuResources {
   open(ring: RingSource): void {
     this.#ringFd ??= ring.openRing(this.#cpu);
     this.#portFd ??= this.#outlets.open(this.#cpu);
+    const pageBytes = ring.pageBytes();
     this.#pipe ??= makePipeOf(this.#pipeBytes);
-    this.#openLedger(ring.pageBytes());
+    makeRoom(this.#pipe, pageBytes);
+    this.#openLedger(pageBytes);
   }
 
   /** In the order that `inherited` of protocol/ipc.ts gives, for fork's `stdio`. */
@@ -139,4 +145,18 @@ function makePipeOf(bytes: number): Pipe {
     }
   }
   return pipe;
+}
+
+/** Sub-buffers may be larger than the pipe that was asked for. @throws Failure when this user may not have one that large */
+function makeRoom(pipe: Pipe, pageBytes: number): void {
+  if (pipeBytes(pipe.writeEnd) >= pageBytes) return;
+  try {
+    setPipeBytes(pipe.writeEnd, pageBytes);
+  } catch (error) {
+    if (!(error instanceof NativeError && error.code === 'EPERM')) throw error;
+    const message = `a page of ${pageBytes} bytes is larger than a pipe that this user may have`;
+    throw new Failure(exitCode.notPermitted, message, 'run as root, or raise /proc/sys/fs/pipe-max-size', {
+      cause: error,
+    });
+  }
 }

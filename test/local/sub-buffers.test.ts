@@ -64,3 +64,24 @@ describe('sub-buffers of 8 KB', { skip: subBufferSkip() }, () => {
     }, options),
   );
 });
+
+describe('sub-buffers of 128 KB', { skip: subBufferSkip() }, () => {
+  holdMachine();
+
+  it(
+    'arrive through a pipe that was to be smaller',
+    inScene(
+      async (scene) => {
+        const control = await scene.addControlPty();
+        await scene.startReady(['-s', '64K']);
+        const writers = scene.writers();
+        await control.order('start');
+        for (const writer of writers) await writer.write(1000, 300);
+        await control.order('stop');
+        await scene.allArrive(writers);
+        for (const cpu of scene.cpus) assert.equal(scene.arrived(cpu).pageBytes, 131_072);
+      },
+      { subBufferKb: 128 },
+    ),
+  );
+});
