@@ -34,6 +34,8 @@ export interface CpuModel {
   readonly owesFlush: boolean;
   /** The stop that waits to hear from this CPU. */
   readonly stopId: number | undefined;
+  /** Workers that found ring or port dead while that stop waited. */
+  readonly stopDepartures: number;
 }
 
 export const newCpu: CpuModel = {
@@ -41,6 +43,7 @@ export const newCpu: CpuModel = {
   wanted: 'stop',
   owesFlush: false,
   stopId: undefined,
+  stopDepartures: 0,
 };
 
 export type CpuEvent =
@@ -94,6 +97,8 @@ export interface Step {
 /** A thing that is away is looked for again after this long, doubling up to the last. */
 const firstRetryMs = 100;
 const lastRetryMs = 1000;
+/** What opens and is dead at once, each time, does not get better by one more try; a stop would wait for ever. */
+const stopDeparturesMax = 3;
 
 export function step(cpu: CpuModel, event: CpuEvent): Step {
   switch (event.kind) {
@@ -141,7 +146,7 @@ function answerStop(next: Step, outcome: StopOutcome): Step {
   const { stopId } = next.cpu;
   if (stopId === undefined) return next;
   return {
-    cpu: { ...next.cpu, stopId: undefined },
+    cpu: { ...next.cpu, stopId: undefined, stopDepartures: 0 },
     effects: [{ kind: 'report-stop', id: stopId, outcome }, ...next.effects],
   };
 }
@@ -193,7 +198,9 @@ function exited(cpu: CpuModel, clean: boolean, restartMs: number | undefined): S
       const closed: Effect = { kind: 'close', what: cpu.state.what };
       if (cpu.wanted === 'leave') return end(cpu);
       const absent: CpuState = restartMs === undefined ? { kind: 'absent' } : { kind: 'absent', restartMs };
-      return enter(cpu, absent, closed, { kind: 'open' });
+      const stopDepartures = cpu.stopId === undefined ? 0 : cpu.stopDepartures + 1;
+      const next = enter({ ...cpu, stopDepartures }, absent, closed, { kind: 'open' });
+      return stopDepartures < stopDeparturesMax ? next : answerStop(next, 'unreachable');
     }
     case 'queued': // a fork that failed
     case 'starting':
@@ -230,7 +237,7 @@ function run(cpu: CpuModel): Step {
 }
 
 function stop(cpu: CpuModel, id: number): Step {
-  const next: CpuModel = { ...cpu, wanted: 'stop', stopId: id };
+  const next: CpuModel = { ...cpu, wanted: 'stop', stopId: id, stopDepartures: 0 };
   if (!cpu.owesFlush) return answerStop(same(next), 'idle');
   switch (cpu.state.kind) {
     case 'ready':

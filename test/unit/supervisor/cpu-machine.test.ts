@@ -83,7 +83,7 @@ function checkRow(cpu: CpuModel, row: Row, among = keysOf(events)): void {
 }
 
 /** A CPU that was told to run and was not stopped since. */
-const toRun: Omit<CpuModel, 'state'> = { wanted: 'run', owesFlush: true, stopId: undefined };
+const toRun: CpuModel = { ...newCpu, wanted: 'run', owesFlush: true };
 
 describe('a CPU that was told to run, by state and event', () => {
   const table: Record<CpuState['kind'], Row> = {
@@ -181,7 +181,7 @@ describe('what a worker that is ready is told', () => {
 });
 
 describe('a stop', () => {
-  const stopping: CpuModel = { wanted: 'stop', owesFlush: true, stopId: 7, state: states.stopping };
+  const stopping: CpuModel = { ...toRun, wanted: 'stop', stopId: 7, state: states.stopping };
 
   it('is answered when the worker says so, and owes nothing then', () => {
     const next = step(stopping, events.stopped);
@@ -234,6 +234,31 @@ describe('a stop', () => {
     assert.equal(shown(next), 'waiting unreachable-7 say:no port timer-100');
   });
 
+  it('is answered when one worker after the other finds port or ring dead: it would never end', () => {
+    const again = [
+      events.crash,
+      { kind: 'opened' },
+      events.timer,
+      { kind: 'spawned' },
+      events.ready,
+    ] as const;
+    let cpu = stopping;
+    for (const how of [
+      'stopping send-stop-7',
+      'stopping send-stop-7',
+      'absent unreachable-7 close-ring open',
+    ]) {
+      const steps = [events.gone, ...again].map((event) => {
+        const next = step(cpu, event);
+        cpu = next.cpu;
+        return shown(next);
+      });
+      assert.ok(steps.includes(how), `${how}: ${steps.join(', ')}`);
+    }
+    assert.deepEqual([cpu.state.kind, cpu.stopId, cpu.owesFlush], ['ready', undefined, true]);
+    assert.equal(shown(step(cpu, events.stop)), 'stopping send-stop-8');
+  });
+
   it('is answered when its CPU is given up or ends', () => {
     assert.equal(shown(step(stopping, events['last crash'])), 'failed unreachable-7');
     const leaving = step(stopping, events.leave);
@@ -243,7 +268,7 @@ describe('a stop', () => {
 });
 
 describe('leaving', () => {
-  const leaving: CpuModel = { wanted: 'leave', owesFlush: true, stopId: undefined, state: states.leaving };
+  const leaving: CpuModel = { ...toRun, wanted: 'leave', state: states.leaving };
 
   it('with a full pipe waits for a worker to empty it', () => {
     for (const kind of ['queued', 'backing-off'] as const) {
