@@ -8,9 +8,8 @@ import { movePartialPage, takeOver } from './staging.ts';
 import { portVerdict, ringVerdict } from './verdict.ts';
 import type { Waits } from './waiter.ts';
 
-/** Splices without giving the event loop a turn; with the time limit, a stop is obeyed within 50 ms under full load. */
-const turnSplices = 64;
-const turnMs = 10;
+/** Splices without a look whether the event loop has something to do: a stop is obeyed within 50 ms under full load. */
+const turnSplices = 4;
 /**
  * The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. The limit is on
  * what goes into the pipe, since a port must be offered all that the pipe holds: of less, Linux fills the descriptors of
@@ -105,7 +104,7 @@ export class Pump {
       const pause = this.#turn();
       switch (pause) {
         case 'turn-over':
-          this.#waiter.askForLoop();
+          this.#waiter.look();
           break;
         // Waits that find something are frequent, and make no promise.
         case 'ring-empty':
@@ -118,12 +117,12 @@ export class Pump {
           this.#beginWait();
           if (this.#portBackoff.active) await this.#waiter.sleep(this.#portBackoff.next());
           else this.#awaitPort();
-          if (this.#endWait() === 'end') return;
+          if (this.#waitedEnough()) return;
           break;
         case 'not-our-turn':
           this.#beginWait();
           await this.#waiter.sleep(turnSleepMs);
-          if (this.#endWait() === 'end') return;
+          if (this.#waitedEnough()) return;
           break;
         case 'nothing-wanted':
           await this.#waiter.sleep(undefined);
@@ -145,14 +144,7 @@ export class Pump {
   }
 
   #turn(): Pause {
-    // Two splices move what a wake mostly brings, and need no clock.
-    let endMs: number | undefined;
     for (let splices = 0; splices < turnSplices; splices += 1) {
-      if (splices > 0 && splices % 2 === 0 && !this.#tookAll) {
-        const nowMs = performance.now();
-        endMs ??= nowMs + turnMs;
-        if (nowMs >= endMs) break;
-      }
       const step = this.#pipeBytes > 0 ? this.#empty() : this.#fill();
       if (step !== 'moved') return step;
     }
@@ -305,13 +297,13 @@ export class Pump {
     this.#portFullMs = performance.now();
   }
 
-  /** Ends a stop, or the pump when it is to leave, if the outlet has taken nothing of ours for too long. */
-  #endWait(): Pause {
+  /** Ends a stop if the outlet has taken nothing of ours for too long. @returns whether the pump is to end too */
+  #waitedEnough(): boolean {
     const stuck = performance.now() - this.#portFullMs >= this.#setup.stopTimeoutMs;
-    if (!stuck || this.#wanted === 'run') return 'turn-over';
-    if (this.#wanted === 'leave') return 'end';
+    if (!stuck || this.#wanted === 'run') return false;
+    if (this.#wanted === 'leave') return true;
     if (this.#flush !== undefined) this.#stopped(this.#flush, false);
-    return 'turn-over';
+    return false;
   }
 
   #setConnected(connected: boolean): void {

@@ -11,6 +11,8 @@ export interface Waits {
   readonly loopIsDue: boolean;
   /** Tells that the loop has something to do, such as to send a message. */
   askForLoop(): void;
+  /** Looks whether the loop has something to do, without waiting. */
+  look(): void;
   /** Gives the loop a turn. */
   turnLoop(): Promise<void>;
   /**
@@ -57,6 +59,10 @@ export class Waiter implements Waits {
 
   askForLoop(): void {
     this.#loopIsDue = true;
+  }
+
+  look(): void {
+    this.ready(-1, 0, 0);
   }
 
   async turnLoop(): Promise<void> {

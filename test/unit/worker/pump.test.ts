@@ -169,7 +169,7 @@ describe('a stop', () => {
     [0.05, 'quick'],
     [4, 'slow'],
   ] as const) {
-    it(`is obeyed within one turn under an ever full ring: ${what} splices`, async () => {
+    it(`is obeyed within four splices under an ever full ring: ${what} ones`, async () => {
       simulation.endless = true;
       simulation.callMs = callMs;
       let orderedMs = 0;
@@ -183,27 +183,10 @@ describe('a stop', () => {
         });
       });
       // It was due at 1,100 ms and waited for its turn; behind it only the pipe was emptied.
-      // The clock is read from the second pair of splices on, before each.
-      assert.ok(orderedMs - 1100 <= 2 * callMs + 10 + 2 * callMs, `waited ${orderedMs - 1100} ms`);
+      assert.ok(orderedMs - 1100 <= 4 * callMs, `waited ${orderedMs - 1100} ms`);
       assert.ok(simulation.calls - dueCalls <= 1);
     });
   }
-
-  it('gives the event loop its turn after 64 splices that take no time at all', async () => {
-    simulation.endless = true;
-    simulation.callMs = 0;
-    let turns = 0;
-    await simulation.run((pump) => {
-      pump.start();
-      const look = (): void => {
-        turns += 1;
-        if (turns === 10) pump.leave();
-        else setImmediate(look);
-      };
-      setImmediate(look);
-    });
-    assert.ok(simulation.calls <= 11 * 64, `${simulation.calls} calls in ten turns`);
-  });
 
   for (const [what, stuck] of [
     ['a port that takes nothing', full],

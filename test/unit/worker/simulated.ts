@@ -110,10 +110,14 @@ export class Simulation {
     }
   }
 
+  /** Whether something is to happen. */
+  get isDue(): boolean {
+    return (this.#schedule[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.nowMs;
+  }
+
   /** What is due happens. */
   happen(): void {
-    while ((this.#schedule[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.nowMs)
-      this.#schedule.shift()?.happens();
+    while (this.isDue) this.#schedule.shift()?.happens();
   }
 
   /** Time passes, up to `ms`, but only to the next thing that happens. */
@@ -223,6 +227,10 @@ class SimulatedWaiter implements Waits {
 
   askForLoop(): void {
     this.loopIsDue = true;
+  }
+
+  look(): void {
+    if (this.#simulation.isDue) this.loopIsDue = true;
   }
 
   async turnLoop(): Promise<void> {

@@ -36,6 +36,16 @@ describe('a wait', () => {
     await asked;
   });
 
+  it('is not needed to see that the event loop has something to do', async () => {
+    const waiter = new Waiter(neverMs);
+    await waiter.turnLoop();
+    waiter.look();
+    assert.ok(!waiter.loopIsDue);
+    const asked = stat('/');
+    while (!waiter.loopIsDue) waiter.look();
+    await asked;
+  });
+
   it("ends when it is time for the event loop's timers", async () => {
     const waiter = new Waiter(20);
     for (let turn = 0; turn < 3; turn += 1) {
