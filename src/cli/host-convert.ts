@@ -33,13 +33,13 @@ export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
 async function watched(command: ConvertCommand): Promise<ConvertReport> {
   let progress: ConvertProgress | undefined;
   const ended = new AbortController();
-  const endListening = onEndSignals(
-    () => ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written')),
-    () => {
-      removeUnfinishedFiles();
-      exitNow(exitCode.failed);
-    },
-  );
+  const interrupt = (): void => ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written'));
+  const abandon = (): void => {
+    removeUnfinishedFiles();
+    exitNow(exitCode.failed);
+  };
+  // nobody ends the listening: a signal on the way out is not to change how it ends
+  onEndSignals(interrupt, abandon, interrupt);
   const waiting = new Waiting(new LiveText(process.stderr), () => describe(command, progress));
   try {
     return await converted(command, {
@@ -51,7 +51,6 @@ async function watched(command: ConvertCommand): Promise<ConvertReport> {
     });
   } finally {
     waiting.stop();
-    endListening();
   }
 }
 

@@ -50,16 +50,11 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
 /** The first signal ends the recording as it should, the second one leaves it as it is. */
 function listen(recorder: Recorder, live: LiveText): () => void {
   const interrupt = (): void => recorder.interrupt();
-  const endListening = onEndSignals(interrupt, () => {
+  const abandon = (): void => {
     for (const { dir, out } of recorder.abandon()) live.say(`trace-host: ${howToConvert(dir, out)}`);
     exitNow(exitCode.failed);
-  });
-  // the terminal was closed: shell and kernel both say so, which is no second wish
-  process.on('SIGHUP', interrupt);
-  return () => {
-    endListening();
-    process.off('SIGHUP', interrupt);
   };
+  return onEndSignals(interrupt, abandon, interrupt);
 }
 
 function howToConvert(dir: string, out: string): string {

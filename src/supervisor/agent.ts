@@ -158,8 +158,7 @@ async function finish(supervisor: Supervisor, tracing: Tracing, log: Logger): Pr
  * @returns ends the listening
  */
 function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing, log: Logger): () => void {
-  const onHangUp = (): void => undefined;
-  process.on('SIGHUP', onHangUp).on('SIGUSR1', sayStatus);
+  process.on('SIGUSR1', sayStatus);
   const endListening = onEndSignals(
     (signal) => end({ kind: 'signal', signal }),
     (signal) => {
@@ -170,6 +169,6 @@ function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing
   );
   return () => {
     endListening();
-    process.off('SIGHUP', onHangUp).off('SIGUSR1', sayStatus);
+    process.off('SIGUSR1', sayStatus);
   };
 }
