@@ -9,6 +9,9 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
+/** What takes longer hangs. */
+const patienceMs = 60_000;
+
 describe('a port that nobody reads', { skip }, () => {
   holdMachine();
 
@@ -19,14 +22,15 @@ describe('a port that nobody reads', { skip }, () => {
         const [unread, other] = scene.cpus;
         const port = scene.addPort(unread, { read: false });
         const control = await scene.addControlPty();
-        const agent = await scene.startReady(['--stop-timeout', '700']);
+        // so long that a reader that has to wait for its CPU is not taken for none
+        const agent = await scene.startReady(['--stop-timeout', '4000']);
         const writers = scene.writers();
         await control.order('start');
         for (const writer of writers) await writer.write(5000, 500);
         const orderedMs = performance.now();
         const { state, ledger } = await control.order('stop');
         const tookMs = performance.now() - orderedMs;
-        assert.ok(tookMs >= 600 && tookMs < 5000, `stopped after ${tookMs} ms`);
+        assert.ok(tookMs >= 3900, `stopped after ${tookMs} ms`);
         assert.equal(state, 'stopped');
         const held = ledger[unread] ?? assert.fail();
         assert.equal(held.flushed, false);
@@ -57,7 +61,7 @@ describe('a port that nobody reads', { skip }, () => {
         await control.order('start');
         await scene.writer(scene.cpus[0]).write(5000, 500);
         agent.signal('SIGTERM');
-        assert.equal((await agent.exit(5000)).code, exitCode.lost);
+        assert.equal((await agent.exit()).code, exitCode.lost);
         const last = await agent.logged('loss', ({ msg }) => msg === 'pages that the host did not get');
         assert.equal(last['cpu'], scene.cpus[0]);
         assert.ok(Number(last['heldBytes']) > 0);
@@ -87,7 +91,7 @@ describe('a port that is missing', { skip }, () => {
         const writers = scene.writers();
         await control.order('start');
         for (const writer of writers) await writer.write(2000);
-        await until('the other CPU', () => scene.port(other).receivedBytes > 0, 5000);
+        await until('the other CPU', () => scene.port(other).receivedBytes > 0, patienceMs);
         const status = await control.order('status');
         assert.equal(status.state, 'running');
         assert.equal(status.cpus[late]?.state, 'waiting');
@@ -96,8 +100,8 @@ describe('a port that is missing', { skip }, () => {
         assert.equal(complaints(), 1, 'said once');
 
         scene.addPort(late);
-        await until('the late port', () => agent.workers.length === 2, 5000);
-        await until('its pages', () => scene.port(late).receivedBytes > 0, 5000);
+        await until('the late port', () => agent.workers.length === 2, patienceMs);
+        await until('its pages', () => scene.port(late).receivedBytes > 0, patienceMs);
         await control.order('stop');
         await scene.allArrive(writers);
       },

@@ -9,10 +9,11 @@ import { makePipe } from '../../src/native/pipe.ts';
 import { type Agent, agentProgram } from './harness/agent.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import type { MarkerWriter } from './harness/markers.ts';
-import { Arrived } from './harness/pages.ts';
+import { Arrived, whole } from './harness/pages.ts';
+import { signalIfThere } from './harness/processes.ts';
 import { inScene, type Scene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';
-import { settled, until } from './harness/until.ts';
+import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
@@ -64,17 +65,19 @@ function startInto(sink: Sink, scene: Scene, args: readonly string[] = []): Agen
 }
 
 async function load(writers: readonly MarkerWriter[], ms: number): Promise<void> {
+  // on a busy machine a process takes its time to start
+  for (const writer of writers) await writer.write(1);
   for (const writer of writers) writer.run(8000, 400);
   await sleep(ms);
   for (const writer of writers) await writer.halt();
 }
 
-/** Every marker of every CPU came out, and every page is whole. */
+/** Every marker of every CPU came out, or the kernel itself overwrote it, and every page is whole. */
 async function assertAllOut(scene: Scene, sink: Sink, writers: readonly MarkerWriter[]): Promise<void> {
-  await settled('stdout', () => sink.received(scene).length, 200, 3000);
-  const found = new Arrived(scene.tracefs, sink.received(scene));
+  const wanted = writers.map(({ cpu, written }) => ({ cpu, count: written - scene.overrun(cpu) }));
+  const found = await whole(() => new Arrived(scene.tracefs, sink.received(scene)), wanted);
   found.assertSound();
-  for (const { cpu, written } of writers) found.assertAll(cpu, written);
+  for (const { cpu, count } of wanted) assert.equal(found.assertOrdered(cpu), count, `CPU ${cpu}`);
 }
 
 describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
@@ -137,12 +140,12 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
           for (const writer of writers) writer.run(8000, 400);
           for (let kills = 0; kills < 10; kills += 1) {
             await sleep(Math.random() * 100);
-            const workers = await until('a worker', () => agent.workers.length > 0 && agent.workers, 15_000);
-            process.kill(workers[kills % workers.length]?.pid ?? assert.fail(), 'SIGKILL');
+            const workers = await until('a worker', () => agent.workers.length > 0 && agent.workers, 60_000);
+            signalIfThere(workers[kills % workers.length]?.pid ?? assert.fail(), 'SIGKILL');
           }
           for (const writer of writers) await writer.halt();
           agent.signal('SIGINT');
-          assert.equal((await agent.exit(20_000)).code, exitCode.done);
+          assert.equal((await agent.exit()).code, exitCode.done);
           await assertAllOut(scene, sink, writers);
         },
         { ports: 'none', bufferKb: 16_384, bufferPercent: 0 },

@@ -5,10 +5,10 @@ import { exitCode } from '../../src/failure.ts';
 import { locateTracefs } from '../../src/tracefs/locate.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';
 import { holdMachine } from './harness/machine-lock.ts';
-import { Arrived } from './harness/pages.ts';
+import { Arrived, whole } from './harness/pages.ts';
 import { inScene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';
-import { settled, until } from './harness/until.ts';
+import { until } from './harness/until.ts';
 
 function subBufferSkip(): string | false {
   const skip = agentSkip();
@@ -52,12 +52,13 @@ describe('sub-buffers of 8 KB', { skip: subBufferSkip() }, () => {
       await agent.ready();
       const writers = scene.writers();
       for (const writer of writers) writer.run(4000, 500);
-      await until('pages', () => fifo.receivedBytes > 2_000_000, 10_000);
+      await until('pages', () => fifo.receivedBytes > 2_000_000, 60_000);
       for (const writer of writers) await writer.halt();
       agent.signal('SIGINT');
       assert.equal((await agent.exit()).code, exitCode.done);
-      await settled('stdout', () => fifo.receivedBytes, 200, 3000);
-      const found = new Arrived(scene.tracefs, readFileSync(`${fifo.path}.received`));
+      const wanted = writers.map(({ cpu, written }) => ({ cpu, count: written }));
+      const look = (): Arrived => new Arrived(scene.tracefs, readFileSync(`${fifo.path}.received`));
+      const found = await whole(look, wanted);
       assert.equal(found.pageBytes, 8192);
       found.assertSound();
       for (const { cpu, written } of writers) found.assertAll(cpu, written);

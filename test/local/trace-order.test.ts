@@ -5,13 +5,13 @@ import { EventCatalogue } from '../../src/host/format/event-catalogue.ts';
 import { eventsOf } from '../../src/host/ring/events.ts';
 import { parsePageLayout } from '../../src/host/ring/page-layout.ts';
 import { pagesOf } from '../../src/host/ring/page-splitter.ts';
-import type { TraceSource } from '../../src/protocol/control.ts';
+import type { StopAnswer, TraceSource } from '../../src/protocol/control.ts';
 import { namesToSave, thisMachine } from '../../src/tracefs/task-names.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { inScene, type Scene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';
-import { settled, until } from './harness/until.ts';
+import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
@@ -70,6 +70,13 @@ function eventNames(scene: Scene, tracefs: Tracefs): Set<string | undefined> {
   return names;
 }
 
+/** Waits until what the agent has sent is here, which is something. */
+async function allSent(scene: Scene, { ledger }: StopAnswer): Promise<void> {
+  const bytes = scene.cpus.reduce((sum, cpu) => sum + (ledger[cpu]?.bytesOut ?? 0), 0);
+  assert.ok(bytes > 0, JSON.stringify(ledger));
+  await until('what was sent', () => scene.receivedBytes >= bytes, 60_000);
+}
+
 describe('a start order with a trace', { skip }, () => {
   holdMachine();
 
@@ -111,8 +118,7 @@ describe('a start order with a trace', { skip }, () => {
       assert.deepEqual(sourceOf(stopped), source, 'what the pages are from, though the clock is put back');
       assert.deepEqual(settingsOf(tracefs), before);
       assert.equal((await control.order('status')).clock, tracefs.clocks().current);
-      await until('events', () => scene.receivedBytes > 0, 2000);
-      await settled('bytes', () => scene.receivedBytes, 100, 2000);
+      await allSent(scene, stopped);
       assert.deepEqual([...eventNames(scene, tracefs)], ['sched:sched_switch']);
     }),
   );
@@ -127,17 +133,23 @@ describe('a start order with a trace', { skip }, () => {
       assert.ok(writer);
       await writer.write(2000);
       const trace = { instance: `${scene.instance}-order`, events: ['sched:sched_switch'] };
+      let sent: StopAnswer | undefined;
       for (const delayMs of [0, 20, 60, 100, 150, 200, 300]) {
         await control.order('start', { trace });
         control.send(`{"id":"stop${delayMs}","order":"stop"}\n`);
         await new Promise((resolve) => setTimeout(resolve, delayMs));
         control.send(`{"id":"start${delayMs}","order":"start","trace":{"events":["sched:nothing"]}}\n`);
         const stopped = await control.answer(`stop${delayMs}`);
-        assert.ok('state' in stopped && stopped.state === 'stopped', `a start ${delayMs} ms behind the stop`);
+        assert.ok(
+          'ledger' in stopped && stopped.state === 'stopped',
+          `a start ${delayMs} ms behind the stop`,
+        );
+        sent = stopped;
         assert.equal((await control.answer(`start${delayMs}`)).ok, false);
       }
-      await settled('bytes', () => scene.receivedBytes, 100, 2000);
-      for (const { cpu } of scene.writers()) {
+      assert.ok(sent);
+      await allSent(scene, sent);
+      for (const cpu of scene.cpus) {
         assert.deepEqual(scene.arrived(cpu).markersOf(cpu), [], 'markers of other rings');
       }
     }),
@@ -155,10 +167,11 @@ describe('a start order with a trace', { skip }, () => {
       assert.ok(new Tracefs(scene.tracefs.root, other).tracingOn());
       spawnSync('true');
       const workers = agent.workers.map(({ pid }) => pid);
-      assert.equal((await control.order('stop')).instance, other);
+      const stopped = await control.order('stop');
+      assert.equal(stopped.instance, other);
       assert.equal((await control.order('status')).instance, scene.instance);
       assert.deepEqual(scene.instances, [scene.instance]);
-      await until('events', () => scene.receivedBytes > 0, 2000);
+      await allSent(scene, stopped);
       assert.deepEqual([...eventNames(scene, scene.tracefs)], ['sched:sched_switch']);
       // back on the agent's own instance
       const writers = scene.writers();

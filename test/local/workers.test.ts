@@ -32,8 +32,6 @@ describe('a worker', { skip }, () => {
       const agent = scene.start();
       const readyMs = await agent.ready();
       console.log(`ready ${Math.round(readyMs)} ms after the start`);
-      // within a second on an idle machine; this one may be anything
-      assert.ok(readyMs < 10_000);
       assert.deepEqual(
         agent.workers.map(({ cpu }) => cpu).toSorted((a, b) => a - b),
         [...scene.cpus],

@@ -5,8 +5,8 @@ import { until } from './until.ts';
 
 export const agentProgram = fileURLToPath(new URL('../../../bin/trace-agent.js', import.meta.url));
 
-/** A loaded machine starts two Node processes one after the other. */
-const startMs = 15_000;
+/** What takes longer hangs: a loaded machine starts two Node processes one after the other. */
+const patienceMs = 60_000;
 
 /** A line of the agent's log, or of whatever else it says on stderr (`msg` alone then). */
 export interface LogLine {
@@ -62,6 +62,7 @@ export class Agent {
     return this.#stderr;
   }
 
+  /** What it said last may not be heard yet. */
   get ended(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
@@ -82,16 +83,17 @@ export class Agent {
     return this.log.filter((line) => line.msg === msg).length;
   }
 
-  /** The first line that `isIt`, within `withinMs` from now; throws, with the log, when the agent ends first. */
-  logged(what: string, isIt: (line: LogLine) => boolean, withinMs = startMs): Promise<LogLine> {
+  /** The first line that `isIt`; throws, with the log, when the agent ends first. */
+  logged(what: string, isIt: (line: LogLine) => boolean): Promise<LogLine> {
     return until(
       () => `log line ${what}; the agent said:\n${this.#stderr}`,
       () => {
         const line = this.log.find(isIt);
-        if (line === undefined && this.ended) throw new Error(`ended without ${what}:\n${this.#stderr}`);
+        if (line === undefined && this.#exit !== undefined)
+          throw new Error(`ended without ${what}:\n${this.#stderr}`);
         return line;
       },
-      withinMs,
+      patienceMs,
     );
   }
 
@@ -108,15 +110,15 @@ export class Agent {
   /** SIGKILL of the supervisor alone. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');
-    await until('the end of a killed agent', () => this.ended, 5000);
+    await until('the end of a killed agent', () => this.ended, patienceMs);
   }
 
   /** Waits until it and its workers have ended and all that they said has been heard. */
-  exit(withinMs = startMs): Promise<AgentExit> {
+  exit(): Promise<AgentExit> {
     return until(
       () => `the agent's end; it said:\n${this.#stderr}`,
       () => this.#exit,
-      withinMs,
+      patienceMs,
     );
   }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checked, declare } from '../../../src/native/libc.ts';
-import type { Answer, AnswerOf, ErrorAnswer, OrderName } from '../../../src/protocol/control.ts';
+import type { AgentState, Answer, AnswerOf, ErrorAnswer, OrderName } from '../../../src/protocol/control.ts';
 import { until } from './until.ts';
 
 const libcIoctl = declare('int ioctl(int fd, unsigned long request, intptr_t argument)');
@@ -11,7 +11,8 @@ const TIOCNXCL = 0x540d;
 
 /** What a poll that says writable has room for: socat must go on passing orders when nobody takes the answers. */
 const socatBytes = '4096';
-const answerMs = 15_000;
+const answerMs = 60_000;
+const settledMs = 300;
 
 /** A pseudo-terminal in the control port's place: orders in, answers out, as from a host. */
 export class ControlPty {
@@ -32,7 +33,7 @@ export class ControlPty {
     const socat = spawn('socat', ['-b', socatBytes, `pty,raw,echo=0,link=${link}`, '-'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    await until('the pty', () => existsSync(link), 5000);
+    await until('the pty', () => existsSync(link), answerMs);
     // or socat would end with the first agent that closes it
     return new ControlPty(socat, openSync(link, constants.O_RDWR | constants.O_NOCTTY));
   }
@@ -48,6 +49,16 @@ export class ControlPty {
     for (let at = 0; at < text.length; at += length) {
       this.send(text.slice(at, at + length));
       await sleep(30);
+    }
+  }
+
+  /** Waits until the agent's state has been this one for a while: bare orders have no answer. */
+  async settlesAt(state: AgentState): Promise<void> {
+    let sinceMs = performance.now();
+    for (const deadlineMs = sinceMs + answerMs; performance.now() - sinceMs < settledMs; await sleep(20)) {
+      const now = (await this.order('status')).state;
+      if (now !== state) sinceMs = performance.now();
+      if (performance.now() > deadlineMs) throw new Error(`the agent's state is ${now}, not ${state}`);
     }
   }
 

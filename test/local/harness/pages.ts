@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEventFormat } from '../../../src/host/format/event-format.ts';
 import { EventCatalogue } from '../../../src/host/format/event-catalogue.ts';
 import { markersOf } from '../../../src/host/ring/events.ts';
@@ -6,6 +7,22 @@ import { parsePageLayout } from '../../../src/host/ring/page-layout.ts';
 import { pagesOf } from '../../../src/host/ring/page-splitter.ts';
 import { type RingSummary, summarise } from '../../../src/host/ring/summary.ts';
 import type { Tracefs } from '../../../src/tracefs/tracefs.ts';
+
+/** What is on its way is here after this long, or was lost. */
+const arrivalMs = 30_000;
+
+/** Looks until at least so many markers of each CPU and whole pages have arrived, or for long enough; gives the last look. */
+export async function whole(
+  look: () => Arrived,
+  wanted: readonly { readonly cpu: number; readonly count: number }[],
+): Promise<Arrived> {
+  for (const deadlineMs = performance.now() + arrivalMs; ; await sleep(20)) {
+    const found = look();
+    const isWhole = found.bytes.length % found.pageBytes === 0;
+    if (isWhole && wanted.every(({ cpu, count }) => found.markersOf(cpu).length >= count)) return found;
+    if (performance.now() > deadlineMs) return found;
+  }
+}
 
 /** What arrived of one instance, decoded. */
 export class Arrived {

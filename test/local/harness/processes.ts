@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../../src/error-code.ts';
 
 export interface WorkerProcess {
   readonly pid: number;
@@ -34,6 +35,15 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && !state.startsWith('Z');
 }
 
+/** Sends a signal to a process that may have ended already. */
+export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+}
+
 /** The `status` files of all threads of a process, each by field name. */
 export function threadStatuses(pid: number): ReadonlyMap<string, string>[] {
   return readdirSync(`/proc/${pid}/task`).map((tid) => statusOf(`/proc/${pid}/task/${tid}/status`));
@@ -47,7 +57,15 @@ function statusOf(path: string): ReadonlyMap<string, string> {
 /** What a process has open, by descriptor number. */
 export function descriptorsOf(pid: number): ReadonlyMap<number, string> {
   const dir = `/proc/${pid}/fd`;
-  return new Map(readdirSync(dir).map((fd) => [Number(fd), readlinkSync(join(dir, fd))]));
+  return new Map(
+    readdirSync(dir).flatMap((fd): [number, string][] => {
+      try {
+        return [[Number(fd), readlinkSync(join(dir, fd))]];
+      } catch {
+        return []; // it was open for a moment
+      }
+    }),
+  );
 }
 
 function textOf(path: string): string | undefined {

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseCpuList } from '../../../src/cpu-list.ts';
 import { ensureInstance, removeInstance } from '../../../src/tracefs/instance.ts';
 import { locateTracefs } from '../../../src/tracefs/locate.ts';
@@ -10,8 +12,8 @@ import { Agent, type AgentRun } from './agent.ts';
 import { ControlPty } from './control-pty.ts';
 import { FifoPort } from './fifo-port.ts';
 import { MarkerWriter } from './markers.ts';
-import { Arrived } from './pages.ts';
-import { isAlive } from './processes.ts';
+import { Arrived, whole } from './pages.ts';
+import { isAlive, signalIfThere } from './processes.ts';
 import { until } from './until.ts';
 
 export interface SceneOptions {
@@ -23,6 +25,9 @@ export interface SceneOptions {
   /** How full a ring wakes its worker; the kernel's 50 leaves a worker of so large a ring asleep for most of a test. */
   readonly bufferPercent?: number;
 }
+
+/** What takes longer hangs. */
+const patienceMs = 60_000;
 
 let scenes = 0;
 const savedNamesFile = 'saved_cmdlines_size';
@@ -136,14 +141,30 @@ export class Scene {
   }
 
   /** Waits until as many markers of each writer have arrived as it wrote, then checks each and the pages. */
-  async allArrive(writers: readonly MarkerWriter[], withinMs = 2000): Promise<void> {
-    const deadlineMs = performance.now() + withinMs;
+  async allArrive(writers: readonly MarkerWriter[]): Promise<void> {
     for (const { cpu, written } of writers) {
-      const isLate = (): boolean => performance.now() >= deadlineMs;
-      await until('', () => isLate() || this.arrived(cpu).markersOf(cpu).length >= written, withinMs + 1000);
-      const found = this.arrived(cpu);
+      const found = await whole(() => this.arrived(cpu), [{ cpu, count: written }]);
       found.assertSound();
       found.assertAll(cpu, written);
+    }
+  }
+
+  /** The same where a ring may have overrun: what arrived and what the ring itself overwrote is all that was written. */
+  async allAccounted(writers: readonly MarkerWriter[]): Promise<void> {
+    for (const { cpu, written } of writers) {
+      const overrun = this.overrun(cpu);
+      const found = await whole(() => this.arrived(cpu), [{ cpu, count: written - overrun }]);
+      found.assertSound();
+      assert.equal(found.assertOrdered(cpu) + overrun, written, `CPU ${cpu}`);
+    }
+  }
+
+  /** Waits until every one of these CPUs has a full pipe in front of a full port. */
+  async portsFull(control: ControlPty, cpus: readonly number[] = this.cpus): Promise<void> {
+    for (const deadlineMs = performance.now() + patienceMs; ; await sleep(50)) {
+      const status = await control.order('status');
+      if (cpus.every((cpu) => (status.cpus[cpu]?.stalls ?? 0) > 0)) return;
+      assert.ok(performance.now() < deadlineMs, 'the ports do not fill');
     }
   }
 
@@ -152,7 +173,9 @@ export class Scene {
     const workers = this.#agents.flatMap((agent) => (agent.ended ? [] : agent.workers));
     for (const agent of this.#agents) if (!agent.ended) agent.signal('SIGKILL');
     for (const close of this.#closers) close();
-    for (const { pid } of workers) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of workers) signalIfThere(pid, 'SIGKILL');
+    // before that the instance is in use
+    await until('the workers to end', () => !workers.some(({ pid }) => isAlive(pid)), patienceMs);
     rmSync(this.dir, { recursive: true });
     // what an agent that is killed cannot put back
     const top = new Tracefs(this.tracefs.root);

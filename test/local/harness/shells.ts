@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 
 /** How long a shell may take for one line; the first brings its completion system up. */
-const patienceMs = 20_000;
+const patienceMs = 120_000;
 
 interface Interactive {
   readonly argv: string;
