@@ -1,6 +1,7 @@
 import { constants, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { fixture, samplePages } from './hostile-guest-samples.ts';
 import { loneScenarios, scenarios } from './hostile-guest-scenarios.ts';
@@ -14,6 +15,8 @@ export interface Order {
 type Bytes = Iterable<Uint8Array>;
 
 const cpus = [0, 1] as const;
+/** A host that takes no pages any more is not waited for. */
+const mostSendingMs = 5000;
 
 /**
  * A guest as its QEMU shows it to the host: the other ends of the ports' FIFOs. By itself it answers as an honest agent
@@ -31,6 +34,8 @@ export class HostileAgent {
   /** What happens behind an order's answer. */
   after: (order: Order) => void = () => undefined;
   readonly sent = new Map<number, number>(cpus.map((cpu) => [cpu, 0]));
+  /** Pages that have an end and are on their way: a stop waits for them, as an agent's does. */
+  #sending: Promise<unknown> = Promise.resolve();
   readonly #dir: string;
   readonly #control: Socket;
   readonly #ports: ReadonlyMap<number, Socket>;
@@ -86,7 +91,10 @@ export class HostileAgent {
 
   async #obey(order: Order): Promise<void> {
     if (order.order === 'start') this.state = 'running';
-    if (order.order === 'stop') this.state = 'stopped';
+    if (order.order === 'stop') {
+      this.state = 'stopped';
+      await Promise.race([this.#sending, sleep(mostSendingMs)]);
+    }
     const content = order.order === 'metadata' ? this.metadata(order.part ?? 'all') : undefined;
     const payload = content === undefined ? [] : [...(content.bytes === undefined ? content.payload : [])];
     const bytes = content?.bytes ?? payload.reduce((sum, piece) => sum + piece.length, 0);
@@ -95,8 +103,18 @@ export class HostileAgent {
       await this.say(typeof answer === 'string' ? answer : `${JSON.stringify(answer)}\n`);
       if (content !== undefined) await this.sayAll(content.bytes === undefined ? payload : content.payload);
     }
-    if (order.order === 'start') for (const cpu of cpus) void this.send(cpu, this.pages(cpu));
+    if (order.order === 'start') this.#sendPages();
     this.after(order);
+  }
+
+  #sendPages(): void {
+    const finite: Promise<void>[] = [];
+    for (const cpu of cpus) {
+      const pages = this.pages(cpu);
+      const sent = this.send(cpu, pages);
+      if (Array.isArray(pages)) finite.push(sent);
+    }
+    this.#sending = Promise.all(finite);
   }
 
   #good({ id, order }: Order): Record<string, unknown> {

@@ -13,7 +13,8 @@ const agentProgram = fileURLToPath(new URL('hostile-guest-agent.js', import.meta
 /** Node itself has some 80 MiB, and metadata may unpack to 64. */
 const maxRssKb = 300 * 1024;
 const sampleEveryMs = 20;
-const maxRunMs = 60_000;
+/** What takes longer hangs. */
+const maxRunMs = 300_000;
 
 export interface Ended {
   readonly code: number | null;
@@ -45,9 +46,12 @@ export function traceHost(...argv: string[]): Run {
   let peakRssKb = 0;
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const sampler = setInterval(() => {
+  const sample = (): void => {
     peakRssKb = Math.max(peakRssKb, peakOf(child.pid));
-  }, sampleEveryMs);
+  };
+  // at once: on a busy machine it may be over before the first turn of the timer
+  sample();
+  const sampler = setInterval(sample, sampleEveryMs);
   const ended = once(child, 'close').then(([code, signal]): Ended => {
     clearInterval(sampler);
     return { code, signal, stdout, stderr, peakRssKb, seconds: (performance.now() - startedMs) / 1000 };
@@ -61,6 +65,16 @@ function peakOf(pid: number | undefined): number {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
   } catch {
     return 0;
+  }
+}
+
+/** Ctrl-C until it has ended: one that follows another soon is the same wish. */
+export async function interruptAgain({ child, ended }: Run): Promise<Ended> {
+  const interrupt = setInterval(() => child.kill('SIGINT'), 50);
+  try {
+    return await ended;
+  } finally {
+    clearInterval(interrupt);
   }
 }
 
@@ -110,10 +124,10 @@ export class Scene {
     return agent;
   }
 
-  /** Records for as long as `more` says, or 1 second. */
+  /** Records for as long as `more` says, or 1 second. A guest that is to be given up soon takes a `--timeout` of its own. */
   record(...more: string[]): Run {
     const length = more.length === 0 ? ['--duration', '1s'] : more;
-    return traceHost('record', '--dir', this.dir, '-o', this.out, '--timeout', '2s', ...length);
+    return traceHost('record', '--dir', this.dir, '-o', this.out, '--timeout', '20s', ...length);
   }
 
   /** Nothing is where no recording puts it. */

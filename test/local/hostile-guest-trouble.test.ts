@@ -3,13 +3,21 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../../src/failure.ts';
 import { until } from './harness/until.ts';
-import { assertOrderly, type Ended, ordersOf, type Run, Scene, traceHost } from './hostile-guest-run.ts';
+import {
+  assertOrderly,
+  type Ended,
+  interruptAgain,
+  ordersOf,
+  type Run,
+  Scene,
+  traceHost,
+} from './hostile-guest-run.ts';
 
 const { done, failed, missing, lost } = exitCode;
-const startMs = 20_000;
+/** What takes longer hangs. */
+const startMs = 120_000;
 
 function begun(run: Run): Promise<unknown> {
   return until('recording begins', () => run.said().includes('recording;'), startMs);
@@ -91,12 +99,10 @@ describe('trouble on the host', () => {
   }
 
   it('a second Ctrl-C leaves the recording', async (test) => {
-    const [scene, run] = await recording(test, 'answer-stop-none', '--duration', '30s', '--timeout', '30s');
+    const [scene, run] = await recording(test, 'answer-stop-none', '--duration', '5m', '--timeout', '5m');
     run.child.kill('SIGINT');
     await until('the first is heard', () => run.said().includes('interrupted; stopping'), startMs);
-    await sleep(200); // sooner it would be the first one's echo
-    run.child.kill('SIGINT');
-    const ended = await run.ended;
+    const ended = await interruptAgain(run);
     assertOrderly(ended, [failed]);
     scene.assertTidy();
     assert.equal(await scene.assertUsable(ended), 'recording');
@@ -110,7 +116,8 @@ describe('trouble on the host', () => {
       const [scene, run] = await recording(test, 'honest', '--duration', '30s', ...cap);
       await until(
         'all is recorded',
-        () => statSync(join(scene.recording, 'cpu1.raw')).size > 0 || undefined,
+        // a capped one is another file from time to time
+        () => (statSync(join(scene.recording, 'cpu1.raw'), { throwIfNoEntry: false })?.size ?? 0) > 0,
         startMs,
       );
       const sizes = (): number =>
@@ -141,10 +148,11 @@ describe('trouble on the host', () => {
   }
 
   it('two at once on one guest: the second is refused and names the first', async (test) => {
-    const [scene, run] = await recording(test, 'honest', '--duration', '3s');
+    const [scene, run] = await recording(test, 'honest', '--duration', '5m');
     const second = await traceHost('record', '--dir', scene.dir, '-o', `${scene.out}2`).ended;
     assertOrderly(second, [failed]);
     assert.match(second.stderr, new RegExp(`another trace-host \\(pid ${run.child.pid}\\)`));
+    run.child.kill('SIGINT');
     assertOrderly(await run.ended, [done]);
     scene.assertTidy();
     // what a first one left is not overwritten
@@ -155,7 +163,7 @@ describe('trouble on the host', () => {
     const scene = new Scene(test);
     await scene.guest('life-dies', 'a');
     await scene.guest('honest', 'b');
-    const ended = await scene.record('-A', 'a', '-A', 'b', '--duration', '2s', '--json').ended;
+    const ended = await scene.record('-A', 'a', '-A', 'b', '--duration', '5s', '--json').ended;
     assertOrderly(ended, [lost]);
     assert.deepEqual(readdirSync(scene.outDir).toSorted(), ['trace-a.dat', 'trace-b.dat']);
     const [a, b] = reportsOf(ended);
@@ -169,15 +177,16 @@ describe('trouble on the host', () => {
     const agent = await scene.guest('tells-pages-for-ever', 'a');
     const orders = ordersOf(agent);
     await scene.guest('honest', 'b');
-    const run = scene.record('-A', 'a', '-A', 'b', '-m', '64', '--duration', '4s', '--json');
+    const run = scene.record('-A', 'a', '-A', 'b', '-m', '64', '--duration', '5m', '--json');
     await begun(run);
     // at once: a removal would race with files that are begun in it
     renameSync(join(scene.outDir, 'trace-a.dat.recording'), join(scene.root, 'gone'));
     await until('the guest is stopped', () => orders().includes('stop'), startMs);
     assert.equal(run.child.exitCode, null, 'the other is recorded still');
+    run.child.kill('SIGINT');
     const ended = await run.ended;
     assertOrderly(ended, [lost]);
-    assert.match(ended.stderr, /time is up/);
+    assert.match(ended.stderr, /interrupted; stopping/);
     assert.deepEqual(readdirSync(scene.outDir), ['trace-b.dat']);
     const [a, b] = reportsOf(ended);
     assert.deepEqual([a!.file, b!.failures], [null, []]);
@@ -224,10 +233,10 @@ describe('trouble on the host', () => {
     const scene = new Scene(test);
     await scene.guest('honest');
     // the pipes stay open as long as it lives
-    const stubborn = 'trap "" TERM; exec >/dev/null 2>&1; for i in $(seq 60); do sleep 0.5; done';
+    const stubborn = 'trap "" TERM; exec >/dev/null 2>&1; for i in $(seq 300); do sleep 0.5; done';
     const ended = await scene.record('--duration', '1s', '--', 'sh', '-c', stubborn).ended;
     assertOrderly(ended, [done]);
-    assert.ok(ended.seconds < 20, `${ended.seconds} s`);
+    assert.ok(ended.seconds < 140, `${ended.seconds} s`);
   });
 
   it('a CPU that the agent does not trace is told of, and nothing else', async (test) => {
@@ -245,7 +254,7 @@ describe('trouble on the host', () => {
     const ended = await scene.record('--duration', '1s', '--json').ended;
     assertOrderly(ended, [lost]);
     assert.equal(reportsOf(ended)[0]!.heldBytes, 2 * 4096);
-    const stopped = await traceHost('stop', '--dir', scene.dir).ended;
+    const stopped = await traceHost('stop', '--dir', scene.dir, '--timeout', '1m').ended;
     assertOrderly(stopped, [lost]);
     assert.match(stopped.stderr, /CPU 1: 4\.0 KiB are held in the guest/);
   });
@@ -286,30 +295,49 @@ describe('trouble on the host', () => {
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat']);
   });
 
+  /** Interrupts it while the file is written. @returns how it ended; undefined when the file was whole before that */
+  async function interruptWriting(
+    scene: Scene,
+    run: Run,
+    interrupt: (run: Run) => Promise<Ended>,
+  ): Promise<Ended | undefined> {
+    const isBegun = (): boolean => readdirSync(scene.outDir).some((name) => name.endsWith('.tmp'));
+    const isWhole = (): boolean => existsSync(scene.out);
+    await until('the file is begun', () => isBegun() || isWhole(), startMs);
+    const ended = await interrupt(run);
+    if (!existsSync(scene.out)) return ended;
+    // a busy machine has had us look too late
+    rmSync(scene.out);
+    return undefined;
+  }
+
   it('a second Ctrl-C while the file is written leaves the recording and no half of a file', async (test) => {
-    const [scene, run] = await recording(test, 'pages-many', '--duration', '30s');
+    const scene = new Scene(test);
+    await scene.guest('pages-many');
     const size = (cpu: number): number => statSync(join(scene.recording, `cpu${cpu}.raw`)).size;
-    await until('much is recorded', () => size(0) + size(1) > 200e6, startMs);
-    run.child.kill('SIGINT');
-    await sleep(150); // sooner the second would be this one's echo
-    await until(
-      'the file is begun',
-      () => readdirSync(scene.outDir).some((name) => name.endsWith('.tmp')),
-      startMs,
-    );
-    run.child.kill('SIGINT');
-    const ended = await run.ended;
+    let ended: Ended | undefined;
+    for (let tries = 0; ended === undefined && tries < 10; tries += 1) {
+      const run = scene.record('--duration', '5m');
+      await begun(run);
+      await until('much is recorded', () => size(0) + size(1) > 200e6, startMs);
+      run.child.kill('SIGINT');
+      ended = await interruptWriting(scene, run, interruptAgain);
+    }
+    assert.ok(ended, 'the file is never seen while it is written');
     assertOrderly(ended, [failed]);
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat.recording']);
 
-    const converting = traceHost('convert', scene.recording, '-o', scene.out);
-    await until(
-      'the file is begun',
-      () => readdirSync(scene.outDir).some((name) => name.endsWith('.tmp')),
-      startMs,
-    );
-    converting.child.kill('SIGINT');
-    const interrupted = await converting.ended;
+    let interrupted: Ended | undefined;
+    for (let tries = 0; interrupted === undefined && tries < 10; tries += 1)
+      interrupted = await interruptWriting(
+        scene,
+        traceHost('convert', scene.recording, '-o', scene.out),
+        ({ child, ended: converted }) => {
+          child.kill('SIGINT');
+          return converted;
+        },
+      );
+    assert.ok(interrupted, 'the file is never seen while it is written');
     assertOrderly(interrupted, [failed]);
     assert.match(interrupted.stderr, /interrupted; nothing was written/);
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat.recording']);

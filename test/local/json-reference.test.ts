@@ -20,6 +20,7 @@ describe('docs/json.md has the fields that are printed', () => {
     const scene = new Scene(test);
     await scene.guest('honest');
     const at = ['--dir', scene.dir];
+    const patient = ['--timeout', '1m'];
     const run = async (command: string, ...args: string[]): Promise<unknown> => {
       const { code, stdout, stderr } = await traceHost(command, ...args).ended;
       assert.equal(code, 0, stderr);
@@ -33,10 +34,10 @@ describe('docs/json.md has the fields that are printed', () => {
     };
     check('setup', await run('setup', ...at, '--format', 'json'));
     for (const command of ['status', 'ping', 'start', 'stop'])
-      check(command, await run(command, ...at, '--json'));
-    check('metadata', await run('metadata', ...at, '-o', join(scene.outDir, 'm.tgz'), '--json'));
+      check(command, await run(command, ...at, ...patient, '--json'));
+    check('metadata', await run('metadata', ...at, ...patient, '-o', join(scene.outDir, 'm.tgz'), '--json'));
     const record = ['--json', '-o', scene.out, '--duration', '1s'];
-    const [recorded] = Object.values(Object(await run('record', ...at, ...record)));
+    const [recorded] = Object.values(Object(await run('record', ...at, ...patient, ...record)));
     check('record', recorded, [...documented('convert')]);
     const raw = join(scene.outDir, 'cpu0.raw');
     writeFileSync(raw, samplePages(0));
