@@ -15,7 +15,7 @@ function listener(busy: boolean) {
     onEndSignals((signal) => {
       console.log('first', signal);
       if (${busy}) readFileSync(0);
-    }, (signal) => console.log('again', signal));
+    }, (signal) => console.log('again', signal), () => console.log('hung up'));
     setInterval(() => {}, 1000);
     console.log('listens');`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
