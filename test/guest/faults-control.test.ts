@@ -16,7 +16,7 @@ const growthKb = 40_000;
 async function stopAtLast(agent: GuestAgent): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
-      await agent.ask('stop', {}, 200_000);
+      await agent.ask('stop', {}, 300_000);
       return;
     } catch (error) {
       if (!String(error).includes('"busy"') || tries === 200) throw error;
@@ -25,34 +25,38 @@ async function stopAtLast(agent: GuestAgent): Promise<void> {
   }
 }
 
-describe('a control port in hostile hands', { timeout: 600_000 }, () => {
+describe('a control port in hostile hands', { timeout: 1_800_000 }, () => {
   test(`${inputs} random and mutated inputs: every order behind them is obeyed, the supervisor stays as it is`, async () => {
     await using traced = await TracedGuest.boot({ cpus: 2 });
     const { guest } = traced;
     const agent = await GuestAgent.start(guest);
     const { pid } = agent.process;
+    // what it opens once it opens now
+    await agent.ask('start');
+    await agent.ask('stop');
+    const descriptorsBefore = await descriptorsOf(guest, pid);
+    const fromMs = performance.now();
     const seed = Date.now() >>> 0;
     const hostile = new HostileInput(seed, quickOrders);
     const rssKb: number[] = [];
-    const descriptors: number[] = [];
     for (let sent = 0; sent < inputs; sent += batch) {
       const pieces: Uint8Array[] = [];
       for (let index = 0; index < batch; index += 1) pieces.push(hostile.next(), Buffer.from('\n'));
-      await guest.control.send(Buffer.concat(pieces), 60_000);
+      await guest.control.send(Buffer.concat(pieces));
       await agent.ask('ping');
-      if (sent % 1000 !== 0) continue;
-      rssKb.push(await rssKbOf(guest, pid));
-      descriptors.push(await descriptorsOf(guest, pid));
+      if (sent % 1000 === 0) rssKb.push(await rssKbOf(guest, pid));
     }
     await stopAtLast(agent);
     assert.equal((await agent.ask('status')).state, 'stopped', `seed ${seed}`);
     rssKb.push(await rssKbOf(guest, pid));
-    descriptors.push(await descriptorsOf(guest, pid));
-    console.log({ seed, rssKb, descriptors });
+    const descriptors = await descriptorsOf(guest, pid);
+    console.log({ seed, rssKb, descriptorsBefore, descriptors });
     assert.ok(Math.max(...rssKb) - (rssKb[1] ?? 0) < growthKb, `seed ${seed}: RSS ${rssKb.join(', ')} kB`);
-    assert.equal(descriptors.at(-1), descriptors[0], `seed ${seed}: descriptors ${descriptors.join(', ')}`);
+    assert.equal(descriptors, descriptorsBefore, `seed ${seed}`);
     const complaints = agent.log.split('"level":"warn"').length - 1;
-    assert.ok(complaints < 200, `${complaints} warnings: bad orders are logged ten a minute`);
+    const minutes = Math.ceil((performance.now() - fromMs) / 60_000);
+    // ten and the count of the others
+    assert.ok(complaints <= 11 * (minutes + 1), `${complaints} warnings in ${minutes} minutes`);
 
     await traced.begin();
     await agent.order1();

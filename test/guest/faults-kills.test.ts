@@ -30,7 +30,7 @@ const all = [
 ] as const;
 const few = all.slice(0, 2);
 
-describe('workers killed at random moments', { timeout: long ? 5_400_000 : 900_000 }, () => {
+describe('workers killed at random moments', { timeout: long ? 5_400_000 : 1_800_000 }, () => {
   for (const [name, chardev] of long ? all : few) {
     test(`${name} load, ${chardev} chardevs: nothing lost, nothing doubled, in order`, async () => {
       const ports = tracePorts(cpus.length, { chardev });
@@ -48,11 +48,11 @@ describe('workers killed at random moments', { timeout: long ? 5_400_000 : 900_0
         await agent.order1();
         const killer = await killLoop(traced.guest, agent.process.pid, killsPerAgent, killEveryMs);
         await traced.load(loads[name]);
-        await killer.wait(120_000);
+        await killer.wait(600_000);
         await agent.order0();
         const killed = agent.said('worker crashed: restarts');
-        // one that is just dying may be hit twice
-        assert.ok(killed > killsPerAgent / 2, `${killed} kills\n${agent.log}`);
+        assert.equal(Number(killer.stdout), killsPerAgent, killer.stderr);
+        assert.equal(killed, killsPerAgent + agent.said('worker does not answer: killed'), agent.log);
         assert.equal(agent.said('port took pages and dropped them: lost'), 0);
         kills += killed;
         await agent.end();

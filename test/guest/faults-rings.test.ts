@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { guestTracefs } from './support/account.ts';
+import { guestTracefs, span } from './support/account.ts';
 import { GuestAgent } from './support/agent.ts';
-import { ticksOf, ticksPerSecond } from './support/measures.ts';
+import { assertIdle } from './support/measures.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 const fullRingKb = 1408;
+/** Takes all markers of a test, whoever reads it when. */
+const hugeRingKb = 20_480;
 
-describe('a ring that somebody else turns and shakes', { timeout: 600_000 }, () => {
+describe('a ring that somebody else turns and shakes', { timeout: 1_800_000 }, () => {
   let traced: TracedGuest;
   let agent: GuestAgent;
 
@@ -23,9 +25,9 @@ describe('a ring that somebody else turns and shakes', { timeout: 600_000 }, () 
   });
 
   afterEach(async () => {
+    await traced.endOf(agent);
     await set('buffer_percent', 50);
     await set('tracing_on', 1);
-    await traced.endOf(agent);
   });
 
   after(async () => {
@@ -51,11 +53,7 @@ describe('a ring that somebody else turns and shakes', { timeout: 600_000 }, () 
       await traced.load({ rate: 1000, count: 7, size: 100 });
       const workers = [...(await agent.workers()).values()];
       await sleep(1000);
-      const before = await ticksOf(guest, workers);
-      await sleep(8000);
-      const used = (await ticksOf(guest, workers)) - before;
-      console.log(`${used} ticks of ${workers.length} workers in 8 s`);
-      assert.ok(used < 0.2 * 8 * ticksPerSecond * workers.length, `${used} ticks in 8 s: it spins`);
+      await assertIdle(guest, workers, 8, 0.2 * workers.length);
       await allAccounted();
     });
 
@@ -75,25 +73,34 @@ describe('a ring that somebody else turns and shakes', { timeout: 600_000 }, () 
       await set('buffer_size_kb', kb);
     }
     await written;
+    // the kernel may have refused the last one, and its arrival is what tells that all are here
+    await traced.load({ rate: 1000, count: 100 });
     await allAccounted();
   });
 
   test('cleared under load: what was in it is gone, and all that comes after arrives', async () => {
+    await set('buffer_size_kb', hugeRingKb);
+    const from = traced.cpus.map((cpu) => traced.written(cpu));
     const written = traced.load({ rate: 3000, count: 3000 * 4 });
-    await sleep(1500);
+    for (const cpu of traced.cpus) await traced.waitArrived(cpu, 1);
     await traced.guest.check(`: > ${guestTracefs}/trace`);
     await written;
+    const behind = 1000;
+    await traced.load({ rate: 1000, count: behind });
     await agent.order0();
     await agent.end();
-    for (const cpu of traced.cpus) {
+    for (const [index, cpu] of traced.cpus.entries()) {
       // clearing sets the kernel's counts back too
       const { numbers } = await traced.account(cpu, 0);
       const last = traced.written(cpu);
       assert.deepEqual(
-        numbers.slice(-3000),
-        Array.from({ length: 3000 }, (_, index) => last - 2999 + index),
-        `CPU ${cpu}: without a gap behind the clearing`,
+        numbers.slice(-behind),
+        span(last - behind + 1, behind),
+        `CPU ${cpu}: behind all that`,
       );
+      const all = [from[index] ?? 0, ...numbers];
+      const gaps = numbers.filter((number, at) => number !== (all[at] ?? 0) + 1).length;
+      assert.ok(gaps <= 1, `CPU ${cpu}: ${gaps} gaps and one clearing`);
     }
   });
 
@@ -108,20 +115,22 @@ describe('a ring that somebody else turns and shakes', { timeout: 600_000 }, () 
 
   test("overrun: the stop answers with the kernel's own count, and the sum is right", async () => {
     const { guest } = traced;
-    await agent.ask('status');
-    const [stuck] = [...(await agent.workers()).values()];
-    assert.ok(stuck !== undefined);
-    await guest.check(`kill -STOP ${stuck}`);
-    await traced.load({ rate: 0, count: 6000 });
-    await guest.check(`kill -CONT ${stuck}`);
+    const cpu = 1;
+    for (let tries = 0; (await traced.stats(cpu)).overrun < 1000; tries += 1) {
+      assert.ok(tries < 10, 'a ring that nobody reads does not overrun');
+      const stuck = (await agent.workers()).get(cpu);
+      await guest.check(`kill -STOP ${stuck}`);
+      // three times what it holds; a heartbeat that misses its worker may be sooner
+      await traced.load({ rate: 0, count: 3000, cpus: [cpu] });
+      await guest.run(`kill -CONT ${stuck}`);
+    }
     const { ledger } = await agent.ask('stop');
     const overruns = await Promise.all(traced.cpus.map(async (cpu) => (await traced.stats(cpu)).overrun));
     assert.deepEqual(
       traced.cpus.map((cpu) => ledger[cpu]?.ring?.overrun),
       overruns,
     );
-    assert.ok(Math.max(...overruns) > 1000, `overruns: ${overruns.join(', ')}`);
-    assert.equal(agent.said('worker crashed: restarts'), 0);
+    assert.equal(agent.said('worker crashed: restarts'), agent.said('worker does not answer: killed'));
     await agent.end();
     await traced.assertAccounted();
   });

@@ -7,7 +7,7 @@ import { bootGuest } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
 import { repoRoot } from './harness/paths.ts';
 
-describe('the guest harness', { timeout: 300_000 }, () => {
+describe('the guest harness', { timeout: 900_000 }, () => {
   let guest: Guest;
 
   before(async () => {
@@ -43,23 +43,21 @@ describe('the guest harness', { timeout: 300_000 }, () => {
     assert.equal(slow.ended, undefined);
     assert.equal((await guest.run(['kill', '-0', String(slow.pid)])).code, 0);
     slow.kill('SIGKILL', 'group');
-    assert.equal((await slow.wait(5000)).signal, 9);
+    assert.equal((await slow.wait()).signal, 9);
     echo.endInput();
-    assert.equal((await echo.wait(5000)).code, 0);
+    assert.equal((await echo.wait()).code, 0);
   });
 
   test('a command that is too slow is killed with what it started', async () => {
     await assert.rejects(
-      guest.run('echo first; sleep 4711; true', { timeoutMs: 500 }),
-      /within 500 ms\nfirst/,
+      guest.run('echo first; sleep 4711; true', { timeoutMs: 5000 }),
+      /within 5000 ms\nfirst/,
     );
-    await guest.check(
-      'for i in $(seq 20); do ps | grep -q "[s]leep 4711$" || exit 0; sleep 0.1; done; exit 1',
-    );
+    await guest.check('while ps | grep -q "[s]leep 4711$"; do sleep 0.1; done');
   });
 
   test('a background child that keeps stdout does not hold up its command', async () => {
-    const { stdout } = await guest.run('(sleep 30; echo late) & echo now', { timeoutMs: 5000 });
+    const { stdout } = await guest.run('(sleep 300; echo late) & echo now');
     assert.equal(stdout, 'now\n');
   });
 
@@ -97,7 +95,7 @@ describe('the guest harness', { timeout: 300_000 }, () => {
     await trace.close();
     await trace.open();
     assert.equal((await writer.wait()).code, 0);
-    assert.equal(await trace.waitQuiet(300), data.length);
+    await trace.waitBytes(data.length);
     assert.equal(Buffer.compare(trace.read(), data), 0);
   });
 
@@ -106,7 +104,7 @@ describe('the guest harness', { timeout: 300_000 }, () => {
     const load = 'markers --cpu 1 --rate 2000 --count 1000 --size 1000 --instance marks --start 5';
     const said: { written: number; seconds: number } = JSON.parse(await guest.check(load));
     assert.equal(said.written, 1000);
-    assert.ok(said.seconds > 0.45 && said.seconds < 5, `${said.seconds} s`);
+    assert.ok(said.seconds > 0.45, `${said.seconds} s`);
     const ring = '/sys/kernel/tracing/instances/marks/per_cpu';
     const stats = await guest.check(`cat ${ring}/cpu1/stats`);
     assert.match(stats, /^entries: 1000$/m);
@@ -122,9 +120,9 @@ describe('the guest harness', { timeout: 300_000 }, () => {
   test('a port can be taken out and put back while the guest runs, and keeps its name', async () => {
     await guest.unplugPort('trace-path-cpu1');
     const link = '/dev/virtio-ports/trace-path-cpu1';
-    await guest.check(`for i in $(seq 100); do [ -L ${link} ] || exit 0; sleep 0.05; done; exit 1`);
+    await guest.check(`while [ -L ${link} ]; do sleep 0.05; done`);
     await guest.plugPort('trace-path-cpu1');
-    await guest.check(`for i in $(seq 100); do [ -c ${link} ] && exit 0; sleep 0.05; done; exit 1`);
+    await guest.check(`until [ -c ${link} ]; do sleep 0.05; done`);
     const trace = await guest.collect(1);
     const before = trace.bytes;
     await guest.check(`echo again > ${link}`);
@@ -163,7 +161,7 @@ describe('the guest harness', { timeout: 300_000 }, () => {
   });
 });
 
-test('without udev the ports have no names below /dev', { timeout: 120_000 }, async () => {
+test('without udev the ports have no names below /dev', { timeout: 300_000 }, async () => {
   await using guest = await bootGuest({ cpus: 1, udev: false });
   assert.equal((await guest.run('ls /dev/virtio-ports')).code, 1);
   const names = await guest.check('cat /sys/class/virtio-ports/*/name');

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { lookUpUser } from '../../src/native/user.ts';
 import { QmpConnection } from '../../src/host/qmp/connection.ts';
 import { listPorts } from '../../src/host/qmp/machine.ts';
+import { connectToListener } from './harness/listener.ts';
 import { span } from './support/account.ts';
 import { hostProgram, traceHost } from './support/trace-host.ts';
 
@@ -28,7 +28,9 @@ async function startQemu(context: TestContext, qmp: string, ...args: string[]): 
     qemu.kill('SIGKILL');
     await once(qemu, 'exit');
   });
-  while (!existsSync(qmp)) await sleep(20);
+  const socket = await connectToListener(qmp, () => qemu.exitCode !== null);
+  socket.destroy();
+  await once(socket, 'close');
 }
 
 /** `NAME BUS NR` of each port. */
@@ -39,7 +41,7 @@ async function portsOf(qmp: string): Promise<string[]> {
   return ports.map(({ name, bus, nr }) => `${name} ${bus} ${nr}`).sort();
 }
 
-describe('setup --apply --qmp', { timeout: 120_000 }, () => {
+describe('setup --apply --qmp', { timeout: 600_000 }, () => {
   test('makes a virtio-serial device where there is none, and ports with both kinds of chardev', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
@@ -173,13 +175,16 @@ class Libvirt {
   /** The one that virsh started for this directory. */
   #endDaemon(): void {
     const file = join(this.dir, 'run', 'libvirt', 'libvirtd.pid');
-    if (existsSync(file)) process.kill(Number(readFileSync(file, 'utf8')), 'SIGTERM');
+    if (!existsSync(file)) return;
+    // it removes files of its own while it ends
+    const end = 'kill "$0"; while [ -d "/proc/$0" ]; do sleep 0.1; done';
+    spawnSync('sh', ['-c', end, readFileSync(file, 'utf8').trim()], { timeout: 60_000 });
   }
 
   run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
     return spawnSync(command, args, {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 300_000,
       env: this.#env,
       cwd: '/',
       ...this.#as,
@@ -224,7 +229,7 @@ function withoutLibvirt(): string | false {
   return false;
 }
 
-describe('setup for libvirt', { timeout: 180_000, skip: withoutLibvirt() }, () => {
+describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () => {
   for (const chardev of ['pipe', 'socket']) {
     test(`prints XML that a domain starts with, with ${chardev}s`, (context) => {
       const libvirt = new Libvirt(context);

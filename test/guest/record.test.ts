@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,7 +11,10 @@ import { GuestAgent } from './support/agent.ts';
 import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
 import { hostProgram } from './support/trace-host.ts';
 
-describe('trace-host record', { timeout: 900_000 }, () => {
+/** Something for a guest to do that takes a moment. */
+const busyWork = 'ls -lR /sys/class > /dev/null';
+
+describe('trace-host record', { timeout: 1_800_000 }, () => {
   let guest: Guest;
   let agent: GuestAgent;
   let portsDir: string;
@@ -32,11 +35,10 @@ describe('trace-host record', { timeout: 900_000 }, () => {
   const start = (args: readonly string[]) => startRecord(portsDir, out, work, args);
 
   async function record(...args: string[]): Promise<Recorded> {
-    const busy = guest.run('for i in $(seq 40); do ls -lR /sys/class > /dev/null; done', {
-      timeoutMs: 120_000,
-    });
+    const busy = await guest.spawn(`while :; do ${busyWork}; done`);
     const { code, stdout, stderr } = await start(['--json', ...args]).ended;
-    await busy;
+    busy.kill('SIGKILL', 'group');
+    await busy.wait();
     assert.equal(code, 0, stderr);
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
@@ -55,11 +57,16 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     assert.ok(read > 100, `${read} events`);
     assert.equal(recorded.events, read);
     assert.equal(lines.length, read);
+    // where two CPUs save a name at once the kernel saves one of them, and the other when its task is next switched to
+    const saved = await guest.check('cat /sys/kernel/tracing/saved_cmdlines');
+    const known = new Set(saved.split('\n').map((line) => line.split(' ')[0]));
+    const nameless = lines.filter((line) => line.includes('<...>'));
     assert.deepEqual(
-      lines.filter((line) => line.includes('<...>')),
+      nameless.filter((line) => known.has(/<\.\.\.>-(\d+)/.exec(line)?.[1])),
       [],
-      'no task is without its name',
+      'no task is without its name, if the kernel has it',
     );
+    assert.ok(nameless.length < lines.length / 20, nameless[0]);
     const names = Object.keys(recorded.eventsByName);
     assert.ok(names.includes('sched:sched_switch') && names.includes('irq:softirq_entry'), String(names));
     assert.ok(
@@ -106,12 +113,14 @@ describe('trace-host record', { timeout: 900_000 }, () => {
   });
 
   test('an overrun is told with the kernel count, here and by trace-cmd', async () => {
-    const recording = start(['--json', '-e', 'sched', '-b', '8']);
+    const recording = start(['--json', '-e', 'sched', '-b', '8', '--timeout', '10m']);
     await recording.said('recording;');
     // while nobody reads, the small rings overrun
     recording.child.kill('SIGSTOP');
-    await guest.run('for i in $(seq 60); do ls -lR /sys/class > /dev/null; done', { timeoutMs: 120_000 });
-    await sleep(3000);
+    const stats = '/sys/kernel/tracing/instances/*/per_cpu/cpu*/stats';
+    await guest.check(`until grep -q '^overrun: [1-9]' ${stats}; do ${busyWork}; done`, {
+      timeoutMs: 300_000,
+    });
     recording.child.kill('SIGCONT');
     recording.child.kill('SIGINT');
     const { code, stdout, stderr } = await recording.ended;
@@ -146,7 +155,8 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     rmSync(out);
     const killed = start(['-e', 'sched']);
     await killed.said('recording;');
-    await sleep(3000);
+    const raw = [0, 1].map((cpu) => join(`${out}.recording`, `cpu${cpu}.raw`));
+    for (const path of raw) while (statSync(path).size === 0) await sleep(50);
     killed.child.kill('SIGKILL');
     await killed.ended;
     assert.ok(existsSync(`${out}.recording`));
@@ -156,8 +166,7 @@ describe('trace-host record', { timeout: 900_000 }, () => {
     const again = await start(['-o', join(work, 'other.dat'), '-e', 'sched', '--duration', '1s']).ended;
     assert.equal(again.code, 1, again.stderr);
     assert.match(again.stderr, /is tracing already .*trace-host stop/);
-    await guest.control.order('0');
-    await agent.process.waitFor(/"msg":"stopped"[^]*$/, 60_000);
+    await agent.order0();
     const converted = spawnSync(process.execPath, [hostProgram, 'convert', `${out}.recording`, '-o', out], {
       encoding: 'utf8',
     });

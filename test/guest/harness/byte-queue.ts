@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** A wait that is longer hangs; a busy host and an emulated guest may need much of it. */
+const patienceMs = 120_000;
+
 /** Bytes that arrived and were not asked for yet, with waits that end in an error that shows what is there. */
 export class ByteQueue {
   #held: Buffer = Buffer.alloc(0);
@@ -18,7 +21,7 @@ export class ByteQueue {
   }
 
   /** The next line, without its newline. */
-  line(timeoutMs = 10_000): Promise<string> {
+  line(timeoutMs = patienceMs): Promise<string> {
     return this.#wait(timeoutMs, 'a line', () => {
       const end = this.#held.indexOf(10);
       return end < 0 ? undefined : this.#take(end + 1).toString('utf8', 0, end);
@@ -26,7 +29,7 @@ export class ByteQueue {
   }
 
   /** The next `count` bytes. */
-  bytes(count: number, timeoutMs = 10_000): Promise<Buffer> {
+  bytes(count: number, timeoutMs = patienceMs): Promise<Buffer> {
     return this.#wait(timeoutMs, `${count} bytes`, () =>
       this.#held.length < count ? undefined : this.#take(count),
     );

@@ -6,6 +6,9 @@ import type { ReadStream } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { program } from './programs.ts';
 
+/** A wait that is longer hangs. */
+const patienceMs = 120_000;
+
 /**
  * Reads one trace port's FIFO into a file, in a process of its own that only splices. Closing and opening again
  * loses nothing: the file goes on where it ended.
@@ -59,8 +62,11 @@ export class Collector {
     await exited;
   }
 
-  /** Waits until nothing has come for `quietMs`, at most `timeoutMs`; gives the bytes collected. */
-  async waitQuiet(quietMs: number, timeoutMs = 30_000): Promise<number> {
+  /**
+   * Waits until nothing has come for `quietMs`, at most `timeoutMs`; gives the bytes collected. On a busy machine more may
+   * come all the same: who knows what is to come waits for that.
+   */
+  async waitQuiet(quietMs: number, timeoutMs = patienceMs): Promise<number> {
     const deadline = Date.now() + timeoutMs;
     let last = this.bytes;
     let since = Date.now();
@@ -76,7 +82,7 @@ export class Collector {
   }
 
   /** Waits until `count` bytes are there. */
-  async waitBytes(count: number, timeoutMs = 30_000): Promise<void> {
+  async waitBytes(count: number, timeoutMs = patienceMs): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (this.bytes < count) {
       if (Date.now() > deadline)

@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
 import { frameType } from './frames.ts';
 
+/** A command that takes longer hangs. */
+const patienceMs = 120_000;
+
 export interface Ended {
   /** Exit code; 128 + signal when a signal ended it, as a shell says. */
   readonly code: number;
@@ -64,12 +67,12 @@ export class GuestProcess {
   }
 
   /** Waits for its end; everything that it wrote itself is there then. */
-  async wait(timeoutMs = 30_000): Promise<Ended> {
+  async wait(timeoutMs = patienceMs): Promise<Ended> {
     return this.#until(() => this.#ended, timeoutMs, 'end');
   }
 
   /** Waits until its stdout and stderr together match, and gives the match. */
-  async waitFor(pattern: RegExp, timeoutMs = 30_000): Promise<RegExpExecArray> {
+  async waitFor(pattern: RegExp, timeoutMs = patienceMs): Promise<RegExpExecArray> {
     const look = () => pattern.exec(`${this.stdout}\n${this.stderr}`);
     const what = `say ${String(pattern)}`;
     const found = await this.#until(() => look() ?? this.#ended, timeoutMs, what);

@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { encodeFrame, FrameReader, frameType } from './frames.ts';
 import type { Frame } from './frames.ts';
@@ -23,8 +22,9 @@ export class GuestShell {
   #lastId = 0;
   #hello: () => void = () => {};
 
-  constructor(path: string) {
-    this.#socket = connect(path);
+  /** @param socket just connected */
+  constructor(socket: Socket) {
+    this.#socket = socket;
     this.ready = new Promise((resolve, reject) => {
       this.#hello = resolve;
       this.#socket.on('close', () => reject(new Error('the guest ended before it was up')));

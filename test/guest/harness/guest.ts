@@ -12,6 +12,7 @@ import type { Command } from './guest-shell.ts';
 import { guestImage } from './image.ts';
 import { guestKernel } from './kernel.ts';
 import type { GuestKernel } from './kernel.ts';
+import { connectToListener } from './listener.ts';
 import { PortEnd } from './port-end.ts';
 import { makeFifos, placePorts, portDevice, tracePorts } from './ports.ts';
 import type { PlacedPort, PortSpec } from './ports.ts';
@@ -95,7 +96,11 @@ export async function bootMachine(machine: Machine, options: BootOptions): Promi
   });
   const guest = new Guest(dir, qemu, ports);
   try {
-    await guest.connect(options.bootTimeoutMs ?? 60_000 + 10_000 * cpus);
+    await guest.connect(options.bootTimeoutMs ?? 180_000 + 20_000 * cpus);
+    await guest.waitPorts(
+      ports.map(({ name }) => name),
+      { links: options.udev !== false },
+    );
   } catch (error) {
     const tail = guest.consoleText().slice(-2000);
     await guest.close();
@@ -142,14 +147,10 @@ export class Guest {
 
   /** For `bootGuest` only. */
   async connect(timeoutMs: number): Promise<void> {
-    const sockets = [join(this.dir, qemuFiles.qmp), join(this.dir, qemuFiles.shell)];
-    while (!sockets.every((path) => existsSync(path))) {
-      if (!this.running) throw new Error('QEMU ended');
-      await sleep(10);
-    }
-    const shell = new GuestShell(join(this.dir, qemuFiles.shell));
+    const hasEnded = (): boolean => !this.running;
+    const shell = new GuestShell(await connectToListener(join(this.dir, qemuFiles.shell), hasEnded));
     this.#shell = shell;
-    this.#qmp = await Qmp.connect(join(this.dir, qemuFiles.qmp));
+    this.#qmp = await Qmp.on(await connectToListener(join(this.dir, qemuFiles.qmp), hasEnded));
     const abort = new AbortController();
     const late = sleep(timeoutMs, undefined, { signal: abort.signal });
     await Promise.race([
@@ -158,6 +159,13 @@ export class Guest {
     ]);
     abort.abort();
     late.catch(() => {});
+  }
+
+  /** Waits until the guest has these ports: its driver finds them in no order with the harness's own. */
+  async waitPorts(names: readonly string[], { links }: { links: boolean }): Promise<void> {
+    const isLinked = links ? ' && [ -e /dev/virtio-ports/$name ]' : '';
+    const isThere = `grep -qx $name /sys/class/virtio-ports/*/name 2>/dev/null${isLinked}`;
+    await this.check(`for name in ${names.join(' ')}; do until ${isThere}; do sleep 0.05; done; done`);
   }
 
   get running(): boolean {
@@ -181,7 +189,7 @@ export class Guest {
     if (options.stdin !== undefined) process.write(options.stdin);
     process.endInput();
     try {
-      const { code } = await process.wait(options.timeoutMs ?? 30_000);
+      const { code } = await process.wait(options.timeoutMs);
       return { code, stdout: process.stdout, stderr: process.stderr };
     } catch (error) {
       process.kill('SIGKILL', 'group');
@@ -281,7 +289,7 @@ export class Guest {
   }
 
   /** Waits until QEMU has ended, after `poweroff -f` in the guest or `quit`. */
-  async waitPowerOff(timeoutMs = 30_000): Promise<void> {
+  async waitPowerOff(timeoutMs = 120_000): Promise<void> {
     const abort = new AbortController();
     const late = sleep(timeoutMs, 'late', { signal: abort.signal }).catch(() => 'late');
     const first = await Promise.race([this.#exited, late]);
@@ -290,7 +298,7 @@ export class Guest {
   }
 
   /** Powers the guest off from inside and waits for it. */
-  async powerOff(timeoutMs = 30_000): Promise<void> {
+  async powerOff(timeoutMs = 120_000): Promise<void> {
     await this.spawn('poweroff -f').catch(() => {});
     await this.waitPowerOff(timeoutMs);
   }

@@ -36,7 +36,7 @@ export class PortEnd {
   }
 
   /** Sends as `echo` and `cat` into the FIFO do; returns when QEMU or the FIFO has all of it. */
-  async send(data: string | Uint8Array, timeoutMs = 10_000): Promise<void> {
+  async send(data: string | Uint8Array, timeoutMs = 120_000): Promise<void> {
     if (this.port.chardev === 'socket') {
       await this.listen();
       this.#socket?.write(data);

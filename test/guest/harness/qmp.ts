@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,13 +30,14 @@ export class Qmp {
       }
       this.#waiting.clear();
     });
-    createInterface({ input: socket }).on('line', (line) => this.#receive(line));
+    // it hands on the socket's errors as its own; what a QEMU that is killed has not read makes one
+    createInterface({ input: socket })
+      .on('line', (line) => this.#receive(line))
+      .on('error', () => {});
   }
 
-  /** Connects and leaves QEMU's greeting behind. */
-  static async connect(path: string): Promise<Qmp> {
-    const socket = connect(path);
-    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  /** Leaves QEMU's greeting behind. @param socket just connected */
+  static async on(socket: Socket): Promise<Qmp> {
     const qmp = new Qmp(socket);
     await qmp.execute('qmp_capabilities');
     return qmp;
@@ -55,7 +55,7 @@ export class Qmp {
   }
 
   /** Waits for an event, one that came before included. */
-  async event(matches: (event: QmpEvent) => boolean, timeoutMs = 10_000): Promise<QmpEvent> {
+  async event(matches: (event: QmpEvent) => boolean, timeoutMs = 120_000): Promise<QmpEvent> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const found = this.events.find(matches);

@@ -1,9 +1,11 @@
 /*
  * fork-filler SECONDS PID: fills the process table. Lowers kernel.pid_max to its least, forks sleepers until no process
- * is left, then kills PID and takes the places that this sets free too, for SECONDS; then everything is put back.
- * Nothing else can be started meanwhile, so all of this is one process. Prints "full" and at the end "done".
+ * is left, then kills PID and takes the places that this sets free too, until its stdin ends or for SECONDS; then
+ * everything is put back. Nothing else can be started meanwhile, so all of this is one process. Prints "full" and at the
+ * end "done".
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,11 @@ static int pid_max(int value) {
   return before;
 }
 
+static int input_ends(void) {
+  struct pollfd input = {0, POLLIN, 0};
+  return poll(&input, 1, 0) > 0;
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) {
     fprintf(stderr, "usage: fork-filler SECONDS PID\n");
@@ -36,7 +43,7 @@ int main(int argc, char **argv) {
   int count = 0, full = 0;
   int before = pid_max(LEAST);
   time_t end = time(NULL) + atoi(argv[1]);
-  while (time(NULL) < end && count < MOST_SLEEPERS) {
+  while (time(NULL) < end && count < MOST_SLEEPERS && !input_ends()) {
     pid_t pid = fork();
     if (pid == 0)
       for (;;)

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guest } from '../harness/index.ts';
 
 /** Clock ticks a second of /proc/PID/stat. */
-export const ticksPerSecond = 100;
+const ticksPerSecond = 100;
 
 /** CPU time that processes have taken so far, user and system, in ticks of 10 ms. */
 export async function ticksOf(guest: Guest, pids: Iterable<number>): Promise<number> {
@@ -12,6 +14,28 @@ export async function ticksOf(guest: Guest, pids: Iterable<number>): Promise<num
     ticks += Number(fields[11]) + Number(fields[12]);
   }
   return ticks;
+}
+
+/**
+ * Throws when processes take more of a CPU than `most` (of 1, together) in each of some spells of `seconds`: one that
+ * spins always does, and one that does not may for a while, for a guest charges it with what its host does meanwhile.
+ */
+export async function assertIdle(
+  guest: Guest,
+  pids: readonly number[],
+  seconds: number,
+  most: number,
+): Promise<void> {
+  const found: number[] = [];
+  while (found.length < 5) {
+    const before = await ticksOf(guest, pids);
+    await sleep(seconds * 1000);
+    const used = (await ticksOf(guest, pids)) - before;
+    found.push(used);
+    console.log(`${used} ticks of ${pids.length} processes in ${seconds} s`);
+    if (used < most * seconds * ticksPerSecond) return;
+  }
+  assert.fail(`it spins: ${found.join(', ')} ticks in ${seconds} s each`);
 }
 
 /** A process's resident memory in KiB. */

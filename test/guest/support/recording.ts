@@ -34,7 +34,7 @@ export function startRecord(
   cwd: string,
   args: readonly string[],
 ): RunningRecord {
-  const common = ['--dir', portsDir, '--timeout', '60s', '-o', out];
+  const common = ['--dir', portsDir, '--timeout', '120s', '-o', out];
   const child = spawn(process.execPath, [hostProgram, 'record', ...common, ...args], { cwd });
   let stdout = '';
   let stderr = '';

@@ -4,7 +4,7 @@ import type { Guest } from '../harness/index.ts';
 
 const unit = 'trace-agent.service';
 /** An emulated guest on a busy host takes its time to start Node three times. */
-const startMs = 90_000;
+const startMs = 300_000;
 
 /** `trace-agent.service` in a guest with systemd. */
 export class Service {
@@ -44,6 +44,12 @@ export class Service {
     const renewed = async (): Promise<boolean> =>
       (await this.show('ActiveState')) === 'active' && (await this.pid()) !== pid;
     await this.#wait(renewed, `is not back after ${pid}`, startMs);
+  }
+
+  /** Waits until the journal matches: it has what was said a moment later. */
+  async untilSaid(pattern: RegExp): Promise<void> {
+    const isSaid = async (): Promise<boolean> => pattern.test(await this.journal());
+    await this.#wait(isSaid, `has not said ${String(pattern)}`, startMs);
   }
 
   journal(): Promise<string> {

@@ -1,10 +1,15 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { Collector } from '../harness/index.ts';
 
-/** Reads one trace port's UNIX socket into a file, as its client; closing is a disconnect, and QEMU drops what it has. */
+const pageBytes = 4096;
+
+/**
+ * Reads one trace port's UNIX socket into a file, as its client; closing is a disconnect, and QEMU drops what it has. A
+ * page of which a part has come by then is left out.
+ */
 export class SocketCollector extends Collector {
   #socket: Socket | undefined;
 
@@ -13,9 +18,15 @@ export class SocketCollector extends Collector {
     const socket = connect(this.fifo);
     await once(socket, 'connect');
     const file = openSync(this.file, 'a');
-    socket.on('data', (bytes) => writeSync(file, bytes));
+    let fileBytes = this.bytes;
+    socket.on('data', (bytes) => {
+      fileBytes += writeSync(file, bytes);
+    });
     socket.on('error', () => undefined); // QEMU's end is the guest's
-    socket.on('close', () => closeSync(file));
+    socket.on('close', () => {
+      ftruncateSync(file, fileBytes - (fileBytes % pageBytes));
+      closeSync(file);
+    });
     this.#socket = socket;
     return this;
   }

@@ -14,7 +14,7 @@ export interface Ended {
 export function traceHost(...argv: string[]): Promise<Ended> {
   const child = spawn(process.execPath, [hostProgram, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 120_000,
+    timeout: 300_000,
   });
   let stdout = '';
   let stderr = '';

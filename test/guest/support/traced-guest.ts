@@ -3,10 +3,14 @@ import { join } from 'node:path';
 import type { RingStats } from '../../../src/tracefs/ring-files.ts';
 import { bootGuest, Collector } from '../harness/index.ts';
 import type { BootOptions, Guest } from '../harness/index.ts';
-import { MarkerReader, outOfOrder, ringStats, span } from './account.ts';
+import { guestTracefs, MarkerReader, outOfOrder, ringStats, span } from './account.ts';
+import type { Received } from './account.ts';
 import { writeMarkers } from './agent.ts';
 import type { GuestAgent } from './agent.ts';
 import { SocketCollector } from './socket-collector.ts';
+
+/** What is on its way at the end of a test is here after this long, or was lost. */
+const arrivalMs = 60_000;
 
 export interface MarkerLoad {
   /** Markers a second on each CPU; 0: as fast as they go. */
@@ -99,8 +103,28 @@ export class TracedGuest {
     await Promise.all(writers);
   }
 
-  /** A new account begins here: with a drained ring, or what it holds is the new account's. */
+  /** Does `load` again and again for as long as `body` takes; returns when all markers are written. */
+  async loadWhile(load: MarkerLoad, body: () => Promise<void>): Promise<void> {
+    const end = new AbortController();
+    const loading = (async () => {
+      while (!end.signal.aborted) await this.load(load);
+    })();
+    // what body throws comes first
+    loading.catch(() => {});
+    try {
+      await body();
+    } finally {
+      end.abort();
+    }
+    await loading;
+  }
+
+  /** A new account begins here, with empty rings and nobody writing: what a failed test before has left is nobody's. */
   async begin(): Promise<void> {
+    await this.guest.check(
+      'while grep -qx markers /proc/[0-9]*/comm 2>/dev/null; do sleep 0.1; done; ' +
+        `: > ${guestTracefs}/trace`,
+    );
     const beginnings = new Map<number, Beginning>();
     for (const cpu of this.cpus) {
       const { overrun } = await this.stats(cpu);
@@ -126,14 +150,13 @@ export class TracedGuest {
   }
 
   /**
-   * What came of a CPU since `begin`; asserts that it is whole pages, in order, and nothing twice.
+   * What came of a CPU since `begin`, up to the last marker if that comes; asserts that it is whole pages, in order, and
+   * nothing twice.
    * @param overrunNow the kernel's count, for a guest that cannot be asked any more
    */
   async account(cpu: number, overrunNow?: number): Promise<CpuAccount> {
     const beginning = this.#beginning(cpu);
-    const collector = this.collector(cpu);
-    await collector.waitQuiet(400, 60_000);
-    const { numbers, leftoverBytes } = this.#reader.read(collector, cpu, beginning.bytes);
+    const { numbers, leftoverBytes } = await this.#arrived(cpu, beginning);
     assert.equal(leftoverBytes, 0, `CPU ${cpu}: only whole pages arrive`);
     assert.equal(outOfOrder(numbers), undefined, `CPU ${cpu}: doubled or out of order`);
     assert.ok(
@@ -162,6 +185,19 @@ export class TracedGuest {
     }
   }
 
+  /** A marker comes behind all that was written before it, so with the last one everything is here. */
+  async #arrived(cpu: number, beginning: Beginning): Promise<Received> {
+    const collector = this.collector(cpu);
+    const last = this.written(cpu);
+    const deadlineMs = performance.now() + arrivalMs;
+    for (;;) {
+      await collector.waitQuiet(400);
+      const received = this.#reader.read(collector, cpu, beginning.bytes);
+      const isAll = last === beginning.written || received.numbers.at(-1) === last;
+      if ((isAll && received.leftoverBytes === 0) || performance.now() > deadlineMs) return received;
+    }
+  }
+
   #beginning(cpu: number): Beginning {
     const beginning = this.#beginnings.get(cpu);
     assert.ok(beginning, `no account of CPU ${cpu}`);
@@ -169,12 +205,16 @@ export class TracedGuest {
   }
 
   /** After a test that failed half-way: its agent must not stand in the next one's way. */
-  async endOf(agent: GuestAgent): Promise<void> {
-    if (agent.process.ended !== undefined || !this.guest.running) return;
-    const workers = await agent.workers();
-    for (const cpu of this.cpus) this.collector(cpu).resume();
-    await agent.kill();
-    for (const pid of workers.values()) await this.guest.run(`kill -9 ${pid}`);
+  async endOf(agent: GuestAgent | undefined): Promise<void> {
+    if (!this.guest.running) return;
+    await this.guest.qmp('cont');
+    for (const cpu of this.cpus) {
+      const collector = await this.collector(cpu).open();
+      collector.resume();
+    }
+    if (agent === undefined) return;
+    agent.killAll();
+    await agent.process.wait();
   }
 
   async close(): Promise<void> {
