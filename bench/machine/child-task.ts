@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Task } from './machine.ts';
 
-const defaultMs = 30_000;
+/** What takes longer hangs. */
+const defaultMs = 120_000;
 
 /** A program on this machine. It dies with us, however we end. */
 export class ChildTask implements Task {

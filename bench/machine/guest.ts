@@ -37,7 +37,7 @@ export class GuestMachine implements Machine {
   }
 
   shell(script: string): Promise<string> {
-    return this.#guest.check(script, { timeoutMs: 60_000 });
+    return this.#guest.check(script);
   }
 
   read(path: string): Promise<string> {

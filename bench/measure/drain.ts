@@ -1,7 +1,8 @@
 import { ChildTask } from '../machine/child-task.ts';
 import { executable } from '../machine/programs.ts';
 
-const answerMs = 10_000;
+/** What takes longer hangs. */
+const answerMs = 120_000;
 
 /** What came out of a port: see bench/programs/drain.c. */
 export interface Received {

@@ -2,7 +2,7 @@ import { finished, type Machine } from '../machine/machine.ts';
 
 /** Bytes of a marker's text: with headers four of them fill a page. */
 export const markerBytes = 1000;
-const slowMs = 120_000;
+const slowMs = 600_000;
 
 export interface Load {
   /** Markers a second on each CPU; 0: as fast as they go. */

@@ -9,6 +9,8 @@ import { defaultRing, pageBytesOf, resetRings, type RingSettings, ringStats } fr
 const lookMs = 100;
 /** Nothing more comes: an emulated CPU may stand still for as long as its host is busy. */
 const quietMs = { native: 500, guest: 3000 } as const;
+/** Of a side that brings all that it takes what is missing is on its way, or it has a fault. */
+const arrivalMs = 60_000;
 
 export interface Run {
   readonly side: Side;
@@ -80,7 +82,8 @@ async function arrived(
     };
     const known = now.received + now.overrun + now.left;
     if (known !== before) sinceMs = performance.now();
-    if (known === written || performance.now() - sinceMs >= quietMs[machine.kind]) return now;
+    const mostMs = side.name === 'agent' ? arrivalMs : quietMs[machine.kind];
+    if (known === written || performance.now() - sinceMs >= mostMs) return now;
     before = known;
     await sleep(lookMs);
   }
