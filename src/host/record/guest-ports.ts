@@ -5,8 +5,11 @@ import { tracePortName } from '../guest-dir/port-names.ts';
 import { type Collector, Nowhere, type Stream, type StreamFault } from './collector.ts';
 import type { RawFile } from './raw-file.ts';
 
-/** Nothing more comes of an earlier trace when nothing has come for this long. */
-const staleQuietMs = 150;
+/**
+ * Nothing more comes of an earlier trace when nothing has come for this long. What a FIFO holds is there at once; when
+ * there was something, QEMU may have more behind it, and be a while about it on a busy machine.
+ */
+const staleQuietMs = { nothing: 150, something: 1000 } as const;
 /** What ports, pipes and QEMU hold is some MiB: a stopped guest that sends for longer makes new pages. */
 const staleMs = 5000;
 /** Bytes that the agent has sent are here after this long, unless something is wrong. */
@@ -70,7 +73,8 @@ export class GuestPorts {
       }
       last = stale();
       goOn();
-      await new Promise((resolve) => setTimeout(resolve, staleQuietMs));
+      const quietMs = last > 0 ? staleQuietMs.something : staleQuietMs.nothing;
+      await new Promise((resolve) => setTimeout(resolve, quietMs));
     }
     return stale();
   }
