@@ -26,6 +26,7 @@ export async function runSetup(options: SetupOptions): Promise<ExitCode> {
 }
 
 async function setUp(options: SetupOptions, target: Target | undefined): Promise<void> {
+  await target?.dropLeftovers();
   const guest = await prepareGuest(options, async () => {
     if (target !== undefined) return target.cpus();
     const cpus = availableParallelism();

@@ -16,6 +16,8 @@ export async function openDomainTarget(domain: string): Promise<Target> {
   return {
     cpus: async () =>
       Number(await virsh('vcpucount', domain, '--maximum', scopes[0] === 'live' ? '--live' : '--config')),
+    // virsh attaches a device whole or not at all
+    dropLeftovers: () => Promise.resolve(),
     attach: (guest) => attach(domain, scopes, guest),
     detach: () => detach(domain, scopes),
     close: () => {},

@@ -32,6 +32,11 @@ export function portId(name: string): string {
   return `virtio-trace-${cpu ?? 'ctl'}`;
 }
 
+/** Whether an id of QEMU's is one that `portId` gives. */
+export function isPortId(id: string): boolean {
+  return /^virtio-trace-(?:ctl|cpu\d+)$/.test(id);
+}
+
 export function portPath(dir: string, name: string, chardev: Chardev): string {
   return join(dir, chardev === 'pipe' ? name : `${name}.socket`);
 }

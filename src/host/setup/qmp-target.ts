@@ -4,7 +4,7 @@ import type { QemuPort } from '../qmp/machine.ts';
 import { countCpus, freeRootPorts, listChardevs, listPorts, listSerials } from '../qmp/machine.ts';
 import { findRoom } from './free-slots.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
-import { placePorts, portId } from './placement.ts';
+import { isPortId, placePorts, portId } from './placement.ts';
 import { controlPortName, cpuOfPort } from '../guest-dir/port-names.ts';
 import type { PreparedGuest } from './prepare.ts';
 import { portProperties, serialProperties } from './qemu-options.ts';
@@ -15,6 +15,7 @@ export async function openQmpTarget(socket: string): Promise<Target> {
   const qmp = await QmpConnection.open(socket);
   return {
     cpus: () => inOurWords(countCpus(qmp)),
+    dropLeftovers: () => inOurWords(dropLeftovers(qmp)),
     attach: (guest) => inOurWords(attach(qmp, guest)),
     detach: () => inOurWords(detach(qmp)),
     close: () => qmp.close(),
@@ -30,6 +31,12 @@ async function inOurWords<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+async function dropLeftovers(qmp: QmpConnection): Promise<void> {
+  const used = new Set((await listPorts(qmp)).map(({ chardev }) => chardev));
+  for (const id of await listChardevs(qmp))
+    if (isPortId(id) && !used.has(id)) await qmp.execute('chardev-remove', { id });
+}
+
 async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promise<TargetChanges> {
   const there = await listPorts(qmp);
   const wanted = placePorts(path, file.cpus, file.chardev).flatMap((device) => device.ports);
@@ -43,11 +50,10 @@ async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promis
   }));
   const taken = serials.map(({ id }) => Number(/^virtio-trace(\d+)$/.exec(id)?.[1] ?? -1));
   const { onBuses, newDevices } = findRoom(missing, buses, Math.max(-1, ...taken) + 1);
-  const chardevs = await listChardevs(qmp);
-  for (const { bus, port } of onBuses) await addPort(qmp, port, bus, chardevs);
+  for (const { bus, port } of onBuses) await addPort(qmp, port, bus);
   for (const device of newDevices) {
     await addSerial(qmp, device);
-    for (const port of device.ports) await addPort(qmp, port, `${device.id}.0`, chardevs);
+    for (const port of device.ports) await addPort(qmp, port, `${device.id}.0`);
   }
   return { done: missing.map(({ name }) => name), already: already.map(({ name }) => name), notes: [] };
 }
@@ -71,14 +77,7 @@ async function addSerial(qmp: QmpConnection, device: SerialDevice): Promise<void
 }
 
 /** A port with its chardev, both or neither. */
-async function addPort(
-  qmp: QmpConnection,
-  port: PlacedPort,
-  bus: string,
-  chardevs: ReadonlySet<string>,
-): Promise<void> {
-  // left by an attempt that ended half-way
-  if (chardevs.has(port.id)) await qmp.execute('chardev-remove', { id: port.id });
+async function addPort(qmp: QmpConnection, port: PlacedPort, bus: string): Promise<void> {
   await qmp.execute('chardev-add', { id: port.id, backend: chardevBackend(port) });
   try {
     await qmp.execute('device_add', portProperties(port, bus));
@@ -95,6 +94,7 @@ function chardevBackend({ chardev, path }: PlacedPort): object {
 
 async function detach(qmp: QmpConnection): Promise<TargetChanges> {
   const done: string[] = [];
+  await dropLeftovers(qmp);
   for (const port of await listPorts(qmp)) {
     if (!isOurs(port)) continue;
     await removeDevice(qmp, port.id);

@@ -12,6 +12,8 @@ export interface TargetChanges {
 export interface Target {
   /** CPUs that the guest has or can get, as far as its keeper says. */
   readonly cpus: () => Promise<number>;
+  /** Takes away what an attempt that ended half-way has left and no port uses, for it holds the guest's files open. */
+  readonly dropLeftovers: () => Promise<void>;
   /** Attaches the ports that are not there yet. @throws Failure */
   readonly attach: (guest: PreparedGuest) => Promise<TargetChanges>;
   /** Detaches the ports that setup attached or had QEMU started with. @throws Failure */
