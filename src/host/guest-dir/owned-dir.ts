@@ -97,7 +97,7 @@ function openDir(path: string): number {
         throw new Failure(
           exitCode.notPermitted,
           `${shown} is ${isLink ? 'a symbolic link' : 'no directory'}`,
-          'remove it, or give another --dir',
+          'give another --dir',
         );
       }
       case 'EACCES':
