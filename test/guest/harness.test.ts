@@ -3,15 +3,16 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { bootGuest } from './harness/index.ts';
+import { restoreGuest, tracePorts } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
 import { repoRoot } from './harness/paths.ts';
+import { assertAsBefore } from './support/as-before.ts';
 
 describe('the guest harness', { timeout: 900_000 }, () => {
   let guest: Guest;
 
   before(async () => {
-    guest = await bootGuest({ cpus: 2 });
+    guest = await restoreGuest({ cpus: 2 });
   });
 
   after(async () => {
@@ -161,8 +162,66 @@ describe('the guest harness', { timeout: 900_000 }, () => {
   });
 });
 
+describe('a guest restored from a saved state', { timeout: 900_000 }, () => {
+  const ticks = {
+    command: ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.2; done'],
+    until: /tick 3\n/,
+  };
+
+  test('has the time of its host, random numbers and files of its own, and a command that goes on', async () => {
+    const random: string[] = [];
+    for (let turn = 0; turn < 2; turn += 1) {
+      await using guest = await restoreGuest({ cpus: 2, running: ticks });
+      const behind = Date.now() / 1000 - Number(await guest.check('date +%s'));
+      assert.ok(behind > -2 && behind < 30, `${behind} s behind its host`);
+      random.push(await guest.check('cat /proc/sys/kernel/random/uuid'));
+      assert.notEqual((await guest.run('test -e /tmp/mine')).code, 0, 'what another guest wrote');
+      await guest.check('touch /tmp/mine');
+      const [command] = guest.restored;
+      assert.match(command?.stdout ?? '', /^tick 1\ntick 2\ntick 3\n/);
+      await command?.waitFor(/tick 3\ntick 4\ntick 5\n/);
+      command?.kill('SIGKILL', 'group');
+      assert.equal((await command?.wait())?.signal, 9);
+    }
+    assert.notEqual(random[0], random[1]);
+  });
+
+  test('may have sockets where the saved one had pipes', async () => {
+    const ports = tracePorts(2, { chardev: 'socket', controlChardev: 'socket' });
+    await using guest = await restoreGuest({ cpus: 2, ports });
+    const end = guest.end('trace-path-cpu1');
+    await end.listen();
+    await guest.check('echo through > /dev/virtio-ports/trace-path-cpu1');
+    assert.equal(await end.received.line(), 'through');
+  });
+
+  test('is not as before when a setting, an instance, a process or a file is left', async () => {
+    await using guest = await restoreGuest({ cpus: 2 });
+    await assertAsBefore(guest);
+    const top = '/sys/kernel/tracing';
+    const changes: [change: string, back: string, line: RegExp][] = [
+      [`echo 1 > ${top}/events/sched/sched_switch/enable`, `echo > ${top}/set_event`, /set_event:sched:/],
+      [`echo mono > ${top}/trace_clock`, `echo global > ${top}/trace_clock`, /trace_clock:.*\[mono\]/],
+      [`echo 64 > ${top}/buffer_size_kb`, `echo 1408 > ${top}/buffer_size_kb`, /buffer_size_kb:6[0-9]/],
+      [`mkdir ${top}/instances/left`, `rmdir ${top}/instances/left`, /instances\/left/],
+      [
+        'sleep 4711 >/dev/null 2>&1 & echo $! >/run/left',
+        'kill $(cat /run/left); rm /run/left',
+        /process: sleep 4711/,
+      ],
+      ['touch /tmp/left', 'rm /tmp/left', /\/tmp\/left/],
+    ];
+    for (const [change, back, line] of changes) {
+      await guest.check(change);
+      await assert.rejects(assertAsBefore(guest, { settledMs: 0 }), line);
+      await guest.check(back);
+      await assertAsBefore(guest);
+    }
+  });
+});
+
 test('without udev the ports have no names below /dev', { timeout: 300_000 }, async () => {
-  await using guest = await bootGuest({ cpus: 1, udev: false });
+  await using guest = await restoreGuest({ cpus: 1, udev: false });
   assert.equal((await guest.run('ls /dev/virtio-ports')).code, 1);
   const names = await guest.check('cat /sys/class/virtio-ports/*/name');
   assert.match(names, /^trace-path-cpu0$/m);

@@ -20,6 +20,7 @@ import type { Guest } from './harness/index.ts';
 import { bootGuest } from './harness/index.ts';
 import { span } from './support/account.ts';
 import { GuestAgent, load } from './support/agent.ts';
+import { isLong, longTest } from '../set.ts';
 import type { Ended } from './support/trace-host.ts';
 import { traceHost } from './support/trace-host.ts';
 
@@ -113,7 +114,7 @@ function assertFails({ code, stdout, stderr }: Ended, exit: number, message: Reg
 }
 
 describe('trace-host', { timeout: 1_800_000 }, () => {
-  for (const chardev of ['pipe', 'socket']) {
+  for (const chardev of isLong ? ['pipe', 'socket'] : ['pipe']) {
     test(`sets up ${chardev}s that a guest boots with, and gives orders to its agent`, async (context) => {
       const dir = join(scratchDir(context), 'ports');
       const where = ['--dir', dir, '--guest', 'web'];
@@ -174,7 +175,7 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
     });
   }
 
-  test('sets up more ports than one device takes, and each of them works', async (context) => {
+  longTest('sets up more ports than one device takes, and each of them works', async (context) => {
     const dir = scratchDir(context);
     const options = await done('setup', '--dir', dir, '--cpus', '20');
     assert.equal(options.split('virtio-serial-pci').length - 1, 2);
@@ -183,29 +184,32 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
     await assertConnected(guest, dir, expectedNames(20));
   });
 
-  test('attaches ports to a guest that runs, on what device has room, and detaches them', async (context) => {
-    const dir = scratchDir(context);
-    const qmp = join(dir, 'qmp');
-    const ports = join(dir, 'ports');
-    const guest = await boot(context, 1, ['-qmp', `unix:${qmp},server=on,wait=off`]);
-    const to = ['setup', '--dir', ports, '--apply', '--qmp', qmp];
-    const first = await traceHost(...to);
-    assert.equal(first.code, 0, first.stderr);
-    assert.match(first.stderr, /attached: control port, CPU 0\n/);
-    assert.equal(JSON.parse(readFileSync(join(ports, 'guest.json'), 'utf8')).cpus, 1, 'asked of QEMU');
-    // 14 ports beside the harness's own fill its device
-    const more = await traceHost(...to, '--cpus', '16');
-    assert.match(more.stderr, /attached: CPUs 1-15; there already: control port, CPU 0\n/);
-    const again = await traceHost(...to);
-    assert.match(again.stderr, /everything is there already/);
-    assert.doesNotMatch(again.stderr, /attached/);
-    await untilPortsAre(guest, expectedNames(16));
-    await assertConnected(guest, ports, expectedNames(16));
+  longTest(
+    'attaches ports to a guest that runs, on what device has room, and detaches them',
+    async (context) => {
+      const dir = scratchDir(context);
+      const qmp = join(dir, 'qmp');
+      const ports = join(dir, 'ports');
+      const guest = await boot(context, 1, ['-qmp', `unix:${qmp},server=on,wait=off`]);
+      const to = ['setup', '--dir', ports, '--apply', '--qmp', qmp];
+      const first = await traceHost(...to);
+      assert.equal(first.code, 0, first.stderr);
+      assert.match(first.stderr, /attached: control port, CPU 0\n/);
+      assert.equal(JSON.parse(readFileSync(join(ports, 'guest.json'), 'utf8')).cpus, 1, 'asked of QEMU');
+      // 14 ports beside the harness's own fill its device
+      const more = await traceHost(...to, '--cpus', '16');
+      assert.match(more.stderr, /attached: CPUs 1-15; there already: control port, CPU 0\n/);
+      const again = await traceHost(...to);
+      assert.match(again.stderr, /everything is there already/);
+      assert.doesNotMatch(again.stderr, /attached/);
+      await untilPortsAre(guest, expectedNames(16));
+      await assertConnected(guest, ports, expectedNames(16));
 
-    const removed = await traceHost(...to, '--remove');
-    assert.equal(removed.code, 0, removed.stderr);
-    assert.match(removed.stderr, /detached: control port, CPUs 0-15\n.*removed .*ports\n/);
-    await untilPortsAre(guest, []);
-    assert.equal(existsSync(ports), false);
-  });
+      const removed = await traceHost(...to, '--remove');
+      assert.equal(removed.code, 0, removed.stderr);
+      assert.match(removed.stderr, /detached: control port, CPUs 0-15\n.*removed .*ports\n/);
+      await untilPortsAre(guest, []);
+      assert.equal(existsSync(ports), false);
+    },
+  );
 });

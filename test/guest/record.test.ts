@@ -3,12 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bootGuest } from './harness/index.ts';
+import { restoreGuest } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
+import { census } from './harness/census.ts';
+import { assertAsBefore } from './support/as-before.ts';
 import { GuestAgent } from './support/agent.ts';
 import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
+import { longTest } from '../set.ts';
 import { hostProgram } from './support/trace-host.ts';
 
 /** Something for a guest to do that takes a moment. */
@@ -18,14 +21,19 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
   let guest: Guest;
   let agent: GuestAgent;
   let portsDir: string;
+  let censusBefore: readonly string[];
   const work = mkdtempSync(join(tmpdir(), 'virtio-trace-record-'));
   const out = join(work, 'trace.dat');
 
   before(async () => {
-    guest = await bootGuest({ cpus: 2 });
+    guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     portsDir = dirname(guest.port('agent-ctl-path').path);
-    agent = await GuestAgent.start(guest);
+    agent = GuestAgent.of(guest);
+    censusBefore = await census(guest);
   });
+
+  // the number of names that are kept is put back when the agent ends
+  afterEach(() => assertAsBefore(guest, { before: censusBefore, but: /^saved_cmdlines_size:/ }));
 
   after(async () => {
     await guest.close();
@@ -44,7 +52,6 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.ok(recorded);
     assert.ok(existsSync(out));
     assert.ok(!existsSync(`${out}.recording`), 'the directory has become the file');
-    assert.equal((await guest.check('ls /sys/kernel/tracing/instances')).trim(), '', 'the instance is gone');
     return recorded;
   }
 
@@ -75,7 +82,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     );
   });
 
-  test('filters, events left out, patterns and a clock', async () => {
+  longTest('filters, events left out, patterns and a clock', async () => {
     const filter = ['-f', 'prev_comm != "swapper/0"'];
     const recorded = await record(
       '-e',
@@ -99,7 +106,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.ok(!Object.keys(recorded.eventsByName).some((name) => name.startsWith('irq:softirq')));
   });
 
-  test('a tracer, with symbols resolved; version 6 and zstd', async () => {
+  longTest('a tracer, with symbols resolved; version 6 and zstd', async () => {
     for (const format of [['--v6'], ['--compress', 'zstd']]) {
       const recorded = await record('-p', 'function', '-l', 'vfs_*', '--duration', '2s', ...format);
       const lines = report();
@@ -183,7 +190,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.ok(!existsSync(out) && !existsSync(`${out}.recording`));
   });
 
-  test('a file that is there is replaced only by a whole one', async () => {
+  longTest('a file that is there is replaced only by a whole one', async () => {
     writeFileSync(out, 'precious');
     const recording = start(['-e', 'sched']);
     await recording.said('recording;');

@@ -1,8 +1,10 @@
+// @first it makes a Debian disk
+
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { version } from '../../src/version.ts';
@@ -10,6 +12,7 @@ import { repoRoot } from '../repo-root.ts';
 import { singlePrograms } from '../single-programs.ts';
 import { bootDebian, freshDebianDisk } from './harness/debian-guest.ts';
 import type { Guest } from './harness/index.ts';
+import { isLong, longTest } from '../set.ts';
 import { Service } from './support/service.ts';
 import { traceHost } from './support/trace-host.ts';
 import { TracedGuest } from './support/traced-guest.ts';
@@ -19,6 +22,7 @@ const inventory =
   "find / -xdev -not -path '/root/*' -not -path '/tmp/*' -not -path '/run/*' -not -path '/var/log/*' " +
   "-not -path '/var/lib/dpkg/*' -not -path '/var/lib/apt/*' -not -path '/var/lib/systemd/*' -not -path '/var/cache/*' | sort";
 
+const config = '/etc/virtio-trace/agent.json';
 /** What takes longer hangs. */
 const slowMs = 300_000;
 
@@ -35,9 +39,10 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
   let archive: string;
   let filesBefore: string;
 
-  before(() => {
+  before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'virtio-trace-service-'));
-    singlePrograms(dir);
+    const { agent, host } = await singlePrograms();
+    for (const program of [agent, host]) copyFileSync(program, join(dir, basename(program)));
     execFileSync(process.execPath, [join(repoRoot, 'dist/tools/deb/build.js'), dir], { stdio: 'ignore' });
     archive = join(dir, readdirSync(dir).find((name) => /^virtio-trace-agent_.*\.deb$/.test(name)) ?? '');
     disk = freshDebianDisk(dir);
@@ -49,7 +54,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     await using guest = await bootDebian(disk, { cpus: 2 });
     const service = new Service(guest);
     await guest.unplugPort('agent-ctl-path');
-    filesBefore = await guest.check(inventory, { timeoutMs: slowMs });
+    if (isLong) filesBefore = await guest.check(inventory, { timeoutMs: slowMs });
     await guest.writeFile('/root/agent.deb', readFileSync(archive));
     await guest.check('apt-get install -y -q /root/agent.deb', { timeoutMs: slowMs });
     assert.equal(await guest.check('trace-agent --version'), `${version}\n`);
@@ -89,7 +94,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       await traced.assertAccounted();
     });
 
-    test('it has the rights that it needs and next to no others', async () => {
+    longTest('it has the rights that it needs and next to no others', async () => {
       const verify = 'systemd-analyze verify --man=no /usr/lib/systemd/system/trace-agent.service 2>&1';
       assert.equal(await guest.check(verify), '');
       const assessed = await guest.check('systemd-analyze security --no-pager trace-agent.service');
@@ -114,45 +119,50 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       assert.match(names, /kallsyms$/m, 'CAP_SYSLOG, and no ProtectKernelTunables');
     });
 
-    test('a supervisor that is killed is back, and nothing is lost but what the ring had to overwrite', async () => {
-      await traced.begin();
-      await host(guest, 'start');
-      const pid = await service.pid();
-      const loaded = traced.load({ rate: 200, count: 200 * 14 });
-      await sleep(2000);
-      await guest.check(`kill -9 ${pid}`);
-      await service.untilRenewed(pid);
-      await host(guest, 'start');
-      await loaded;
-      await host(guest, 'stop');
-      await traced.assertAccounted();
-    });
+    longTest(
+      'a supervisor that is killed is back, and nothing is lost but what the ring had to overwrite',
+      async () => {
+        await traced.begin();
+        await host(guest, 'start');
+        const pid = await service.pid();
+        const loaded = traced.load({ rate: 200, count: 200 * 14 });
+        await sleep(2000);
+        await guest.check(`kill -9 ${pid}`);
+        await service.untilRenewed(pid);
+        await host(guest, 'start');
+        await loaded;
+        await host(guest, 'stop');
+        await traced.assertAccounted();
+      },
+    );
 
-    test('a supervisor that hangs is replaced by its watchdog, and its workers send what they hold', async () => {
-      // a busy host may keep the guest from its turn for some seconds
-      await service.override('WatchdogSec=10s');
-      let pid = await service.pid();
-      await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });
-      await service.untilRenewed(pid);
-      pid = await service.pid();
-      await traced.begin();
-      await host(guest, 'start');
-      await sleep(13_000);
-      assert.equal(await service.pid(), pid, 'it beats');
-      const loaded = traced.load({ rate: 200, count: 200 * 14 });
-      await sleep(1000);
-      await guest.check(`kill -STOP ${pid}`);
-      await service.untilRenewed(pid);
-      await service.untilSaid(/Watchdog timeout \(limit 10s\)/);
-      await host(guest, 'start');
-      await loaded;
-      await host(guest, 'stop');
-      await traced.assertAccounted();
-      await service.forget();
-    });
+    longTest(
+      'a supervisor that hangs is replaced by its watchdog, and its workers send what they hold',
+      async () => {
+        // a busy host may keep the guest from its turn for some seconds
+        await service.override('WatchdogSec=10s');
+        let pid = await service.pid();
+        await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });
+        await service.untilRenewed(pid);
+        pid = await service.pid();
+        await traced.begin();
+        await host(guest, 'start');
+        await sleep(13_000);
+        assert.equal(await service.pid(), pid, 'it beats');
+        const loaded = traced.load({ rate: 200, count: 200 * 14 });
+        await sleep(1000);
+        await guest.check(`kill -STOP ${pid}`);
+        await service.untilRenewed(pid);
+        await service.untilSaid(/Watchdog timeout \(limit 10s\)/);
+        await host(guest, 'start');
+        await loaded;
+        await host(guest, 'stop');
+        await traced.assertAccounted();
+        await service.forget();
+      },
+    );
 
-    test('a wrong or missing configuration is said, and not tried again', async () => {
-      const config = '/etc/virtio-trace/agent.json';
+    longTest('a wrong or missing configuration is said, and not tried again', async () => {
       const broken = [
         [`echo '{"cpuz": 1}' > ${config}`, /unknown key.*did you mean cpus\?/],
         [`rm ${config}`, /agent\.json: cannot be read \(ENOENT\)/],
@@ -169,13 +179,14 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });
     });
 
-    test('an upgrade restarts it; removed and purged it leaves nothing', async () => {
+    longTest('an upgrade restarts it; removed and purged it leaves nothing', async () => {
+      await guest.check(`echo '{ "stopTimeout": "2s" }' > ${config}`);
       const pid = await service.pid();
       await guest.check('dpkg --force-confold -i /root/agent.deb', { timeoutMs: slowMs });
       await service.untilRenewed(pid);
       await guest.check('apt-get remove -y -q virtio-trace-agent', { timeoutMs: slowMs });
       assert.equal(await service.show('ActiveState'), 'inactive');
-      assert.match(await guest.check('cat /etc/virtio-trace/agent.json'), /stopTimeout/);
+      assert.match(await guest.check(`cat ${config}`), /stopTimeout/);
       await guest.check('apt-get purge -y -q virtio-trace-agent', { timeoutMs: slowMs });
       const filesAfter = await guest.check(inventory, { timeoutMs: slowMs });
       const known = new Set(filesBefore.split('\n'));

@@ -1,52 +1,25 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bootGuest, tracePorts } from './harness/index.ts';
-import type { Collector } from './harness/index.ts';
-import { MarkerReader, span } from './support/account.ts';
+import { longTest } from '../set.ts';
+import { restoreGuest, tracePorts } from './harness/index.ts';
+import { arrivedMarkers, MarkerReader, span } from './support/account.ts';
 import { GuestAgent, load } from './support/agent.ts';
 
-/** Waits until the last of so many markers is here, and gives their numbers. */
-async function markersOf(reader: MarkerReader, collector: Collector, cpu: number, count: number) {
-  for (const deadlineMs = performance.now() + 60_000; ; ) {
-    await collector.waitQuiet(300);
-    const { numbers } = reader.read(collector, cpu);
-    if (numbers.at(-1) === count || performance.now() > deadlineMs) return numbers;
-  }
-}
-
 describe('guests of other shapes', { timeout: 1_800_000 }, () => {
-  test('16 CPUs, their ports on two virtio-serial devices: every CPU arrives', async () => {
-    const cpus = span(0, 16);
-    await using guest = await bootGuest({ cpus: cpus.length });
-    const reader = await MarkerReader.of(guest);
-    const collectors = await Promise.all(cpus.map((cpu) => guest.collect(cpu)));
-    const agent = await GuestAgent.start(guest);
-    assert.match(agent.log, /"cpus":16,"of":16,"msg":"ready"/);
-    await agent.order1();
-    await load(guest, cpus, { rate: 100, count: 200, size: 200 });
-    await agent.order0();
-    for (const cpu of cpus) {
-      const collector = collectors[cpu];
-      assert.ok(collector);
-      assert.deepEqual(await markersOf(reader, collector, cpu, 200), span(1, 200), `CPU ${cpu}`);
-    }
-    await agent.end();
-  });
-
   test('without udev ports are found by their names in sysfs', async () => {
-    await using guest = await bootGuest({ cpus: 1, udev: false });
+    await using guest = await restoreGuest({ cpus: 1, udev: false });
     assert.notEqual((await guest.run('ls /dev/virtio-ports/trace-path-cpu0')).code, 0);
     const collector = await guest.collect(0);
     const agent = await GuestAgent.start(guest);
     await agent.order1();
     await load(guest, [0], { rate: 500, count: 100 });
     await agent.order0();
-    assert.deepEqual(await markersOf(await MarkerReader.of(guest), collector, 0, 100), span(1, 100));
+    assert.deepEqual(await arrivedMarkers(await MarkerReader.of(guest), collector, 0, 100), span(1, 100));
     await agent.end();
   });
 
   test('a missing port is said once with the QEMU options for it, and the other CPU goes on', async () => {
-    await using guest = await bootGuest({ cpus: 2, ports: tracePorts(2, { without: [1] }) });
+    await using guest = await restoreGuest({ cpus: 2, ports: tracePorts(2, { without: [1] }) });
     const collector = await guest.collect(0);
     const agent = await GuestAgent.start(guest);
     assert.match(agent.log, /"cpus":1,"of":2,"msg":"ready"/);
@@ -57,14 +30,14 @@ describe('guests of other shapes', { timeout: 1_800_000 }, () => {
     await agent.order1();
     await load(guest, [0], { rate: 500, count: 100 });
     await agent.order0();
-    assert.deepEqual(await markersOf(await MarkerReader.of(guest), collector, 0, 100), span(1, 100));
+    assert.deepEqual(await arrivedMarkers(await MarkerReader.of(guest), collector, 0, 100), span(1, 100));
     assert.equal(agent.log.split('no port trace-path-cpu1').length - 1, 1, 'said once');
     await agent.end();
   });
 
-  test('a second agent says who holds the ports, and ends', async () => {
-    await using guest = await bootGuest({ cpus: 1 });
-    const agent = await GuestAgent.start(guest);
+  longTest('a second agent says who holds the ports, and ends', async () => {
+    await using guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
+    const agent = GuestAgent.of(guest);
     const second = await guest.run('trace-agent', { timeoutMs: 240_000 });
     assert.equal(second.code, 3, second.stderr);
     assert.match(second.stderr, new RegExp(`port agent-ctl-path .* is held by .*pid ${agent.process.pid}`));

@@ -1,16 +1,14 @@
+// @first it builds the executables
+
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { version } from '../../src/version.ts';
 import { type SinglePrograms, singlePrograms } from '../single-programs.ts';
 import type { Guest } from './harness/index.ts';
-import { bootSingleFileGuest } from './harness/single-file-guest.ts';
+import { restoreSingleFileGuest } from './harness/single-file-guest.ts';
 import { GuestAgent } from './support/agent.ts';
-import { reportLines } from './support/recording.ts';
+import { longTest } from '../set.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 /** Everything where a program may write. */
@@ -19,8 +17,8 @@ const inventory = 'find /tmp /dev/shm /run /dev / -xdev | sort';
 describe('the single executables', { timeout: 1_800_000 }, () => {
   let programs: SinglePrograms;
 
-  before(() => {
-    programs = singlePrograms();
+  before(async () => {
+    programs = await singlePrograms();
   });
 
   describe('trace-agent in a guest without Node, with a read-only root, /tmp, /run and /dev/shm noexec', () => {
@@ -29,7 +27,9 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
     let inventoryBefore: string;
 
     before(async () => {
-      traced = await TracedGuest.boot({ cpus: 2 }, undefined, bootSingleFileGuest);
+      traced = await TracedGuest.restore({ cpus: 2 }, undefined, (options) =>
+        restoreSingleFileGuest(programs.agent, options),
+      );
       ({ guest } = traced);
       await guest.check('mount -o remount,ro /');
       for (const dir of ['/tmp', '/run', '/dev/shm']) await guest.check(`mount -o remount,noexec ${dir}`);
@@ -69,7 +69,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       assert.equal(await guest.check(inventory), inventoryBefore);
     });
 
-    test('SIGKILL of the supervisor leaves no file and no worker', async () => {
+    longTest('SIGKILL of the supervisor leaves no file and no worker', async () => {
       const agent = await GuestAgent.start(guest);
       const workers = [...(await agent.workers()).values()];
       assert.equal(workers.length, 2);
@@ -93,74 +93,6 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
         `trace-agent: no directory to load native code from: ${tried.join(', ')} — make one of them writable and ` +
           'not mounted noexec, or name one in TMPDIR: mount -o remount,exec /dev/shm\n',
       );
-    });
-  });
-
-  describe('trace-host beside a guest with the single agent', () => {
-    const work = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
-    const dir = join(work, 'ports');
-    const out = join(work, 'trace.dat');
-    const temporary = join(work, 'tmp');
-    let guest: Guest;
-
-    after(async () => {
-      await guest.close();
-      rmSync(work, { recursive: true, force: true });
-    });
-
-    /** Runs it as in an empty system: no PATH, and nothing that Node or npm would look for. */
-    function start(...argv: string[]): { child: ChildProcess; ended: Promise<string>; soFar: () => string } {
-      const child = spawn(programs.host, argv, { cwd: work, env: { TMPDIR: temporary } });
-      let said = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-      child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-      const ended = new Promise<string>((resolve, reject) => {
-        child.on('error', reject);
-        child.on('close', (code, signal) =>
-          code === 0 || signal === 'SIGKILL'
-            ? resolve(said)
-            : reject(new Error(`exit code ${code}: ${said}`)),
-        );
-      });
-      return { child, ended, soFar: () => said };
-    }
-
-    const run = (...argv: string[]): Promise<string> => start(...argv).ended;
-    const patient = ['--timeout', '120s'];
-
-    test('setup: what it prints, QEMU takes', async () => {
-      const printed = await run('setup', '--cpus', '2', '--dir', dir, '--format', 'qemu');
-      const qemuArgs = printed
-        .split('\n')
-        .filter((line) => line.startsWith('-'))
-        .flatMap((line) => line.split(' '));
-      guest = await bootSingleFileGuest({ cpus: 2, ports: [], qemuArgs });
-      await GuestAgent.start(guest);
-      assert.match(await run('status', '--dir', dir, ...patient), /ready|idle|stopped/);
-    });
-
-    test('record with zstd, info, and trace-cmd reads it', async () => {
-      const args = ['--dir', dir, '-e', 'sched', '--compress', 'zstd', '-o', out, ...patient];
-      const { child, ended, soFar } = start('record', ...args);
-      while (!soFar().includes('recording;') && child.exitCode === null) await sleep(50);
-      await guest.check('for i in 1 2 3 4 5; do ls / >/dev/null; done');
-      child.kill('SIGINT');
-      await ended;
-      assert.match(await run('info', out), /zstd/);
-      assert.ok(reportLines(out).length > 20);
-    });
-
-    test('killed while it records, it leaves what convert makes a file of, and no file besides', async () => {
-      rmSync(out);
-      const { child, ended } = start('record', '--dir', dir, '-e', 'sched', '-o', out, ...patient);
-      while (!readdirSync(work).includes('trace.dat.recording')) await sleep(50);
-      const raw = join(`${out}.recording`, 'cpu0.raw');
-      while ((statSync(raw, { throwIfNoEntry: false })?.size ?? 0) === 0) await sleep(50);
-      child.kill('SIGKILL');
-      await ended;
-      await run('convert', `${out}.recording`, '-o', out);
-      assert.ok(reportLines(out).length > 0);
-      assert.deepEqual(readdirSync(work).sort(), ['ports', 'trace.dat', 'trace.dat.recording']);
     });
   });
 });

@@ -1,3 +1,5 @@
+// @alone this machine's tracefs
+
 import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';

@@ -1,3 +1,5 @@
+// @alone this machine's tracefs
+
 import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';

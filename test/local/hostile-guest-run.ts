@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { prepareGuest } from '../../src/host/setup/prepare.ts';
 
 const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
 const agentProgram = fileURLToPath(new URL('hostile-guest-agent.js', import.meta.url));
@@ -58,6 +59,9 @@ export function traceHost(...argv: string[]): Run {
   });
   return { child, said: () => stderr, ended };
 }
+
+/** Scenes that go on at once: each has its own directory, and waits for most of its time. */
+export const concurrency = 3;
 
 /** The most that a process ever had in memory, as its kernel keeps it. */
 function peakOf(pid: number | undefined): number {
@@ -113,8 +117,17 @@ export class Scene {
 
   /** Sets a guest up and starts what is in it. */
   async guest(scenario: string, name?: string): Promise<ChildProcess> {
-    const options = ['--dir', this.dir, ...(name === undefined ? [] : ['--guest', name])];
-    execFileSync(process.execPath, [program, 'setup', ...options, '--cpus', '2'], { stdio: 'ignore' });
+    const settings = {
+      chardev: undefined,
+      group: undefined,
+      format: undefined,
+      applyTo: undefined,
+      remove: false,
+    };
+    // as `trace-host setup --cpus 2` does, without a Node that starts
+    await prepareGuest({ location: { dir: this.dir, guest: name }, cpus: 2, ...settings }, () =>
+      Promise.reject(new Error('not asked')),
+    );
     const dir = name === undefined ? this.dir : join(this.dir, name);
     const agent = spawn(process.execPath, [agentProgram, dir, scenario], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -7,6 +7,7 @@ import { exitCode } from '../../src/failure.ts';
 import { until } from './harness/until.ts';
 import {
   assertOrderly,
+  concurrency,
   type Ended,
   interruptAgain,
   ordersOf,
@@ -46,7 +47,7 @@ function reportsOf({ stdout }: Ended): Report[] {
   return JSON.parse(stdout);
 }
 
-describe('trouble on the host', () => {
+describe('trouble on the host', { concurrency }, () => {
   const mountSkip = process.getuid?.() === 0 ? false : 'mounting a small tmpfs takes root';
 
   for (const [bytes, codes, left] of [

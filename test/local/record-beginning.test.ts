@@ -5,7 +5,14 @@ import { describe, it, type TestContext } from 'node:test';
 import { exitCode } from '../../src/failure.ts';
 import { until } from './harness/until.ts';
 import { samplePages } from './hostile-guest-samples.ts';
-import { assertOrderly, interruptAgain, ordersOf, Scene, traceHost } from './hostile-guest-run.ts';
+import {
+  assertOrderly,
+  concurrency,
+  interruptAgain,
+  ordersOf,
+  Scene,
+  traceHost,
+} from './hostile-guest-run.ts';
 
 const { done, failed, missing, usage } = exitCode;
 /** What takes longer hangs. */
@@ -17,7 +24,7 @@ async function guestThatTells(test: TestContext, scenario: string): Promise<[Sce
   return [scene, ordersOf(agent)];
 }
 
-describe('the beginning of a recording', () => {
+describe('the beginning of a recording', { concurrency }, () => {
   it('Ctrl-C while the start is not answered takes it back; what is waited for is said', async (test) => {
     const [scene, orders] = await guestThatTells(test, 'tells-start-never');
     const run = scene.record('--duration', '30s', '--json');

@@ -1,3 +1,5 @@
+// @alone this machine's tracefs
+
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

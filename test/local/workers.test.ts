@@ -1,3 +1,5 @@
+// @alone this machine's tracefs
+
 import assert from 'node:assert/strict';
 import { getPriority } from 'node:os';
 import { describe, it } from 'node:test';

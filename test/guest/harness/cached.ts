@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { holdLock } from '../../file-lock.ts';
 import { cacheDir } from './paths.ts';
 
 /**
@@ -9,19 +10,45 @@ import { cacheDir } from './paths.ts';
 export function cached(name: string, make: (path: string) => void): string {
   const path = join(cacheDir(), name);
   if (existsSync(path)) return path;
-  mkdirSync(cacheDir(), { recursive: true });
-  const work = mkdtempSync(join(cacheDir(), '.making-'));
+  const work = workDir();
   try {
     const made = join(work, basename(name));
     make(made);
-    try {
-      renameSync(made, path);
-    } catch (error) {
-      // ENOTEMPTY or EEXIST: another process was first with the same directory.
-      if (!existsSync(path)) throw error;
-    }
+    keep(made, path);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
   return path;
+}
+
+/** The same for what takes its time to make: a second process waits until the first one has made it. */
+export async function cachedLater(name: string, make: (path: string) => Promise<void>): Promise<string> {
+  const path = join(cacheDir(), name);
+  if (existsSync(path)) return path;
+  const work = workDir();
+  const release = await holdLock(join(cacheDir(), `.lock-${name}`));
+  try {
+    if (existsSync(path)) return path;
+    const made = join(work, basename(name));
+    await make(made);
+    keep(made, path);
+    return path;
+  } finally {
+    release();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function workDir(): string {
+  mkdirSync(cacheDir(), { recursive: true });
+  return mkdtempSync(join(cacheDir(), '.making-'));
+}
+
+function keep(made: string, path: string): void {
+  try {
+    renameSync(made, path);
+  } catch (error) {
+    // ENOTEMPTY or EEXIST: another process was first with the same directory.
+    if (!existsSync(path)) throw error;
+  }
 }

@@ -10,6 +10,12 @@ export interface Ended {
   readonly signal: number;
 }
 
+/** What a command has written so far. */
+export interface Said {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** A command that runs in the guest, or ran there. */
 export class GuestProcess {
   readonly command: string;
@@ -19,11 +25,16 @@ export class GuestProcess {
   #wakeups = new Set<() => void>();
   readonly #send: (type: number, data: Uint8Array) => void;
 
-  constructor(command: string, pid: number, send: (type: number, data: Uint8Array) => void) {
+  constructor(
+    command: string,
+    pid: number,
+    send: (type: number, data: Uint8Array) => void,
+    said: Said = { stdout: '', stderr: '' },
+  ) {
     this.command = command;
     this.pid = pid;
     this.#send = send;
-    this.#output = { stdout: [], stderr: [] };
+    this.#output = { stdout: [Buffer.from(said.stdout)], stderr: [Buffer.from(said.stderr)] };
   }
 
   /** What it wrote so far. */

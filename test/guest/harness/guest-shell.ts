@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { encodeFrame, FrameReader, frameType } from './frames.ts';
 import type { Frame } from './frames.ts';
 import { GuestProcess } from './guest-process.ts';
+import type { Said } from './guest-process.ts';
 
 /** A command for the guest's `/bin/sh -c`, or a program and its arguments without a shell between. */
 export type Command = string | readonly string[];
@@ -12,19 +13,30 @@ interface Starting {
   readonly reject: (error: Error) => void;
 }
 
+/** A command that runs on in a saved state, for the shell that talks to a guest restored from it. */
+export interface RunningCommand extends Said {
+  readonly id: number;
+  readonly command: string;
+  readonly pid: number;
+}
+
 /** Runs commands in the guest through a virtio-serial port of the harness's own. */
 export class GuestShell {
-  /** Resolves when the guest is up, rejects when its QEMU ends before. */
+  /** Resolves when the guest says that it is up, rejects when its QEMU ends before. A restored one says nothing. */
   readonly ready: Promise<void>;
   readonly #socket: Socket;
   readonly #starting = new Map<number, Starting>();
   readonly #running = new Map<number, GuestProcess>();
-  #lastId = 0;
+  #lastId: number;
   #hello: () => void = () => {};
 
-  /** @param socket just connected */
-  constructor(socket: Socket) {
+  /**
+   * @param socket just connected
+   * @param lastId the last number that another shell of this guest has given to a command
+   */
+  constructor(socket: Socket, lastId = 0) {
     this.#socket = socket;
+    this.#lastId = lastId;
     this.ready = new Promise((resolve, reject) => {
       this.#hello = resolve;
       this.#socket.on('close', () => reject(new Error('the guest ended before it was up')));
@@ -53,8 +65,35 @@ export class GuestShell {
     });
   }
 
+  /** Every command that runs now. */
+  running(): RunningCommand[] {
+    return [...this.#running].flatMap(([id, { command, pid, stdout, stderr, ended }]) =>
+      ended === undefined ? [{ id, command, pid, stdout, stderr }] : [],
+    );
+  }
+
+  /** What the commands said that still run or complained, the agent's among them. */
+  said(): { command: string; said: string }[] {
+    return [...this.#running.values()].flatMap(({ command, stdout, stderr, ended }) =>
+      ended === undefined || stderr !== '' ? [{ command, said: `${stdout}${stderr}` }] : [],
+    );
+  }
+
+  /** Takes over a command of the guest that was saved. */
+  adopt({ id, command, pid, stdout, stderr }: RunningCommand): GuestProcess {
+    this.#lastId = Math.max(this.#lastId, id);
+    return this.#follow(id, command, pid, { stdout, stderr });
+  }
+
   close(): void {
     this.#socket.destroy();
+  }
+
+  #follow(id: number, command: string, pid: number, said?: Said): GuestProcess {
+    const send = (type: number, data: Uint8Array) => this.#send(id, type, data);
+    const process = new GuestProcess(command, pid, send, said);
+    this.#running.set(id, process);
+    return process;
   }
 
   #send(id: number, type: number, data: Uint8Array): void {
@@ -70,10 +109,7 @@ export class GuestShell {
         starting.reject(new Error(`${starting.command}: ${data.toString().trim()}`));
         return;
       }
-      const send = (kind: number, bytes: Uint8Array) => this.#send(id, kind, bytes);
-      const process = new GuestProcess(starting.command, data.readUInt32LE(0), send);
-      this.#running.set(id, process);
-      starting.resolve(process);
+      starting.resolve(this.#follow(id, starting.command, data.readUInt32LE(0)));
       return;
     }
     this.#running.get(id)?.receive(type, data);

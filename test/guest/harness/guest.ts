@@ -1,14 +1,16 @@
 import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure, exitCode } from '../../../src/failure.ts';
 import { accelerator } from './accel.ts';
+import { census } from './census.ts';
 import { Collector } from './collector.ts';
 import type { GuestProcess } from './guest-process.ts';
 import { GuestShell } from './guest-shell.ts';
-import type { Command } from './guest-shell.ts';
+import type { Command, RunningCommand } from './guest-shell.ts';
 import { guestImage } from './image.ts';
 import { guestKernel } from './kernel.ts';
 import type { GuestKernel } from './kernel.ts';
@@ -16,11 +18,15 @@ import { connectToListener } from './listener.ts';
 import { PortEnd } from './port-end.ts';
 import { makeFifos, placePorts, portDevice, tracePorts } from './ports.ts';
 import type { PlacedPort, PortSpec } from './ports.ts';
-import { qemuFiles, startQemu } from './qemu.ts';
+import { keepsGuests, machineKey, qemuFiles, startQemu } from './qemu.ts';
+import type { GuestMemory } from './qemu.ts';
 import { Qmp } from './qmp.ts';
+import { leaveReport } from './report.ts';
 
 export interface BootOptions {
   readonly cpus: number;
+  /** Default: `guestKernel`. */
+  readonly kernel?: GuestKernel;
   /** CPUs that can be plugged in later; default `cpus`. */
   readonly maxCpus?: number;
   /** Default: what Node and a worker for each CPU need. */
@@ -57,59 +63,107 @@ export interface Machine {
 
 /** Boots a guest and returns when it takes commands. `close` it at the end: it is the guest's only owner. */
 export function bootGuest(options: BootOptions): Promise<Guest> {
-  const kernel = guestKernel();
-  return bootMachine(
-    {
-      kernel,
-      image: guestImage(kernel),
-      appendKernel: options.udev === false ? ['harness.noudev'] : [],
-      qemuArgs: [],
-      memoryMb: 512 + 48 * (options.maxCpus ?? options.cpus),
-    },
-    options,
-  );
+  return bootMachine(agentMachine(options), options);
+}
+
+/** The harness's own machine: Node and the agent in an initramfs. */
+export function agentMachine({ cpus, maxCpus = cpus, udev, kernel = guestKernel() }: BootOptions): Machine {
+  return {
+    kernel,
+    image: guestImage(kernel),
+    appendKernel: udev === false ? ['harness.noudev'] : [],
+    qemuArgs: [],
+    memoryMb: 512 + 48 * maxCpus,
+  };
 }
 
 /** The same with another machine than the harness's own. */
-export async function bootMachine(machine: Machine, options: BootOptions): Promise<Guest> {
-  const { kernel, image } = machine;
-  const accel = accelerator(kernel);
+export async function bootMachine(
+  machine: Machine,
+  options: BootOptions,
+  memory?: GuestMemory,
+): Promise<Guest> {
+  const timeoutMs = options.bootTimeoutMs ?? 180_000 + 20_000 * options.cpus;
+  return upOrClosed(launch(machine, options, memory), 'boot', async (guest) => {
+    await guest.connect(timeoutMs);
+    await guest.waitPorts(
+      guest.ports.map(({ name }) => name),
+      { links: options.udev !== false },
+    );
+  });
+}
+
+/** What `Guest.save` leaves. */
+export interface SavedState {
+  /** The memory, as large as the guest's and sparse. */
+  readonly memory: string;
+  /** The state of the devices. */
+  readonly devices: string;
+  /** What runs in the guest. */
+  readonly running: readonly RunningCommand[];
+  /** What was in the guest before that ran, as `census` has it. */
+  readonly census: readonly string[];
+}
+
+/** Starts a machine from a saved state. With `shared` it goes on in the state's own file, which is no state any more then. */
+export async function resumeMachine(
+  machine: Machine,
+  options: BootOptions,
+  state: SavedState,
+  { shared = false } = {},
+): Promise<Guest> {
+  const guest = launch(machine, options, { file: state.memory, shared, incoming: true });
+  return upOrClosed(guest, 'resume', () => guest.resume(state));
+}
+
+/** What tells whether a machine can be started from another one's saved state. */
+export function keyOf(machine: Machine, options: BootOptions): string {
+  return machineKey({ ...qemuOptions(machine, options, ''), ports: portsOf(options, '') });
+}
+
+function portsOf({ cpus, ports = tracePorts(cpus), portsPerDevice }: BootOptions, dir: string): PlacedPort[] {
+  return placePorts(ports, dir, portsPerDevice);
+}
+
+function qemuOptions(machine: Machine, options: BootOptions, dir: string) {
+  const { kernel, image, qemuArgs } = machine;
+  const { cpus, maxCpus = cpus, memoryMb = machine.memoryMb } = options;
+  const appendKernel = [...machine.appendKernel];
+  if (options.appendKernel !== undefined) appendKernel.push(options.appendKernel);
+  const extraArgs = [...qemuArgs, ...(options.qemuArgs ?? [])];
+  return { kernel, image, accel: accelerator(kernel), cpus, maxCpus, memoryMb, appendKernel, dir, extraArgs };
+}
+
+function launch(machine: Machine, options: BootOptions, memory: GuestMemory | undefined): Guest {
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-guest-'));
   const portsDir = options.portsDir ?? join(dir, 'ports');
   mkdirSync(portsDir, { recursive: true });
-  const ports = placePorts(options.ports ?? tracePorts(options.cpus), portsDir, options.portsPerDevice);
+  const ports = portsOf(options, portsDir);
   makeFifos(ports);
-  const { cpus, maxCpus = cpus } = options;
-  const appendKernel = [...machine.appendKernel];
-  if (options.appendKernel !== undefined) appendKernel.push(options.appendKernel);
   const qemu = startQemu({
-    kernel,
-    image,
-    accel,
-    cpus,
-    maxCpus,
-    memoryMb: options.memoryMb ?? machine.memoryMb,
-    appendKernel,
+    ...qemuOptions(machine, options, dir),
     ports,
-    dir,
-    extraArgs: [...machine.qemuArgs, ...(options.qemuArgs ?? [])],
+    ...(memory === undefined ? {} : { memory }),
   });
-  const guest = new Guest(dir, qemu, ports);
+  return new Guest(dir, qemu, ports);
+}
+
+async function upOrClosed(
+  guest: Guest,
+  what: string,
+  comeUp: (guest: Guest) => Promise<void>,
+): Promise<Guest> {
   try {
-    await guest.connect(options.bootTimeoutMs ?? 180_000 + 20_000 * cpus);
-    await guest.waitPorts(
-      ports.map(({ name }) => name),
-      { links: options.udev !== false },
-    );
+    await comeUp(guest);
+    return guest;
   } catch (error) {
     const tail = guest.consoleText().slice(-2000);
     await guest.close();
     throw new Failure(
       exitCode.failed,
-      `the guest did not boot: ${String(error)}\n${guest.qemuText()}${tail}`,
+      `the guest did not ${what}: ${String(error)}\n${guest.qemuText()}${tail}`,
     );
   }
-  return guest;
 }
 
 /** A running guest and the host's ends of it. */
@@ -122,9 +176,13 @@ export class Guest {
   readonly #ends = new Map<string, PortEnd>();
   readonly #collectors = new Map<string, Collector>();
   /** Also when a test ends the process without closing its guest. */
-  readonly #removeDir = () => rmSync(this.dir, { recursive: true, force: true });
+  readonly #leave = (exitCode: number) => this.#end(exitCode);
+  readonly #fromMs = Date.now();
+  #isReported = false;
   #qemuText = '';
   #console = '';
+  #restored: readonly GuestProcess[] = [];
+  #census: readonly string[] | undefined;
   #shell: GuestShell | undefined;
   #qmp: Qmp | undefined;
 
@@ -132,7 +190,7 @@ export class Guest {
     this.dir = dir;
     this.ports = ports;
     this.#qemu = qemu;
-    process.once('exit', this.#removeDir);
+    process.once('exit', this.#leave);
     qemu.stderr?.on('data', (bytes: Buffer) => {
       this.#qemuText += bytes.toString();
     });
@@ -145,12 +203,9 @@ export class Guest {
     });
   }
 
-  /** For `bootGuest` only. */
+  /** For `bootMachine` only. */
   async connect(timeoutMs: number): Promise<void> {
-    const hasEnded = (): boolean => !this.running;
-    const shell = new GuestShell(await connectToListener(join(this.dir, qemuFiles.shell), hasEnded));
-    this.#shell = shell;
-    this.#qmp = await Qmp.on(await connectToListener(join(this.dir, qemuFiles.qmp), hasEnded));
+    const shell = await this.#open();
     const abort = new AbortController();
     const late = sleep(timeoutMs, undefined, { signal: abort.signal });
     await Promise.race([
@@ -161,11 +216,70 @@ export class Guest {
     late.catch(() => {});
   }
 
+  /** For `resumeMachine` only. */
+  async resume({ devices, running, census }: SavedState): Promise<void> {
+    const shell = await this.#open();
+    this.#restored = running.map((command) => shell.adopt(command));
+    this.#census = census;
+    await this.#leaveMemoryOut();
+    await this.qmp('migrate-incoming', { uri: `exec:cat '${devices}'` });
+    while (JSON.stringify(await this.qmp('query-status')).includes('inmigrate')) await sleep(10);
+    await this.qmp('cont');
+    const seconds = String(Math.floor(Date.now() / 1000));
+    await this.check(['after-restore', seconds], { stdin: randomBytes(64) });
+  }
+
+  /** Stops the guest for good and writes the state of its devices to a file. @returns what runs in it */
+  async save(devices: string): Promise<RunningCommand[]> {
+    await this.qmp('stop');
+    await this.#leaveMemoryOut();
+    await this.qmp('migrate', { uri: `exec:cat > '${devices}'` });
+    for (;;) {
+      const { status } = await this.#migration();
+      if (status === 'completed') break;
+      if (status === 'failed') throw new Error(`the guest cannot be saved\n${this.#qemuText}`);
+      await sleep(10);
+    }
+    // what the guest had sent before it stopped is in the socket already, and this lets it in
+    await sleep(50);
+    return this.#shell?.running() ?? [];
+  }
+
+  /** Memory that is in a file of its own stays there. */
+  async #leaveMemoryOut(): Promise<void> {
+    await this.qmp('migrate-set-capabilities', {
+      capabilities: [{ capability: 'x-ignore-shared', state: true }],
+    });
+  }
+
+  async #migration(): Promise<{ readonly status?: string }> {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- QEMU's documented answer
+    return (await this.qmp('query-migrate')) as { status?: string };
+  }
+
+  async #open(): Promise<GuestShell> {
+    const hasEnded = (): boolean => !this.running;
+    this.#shell = new GuestShell(await connectToListener(join(this.dir, qemuFiles.shell), hasEnded));
+    this.#qmp = await Qmp.on(await connectToListener(join(this.dir, qemuFiles.qmp), hasEnded));
+    return this.#shell;
+  }
+
   /** Waits until the guest has these ports: its driver finds them in no order with the harness's own. */
   async waitPorts(names: readonly string[], { links }: { links: boolean }): Promise<void> {
     const isLinked = links ? ' && [ -e /dev/virtio-ports/$name ]' : '';
     const isThere = `grep -qx $name /sys/class/virtio-ports/*/name 2>/dev/null${isLinked}`;
     await this.check(`for name in ${names.join(' ')}; do until ${isThere}; do sleep 0.05; done; done`);
+  }
+
+  /** What ran in the saved state that the guest comes from, if it comes from one. */
+  get restored(): readonly GuestProcess[] {
+    return this.#restored;
+  }
+
+  /** What was in the guest before anything was done to it: of the state that it comes from, or taken now. */
+  async censusBefore(): Promise<readonly string[]> {
+    this.#census ??= await census(this);
+    return this.#census;
   }
 
   get running(): boolean {
@@ -311,14 +425,38 @@ export class Guest {
 
   /** Ends everything and removes the guest's directory; harmless when done already. */
   async close(): Promise<void> {
-    this.consoleText();
-    await this.kill();
+    this.#report();
     for (const end of this.#ends.values()) end.close();
     for (const collector of this.#collectors.values()) await collector.close();
     this.#shell?.close();
     this.#qmp?.close();
-    process.off('exit', this.#removeDir);
-    this.#removeDir();
+    // whether its test has failed is known when the process ends
+    if (keepsGuests) return;
+    await this.kill();
+    process.off('exit', this.#leave);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #end(code: number): void {
+    this.#report();
+    if (keepsGuests && code !== 0 && this.running) {
+      process.stderr.write(`guest kept (QEMU is process ${this.qemuPid}): npm run guest -- ${this.dir}\n`);
+      return;
+    }
+    if (this.running) this.#qemu.kill('SIGKILL');
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #report(): void {
+    if (this.#isReported) return;
+    this.#isReported = true;
+    leaveReport({
+      fromMs: this.#fromMs,
+      toMs: Date.now(),
+      console: this.consoleText(),
+      qemu: this.#qemuText,
+      processes: this.#shell?.said() ?? [],
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

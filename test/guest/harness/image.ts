@@ -13,7 +13,7 @@ import { tool } from './tool.ts';
 /** Where the agent is in the guest; `trace-agent` is on the PATH. */
 export const agentDir = '/opt/virtio-trace';
 
-const guestPrograms = ['shell-server', 'port-links', 'markers'] as const;
+const guestPrograms = ['shell-server', 'port-links', 'markers', 'after-restore'] as const;
 
 /**
  * Path of an initramfs for `kernel`: busybox, the virtio modules, this Node, the guest's programs, and the agent
@@ -27,11 +27,9 @@ export function guestImage(kernel: GuestKernel): string {
   ]);
 }
 
-/** The same without Node and packages: the agent is the single executable that is in `dist` now. */
-export function singleFileImage(kernel: GuestKernel): string {
-  return image(kernel, [
-    archive('single', executableTree('trace-agent', join(repoRoot, 'dist/trace-agent'))),
-  ]);
+/** The same without Node and packages: the agent is that single executable. */
+export function singleFileImage(kernel: GuestKernel, agent: string): string {
+  return image(kernel, [archive('single', executableTree('trace-agent', agent))]);
 }
 
 function image(kernel: GuestKernel, agent: readonly string[]): string {
@@ -153,14 +151,14 @@ function runtimeFiles(dir: string): string[] {
   });
 }
 
-/** Images and parts that no boot has used for a day are deleted; QEMU reads its image within a second. */
+/** What no test has used for a day is deleted; QEMU reads its image within a second. */
 function forgetOld(): void {
   const dayMs = 24 * 3600 * 1000;
   for (const name of readdirSync(cacheDir())) {
     const path = join(cacheDir(), name);
-    if (!/^(image|agent|single)-/.test(name)) continue;
+    if (!/^(image|agent|single|executables|.lock)-/.test(name)) continue;
     if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > dayMs) {
-      rmSync(path, { force: true });
+      rmSync(path, { recursive: true, force: true });
     }
   }
 }

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, exitCode } from '../../../src/failure.ts';
 import { debianPackage } from './debian-package.ts';
-import { cacheDir } from './paths.ts';
+import { cached } from './cached.ts';
 import { tool } from './tool.ts';
 import { vmlinux } from './vmlinux.ts';
 
@@ -47,8 +47,11 @@ function namedKernel(image: string, modules: string | undefined): GuestKernel {
   return { version: image, image, modules };
 }
 
-function debianKernel(): GuestKernel {
-  const name = cachedKernel() ?? newestKernel();
+/** The kernel that a meta package of Debian's, such as `linux-image-cloud-amd64`, stands for. Blocks. */
+export function debianKernel(meta = 'linux-image-amd64'): GuestKernel {
+  // one from an earlier run is kept: asking apt again takes a second and may need the network
+  const known = cached(`newest-${meta}`, (path) => writeFileSync(path, newestKernel(meta)));
+  const name = readFileSync(known, 'utf8');
   const version = name.replace('linux-image-', '');
   const dir = debianPackage(name, [
     './boot/*',
@@ -60,20 +63,13 @@ function debianKernel(): GuestKernel {
   return { version, image, modules: join(dir, 'lib/modules', version) };
 }
 
-/** A kernel from an earlier run is kept: asking apt again takes a second and may need the network. */
-function cachedKernel(): string | undefined {
-  if (!existsSync(cacheDir())) return undefined;
-  const names = readdirSync(cacheDir()).filter((name) => name.startsWith('linux-image-'));
-  return names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
-}
-
-function newestKernel(): string {
-  const depends = tool('apt-cache', ['depends', 'linux-image-amd64']);
+function newestKernel(meta: string): string {
+  const depends = tool('apt-cache', ['depends', meta]);
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
   if (name === undefined) {
     throw new Failure(
       exitCode.missing,
-      'no guest kernel: apt knows no linux-image-amd64',
+      `no guest kernel: apt knows no ${meta}`,
       'run apt-get update, or name a kernel image in GUEST_KERNEL and its modules in GUEST_MODULES',
     );
   }

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { repoRoot } from '../../repo-root.ts';
 
@@ -6,7 +7,11 @@ export { repoRoot };
 /** C sources and the init script of the guest. */
 export const programsDir = join(repoRoot, 'test/guest/programs');
 
-/** Where kernels, programs and images are kept between runs: `VIRTIO_TRACE_CACHE`, else `.cache/guest` in the checkout. */
+/**
+ * Where kernels, programs, images and saved guests are kept between runs, whatever checkout they are of:
+ * `VIRTIO_TRACE_CACHE`, else `virtio-trace` in the user's cache directory.
+ */
 export function cacheDir(): string {
-  return process.env['VIRTIO_TRACE_CACHE'] ?? join(repoRoot, '.cache/guest');
+  const { VIRTIO_TRACE_CACHE, XDG_CACHE_HOME } = process.env;
+  return VIRTIO_TRACE_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'virtio-trace');
 }

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { GuestKernel } from './kernel.ts';
-import { portArguments } from './ports.ts';
+import { portArguments, portDevice } from './ports.ts';
 import type { PlacedPort } from './ports.ts';
+import { tool } from './tool.ts';
 
 export interface QemuOptions {
   readonly kernel: GuestKernel;
@@ -17,7 +18,18 @@ export interface QemuOptions {
   readonly ports: readonly PlacedPort[];
   /** Gets the files below. */
   readonly dir: string;
+  /** Where the guest's memory is; default: QEMU's own. */
+  readonly memory?: GuestMemory;
   readonly extraArgs: readonly string[];
+}
+
+/** A guest's memory in a file. */
+export interface GuestMemory {
+  readonly file: string;
+  /** True: what the guest writes goes into the file; false: it stays the guest's own, and the file as it is. */
+  readonly shared: boolean;
+  /** The machine does not boot, but waits for the state that goes with the memory. */
+  readonly incoming?: boolean;
 }
 
 /** QEMU's own files in the guest's directory. */
@@ -26,16 +38,16 @@ export const qemuFiles = { console: 'console', qmp: 'qmp', shell: 'shell' } as c
 /** `panic=-1` with `-no-reboot`: a kernel that panics ends QEMU instead of waiting for the test's timeout. */
 const kernelOptions = 'console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on no_timer_check';
 
+/** `GUEST_KEEP`: a guest is closed when its test process ends well, and else left running. */
+export const keepsGuests = process.env['GUEST_KEEP'] === '1';
+
 /** Starts QEMU; it ends with this process, even when that is killed. */
 export function startQemu(options: QemuOptions): ChildProcess {
-  const { kernel, image, accel, cpus, maxCpus, memoryMb, dir } = options;
-  const args = ['--pdeathsig', 'KILL', 'qemu-system-x86_64'];
-  args.push('-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'pc');
-  // Five levels of page tables cost TCG time and show nothing.
-  args.push('-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off');
-  args.push('-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${memoryMb}M`);
-  args.push('-kernel', kernel.image, '-initrd', image);
-  args.push('-append', [kernelOptions, ...options.appendKernel].join(' '));
+  const { dir, memory } = options;
+  const args = [
+    ...machineArguments(options),
+    ...(memory === undefined ? [] : memoryArguments(options, memory)),
+  ];
   args.push('-serial', `file:${join(dir, qemuFiles.console)}`);
   args.push('-qmp', `unix:${join(dir, qemuFiles.qmp)},server=on,wait=off`);
   args.push(...portArguments(options.ports));
@@ -44,5 +56,41 @@ export function startQemu(options: QemuOptions): ChildProcess {
   args.push('-chardev', `socket,id=shell,path=${join(dir, qemuFiles.shell)},server=on,wait=off`);
   args.push('-device', 'virtserialport,bus=harness.0,nr=1,chardev=shell,name=harness.shell');
   args.push(...options.extraArgs);
-  return spawn('setpriv', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const command = ['--pdeathsig', keepsGuests ? 'clear' : 'KILL', 'qemu-system-x86_64', ...args];
+  return spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** Everything of the machine but its memory, its ports and what belongs to one guest alone. */
+function machineArguments({
+  kernel,
+  image,
+  accel,
+  cpus,
+  maxCpus,
+  memoryMb,
+  appendKernel,
+}: QemuOptions): string[] {
+  const args = ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'pc'];
+  // Five levels of page tables cost TCG time and show nothing.
+  args.push('-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off');
+  args.push('-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${memoryMb}M`);
+  args.push('-kernel', kernel.image, '-initrd', image);
+  args.push('-append', [kernelOptions, ...appendKernel].join(' '));
+  return args;
+}
+
+/** QEMU maps the file: saving the memory takes no copy, and restoring it reads only the pages that the guest uses. */
+function memoryArguments({ memoryMb }: QemuOptions, { file, shared, incoming }: GuestMemory): string[] {
+  const share = shared ? 'on' : 'off';
+  const args = ['-object', `memory-backend-file,id=memory,size=${memoryMb}M,mem-path=${file},share=${share}`];
+  args.push('-machine', 'memory-backend=memory');
+  if (incoming === true) args.push('-incoming', 'defer');
+  return args;
+}
+
+/** What a saved state depends on: a machine with the same words can be restored from it, whatever its ports' host ends are. */
+export function machineKey(options: QemuOptions): string {
+  const ports = options.ports.map((port) => portDevice(port));
+  const version = tool('qemu-system-x86_64', ['--version']);
+  return JSON.stringify([version, machineArguments(options), ports, options.extraArgs]);
 }

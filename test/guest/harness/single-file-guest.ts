@@ -1,14 +1,27 @@
 import { bootMachine } from './guest.ts';
-import type { BootOptions, Guest } from './guest.ts';
+import type { BootOptions, Guest, Machine } from './guest.ts';
 import { singleFileImage } from './image.ts';
 import { guestKernel } from './kernel.ts';
+import { restoreMachine } from './saved-state.ts';
+import type { RestoreOptions } from './saved-state.ts';
 
-/** Boots a guest that has no Node: of us it has the single executable `trace-agent` alone. `close` it at the end. */
-export function bootSingleFileGuest(options: BootOptions): Promise<Guest> {
+/** Boots a guest that has no Node: of us it has the single executable `agent` alone. `close` it at the end. */
+export function bootSingleFileGuest(agent: string, options: BootOptions): Promise<Guest> {
+  return bootMachine(singleFileMachine(agent, options), options);
+}
+
+/** The same, restored from a saved state. */
+export function restoreSingleFileGuest(agent: string, options: RestoreOptions): Promise<Guest> {
+  return restoreMachine(singleFileMachine(agent, options), options);
+}
+
+function singleFileMachine(agent: string, { cpus, maxCpus = cpus }: BootOptions): Machine {
   const kernel = guestKernel();
-  const memoryMb = 512 + 48 * (options.maxCpus ?? options.cpus);
-  return bootMachine(
-    { kernel, image: singleFileImage(kernel), appendKernel: [], qemuArgs: [], memoryMb },
-    options,
-  );
+  return {
+    kernel,
+    image: singleFileImage(kernel, agent),
+    appendKernel: [],
+    qemuArgs: [],
+    memoryMb: 512 + 48 * maxCpus,
+  };
 }

@@ -58,3 +58,12 @@ export function outOfOrder(numbers: readonly number[]): number | undefined {
 export function span(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => from + index);
 }
+
+/** Waits until the last of so many markers is here, and gives their numbers. */
+export async function arrivedMarkers(reader: MarkerReader, collector: Collector, cpu: number, count: number) {
+  for (const deadlineMs = performance.now() + 60_000; ; ) {
+    await collector.waitQuiet(300);
+    const { numbers } = reader.read(collector, cpu);
+    if (numbers.at(-1) === count || performance.now() > deadlineMs) return numbers;
+  }
+}

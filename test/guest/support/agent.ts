@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnswerOf, OrderName } from '../../../src/protocol/control.ts';
-import type { Guest, GuestProcess } from '../harness/index.ts';
+import type { Guest, GuestProcess, Running } from '../harness/index.ts';
 
 /** A wait that is longer hangs: an emulated guest on a busy host takes its time to start Node twice. */
 const startMs = 240_000;
@@ -39,6 +39,19 @@ export class GuestAgent {
       throw error;
     }
     return agent;
+  }
+
+  /** What `restoreGuest` needs for a guest in which the agent runs; `of` takes it from there. */
+  static running(...args: string[]): Running {
+    const until = args.includes('--start') ? /"msg":"started"/ : /"msg":"ready"/;
+    return { command: ['trace-agent', ...args], until };
+  }
+
+  /** The agent that runs in a restored guest. */
+  static of(guest: Guest): GuestAgent {
+    const [process] = guest.restored;
+    assert.ok(process, 'the guest was restored with an agent');
+    return new GuestAgent(guest, process);
   }
 
   get log(): string {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { RingStats } from '../../../src/tracefs/ring-files.ts';
-import { bootGuest, Collector } from '../harness/index.ts';
+import { bootGuest, Collector, restoreGuest } from '../harness/index.ts';
 import type { BootOptions, Guest } from '../harness/index.ts';
 import { guestTracefs, MarkerReader, outOfOrder, ringStats, span } from './account.ts';
 import type { Received } from './account.ts';
-import { writeMarkers } from './agent.ts';
-import type { GuestAgent } from './agent.ts';
+import { GuestAgent, writeMarkers } from './agent.ts';
+import { assertAsBefore } from './as-before.ts';
+import type { AsBefore } from './as-before.ts';
 import { SocketCollector } from './socket-collector.ts';
 
 /** What is on its way at the end of a test is here after this long, or was lost. */
@@ -53,6 +54,7 @@ export class TracedGuest {
   /** Markers of this account that the kernel did not take. */
   readonly #refused = new Map<number, number>();
   #beginnings = new Map<number, Beginning>();
+  #agent: GuestAgent | undefined;
 
   private constructor(guest: Guest, cpus: readonly number[], reader: MarkerReader) {
     this.guest = guest;
@@ -66,11 +68,31 @@ export class TracedGuest {
     cpus = span(0, options.cpus),
     boot = bootGuest,
   ): Promise<TracedGuest> {
-    const guest = await boot(options);
+    return TracedGuest.#of(await boot(options), cpus);
+  }
+
+  /** The same with a guest from a saved state, in which an agent may run already: with these arguments. */
+  static async restore(
+    { agent, ...options }: BootOptions & { readonly agent?: readonly string[] },
+    cpus = span(0, options.cpus),
+    restore = restoreGuest,
+  ): Promise<TracedGuest> {
+    const running = agent === undefined ? {} : { running: GuestAgent.running(...agent) };
+    return TracedGuest.#of(await restore({ ...options, ...running }), cpus);
+  }
+
+  static async #of(guest: Guest, cpus: readonly number[]): Promise<TracedGuest> {
     const traced = new TracedGuest(guest, cpus, await MarkerReader.of(guest));
+    await guest.censusBefore();
     for (const cpu of cpus) await traced.collector(cpu).open();
     await traced.begin();
     return traced;
+  }
+
+  /** The one that ran in the saved state. */
+  get agent(): GuestAgent {
+    this.#agent ??= GuestAgent.of(this.guest);
+    return this.#agent;
   }
 
   /** The reader of a CPU's port. */
@@ -183,6 +205,14 @@ export class TracedGuest {
       if (written > 0) assert.equal(numbers.at(-1), this.written(cpu), `CPU ${cpu}: the tail is there`);
       assert.equal((await this.stats(cpu)).entries, 0, `CPU ${cpu}: the ring is empty`);
     }
+  }
+
+  /** Ends an agent: all that was written has arrived, and the guest is as it was before. */
+  async assertEnd(agent = this.agent, cpus = this.cpus, asBefore: AsBefore = {}): Promise<void> {
+    await agent.order0();
+    await agent.end();
+    await this.assertAccounted(cpus);
+    await assertAsBefore(this.guest, asBefore);
   }
 
   /** A marker comes behind all that was written before it, so with the last one everything is here. */

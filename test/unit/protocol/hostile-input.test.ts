@@ -1,3 +1,5 @@
+// @first 100,000 inputs
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { LineReader } from '../../../src/protocol/line-reader.ts';

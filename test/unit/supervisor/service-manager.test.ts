@@ -1,3 +1,5 @@
+// @first its waits
+
 import assert from 'node:assert/strict';
 import { closeSync, mkdtempSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

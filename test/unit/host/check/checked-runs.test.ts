@@ -1,3 +1,5 @@
+// @first its properties
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Guest } from './harness/index.ts';
 import { program } from './harness/programs.ts';
 import { GuestAgent } from './support/agent.ts';
 import { TracedGuest } from './support/traced-guest.ts';
@@ -9,48 +10,32 @@ import { TracedGuest } from './support/traced-guest.ts';
 const group = '/sys/fs/cgroup/agent';
 const filler = '/tmp/fork-filler';
 
+/** Of this test itself. */
+const mine = { but: /fork-filler/ };
+
+/** An agent in a memory cgroup, and the means to fill the table of processes. */
+async function startInGroup({ guest }: TracedGuest): Promise<GuestAgent> {
+  await guest.check(`echo +memory > /sys/fs/cgroup/cgroup.subtree_control; mkdir ${group}`);
+  await guest.writeFile(filler, readFileSync(program('fork-filler')));
+  await guest.check(`chmod +x ${filler}`);
+  const inGroup = ['sh', '-c', `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`];
+  return GuestAgent.startThrough(guest, inGroup, '--start');
+}
+
+/**
+ * Takes memory from the group a MiB at a time, less than a worker's end gives back: the kernel reclaims what it can,
+ * then ends what it must. More at once might not fit with every worker gone, before a dead one's memory is back.
+ */
+async function squeezeUntilAKill(guest: Guest): Promise<void> {
+  const squeeze = `m=$(cat memory.current); until grep -q '^oom_kill [1-9]' memory.events; do
+    m=$((m - 1048576)); test $m -gt 0 || exit 1; echo $m > memory.max; done`;
+  await guest.check(`cd ${group}; ${squeeze}`, { timeoutMs: 300_000 });
+}
+
 describe('a guest that runs out of', { timeout: 1_800_000 }, () => {
-  let traced: TracedGuest;
-  let agent: GuestAgent;
-
-  before(async () => {
-    traced = await TracedGuest.boot({ cpus: 2 });
-    await traced.guest.check(`echo +memory > /sys/fs/cgroup/cgroup.subtree_control; mkdir ${group}`);
-    await traced.guest.writeFile(filler, readFileSync(program('fork-filler')));
-    await traced.guest.check(`chmod +x ${filler}`);
-  });
-
-  beforeEach(async () => {
-    await traced.begin();
-    const inGroup = ['sh', '-c', `echo $$ > ${group}/cgroup.procs; exec "$0" "$@"`];
-    agent = await GuestAgent.startThrough(traced.guest, inGroup, '--start');
-  });
-
-  afterEach(async () => {
-    await traced.endOf(agent);
-  });
-
-  after(async () => {
-    await traced.close();
-  });
-
-  async function allAccounted(): Promise<void> {
-    await agent.order0();
-    await agent.end();
-    await traced.assertAccounted();
-  }
-
-  /**
-   * Takes memory from the group a MiB at a time, less than a worker's end gives back: the kernel reclaims what it can,
-   * then ends what it must. More at once might not fit with every worker gone, before a dead one's memory is back.
-   */
-  async function squeezeUntilAKill(): Promise<void> {
-    const squeeze = `m=$(cat memory.current); until grep -q '^oom_kill [1-9]' memory.events; do
-      m=$((m - 1048576)); test $m -gt 0 || exit 1; echo $m > memory.max; done`;
-    await traced.guest.check(`cd ${group}; ${squeeze}`, { timeoutMs: 300_000 });
-  }
-
   test('processes: one CPU waits, which is said once, the other goes on, and nothing is lost', async () => {
+    await using traced = await TracedGuest.restore({ cpus: 2 });
+    const agent = await startInGroup(traced);
     const victim = (await agent.workers()).get(1);
     // no command can be started while the table is full, and these last as long
     const written = traced.load({ rate: 200, count: 200 * 20 });
@@ -64,7 +49,7 @@ describe('a guest that runs out of', { timeout: 1_800_000 }, () => {
     filling.endInput();
     await filling.waitFor(/done/);
     await written;
-    await allAccounted();
+    await traced.assertEnd(agent, traced.cpus, mine);
     const deaths = [...agent.log.matchAll(/"cpu":1,"how":"(.*?)",.*"msg":"worker crashed: restarts"/g)];
     const isSaidAgain = deaths.some(
       ([, how], index) => how?.startsWith('cannot fork') && how === deaths[index - 1]?.[1],
@@ -74,14 +59,16 @@ describe('a guest that runs out of', { timeout: 1_800_000 }, () => {
   });
 
   test('memory in its own cgroup: workers are felled and replaced, not the supervisor, and nothing is lost', async () => {
+    await using traced = await TracedGuest.restore({ cpus: 2 });
+    const agent = await startInGroup(traced);
     const { guest } = traced;
     const written = traced.load({ rate: 500, count: 500 * 10 });
     await sleep(2000);
-    await squeezeUntilAKill();
+    await squeezeUntilAKill(guest);
     await sleep(1000);
     await guest.check(`echo max > ${group}/memory.max`);
     await written;
-    await allAccounted();
+    await traced.assertEnd(agent, traced.cpus, mine);
     assert.ok(agent.said('worker crashed: restarts') > 0);
   });
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { tracePorts } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
+import { assertIdle } from './support/measures.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 /** Entries of a port's queue; each splice takes one, however large. */
@@ -11,7 +13,7 @@ const defaultPipeBytes = 512 * 1024;
 describe('a socket client', { timeout: 1_800_000 }, () => {
   test('that disconnects under load loses what is queued at that moment; when it is back all goes on in whole pages', async () => {
     const ports = tracePorts(2, { chardev: 'socket' });
-    await using traced = await TracedGuest.boot({ cpus: 2, ports });
+    await using traced = await TracedGuest.restore({ cpus: 2, ports });
     const agent = await GuestAgent.start(traced.guest, '--start');
     const turns = 3;
     const away = 'host end of the port is not connected: pages wait in the ring';
@@ -36,5 +38,26 @@ describe('a socket client', { timeout: 1_800_000 }, () => {
     assert.equal(agent.said(away), turns, agent.log);
     assert.equal(agent.said(back), turns);
     await traced.assertAccounted([1]);
+  });
+});
+
+describe('a control port on a socket', { timeout: 1_800_000 }, () => {
+  test('without a client: no spin, then orders are obeyed', async () => {
+    const ports = tracePorts(2, { controlChardev: 'socket' });
+    await using traced = await TracedGuest.restore({ cpus: 2, ports });
+    const { guest } = traced;
+    const agent = await GuestAgent.start(guest);
+    await sleep(3000);
+    // a spinning agent takes all of the CPU
+    await assertIdle(guest, [agent.process.pid], 10, 0.05);
+
+    await guest.control.listen();
+    await agent.order1();
+    await traced.load({ rate: 1000, count: 1000 });
+    await agent.order0();
+    await traced.assertAccounted();
+    await guest.control.send('{"id":1,"order":"ping"}\n');
+    assert.match(await guest.control.received.line(), /^\{"id":1,"ok":true,"clocks":\{"boottime":"\d+"/);
+    await agent.end();
   });
 });

@@ -1,0 +1,49 @@
+import type { Guest } from './guest.ts';
+
+/** What the agent may change and has to put back, and what anybody may leave lying about. */
+const settings = [
+  'buffer_percent',
+  'buffer_size_kb',
+  'buffer_subbuf_size_kb',
+  'current_tracer',
+  'saved_cmdlines_size',
+  'set_event',
+  'set_event_pid',
+  'set_ftrace_filter',
+  'set_ftrace_notrace',
+  'set_ftrace_pid',
+  'set_graph_function',
+  'trace_clock',
+  'trace_options',
+  'tracing_cpumask',
+  'tracing_on',
+];
+
+/** Few processes, for each one costs an emulated guest its time. A thread of the kernel has no command line. */
+const take = `cd /sys/kernel/tracing
+grep -s '' ${settings.join(' ')}
+ls -d instances/* /tmp/* /dev/shm/* /dev/virtio-ports/* /run/* 2>/dev/null
+grep -H '' /sys/devices/system/cpu/online
+grep -as . /proc/[0-9]*/cmdline || true`;
+
+/** What is in a guest and how its tracefs is set, a line each, sorted: settings, instances, processes, files. */
+export async function census(guest: Guest): Promise<string[]> {
+  const text = (await guest.check(take)).replaceAll('\0', ' ');
+  return text
+    .split('\n')
+    .map((line) =>
+      line.replace(/^\/proc\/\d+\/cmdline:/, 'process: ').replace(fullRing, 'buffer_size_kb:full'),
+    )
+    .filter((line) => line !== '' && !line.startsWith('process: grep -as '))
+    .sort();
+}
+
+/** A ring that nobody has used yet has its full size only in name, and the kernel rounds that up to pages later. */
+const fullRing = /^buffer_size_kb:(?:\d+ \(expanded: 1408\)|14(?:08|10))$/;
+
+/** Lines of one census that the other one has not, marked as in a diff. */
+export function changes(before: readonly string[], after: readonly string[]): string[] {
+  const gone = before.filter((line) => !after.includes(line)).map((line) => `-${line}`);
+  const come = after.filter((line) => !before.includes(line)).map((line) => `+${line}`);
+  return [...gone, ...come];
+}

@@ -1,0 +1,3 @@
+import { describeMoving } from './support/moving.ts';
+
+describeMoving(4);

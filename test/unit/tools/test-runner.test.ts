@@ -1,0 +1,156 @@
+// @first its runs
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { repoRoot } from '../../repo-root.ts';
+
+const runner = join(repoRoot, 'dist/tools/test/main.js');
+
+/** JavaScript that is TypeScript as well, each test file of a checkout that has no others. */
+const files = {
+  'unit/good': "test('adds', () => {});\ntest('is left out', { skip: 'why' }, () => {});",
+  'unit/bad': "test('is wrong', () => { console.log('said before'); throw new Error('two is not three'); });",
+  'unit/hook': `
+    describe('a suite', () => {
+      before(() => { throw new Error('no machine'); });
+      test('never runs', () => {});
+    });`,
+  'unit/crash': "test('ends the process', () => process.exit(7));",
+  'unit/deep.long': "test('digs', () => {});",
+  'local/fickle': `
+    test('is right at the second try', () => {
+      if (existsSync(MARK)) return;
+      writeFileSync(MARK, '');
+      throw new Error('not yet');
+    });
+    test('is always right', () => {});`,
+} as const;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe('the test runner', () => {
+  let root: string;
+
+  before(() => {
+    root = mkdtempSync(join(tmpdir(), 'virtio-trace-runner-'));
+    mkdirSync(join(root, 'test/guest'), { recursive: true });
+    writeFileSync(join(root, 'package.json'), '{ "type": "module" }');
+    for (const [name, text] of Object.entries(files)) write(name, text.replaceAll('MARK', `'${root}/tried'`));
+  });
+
+  after(() => rmSync(root, { recursive: true }));
+
+  function write(name: string, text: string): void {
+    const imports =
+      "import { existsSync, writeFileSync } from 'node:fs';\nimport { before, describe, test } from 'node:test';\n";
+    for (const path of [`test/${name}.test.ts`, `dist/test/${name}.test.js`]) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), `${imports}${text}\n`);
+    }
+  }
+
+  function run(...args: string[]): Outcome {
+    // a test runner in a test of its kind would run nothing
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [runner, '--root', root, ...args], {
+      encoding: 'utf8',
+      env,
+    });
+    return { code: status, stdout, stderr };
+  }
+
+  const lastLine = (text: string): string | undefined => text.trimEnd().split('\n').at(-1);
+
+  it('ends well when all tests pass, and counts what is left out', () => {
+    const { code, stdout } = run('good');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^✔ test\/unit\/good\.test\.ts +\d+\.\d s {2}2 tests$/m);
+    assert.match(stdout, /^skipped:\ntest\/unit\/good\.test\.ts: is left out$/m);
+    assert.equal(lastLine(stdout), '1 passed, 0 failed, 1 skipped');
+  });
+
+  it('says of a test that fails twice what it threw and what was written', () => {
+    const { code, stdout } = run('unit/bad');
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /^✖ test\/unit\/bad\.test\.ts .*tried twice: 1 failed, 0 unsteady$/m);
+    assert.match(stdout, /^FAILED test\/unit\/bad\.test\.ts: is wrong$/m);
+    assert.equal(stdout.split('Error: two is not three').length - 1, 2, 'of both tries');
+    assert.match(stdout, /^said before$/m);
+    assert.equal(lastLine(stdout), '0 passed, 1 failed, 0 skipped');
+  });
+
+  it('counts a suite whose hook fails, and a file that ends before its tests', () => {
+    const { code, stdout } = run('hook|crash');
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /Error: no machine/);
+    assert.match(stdout, /^FAILED test\/unit\/hook\.test\.ts: a suite › never runs$/m);
+    assert.match(stdout, /^FAILED test\/unit\/crash\.test\.ts: the file as a whole$/m);
+    assert.equal(lastLine(stdout), '0 passed, 3 failed, 0 skipped');
+  });
+
+  it('says that a test is unsteady which passes at the second try', () => {
+    rmSync(join(root, 'tried'), { force: true });
+    const { code, stdout } = run('fickle');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^~ test\/local\/fickle\.test\.ts .*0 failed, 1 unsteady$/m);
+    assert.match(
+      stdout,
+      /^UNSTEADY .*: is right at the second try\n-- first try: failed after .*\nError: not yet$/m,
+    );
+    assert.match(stdout, /^-- second try: passed/m);
+    assert.match(stdout, /^unsteady: 1 tests failed in one of two tries \(up to 2 are let pass\)$/m);
+    assert.equal(lastLine(stdout), '2 passed, 0 failed, 0 skipped');
+  });
+
+  it('fails when more than two are unsteady', () => {
+    for (const number of [1, 2, 3]) {
+      const mark = `'${root}/tried${number}'`;
+      write(`local/shaky${number}`, files['local/fickle'].replaceAll('MARK', mark));
+    }
+    const { code, stdout } = run('shaky');
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /^unsteady: 3 tests failed in one of two tries \(they count as failed\)$/m);
+    assert.equal(lastLine(stdout), '3 passed, 3 failed, 0 skipped');
+    for (const number of [1, 2, 3]) rmSync(join(root, `test/local/shaky${number}.test.ts`));
+  });
+
+  it('runs tests by their names where no path matches, and nothing beside them', () => {
+    const { code, stdout } = run('is always right');
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^✔ test\/local\/fickle\.test\.ts .* 1 tests$/m);
+    assert.equal(lastLine(stdout), '1 passed, 0 failed, 0 skipped');
+  });
+
+  it('has long tests in the long set alone', () => {
+    const { code, stderr } = run('deep');
+    assert.equal(code, 2);
+    assert.match(stderr, /no test of the short set matches\nnpm run test:long -- PATTERN/);
+    assert.equal(
+      lastLine(run('--set', 'long', '--in', 'unit', 'deep').stdout),
+      '1 passed, 0 failed, 0 skipped',
+    );
+    assert.match(run('--list').stdout, /^test\/unit\/deep\.long\.test\.ts\n {2}long {3}digs$/m);
+  });
+
+  it('refuses what it does not know, with what it knows', () => {
+    for (const [args, message] of [
+      [['--in', 'space'], /--in space: not one of unit, local, guest/],
+      [['('], /the pattern \( is not a regular expression/],
+      [['--set', 'tiny'], /there is no set tiny/],
+      [['--fast'], /--fast/],
+    ] as const) {
+      const { code, stderr } = run(...args);
+      assert.equal(code, 2);
+      assert.match(stderr, message);
+      assert.match(stderr, /usage: npm test/);
+    }
+  });
+});

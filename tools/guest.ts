@@ -1,0 +1,43 @@
+/**
+ * `npm run guest [-- [DIR]]`: a shell in a guest of the tests: in one that a test has kept (its directory is DIR), or in a
+ * fresh one with the agent on its PATH. Each line runs in the guest's `/bin/sh -c`; the end of the input ends a fresh guest.
+ */
+import { createInterface } from 'node:readline/promises';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { GuestShell } from '../test/guest/harness/guest-shell.ts';
+import { restoreGuest } from '../test/guest/harness/index.ts';
+import { qemuFiles } from '../test/guest/harness/qemu.ts';
+
+const patienceMs = 24 * 3600 * 1000;
+
+async function kept(dir: string): Promise<{ shell: GuestShell; end: () => Promise<void> }> {
+  const socket = connect(join(dir, qemuFiles.shell));
+  await once(socket, 'connect');
+  // the test's own shell has counted up from 1, and so may others have since
+  const shell = new GuestShell(socket, Date.now() % 2 ** 31);
+  return { shell, end: () => Promise.resolve(shell.close()) };
+}
+
+async function fresh() {
+  const guest = await restoreGuest({ cpus: 2 });
+  process.stdout.write(`guest of 2 CPUs; its ports are in ${join(guest.dir, 'ports')}\n`);
+  return { shell: guest, end: () => guest.close() };
+}
+
+const [dir] = process.argv.slice(2);
+const { shell, end } = dir === undefined ? await fresh() : await kept(dir);
+const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: 'guest# ' });
+lines.prompt();
+for await (const line of lines) {
+  if (line.trim() !== '') {
+    const command = await shell.spawn(line);
+    command.endInput();
+    const { code } = await command.wait(patienceMs);
+    process.stdout.write(command.stdout + command.stderr);
+    if (code !== 0) process.stdout.write(`exit code ${code}\n`);
+  }
+  lines.prompt();
+}
+await end();
