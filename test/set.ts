@@ -5,6 +5,11 @@ import type { TestContext } from 'node:test';
 export const isLong = process.env['TEST_SET'] === 'long';
 
 /** A test of the long set alone. */
-export function longTest(name: string, body: (context: TestContext) => Promise<void>): void {
+export function longTest(name: string, body: (context: TestContext) => void | Promise<void>): void {
   if (isLong) test(name, body);
+}
+
+/** How many runs of a property: in the short set a fifth of what the long one has. */
+export function thorough(runs: number): number {
+  return isLong ? runs : Math.ceil(runs / 5);
 }

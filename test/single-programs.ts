@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { version } from '../src/version.ts';
+import { makeArchive } from '../tools/deb/archive.ts';
+import { packages } from '../tools/deb/packages.ts';
 import { cachedLater } from './guest/harness/cached.ts';
 import { repoRoot } from './repo-root.ts';
 
@@ -24,6 +27,26 @@ export async function singlePrograms(): Promise<SinglePrograms> {
   return { dir, agent: join(dir, 'trace-agent'), host: join(dir, 'trace-host') };
 }
 
+/** The agent's Debian package, made of them. */
+export async function agentPackage(): Promise<string> {
+  const { dir: programs } = await singlePrograms();
+  const date = new Date(0);
+  const dir = await cachedLater(`executables-deb-${inputHash()}`, (path) => {
+    mkdirSync(path);
+    const build = { root: repoRoot, programs, version, date, into: path };
+    const described = packages(build).find(({ program }) => program === 'trace-agent');
+    if (described === undefined) throw new Error('no package has trace-agent');
+    const work = mkdtempSync(join(path, '.work-'));
+    process.umask(0o022);
+    makeArchive(build, described, work);
+    rmSync(work, { recursive: true });
+    return Promise.resolve();
+  });
+  const name = readdirSync(dir).find((each) => each.endsWith('.deb'));
+  if (name === undefined) throw new Error(`no package in ${dir}`);
+  return join(dir, name);
+}
+
 /** Makes them anew in `dir`. Blocks for half a minute. */
 export function buildSinglePrograms(dir: string): void {
   execFileSync(process.execPath, [builder, dir], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -31,9 +54,16 @@ export function buildSinglePrograms(dir: string): void {
 
 function inputHash(): string {
   const hash = createHash('sha256');
-  const compiled = ['dist/bin', 'dist/src', 'dist/tools/single'].flatMap((dir) =>
+  const compiled = [
+    'dist/bin',
+    'dist/src',
+    'dist/tools/deb',
+    'dist/tools/single',
+    'packaging',
+    'docs',
+  ].flatMap((dir) =>
     readdirSync(join(repoRoot, dir), { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.c?js$/.test(name))
+      .filter((name) => !name.endsWith('.map') && statSync(join(repoRoot, dir, name)).isFile())
       .sort()
       .map((name) => join(dir, name)),
   );

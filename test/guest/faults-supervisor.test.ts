@@ -7,6 +7,7 @@ import { isLong } from '../set.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 const rounds = isLong ? 3 : 1;
+const rate = isLong ? 5000 : 1000;
 
 async function pidsOf(agent: GuestAgent, cpus: readonly number[]): Promise<number[]> {
   const pids = [...(await agent.workers()).values()];
@@ -23,7 +24,7 @@ describe('a supervisor that is killed', { timeout: 1_800_000 }, () => {
   test('under load is followed at once by another one, and nothing at all is lost', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     let { agent } = traced;
-    await traced.loadWhile({ rate: 5000, count: 5000 }, async () => {
+    await traced.loadWhile({ rate, count: rate }, async () => {
       for (let round = 0; round < rounds; round += 1) {
         await sleep(1000 + Math.random() * 500);
         const pids = await pidsOf(agent, traced.cpus);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isLong } from '../set.ts';
 import { assertAsBefore } from './support/as-before.ts';
 import { killLoop } from './support/kill-loop.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-const rate = 5000;
+const rate = isLong ? 5000 : 2000;
 const kills = 10;
 
 describe('workers that are killed', { timeout: 1_800_000 }, () => {

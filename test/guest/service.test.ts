@@ -2,14 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { version } from '../../src/version.ts';
-import { repoRoot } from '../repo-root.ts';
-import { singlePrograms } from '../single-programs.ts';
+import { agentPackage } from '../single-programs.ts';
 import { bootDebian, freshDebianDisk } from './harness/debian-guest.ts';
 import type { Guest } from './harness/index.ts';
 import { isLong, longTest } from '../set.ts';
@@ -41,10 +40,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
 
   before(async () => {
     dir = mkdtempSync(join(tmpdir(), 'virtio-trace-service-'));
-    const { agent, host } = await singlePrograms();
-    for (const program of [agent, host]) copyFileSync(program, join(dir, basename(program)));
-    execFileSync(process.execPath, [join(repoRoot, 'dist/tools/deb/build.js'), dir], { stdio: 'ignore' });
-    archive = join(dir, readdirSync(dir).find((name) => /^virtio-trace-agent_.*\.deb$/.test(name)) ?? '');
+    archive = await agentPackage();
     disk = freshDebianDisk(dir);
   });
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isLong } from '../set.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../../src/failure.ts';
 import type { Agent } from './harness/agent.ts';
@@ -16,7 +17,7 @@ const skip = agentSkip();
 
 /** Each agent's workers are killed so often: the back-off doubles, so more kills take a fresh agent. */
 const killsPerAgent = 8;
-const agents = 4;
+const agents = isLong ? 4 : 2;
 /** What takes longer hangs. */
 const patienceMs = 60_000;
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { repoRoot } from '../repo-root.ts';
+import { longTest } from '../set.ts';
 import { buildSinglePrograms, type SinglePrograms, singlePrograms } from '../single-programs.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { descriptorsOf, threadStatuses } from './harness/processes.ts';
@@ -144,7 +145,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
     const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
     after(() => rmSync(dir, { recursive: true }));
 
-    it('are the same bytes', () => {
+    longTest('are the same bytes', () => {
       buildSinglePrograms(dir);
       for (const name of ['trace-agent', 'trace-host'])
         assert.ok(readFileSync(join(dir, name)).equals(readFileSync(join(programs.dir, name))), name);

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { maxCpus, parseCpuList } from '../../src/cpu-list.ts';
 import { Failure } from '../../src/failure.ts';
 import { assertUsage } from './cli/assert-usage.ts';
+import { thorough } from '../set.ts';
 
 const cpu = fc.nat(maxCpus - 1);
 
@@ -77,7 +78,7 @@ describe('parseCpuList', () => {
           if (!(cause instanceof Failure)) throw cause;
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: thorough(1000) },
     );
   });
 });

@@ -40,7 +40,7 @@ function testFile(root: string, place: Place, name: string): TestFile {
     program: join(root, 'dist', path.replace(/\.ts$/, '.js')),
     source,
     long: path.endsWith('.long.test.ts'),
-    deeper: /\b(?:isLong|longTest)\b/.test(source) || path.endsWith('.long.test.ts'),
+    deeper: /\b(?:isLong|longTest|thorough)\b/.test(source) || path.endsWith('.long.test.ts'),
     alone: /^\/\/ @alone (.+)$/m.exec(head)?.[1],
     first: /^\/\/ @first /m.test(head),
   };

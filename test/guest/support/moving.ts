@@ -4,6 +4,7 @@ import { restoreGuest } from '../harness/index.ts';
 import type { Collector, Guest } from '../harness/index.ts';
 import { guestTracefs, MarkerReader, outOfOrder, ringStats, span } from './account.ts';
 import { assertAsBefore } from './as-before.ts';
+import { isLong } from '../../set.ts';
 import { GuestAgent, load } from './agent.ts';
 
 /** So large that nothing is overwritten, whoever reads it when. */
@@ -84,7 +85,7 @@ export function describeMoving(cpuCount: number): void {
 
     test('at 20 MB/s a CPU what was received and what the kernel counts as overrun is what was written', async () => {
       const rate = cpuCount === 2 ? 20_000 : 5_000;
-      const count = rate * 5;
+      const count = rate * (isLong ? 5 : 2);
       await setRings(usualRingKb);
       await agent.order1();
       const before = await Promise.all(cpus.map((cpu) => ringStats(guest, cpu)));

@@ -10,6 +10,7 @@ import { Failure } from '../../../src/failure.ts';
 import { orderNames } from '../../../src/protocol/control.ts';
 import type { AgentOptions } from '../../../src/supervisor/options.ts';
 import { assertUsage } from './assert-usage.ts';
+import { thorough } from '../../set.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'virtio-trace-options-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -230,7 +231,7 @@ describe('parseAgentOptions', () => {
           assert.ok(!/\p{Cc}/u.test(cause.message), cause.message);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: thorough(500) },
     );
   });
 });

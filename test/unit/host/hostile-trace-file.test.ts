@@ -8,6 +8,7 @@ import { convert } from '../../../src/host/convert.ts';
 import { infoAsJson, readInfo } from '../../../src/host/info.ts';
 import { parseMetadata } from '../../../src/host/metadata/guest-metadata.ts';
 import { sampleContents, samplePages, scratchDir, writeRaws } from './samples.ts';
+import { thorough } from '../../set.ts';
 
 /** Of one event system and two pages: small, so that changes hit what matters. */
 const contents = new Map(
@@ -52,7 +53,7 @@ describe('info of a hostile file', () => {
             }
           },
         ),
-        { numRuns: 300 },
+        { numRuns: thorough(300) },
       );
       assert.ok(answers > 0, 'some changes leave a file that can be read');
       assert.ok(process.memoryUsage().rss < 700 << 20, 'no claim of a file is memory of ours');

@@ -5,8 +5,9 @@ import { describe, it } from 'node:test';
 import { LineReader } from '../../../src/protocol/line-reader.ts';
 import { parseLine } from '../../../src/protocol/order-parser.ts';
 import { HostileInput } from './hostile-input.ts';
+import { thorough } from '../../set.ts';
 
-const inputs = 100_000;
+const inputs = thorough(100_000);
 /** One input is at most some 70 KB, so nothing that is linear takes as long, but when the machine does something else. */
 const mostMs = 500;
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { Line } from '../../../src/protocol/line-reader.ts';
 import { LineReader, maxLineBytes } from '../../../src/protocol/line-reader.ts';
+import { thorough } from '../../set.ts';
 
 function linesOf(...chunks: readonly (string | Uint8Array)[]): Line[] {
   const reader = new LineReader();
@@ -160,7 +161,7 @@ describe('LineReader', () => {
             assert.deepEqual(lines, linesOf(bytes));
           },
         ),
-        { numRuns: 300 },
+        { numRuns: thorough(300) },
       );
     });
 
@@ -170,7 +171,7 @@ describe('LineReader', () => {
           const lines = linesOf(garbage, `\n${order}\n`);
           assert.deepEqual(lines.at(-1), { kind: 'text', text: order });
         }),
-        { numRuns: 300 },
+        { numRuns: thorough(300) },
       );
     });
   });

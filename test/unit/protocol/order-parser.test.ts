@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import type { ErrorCode, TraceRequest } from '../../../src/protocol/control.ts';
 import { orderNames } from '../../../src/protocol/control.ts';
 import { parseLine, parseOrder } from '../../../src/protocol/order-parser.ts';
+import { thorough } from '../../set.ts';
 
 function refusal(line: string) {
   const parsed = parseOrder(line);
@@ -277,7 +278,7 @@ describe('parseOrder', () => {
       fc.property(line, (text) => {
         assertFaithful(text);
       }),
-      { numRuns: 2000 },
+      { numRuns: thorough(2000) },
     );
   });
 
@@ -297,7 +298,7 @@ describe('parseOrder', () => {
           assertFaithful(mutated);
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: thorough(3000) },
     );
   });
 });

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { CpuWorld, deeds, type Deed } from './cpu-world.ts';
+import { thorough } from '../../set.ts';
 
-const runs = { numRuns: 3000 };
+const runs = { numRuns: thorough(3000) };
 /** Mostly a world that gets somewhere: pure chance would seldom see a worker run. */
 const anyDeed = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...deeds) },
@@ -107,7 +108,7 @@ describe('one CPU, whatever happens', () => {
         world.settle();
         assert.equal(world.outcomes.get(world.stops), 'flushed');
       }),
-      { numRuns: 500 },
+      { numRuns: thorough(500) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../../../src/native/poll.ts';
 import { anothersTurn } from '../../../src/worker/outlet.ts';
 import type { Pump } from '../../../src/worker/pump.ts';
 import { pageBytes, type PortDeed, setup, Simulation } from './simulated.ts';
+import { thorough } from '../../set.ts';
 
 const full: PortDeed = { fails: errno.EAGAIN };
 const othersTurn: PortDeed = { says: anothersTurn };
@@ -68,7 +69,7 @@ describe('what a pump moves', () => {
           simulation.close();
         },
       ),
-      { numRuns: 100 },
+      { numRuns: thorough(100) },
     );
   });
 

@@ -12,6 +12,7 @@ import { pagesOf } from '../../../../src/host/ring/page-splitter.ts';
 import { summarise } from '../../../../src/host/ring/summary.ts';
 import { fixture, guestCatalogue, guestLayout, guestTexts } from '../fixtures.ts';
 import { head, madePage, smallLayout } from '../ring/made-pages.ts';
+import { thorough } from '../../../set.ts';
 
 const layout = await guestLayout();
 const catalogue = await guestCatalogue();
@@ -192,7 +193,7 @@ describe('checked pages', () => {
           assert.equal(kept.pages.length + leftOut, Math.ceil(bytes.length / pageBytes));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: thorough(60) },
     );
   });
 });
@@ -284,7 +285,7 @@ describe('loss mark', () => {
         for (const { word, value } of changes) view.setUint32(word * 4, value, true);
         assert.deepEqual(await tallyOf(bytes.slice()), await tallyOf(askew(bytes)));
       }),
-      { numRuns: 1000 },
+      { numRuns: thorough(1000) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { fieldOf, parseEventFormat } from '../../../../src/host/format/event-for
 import { parseFieldLine } from '../../../../src/host/format/field.ts';
 import { FormatError } from '../../../../src/host/format/format-error.ts';
 import { fixtureText, guestCatalogue, guestTexts } from '../fixtures.ts';
+import { thorough } from '../../../set.ts';
 
 const line = (declared: string, bytes: number): string =>
   `\tfield:${declared};\toffset:8;\tsize:${bytes};\tsigned:0;`;
@@ -140,7 +141,7 @@ describe('event format', () => {
           assert.ok(error instanceof FormatError);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: thorough(500) },
     );
   });
 });

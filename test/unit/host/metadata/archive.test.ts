@@ -6,6 +6,7 @@ import { pack as tarPack, type Header } from 'tar-stream';
 import { Failure } from '../../../../src/failure.ts';
 import { readMetadataArchive } from '../../../../src/host/metadata/archive.ts';
 import { fixture } from '../fixtures.ts';
+import { thorough } from '../../../set.ts';
 
 type Made = Partial<Header> & { name: string };
 
@@ -89,7 +90,7 @@ describe('metadata archive', () => {
         );
         for (const path of kept) assert.ok(!path.split('/').some((step) => step === '..' || step === ''));
       }),
-      { numRuns: 200 },
+      { numRuns: thorough(200) },
     );
   });
 
@@ -153,7 +154,7 @@ describe('metadata archive', () => {
           assert.ok(error instanceof Failure, String(error));
         });
       }),
-      { numRuns: 150 },
+      { numRuns: thorough(150) },
     );
   });
 });

@@ -7,6 +7,7 @@ import { PageCursor } from '../../../../src/host/ring/page-cursor.ts';
 import { PageSplitter, pagesOf } from '../../../../src/host/ring/page-splitter.ts';
 import { summarise } from '../../../../src/host/ring/summary.ts';
 import { fixture, guestCatalogue, guestLayout } from '../fixtures.ts';
+import { thorough } from '../../../set.ts';
 
 const layout = await guestLayout();
 const catalogue = await guestCatalogue();
@@ -80,12 +81,14 @@ const randomPage = fc
 
 describe('hostile pages', () => {
   it('random bytes are walked within bounds, to an end', () => {
-    fc.assert(fc.property(randomPage, fc.nat(5000), walkAndCheck), { numRuns: 300 });
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 5000 }), fc.nat(5000), walkAndCheck), { numRuns: 100 });
+    fc.assert(fc.property(randomPage, fc.nat(5000), walkAndCheck), { numRuns: thorough(300) });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 5000 }), fc.nat(5000), walkAndCheck), {
+      numRuns: thorough(100),
+    });
   });
 
   it('damaged real pages are walked within bounds, to an end', () => {
-    fc.assert(fc.property(mutatedPage, fc.nat(5000), walkAndCheck), { numRuns: 500 });
+    fc.assert(fc.property(mutatedPage, fc.nat(5000), walkAndCheck), { numRuns: thorough(500) });
   });
 
   it('a damaged page does not hide the next', () => {
@@ -98,7 +101,7 @@ describe('hostile pages', () => {
         assert.equal(all.events, first.events + alone);
         assert.equal([...eventsOf([page, good], layout, catalogue)].length, all.events);
       }),
-      { numRuns: 100 },
+      { numRuns: thorough(100) },
     );
   });
 
@@ -108,7 +111,7 @@ describe('hostile pages', () => {
       fc.property(randomPage, mutatedPage, (a, b) => {
         for (const text of markersOf([a, b], layout, print)) assert.equal(typeof text, 'string');
       }),
-      { numRuns: 100 },
+      { numRuns: thorough(100) },
     );
   });
 });

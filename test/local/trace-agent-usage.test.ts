@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { version } from '../../../src/version.ts';
+import { version } from '../../src/version.ts';
 
-const program = fileURLToPath(new URL('../../../bin/trace-agent.js', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/trace-agent.js', import.meta.url));
 
 function run(...argv: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [program, ...argv], { encoding: 'utf8', timeout: 120_000 });

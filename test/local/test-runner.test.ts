@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { repoRoot } from '../../repo-root.ts';
+import { repoRoot } from '../repo-root.ts';
 
 const runner = join(repoRoot, 'dist/tools/test/main.js');
 

@@ -4,7 +4,6 @@ import { gunzipSync } from 'node:zlib';
 import type { ErrorAnswer } from '../../src/protocol/control.ts';
 import { restoreGuest } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
-import { longTest } from '../set.ts';
 import { GuestAgent, load } from './support/agent.ts';
 
 const top = '/sys/kernel/tracing';
@@ -92,7 +91,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     }
   });
 
-  longTest('follows functions down at the top level, where alone older kernels can', async () => {
+  test('follows functions down at the top level, where alone older kernels can', async () => {
     await guest.check(`echo vfs_rename > ${top}/set_graph_function`);
     const old = await lists();
     const trace = { tracer: 'function_graph', graphFunctions: ['vfs_read', 'vfs_open'] };
@@ -114,28 +113,25 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     assert.deepEqual(await lists(), old);
   });
 
-  longTest(
-    'leaves the names of what ran to be asked for, and puts their number back when the agent ends',
-    async () => {
-      // fewer than run in this test, as kernels before 6.9 have it
-      await agent.end();
-      await guest.check(`echo 1 > ${top}/saved_cmdlines_size`);
-      const [before] = await lines(`cat ${top}/saved_cmdlines_size`);
-      agent = await GuestAgent.start(guest);
-      await agent.ask('start', { trace: { instance: 'made', events: ['sched'] } });
-      await load(guest, [0], { rate: 500, count: 100 });
-      await guest.check('for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done');
-      await agent.ask('stop');
-      const { bytes } = await agent.ask('metadata');
-      const archive = gunzipSync(await guest.control.received.bytes(bytes, 60_000)).toString('latin1');
-      const [, pid] = /\n(\d+) markers\n/.exec(archive) ?? [];
-      assert.ok(pid, 'saved_cmdlines has it');
-      assert.match(archive, new RegExp(`\\n${pid} ${pid}\\n`), 'saved_tgids too');
-      assert.match(archive, new RegExp(`\\n${agent.process.pid} \\S.* ${agent.process.pid} \\d+\\n`), 'ps');
-      const [raised] = await lines(`cat ${top}/saved_cmdlines_size`);
-      assert.ok(Number(raised) > Number(before), `${raised} > ${before}`);
-      await agent.end();
-      assert.deepEqual(await lines(`cat ${top}/saved_cmdlines_size`), [before]);
-    },
-  );
+  test('leaves the names of what ran to be asked for, and puts their number back when the agent ends', async () => {
+    // fewer than run in this test, as kernels before 6.9 have it
+    await agent.end();
+    await guest.check(`echo 1 > ${top}/saved_cmdlines_size`);
+    const [before] = await lines(`cat ${top}/saved_cmdlines_size`);
+    agent = await GuestAgent.start(guest);
+    await agent.ask('start', { trace: { instance: 'made', events: ['sched'] } });
+    await load(guest, [0], { rate: 500, count: 100 });
+    await guest.check('for i in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done');
+    await agent.ask('stop');
+    const { bytes } = await agent.ask('metadata');
+    const archive = gunzipSync(await guest.control.received.bytes(bytes, 60_000)).toString('latin1');
+    const [, pid] = /\n(\d+) markers\n/.exec(archive) ?? [];
+    assert.ok(pid, 'saved_cmdlines has it');
+    assert.match(archive, new RegExp(`\\n${pid} ${pid}\\n`), 'saved_tgids too');
+    assert.match(archive, new RegExp(`\\n${agent.process.pid} \\S.* ${agent.process.pid} \\d+\\n`), 'ps');
+    const [raised] = await lines(`cat ${top}/saved_cmdlines_size`);
+    assert.ok(Number(raised) > Number(before), `${raised} > ${before}`);
+    await agent.end();
+    assert.deepEqual(await lines(`cat ${top}/saved_cmdlines_size`), [before]);
+  });
 });

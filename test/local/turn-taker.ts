@@ -2,11 +2,11 @@
  * A child for the tests: lends a worker's descriptors to an outlet, and moves pages of one number to it, until it
  * has moved as many as told or is killed. Arguments: outlet, page size, page's first byte, number of pages.
  */
-import { errno } from '../../../src/native/error.ts';
-import { heldBytes } from '../../../src/native/pipe.ts';
-import { write } from '../../../src/native/transfer.ts';
-import { inherited, type Outlet } from '../../../src/protocol/ipc.ts';
-import { anothersTurn, makeOutlet } from '../../../src/worker/outlet.ts';
+import { errno } from '../../src/native/error.ts';
+import { heldBytes } from '../../src/native/pipe.ts';
+import { write } from '../../src/native/transfer.ts';
+import { inherited, type Outlet } from '../../src/protocol/ipc.ts';
+import { anothersTurn, makeOutlet } from '../../src/worker/outlet.ts';
 
 const [, , kind, pageText, firstText, countText] = process.argv;
 const pageBytes = Number(pageText);
