@@ -29,6 +29,9 @@ interface Ended {
   readonly file?: string;
 }
 
+/** A file that takes longer hangs. */
+const longestMs = { short: 20 * 60_000, long: 100 * 60_000 };
+
 /** Runs a file of tests in a process of its own, to its end; of its tests those that match, if there are patterns. */
 export async function runFile(
   file: TestFile,
@@ -39,6 +42,7 @@ export async function runFile(
     files: [file.program],
     concurrency: 1,
     signal,
+    timeout: longestMs[process.env['TEST_SET'] === 'long' ? 'long' : 'short'],
     ...(names.length === 0 ? {} : { testNamePatterns: [...names] }),
   });
   const tests: TestResult[] = [];

@@ -430,8 +430,12 @@ export class Guest {
     for (const collector of this.#collectors.values()) await collector.close();
     this.#shell?.close();
     this.#qmp?.close();
-    // whether its test has failed is known when the process ends
-    if (keepsGuests) return;
+    if (keepsGuests) {
+      // whether its test has failed is known when the process ends, which QEMU must not hold up
+      this.#qemu.stderr?.destroy();
+      this.#qemu.unref();
+      return;
+    }
     await this.kill();
     process.off('exit', this.#leave);
     rmSync(this.dir, { recursive: true, force: true });
