@@ -1,5 +1,5 @@
 /** `npm run bench`: measures what the agent costs, side by side with others and a floor written in C. */
-import { exitCode, Failure } from '../src/failure.ts';
+import { exitCode } from '../src/failure.ts';
 import type { Benchmark } from './benchmark.ts';
 import { collect } from './collect.ts';
 import { cost } from './cost.ts';
@@ -11,6 +11,7 @@ import { type BenchOptions, parseBenchOptions, usage } from './options.ts';
 import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
+import { endWithFailure } from '../tools/end-with-failure.ts';
 
 const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth, collect];
 
@@ -57,7 +58,5 @@ try {
 } catch (error) {
   // What fails then fails because its machine goes.
   if (leaving !== undefined) await leaving;
-  if (!(error instanceof Failure)) throw error;
-  process.stderr.write(`bench: ${error.message}\n${error.remedy}\n`);
-  process.exitCode = error.exitCode;
+  endWithFailure('bench', error);
 }

@@ -9,7 +9,7 @@ export function longTest(name: string, body: (context: TestContext) => void | Pr
   if (isLong) test(name, body);
 }
 
-/** How many runs of a property: in the short set a fifth of what the long one has. */
+/** How many runs of a property: in the short set a tenth of what the long one has. */
 export function thorough(runs: number): number {
-  return isLong ? runs : Math.ceil(runs / 5);
+  return isLong ? runs : Math.ceil(runs / 10);
 }

@@ -25,6 +25,7 @@ import { LiveView } from './demo/live-view.ts';
 import { type DemoOptions, parseDemoOptions, usage } from './demo/options.ts';
 import { record, reportHead } from './demo/recording.ts';
 import { type CpuTrace, report } from './demo/report.ts';
+import { endWithFailure } from './end-with-failure.ts';
 
 const traceMs = 5000;
 const redrawMs = 200;
@@ -201,7 +202,5 @@ try {
   if (options === 'help') process.stdout.write(usage);
   else process.exitCode = await demo(options);
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  process.stderr.write(`demo: ${error.message}${error.remedy === '' ? '' : ` — ${error.remedy}`}\n`);
-  process.exitCode = error.exitCode;
+  endWithFailure('demo', error);
 }

@@ -6,15 +6,28 @@ import { createInterface } from 'node:readline/promises';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { codeOf } from '../src/error-code.ts';
+import { exitCode, Failure } from '../src/failure.ts';
+import { quoted } from '../src/quoted.ts';
 import { GuestShell } from '../test/guest/harness/guest-shell.ts';
 import { restoreGuest } from '../test/guest/harness/index.ts';
 import { qemuFiles } from '../test/guest/harness/qemu.ts';
+import { endWithFailure } from './end-with-failure.ts';
 
 const patienceMs = 24 * 3600 * 1000;
 
 async function kept(dir: string): Promise<{ shell: GuestShell; end: () => Promise<void> }> {
   const socket = connect(join(dir, qemuFiles.shell));
-  await once(socket, 'connect');
+  try {
+    await once(socket, 'connect');
+  } catch (cause) {
+    throw new Failure(
+      exitCode.missing,
+      `no guest runs in ${quoted(dir)}: ${codeOf(cause)}`,
+      'give the directory that a failed test with --keep names (npm run test:guest -- --keep PATTERN)',
+      { cause },
+    );
+  }
   // the test's own shell has counted up from 1, and so may others have since
   const shell = new GuestShell(socket, Date.now() % 2 ** 31);
   return { shell, end: () => Promise.resolve(shell.close()) };
@@ -26,18 +39,27 @@ async function fresh() {
   return { shell: guest, end: () => guest.close() };
 }
 
-const [dir] = process.argv.slice(2);
-const { shell, end } = dir === undefined ? await fresh() : await kept(dir);
-const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: 'guest# ' });
-lines.prompt();
-for await (const line of lines) {
-  if (line.trim() !== '') {
-    const command = await shell.spawn(line);
-    command.endInput();
-    const { code } = await command.wait(patienceMs);
-    process.stdout.write(command.stdout + command.stderr);
-    if (code !== 0) process.stdout.write(`exit code ${code}\n`);
-  }
+async function main([dir, ...more]: readonly string[]): Promise<void> {
+  if (more.length > 0)
+    throw new Failure(exitCode.usage, `one directory, not ${more.length + 1}`, 'npm run guest -- DIR');
+  const { shell, end } = dir === undefined ? await fresh() : await kept(dir);
+  const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: 'guest# ' });
   lines.prompt();
+  for await (const line of lines) {
+    if (line.trim() !== '') {
+      const command = await shell.spawn(line);
+      command.endInput();
+      const { code } = await command.wait(patienceMs);
+      process.stdout.write(command.stdout + command.stderr);
+      if (code !== 0) process.stdout.write(`exit code ${code}\n`);
+    }
+    lines.prompt();
+  }
+  await end();
 }
-await end();
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  endWithFailure('npm run guest', error);
+}

@@ -2,7 +2,7 @@
 import { exitCode, Failure } from '../../src/failure.ts';
 import { GuestReports } from './guest-reports.ts';
 import { parseTestOptions, type TestOptions, usage } from './options.ts';
-import { type FileResult, runFile } from './run-file.ts';
+import { type FileResult, runFile, runTogether } from './run-file.ts';
 import { schedule } from './schedule.ts';
 import { type TestFile, testFiles } from './test-files.ts';
 import {
@@ -15,6 +15,7 @@ import {
   summaryText,
 } from './text.ts';
 import { isGood, type Verdict, verdictOf } from './verdict.ts';
+import { endWithFailure } from '../end-with-failure.ts';
 
 function say(text: string): void {
   if (text !== '') process.stdout.write(`${text}\n`);
@@ -61,9 +62,8 @@ async function runAll(options: TestOptions): Promise<boolean> {
   const namesOf = new Map(chosen.map(({ file, names }) => [file, names]));
   const attempt = (file: TestFile): Promise<FileResult> =>
     runFile(file, { names: namesOf.get(file) ?? [], signal: abort.signal });
-  await schedule([...namesOf.keys()], async (file) => {
-    if (abort.signal.aborted) return;
-    const first = await attempt(file);
+  const judge = async (first: FileResult): Promise<void> => {
+    const { file } = first;
     const failed = first.tests.filter(({ state }) => state === 'failed');
     const isLast = failed.length === 0 || keep || abort.signal.aborted;
     if (!isLast) say(retryLine(file, failed));
@@ -72,6 +72,14 @@ async function runAll(options: TestOptions): Promise<boolean> {
     if (first.tests.length === 0 && namesOf.get(file)?.length !== 0) return;
     verdicts.push(verdict);
     say(fileLine(verdict));
+  };
+  await schedule([...namesOf.keys()], async (files) => {
+    const whole = files.filter((file) => namesOf.get(file)?.length === 0);
+    const chosenByName = files.filter((file) => !whole.includes(file));
+    if (whole.length > 1 && !abort.signal.aborted) {
+      for (const result of await runTogether(whole, { names: [], signal: abort.signal })) await judge(result);
+    } else chosenByName.push(...whole);
+    for (const file of chosenByName) if (!abort.signal.aborted) await judge(await attempt(file));
   });
   if (abort.signal.aborted) throw new Failure(exitCode.failed, 'ended by a signal');
   say(failuresText(verdicts, reports));
@@ -88,7 +96,5 @@ try {
   else if (options.list) say(listText(testFiles(options.root)));
   else if (!(await runAll(options))) process.exitCode = exitCode.failed;
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  process.stderr.write(`npm test: ${error.message}\n${error.remedy}\n`);
-  process.exitCode = error.exitCode;
+  endWithFailure('npm test', error);
 }

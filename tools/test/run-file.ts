@@ -1,4 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { run } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import type { TestFile } from './test-files.ts';
 
 /** One test, or a suite whose hook failed. */
@@ -32,50 +36,107 @@ interface Ended {
 /** A file that takes longer hangs. */
 const longestMs = { short: 20 * 60_000, long: 100 * 60_000 };
 
-/** Runs a file of tests in a process of its own, to its end; of its tests those that match, if there are patterns. */
-export async function runFile(
-  file: TestFile,
-  { names, signal }: { readonly names: readonly RegExp[]; readonly signal: AbortSignal },
-): Promise<FileResult> {
+export interface RunOptions {
+  /** Only tests whose names match; empty: all. */
+  readonly names: readonly RegExp[];
+  readonly signal: AbortSignal;
+}
+
+/** Runs a file of tests in a process of its own, to its end. */
+export async function runFile(file: TestFile, options: RunOptions): Promise<FileResult> {
   const fromMs = performance.now();
+  const { ended, output } = await runProgram(file.program, options);
+  return { file, ms: performance.now() - fromMs, tests: ended.flatMap(({ results }) => results), output };
+}
+
+/**
+ * Runs files one after the other in one process: for quick tests the start of a process takes longer than the tests.
+ * When that process ends early, each file runs in a process of its own instead.
+ */
+export async function runTogether(files: readonly TestFile[], options: RunOptions): Promise<FileResult[]> {
+  const dir = await mkdtemp(join(tmpdir(), 'virtio-trace-tests-'));
+  try {
+    const entry = join(dir, 'files.mjs');
+    const imports = files.map(
+      ({ program }) => `await import(${JSON.stringify(pathToFileURL(program).href)});\n`,
+    );
+    await writeFile(entry, imports.join(''));
+    const { ended, output } = await runProgram(entry, options);
+    const byFile = files.map((file) => ({
+      file,
+      own: ended.filter(({ program }) => program === file.program),
+    }));
+    // A process that ended early is counted as one more failed test, and not all files had their turn.
+    const isWhole = byFile.flatMap(({ own }) => own).length === ended.length;
+    if (isWhole && byFile.every(({ own }) => own.length > 0))
+      return byFile.map(({ file, own }) => ({
+        file,
+        ms: own.reduce((sum, { ms }) => sum + ms, 0),
+        tests: own.flatMap(({ results }) => results),
+        output,
+      }));
+    const alone: FileResult[] = [];
+    for (const file of files) alone.push(await runFile(file, options));
+    return alone;
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
+/** A test or suite that is in no other, at its end. */
+interface EndedAtTop {
+  /** The JavaScript file that has it. */
+  readonly program: string | undefined;
+  readonly ms: number;
+  readonly results: readonly TestResult[];
+}
+
+async function runProgram(
+  program: string,
+  { names, signal }: RunOptions,
+): Promise<{ readonly ended: readonly EndedAtTop[]; readonly output: string }> {
   const stream = run({
-    files: [file.program],
+    files: [program],
     concurrency: 1,
     signal,
     timeout: longestMs[process.env['TEST_SET'] === 'long' ? 'long' : 'short'],
     ...(names.length === 0 ? {} : { testNamePatterns: [...names] }),
   });
-  const tests: TestResult[] = [];
+  const ended: EndedAtTop[] = [];
   const suites: string[] = [];
+  let results: TestResult[] = [];
   let output = '';
-  const ended = (data: Ended, passed: boolean): void => {
-    const result = resultOf(file, data, passed, suites);
-    if (result !== undefined) tests.push(result);
+  const note = (data: Ended, passed: boolean): void => {
+    const result = resultOf(program, data, passed, suites);
+    if (result !== undefined) results.push(result);
+    if (data.nesting > 0) return;
+    ended.push({ program: data.file, ms: data.details.duration_ms, results });
+    results = [];
   };
   stream
     .on('test:start', ({ nesting, name }) => suites.splice(nesting, Number.POSITIVE_INFINITY, name))
-    .on('test:pass', (data) => ended(data, true))
-    .on('test:fail', (data) => ended(data, false))
+    .on('test:pass', (data) => note(data, true))
+    .on('test:fail', (data) => note(data, false))
     .on('test:stdout', ({ message }) => (output += message))
     .on('test:stderr', ({ message }) => (output += message))
     .resume();
   await new Promise((resolve) => stream.once('end', resolve));
-  return { file, ms: performance.now() - fromMs, tests, output };
+  return { ended, output };
 }
 
 /** Nothing for a suite that is as its tests are, and for a file without tests. */
 function resultOf(
-  file: TestFile,
+  program: string,
   { name, nesting, details, skip }: Ended,
   passed: boolean,
   suites: readonly string[],
 ): TestResult | undefined {
-  const isWhole = details.type === 'suite' || name === file.program;
+  const isWhole = details.type === 'suite' || name === program;
   const error = passed ? '' : errorText(details.error);
   if (isWhole && (passed || error === '')) return undefined;
   if (skip === 'test name does not match pattern') return undefined;
   return {
-    name: [...suites.slice(0, nesting), name === file.program ? 'the file as a whole' : name].join(' › '),
+    name: [...suites.slice(0, nesting), name === program ? 'the file as a whole' : name].join(' › '),
     state: !passed ? 'failed' : skip === undefined || skip === false ? 'passed' : 'skipped',
     ms: details.duration_ms,
     endedMs: Date.now(),

@@ -231,9 +231,12 @@ export class ControlClient {
     const done = answered.then((result) => ({ result }));
     done.catch(() => {});
     for (;;) {
+      const wakeMs = performance.now() + this.#timeoutMs / 2;
       const settled = await Promise.race([done, later(this.#timeoutMs / 2)]);
       if (settled !== undefined) return settled.result;
       const nowMs = performance.now();
+      // While this process did not run, it could not hear: that is not the guest's silence.
+      this.#heardMs += nowMs - wakeMs;
       if (nowMs - this.#heardMs >= this.#timeoutMs) throw silence(this.#guest, this.#timeoutMs);
       if (nowMs - fromMs >= patienceMs)
         throw new Failure(

@@ -10,6 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { exitCode, Failure } from '../../../src/failure.ts';
+import { quoted } from '../../../src/quoted.ts';
 import { cachedLater } from './cached.ts';
 import { agentMachine, bootMachine, keyOf, resumeMachine } from './guest.ts';
 import type { BootOptions, Guest, Machine, SavedState } from './guest.ts';
@@ -30,7 +32,7 @@ export interface Running {
 /** Of a state's directory; to be changed with what is kept in one. */
 const layout = '1';
 /** States take 350 MB each for a guest of two CPUs; the least used go first. */
-const capMb = Number(process.env['GUEST_STATES_MB'] ?? 4096);
+const defaultCapMb = 4096;
 const dayMs = 24 * 3600 * 1000;
 
 /**
@@ -48,7 +50,18 @@ export async function restoreMachine(machine: Machine, options: RestoreOptions):
   return resumeMachine(machine, options, await savedState(machine, options));
 }
 
+function readCapMb(): number {
+  const text = process.env['GUEST_STATES_MB'] ?? String(defaultCapMb);
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new Failure(
+    exitCode.usage,
+    `GUEST_STATES_MB: ${quoted(text)} is not a number of megabytes`,
+    'set it to a whole number, such as 4096',
+  );
+}
+
 async function savedState(machine: Machine, options: RestoreOptions): Promise<SavedState> {
+  const capMb = readCapMb();
   const { running, portsDir: _, ...bare } = options;
   const words = [layout, keyOf(machine, options), ...(running?.command ?? [])];
   const hash = createHash('sha256').update(words.join('\0')).digest('hex').slice(0, 16);
@@ -60,7 +73,7 @@ async function savedState(machine: Machine, options: RestoreOptions): Promise<Sa
     if (running !== undefined) await (await guest.spawn(running.command)).waitFor(running.until, 240_000);
     const inside: Inside = { census, running: await guest.save(devices) };
     writeFileSync(join(path, insideFile), JSON.stringify(inside));
-    makeRoom();
+    makeRoom(capMb);
   });
   const now = new Date();
   utimesSync(dir, now, now);
@@ -86,7 +99,7 @@ async function unsaved(machine: Machine, options: BootOptions, running: Running 
 }
 
 /** Removes states that nobody has used for a day, and others until the rest fits; a guest that runs keeps what it needs. */
-function makeRoom(): void {
+function makeRoom(capMb: number): void {
   const states = readdirSync(cacheDir())
     .filter((name) => name.startsWith('state-'))
     .map((name) => join(cacheDir(), name))

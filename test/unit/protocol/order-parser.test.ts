@@ -5,6 +5,7 @@ import type { ErrorCode, TraceRequest } from '../../../src/protocol/control.ts';
 import { orderNames } from '../../../src/protocol/control.ts';
 import { parseLine, parseOrder } from '../../../src/protocol/order-parser.ts';
 import { thorough } from '../../set.ts';
+import { anyText } from '../any-text.ts';
 
 function refusal(line: string) {
   const parsed = parseOrder(line);
@@ -269,7 +270,7 @@ describe('parseOrder', () => {
     const key = fc.oneof(fc.string(), fc.constantFrom('id', 'order', 'trace', '__proto__', 'constructor'));
     const traceKey = fc.oneof(fc.constantFrom(...Object.keys(whole)), fc.string());
     const line = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      anyText,
       value.map((any) => JSON.stringify(any)),
       fc.dictionary(key, value).map((any) => JSON.stringify(any)),
       fc.dictionary(traceKey, value).map(startWith),

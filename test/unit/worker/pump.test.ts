@@ -69,7 +69,7 @@ describe('what a pump moves', () => {
           simulation.close();
         },
       ),
-      { numRuns: thorough(100) },
+      { numRuns: thorough(200) },
     );
   });
 

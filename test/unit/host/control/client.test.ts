@@ -119,7 +119,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
   });
 
   it('waits for a slow stop as long as the agent answers pings, and no longer', async (context) => {
-    const [agent, client] = await connect(context, 1000);
+    const [agent, client] = await connect(context, 2000);
     let alive = true;
     let stopId = '';
     agent.obey = ({ id, order }) => {
@@ -128,7 +128,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
       if (order === 'stop') stopId = id;
     };
     const first = client.stop();
-    await sleep(3000);
+    await sleep(5000);
     agent.send({ id: stopId, ok: true, state: 'stopped', ...source, ledger: {} });
     assert.equal((await first).state, 'stopped');
     const second = client.stop();

@@ -7,6 +7,7 @@ import { parseFieldLine } from '../../../../src/host/format/field.ts';
 import { FormatError } from '../../../../src/host/format/format-error.ts';
 import { fixtureText, guestCatalogue, guestTexts } from '../fixtures.ts';
 import { thorough } from '../../../set.ts';
+import { anyText } from '../../any-text.ts';
 
 const line = (declared: string, bytes: number): string =>
   `\tfield:${declared};\toffset:8;\tsize:${bytes};\tsigned:0;`;
@@ -128,7 +129,7 @@ describe('event format', () => {
   it('throws nothing but FormatError, whatever the text', () => {
     const good = fixtureText('kvm-format/kvm_entry');
     const text = fc.oneof(
-      fc.string({ unit: 'binary' }),
+      anyText,
       fc
         .tuple(fc.nat(good.length), fc.nat(40), fc.string({ maxLength: 20 }))
         .map(([at, cut, put]) => good.slice(0, at) + put + good.slice(at + cut)),
