@@ -96,6 +96,17 @@ describe('the test runner', () => {
     assert.equal(lastLine(stdout), '0 passed, 3 failed, 0 skipped');
   });
 
+  it('runs every unit test when a file ends the process that it shares with others', () => {
+    const beside = ['a1', 'a2', 'a3', 'a4', 'side1', 'side2', 'side3', 'side4'];
+    for (const name of beside) write(`unit/${name}`, "test('adds', () => {});");
+    const { code, stdout } = run('unit/(a|side)\\d', 'crash');
+    assert.equal(code, 1, stdout);
+    assert.equal(stdout.match(/^✔ test\/unit\/\w+\.test\.ts +\d+\.\d s {2}1 tests$/gm)?.length, 8, stdout);
+    assert.match(stdout, /^FAILED test\/unit\/crash\.test\.ts: the file as a whole$/m);
+    assert.equal(lastLine(stdout), '8 passed, 1 failed, 0 skipped');
+    for (const name of beside) rmSync(join(root, `test/unit/${name}.test.ts`));
+  });
+
   it('says that a test is unsteady which passes at the second try', () => {
     rmSync(join(root, 'tried'), { force: true });
     const { code, stdout } = run('fickle');
