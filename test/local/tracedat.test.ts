@@ -182,6 +182,15 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     }
   });
 
+  it('version 6 gives trace-cmd a clock to read where it reads unwritten memory else', async (test) => {
+    const file = await fileOf(test, samplePages('B'), await sampleMetadata('B'), {
+      version: 6,
+      clock: 'mono',
+    });
+    const dump = traceCmd('dump', '--options', '-i', file);
+    assert.match(dump, /Option TRACECLOCK, [1-9]\d* bytes\]\n.*\[mono\]/);
+  });
+
   it('a guest without symbols, command lines and printk formats is read all the same', async (test) => {
     const contents = [...(await sampleContents('A'))].filter(([name]) => name.startsWith('events/'));
     for (const shape of shapes) {

@@ -3,7 +3,7 @@ import { bodiesOf } from './bodies.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { appendPages, type CpuExtent, type CpuSource } from './cpu-data.ts';
 import { magic, optionId } from './ids.ts';
-import { commonOptions, namesClock, packOptions, type TraceFacts } from './options.ts';
+import { commonOptions, cString, namesClock, packOptions, type TraceFacts } from './options.ts';
 import type { Output } from './output.ts';
 
 /** Writes a whole version 6 file, CPU after CPU as `sources` gives them, in rising order. */
@@ -21,7 +21,9 @@ export async function writeV6(
   head.u32(cpuCount).string('options  ');
   const options = commonOptions(facts);
   const withClock = namesClock(facts);
-  if (withClock) options.push({ id: optionId.traceClock, content: Buffer.alloc(0) });
+  // The text stands again behind the options. trace-cmd 3 searches this content for a clock as well, and searches
+  // whatever is in memory when the content is empty, as its own files have it.
+  if (withClock) options.push({ id: optionId.traceClock, content: cString(facts.traceClock) });
   head.bytes(packOptions(options)).u16(optionId.done).string('flyrecord');
   const tableAt = head.length;
   head.bytes(Buffer.alloc(cpuCount * 16));
