@@ -1,4 +1,5 @@
 import type { ConvertReport } from '../host/convert.ts';
+import { printable } from '../quoted.ts';
 import { counted, humanBytes } from './human.ts';
 
 /** What is in a file that was made, for people: `2 CPUs, 700 events in 20 pages, 80.0 KiB`. */
@@ -10,6 +11,47 @@ export function summaryOf({ cpus, events, pages, fileBytes }: ConvertReport): st
 export function leftOutOf({ leftOut }: ConvertReport): string[] {
   return [...leftOut].map(([reason, pages]) => `${pages} bad pages left out: ${reason}`);
 }
+
+/** What a reader of the file has to know though nothing is missing in it, a line for each. */
+export function remarksOn({ cpus, undescribed, oddFormats, eventsByName }: ConvertReport): string[] {
+  const unknown = undescribed.map((id) => {
+    const name = `unknown:event_${id}`;
+    const records = counted(eventsByName.get(name) ?? 0, 'record');
+    return `event ${id} has no format in the metadata; its ${records} are in the file as ${name}`;
+  });
+  return [
+    ...firstFew(unknown, 'events'),
+    ...firstFew(
+      oddFormats.map(({ message }) => `${message}; its records are in the file`),
+      'formats',
+    ),
+    ...cpus.filter(({ stepsBack }) => stepsBack > 0).map(stepsBackText),
+  ].map((line) => printable(line));
+}
+
+/** As many as a person reads. */
+function firstFew(lines: readonly string[], what: string): string[] {
+  const most = 10;
+  return lines.length <= most
+    ? [...lines]
+    : [...lines.slice(0, most), `and ${lines.length - most} ${what} more`];
+}
+
+export function stepsBackText({
+  cpu,
+  stepsBack,
+}: {
+  readonly cpu: number;
+  readonly stepsBack: number;
+}): string {
+  return (
+    `CPU ${cpu}: time steps back at ${counted(stepsBack, 'page')}: ` +
+    'these are pages of several CPUs in one file, as trace-agent -o writes them, or the clock was set back'
+  );
+}
+
+/** Of formats in JSON: a guest may send any number. */
+const oddFormatsMost = 1000;
 
 /** For programs (docs/json.md): maps as objects, big numbers as decimal strings. */
 export function countsOf(report: ConvertReport): object {
@@ -24,6 +66,11 @@ export function countsOf(report: ConvertReport): object {
     uncountedLosses: report.cpus.reduce((sum, cpu) => sum + cpu.pagesAfterUncountedLoss, 0),
     leftOut: Object.fromEntries(report.leftOut),
     eventsByName: Object.fromEntries(report.eventsByName),
+    undescribedEvents: report.undescribed,
+    oddFormats: report.oddFormats.slice(0, oddFormatsMost).map(({ message }) => message),
+    stepsBack: Object.fromEntries(
+      report.cpus.filter((each) => each.stepsBack > 0).map((each) => [each.cpu, each.stepsBack]),
+    ),
     convertSeconds: report.seconds,
   };
 }

@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { onEndSignals } from '../end-signals.ts';
 import { codeOf } from '../error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../failure.ts';
@@ -14,17 +13,18 @@ import { readMetadataFile } from '../host/metadata/guest-metadata.ts';
 import { removeUnfinishedFiles } from '../host/unfinished-files.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable, quoted } from '../quoted.ts';
-import { countsOf, leftOutOf, summaryOf } from './convert-report.ts';
+import { countsOf, leftOutOf, remarksOn, summaryOf } from './convert-report.ts';
 import type { ConvertCommand } from './host-convert-options.ts';
 import { humanBytes } from './human.ts';
 import { LiveText } from './live-text.ts';
+import { rawInput } from './raw-input.ts';
 import { Waiting } from './waiting.ts';
 
 /** Makes a trace.dat and says what is in it. Throws Failure. */
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   const report = await watched(command);
   process.stdout.write(command.json ? `${json(countsOf(report))}\n` : textOf(report));
-  for (const line of leftOutOf(report))
+  for (const line of [...leftOutOf(report), ...remarksOn(report)])
     process.stderr.write(`trace-host: ${printable(report.out)}: ${line}\n`);
   return report.leftOut.size > 0 ? exitCode.lost : exitCode.done;
 }
@@ -108,24 +108,18 @@ async function convertFiles(
     );
   }
   const cpus = new Map<number, string>();
-  for (const path of paths) {
-    const cpu = cpuOf(path);
-    if (cpus.has(cpu))
-      throw new Failure(exitCode.usage, `two files are of CPU ${cpu}: ${cpus.get(cpu)} and ${path}`);
+  for (const given of paths) {
+    const { cpu, path } = rawInput(given);
+    const other = cpus.get(cpu);
+    if (other !== undefined)
+      throw new Failure(
+        exitCode.usage,
+        `two files are of CPU ${cpu}: ${quoted(other)} and ${quoted(path)}`,
+        'say of which CPU each one is: cpu0=FILE cpu1=FILE',
+      );
     cpus.set(cpu, path);
   }
   return convert({ ...settings, cpus, metadata: await readMetadataFile(metadata) });
-}
-
-/** The last number in a file's name: cpu0.raw, trace-path-cpu12.out. */
-function cpuOf(path: string): number {
-  const found = /(\d+)\D*$/.exec(basename(path));
-  if (found?.[1] !== undefined) return Number(found[1]);
-  throw new Failure(
-    exitCode.usage,
-    `which CPU is ${quoted(path)} of?`,
-    'name raw files by CPU: cpu0.raw, cpu1.raw',
-  );
 }
 
 function textOf(report: ConvertReport): string {

@@ -1,6 +1,7 @@
 import { type ExitCode, exitCode } from '../failure.ts';
 import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../host/info.ts';
 import { json as jsonText, printable } from '../quoted.ts';
+import { stepsBackText } from './convert-report.ts';
 import { humanBytes, signedSeconds, table } from './human.ts';
 
 /** Events by name are listed up to here. */
@@ -29,10 +30,9 @@ function compressionOf({ compression }: NonNullable<TraceInfo['format']>): strin
 }
 
 function bufferText(buffer: BufferInfo): string {
-  const { name, clock, cpus, events, lost, firstNs, lastNs, eventsByName } = buffer;
-  const span =
-    firstNs === undefined || lastNs === undefined ? 'no events' : signedSeconds(lastNs - firstNs).slice(1);
-  const head = `\n${name === '' ? 'trace' : `instance ${printable(name)}`}: ${events} events over ${span}, ${lost} lost, clock ${printable(clock) || 'unknown'}\n`;
+  const { name, clock, cpus, events, lost, eventsByName } = buffer;
+  const what = name === '' ? 'trace' : `instance ${printable(name)}`;
+  const head = `\n${what}: ${events} events${spanOf(buffer)}, ${lost} lost, clock ${printable(clock) || 'unknown'}\n`;
   const rows = cpus.map((cpu) => [
     String(cpu.cpu),
     String(cpu.pages),
@@ -45,8 +45,16 @@ function bufferText(buffer: BufferInfo): string {
     .slice(0, namesMax)
     .map(([event, count]) => [String(count), printable(event)]);
   const more = eventsByName.size - names.length;
+  const warnings = cpus.filter(({ stepsBack }) => stepsBack > 0).map((cpu) => `${stepsBackText(cpu)}\n`);
   return (
     `${head}\n${table(['CPU', 'pages', 'events', 'lost', 'data', 'bad pages'], rows)}\n` +
-    `${table(['events', 'name'], names)}${more > 0 ? `and ${more} names more\n` : ''}`
+    `${table(['events', 'name'], names)}${more > 0 ? `and ${more} names more\n` : ''}${warnings.join('')}`
   );
+}
+
+/** A length of time only where the clock counts time. */
+function spanOf({ timeUnit, first, last }: BufferInfo): string {
+  if (first === undefined || last === undefined) return '';
+  if (timeUnit === 'ns') return ` over ${signedSeconds(last - first).slice(1)}`;
+  return ` over ${last - first} units of its clock`;
 }

@@ -117,6 +117,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
         'trace-host convert cpu0.raw cpu1.raw --metadata metadata.tar.gz -o guest.dat',
         'pages collected with cat',
       ],
+      [
+        'trace-host convert cpu0=first.raw --metadata tracefs.tar -o guest.dat',
+        'where the name of the file does not say the CPU',
+      ],
     ],
     read: (given) => ({ kind: 'convert', options: readConvert(given) }),
   },

@@ -4,7 +4,7 @@ import type { GuestReport, RecordEnd, RecordOptions, RecordResult } from '../hos
 import { Recorder } from '../host/record/recorder.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable } from '../quoted.ts';
-import { countsOf, leftOutOf, summaryOf } from './convert-report.ts';
+import { countsOf, leftOutOf, remarksOn, summaryOf } from './convert-report.ts';
 import type { RecordCommand } from './host-record-options.ts';
 import { cpuRanges, humanBytes, humanDuration } from './human.ts';
 import { LiveText } from './live-text.ts';
@@ -98,10 +98,12 @@ function textOf({ label, out, report, cpus }: GuestReport): string {
 }
 
 /** What is worth knowing of a trace that is whole. */
-function notesOf({ untracedCpus }: GuestReport): string[] {
-  if (untracedCpus.length === 0) return [];
+function notesOf({ untracedCpus, report }: GuestReport): string[] {
+  const remarks = report === undefined ? [] : remarksOn(report);
+  if (untracedCpus.length === 0) return remarks;
   const which = `CPU ${cpuRanges(untracedCpus)}`;
   return [
+    ...remarks,
     `${which} has a port here and is not traced by the guest's agent (trace-agent --cpus, or no such CPU)`,
   ];
 }

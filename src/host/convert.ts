@@ -6,7 +6,9 @@ import { maxCpus } from '../cpu-list.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
+import type { FormatError } from './format/format-error.ts';
 import { readRecordingMetadata, type GuestMetadata } from './metadata/guest-metadata.ts';
+import { withPlaceholders } from './metadata/placeholder-formats.ts';
 import { withChosenClock } from './metadata/trace-clock.ts';
 import { joinAllCapped } from './record/recording-dir.ts';
 import { openInput } from './open-input.ts';
@@ -59,6 +61,10 @@ export interface ConvertReport {
   readonly lost: bigint;
   readonly leftOut: ReadonlyMap<LeftOut, number>;
   readonly eventsByName: ReadonlyMap<string, number>;
+  /** Ids of events without a format; in the file they are `unknown:event_ID`. */
+  readonly undescribed: readonly number[];
+  /** Formats of the guest that could not be read, in whole or in part, and why. */
+  readonly oddFormats: readonly FormatError[];
   readonly rawBytes: number;
   readonly fileBytes: number;
   readonly seconds: number;
@@ -91,9 +97,24 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
 /**
  * Makes a trace.dat of raw pages and metadata. Pages are checked on the way: a bad one is left out, and the report
  * says so. The file appears when it is whole; a conversion that fails leaves nothing. Takes a few MiB of memory
- * whatever the sizes, and about the time of a copy. Throws Failure.
+ * whatever the sizes, and about the time of a copy: twice that when an event has no format, for a file begins with its
+ * formats. Throws Failure.
  */
 export async function convert(input: ConvertInput): Promise<ConvertReport> {
+  const report = await convertOnce(input);
+  const undescribed = undescribedIds(report, input.metadata);
+  if (undescribed.length === 0) return report;
+  const again = await convertOnce({ ...input, metadata: withPlaceholders(input.metadata, undescribed) });
+  const seconds = report.seconds + again.seconds;
+  return { ...again, undescribed, oddFormats: report.oddFormats, seconds };
+}
+
+function undescribedIds({ cpus }: ConvertReport, { catalogue }: GuestMetadata): number[] {
+  const ids = new Set(cpus.flatMap(({ eventsById }) => [...eventsById.keys()]));
+  return [...ids].filter((id) => catalogue.byId(id) === undefined).sort((a, b) => a - b);
+}
+
+async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
   const { out, metadata, version = 7, compress = 'none' } = input;
   if (version === 6 && compress !== 'none') {
     throw new Failure(exitCode.usage, 'version 6 of trace.dat has no compression', 'leave one of them out');
@@ -162,7 +183,7 @@ async function* sourcesOf(raws: readonly RawInput[], input: ConvertInput): Async
   const totalBytes = raws.reduce((sum, { bytes }) => sum + bytes, 0);
   let doneBytes = 0;
   for (const { cpu, file, bytes, tally } of raws) {
-    const runs = checkedRuns(blocksOf(file, 0, bytes), layout, catalogue, tally);
+    const runs = checkedRuns(blocksOf(file, 0, bytes), layout, catalogue.common, tally);
     yield { cpu, raw: file, runs: watched(runs, cpu) };
   }
 
@@ -201,6 +222,8 @@ function report(
     lost: cpus.reduce((total, { lost }) => total + lost, 0n),
     leftOut,
     eventsByName,
+    undescribed: [],
+    oddFormats: catalogue.malformed,
     rawBytes: sum((cpu) => cpu.rawBytes),
     fileBytes,
     seconds,

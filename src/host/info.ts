@@ -5,6 +5,7 @@ import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts';
 import { EventCatalogue } from './format/event-catalogue.ts';
 import { FormatError } from './format/format-error.ts';
+import { clockUnit } from './metadata/clock-unit.ts';
 import { readRecordingMetadata } from './metadata/guest-metadata.ts';
 import { parseUsualLayout } from './metadata/usual-layout.ts';
 import { openInput } from './open-input.ts';
@@ -42,8 +43,12 @@ export interface BufferInfo {
   readonly events: number;
   readonly lost: bigint;
   readonly pagesAfterUncountedLoss: number;
-  readonly firstNs: bigint | undefined;
-  readonly lastNs: bigint | undefined;
+  /** Unit of all times of this buffer; null when its clock is none of time, or not known. */
+  readonly timeUnit: 'ns' | null;
+  readonly first: bigint | undefined;
+  readonly last: bigint | undefined;
+  /** Pages that begin before the page before them ended; 0 for the pages of one CPU and one clock. */
+  readonly stepsBack: number;
   /** Events by `system:name`, most first. */
   readonly eventsByName: ReadonlyMap<string, number>;
 }
@@ -144,10 +149,10 @@ async function* blocksOfAll(files: readonly FileHandle[]): AsyncGenerator<Uint8A
 async function countPages(
   blocks: AsyncIterable<Uint8Array>,
   layout: PageLayout,
-  catalogue: EventCatalogue,
+  { common }: EventCatalogue,
 ): Promise<RawTally> {
   const tally = emptyTally();
-  const runs = checkedRuns(blocks, layout, catalogue, tally);
+  const runs = checkedRuns(blocks, layout, common, tally);
   while ((await runs.next()).done !== true);
   return tally;
 }
@@ -162,21 +167,35 @@ function bufferInfo(
   let events = 0;
   let lost = 0n;
   let pagesAfterUncountedLoss = 0;
-  let firstNs: bigint | undefined;
-  let lastNs: bigint | undefined;
+  let first: bigint | undefined;
+  let last: bigint | undefined;
+  let stepsBack = 0;
   for (const cpu of cpus) {
     events += cpu.events;
     lost += cpu.lost;
     pagesAfterUncountedLoss += cpu.pagesAfterUncountedLoss;
-    if (cpu.firstNs !== undefined && (firstNs === undefined || cpu.firstNs < firstNs)) firstNs = cpu.firstNs;
-    if (cpu.lastNs !== undefined && (lastNs === undefined || cpu.lastNs > lastNs)) lastNs = cpu.lastNs;
+    stepsBack += cpu.stepsBack;
+    if (cpu.first !== undefined && (first === undefined || cpu.first < first)) first = cpu.first;
+    if (cpu.last !== undefined && (last === undefined || cpu.last > last)) last = cpu.last;
     for (const [id, count] of cpu.eventsById) {
       const event = catalogue.byId(id)?.fullName ?? `#${id}`;
       counts.set(event, (counts.get(event) ?? 0) + count);
     }
   }
   const eventsByName = new Map([...counts].sort(([, a], [, b]) => b - a));
-  return { name, clock, cpus, events, lost, pagesAfterUncountedLoss, firstNs, lastNs, eventsByName };
+  return {
+    name,
+    clock,
+    cpus,
+    events,
+    lost,
+    pagesAfterUncountedLoss,
+    timeUnit: clockUnit(clock),
+    first,
+    last,
+    stepsBack,
+    eventsByName,
+  };
 }
 
 /** The same as values that JSON has: maps as objects, 64-bit numbers as texts. */

@@ -7,6 +7,7 @@ import { convert, type ConvertSettings } from '../../src/host/convert.ts';
 import { readInfo } from '../../src/host/info.ts';
 import { PageCursor } from '../../src/host/ring/page-cursor.ts';
 import { pagesOf } from '../../src/host/ring/page-splitter.ts';
+import { readMetadataArchive } from '../../src/host/metadata/archive.ts';
 import { parseMetadata, type GuestMetadata } from '../../src/host/metadata/guest-metadata.ts';
 import { fixture, fixtureText, headerPageText } from '../unit/host/fixtures.ts';
 import { sampleContents, sampleMetadata, samplePages, scratchDir, writeRaws } from '../unit/host/samples.ts';
@@ -122,16 +123,17 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
         while (cursor.next()) if (cursor.kind === 'data') count++;
         return count;
       });
-      // An event without a format, which by itself would end trace-cmd's report, and a page of garbage.
+      // An event without a format, at which trace-cmd's report would end, and a page of garbage.
       cursor.load(all[2]!);
       while (cursor.next() && cursor.kind !== 'data');
       cursor.view.setUint16(cursor.dataOffset, 65_000, true);
       all[12]!.fill(0xa5);
       const report = traceCmd('report', '-i', await fileOf(test, { 0: bytes }, metadata, shape));
-      const kept = events.reduce((sum, count) => sum + count, 0) - events[2]! - events[12]!;
+      const kept = events.reduce((sum, count) => sum + count, 0) - events[12]!;
       assert.equal(eventLines(report).length, kept);
+      assert.match(report, / event_65000: +no format$/m);
       const dropped = [...report.matchAll(/\[(?:(\d+) )?EVENTS DROPPED\]/g)].map(([, count]) => count);
-      assert.deepEqual(dropped, [String(1003 + events[2]!), '1007', '1011', undefined]);
+      assert.deepEqual(dropped, ['1003', '1007', '1011', undefined]);
     });
 
     it(`${what} of sub-buffers of 8 KiB`, async (test) => {
@@ -189,6 +191,22 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     });
     const dump = traceCmd('dump', '--options', '-i', file);
     assert.match(dump, /Option TRACECLOCK, [1-9]\d* bytes\]\n.*\[mono\]/);
+  });
+
+  it('a task’s odd name takes no other task its name', async (test) => {
+    for (const name of ['good', 'empty', 'line-break']) {
+      const archive = fixture(`unusual/odd-task-name/${name}.tar.gz`, 'packed');
+      const metadata = parseMetadata(await readMetadataArchive([archive]));
+      for (const shape of shapes) {
+        const file = await fileOf(test, { 0: fixture('unusual/odd-task-name/cpu0.raw.gz') }, metadata, shape);
+        const lines = eventLines(traceCmd('report', '-i', file));
+        assert.equal(lines.length, 231);
+        assert.deepEqual(
+          lines.filter((line) => line.includes('<...>')),
+          [],
+        );
+      }
+    }
   });
 
   it('a guest without symbols, command lines and printk formats is read all the same', async (test) => {

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { TestFile } from './test-files.ts';
 
-/** Processes in which unit tests run: some of these tests wait, the others keep two cores busy. */
+/** Unit test files share so many processes: some of these tests wait, the others keep two cores busy. */
 const unitProcesses = 4;
 /** Others that may run beside another one; on two cores the third takes what the other two leave while they wait. */
 const lanes = 3;
@@ -18,11 +18,13 @@ export async function schedule(
   const ordered = [...together.filter(({ first }) => first), ...together.filter(({ first }) => !first)];
   const unit = ordered.filter(({ place }) => place === 'unit');
   const others = ordered.filter(({ place }) => place !== 'unit');
-  await Promise.all(
-    Array.from({ length: unitProcesses }, (_, n) =>
-      runSome(unit.filter((_file, i) => i % unitProcesses === n)),
-    ),
+  const sharing = unit.filter(({ hooks }) => !hooks);
+  const groups = Array.from({ length: unitProcesses }, (_, n) =>
+    sharing.filter((_file, i) => i % unitProcesses === n),
   );
+  const unitLimit = pLimit(unitProcesses);
+  const alone = unit.filter(({ hooks }) => hooks).map((file) => [file]);
+  await Promise.all([...groups, ...alone].map((files) => unitLimit(runSome, files)));
   const limit = pLimit(lanes);
   await Promise.all(others.map((file) => limit(runSome, [file])));
   for (const file of files) if (file.alone !== undefined) await runSome([file]);

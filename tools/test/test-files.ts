@@ -18,6 +18,8 @@ export interface TestFile {
   readonly alone: string | undefined;
   /** `// @first REASON`: among the first to start, for it takes the longest. */
   readonly first: boolean;
+  /** Has hooks at its top, which would run for the tests of other files in its process as well. */
+  readonly hooks: boolean;
 }
 
 /** All test files of a checkout, in the order of their paths. Blocks. */
@@ -43,6 +45,7 @@ function testFile(root: string, place: Place, name: string): TestFile {
     deeper: /\b(?:isLong|longTest|thorough)\b/.test(source) || path.endsWith('.long.test.ts'),
     alone: /^\/\/ @alone (.+)$/m.exec(head)?.[1],
     first: /^\/\/ @first /m.test(head),
+    hooks: /^(?:before|after)(?:Each)?\(/m.test(source),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { EventCatalogue } from '../format/event-catalogue.ts';
+import type { CommonFields } from '../format/event-catalogue.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { addLoss, markLoss, type Loss } from './loss-mark.ts';
 import { PageChecker, type CheckStatus } from './page-checker.ts';
@@ -19,8 +19,11 @@ export interface RawTally {
   /** Pages left out, by reason. */
   readonly leftOut: Map<LeftOut, number>;
   readonly eventsById: Map<number, number>;
-  firstNs: bigint | undefined;
-  lastNs: bigint | undefined;
+  /** Times of the first and of the last event, in the unit of the trace's clock. */
+  first: bigint | undefined;
+  last: bigint | undefined;
+  /** Good pages that begin before the good page before them ended: not the pages of one CPU, or of one clock. */
+  stepsBack: number;
 }
 
 /** A row of good pages. `bytes` are theirs, valid until the next run is asked for. */
@@ -38,8 +41,9 @@ export function emptyTally(): RawTally {
     pagesAfterUncountedLoss: 0,
     leftOut: new Map(),
     eventsById: new Map(),
-    firstNs: undefined,
-    lastNs: undefined,
+    first: undefined,
+    last: undefined,
+    stepsBack: 0,
   };
 }
 
@@ -51,10 +55,10 @@ export function emptyTally(): RawTally {
 export async function* checkedRuns(
   blocks: AsyncIterable<Uint8Array>,
   layout: PageLayout,
-  catalogue: EventCatalogue,
+  common: CommonFields,
   tally: RawTally,
 ): AsyncGenerator<PageRun, void, undefined> {
-  const checker = new PageChecker(layout, catalogue);
+  const checker = new PageChecker(layout, common);
   const { pageBytes } = layout;
   let loss: Loss = 0n;
   let offset = 0;
@@ -88,7 +92,7 @@ export async function* checkedRuns(
       } else {
         count(tally, status);
         // Only a page whose records could all be walked tells how many are lost with it.
-        const walked = status === 'unknown-event' || status === 'short-record';
+        const walked = status === 'short-record';
         loss = walked ? addLoss(loss, addLoss(lostBefore, BigInt(checker.pageEvents))) : 'unknown';
       }
     }
@@ -97,8 +101,9 @@ export async function* checkedRuns(
     offset += block.length;
   }
   for (const [id, events] of checker.counts()) tally.eventsById.set(id, events);
-  tally.firstNs = checker.firstNs;
-  tally.lastNs = checker.lastNs;
+  tally.first = checker.first;
+  tally.last = checker.last;
+  tally.stepsBack = checker.stepsBack;
 }
 
 function count(tally: RawTally, reason: LeftOut): void {

@@ -1,4 +1,4 @@
-import type { EventCatalogue } from '../format/event-catalogue.ts';
+import type { CommonFields } from '../format/event-catalogue.ts';
 import { PageCursor, type PageStatus } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { QuickWalk, unusual } from './quick-walk.ts';
@@ -6,23 +6,23 @@ import { QuickWalk, unusual } from './quick-walk.ts';
 /** What is wrong with a page, beyond what makes it unreadable. */
 export type CheckStatus =
   | PageStatus
-  /** An event whose format is not known: trace-cmd ends its report there, in silence. */
-  | 'unknown-event'
   /** A record too short to hold its event's id and thread. */
   | 'short-record';
 
 const eventIds = 1 << 16;
 
 /**
- * Checks one page after another, at some GB/s, and counts what good pages hold. Any bytes may be checked; nothing
- * throws.
+ * Checks one page after another, at some GB/s, and counts what good pages hold. Whether a record is whole its length
+ * tells; its event needs no format. Any bytes may be checked; nothing throws.
  */
 export class PageChecker {
   readonly cursor: PageCursor;
   /** Data records of the page that was checked last; of a bad one those before the fault. */
   pageEvents = 0;
-  /** Time of the first data record in all good pages. */
-  firstNs: bigint | undefined;
+  /** Time of the first data record in all good pages, as their clock counts. */
+  first: bigint | undefined;
+  /** Good pages that begin before the good page before them ended. */
+  stepsBack = 0;
   readonly #typeOffset: number;
   readonly #needBytes: number;
   readonly #timestampWord: number;
@@ -31,29 +31,26 @@ export class PageChecker {
   /** Of the page with the last data record: the halves of its timestamp, and the time since. */
   #lastLow = 0;
   #lastHigh = 0;
-  #lastDeltaNs = 0;
-  readonly #known = new Uint8Array(eventIds);
+  #lastDelta = 0;
   /** By event id: in good pages, and in the page at hand. */
   readonly #counts = new Float64Array(eventIds);
   readonly #pageCounts = new Uint32Array(eventIds);
   /** Ids of the page at hand, each once. */
   readonly #pageIds = new Uint16Array(eventIds);
 
-  constructor(layout: PageLayout, catalogue: EventCatalogue) {
+  constructor(layout: PageLayout, { type, pid }: CommonFields) {
     this.cursor = new PageCursor(layout);
-    const { type, pid } = catalogue.common;
     this.#typeOffset = type.offset;
     this.#needBytes = Math.max(type.offset + 2, pid.offset + pid.bytes);
-    for (const { id } of catalogue.formats()) this.#known[id] = 1;
     this.#timestampWord = layout.timestampOffset >> 2;
-    this.#quick = new QuickWalk(layout, this.#known, this.#typeOffset, this.#needBytes);
+    this.#quick = new QuickWalk(layout, this.#typeOffset, this.#needBytes);
   }
 
   /** Time of the last data record in all good pages. */
-  get lastNs(): bigint | undefined {
-    if (this.firstNs === undefined) return undefined;
-    const pageNs = (BigInt(this.#lastHigh) << 32n) | BigInt(this.#lastLow);
-    return BigInt.asUintN(64, pageNs + BigInt(this.#lastDeltaNs));
+  get last(): bigint | undefined {
+    if (this.first === undefined) return undefined;
+    const page = (BigInt(this.#lastHigh) << 32n) | BigInt(this.#lastLow);
+    return BigInt.asUintN(64, page + BigInt(this.#lastDelta));
   }
 
   /** Takes the block whose pages `quickCheck` is asked about. */
@@ -69,7 +66,7 @@ export class PageChecker {
   quickCheck(at: number): boolean {
     const words = this.#words;
     // the first event's time is the other way's to tell
-    if (words === undefined || this.firstNs === undefined) return false;
+    if (words === undefined || this.first === undefined) return false;
     const events = this.#quick.walk(words, at >> 2);
     if (events === unusual) return false;
     const { ids } = this.#quick;
@@ -78,9 +75,10 @@ export class PageChecker {
     this.pageEvents = events;
     if (events > 0) {
       const time = (at >> 2) + this.#timestampWord;
+      this.#compare(words[time]!, words[time + 1]!);
       this.#lastLow = words[time]!;
       this.#lastHigh = words[time + 1]!;
-      this.#lastDeltaNs = this.#quick.deltaNs;
+      this.#lastDelta = this.#quick.delta;
     }
     return true;
   }
@@ -89,19 +87,18 @@ export class PageChecker {
   check(page: Uint8Array): CheckStatus {
     const { cursor } = this;
     let status: CheckStatus = 'ok';
-    let firstNs: bigint | undefined;
+    let first: bigint | undefined;
     let ids = 0;
     this.pageEvents = 0;
     cursor.load(page);
     while (cursor.next()) {
       if (cursor.kind !== 'data') continue;
-      if (this.pageEvents++ === 0) firstNs = cursor.timestamp;
+      if (this.pageEvents++ === 0) first = cursor.timestamp;
       if (cursor.dataBytes < this.#needBytes) {
         status = 'short-record';
         continue;
       }
       const id = cursor.view.getUint16(cursor.dataOffset + this.#typeOffset, true);
-      if (this.#known[id] === 0 && status === 'ok') status = 'unknown-event';
       if (this.#pageCounts[id]!++ === 0) this.#pageIds[ids++] = id;
     }
     if (cursor.status !== 'ok') status = cursor.status;
@@ -110,13 +107,20 @@ export class PageChecker {
       if (status === 'ok') this.#counts[id]! += this.#pageCounts[id]!;
       this.#pageCounts[id] = 0;
     }
-    if (status === 'ok' && firstNs !== undefined) {
-      this.firstNs ??= firstNs;
+    if (status === 'ok' && first !== undefined) {
+      const begin = cursor.header?.timestamp ?? first;
+      if (this.first === undefined) this.first = first;
+      else this.#compare(Number(begin & 0xffff_ffffn), Number(begin >> 32n));
       this.#lastLow = Number(cursor.timestamp & 0xffff_ffffn);
       this.#lastHigh = Number(cursor.timestamp >> 32n);
-      this.#lastDeltaNs = 0;
+      this.#lastDelta = 0;
     }
     return status;
+  }
+
+  /** Takes the time at which a page begins; halves, for a number does not hold it. */
+  #compare(low: number, high: number): void {
+    if ((high - this.#lastHigh) * 2 ** 32 + (low - this.#lastLow) < this.#lastDelta) this.stepsBack++;
   }
 
   /** Events of all good pages by id. */

@@ -16,8 +16,7 @@ export class QuickWalk {
   /** Ids of the events of the page walked last, in order. */
   readonly ids: Uint16Array;
   /** From the page's timestamp to its last record. */
-  deltaNs = 0;
-  readonly #known: Uint8Array;
+  delta = 0;
   readonly #headerWord: number;
   readonly #dataWord: number;
   readonly #maxDataBytes: number;
@@ -27,12 +26,10 @@ export class QuickWalk {
   readonly #usable: boolean;
 
   /**
-   * @param known by event id: not 0 where its format is known
    * @param typeOffset of the event's id in a record's data
    * @param needBytes that an event's data have at least
    */
-  constructor(layout: PageLayout, known: Uint8Array, typeOffset: number, needBytes: number) {
-    this.#known = known;
+  constructor(layout: PageLayout, typeOffset: number, needBytes: number) {
     this.#headerWord = layout.commitOffset >> 2;
     this.#dataWord = layout.dataOffset >> 2;
     this.#maxDataBytes = layout.pageBytes - layout.dataOffset;
@@ -52,10 +49,9 @@ export class QuickWalk {
     return new Uint32Array(block.buffer, block.byteOffset, block.length >> 2);
   }
 
-  /** @param pageWord where the whole page begins. @returns how many events it has, all of known formats, or `unusual` */
+  /** @param pageWord where the whole page begins. @returns how many events it has, or `unusual` */
   walk(words: Uint32Array, pageWord: number): number {
     const { ids } = this;
-    const known = this.#known;
     const need = this.#needBytes;
     const typeWord = this.#typeWord;
     const typeShift = this.#typeShift;
@@ -65,7 +61,7 @@ export class QuickWalk {
     let at = pageWord + this.#dataWord;
     const end = at + (dataBytes >> 2);
     let events = 0;
-    let deltaNs = 0;
+    let delta = 0;
     while (at < end) {
       const word = words[at]!;
       const type = word & 31;
@@ -76,7 +72,7 @@ export class QuickWalk {
         if (type > typeTimeExtend || at + 2 > end) return unusual;
         const second = words[data]!;
         if (type === typeTimeExtend) {
-          deltaNs += second * 2 ** 27 + (word >>> 5);
+          delta += second * 2 ** 27 + (word >>> 5);
           at += 2;
           continue;
         }
@@ -86,17 +82,15 @@ export class QuickWalk {
       }
       at = data + (bytes >>> 2);
       if (at > end) return unusual;
-      deltaNs += word >>> 5;
+      delta += word >>> 5;
       if (type === typePadding) continue;
       if (bytes < need) return unusual;
-      const id = (words[data + typeWord]! >>> typeShift) & 0xffff;
-      if (known[id] === 0) return unusual;
-      ids[events] = id;
+      ids[events] = (words[data + typeWord]! >>> typeShift) & 0xffff;
       events += 1;
     }
     // beyond that a sum of numbers is not exact
-    if (deltaNs > Number.MAX_SAFE_INTEGER) return unusual;
-    this.deltaNs = deltaNs;
+    if (delta > Number.MAX_SAFE_INTEGER) return unusual;
+    this.delta = delta;
     return events;
   }
 }

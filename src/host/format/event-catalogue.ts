@@ -19,7 +19,7 @@ const formatPath = /(?:^|\/)events\/([^/]+)\/[^/]+\/format$/;
 /** The events of one kernel, by id and by name. */
 export class EventCatalogue {
   readonly common: CommonFields;
-  /** Format files that could not be taken, and why. */
+  /** Format files that could not be read, in whole or in part, and why. */
   readonly malformed: readonly FormatError[];
   readonly #byId = new Map<number, EventFormat>();
   readonly #byName = new Map<string, EventFormat>();
@@ -41,8 +41,16 @@ export class EventCatalogue {
         malformed.push(error);
       }
     }
+    for (const { fullName, unread } of this.#byId.values()) {
+      const [first] = unread;
+      if (first === undefined) continue;
+      const more = unread.length > 1 ? `, and ${unread.length - 1} more` : '';
+      malformed.push(
+        new FormatError(`format of ${fullName}`, `cannot read the line ${excerpt(first)}${more}`),
+      );
+    }
     this.malformed = malformed;
-    this.common = commonOf(this.#byId.values().next().value);
+    this.common = commonOf(this.#byId.values());
   }
 
   get size(): number {
@@ -72,8 +80,26 @@ export class EventCatalogue {
   }
 }
 
-function commonOf(format: EventFormat | undefined): CommonFields {
-  const type = format && fieldOf(format, 'common_type');
-  const pid = format && fieldOf(format, 'common_pid');
-  return { type: type ?? usualCommonFields.type, pid: pid ?? usualCommonFields.pid };
+/** As most formats have them: one that is odd must not decide where all others' ids are. */
+function commonOf(formats: Iterable<EventFormat>): CommonFields {
+  const votes = new Map<string, { readonly common: CommonFields; count: number }>();
+  for (const format of formats) {
+    const type = fieldOf(format, 'common_type');
+    const pid = fieldOf(format, 'common_pid');
+    if (type?.bytes !== 2 || pid?.bytes !== 4) continue;
+    const key = `${type.offset} ${pid.offset}`;
+    const vote = votes.get(key) ?? { common: { type, pid }, count: 0 };
+    vote.count++;
+    votes.set(key, vote);
+  }
+  const most = [...votes.values()].reduce<{ readonly common: CommonFields; readonly count: number }>(
+    (best, vote) => (vote.count > best.count ? vote : best),
+    { common: usualCommonFields, count: 0 },
+  );
+  return most.common;
+}
+
+function excerpt(line: string): string {
+  const most = 120;
+  return JSON.stringify(line.length > most ? `${line.slice(0, most)}…` : line);
 }

@@ -13,19 +13,22 @@ export interface EventFormat {
   readonly commonFields: readonly Field[];
   /** The event's own fields, in the file's order. */
   readonly fields: readonly Field[];
+  /** Declarations that could not be read: fields that the event has, and that are in none of the lists. */
+  readonly unread: readonly string[];
   /** What follows `print fmt:`, to the end of the file: a C expression list, on several lines at times. */
   readonly printFormat: string;
 }
 
 /** `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
-/** Of a name, at most: patterns on the command line are held against it. The kernel's own are far shorter. */
-const nameLine = /^name: *(\S{1,200}) *$/m;
+/** What a directory of tracefs can be named: user_events allow all but blanks and colons. */
+const nameLine = /^name: *(\S{1,255}) *$/m;
 
 /**
  * Parses the text of a format file. `system` is the directory's name, which the text does not hold; `longBytes` is
- * the size of the guest's `long`.
- * Throws FormatError when the name, the id or a field is not as the kernel writes it.
+ * the size of the guest's `long`. A field that is declared in an unusual way is left out and named in `unread`: all
+ * others, and the event's records, can be read without it.
+ * Throws FormatError when the name or the id is not as the kernel writes it.
  */
 export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 = 8): EventFormat {
   const printAt = text.search(/^print fmt:/m);
@@ -38,6 +41,7 @@ export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 
 
   const commonFields: Field[] = [];
   const fields: Field[] = [];
+  const unread: string[] = [];
   // An empty line parts the common fields from the event's own.
   let into = commonFields;
   const lines = head.split('\n');
@@ -46,13 +50,12 @@ export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 
       into = fields;
     } else if (line.includes('field:')) {
       const field = parseFieldLine(line, longBytes);
-      if (field === undefined) throw new FormatError(what, `cannot read the line ${JSON.stringify(line)}`);
-      into.push(field);
+      if (field === undefined) unread.push(line.trim());
+      else into.push(field);
     }
   }
-  if (commonFields.length === 0) throw new FormatError(what, 'no common fields');
   const printFormat = printAt < 0 ? '' : text.slice(printAt + 'print fmt:'.length).trim();
-  return { system, name, fullName: `${system}:${name}`, id, commonFields, fields, printFormat };
+  return { system, name, fullName: `${system}:${name}`, id, commonFields, fields, unread, printFormat };
 }
 
 /** The field of that name, the event's own before a common one; undefined when there is none. */

@@ -7,6 +7,7 @@ import { openInput } from '../open-input.ts';
 import { metadataFile, namesFile } from '../recording-format.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { readMetadataArchive } from './archive.ts';
+import { cleanTaskNames, cleanTgids } from './task-lines.ts';
 import { chosenClock } from './trace-clock.ts';
 import { parseUsualLayout } from './usual-layout.ts';
 
@@ -19,7 +20,7 @@ export interface GuestMetadata {
   readonly formats: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
   /** The same, parsed. */
   readonly catalogue: EventCatalogue;
-  /** Empty where the guest gave none, as are the next three. */
+  /** Empty where the guest gave none, as are the next three. Names of tasks and thread groups are whole lines. */
   readonly kallsyms: Buffer;
   readonly printkFormats: Buffer;
   readonly savedCmdlines: Buffer;
@@ -89,8 +90,8 @@ export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetad
     catalogue: new EventCatalogue(formatTexts(formats), layout.commitBytes),
     kallsyms: contents.get('kallsyms') ?? none,
     printkFormats: contents.get('printk_formats') ?? none,
-    savedCmdlines: contents.get('saved_cmdlines') ?? none,
-    savedTgids: contents.get('saved_tgids') ?? none,
+    savedCmdlines: cleanTaskNames(contents.get('saved_cmdlines') ?? none),
+    savedTgids: cleanTgids(contents.get('saved_tgids') ?? none),
     stats,
     traceClock,
     clock: chosenClock(traceClock) ?? 'local',
@@ -119,7 +120,8 @@ const knownNames: ReadonlySet<string> = new Set([
   'uname',
 ]);
 
-function* formatTexts(formats: GuestMetadata['formats']): Generator<readonly [string, string]> {
+/** Texts of all formats by their paths. */
+export function* formatTexts(formats: GuestMetadata['formats']): Generator<readonly [string, string]> {
   for (const [system, events] of formats) {
     for (const [event, text] of events) yield [`events/${system}/${event}/format`, text.toString('latin1')];
   }

@@ -87,7 +87,7 @@ describe('convert', () => {
       assert.ok(buffer);
       assert.deepEqual([buffer.events, buffer.lost, buffer.clock], [21_843, 35_899n, 'global']);
       assert.deepEqual(buffer.eventsByName, new Map([...report.eventsByName].sort(([, a], [, b]) => b - a)));
-      assert.deepEqual([buffer.firstNs, buffer.lastNs], [2_602_227_158n, 13_521_192_589n]);
+      assert.deepEqual([buffer.first, buffer.last], [2_602_227_158n, 13_521_192_589n]);
       assert.match(info.uname, /^Linux \(none\) 6\.1\.0-56-amd64/);
       assert.match(info.writer, /^virtio-trace \d/);
       assert.equal(info.eventFormats, 1336);

@@ -115,8 +115,6 @@ describe('event format', () => {
       [good.replace('kvm_entry', 'x'.repeat(1000)), /no line "name:"/],
       [good.replace(/^ID:.*/m, ''), /kvm_entry: no line "ID:"/],
       [good.replace(/^ID:.*/m, 'ID: 65536'), /no line "ID:"/],
-      [good.replace('size:8', 'size:x'), /cannot read the line .*rip/],
-      [good.replaceAll(/^\tfield.*\n/gm, ''), /no common fields/],
     ];
     for (const [text, message] of faulty) {
       assert.throws(
@@ -124,6 +122,25 @@ describe('event format', () => {
         (error) => error instanceof FormatError && message.test(error.message),
       );
     }
+  });
+
+  it('leaves out a field that it cannot read, and keeps the others', () => {
+    const good = fixtureText('kvm-format/kvm_entry');
+    const names = (text: string) => parseEventFormat('kvm', text).fields.map(({ name }) => name);
+    const odd = good.replace(
+      /^\tfield:.*\brip;.*$/m,
+      '\tfield:struct { u32 a; u32 b; } rip;\toffset:-8;\tsize:8;',
+    );
+    assert.notEqual(odd, good);
+    assert.deepEqual(
+      names(odd),
+      names(good).filter((name) => name !== 'rip'),
+    );
+    assert.deepEqual(parseEventFormat('kvm', odd).unread, [
+      'field:struct { u32 a; u32 b; } rip;\toffset:-8;\tsize:8;',
+    ]);
+    const { id, fields, commonFields } = parseEventFormat('kvm', good.replaceAll(/^\tfield.*\n/gm, ''));
+    assert.deepEqual([id, fields, commonFields], [30_001, [], []]);
   });
 
   it('throws nothing but FormatError, whatever the text', () => {
@@ -177,6 +194,27 @@ describe('event catalogue', () => {
     assert.equal(catalogue.byId(30_001)?.name, 'kvm_entry');
     assert.equal(catalogue.byName('kvm:kvm_again'), undefined);
     assert.match(catalogue.malformed[0]?.message ?? '', /kvm:kvm_again: id 30001 is kvm:kvm_entry's/);
+  });
+
+  it('says of a format with an odd field what it could not read, and has its event', () => {
+    const odd = entry.replace('size:8', 'size:x');
+    const catalogue = new EventCatalogue([['events/kvm/kvm_entry/format', odd]]);
+    assert.equal(catalogue.byId(30_001)?.name, 'kvm_entry');
+    assert.match(
+      catalogue.malformed[0]?.message ?? '',
+      /^format of kvm:kvm_entry: cannot read the line ".*rip/,
+    );
+  });
+
+  it('one format with odd common fields does not move those of all others', () => {
+    const odd = entry.replace(/(short common_type;\s*offset:)0/, '$1100').replace('30001', '30002');
+    const exit = entry.replace('30001', '30003').replace('kvm_entry', 'kvm_exit');
+    const catalogue = new EventCatalogue([
+      ['events/kvm/odd/format', odd.replace('kvm_entry', 'odd')],
+      ['events/kvm/kvm_entry/format', entry],
+      ['events/kvm/kvm_exit/format', exit],
+    ]);
+    assert.equal(catalogue.common.type.offset, 0);
   });
 
   it('knows where the common fields are, from formats or without', () => {
