@@ -14,7 +14,7 @@ import { readMetadataFile } from '../host/metadata/guest-metadata.ts';
 import { removeUnfinishedFiles } from '../host/unfinished-files.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable, quoted } from '../quoted.ts';
-import { countsOf, leftOutOf, summaryOf } from './convert-report.ts';
+import { countsOf, leftOutOf, reusedIdsOf, summaryOf } from './convert-report.ts';
 import type { ConvertCommand } from './host-convert-options.ts';
 import { humanBytes } from './human.ts';
 import { LiveText } from './live-text.ts';
@@ -24,9 +24,9 @@ import { Waiting } from './waiting.ts';
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   const report = await watched(command);
   process.stdout.write(command.json ? `${json(countsOf(report))}\n` : textOf(report));
-  for (const line of leftOutOf(report))
+  for (const line of [...leftOutOf(report), ...reusedIdsOf(report)])
     process.stderr.write(`trace-host: ${printable(report.out)}: ${line}\n`);
-  return report.leftOut.size > 0 ? exitCode.lost : exitCode.done;
+  return report.leftOut.size > 0 || report.reusedIds.length > 0 ? exitCode.lost : exitCode.done;
 }
 
 /** With a word about how far it is, and an end in order at a signal. */

@@ -6,7 +6,9 @@ import { maxCpus } from '../cpu-list.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
-import { readRecordingMetadata, type GuestMetadata } from './metadata/guest-metadata.ts';
+import type { GuestMetadata } from './metadata/guest-metadata.ts';
+import type { ReusedId } from './metadata/later-formats.ts';
+import { readRecordingMetadata } from './metadata/recording-metadata.ts';
 import { withChosenClock } from './metadata/trace-clock.ts';
 import { joinAllCapped } from './record/recording-dir.ts';
 import { openInput } from './open-input.ts';
@@ -58,6 +60,8 @@ export interface ConvertReport {
   readonly events: number;
   readonly lost: bigint;
   readonly leftOut: ReadonlyMap<LeftOut, number>;
+  /** Ids in the file that were of two events, one after the other, and are described as neither. */
+  readonly reusedIds: readonly ReusedId[];
   readonly eventsByName: ReadonlyMap<string, number>;
   readonly rawBytes: number;
   readonly fileBytes: number;
@@ -81,11 +85,17 @@ interface RawInput {
 /** Makes a trace.dat of a recording's directory, also of one that was never finished. Throws Failure. */
 export async function convertRecording(dir: string, settings: ConvertSettings): Promise<ConvertReport> {
   const recording = await readRecording(dir);
-  const metadata = await readRecordingMetadata(dir);
+  const { metadata, reusedIds } = await readRecordingMetadata(dir, recording);
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
   await joinAllCapped(dir, [...cpus.keys()]);
   const clock = settings.clock ?? recording.clock;
-  return convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });
+  const report = await convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });
+  return { ...report, reusedIds: reusedIds.filter(({ id }) => mayHave(report, id)) };
+}
+
+/** Whether a file has records of an event, or pages left out might. */
+function mayHave({ cpus, leftOut }: ConvertReport, id: number): boolean {
+  return leftOut.has('unknown-event') || cpus.some(({ eventsById }) => eventsById.has(id));
 }
 
 /**
@@ -200,6 +210,7 @@ function report(
     events: sum((cpu) => cpu.events),
     lost: cpus.reduce((total, { lost }) => total + lost, 0n),
     leftOut,
+    reusedIds: [],
     eventsByName,
     rawBytes: sum((cpu) => cpu.rawBytes),
     fileBytes,

@@ -13,6 +13,7 @@ import { errorCode } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import {
   formatRecording,
+  instanceFile,
   metadataFile,
   namesFile,
   rawFile,
@@ -50,10 +51,10 @@ export class RecordingDir {
   }
 
   /** The file for a CPU's pages. @param capBytes of what is kept; undefined: everything */
-  rawFile(cpu: number, capBytes: number | undefined, pageBytes: number): RawFile {
+  rawFile(cpu: number, capBytes: number | undefined): RawFile {
     const path = join(this.path, rawFile(cpu));
     try {
-      return capBytes === undefined ? new WholeFile(path) : new CappedFile(path, capBytes, pageBytes);
+      return capBytes === undefined ? new WholeFile(path) : new CappedFile(path, capBytes);
     } catch (error) {
       throw cannotWrite(this.path, error);
     }
@@ -61,6 +62,10 @@ export class RecordingDir {
 
   writeMetadata(packed: Uint8Array): void {
     this.#replace(metadataFile, packed);
+  }
+
+  writeInstance(packed: Uint8Array): void {
+    this.#replace(instanceFile, packed);
   }
 
   writeNames(packed: Uint8Array): void {
