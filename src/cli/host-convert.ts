@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { onEndSignals } from '../end-signals.ts';
 import { codeOf } from '../error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../failure.ts';
@@ -105,6 +105,13 @@ async function convertFiles(
       exitCode.usage,
       'raw files cannot be read without the metadata of their guest',
       'add --metadata FILE; trace-host metadata -o FILE fetches it from the guest',
+    );
+  }
+  if (resolve(metadata) === resolve(settings.out)) {
+    throw new Failure(
+      exitCode.usage,
+      `${metadata} is to be read, and would be lost`,
+      'give another file with -o',
     );
   }
   const cpus = new Map<number, string>();

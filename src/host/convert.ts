@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { type Stats, statSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version as programVersion } from '../version.ts';
 import { maxCpus } from '../cpu-list.ts';
+import { errorCode } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
@@ -115,6 +117,7 @@ export async function convert(input: ConvertInput): Promise<ConvertReport> {
       raws.push(await openRaw(cpu, path));
     }
     if (raws.length === 0) throw new Failure(exitCode.usage, 'no CPU to convert', 'give raw files');
+    for (const { file } of raws) await mustBeAnother(out, file);
     const facts = factsOf(input);
     const sources = sourcesOf(raws, input);
     const { result: extents, bytes: fileBytes } = await writeReplacing(out, async (file) => {
@@ -140,6 +143,27 @@ export async function convert(input: ConvertInput): Promise<ConvertReport> {
     );
   } finally {
     await Promise.all(raws.map(({ file }) => file.close()));
+  }
+}
+
+/** A file takes the place of an older one of its name, which must not be what it is made of. */
+async function mustBeAnother(out: string, input: FileHandle): Promise<void> {
+  const [there, read] = [statIfThere(out), await input.stat()];
+  if (there === undefined || there.ino !== read.ino || there.dev !== read.dev) return;
+  throw new Failure(
+    exitCode.usage,
+    `${out} is one of the files to convert, and would be lost`,
+    'give another file with -o',
+  );
+}
+
+/** Why it is not to be had is said when it is written. */
+function statIfThere(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
+    return undefined;
   }
 }
 

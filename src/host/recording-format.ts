@@ -53,6 +53,9 @@ export const instanceFile = 'instance.tar.gz';
 /** The names of tasks, and whatever else had changed, of its end; not there after a crash. */
 export const namesFile = 'names.tar.gz';
 
+/** Locked while a process collects into the directory. */
+export const lockFile = 'lock';
+
 const maxTextBytes = 4 << 20;
 
 /** Name of a CPU's raw pages in the directory. No name is ever taken from the file's contents. */

@@ -23,7 +23,7 @@ class Scene {
 
   static async restore(kernel: string | undefined, ...agent: string[]): Promise<Scene> {
     const options = kernel === undefined ? {} : { kernel: debianKernel(kernel) };
-    return new Scene(await restoreGuest({ cpus: 2, ...options, running: GuestAgent.running(...agent) }));
+    return new Scene(await restoreGuest({ cpus: 1, ...options, running: GuestAgent.running(...agent) }));
   }
 
   get out(): string {
@@ -82,7 +82,7 @@ describe('an instance that was there', { timeout: 900_000 }, () => {
       assert.equal(recorded.eventsByName['ftrace:print'], turn === 1 ? 1 : undefined);
       assert.deepEqual(
         recorded.cpus.map(({ overrun }) => overrun),
-        [0, 0],
+        [0],
       );
       assert.equal(scene.stat('overrun'), 0);
       assert.equal(scene.stat('read events'), recorded.events);
@@ -90,30 +90,33 @@ describe('an instance that was there', { timeout: 900_000 }, () => {
     await guest.check(`rmdir ${tracing}/instances/mine`);
   });
 
-  test('a kprobe made while it records is described, and so is one that was removed', async () => {
+  test('events that are made while it records are described, and so is one whose neighbour was removed', async () => {
     const { guest } = scene;
-    await guest.check(`echo 'p:early do_sys_openat2' >> ${tracing}/kprobe_events`);
+    // removed before it was ever on: the kernel empties rings that a removed event had been written to
+    await guest.check(
+      `cd ${tracing}; echo 'p:early do_sys_openat2' >> kprobe_events; echo 'p:idle vfs_write' >> kprobe_events`,
+    );
     const recorded = await scene.record(
       ['-e', 'kprobes:early'],
       `cd ${tracing}; ${busy}
        echo 'p:late vfs_read count=%dx' >> kprobe_events
-       echo 'late_too u32 number; char name[16]' >> synthetic_events
-       cd instances/trace-host; echo 1 > events/kprobes/late/enable; ${busy}
-       echo 0 > events/kprobes/early/enable; echo -:early >> ${tracing}/kprobe_events
-       echo 0 > events/kprobes/late/enable`,
+       echo 'e:probed/exec sched.sched_process_exec who=$pid:u32' >> dynamic_events
+       cd instances/trace-host; echo 1 > events/kprobes/late/enable; echo 1 > events/probed/exec/enable; ${busy}
+       echo 0 > events/probed/exec/enable; echo 0 > events/kprobes/late/enable
+       echo -:idle >> ${tracing}/kprobe_events`,
     );
-    assert.ok((recorded.eventsByName['kprobes:late'] ?? 0) > 0, JSON.stringify(recorded.eventsByName));
-    assert.ok((recorded.eventsByName['kprobes:early'] ?? 0) > 0);
+    for (const event of ['kprobes:early', 'kprobes:late', 'probed:exec'])
+      assert.ok((recorded.eventsByName[event] ?? 0) > 0, JSON.stringify(recorded.eventsByName));
     const lines = reportLines(scene.out);
-    assert.ok(lines.some((line) => /late: +\([0-9a-fx]+\) count=/.test(line)));
-    assert.ok(!lines.some((line) => /UNKNOWN|unknown/.test(line)));
-    await guest.check(`cd ${tracing}; echo > kprobe_events; echo '!late_too' >> synthetic_events`);
-  });
-
-  test('the second recording fetches only what has changed', async () => {
-    const before = performance.now();
-    await scene.record(['-e', 'sched:sched_process_exec'], busy);
-    console.log(`a recording with what is known: ${Math.round(performance.now() - before)} ms`);
+    assert.ok(
+      lines.some((line) => /late: +\([0-9a-fx+_]+\) count=/.test(line)),
+      lines.join('\n'),
+    );
+    assert.ok(
+      lines.some((line) => /exec: .*who=\d+/.test(line)),
+      lines.join('\n'),
+    );
+    await guest.check(`cd ${tracing}; echo '-:probed/exec' >> dynamic_events; echo > kprobe_events`);
   });
 });
 

@@ -62,7 +62,7 @@ export class MetadataCache {
       this.#forget();
     } catch (error) {
       if (errorCode(error) === '') throw error;
-      rmSync(fresh, { force: true });
+      discard(fresh);
     }
   }
 
@@ -82,6 +82,15 @@ export class MetadataCache {
 /** Of the XDG specification: a relative path does not count. */
 function cacheHomeOf({ XDG_CACHE_HOME: given = '' }: NodeJS.ProcessEnv): string {
   return isAbsolute(given) ? given : join(homedir(), '.cache');
+}
+
+/** What cannot be removed was never made. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
+  }
 }
 
 /** A directory, no link, of this user's, into which nobody else writes. */

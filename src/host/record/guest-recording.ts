@@ -24,6 +24,7 @@ import { resolveEvents } from './event-names.ts';
 import type { CpuProgress } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
+import { firstPageAt } from './raw-file.ts';
 import { joinAllCapped, RecordingDir } from './recording-dir.ts';
 
 export interface RecordRequest {
@@ -53,6 +54,8 @@ export class GuestRecording {
   /** The guest's metadata of the beginning. */
   #fetched: ReadonlyMap<string, Buffer> = new Map();
   readonly #ports: GuestPorts;
+  /** Of an earlier trace, taken out of the files. */
+  readonly #cutBytes = new Map<number, number>();
   readonly account: GuestAccount;
   /** From the order to start until the guest is known to trace for us no more. */
   #tracing = false;
@@ -109,7 +112,7 @@ export class GuestRecording {
     return [...this.#ports.files].map(([cpu, file]) => ({
       cpu,
       receivedBytes: file.receivedBytes,
-      keptBytes: file.keptBytes,
+      keptBytes: file.keptBytes - (this.#cutBytes.get(cpu) ?? 0),
       overrun: this.account.overrun(cpu),
       readEvents: this.account.readEvents(cpu),
     }));
@@ -270,9 +273,30 @@ export class GuestRecording {
     this.#client.close();
     this.guest.close();
     this.#ports.close();
+    this.#dir?.unlock();
     if (this.#ports.files.size === 0) return;
     this.#writeRecording(new Date().toISOString());
-    if (this.#dir !== undefined) await joinAllCapped(this.#dir.path, [...this.#ports.files.keys()]);
+    if (this.#dir === undefined) return;
+    await joinAllCapped(this.#dir.path, [...this.#ports.files.keys()]);
+    await this.#dropEarlier(this.#dir);
+    this.#writeRecording(new Date().toISOString());
+  }
+
+  /** What the guest had held back of an earlier trace, whose pages may be of another size and another clock. */
+  async #dropEarlier(dir: RecordingDir): Promise<void> {
+    const { started } = this.account;
+    if (started === undefined) return;
+    for (const [cpu, file] of this.#ports.files) {
+      const earlierBytes = this.account.earlierBytes(cpu);
+      const droppedBytes = file.receivedBytes - file.keptBytes;
+      if (earlierBytes === 0) continue;
+      const bytes = Math.min(firstPageAt(earlierBytes, droppedBytes, started.pageBytes), file.keptBytes);
+      if (bytes > 0) await dir.dropFront(cpu, bytes);
+      this.#cutBytes.set(cpu, bytes);
+      this.#request.note(
+        `${this.guest.label}, CPU ${cpu}: threw away ${bytes} bytes of an earlier trace that the guest had held back`,
+      );
+    }
   }
 
   /** Makes the trace.dat; the directory stays until `removeDir`. @throws Failure */
@@ -342,7 +366,7 @@ export class GuestRecording {
       guest: this.guest.guest ?? '',
       cpus: [...this.#ports.files].map(([cpu, file]) => ({
         cpu,
-        bytes: file.keptBytes,
+        bytes: file.keptBytes - (this.#cutBytes.get(cpu) ?? 0),
         ring: this.account.ring(cpu),
       })),
       pageBytes: stopped?.pageBytes ?? started?.pageBytes ?? null,

@@ -1,6 +1,7 @@
 import { closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
 import { exitCode, Failure } from '../../failure.ts';
+import { Output } from '../tracedat/output.ts';
 import { unfinishedFile } from '../unfinished-files.ts';
 
 /** Pages of one CPU on their way into a file, as they come, whole or cut anywhere. */
@@ -136,6 +137,41 @@ export function keptFiles(path: string): readonly string[] {
   if (existsSync(older)) return existsSync(path) ? [older, path] : [older];
   const joined = joinedPath(path);
   return [existsSync(joined) ? joined : path];
+}
+
+/** Whether a cap has left more than the one file. */
+export function isCut(path: string): boolean {
+  return existsSync(olderPath(path)) || existsSync(joinedPath(path));
+}
+
+/**
+ * Where in what is kept the first page of a trace begins, when `earlierBytes` of another one came before it: what a cap has
+ * dropped was cut between pages of the earlier ones' count.
+ */
+export function firstPageAt(earlierBytes: number, droppedBytes: number, pageBytes: number): number {
+  if (droppedBytes <= earlierBytes) return earlierBytes - droppedBytes;
+  const over = (droppedBytes - earlierBytes) % pageBytes;
+  return over === 0 ? 0 : pageBytes - over;
+}
+
+/** Takes the first bytes out of a file; it is the old one or the new one whenever that is ended. Takes a copy's time. */
+export async function dropFront(path: string, bytes: number): Promise<void> {
+  const rest = `${path}.rest`;
+  const source = await open(path, 'r');
+  try {
+    const target = await open(rest, 'w', 0o600);
+    try {
+      const wanted = Math.max(0, (await source.stat()).size - bytes);
+      if ((await new Output(target).appendRange(source, bytes, wanted)) !== wanted)
+        throw new RawFileChanged(path);
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+    renameSync(rest, path);
+  } finally {
+    await source.close();
+  }
 }
 
 /**

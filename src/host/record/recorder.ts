@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import type { ConvertReport } from '../convert.ts';
@@ -60,12 +60,10 @@ export class Recorder {
   /** For a process that ends now. @returns the directories of recordings that began and are not finished */
   abandon(): readonly { readonly dir: string; readonly out: string }[] {
     removeUnfinishedFiles();
-    const left = this.#entries.flatMap(({ recording: { dir, out } }) =>
+    if (!this.#began) for (const { recording } of this.#entries) recording.removeDir();
+    return this.#entries.flatMap(({ recording: { dir, out } }) =>
       dir === undefined || !existsSync(dir) ? [] : [{ dir, out }],
     );
-    if (this.#began) return left;
-    for (const { dir } of left) rmSync(dir, { recursive: true, force: true });
-    return [];
   }
 
   /** Records, and makes a file of each guest. @throws Failure when nothing was recorded */

@@ -48,11 +48,22 @@ function missingBytes(report: ConvertReport, progress: readonly CpuProgress[]): 
   });
 }
 
+/** Counts begin anew when a ring is emptied: the kernel does that too when a probe or a module with events goes. */
+function emptiedRing(cpu: number, readEvents: number, events: number): Failure {
+  return new Failure(
+    exitCode.lost,
+    `CPU ${cpu}: the guest's ring was emptied while it was recorded, and what was in it is lost: ` +
+      `its kernel says that ${readEvents} events were read, the file has ${events}`,
+    'remove no event, and write to no trace file there, while it is recorded',
+  );
+}
+
 /** The kernel's count of events that were read is the count of events in the file, or some are missing. */
 function missingEvents(report: ConvertReport, progress: readonly CpuProgress[]): Failure[] {
   return progress.flatMap(({ cpu, readEvents }) => {
     const events = report.cpus.find((converted) => converted.cpu === cpu)?.events ?? 0;
     if (readEvents === undefined || readEvents === events) return [];
+    if (events > readEvents) return [emptiedRing(cpu, readEvents, events)];
     const message = `CPU ${cpu}: the guest's kernel says that ${readEvents} events were read, the file has ${events}`;
     return [new Failure(exitCode.lost, message, 'look for bad pages above, and into the log of the agent')];
   });

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { fstatSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { CappedFile, joinCapped, keptFiles } from '../../../../src/host/record/raw-file.ts';
+import {
+  CappedFile,
+  dropFront,
+  firstPageAt,
+  joinCapped,
+  keptFiles,
+} from '../../../../src/host/record/raw-file.ts';
 import { scratchDir } from '../samples.ts';
 
 describe('CappedFile', () => {
@@ -101,4 +107,26 @@ describe('joinCapped', () => {
       assert.equal(readFileSync(path, 'utf8'), 'older newer');
     });
   }
+});
+
+describe('what came of an earlier trace', () => {
+  it('is taken out of the front of a file, which is never half of anything', async (test) => {
+    const path = join(scratchDir(test), 'cpu0.raw');
+    writeFileSync(path, 'earlier pages');
+    await dropFront(path, 8);
+    assert.equal(readFileSync(path, 'utf8'), 'pages');
+    await dropFront(path, 5);
+    assert.equal(readFileSync(path, 'utf8'), '');
+    assert.deepEqual(readdirSync(join(path, '..')), ['cpu0.raw']);
+  });
+
+  it('ends at a page of this one, also when a cap has dropped some of either', () => {
+    // 4 KB pages of an earlier trace, 64 KB pages of this one
+    assert.equal(firstPageAt(12_288, 0, 65_536), 12_288);
+    assert.equal(firstPageAt(12_288, 8192, 65_536), 4096);
+    assert.equal(firstPageAt(12_288, 12_288, 65_536), 0);
+    assert.equal(firstPageAt(12_288, 12_288 + 65_536, 65_536), 0);
+    assert.equal(firstPageAt(12_288, 65_536, 65_536), 12_288);
+    assert.equal(firstPageAt(0, 65_536, 65_536), 0);
+  });
 });
