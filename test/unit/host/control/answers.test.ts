@@ -114,7 +114,7 @@ describe('parseAnswer', () => {
         if (path.at(-1) === 'reason') continue; // may be left out
         const older = order === 'start' ? 'cpus' : 'same';
         for (const value of [
-          ...(path.length === 1 && path[0] === older ? [] : [undefined]),
+          ...(path[0] === older ? [] : [undefined]),
           -1,
           1.5,
           2 ** 53,

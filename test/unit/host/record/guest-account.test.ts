@@ -67,7 +67,10 @@ describe('GuestAccount', () => {
       const account = new GuestAccount(ownRings);
       account.before = status({ 0: cpuStatus({ bytesOut: 8192, ring: ring(1000, 1000) }) });
       account.started = {
-        ...{ id: 1, ok: true, state: 'running', ...source },
+        id: 1,
+        ok: true,
+        state: 'running',
+        ...source,
         cpus: { 0: { bytesOut: 8192, bytesHeld: 4096, ring: { ...ring(35_899, 500), entries: 7 } } },
       };
       account.status = status({ 0: cpuStatus({ ring: ring(35_900, 600) }) });
