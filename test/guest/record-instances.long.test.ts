@@ -10,7 +10,7 @@ import { GuestAgent } from './support/agent.ts';
 import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
 
 const tracing = '/sys/kernel/tracing';
-const busy = 'ls /sys/class /proc/self > /dev/null; /bin/true';
+const busy = 'cat /proc/version /proc/stat > /dev/null; /bin/true';
 
 /** A guest, its agent, and recordings of it one after the other. */
 class Scene {
