@@ -53,6 +53,14 @@ export function stepsBackText({
 /** Of formats in JSON: a guest may send any number. */
 const oddFormatsMost = 1000;
 
+/** Events that nobody can tell apart, a line each. */
+export function reusedIdsOf({ reusedIds }: ConvertReport): string[] {
+  return reusedIds.map(
+    ({ id, before, after }) =>
+      `events of id ${id} are not described: the guest's kernel gave it to ${printable(before)} and later to ${printable(after)}`,
+  );
+}
+
 /** For programs (docs/json.md): maps as objects, big numbers as decimal strings. */
 export function countsOf(report: ConvertReport): object {
   return {
@@ -65,6 +73,7 @@ export function countsOf(report: ConvertReport): object {
     // The kernel leaves out the count where the page has no room for it.
     uncountedLosses: report.cpus.reduce((sum, cpu) => sum + cpu.pagesAfterUncountedLoss, 0),
     leftOut: Object.fromEntries(report.leftOut),
+    reusedIds: report.reusedIds,
     eventsByName: Object.fromEntries(report.eventsByName),
     undescribedEvents: report.undescribed,
     oddFormats: report.oddFormats.slice(0, oddFormatsMost).map(({ message }) => message),

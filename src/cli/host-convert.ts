@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { onEndSignals } from '../end-signals.ts';
 import { codeOf } from '../error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../failure.ts';
@@ -13,7 +14,7 @@ import { readMetadataFile } from '../host/metadata/guest-metadata.ts';
 import { removeUnfinishedFiles } from '../host/unfinished-files.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable, quoted } from '../quoted.ts';
-import { countsOf, leftOutOf, remarksOn, summaryOf } from './convert-report.ts';
+import { countsOf, leftOutOf, remarksOn, reusedIdsOf, summaryOf } from './convert-report.ts';
 import type { ConvertCommand } from './host-convert-options.ts';
 import { humanBytes } from './human.ts';
 import { LiveText } from './live-text.ts';
@@ -24,9 +25,9 @@ import { Waiting } from './waiting.ts';
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   const report = await watched(command);
   process.stdout.write(command.json ? `${json(countsOf(report))}\n` : textOf(report));
-  for (const line of [...leftOutOf(report), ...remarksOn(report)])
+  for (const line of [...leftOutOf(report), ...reusedIdsOf(report), ...remarksOn(report)])
     process.stderr.write(`trace-host: ${printable(report.out)}: ${line}\n`);
-  return report.leftOut.size > 0 ? exitCode.lost : exitCode.done;
+  return report.leftOut.size > 0 || report.reusedIds.length > 0 ? exitCode.lost : exitCode.done;
 }
 
 /** With a word about how far it is, and an end in order at a signal. */
@@ -105,6 +106,13 @@ async function convertFiles(
       exitCode.usage,
       'raw files cannot be read without the metadata of their guest',
       'add --metadata FILE; trace-host metadata -o FILE fetches it from the guest',
+    );
+  }
+  if (resolve(metadata) === resolve(settings.out)) {
+    throw new Failure(
+      exitCode.usage,
+      `${metadata} is to be read, and would be lost`,
+      'give another file with -o',
     );
   }
   const cpus = new Map<number, string>();

@@ -72,7 +72,7 @@ async function bare(kind: 'start' | 'stop', guest: GuestDir, client: ControlClie
 }
 
 async function start(guest: GuestDir, client: ControlClient): Promise<Result> {
-  const state = await client.start();
+  const { state } = await client.start();
   return {
     json: { guest: guest.guest ?? null, state },
     text: `${guest.label}: ${state}\n`,

@@ -2,11 +2,12 @@ import { onEndSignals } from '../end-signals.ts';
 import { type ExitCode, exitCode } from '../failure.ts';
 import type { GuestReport, RecordEnd, RecordOptions, RecordResult } from '../host/record/contract.ts';
 import { Recorder } from '../host/record/recorder.ts';
+import { isWhole } from '../host/record/whole.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable } from '../quoted.ts';
-import { countsOf, leftOutOf, remarksOn, summaryOf } from './convert-report.ts';
+import { countsOf, leftOutOf, remarksOn, reusedIdsOf, summaryOf } from './convert-report.ts';
 import type { RecordCommand } from './host-record-options.ts';
-import { cpuRanges, humanBytes, humanDuration } from './human.ts';
+import { counted, cpuRanges, humanBytes, humanDuration } from './human.ts';
 import { LiveText } from './live-text.ts';
 import { RecordView } from './record-view.ts';
 import { Waiting } from './waiting.ts';
@@ -98,13 +99,18 @@ function textOf({ label, out, report, cpus }: GuestReport): string {
 }
 
 /** What is worth knowing of a trace that is whole. */
-function notesOf({ untracedCpus, report }: GuestReport): string[] {
-  const remarks = report === undefined ? [] : remarksOn(report);
-  if (untracedCpus.length === 0) return remarks;
+function notesOf({ untracedCpus, earlierEvents, report }: GuestReport): string[] {
   const which = `CPU ${cpuRanges(untracedCpus)}`;
   return [
-    ...remarks,
-    `${which} has a port here and is not traced by the guest's agent (trace-agent --cpus, or no such CPU)`,
+    ...(report === undefined ? [] : remarksOn(report)),
+    ...(untracedCpus.length === 0
+      ? []
+      : [
+          `${which} has a port here and is not traced by the guest's agent (trace-agent --cpus, or no such CPU)`,
+        ]),
+    ...(earlierEvents === 0
+      ? []
+      : [`${counted(earlierEvents, 'event')} of before the start lay in the guest's rings and came along`]),
   ];
 }
 
@@ -114,7 +120,7 @@ function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): st
     ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} were lost on the way`] : []),
     ...(heldBytes > 0 ? [`${humanBytes(heldBytes)} are held in the guest, whose port took no more`] : []),
     ...(failedCpus.length > 0 ? [`not traced to the end: CPU ${failedCpus.join(', ')}`] : []),
-    ...(report === undefined ? [] : leftOutOf(report)),
+    ...(report === undefined ? [] : [...leftOutOf(report), ...reusedIdsOf(report)]),
   ];
 }
 
@@ -132,6 +138,7 @@ function jsonOf({ end, guests }: RecordResult): string {
       heldBytes: rest.heldBytes,
       failedCpus: rest.failedCpus,
       untracedCpus: rest.untracedCpus,
+      earlierEvents: rest.earlierEvents,
       failures: failures.map(({ message, remedy }) => ({ message, remedy })),
     })),
   );
@@ -145,8 +152,6 @@ function endedOf(end: RecordEnd): object {
 /** Of the recording alone: how a command ended that ran along is not among it. */
 function codeOf(guests: readonly GuestReport[]): ExitCode {
   if (guests.every(({ report }) => report === undefined)) return exitCode.failed;
-  const whole = guests.every(
-    (guest) => guest.report !== undefined && guest.failures.length === 0 && lossesOf(guest).length === 0,
-  );
+  const whole = guests.every((guest) => isWhole(guest));
   return whole ? exitCode.done : exitCode.lost;
 }

@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { type Stats, statSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { version as programVersion } from '../version.ts';
 import { maxCpus } from '../cpu-list.ts';
+import { errorCode } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
 import type { FormatError } from './format/format-error.ts';
-import { readRecordingMetadata, type GuestMetadata } from './metadata/guest-metadata.ts';
+import type { GuestMetadata } from './metadata/guest-metadata.ts';
+import type { ReusedId } from './metadata/later-formats.ts';
 import { withPlaceholders } from './metadata/placeholder-formats.ts';
+import { readRecordingMetadata } from './metadata/recording-metadata.ts';
 import { withChosenClock } from './metadata/trace-clock.ts';
 import { joinAllCapped } from './record/recording-dir.ts';
 import { openInput } from './open-input.ts';
@@ -60,6 +64,8 @@ export interface ConvertReport {
   readonly events: number;
   readonly lost: bigint;
   readonly leftOut: ReadonlyMap<LeftOut, number>;
+  /** Ids in the file that were of two events, one after the other, and are described as neither. */
+  readonly reusedIds: readonly ReusedId[];
   readonly eventsByName: ReadonlyMap<string, number>;
   /** Ids of events without a format; in the file they are `unknown:event_ID`. */
   readonly undescribed: readonly number[];
@@ -87,11 +93,12 @@ interface RawInput {
 /** Makes a trace.dat of a recording's directory, also of one that was never finished. Throws Failure. */
 export async function convertRecording(dir: string, settings: ConvertSettings): Promise<ConvertReport> {
   const recording = await readRecording(dir);
-  const metadata = await readRecordingMetadata(dir);
+  const { metadata, reusedIds } = await readRecordingMetadata(dir, recording);
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
   await joinAllCapped(dir, [...cpus.keys()]);
   const clock = settings.clock ?? recording.clock;
-  return convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });
+  const report = await convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });
+  return { ...report, reusedIds: reusedIds.filter(({ id }) => report.undescribed.includes(id)) };
 }
 
 /**
@@ -126,6 +133,7 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
       raws.push(await openRaw(cpu, path));
     }
     if (raws.length === 0) throw new Failure(exitCode.usage, 'no CPU to convert', 'give raw files');
+    for (const { file } of raws) await mustBeAnother(out, file);
     const facts = factsOf(input);
     const sources = sourcesOf(raws, input);
     const { result: extents, bytes: fileBytes } = await writeReplacing(out, async (file) => {
@@ -151,6 +159,27 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
     );
   } finally {
     await Promise.all(raws.map(({ file }) => file.close()));
+  }
+}
+
+/** A file takes the place of an older one of its name, which must not be what it is made of. */
+async function mustBeAnother(out: string, input: FileHandle): Promise<void> {
+  const [there, read] = [statIfThere(out), await input.stat()];
+  if (there === undefined || there.ino !== read.ino || there.dev !== read.dev) return;
+  throw new Failure(
+    exitCode.usage,
+    `${out} is one of the files to convert, and would be lost`,
+    'give another file with -o',
+  );
+}
+
+/** Why it is not to be had is said when it is written. */
+function statIfThere(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
+    return undefined;
   }
 }
 
@@ -221,6 +250,7 @@ function report(
     events: sum((cpu) => cpu.events),
     lost: cpus.reduce((total, { lost }) => total + lost, 0n),
     leftOut,
+    reusedIds: [],
     eventsByName,
     undescribed: [],
     oddFormats: catalogue.malformed,

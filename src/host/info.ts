@@ -6,7 +6,7 @@ import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts'
 import { EventCatalogue } from './format/event-catalogue.ts';
 import { FormatError } from './format/format-error.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
-import { readRecordingMetadata } from './metadata/guest-metadata.ts';
+import { readRecordingMetadata } from './metadata/recording-metadata.ts';
 import { parseUsualLayout } from './metadata/usual-layout.ts';
 import { openInput } from './open-input.ts';
 import { keptFiles } from './record/raw-file.ts';
@@ -111,7 +111,8 @@ async function fileInfo(path: string): Promise<TraceInfo> {
 
 async function recordingInfo(dir: string): Promise<TraceInfo> {
   const recording = await readRecording(dir);
-  const { layout, catalogue, uname, clock } = await readRecordingMetadata(dir);
+  const { metadata } = await readRecordingMetadata(dir, recording);
+  const { layout, catalogue, uname, clock } = metadata;
   let totalBytes = (await stat(join(dir, metadataFile))).size;
   const cpus: CpuInfo[] = [];
   for (const { cpu } of recording.cpus) {

@@ -31,7 +31,7 @@ export interface RecordedCpu {
   readonly cpu: number;
   /** Bytes collected, as known when this was written. */
   readonly bytes: number;
-  /** The guest's ring at the end; null when it did not tell. */
+  /** What the guest's ring had counted at the end, of this recording alone; null when the guest did not tell. */
   readonly ring: RecordedRing | null;
 }
 
@@ -48,8 +48,13 @@ export const recordingVersion = 1;
 export const recordingFile = 'recording.json';
 /** What the pages are read with, of the recording's beginning. */
 export const metadataFile = 'metadata.tar.gz';
-/** The names of tasks, of its end; not there after a crash. */
+/** What the traced instance has for itself, as it was when it had just been started. */
+export const instanceFile = 'instance.tar.gz';
+/** The names of tasks, and whatever else had changed, of its end; not there after a crash. */
 export const namesFile = 'names.tar.gz';
+
+/** Locked while a process collects into the directory. */
+export const lockFile = 'lock';
 
 const maxTextBytes = 4 << 20;
 

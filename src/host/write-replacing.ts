@@ -36,6 +36,8 @@ export async function writeReplacing<T>(
     file = await open(temporary, 'wx', 0o644);
     const result = await write(file);
     const { size } = await file.stat();
+    // the older file goes with the rename: the new one must be on disk, or a power cut would leave neither
+    await file.sync();
     await file.close();
     await rename(temporary, path);
     return { result, bytes: size };

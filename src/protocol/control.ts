@@ -42,13 +42,21 @@ export interface StartOrder extends Asked<'start'> {
 }
 export type StopOrder = Asked<'stop'>;
 export type StatusOrder = Asked<'status'>;
-/** `names`: only what changes while a trace runs, the names of its tasks; a hundredth of the whole. */
-export const metadataParts = ['all', 'names'] as const;
+/**
+ * `names`: only what changes while a trace runs, the names of its tasks; a hundredth of the whole. `instance`: the few
+ * files that are the traced instance's own, to be asked for while it is traced.
+ */
+export const metadataParts = ['all', 'names', 'instance'] as const;
 export type MetadataPart = (typeof metadataParts)[number];
+
+/** Digests by group of files (`groupOf` of metadata-groups.ts): what somebody has of a guest's metadata. */
+export type MetadataDigests = Readonly<Record<string, string>>;
 
 export interface MetadataOrder extends Asked<'metadata'> {
   /** Left out: all. */
   readonly part?: MetadataPart;
+  /** Groups that need not be sent when they are still the same. Of `all` only. */
+  readonly have?: MetadataDigests;
 }
 export type PingOrder = Asked<'ping'>;
 export type Order = StartOrder | StopOrder | StatusOrder | MetadataOrder | PingOrder;
@@ -155,8 +163,19 @@ export interface TraceSource {
   readonly pageBytes: number;
 }
 
+/** One CPU at the moment of a start: what of its counts belongs to an earlier trace. */
+export interface CpuBaseline {
+  /** As in the ledger. Everything behind them at the port is of this trace. */
+  readonly bytesOut: number;
+  readonly bytesHeld: number;
+  /** All 0 in rings that this start made or emptied; `null` when the ring cannot be asked. */
+  readonly ring: RingStats | null;
+}
+
 export interface StartAnswer extends Answered, TraceSource {
   readonly state: AgentState;
+  /** Left out by older agents. */
+  readonly cpus?: PerCpu<CpuBaseline>;
 }
 
 export interface StopAnswer extends Answered, TraceSource {
@@ -175,6 +194,8 @@ export interface StatusAnswer extends Answered, TraceSource {
 export interface MetadataAnswer extends Answered {
   readonly bytes: number;
   readonly encoding: 'gzip';
+  /** Groups of the order's `have` that are as they were, and not in the archive. Left out without `have`. */
+  readonly same?: readonly string[];
 }
 
 /** The guest's clocks in nanoseconds, as decimal strings: JSON numbers end at 2^53. */

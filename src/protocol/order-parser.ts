@@ -1,7 +1,8 @@
 import { isObject, typeName } from '../json-type.ts';
 import { quoted } from '../quoted.ts';
 import { metadataParts, orderNames } from './control.ts';
-import type { ErrorCode, MetadataPart, Order, OrderId, OrderName } from './control.ts';
+import type { ErrorCode, MetadataDigests, MetadataPart, Order, OrderId, OrderName } from './control.ts';
+import { isDigest, isGroup, maxGroups } from './metadata-groups.ts';
 import { Refusal } from './refusal.ts';
 import type { Line } from './line-reader.ts';
 import { maxLineBytes } from './line-reader.ts';
@@ -72,27 +73,48 @@ function readId(id: unknown): OrderId | undefined {
 function readOrder(fields: Record<string, unknown>, id: OrderId | undefined): Order {
   const order = readOrderName(fields['order']);
   for (const field of Object.keys(fields)) {
-    if (field === 'id' || field === 'order' || field === ownField[order]) continue;
+    if (field === 'id' || field === 'order' || ownFields[order]?.includes(field) === true) continue;
     throw new Refusal('unknown-field', `${order} has no field ${quoted(field)}`);
   }
   // own fields only: JSON cannot say undefined
   if (order === 'start' && fields['trace'] !== undefined) {
     return { order, id, answer: true, trace: parseTraceRequest(fields['trace']) };
   }
-  if (order === 'metadata' && fields['part'] !== undefined) {
-    return { order, id, answer: true, part: readPart(fields['part']) };
+  if (order === 'metadata') {
+    const part = fields['part'] === undefined ? {} : { part: readPart(fields['part']) };
+    const have = fields['have'] === undefined ? {} : { have: readHave(fields['have']) };
+    return { order, id, answer: true, ...part, ...have };
   }
   return { order, id, answer: true };
 }
 
 /** What an order may say beside its name and id. */
-const ownField: Partial<Record<OrderName, string>> = { start: 'trace', metadata: 'part' };
+const ownFields: Partial<Record<OrderName, readonly string[]>> = {
+  start: ['trace'],
+  metadata: ['part', 'have'],
+};
 
 function readPart(value: unknown): MetadataPart {
   const part = metadataParts.find((name) => name === value);
   if (part !== undefined) return part;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
   throw new Refusal('bad-value', `part is one of ${metadataParts.join(', ')}, not ${given}`);
+}
+
+function readHave(value: unknown): MetadataDigests {
+  if (!isObject(value)) throw new Refusal('bad-value', `have is an object, not ${typeName(value)}`);
+  const entries = Object.entries(value);
+  if (entries.length > maxGroups)
+    throw new Refusal('bad-value', `have has ${entries.length} entries; ${maxGroups} at most`);
+  return Object.fromEntries(
+    entries.map(([group, digest]): [string, string] => {
+      if (!isGroup(group))
+        throw new Refusal('bad-value', `have has ${quoted(group)}, which is no group of files`);
+      if (!isDigest(digest))
+        throw new Refusal('bad-value', `have[${quoted(group)}] is a digest of 32 hexadecimal digits`);
+      return [group, digest];
+    }),
+  );
 }
 
 function readOrderName(value: unknown): OrderName {

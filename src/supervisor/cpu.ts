@@ -102,6 +102,11 @@ export class Cpu {
     return this.#resources.heldBytes;
   }
 
+  /** Size of a page of the ring that was opened last; 0 before any was. */
+  get pageBytes(): number {
+    return this.#resources.pageBytes;
+  }
+
   open(): void {
     this.#dispatch({ kind: 'open' });
   }

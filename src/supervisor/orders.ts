@@ -5,7 +5,7 @@ import type {
   Answer,
   CpuStatus,
   ErrorCode,
-  MetadataPart,
+  MetadataOrder,
   Order,
   OrderId,
   OrderName,
@@ -87,7 +87,7 @@ export class Orders {
       case 'status':
         return this.#send({ id: order.id ?? null, ok: true, ...this.status() });
       case 'metadata':
-        return void this.#metadata(order.id ?? null, order.part ?? 'all');
+        return void this.#metadata(order);
       case 'ping':
         return this.#ping(order.id ?? null);
       default:
@@ -174,8 +174,8 @@ export class Orders {
   async #carryOut(order: MovingOrder): Promise<Answer> {
     const id = order.id ?? null;
     if (order.order === 'start') {
-      await this.#tracing.start(order.trace);
-      return { id, ok: true, state: this.#supervisor.state, ...this.#tracing.source };
+      const cpus = await this.#tracing.start(order.trace);
+      return { id, ok: true, state: this.#supervisor.state, ...this.#tracing.source, cpus };
     }
     const report = await this.#tracing.stop();
     if ([...report.cpus.values()].some(({ outcome }) => outcome === 'superseded')) {
@@ -188,12 +188,14 @@ export class Orders {
     return { id, ok: true, state: this.#supervisor.state, ...report.source, ledger: ledgerOf(report) };
   }
 
-  async #metadata(id: OrderId | null, part: MetadataPart): Promise<void> {
+  async #metadata({ id: asked, part, have }: MetadataOrder): Promise<void> {
+    const id = asked ?? null;
     if (this.#packing) return this.#refuse(id, 'busy', 'metadata is being packed already');
     this.#packing = true;
     try {
-      const packed = await packMetadata(this.#tracing.tracefs, part);
-      this.#send({ id, ok: true, bytes: packed.byteLength, encoding: 'gzip' }, packed);
+      const { packed, same } = await packMetadata(this.#tracing.tracefs, part, have);
+      const told = have === undefined ? {} : { same };
+      this.#send({ id, ok: true, bytes: packed.byteLength, encoding: 'gzip', ...told }, packed);
     } catch (error) {
       const [code, message] = explain(error);
       this.#log.error({ order: 'metadata', code }, message);

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RingStats, TraceRequest, TraceSource } from '../protocol/control.ts';
+import type { CpuBaseline, PerCpu, RingStats, TraceRequest, TraceSource } from '../protocol/control.ts';
 import { type Applied, applySettings, type RestoreFailure } from '../tracefs/applied.ts';
 import { errorCode } from '../error-code.ts';
 import { ensureInstance, type Instance, removeInstance } from '../tracefs/instance.ts';
@@ -22,7 +22,11 @@ interface Request {
   readonly applied: Applied;
   readonly tracefs: Tracefs;
   readonly instance: Instance | undefined;
+  /** What its rings had counted before; undefined for those that it made or emptied. */
+  readonly counted: RingCounts;
 }
+
+type RingCounts = ReadonlyMap<number, RingStats | null>;
 
 /** Starts and stops workers together with the tracefs settings that a host asks for. One call at a time. */
 export class Tracing {
@@ -69,9 +73,10 @@ export class Tracing {
   /**
    * Resolves when every worker that can run does. With a request, what runs is stopped first and its settings are put
    * back.
+   * @returns what of each CPU's counts is not this trace's
    * @throws SettingsError or Failure; then nothing of the request is in force
    */
-  async start(wish?: TraceRequest): Promise<void> {
+  async start(wish?: TraceRequest): Promise<PerCpu<CpuBaseline>> {
     if (wish !== undefined) {
       // An instance that is yet to be made has the events, tracers and clocks of the top level.
       checkSettings(new Tracefs(this.#own.root), wish);
@@ -80,8 +85,11 @@ export class Tracing {
     }
     const ringKb = this.tracefs.expandRings();
     if (ringKb !== undefined) this.#log.info({ ringKb }, 'rings given their full size');
+    await this.#reopenResized();
+    const baseline = this.#baseline();
     await this.#supervisor.start();
     this.#log.info('started');
+    return baseline;
   }
 
   /** Ends what fills the rings, empties them, reads their statistics and puts everything back. */
@@ -91,7 +99,7 @@ export class Tracing {
     const cpus = await this.#supervisor.stop().finally(() => {
       this.#flushing = false;
     });
-    const stats = new Map(this.#supervisor.cpus.map(({ number }) => [number, statsOf(this.tracefs, number)]));
+    const stats = this.#countsOf(this.tracefs);
     const { source } = this;
     this.#sayStopped(cpus, stats);
     await this.#putBack();
@@ -104,6 +112,29 @@ export class Tracing {
     this.#names.putBack();
   }
 
+  /** Sub-buffers may have got another size since the rings were opened, and workers read pages of the size they know. */
+  async #reopenResized(): Promise<void> {
+    const pageBytes = this.tracefs.pageBytes();
+    const opened = this.#supervisor.cpus.some((cpu) => cpu.pageBytes !== 0 && cpu.pageBytes !== pageBytes);
+    if (!opened || this.#supervisor.state !== 'stopped') return;
+    await this.#supervisor.close();
+    await this.#supervisor.open(this.tracefs);
+  }
+
+  #countsOf(tracefs: Tracefs): RingCounts {
+    return new Map(this.#supervisor.cpus.map(({ number }) => [number, statsOf(tracefs, number)]));
+  }
+
+  #baseline(): PerCpu<CpuBaseline> {
+    const counted = this.#request?.counted ?? this.#countsOf(this.tracefs);
+    return Object.fromEntries(
+      this.#supervisor.cpus.map(({ number, account, heldBytes }): [string, CpuBaseline] => [
+        String(number),
+        { bytesOut: account.bytesOut, bytesHeld: heldBytes, ring: counted.get(number) ?? null },
+      ]),
+    );
+  }
+
   async #alter(wish: TraceRequest): Promise<void> {
     const { root } = this.#own;
     const instance = wish.instance === undefined ? undefined : ensureInstance(root, wish.instance);
@@ -114,7 +145,10 @@ export class Tracing {
     const reopen = elsewhere || wish.tracer !== undefined;
     if (reopen) await this.#supervisor.close();
     try {
-      this.#request = { applied: applySettings(tracefs, wish), tracefs, instance };
+      const before = this.#countsOf(tracefs);
+      const applied = applySettings(tracefs, wish);
+      const after = this.#countsOf(tracefs);
+      this.#request = { applied, tracefs, instance, counted: withoutEmptied(before, after) };
     } catch (error) {
       if (instance?.made) await removeInstance(root, instance.name);
       throw error;
@@ -155,6 +189,33 @@ export class Tracing {
     for (const { file, errno } of failures)
       this.#log.error({ file, errno }, 'tracefs setting is not put back');
   }
+}
+
+/** A new clock or tracer empties rings, and their counts begin at 0 again. */
+function withoutEmptied(before: RingCounts, after: RingCounts): RingCounts {
+  return new Map(
+    [...before].map(([cpu, old]) => {
+      const now = after.get(cpu) ?? null;
+      if (old === null || now === null) return [cpu, null];
+      const emptied = countsThatGrow.some((count) => now[count] < old[count]);
+      return [cpu, emptied || seenIn(now) < seenIn(old) ? noneCounted : old];
+    }),
+  );
+}
+
+const countsThatGrow = ['overrun', 'commitOverrun', 'droppedEvents', 'readEvents'] as const;
+const noneCounted: RingStats = {
+  entries: 0,
+  overrun: 0,
+  commitOverrun: 0,
+  bytes: 0,
+  droppedEvents: 0,
+  readEvents: 0,
+};
+
+/** Events that ever were in the ring; a smaller ring has lost some, which the kernel counts as overrun. */
+function seenIn({ entries, overrun, readEvents }: RingStats): number {
+  return entries + overrun + readEvents;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { pack as tarPack, type Pack } from 'tar-stream';
-import type { MetadataPart } from '../protocol/control.ts';
+import type { MetadataDigests, MetadataPart } from '../protocol/control.ts';
+import { digestOf, groupOf } from '../protocol/metadata-groups.ts';
 import { errorCode } from '../error-code.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from './tracefs.ts';
@@ -15,6 +16,9 @@ export interface MetadataEntry {
   readonly name: string;
   readonly content: Buffer;
 }
+
+/** What a page and an event begin with. */
+const headerFiles = ['events/header_event', 'events/header_page'];
 
 /** What the trace was taken with. The instance's own. */
 const instanceFiles = [
@@ -53,18 +57,19 @@ const batchBytes = 256 << 10;
 /**
  * Everything that a reader of the pages needs to know of this kernel, some 2,000 small files, one at a time and
  * sorted within each part. What this kernel lacks is left out. Lets the event loop run every few milliseconds. With
- * `names` only what changes while a trace runs.
+ * `names` only what changes while a trace runs, with `instance` only what the instance has for itself.
  */
 export async function* collectMetadata(
   tracefs: Tracefs,
   part: MetadataPart = 'all',
 ): AsyncGenerator<MetadataEntry> {
   let files = 0;
-  for (const [name, path] of part === 'all' ? allFiles(tracefs) : changingFiles(tracefs)) {
+  for (const [name, path] of filesOf[part](tracefs)) {
     if (++files % filesPerTurn === 0) await nextTurn();
     const content = readIfAny(path);
     if (content) yield { name, content };
   }
+  if (part === 'instance') return;
   const processes = await readProcesses('/proc');
   if (processes) yield { name: 'ps', content: processes };
   if (part === 'names') return;
@@ -74,11 +79,16 @@ export async function* collectMetadata(
   if (symbols) yield { name: 'kallsyms', content: symbols };
 }
 
+const filesOf: Readonly<Record<MetadataPart, (tracefs: Tracefs) => Iterable<NamedPath>>> = {
+  all: allFiles,
+  names: changingFiles,
+  instance: ownFiles,
+};
+
 /** Names in the archive and paths, found a system at a time: listing all of them at once takes 20 ms. */
 function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   const own = (name: string) => [name, join(tracefs.dir, name)] as const;
-  yield own('events/header_event');
-  yield own('events/header_page');
+  yield* headerFiles.map(own);
   for (const system of tracefs.systems()) {
     for (const event of tracefs.eventsOf(system)) yield own(`events/${system}/${event}/format`);
   }
@@ -88,11 +98,21 @@ function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   yield* changingFiles(tracefs);
 }
 
-function* changingFiles(tracefs: Tracefs): Generator<NamedPath> {
+/** Since 6.8 an instance has pages of its own size, and a header_page that tells it. */
+function* ownFiles(tracefs: Tracefs): Generator<NamedPath> {
+  for (const name of [...headerFiles, ...instanceFiles]) yield [name, join(tracefs.dir, name)];
+  yield* statsFiles(tracefs);
+}
+
+function* statsFiles(tracefs: Tracefs): Generator<NamedPath> {
   for (const cpu of tracefs.cpus()) {
     const name = `per_cpu/cpu${cpu}/stats`;
     yield [name, join(tracefs.dir, name)];
   }
+}
+
+function* changingFiles(tracefs: Tracefs): Generator<NamedPath> {
+  yield* statsFiles(tracefs);
   yield* nameFiles.map((name) => [name, join(tracefs.root, name)] as const);
 }
 
@@ -154,18 +174,56 @@ async function* readInSlices(path: string): AsyncGenerator<string> {
   }
 }
 
+export interface PackedMetadata {
+  /** A gzipped tar of plain files dated 1970; 0.5 to 1 MB for all, all of it in memory. */
+  readonly packed: Buffer;
+  /** Groups that are as they were told to be, and not in the archive. */
+  readonly same: readonly string[];
+}
+
 /**
- * The metadata as a gzipped tar of plain files dated 1970. Takes about half a second (several under
- * emulation), gzip in the thread pool; the archive is 0.5 to 1 MB, all of it in memory.
+ * Packs the metadata. Takes about half a second (several under emulation, two thirds of them for tar and gzip), gzip in
+ * the thread pool. Every file is read also when `have` spares the sending: what a module or a probe has changed meanwhile
+ * cannot be told in another way.
  */
-export async function packMetadata(tracefs: Tracefs, part: MetadataPart = 'all'): Promise<Buffer> {
+export async function packMetadata(
+  tracefs: Tracefs,
+  part: MetadataPart = 'all',
+  have: MetadataDigests = {},
+): Promise<PackedMetadata> {
   const archive = tarPack();
   const packed: Buffer[] = [];
+  const same: string[] = [];
   const compressed = pipeline(inBatches(archive), createGzip(), async (chunks: AsyncIterable<Buffer>) => {
     for await (const chunk of chunks) packed.push(chunk);
   });
-  await Promise.all([compressed, fill(archive, collectMetadata(tracefs, part))]);
-  return Buffer.concat(packed);
+  const wanted = changedEntries(collectMetadata(tracefs, part), have, (group) => same.push(group));
+  await Promise.all([compressed, fill(archive, wanted)]);
+  return { packed: Buffer.concat(packed), same };
+}
+
+/** Leaves groups out whose digest is that of `have`; the entries of one come in a row. */
+async function* changedEntries(
+  entries: AsyncIterable<MetadataEntry>,
+  have: MetadataDigests,
+  leftOut: (group: string) => void,
+): AsyncGenerator<MetadataEntry> {
+  let group: string | undefined;
+  let held: MetadataEntry[] = [];
+  function* release(): Generator<MetadataEntry> {
+    const digest = digestOf(held.map(({ name, content }) => [name, content]));
+    if (group !== undefined && held.length > 0 && have[group] === digest) leftOut(group);
+    else yield* held;
+    held = [];
+  }
+  for await (const entry of entries) {
+    const own = groupOf(entry.name);
+    if (own !== group) yield* release();
+    group = own !== undefined && Object.hasOwn(have, own) ? own : undefined;
+    if (group === undefined) yield entry;
+    else held.push(entry);
+  }
+  yield* release();
 }
 
 /** A tar comes in thousands of pieces, and each write to a gzip stream is a trip to the thread pool. */

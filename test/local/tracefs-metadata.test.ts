@@ -19,7 +19,7 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
 
   before(async () => {
     own.tracefs.write('trace_clock', 'mono');
-    archive = await packMetadata(own.tracefs);
+    archive = (await packMetadata(own.tracefs)).packed;
     dir = mkdtempSync(join(tmpdir(), 'metadata-'));
     execFileSync('tar', ['-xzf', '-', '-C', dir], { input: archive });
   });
@@ -84,7 +84,7 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
     assert.equal(new Set(first.map(({ name }) => name)).size, first.length, 'each once');
     const formats = first.map(({ name }) => name).filter((name) => name.endsWith('/format'));
     assert.deepEqual(formats, formats.toSorted(bySystemThenName));
-    assert.deepEqual(await entriesOf(await packMetadata(own.tracefs)), first);
+    assert.deepEqual(await entriesOf((await packMetadata(own.tracefs)).packed), first);
   });
 
   it('of the names alone has those, the processes and the statistics, and nothing else', async () => {

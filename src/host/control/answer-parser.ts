@@ -3,6 +3,7 @@ import type {
   AgentState,
   AnswerOf,
   CpuAccount,
+  CpuBaseline,
   CpuLedger,
   CpuStatus,
   ErrorAnswer,
@@ -13,6 +14,7 @@ import type {
   TraceSource,
 } from '../../protocol/control.ts';
 import { agentStates, cpuStates, errorCodes } from '../../protocol/control.ts';
+import { isGroup, maxGroups } from '../../protocol/metadata-groups.ts';
 import { isObject, typeName } from '../../json-type.ts';
 import { printable } from '../../quoted.ts';
 import { maxPageBytes, minPageBytes } from '../metadata/usual-layout.ts';
@@ -30,7 +32,13 @@ export class BadAnswer extends Error {
 }
 
 const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => AnswerOf[Name] } = {
-  start: (id, fields) => ({ id, ok: true, state: readState(fields), ...readSource(fields) }),
+  start: (id, fields) => ({
+    id,
+    ok: true,
+    state: readState(fields),
+    ...readSource(fields),
+    ...(fields['cpus'] === undefined ? {} : { cpus: readPerCpu(fields, 'cpus', readBaseline) }),
+  }),
   stop: (id, fields) => ({
     id,
     ok: true,
@@ -52,7 +60,8 @@ const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => 
     const bytes = readCount(fields, 'bytes');
     if (bytes > maxMetadataBytes)
       throw new BadAnswer(`it announces ${bytes} bytes of metadata; ${maxMetadataBytes} at most are taken`);
-    return { id, ok: true, bytes, encoding: 'gzip' };
+    const same = fields['same'] === undefined ? {} : { same: readGroups(fields['same']) };
+    return { id, ok: true, bytes, encoding: 'gzip', ...same };
   },
   ping: (id, fields) => {
     const clocks = readObject(fields, 'clocks');
@@ -153,6 +162,22 @@ function readPerCpu<T>(fields: Fields, name: string, read: (cpu: Fields) => T): 
       return [cpu, read(value)];
     }),
   );
+}
+
+function readBaseline(fields: Fields): CpuBaseline {
+  return {
+    bytesOut: readCount(fields, 'bytesOut'),
+    bytesHeld: readCount(fields, 'bytesHeld'),
+    ring: readRing(fields),
+  };
+}
+
+function readGroups(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length > maxGroups) throw wrong('same', 'a list of groups', value);
+  return value.map((group: unknown) => {
+    if (typeof group !== 'string' || !isGroup(group)) throw wrong('same', 'a list of groups', group);
+    return group;
+  });
 }
 
 function readAccount(fields: Fields): CpuAccount {

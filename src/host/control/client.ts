@@ -1,10 +1,11 @@
 import { exitCode, Failure } from '../../failure.ts';
 import type {
-  AgentState,
   AnswerOf,
   ErrorAnswer,
+  MetadataDigests,
   MetadataPart,
   OrderName,
+  StartAnswer,
   StatusAnswer,
   StopAnswer,
   TraceRequest,
@@ -124,10 +125,9 @@ export class ControlClient {
   }
 
   /** Resolves when every worker that can run does. */
-  async start(trace?: TraceRequest): Promise<AgentState> {
+  async start(trace?: TraceRequest): Promise<StartAnswer> {
     await this.#mustAnswer();
-    const answer = await this.#ask('start', trace === undefined ? {} : { trace });
-    return answer.state;
+    return this.#ask('start', trace === undefined ? {} : { trace });
   }
 
   /** Resolves when all that was in the rings is on its way, so the trace ports must be read meanwhile. */
@@ -137,12 +137,31 @@ export class ControlClient {
   }
 
   /** The gzipped tar of tracefs files; packed, it has at most `maxMetadataBytes`. */
-  metadata(part: MetadataPart = 'all'): Promise<Buffer> {
-    return this.#order<'metadata', Buffer>('metadata', part === 'all' ? {} : { part }, ({ bytes }, done) => {
-      if (bytes === 0) done(Buffer.alloc(0));
-      else this.#payload = { bytes: Buffer.allocUnsafe(bytes), filledBytes: 0, done };
-      return bytes;
-    });
+  async metadata(part: MetadataPart = 'all'): Promise<Buffer> {
+    const { packed } = await this.#metadata(part === 'all' ? {} : { part });
+    return packed;
+  }
+
+  /**
+   * The same of `all`, without the groups that have not changed: `same` names them, and nothing but what is in `have`.
+   * @throws OrderRefused (unknown-field) when the agent is older than this
+   */
+  async changedMetadata(have: MetadataDigests): Promise<{ packed: Buffer; same: readonly string[] }> {
+    const { packed, same } = await this.#metadata({ have });
+    return { packed, same: same.filter((group) => Object.hasOwn(have, group)) };
+  }
+
+  #metadata(fields: object): Promise<{ packed: Buffer; same: readonly string[] }> {
+    return this.#order<'metadata', { packed: Buffer; same: readonly string[] }>(
+      'metadata',
+      fields,
+      ({ bytes, same = [] }, done) => {
+        const whole = (packed: Buffer): void => done({ packed, same });
+        if (bytes === 0) whole(Buffer.alloc(0));
+        else this.#payload = { bytes: Buffer.allocUnsafe(bytes), filledBytes: 0, done: whole };
+        return bytes;
+      },
+    );
   }
 
   /**

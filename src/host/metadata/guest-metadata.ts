@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import { EventCatalogue } from '../format/event-catalogue.ts';
 import { FormatError } from '../format/format-error.ts';
 import { openInput } from '../open-input.ts';
-import { metadataFile, namesFile } from '../recording-format.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { readMetadataArchive } from './archive.ts';
 import { cleanTaskNames, cleanTgids } from './task-lines.ts';
@@ -132,18 +129,8 @@ export async function readMetadataFile(path: string): Promise<GuestMetadata> {
   return parseMetadata(await readArchiveFile(path));
 }
 
-/** Reads what a recording's directory has: the archive of its beginning, and over it the names of its end. */
-export async function readRecordingMetadata(dir: string): Promise<GuestMetadata> {
-  const contents = await readArchiveFile(join(dir, metadataFile));
-  const names = join(dir, namesFile);
-  if (existsSync(names))
-    // formats of the end would not be those that the pages were checked for
-    for (const [name, content] of await readArchiveFile(names))
-      if (!name.startsWith('events/')) contents.set(name, content);
-  return parseMetadata(contents);
-}
-
-async function readArchiveFile(path: string): Promise<Map<string, Buffer>> {
+/** The contents of a metadata archive by name. Throws Failure that begins with the path. */
+export async function readArchiveFile(path: string): Promise<Map<string, Buffer>> {
   try {
     const file = await openInput(path);
     return await readMetadataArchive(file.createReadStream());

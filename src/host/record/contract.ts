@@ -38,7 +38,7 @@ export interface CpuProgress {
   readonly keptBytes: number;
   /** Events that the guest's kernel overwrote since the start, as last told. */
   readonly overrun: number;
-  /** Events that left the ring, as its kernel counts them; known behind a stop of rings that were the trace's own. */
+  /** Events that left the ring since the start, as its kernel counts them; known behind a stop. */
   readonly readEvents: number | undefined;
 }
 
@@ -57,7 +57,7 @@ export interface GuestReport {
   readonly out: string;
   /** Undefined when the file could not be made. */
   readonly report: ConvertReport | undefined;
-  /** The directory that can be converted instead; undefined when there is a file, or somebody removed it. */
+  /** The directory that can be converted; undefined when it is not needed any more, or somebody removed it. */
   readonly dir: string | undefined;
   readonly cpus: readonly CpuProgress[];
   /** Lost between ring and host, as the agent says. */
@@ -68,6 +68,8 @@ export interface GuestReport {
   readonly failedCpus: readonly string[];
   /** CPUs that have a port, and that the agent does not trace. */
   readonly untracedCpus: readonly number[];
+  /** Events that lay unread in the guest's rings when the recording began; they are in the file too. */
+  readonly earlierEvents: number;
   /** What went wrong with this guest, in order. */
   readonly failures: readonly Failure[];
 }

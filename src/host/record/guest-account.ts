@@ -1,13 +1,17 @@
-import type { StatusAnswer, StopAnswer } from '../../protocol/control.ts';
+import type { RingStats, StartAnswer, StatusAnswer, StopAnswer } from '../../protocol/control.ts';
 
 /** What a guest's agent has said about a recording: before it, while it ran, and at its end. Counts since its start. */
 export class GuestAccount {
   before: StatusAnswer | undefined;
+  started: StartAnswer | undefined;
   status: StatusAnswer | undefined;
   stopped: StopAnswer | undefined;
   readonly #ownRings: boolean;
 
-  /** @param ownRings the trace has an instance of its own, whose rings count from 0 */
+  /**
+   * @param ownRings the trace has an instance of its own; where the agent does not tell what its rings had counted before,
+   *   they are taken for new
+   */
   constructor(ownRings: boolean) {
     this.#ownRings = ownRings;
   }
@@ -31,16 +35,58 @@ export class GuestAccount {
     return Object.values(this.stopped?.ledger ?? {}).reduce((sum, { bytesHeld }) => sum + bytesHeld, 0);
   }
 
+  /** Sizes of a page at start and stop, when somebody changed it between: pages of both are in the files. */
+  get pageSizes(): readonly [number, number] | undefined {
+    const [start, stop] = [this.started?.pageBytes, this.stopped?.pageBytes];
+    return start === undefined || stop === undefined || start === stop ? undefined : [start, stop];
+  }
+
+  /** Bytes of an earlier trace, which the guest had held back and now sends before this one's. */
+  earlierBytes(cpu: number): number {
+    const started = this.started?.cpus?.[cpu];
+    if (started === undefined) return 0;
+    return Math.max(0, started.bytesOut + started.bytesHeld - (this.before?.cpus[cpu]?.bytesOut ?? 0));
+  }
+
+  /** Events that lay unread in the ring when the trace began; they are in the file too. */
+  earlierEvents(cpu: number): number {
+    return this.#baseline(cpu)?.entries ?? 0;
+  }
+
   /** Events that the guest's kernel overwrote, as last told. */
   overrun(cpu: number): number {
     const now = (this.stopped?.ledger[cpu]?.ring ?? this.status?.cpus[cpu]?.ring)?.overrun ?? 0;
-    const before = this.#ownRings ? 0 : (this.before?.cpus[cpu]?.ring?.overrun ?? 0);
-    return Math.max(0, now - before);
+    return Math.max(0, now - (this.#baseline(cpu)?.overrun ?? 0));
   }
 
-  /** Events that left the ring; undefined before the stop, and where the ring had been read before. */
+  /** Events that left the ring; undefined before the stop, and where the ring had been read before and nobody told how far. */
   readEvents(cpu: number): number | undefined {
-    return this.#ownRings ? this.stopped?.ledger[cpu]?.ring?.readEvents : undefined;
+    if (this.started?.cpus?.[cpu] === undefined && !this.#ownRings) return undefined;
+    return this.ring(cpu)?.readEvents;
+  }
+
+  /** What the kernel has counted for this recording alone; null before the stop, and when the guest did not tell. */
+  ring(cpu: number): RingStats | null {
+    const now = this.stopped?.ledger[cpu]?.ring ?? null;
+    const before = this.#baseline(cpu);
+    if (now === null || before === undefined) return now;
+    const since = (count: (ring: RingStats) => number): number => Math.max(0, count(now) - count(before));
+    return {
+      // what is there is there, and is not counted up
+      entries: now.entries,
+      bytes: now.bytes,
+      overrun: since(({ overrun }) => overrun),
+      commitOverrun: since(({ commitOverrun }) => commitOverrun),
+      droppedEvents: since(({ droppedEvents }) => droppedEvents),
+      readEvents: since(({ readEvents }) => readEvents),
+    };
+  }
+
+  /** The ring's counts when the trace began; undefined: it began with none. */
+  #baseline(cpu: number): RingStats | undefined {
+    const started = this.started?.cpus?.[cpu];
+    if (started !== undefined) return started.ring ?? undefined;
+    return this.#ownRings ? undefined : (this.before?.cpus[cpu]?.ring ?? undefined);
   }
 
   /** CPUs of `ports` that the agent does not trace. */

@@ -1,3 +1,4 @@
+import { errorCode } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { connectUnix } from '../../native/unix-socket.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
@@ -86,6 +87,19 @@ export class GuestPorts {
       stream.file = makeFile(cpu);
       this.#files.set(cpu, stream.file);
       nowhere.close();
+    }
+  }
+
+  /** Tells the files the size of their pages; one that takes no more is a fault of its stream. */
+  havePages(pageBytes: number): void {
+    for (const [cpu, file] of this.#files) {
+      try {
+        file.havePages?.(pageBytes);
+      } catch (cause) {
+        const code = errorCode(cause);
+        if (code === '') throw cause;
+        this.#streams.get(cpu)?.failed({ kind: 'file', code });
+      }
     }
   }
 

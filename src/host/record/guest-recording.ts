@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { release } from 'node:os';
+import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
-import type { TraceRequest } from '../../protocol/control.ts';
+import type { StartAnswer, TraceRequest } from '../../protocol/control.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
 import {
@@ -13,13 +14,17 @@ import {
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import { readMetadataArchive } from '../metadata/archive.ts';
+import { MetadataCache } from '../metadata/cache.ts';
+import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/changes.ts';
 import { parseMetadata } from '../metadata/guest-metadata.ts';
+import { instanceFiles } from '../metadata/instance-files.ts';
 import { recordingVersion } from '../recording-format.ts';
 import type { Collector, StreamFault } from './collector.ts';
 import { resolveEvents } from './event-names.ts';
 import type { CpuProgress } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
+import { firstPageAt } from './raw-file.ts';
 import { joinAllCapped, RecordingDir } from './recording-dir.ts';
 
 export interface RecordRequest {
@@ -46,7 +51,11 @@ export class GuestRecording {
   readonly #collector: Collector;
   readonly #startedAt = new Date().toISOString();
   #dir: RecordingDir | undefined;
+  /** The guest's metadata of the beginning. */
+  #fetched: ReadonlyMap<string, Buffer> = new Map();
   readonly #ports: GuestPorts;
+  /** Of an earlier trace, taken out of the files. */
+  readonly #cutBytes = new Map<number, number>();
   readonly account: GuestAccount;
   /** From the order to start until the guest is known to trace for us no more. */
   #tracing = false;
@@ -103,7 +112,7 @@ export class GuestRecording {
     return [...this.#ports.files].map(([cpu, file]) => ({
       cpu,
       receivedBytes: file.receivedBytes,
-      keptBytes: file.keptBytes,
+      keptBytes: file.keptBytes - (this.#cutBytes.get(cpu) ?? 0),
       overrun: this.account.overrun(cpu),
       readEvents: this.account.readEvents(cpu),
     }));
@@ -135,8 +144,9 @@ export class GuestRecording {
       );
     }
     this.#doing = 'fetching what explains its pages';
-    const packed = await this.#client.metadata();
-    const { layout, catalogue } = parseMetadata(await readMetadataArchive([packed]));
+    const { packed, contents } = await this.#fetchAll();
+    const { catalogue } = parseMetadata(contents);
+    this.#fetched = contents;
     this.#mustGoOn();
     const trace =
       this.#request.trace === undefined ? undefined : resolveEvents(this.#request.trace, catalogue);
@@ -146,11 +156,12 @@ export class GuestRecording {
     try {
       this.#dir.writeMetadata(packed);
       const dir = this.#dir;
-      this.#ports.collectInto((cpu) => dir.rawFile(cpu, this.#request.capBytes, layout.pageBytes));
+      this.#ports.collectInto((cpu) => dir.rawFile(cpu, this.#request.capBytes));
       this.#writeRecording(null);
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
-      await this.#client.start(trace);
+      this.account.started = await this.#client.start(trace);
+      await this.#describeInstance(this.account.started);
     } catch (cause) {
       // who discards it is at it already
       if (this.#discarded) throw cause;
@@ -158,6 +169,34 @@ export class GuestRecording {
       if (cause instanceof OrderRefused) this.#tracing = false;
       await this.discard();
       throw cause;
+    }
+  }
+
+  /** With what the guest's last recording has left, only what has changed. */
+  async #fetchAll(): Promise<FetchedMetadata> {
+    const cache = new MetadataCache(this.guest.path);
+    const known = await cache.read();
+    const fetched = await fetchMetadata(this.#client, known);
+    // what is no metadata is not kept; who reads it says so
+    if (fetched.contents.has(instanceFiles.page)) cache.write(fetched.packed);
+    return fetched;
+  }
+
+  /**
+   * The traced instance may have been made by the start, and what was fetched before is another's: pages of another size,
+   * another clock. What it has for itself is fetched while it is there.
+   */
+  async #describeInstance({ pageBytes }: StartAnswer): Promise<void> {
+    this.#ports.havePages(pageBytes);
+    this.#writeRecording(null);
+    try {
+      const packed = await this.#client.metadata('instance');
+      await readMetadataArchive([packed]);
+      this.#dir?.writeInstance(packed);
+    } catch (cause) {
+      // page size and clock are known without; an older agent does not know this part
+      if (!(cause instanceof Failure)) throw cause;
+      if (!(cause instanceof OrderRefused)) this.#request.note(cause.message);
     }
   }
 
@@ -212,13 +251,17 @@ export class GuestRecording {
     this.#remove();
   }
 
-  /** Fetches the names that came up meanwhile. @throws Failure; those of the beginning are there then */
-  async fetchNames(): Promise<void> {
-    this.#doing = 'fetching the names of its tasks';
+  /**
+   * Fetches what came up meanwhile: names of tasks, and formats of events that came into being.
+   * @throws Failure; what was known at the beginning is there then
+   */
+  async fetchChanges(): Promise<void> {
+    this.#doing = 'fetching the names of its tasks, and events that are new';
     try {
-      const packed = await this.#client.metadata('names');
+      const changes = await fetchChanges(this.#client, this.#fetched);
+      const packed = changes?.packed ?? (await this.#client.metadata('names'));
       // an archive that cannot be read would stand in the way of every conversion
-      await readMetadataArchive([packed]);
+      if (changes === undefined) await readMetadataArchive([packed]);
       this.#dir?.writeNames(packed);
     } finally {
       this.#doing = '';
@@ -230,12 +273,33 @@ export class GuestRecording {
     this.#client.close();
     this.guest.close();
     this.#ports.close();
+    this.#dir?.unlock();
     if (this.#ports.files.size === 0) return;
     this.#writeRecording(new Date().toISOString());
-    if (this.#dir !== undefined) await joinAllCapped(this.#dir.path, [...this.#ports.files.keys()]);
+    if (this.#dir === undefined) return;
+    await joinAllCapped(this.#dir.path, [...this.#ports.files.keys()]);
+    await this.#dropEarlier(this.#dir);
+    this.#writeRecording(new Date().toISOString());
   }
 
-  /** Makes the trace.dat and removes the directory. @throws Failure; the directory stays then */
+  /** What the guest had held back of an earlier trace, whose pages may be of another size and another clock. */
+  async #dropEarlier(dir: RecordingDir): Promise<void> {
+    const { started } = this.account;
+    if (started === undefined) return;
+    for (const [cpu, file] of this.#ports.files) {
+      const earlierBytes = this.account.earlierBytes(cpu);
+      const droppedBytes = file.receivedBytes - file.keptBytes;
+      if (earlierBytes === 0) continue;
+      const bytes = Math.min(firstPageAt(earlierBytes, droppedBytes, started.pageBytes), file.keptBytes);
+      if (bytes > 0) await dir.dropFront(cpu, bytes);
+      this.#cutBytes.set(cpu, bytes);
+      this.#request.note(
+        `${this.guest.label}, CPU ${cpu}: threw away ${bytes} bytes of an earlier trace that the guest had held back`,
+      );
+    }
+  }
+
+  /** Makes the trace.dat; the directory stays until `removeDir`. @throws Failure */
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
     if (this.#dir === undefined) throw new Error('converted before it began');
     this.#doing = `writing ${this.#request.out}`;
@@ -248,12 +312,16 @@ export class GuestRecording {
         },
       });
       await onDisk(this.#request.out);
-      this.#dir.remove();
       return report;
     } finally {
       this.#doing = '';
       this.#converted = undefined;
     }
+  }
+
+  /** To be called when every page is in the file, and nothing is missing. */
+  removeDir(): void {
+    this.#dir?.remove();
   }
 
   async #openPorts(): Promise<void> {
@@ -265,13 +333,19 @@ export class GuestRecording {
       );
   }
 
-  /** The agent counts what it has sent: that many bytes are to come. */
+  /** The agent counts what it has sent: that many bytes are to come. @throws Failure when they do not */
   async #arrive(): Promise<void> {
     const missing = await this.#ports.arrive((cpu) => this.account.sentBytes(cpu));
-    for (const [cpu, bytes] of missing)
-      this.#request.note(
-        `${this.guest.label}, CPU ${cpu}: ${bytes} bytes that the agent sent did not arrive`,
-      );
+    const [first] = missing;
+    if (first === undefined) return;
+    const [cpu] = first;
+    const bytes = missing.reduce((sum, [, each]) => sum + each, 0);
+    const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+    throw new Failure(
+      exitCode.lost,
+      `${this.guest.label}, CPU ${cpu}${more}: ${bytes} bytes that the agent sent did not arrive`,
+      'see which other program reads the trace ports',
+    );
   }
 
   /** Between the steps of a beginning: one that is taken back must not take the next. */
@@ -286,17 +360,17 @@ export class GuestRecording {
   }
 
   #writeRecording(endedAt: string | null): void {
-    const { before, stopped } = this.account;
+    const { before, started, stopped } = this.account;
     this.#dir?.writeRecording({
       version: recordingVersion,
       guest: this.guest.guest ?? '',
       cpus: [...this.#ports.files].map(([cpu, file]) => ({
         cpu,
-        bytes: file.keptBytes,
-        ring: stopped?.ledger[cpu]?.ring ?? null,
+        bytes: file.keptBytes - (this.#cutBytes.get(cpu) ?? 0),
+        ring: this.account.ring(cpu),
       })),
-      pageBytes: stopped?.pageBytes ?? null,
-      clock: stopped?.clock ?? this.#request.trace?.clock ?? null,
+      pageBytes: stopped?.pageBytes ?? started?.pageBytes ?? null,
+      clock: stopped?.clock ?? started?.clock ?? this.#request.trace?.clock ?? null,
       startedAt: this.#startedAt,
       endedAt,
       agentVersion: before?.version ?? null,
@@ -310,13 +384,15 @@ function share({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: numbe
   return `${Math.floor((doneBytes / Math.max(1, totalBytes)) * 100)} %`;
 }
 
-/** The raw pages go only when the file would outlast a power cut. */
+/** The raw pages go only when the file, and its name, would outlast a power cut. */
 async function onDisk(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
+  for (const each of [path, dirname(path)]) {
+    const file = await open(each, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 }
 

@@ -1,5 +1,7 @@
-import { closeSync, constants, existsSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
+import { exitCode, Failure } from '../../failure.ts';
+import { Output } from '../tracedat/output.ts';
 import { unfinishedFile } from '../unfinished-files.ts';
 
 /** Pages of one CPU on their way into a file, as they come, whole or cut anywhere. */
@@ -13,6 +15,8 @@ export interface RawFile {
   readonly keptBytes: number;
   /** Tells that `bytes` were put into `fd`. Throws what node:fs throws when the next file cannot be begun. */
   took(bytes: number): void;
+  /** Tells one that drops pages their size, which nobody knows before the trace has begun. Throws as `took`. */
+  havePages?(pageBytes: number): void;
   close(): void;
 }
 
@@ -50,22 +54,24 @@ export class WholeFile implements RawFile {
 
 /**
  * Keeps the newest pages up to a cap, as `trace-cmd record -m` does: two files of half the cap, and whenever the one
- * is full the other is begun anew. The halves are whole pages, so no page lies in both.
+ * is full the other is begun anew. The halves are whole pages, so no page lies in both; until their size is known,
+ * everything is kept.
  */
 export class CappedFile implements RawFile {
   readonly #path: string;
   readonly #olderPath: string;
-  readonly #halfBytes: number;
+  readonly #capBytes: number;
+  #pageBytes: number | undefined;
   #fd: number;
   #bytes = 0;
-  #older = false;
+  #olderBytes = 0;
   #receivedBytes = 0;
 
   /** @param capBytes at least two pages, else it is two pages */
-  constructor(path: string, capBytes: number, pageBytes: number) {
+  constructor(path: string, capBytes: number) {
     this.#path = path;
     this.#olderPath = olderPath(path);
-    this.#halfBytes = Math.max(1, Math.floor(capBytes / 2 / pageBytes)) * pageBytes;
+    this.#capBytes = capBytes;
     this.#fd = create(path);
   }
 
@@ -74,7 +80,10 @@ export class CappedFile implements RawFile {
   }
 
   get roomBytes(): number {
-    return this.#halfBytes - this.#bytes;
+    const pageBytes = this.#pageBytes;
+    if (pageBytes === undefined) return Number.MAX_SAFE_INTEGER;
+    // at least to the end of the page: more than half had come before its size was known
+    return Math.max(halfOf(this.#capBytes, pageBytes) - this.#bytes, pageBytes - (this.#bytes % pageBytes));
   }
 
   get receivedBytes(): number {
@@ -82,25 +91,36 @@ export class CappedFile implements RawFile {
   }
 
   get keptBytes(): number {
-    return this.#bytes + (this.#older ? this.#halfBytes : 0);
+    return this.#bytes + this.#olderBytes;
+  }
+
+  havePages(pageBytes: number): void {
+    this.#pageBytes = pageBytes;
+    this.took(0);
   }
 
   took(bytes: number): void {
     this.#bytes += bytes;
     this.#receivedBytes += bytes;
-    if (this.#bytes < this.#halfBytes) return;
+    const pageBytes = this.#pageBytes;
+    if (pageBytes === undefined || this.#bytes < halfOf(this.#capBytes, pageBytes)) return;
+    if (this.#bytes % pageBytes !== 0) return;
     renameSync(this.#path, this.#olderPath);
     // the old descriptor stays ours until there is a new one: `close` must not meet a closed one
     const fd = create(this.#path);
     closeSync(this.#fd);
     this.#fd = fd;
-    this.#older = true;
+    this.#olderBytes = this.#bytes;
     this.#bytes = 0;
   }
 
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+function halfOf(capBytes: number, pageBytes: number): number {
+  return Math.max(1, Math.floor(capBytes / 2 / pageBytes)) * pageBytes;
 }
 
 function olderPath(path: string): string {
@@ -119,6 +139,41 @@ export function keptFiles(path: string): readonly string[] {
   return [existsSync(joined) ? joined : path];
 }
 
+/** Whether a cap has left more than the one file. */
+export function isCut(path: string): boolean {
+  return existsSync(olderPath(path)) || existsSync(joinedPath(path));
+}
+
+/**
+ * Where in what is kept the first page of a trace begins, when `earlierBytes` of another one came before it: what a cap has
+ * dropped was cut between pages of the earlier ones' count.
+ */
+export function firstPageAt(earlierBytes: number, droppedBytes: number, pageBytes: number): number {
+  if (droppedBytes <= earlierBytes) return earlierBytes - droppedBytes;
+  const over = (droppedBytes - earlierBytes) % pageBytes;
+  return over === 0 ? 0 : pageBytes - over;
+}
+
+/** Takes the first bytes out of a file; it is the old one or the new one whenever that is ended. Takes a copy's time. */
+export async function dropFront(path: string, bytes: number): Promise<void> {
+  const rest = `${path}.rest`;
+  const source = await open(path, 'r');
+  try {
+    const target = await open(rest, 'w', 0o600);
+    try {
+      const wanted = Math.max(0, (await source.stat()).size - bytes);
+      if ((await new Output(target).appendRange(source, bytes, wanted)) !== wanted)
+        throw new RawFileChanged(path);
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+    renameSync(rest, path);
+  } finally {
+    await source.close();
+  }
+}
+
 /**
  * Makes one file of the two that a cap leaves; does nothing where there is only one. May be ended anywhere and called
  * again: as long as the older half is there, what was joined is not whole; without it, it is.
@@ -133,9 +188,21 @@ export async function joinCapped(path: string): Promise<void> {
       return;
     }
     await join(joined, older, path);
+    // on disk, and as long as both: only then
     rmSync(older);
   }
   if (existsSync(joined)) renameSync(joined, path);
+}
+
+/** Something writes to what is being joined: it would be lost. */
+export class RawFileChanged extends Failure {
+  constructor(path: string) {
+    super(
+      exitCode.failed,
+      `${path} changed while it was read`,
+      'convert when nothing records into it any more',
+    );
+  }
 }
 
 async function join(joined: string, older: string, newer: string): Promise<void> {
@@ -143,6 +210,8 @@ async function join(joined: string, older: string, newer: string): Promise<void>
   try {
     await copyFile(older, joined, constants.COPYFILE_FICLONE);
     await append(joined, newer);
+    const [whole, ...parts] = [joined, older, newer].map((path) => statSync(path).size);
+    if (whole !== parts.reduce((sum, bytes) => sum + bytes, 0)) throw new RawFileChanged(newer);
   } catch (cause) {
     rmSync(joined, { force: true });
     throw cause;
@@ -156,6 +225,7 @@ async function append(path: string, from: string): Promise<void> {
   const source = await open(from, 'r');
   try {
     for await (const chunk of source.createReadStream({ autoClose: false })) await target.writeFile(chunk);
+    await target.sync();
   } finally {
     await source.close();
     await target.close();

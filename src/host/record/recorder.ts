@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import type { ConvertReport } from '../convert.ts';
@@ -7,7 +7,6 @@ import { removeUnfinishedFiles } from '../unfinished-files.ts';
 import { Collector } from './collector.ts';
 import { checkCommand, startCommand } from './command.ts';
 import type {
-  CpuProgress,
   GuestReport,
   RecordEnd,
   RecordListener,
@@ -16,6 +15,7 @@ import type {
   RecordResult,
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
+import { isWhole, openAccounts } from './whole.ts';
 import { RecordingDir } from './recording-dir.ts';
 
 const tickMs = 500;
@@ -60,12 +60,10 @@ export class Recorder {
   /** For a process that ends now. @returns the directories of recordings that began and are not finished */
   abandon(): readonly { readonly dir: string; readonly out: string }[] {
     removeUnfinishedFiles();
-    const left = this.#entries.flatMap(({ recording: { dir, out } }) =>
+    if (!this.#began) for (const { recording } of this.#entries) recording.removeDir();
+    return this.#entries.flatMap(({ recording: { dir, out } }) =>
       dir === undefined || !existsSync(dir) ? [] : [{ dir, out }],
     );
-    if (this.#began) return left;
-    for (const { dir } of left) rmSync(dir, { recursive: true, force: true });
-    return [];
   }
 
   /** Records, and makes a file of each guest. @throws Failure when nothing was recorded */
@@ -195,13 +193,17 @@ export class Recorder {
 
   async #stop(entry: Entry): Promise<void> {
     const { recording } = entry;
-    try {
-      if (recording.tracing) await recording.stop();
-      await recording.fetchNames();
-    } catch (cause) {
-      if (!(cause instanceof Failure)) throw cause;
-      this.#fail([entry], cause);
-    }
+    const step = async (run: () => Promise<void>): Promise<void> => {
+      try {
+        await run();
+      } catch (cause) {
+        if (!(cause instanceof Failure)) throw cause;
+        this.#fail([entry], cause);
+      }
+    };
+    if (recording.tracing) await step(() => recording.stop());
+    // one that has not answered is not waited for again
+    if (!recording.tracing) await step(() => recording.fetchChanges());
   }
 
   async #close(entry: Entry): Promise<void> {
@@ -229,23 +231,24 @@ export class Recorder {
         failures.push(cause);
       }
     }
-    const dir = report === undefined && isThere() ? recording.dir : undefined;
     const { guest, out, progress, account } = recording;
-    if (report !== undefined && this.#options.capBytes === undefined)
-      failures.push(...missingEvents(report, progress));
-    return {
+    if (report !== undefined) failures.push(...openAccounts(report, recording, this.#options.capBytes));
+    const found = {
       label: guest.label,
       guest: guest.guest,
       out,
       report,
-      dir,
       cpus: progress,
       lostBytes: account.lostBytes,
       heldBytes: account.heldBytes,
       failedCpus: account.failedCpus,
       untracedCpus: account.untracedCpus(guest.cpus),
+      earlierEvents: guest.cpus.reduce((sum, cpu) => sum + account.earlierEvents(cpu), 0),
       failures,
     };
+    // what is not whole may be in the pages, and these are nowhere else
+    if (isWhole(found)) recording.removeDir();
+    return { ...found, dir: isThere() ? recording.dir : undefined };
   }
 
   /** Undefined when the directory of the files is gone. */
@@ -270,16 +273,6 @@ function reasonOf(end: RecordEnd): Failure {
 
 function isRejected(result: PromiseSettledResult<void>): result is PromiseRejectedResult {
   return result.status === 'rejected';
-}
-
-/** The kernel's count of events that were read is the count of events in the file, or some are missing. */
-function missingEvents(report: ConvertReport, progress: readonly CpuProgress[]): Failure[] {
-  return progress.flatMap(({ cpu, readEvents }) => {
-    const events = report.cpus.find((converted) => converted.cpu === cpu)?.events ?? 0;
-    if (readEvents === undefined || readEvents === events) return [];
-    const message = `CPU ${cpu}: the guest's kernel says that ${readEvents} events were read, the file has ${events}`;
-    return [new Failure(exitCode.lost, message, 'look for bad pages above, and into the log of the agent')];
-  });
 }
 
 function keptBytes({ guests }: RecordProgress): number {

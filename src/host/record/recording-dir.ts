@@ -1,9 +1,14 @@
 import {
   accessSync,
+  closeSync,
   constants,
   existsSync,
+  lstatSync,
   mkdirSync,
+  openSync,
+  readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -13,6 +18,8 @@ import { errorCode } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import {
   formatRecording,
+  instanceFile,
+  lockFile,
   metadataFile,
   namesFile,
   rawFile,
@@ -20,11 +27,14 @@ import {
   recordingFile,
 } from '../recording-format.ts';
 import { checkReplaceable } from '../write-replacing.ts';
-import { CappedFile, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
+import { tryLock } from '../../native/file-lock.ts';
+import { CappedFile, dropFront, isCut, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
 
 /** The directory that a recording is while it runs: whatever happens, `trace-host convert` makes a file of it. */
 export class RecordingDir {
   readonly path: string;
+  readonly #inode: number;
+  #unlock: (() => void) | undefined;
 
   /** Finds out, before a guest is asked for anything, whether a recording can be made there. @throws Failure */
   static check(out: string): void {
@@ -44,23 +54,44 @@ export class RecordingDir {
     this.path = pathOf(out);
     try {
       mkdirSync(this.path, { mode: 0o700 });
+      this.#inode = lstatSync(this.path).ino;
     } catch (error) {
       throw cannotMake(this.path, out, error);
     }
+    this.#unlock = lockRecording(this.path);
+  }
+
+  /** Says that nothing is collected any more. May be called again. */
+  unlock(): void {
+    this.#unlock?.();
+    this.#unlock = undefined;
   }
 
   /** The file for a CPU's pages. @param capBytes of what is kept; undefined: everything */
-  rawFile(cpu: number, capBytes: number | undefined, pageBytes: number): RawFile {
+  rawFile(cpu: number, capBytes: number | undefined): RawFile {
     const path = join(this.path, rawFile(cpu));
     try {
-      return capBytes === undefined ? new WholeFile(path) : new CappedFile(path, capBytes, pageBytes);
+      return capBytes === undefined ? new WholeFile(path) : new CappedFile(path, capBytes);
     } catch (error) {
       throw cannotWrite(this.path, error);
     }
   }
 
+  /** Takes what came of an earlier trace out of a CPU's file. @throws Failure */
+  async dropFront(cpu: number, bytes: number): Promise<void> {
+    try {
+      await dropFront(join(this.path, rawFile(cpu)), bytes);
+    } catch (error) {
+      throw error instanceof Failure ? error : cannotWrite(this.path, error);
+    }
+  }
+
   writeMetadata(packed: Uint8Array): void {
     this.#replace(metadataFile, packed);
+  }
+
+  writeInstance(packed: Uint8Array): void {
+    this.#replace(instanceFile, packed);
   }
 
   writeNames(packed: Uint8Array): void {
@@ -71,8 +102,17 @@ export class RecordingDir {
     this.#replace(recordingFile, formatRecording(recording));
   }
 
+  /** Removes it with what a recording puts there; not what somebody else did, nor a directory that took its place. */
   remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    this.unlock();
+    if (lstatSync(this.path, { throwIfNoEntry: false })?.ino !== this.#inode) return;
+    for (const name of readdirSync(this.path))
+      if (isOwnName(name)) rmSync(join(this.path, name), { force: true });
+    try {
+      rmdirSync(this.path);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOTEMPTY') throw error;
+    }
   }
 
   /** Never half a file, not even when killed: renamed when it is whole. */
@@ -88,12 +128,54 @@ export class RecordingDir {
   }
 }
 
-/** Makes one file each of what a cap has left of CPUs in two, in a recording's directory. @throws Failure */
-export async function joinAllCapped(dir: string, cpus: readonly number[]): Promise<void> {
+const ownFiles: ReadonlySet<string> = new Set([
+  metadataFile,
+  instanceFile,
+  namesFile,
+  recordingFile,
+  lockFile,
+]);
+
+/** `.new` is of what was being replaced; the others are of a cap. */
+function isOwnName(name: string): boolean {
+  return ownFiles.has(name.replace(/\.new$/, '')) || /^cpu\d+\.raw(?:\.older|\.joined|\.rest)?$/.test(name);
+}
+
+/**
+ * Takes a recording's directory for this process, which collects into it or rearranges what is there. The kernel gives the
+ * lock back when the process ends, however it ends.
+ * @returns gives it back
+ * @throws Failure when another process has it; never waits
+ */
+function lockRecording(dir: string): () => void {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let fd: number;
   try {
-    for (const cpu of cpus) await joinCapped(join(dir, rawFile(cpu)));
+    fd = openSync(join(dir, lockFile), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (error) {
     throw cannotWrite(dir, error);
+  }
+  if (tryLock(fd)) return () => closeSync(fd);
+  closeSync(fd);
+  throw new Failure(
+    exitCode.failed,
+    `${dir} is being recorded into, with a cap that takes the oldest pages away`,
+    'convert it when the recording has ended',
+  );
+}
+
+/** Makes one file each of what a cap has left of CPUs in two, in a recording's directory. @throws Failure */
+export async function joinAllCapped(dir: string, cpus: readonly number[]): Promise<void> {
+  const paths = cpus.map((cpu) => join(dir, rawFile(cpu))).filter(isCut);
+  if (paths.length === 0) return;
+  // one that records would go on writing into files that are gone
+  const unlock = lockRecording(dir);
+  try {
+    for (const path of paths) await joinCapped(path);
+  } catch (error) {
+    throw error instanceof Failure ? error : cannotWrite(dir, error);
+  } finally {
+    unlock();
   }
 }
 

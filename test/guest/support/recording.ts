@@ -10,6 +10,7 @@ export interface Recorded {
   readonly events: number;
   readonly lostEvents: string;
   readonly uncountedLosses: number;
+  readonly earlierEvents: number;
   readonly eventsByName: Record<string, number>;
   readonly cpus: readonly { readonly cpu: number; readonly overrun: number; readonly readEvents?: number }[];
 }

@@ -262,6 +262,38 @@ describe('parseOrder', () => {
     assert.equal(elsewhere.kind === 'refused' && elsewhere.code, 'unknown-field');
   });
 
+  it('takes digests of what the host has of the metadata, and nothing that is none', () => {
+    const digest = '0123456789abcdef'.repeat(2);
+    const order = (have: unknown) => JSON.stringify({ order: 'metadata', have });
+    const have = {
+      'events/sched': digest,
+      'events/rcu-x.y': digest,
+      kallsyms: digest,
+      printk_formats: digest,
+    };
+    assert.deepEqual(parseOrder(order(have)), {
+      kind: 'order',
+      order: { order: 'metadata', id: undefined, answer: true, have },
+    });
+    for (const bad of [
+      [],
+      'all',
+      1,
+      null,
+      { 'events/sched': 'x' },
+      { 'events/sched': digest.toUpperCase() },
+      { 'events/sched': `${digest}0` },
+      { 'events/../x': digest },
+      { events: digest },
+      { ps: digest },
+      { ['events/' + 'x'.repeat(65)]: digest },
+      Object.fromEntries(Array.from({ length: 601 }, (_, index) => [`events/s${index}`, digest])),
+    ]) {
+      const parsed = parseOrder(order(bad));
+      assert.equal(parsed.kind === 'refused' && parsed.code, 'bad-value', JSON.stringify(bad).slice(0, 80));
+    }
+  });
+
   it('never throws, whatever the line', () => {
     const value = fc.oneof(
       fc.jsonValue(),

@@ -64,7 +64,7 @@ const ring = { entries: 1, overrun: 0, commitOverrun: 0, bytes: 0, droppedEvents
 const account = { pagesIn: 1, bytesOut: 1, bytesLost: 1, stalls: 1 };
 const source = { instance: 'i', clock: 'mono_raw', pageBytes: 4096 };
 const good = {
-  start: { ok: true, state: 'running', ...source },
+  start: { ok: true, state: 'running', ...source, cpus: { 0: { bytesOut: 1, bytesHeld: 0, ring } } },
   stop: {
     ok: true,
     state: 'stopped',
@@ -80,7 +80,7 @@ const good = {
     instance: null,
     cpus: { 0: { state: 'waiting', reason: 'r', pid: null, restarts: 0, ...account, ring: null } },
   },
-  metadata: { ok: true, bytes: 1, encoding: 'gzip' },
+  metadata: { ok: true, bytes: 1, encoding: 'gzip', same: ['events/sched'] },
   ping: { ok: true, clocks: { boottime: '1', monotonicRaw: '2', realtime: '3' } },
 };
 
@@ -112,7 +112,15 @@ describe('parseAnswer', () => {
     for (const order of orderNames) {
       for (const path of pathsOf(good[order])) {
         if (path.at(-1) === 'reason') continue; // may be left out
-        for (const value of [undefined, -1, 1.5, 2 ** 53, [], 'x'.repeat(30)]) {
+        const older = order === 'start' ? 'cpus' : 'same';
+        for (const value of [
+          ...(path[0] === older ? [] : [undefined]),
+          -1,
+          1.5,
+          2 ** 53,
+          ...(path.join('.') === 'same' ? [] : [[]]),
+          'x'.repeat(30),
+        ]) {
           const spoilt: unknown = structuredClone(good[order]);
           if (!setAt(spoilt, path, value)) continue;
           if (typeof value === 'string' && freeTexts.has(String(path.at(-1)))) continue;

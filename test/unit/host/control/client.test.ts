@@ -111,8 +111,8 @@ describe('ControlClient', { timeout: 300_000 }, () => {
           ledger: { 0: ledger, 11: { ...ledger, ring: null } },
         });
     };
-    assert.equal(await client.start({ events: ['sched'] }), 'running');
-    assert.equal(await client.start(), 'running');
+    assert.equal((await client.start({ events: ['sched'] })).state, 'running');
+    assert.equal((await client.start()).state, 'running');
     assert.deepEqual(traces, [{ events: ['sched'] }, undefined]);
     const stopped = await client.stop();
     assert.deepEqual(stopped.ledger, { 0: ledger, 11: { ...ledger, ring: null } });

@@ -162,7 +162,8 @@ describe('Collector', () => {
     const { path, fd } = fifo('fifo');
     const rawPath = join(dir, 'cpu0.raw');
     const capBytes = 8 * pageBytes;
-    const file = new CappedFile(rawPath, capBytes, pageBytes);
+    const file = new CappedFile(rawPath, capBytes);
+    file.havePages(pageBytes);
     stream(fd, file);
     const pages = Array.from({ length: 21 }, (_, index) => Buffer.alloc(pageBytes, index + 1));
     await write(path, Buffer.concat(pages), 1000);

@@ -62,6 +62,30 @@ describe('GuestAccount', () => {
     });
   }
 
+  it('of rings that had counted before has this recording alone, in an instance of whatever name', () => {
+    for (const ownRings of [false, true]) {
+      const account = new GuestAccount(ownRings);
+      account.before = status({ 0: cpuStatus({ bytesOut: 8192, ring: ring(1000, 1000) }) });
+      account.started = {
+        id: 1,
+        ok: true,
+        state: 'running',
+        ...source,
+        cpus: { 0: { bytesOut: 8192, bytesHeld: 4096, ring: { ...ring(35_899, 500), entries: 7 } } },
+      };
+      account.status = status({ 0: cpuStatus({ ring: ring(35_900, 600) }) });
+      assert.equal(account.overrun(0), 1);
+      account.stopped = stopped({ 0: { bytesOut: 20_480, ring: ring(35_901, 750) } });
+      assert.deepEqual([account.overrun(0), account.readEvents(0)], [2, 250]);
+      assert.deepEqual(account.ring(0), { ...ring(2, 250) });
+      assert.deepEqual([account.earlierBytes(0), account.earlierEvents(0)], [4096, 7]);
+      assert.deepEqual([account.earlierBytes(1), account.earlierEvents(1)], [0, 0]);
+      assert.equal(account.pageSizes, undefined);
+      account.stopped = { ...account.stopped, pageBytes: 8192 };
+      assert.deepEqual(account.pageSizes, [4096, 8192]);
+    }
+  });
+
   it('of an agent that has said nothing is empty', () => {
     const account = new GuestAccount(true);
     assert.deepEqual(

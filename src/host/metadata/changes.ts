@@ -1,0 +1,63 @@
+import type { MetadataDigests } from '../../protocol/control.ts';
+import { digestOf, groupOf, isGroup, maxGroups } from '../../protocol/metadata-groups.ts';
+import type { ControlClient } from '../control/client.ts';
+import { OrderRefused } from '../control/failures.ts';
+import { readMetadataArchive } from './archive.ts';
+import { packContents } from './pack.ts';
+
+type Contents = ReadonlyMap<string, Buffer>;
+
+/** A guest's metadata, packed and read. */
+export interface FetchedMetadata {
+  readonly packed: Buffer;
+  readonly contents: Contents;
+}
+
+/**
+ * All of a guest's metadata, of which only what differs from `known` is sent. What is taken from there has the digest
+ * that the agent has just made of its own files; an older agent sends everything. Throws Failure.
+ */
+export async function fetchMetadata(
+  client: ControlClient,
+  known: Contents | undefined,
+): Promise<FetchedMetadata> {
+  const changes = known === undefined ? undefined : await fetchChanges(client, known);
+  if (known === undefined || changes === undefined) {
+    const packed = await client.metadata();
+    return { packed, contents: await readMetadataArchive([packed]) };
+  }
+  const { packed, contents, same } = changes;
+  if (same.size === 0) return { packed, contents };
+  const whole = new Map(contents);
+  for (const [name, content] of known) {
+    const group = groupOf(name);
+    if (group !== undefined && same.has(group) && !whole.has(name)) whole.set(name, content);
+  }
+  return { packed: await packContents(whole), contents: whole };
+}
+
+/** What differs from `known`, and the groups that do not; undefined when the agent is too old to tell. Throws Failure. */
+export async function fetchChanges(
+  client: ControlClient,
+  known: Contents,
+): Promise<(FetchedMetadata & { readonly same: ReadonlySet<string> }) | undefined> {
+  try {
+    const { packed, same } = await client.changedMetadata(digestsOf(known));
+    return { packed, contents: await readMetadataArchive([packed]), same: new Set(same) };
+  } catch (cause) {
+    if (cause instanceof OrderRefused && cause.code === 'unknown-field') return undefined;
+    throw cause;
+  }
+}
+
+/** Of each group that an order can name. Takes some ms for 3 MB. */
+export function digestsOf(contents: Contents): MetadataDigests {
+  const groups = new Map<string, (readonly [string, Buffer])[]>();
+  for (const entry of contents) {
+    const group = groupOf(entry[0]);
+    if (group === undefined || !isGroup(group)) continue;
+    groups.set(group, [...(groups.get(group) ?? []), entry]);
+  }
+  const named = [...groups].slice(0, maxGroups);
+  return Object.fromEntries(named.map(([group, files]): [string, string] => [group, digestOf(files)]));
+}

@@ -1,0 +1,37 @@
+/** Files of the archive that each tracefs instance has for itself. */
+export const instanceFiles = { page: 'events/header_page', clock: 'trace_clock' } as const;
+
+const own: ReadonlySet<string> = new Set([
+  instanceFiles.page,
+  'events/header_event',
+  'buffer_percent',
+  'buffer_size_kb',
+  'buffer_subbuf_size_kb',
+  'buffer_total_size_kb',
+  'current_tracer',
+  'set_event',
+  'timestamp_mode',
+  instanceFiles.clock,
+  'trace_options',
+  'tracing_on',
+]);
+
+export function isInstanceFile(name: string): boolean {
+  return own.has(name) || /^per_cpu\/cpu\d+\/stats$/.test(name);
+}
+
+/**
+ * The text of `events/header_page` for pages of that size: the kernel's of an instance differs in nothing but the size of
+ * `data`. What makes no sense is left as it is, for its reader to refuse.
+ */
+export function withPageBytes(headerPage: Buffer | undefined, pageBytes: number): Buffer {
+  const text = headerPage?.toString('latin1') ?? '';
+  const [, before = '', offset = '', between = '', size = ''] =
+    /(\bfield:\s*char data;\s*offset:)(\d{1,8})(;\s*size:)(\d{1,8});/.exec(text) ?? [];
+  const dataBytes = pageBytes - Number(offset);
+  const usual = (pageBytes & (pageBytes - 1)) === 0 && dataBytes > 0;
+  if (headerPage === undefined || size === '' || !usual || Number(size) === dataBytes)
+    return headerPage ?? Buffer.alloc(0);
+  const found = `${before}${offset}${between}${size};`;
+  return Buffer.from(text.replace(found, `${before}${offset}${between}${dataBytes};`), 'latin1');
+}

@@ -1,0 +1,70 @@
+import { exitCode, Failure } from '../../failure.ts';
+import type { ConvertReport } from '../convert.ts';
+import type { CpuProgress, GuestReport } from './contract.ts';
+import type { GuestAccount } from './guest-account.ts';
+
+interface Recorded {
+  readonly progress: readonly CpuProgress[];
+  readonly account: GuestAccount;
+}
+
+/** Whether nothing is missing of a guest's trace, as far as anybody has counted: its raw pages are not needed any more. */
+export function isWhole(guest: Omit<GuestReport, 'dir'>): boolean {
+  const { report, failures, lostBytes, heldBytes, failedCpus } = guest;
+  if (report === undefined || failures.length > 0 || failedCpus.length > 0) return false;
+  return lostBytes === 0 && heldBytes === 0 && report.leftOut.size === 0 && report.reusedIds.length === 0;
+}
+
+/**
+ * What does not add up between guest, raw files and the file that was made of them.
+ * @param capBytes of what was kept; undefined: everything, and events can be counted
+ */
+export function openAccounts(
+  report: ConvertReport,
+  { progress, account }: Recorded,
+  capBytes: number | undefined,
+): Failure[] {
+  return [
+    ...changedPageSize(account),
+    ...missingBytes(report, progress),
+    ...(capBytes === undefined ? missingEvents(report, progress) : []),
+  ];
+}
+
+function changedPageSize({ pageSizes }: GuestAccount): Failure[] {
+  if (pageSizes === undefined) return [];
+  const [before, after] = pageSizes;
+  const message = `the guest's ring had pages of ${before} bytes at the start and of ${after} at the stop`;
+  return [new Failure(exitCode.lost, message, 'leave buffer_subbuf_size_kb alone while it is recorded')];
+}
+
+/** What was collected is what was converted. */
+function missingBytes(report: ConvertReport, progress: readonly CpuProgress[]): Failure[] {
+  return progress.flatMap(({ cpu, keptBytes }) => {
+    const rawBytes = report.cpus.find((converted) => converted.cpu === cpu)?.rawBytes ?? 0;
+    if (rawBytes === keptBytes) return [];
+    const message = `CPU ${cpu}: ${keptBytes} bytes were collected, its raw file had ${rawBytes}`;
+    return [new Failure(exitCode.lost, message, 'see what else writes to the directory of the recording')];
+  });
+}
+
+/** Counts begin anew when a ring is emptied: the kernel does that too when a probe or a module with events goes. */
+function emptiedRing(cpu: number, readEvents: number, events: number): Failure {
+  return new Failure(
+    exitCode.lost,
+    `CPU ${cpu}: the guest's ring was emptied while it was recorded, and what was in it is lost: ` +
+      `its kernel says that ${readEvents} events were read, the file has ${events}`,
+    'remove no event, and write to no trace file there, while it is recorded',
+  );
+}
+
+/** The kernel's count of events that were read is the count of events in the file, or some are missing. */
+function missingEvents(report: ConvertReport, progress: readonly CpuProgress[]): Failure[] {
+  return progress.flatMap(({ cpu, readEvents }) => {
+    const events = report.cpus.find((converted) => converted.cpu === cpu)?.events ?? 0;
+    if (readEvents === undefined || readEvents === events) return [];
+    if (events > readEvents) return [emptiedRing(cpu, readEvents, events)];
+    const message = `CPU ${cpu}: the guest's kernel says that ${readEvents} events were read, the file has ${events}`;
+    return [new Failure(exitCode.lost, message, 'look for bad pages above, and into the log of the agent')];
+  });
+}

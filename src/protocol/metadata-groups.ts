@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+
+/** Groups that an order may name, and bytes of a group's name. A kernel with all of its modules has some 200. */
+export const maxGroups = 600;
+const groupName = /^(?:events\/[\w.-]{1,64}|kallsyms|printk_formats)$/;
+const digestForm = /^[0-9a-f]{32}$/;
+
+/** The parts of a guest's metadata that are large, and seldom change: the formats of an event system, and symbols. */
+export function groupOf(file: string): string | undefined {
+  if (file === 'kallsyms' || file === 'printk_formats') return file;
+  return /^(events\/[^/]+)\/[^/]+\/format$/.exec(file)?.[1];
+}
+
+/** Whether a group can be named in an order; one that cannot is sent each time. */
+export function isGroup(name: string): boolean {
+  return groupName.test(name);
+}
+
+export function isDigest(value: unknown): value is string {
+  return typeof value === 'string' && digestForm.test(value);
+}
+
+/**
+ * Of a group's files, in any order: 128 bits of a SHA-256 over their names and contents. A guest that finds two groups
+ * with the same digest deceives nobody but the reader of its own trace, whom it can lie to without.
+ */
+export function digestOf(files: Iterable<readonly [name: string, content: Uint8Array]>): string {
+  const hash = createHash('sha256');
+  const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+  for (const [name, content] of sorted) hash.update(`${name}\n${content.length}\n`).update(content);
+  return hash.digest('hex').slice(0, 32);
+}

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { debianKernel } from './harness/kernel.ts';
+import { type Guest, restoreGuest } from './harness/index.ts';
+import { GuestAgent } from './support/agent.ts';
+import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
+
+const tracing = '/sys/kernel/tracing';
+const busy = 'cat /proc/version /proc/stat > /dev/null; /bin/true';
+
+/** A guest, its agent, and recordings of it one after the other. */
+class Scene {
+  readonly guest: Guest;
+  readonly #work = mkdtempSync(join(tmpdir(), 'virtio-trace-instances-'));
+
+  private constructor(guest: Guest) {
+    this.guest = guest;
+  }
+
+  static async restore(kernel: string | undefined, ...agent: string[]): Promise<Scene> {
+    const options = kernel === undefined ? {} : { kernel: debianKernel(kernel) };
+    return new Scene(await restoreGuest({ cpus: 1, ...options, running: GuestAgent.running(...agent) }));
+  }
+
+  get out(): string {
+    return join(this.#work, 'trace.dat');
+  }
+
+  /** @param meanwhile run in the guest while it records, once it says that it does */
+  async record(args: readonly string[], meanwhile: string): Promise<Recorded> {
+    const ports = dirname(this.guest.port('agent-ctl-path').path);
+    const run = startRecord(ports, this.out, this.#work, ['--json', ...args]);
+    await run.said('recording;');
+    await this.guest.check(meanwhile, { timeoutMs: 120_000 });
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    assert.ok(!existsSync(`${this.out}.recording`));
+    const [recorded] = parsedReports(stdout);
+    assert.ok(recorded);
+    assert.equal(reportLines(this.out).length, recorded.events, 'trace-cmd reads every event');
+    const read = recorded.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
+    assert.equal(recorded.events, read, 'the kernel has counted as many');
+    return recorded;
+  }
+
+  /** What trace-cmd says of the rings of the last recording, summed over CPUs. */
+  stat(count: string): number {
+    const { stdout } = spawnSync('trace-cmd', ['report', '--stat', '-i', this.out], { encoding: 'utf8' });
+    const found = [...stdout.matchAll(new RegExp(`^${count}: (\\d+)$`, 'gm'))];
+    assert.ok(found.length > 0, stdout.slice(0, 1000));
+    return found.reduce((sum, [, number]) => sum + Number(number), 0);
+  }
+
+  async close(): Promise<void> {
+    await this.guest.close();
+    rmSync(this.#work, { recursive: true, force: true });
+  }
+}
+
+describe('an instance that was there', { timeout: 900_000 }, () => {
+  let scene: Scene;
+  before(async () => {
+    scene = await Scene.restore(undefined);
+  });
+  after(() => scene.close());
+
+  test('three recordings count their own events only, and say what lay there before', async () => {
+    const { guest } = scene;
+    await guest.check(`cd ${tracing}; mkdir instances/mine; cd instances/mine; echo 8 > buffer_size_kb
+      echo 1 > events/sched/enable; until grep -q '^overrun: [1-9]' per_cpu/cpu0/stats; do ${busy}; done
+      echo 0 > events/sched/enable; cat trace_pipe > /dev/null & sleep 1; kill $!
+      echo 1408 > buffer_size_kb; echo before > trace_marker`);
+    for (const turn of [1, 2, 3]) {
+      const recorded = await scene.record(['-B', 'mine', '-e', 'sched:sched_process_exec'], busy);
+      assert.ok(recorded.events >= 2);
+      assert.equal(recorded.earlierEvents, turn === 1 ? 1 : 0);
+      assert.equal(recorded.eventsByName['ftrace:print'], turn === 1 ? 1 : undefined);
+      assert.deepEqual(
+        recorded.cpus.map(({ overrun }) => overrun),
+        [0],
+      );
+      assert.equal(scene.stat('overrun'), 0);
+      assert.equal(scene.stat('read events'), recorded.events);
+    }
+    await guest.check(`rmdir ${tracing}/instances/mine`);
+  });
+
+  test('events that are made while it records are described, and so is one whose neighbour was removed', async () => {
+    const { guest } = scene;
+    // removed before it was ever on: the kernel empties rings that a removed event had been written to
+    await guest.check(
+      `cd ${tracing}; echo 'p:early do_sys_openat2' >> kprobe_events; echo 'p:idle vfs_write' >> kprobe_events`,
+    );
+    const recorded = await scene.record(
+      ['-e', 'kprobes:early'],
+      `cd ${tracing}; ${busy}
+       echo 'p:late vfs_read count=%dx' >> kprobe_events
+       echo 'e:probed/exec sched.sched_process_exec who=$pid:u32' >> dynamic_events
+       cd instances/trace-host; echo 1 > events/kprobes/late/enable; echo 1 > events/probed/exec/enable; ${busy}
+       echo 0 > events/probed/exec/enable; echo 0 > events/kprobes/late/enable
+       echo -:idle >> ${tracing}/kprobe_events`,
+    );
+    for (const event of ['kprobes:early', 'kprobes:late', 'probed:exec'])
+      assert.ok((recorded.eventsByName[event] ?? 0) > 0, JSON.stringify(recorded.eventsByName));
+    const lines = reportLines(scene.out);
+    assert.ok(
+      lines.some((line) => /late: +\([0-9a-fx+_]+\) count=/.test(line)),
+      lines.join('\n'),
+    );
+    assert.ok(
+      lines.some((line) => /exec: .*who=\d+/.test(line)),
+      lines.join('\n'),
+    );
+    await guest.check(`cd ${tracing}; echo '-:probed/exec' >> dynamic_events; echo > kprobe_events`);
+  });
+});
+
+for (const kernel of ['linux-image-6.12-amd64', 'linux-image-6.18-amd64'])
+  describe(`sub-buffers of two sizes, ${kernel}`, {
+    timeout: 900_000,
+    skip: spawnSync('apt-cache', ['show', kernel]).status !== 0,
+  }, () => {
+    let scene: Scene;
+    before(async () => {
+      scene = await Scene.restore(kernel);
+    });
+    after(() => scene.close());
+
+    test('8 KB at the top level, 4 KB in the instance that the recording makes', async () => {
+      await scene.guest.check(`echo 8 > ${tracing}/buffer_subbuf_size_kb`);
+      const recorded = await scene.record(['-e', 'sched'], busy);
+      assert.ok(recorded.events > 10);
+    });
+
+    test('8 KB at the top level, which the agent had open with 4 KB', async () => {
+      const recorded = await scene.record(['-B', 'top', '-e', 'sched'], busy);
+      assert.ok(recorded.events > 10);
+      await scene.guest.check(`echo 4 > ${tracing}/buffer_subbuf_size_kb`);
+    });
+
+    test('64 KB in an instance that was made before', async () => {
+      const big = `${tracing}/instances/big`;
+      await scene.guest.check(`mkdir ${big}; echo 64 > ${big}/buffer_subbuf_size_kb`);
+      for (const more of [[], ['-m', '512'], ['--v6']]) {
+        const recorded = await scene.record(['-B', 'big', '-e', 'sched', ...more], busy);
+        assert.ok(recorded.events > 10);
+      }
+      await scene.guest.check(`rmdir ${big}`);
+    });
+  });
