@@ -24,6 +24,8 @@ const mostSendingMs = 5000;
  */
 export class HostileAgent {
   state = 'stopped';
+  /** Whether a stop has come: metadata is of the end then. */
+  stopped = false;
   version = '1.0.0';
   pages: (cpu: number) => Bytes = (cpu) => [samplePages(cpu)];
   metadata: (part: 'all' | 'names') => { readonly bytes?: number; readonly payload: Bytes } = () => ({
@@ -93,6 +95,7 @@ export class HostileAgent {
     if (order.order === 'start') this.state = 'running';
     if (order.order === 'stop') {
       this.state = 'stopped';
+      this.stopped = true;
       await Promise.race([this.#sending, sleep(mostSendingMs)]);
     }
     const content = order.order === 'metadata' ? this.metadata(order.part ?? 'all') : undefined;

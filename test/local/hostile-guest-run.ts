@@ -157,7 +157,10 @@ export class Scene {
     );
     if (!existsSync(this.recording)) return;
     for (const name of readdirSync(this.recording))
-      assert.match(name, /^(recording\.json|(metadata|names)\.tar\.gz|cpu[01]\.raw(\.older)?)$/);
+      assert.match(
+        name,
+        /^(recording\.json|(metadata|instance|names)\.tar\.gz|lock|cpu[01]\.raw(\.older)?)$/,
+      );
   }
 
   /**

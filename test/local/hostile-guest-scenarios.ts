@@ -201,13 +201,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'metadata-many-formats': repacking(withManyFormats),
   'metadata-escapes': repacking(withEscapes),
   'names-random': (agent) => {
-    agent.metadata = (part) => ({
-      payload: [part === 'names' ? randomBytes(mib) : fixture('A/meta.tar.gz')],
-    });
+    agent.metadata = () => ({ payload: [agent.stopped ? randomBytes(mib) : fixture('A/meta.tar.gz')] });
   },
   'names-override': async (agent) => {
     const misread = await packed(withHugePages(await sampleEntries()));
-    agent.metadata = (part) => ({ payload: [part === 'names' ? misread : fixture('A/meta.tar.gz')] });
+    agent.metadata = () => ({ payload: [agent.stopped ? misread : fixture('A/meta.tar.gz')] });
   },
   ...Object.fromEntries(
     Object.entries(strangeEntries).map(([name, more]) => [

@@ -14,28 +14,28 @@ const { done, failed, missing, notPermitted, lost } = exitCode;
 /** How a recording of each kind of guest may end, and with what; the first that fits its name. */
 const expected: readonly [name: RegExp, codes: readonly number[], left: readonly string[], said: RegExp][] = [
   [/^honest$/, [done], ['file'], /time is up/],
-  [/^pages-(random|commit|bits|flood|for-ever)$/, [lost], ['file'], /bad pages left out/],
+  [/^pages-(random|commit|bits|flood|for-ever)$/, [lost], ['recording'], /bad pages left out/],
   [/^pages-unknown-event$/, [done], ['file'], /event 65000 has no format .*unknown:event_65000/],
   [/^pages-(zero|none-of-one)$/, [done], ['file'], /time is up/],
-  [/^pages-partial$/, [lost], ['file'], /truncated/],
+  [/^pages-partial$/, [lost], ['recording'], /truncated/],
   [/^pages-before-start$/, [failed], ['nothing'], /goes on sending/],
   [/^metadata-(never|.*none)$/, [missing], ['nothing'], /does not answer within 4 s/],
   [/^metadata-(escapes|path-(?!many).*)$/, [done], ['file'], /time is up/],
   [/^metadata-/, [failed], ['nothing'], /metadata/],
   [/^names-override$/, [done], ['file'], /time is up/],
-  [/^names-/, [lost], ['file'], /metadata is no tar/],
+  [/^names-/, [lost], ['recording'], /metadata is no tar/],
   [/^answer-(status|start|metadata)-none$/, [missing], ['nothing'], /does not answer/],
   [/^answer-(status|start|metadata)-\d$/, [failed], ['nothing'], /as no agent should/],
   [/^answer-(status|start|metadata)-error$/, [failed], ['nothing'], /refuses the order/],
-  [/^answer-stop-\d$/, [lost], ['file'], /as no agent should/],
-  [/^answer-stop-/, [lost], ['file'], /refuses the order stop|does not answer/],
+  [/^answer-stop-\d$/, [lost], ['recording'], /as no agent should/],
+  [/^answer-stop-/, [lost], ['recording'], /refuses the order stop|does not answer/],
   [/^answer-(ping|escapes)/, [done], ['file'], /time is up/],
   // it may fall between an archive's announcement and its bytes
-  [/^answer-flood$/, [done, failed, lost], ['file', 'nothing'], /time is up|metadata/],
+  [/^answer-flood$/, [done, failed, lost], ['file', 'recording', 'nothing'], /time is up|metadata/],
   [/^answer-line-for-ever$/, [missing], ['nothing'], /does not answer/],
-  [/^life-dies$/, [lost], ['file'], /went away/],
-  [/^life-restarts$/, [lost], ['file'], /started anew/],
-  [/^life-stops$/, [lost], ['file'], /stopped by somebody else/],
+  [/^life-dies$/, [lost], ['recording'], /went away/],
+  [/^life-restarts$/, [lost], ['recording'], /started anew/],
+  [/^life-stops$/, [lost], ['recording'], /stopped by somebody else/],
 ];
 
 /** What of `record` such a guest needs: one that falls silent is given up soon, one that goes has time to. */

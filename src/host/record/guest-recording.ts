@@ -51,6 +51,7 @@ export class GuestRecording {
   readonly #collector: Collector;
   readonly #startedAt = new Date().toISOString();
   #dir: RecordingDir | undefined;
+  #described: Promise<void> = Promise.resolve();
   /** The guest's metadata of the beginning. */
   #fetched: ReadonlyMap<string, Buffer> = new Map();
   readonly #ports: GuestPorts;
@@ -161,7 +162,7 @@ export class GuestRecording {
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
       this.account.started = await this.#client.start(trace);
-      await this.#describeInstance(this.account.started);
+      this.#ports.havePages(this.account.started.pageBytes);
     } catch (cause) {
       // who discards it is at it already
       if (this.#discarded) throw cause;
@@ -184,17 +185,21 @@ export class GuestRecording {
 
   /**
    * The traced instance may have been made by the start, and what was fetched before is another's: pages of another size,
-   * another clock. What it has for itself is fetched while it is there.
+   * another clock. Fetches what it has for itself, while it is there; a stop waits for that. Pages come meanwhile.
    */
-  async #describeInstance({ pageBytes }: StartAnswer): Promise<void> {
-    this.#ports.havePages(pageBytes);
-    this.#writeRecording(null);
+  describe(): void {
+    this.#described = this.#describeInstance();
+  }
+
+  async #describeInstance(): Promise<void> {
     try {
+      // page size and clock
+      this.#writeRecording(null);
       const packed = await this.#client.metadata('instance');
       await readMetadataArchive([packed]);
       this.#dir?.writeInstance(packed);
     } catch (cause) {
-      // page size and clock are known without; an older agent does not know this part
+      // those two are known without; an older agent does not know this part
       if (!(cause instanceof Failure)) throw cause;
       if (!(cause instanceof OrderRefused)) this.#request.note(cause.message);
     }
@@ -223,6 +228,7 @@ export class GuestRecording {
   async stop(): Promise<void> {
     this.#doing = 'waiting for it to send what is in its rings, and to stop';
     try {
+      await this.#described;
       this.account.stopped = await this.#client.stop();
       this.#tracing = false;
       await this.#arrive();
@@ -327,10 +333,12 @@ export class GuestRecording {
   async #openPorts(): Promise<void> {
     this.#ports.open(this.#collector);
     const bytes = await this.#ports.drain(() => this.#mustGoOn());
-    if (bytes > 0)
-      this.#request.note(
-        `${this.guest.label}: threw away ${bytes} bytes of an earlier trace that nobody had read`,
-      );
+    if (bytes === 0) return;
+    // what waited for a reader may be counted as sent only now
+    this.account.before = await this.#client.status();
+    this.#request.note(
+      `${this.guest.label}: threw away ${bytes} bytes of an earlier trace that nobody had read`,
+    );
   }
 
   /** The agent counts what it has sent: that many bytes are to come. @throws Failure when they do not */

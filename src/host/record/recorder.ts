@@ -75,6 +75,7 @@ export class Recorder {
       await this.#begin();
       this.#began = true;
       this.#listener.started();
+      for (const { recording } of this.#entries) recording.describe();
       end = await this.#record();
       this.#listener.ending(end);
       if (end.kind === 'failed') this.#fail(this.#running, end.why);
