@@ -234,7 +234,7 @@ export class ControlClient {
       const settled = await Promise.race([done, later(this.#timeoutMs / 2)]);
       if (settled !== undefined) return settled.result;
       const nowMs = performance.now();
-      if (nowMs - this.#heardMs >= this.#timeoutMs) throw silence(this.#guest, this.#timeoutMs);
+      if (nowMs - this.#heardMs >= this.#timeoutMs) throw await silence(this.#guest, this.#timeoutMs);
       if (nowMs - fromMs >= patienceMs)
         throw new Failure(
           exitCode.failed,
@@ -253,10 +253,10 @@ export class ControlClient {
     void this.#send(lineOf({ id, order: 'ping' }));
   }
 
-  async #within(done: Promise<void>, late: () => Failure): Promise<void> {
+  async #within(done: Promise<void>, late: () => Promise<Failure>): Promise<void> {
     const ended = await Promise.race([done.then(() => true), later(this.#timeoutMs)]);
     if (this.#gone !== undefined) throw this.#gone;
-    if (ended === undefined) throw late();
+    if (ended === undefined) throw await late();
   }
 
   #send(bytes: Buffer): Promise<void> {
