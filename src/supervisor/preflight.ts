@@ -4,7 +4,8 @@ import { type Identity, lookUpUser } from '../native/user.ts';
 import type { ControlPort } from './control-port.ts';
 import type { AgentOptions } from './options.ts';
 import { portNameOf } from './outlets.ts';
-import { findPort, PortAway, qemuOptions } from './ports.ts';
+import { findPort, PortAway, qemuOptions, usualPortsDir } from './ports.ts';
+import { missingDriver, otherPorts } from './why-no-ports.ts';
 
 /** An agent started right behind another's end waits this long for its control port. */
 const busyPatienceMs = 10_000;
@@ -17,11 +18,10 @@ export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): 
   const names = cpus.map((cpu) => portNameOf(options.portName, cpu));
   if (names.some((name) => findPort(options.portsDir, name) !== undefined)) return;
   const [first = options.portName] = names;
-  throw new Failure(
-    exitCode.missing,
-    `no trace port (${first} and so on) in ${options.portsDir}`,
-    `give the guest one for each CPU: ${qemuOptions(first)}`,
-  );
+  throw noPort(`no trace port (${first} and so on) in ${options.portsDir}`, options.portsDir, {
+    rename: '--port-name',
+    give: `give the guest one for each CPU: ${qemuOptions(first)}`,
+  });
 }
 
 /**
@@ -31,10 +31,28 @@ export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): 
 export function hostRules(options: AgentOptions): boolean {
   if (findPort(options.portsDir, options.controlPort) !== undefined) return true;
   if (!options.controlPortGiven && (options.start || options.stdout)) return false;
-  throw new Failure(
+  throw noPort(`no control port ${options.controlPort} in ${options.portsDir}`, options.portsDir, {
+    rename: '--control-port',
+    give: `give the guest one: ${qemuOptions(options.controlPort)}; or trace at once with --start`,
+  });
+}
+
+/** A port is not there: for want of a driver, or under that name, or at all. */
+function noPort(
+  message: string,
+  portsDir: string,
+  remedy: { readonly rename: string; readonly give: string },
+): Failure {
+  // a directory of the user's own tells nothing of the guest's devices
+  if (portsDir !== usualPortsDir) return new Failure(exitCode.missing, message, remedy.give);
+  const undriven = missingDriver();
+  if (undriven !== undefined) return undriven;
+  const others = otherPorts(portsDir);
+  if (others === undefined) return new Failure(exitCode.missing, message, remedy.give);
+  return new Failure(
     exitCode.missing,
-    `no control port ${options.controlPort} in ${options.portsDir}`,
-    `give the guest one: ${qemuOptions(options.controlPort)}; or trace at once with --start`,
+    `${message}; there are ${others}`,
+    `name the right one with ${remedy.rename}; ${remedy.give}`,
   );
 }
 

@@ -1,50 +1,70 @@
-import { readdirSync, statfsSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
 import { errorCode } from '../error-code.ts';
+import type { TracefsFault } from './why-no-tracefs.ts';
+import { mountRemedy, tracingFacts, whyNoTracefs } from './why-no-tracefs.ts';
 
 /** TRACEFS_MAGIC and DEBUGFS_MAGIC of linux/magic.h. */
 const tracefsMagic = 0x74726163;
 const debugfsMagic = 0x64626720;
 
 const usualPlaces = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
-const mountRemedy = 'mount it: mount -t tracefs nodev /sys/kernel/tracing';
 
 /**
  * The root of tracefs: `given` when it is one, else the first of the usual places that is. Does not block.
- * Throws a Failure: `missing` when there is none, `notPermitted` when there is one that this user may not enter.
+ * Throws a Failure that names the cause: `missing` when there is none, `notPermitted` when there is one that this user
+ * may not enter, or that the kernel shuts.
  */
 export function locateTracefs(given?: string): string {
   if (given !== undefined) {
     const found = inspect(given);
     if (found === 'tracefs') return given;
-    if (found === 'denied') throw denied(given);
+    if (found !== 'absent') throw whyNoTracefs(found, given, tracingFacts());
     throw new Failure(exitCode.missing, `no tracefs at ${given}`, `name another place or ${mountRemedy}`);
   }
-  let deniedPlace: string | undefined;
+  let fault: { readonly kind: TracefsFault; readonly place: string } | undefined;
   for (const place of usualPlaces) {
     const found = inspect(place);
     if (found === 'tracefs') return place;
-    if (found === 'denied') deniedPlace ??= place;
+    if (found !== 'absent') fault ??= { kind: found, place };
   }
-  if (deniedPlace !== undefined) throw denied(deniedPlace);
-  throw new Failure(exitCode.missing, `tracefs is not mounted at ${usualPlaces.join(' or ')}`, mountRemedy);
+  const { kind, place } = fault ?? { kind: 'absent', place: usualPlaces.join(' or ') };
+  throw whyNoTracefs(kind, place, tracingFacts());
 }
 
-function inspect(place: string): 'tracefs' | 'denied' | 'absent' {
+function inspect(place: string): 'tracefs' | TracefsFault {
+  let type: number;
   try {
     // statfs triggers the automount that debugfs keeps at /sys/kernel/debug/tracing. Kernels that have the files
     // in debugfs itself are told by what is in the directory.
-    const { type } = statfsSync(place);
+    ({ type } = statfsSync(place));
     if (type !== tracefsMagic && type !== debugfsMagic) return 'absent';
     readdirSync(join(place, 'per_cpu'));
-    return 'tracefs';
   } catch (error) {
     const errno = errorCode(error);
-    return errno === 'EACCES' || errno === 'EPERM' ? 'denied' : 'absent';
+    if (errno === 'EACCES' || errno === 'EPERM') return 'denied';
+    // a kernel that was locked down at its boot mounts tracefs and puts nothing into it
+    return errno === 'ENOENT' && isEmptyTracefs(place) ? 'empty' : 'absent';
+  }
+  return opens(join(place, 'trace_clock')) ? 'tracefs' : 'shut';
+}
+
+function isEmptyTracefs(place: string): boolean {
+  try {
+    return statfsSync(place).type === tracefsMagic;
+  } catch {
+    return false;
   }
 }
 
-function denied(place: string): Failure {
-  return new Failure(exitCode.notPermitted, `${place} may not be read by this user`, 'run as root');
+/** A kernel that was locked down later shows the files and refuses each with EPERM. */
+function opens(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'r'));
+    return true;
+  } catch (error) {
+    const errno = errorCode(error);
+    return errno !== 'EPERM' && errno !== 'EACCES';
+  }
 }

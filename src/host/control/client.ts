@@ -256,7 +256,7 @@ export class ControlClient {
       const nowMs = performance.now();
       // While this process did not run, it could not hear: that is not the guest's silence.
       this.#heardMs += nowMs - wakeMs;
-      if (nowMs - this.#heardMs >= this.#timeoutMs) throw silence(this.#guest, this.#timeoutMs);
+      if (nowMs - this.#heardMs >= this.#timeoutMs) throw await silence(this.#guest, this.#timeoutMs);
       if (nowMs - fromMs >= patienceMs)
         throw new Failure(
           exitCode.failed,
@@ -275,10 +275,10 @@ export class ControlClient {
     void this.#send(lineOf({ id, order: 'ping' }));
   }
 
-  async #within(done: Promise<void>, late: () => Failure): Promise<void> {
+  async #within(done: Promise<void>, late: () => Promise<Failure>): Promise<void> {
     const ended = await Promise.race([done.then(() => true), later(this.#timeoutMs)]);
     if (this.#gone !== undefined) throw this.#gone;
-    if (ended === undefined) throw late();
+    if (ended === undefined) throw await late();
   }
 
   #send(bytes: Buffer): Promise<void> {

@@ -3,6 +3,7 @@ import { exitCode, Failure } from '../../failure.ts';
 import type { ErrorAnswer, ErrorCode, OrderName } from '../../protocol/control.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
 import { controlPortName } from '../guest-dir/port-names.ts';
+import { whyStill } from '../qemu/guest-trouble.ts';
 import type { BadAnswer } from './answer-parser.ts';
 
 /** An order that the guest's agent refuses, with the protocol's stable code. */
@@ -57,8 +58,10 @@ export function failureOfNonsense(guest: GuestDir, order: OrderName, cause: BadA
   );
 }
 
-/** What is said when no answer came in time. */
-export function silence(guest: GuestDir, timeoutMs: number): Failure {
+/** What is said when no answer came in time: the guest's state when QEMU knows a reason, else what to look at. */
+export async function silence(guest: GuestDir, timeoutMs: number): Promise<Failure> {
+  const still = await whyStill(guest);
+  if (still !== undefined) return still;
   const answers = guest.chardev === 'pipe' ? `${controlPortName}.out` : `${controlPortName}.socket`;
   return new Failure(
     exitCode.missing,

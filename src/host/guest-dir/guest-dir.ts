@@ -2,6 +2,8 @@ import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs'
 import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { printable } from '../../quoted.ts';
+import type { GuestWords } from '../qemu/guest-trouble.ts';
+import { cutOff } from '../qemu/guest-trouble.ts';
 import { readGuestFile } from './guest-file.ts';
 import type { GuestLocation } from './location.ts';
 import { guestLabel, guestOptions, guestPath } from './location.ts';
@@ -42,7 +44,7 @@ export class GuestDir {
   static open(location: GuestLocation): GuestDir {
     const dir = openOwned(location);
     try {
-      return new GuestDir(location, dir, findPorts(dir, `trace-host setup${guestOptions(location)}`));
+      return new GuestDir(location, dir, findPorts(dir, location));
     } catch (cause) {
       dir.close();
       throw cause;
@@ -81,6 +83,8 @@ export class GuestDir {
 
   /** What is said when nobody is at the other end of a port. */
   nobody(file: string, cause?: unknown): Failure {
+    const lost = cutOff(this);
+    if (lost !== undefined) return lost;
     return new Failure(
       exitCode.missing,
       `${this.label} is not running: no QEMU has ${printable(this.path)}/${file} open`,
@@ -100,7 +104,10 @@ export class GuestDir {
       case 'ENXIO':
         return this.nobody(name, cause);
       case 'ENOENT':
-        return new Failure(exitCode.missing, `there is no ${path}`, `run trace-host setup${this.options}`);
+        return (
+          cutOff(this) ??
+          new Failure(exitCode.missing, `there is no ${path}`, `run trace-host setup${this.options}`)
+        );
       case 'EACCES':
         return new Failure(
           exitCode.notPermitted,
@@ -118,7 +125,7 @@ interface FoundPorts {
   readonly cpus: readonly number[];
 }
 
-function findPorts(dir: OwnedDir, setup: string): FoundPorts {
+function findPorts(dir: OwnedDir, location: GuestLocation): FoundPorts {
   const file = readGuestFile(dir);
   if (file !== undefined)
     return { chardev: file.chardev, cpus: Array.from({ length: file.cpus }, (_, cpu) => cpu) };
@@ -126,7 +133,14 @@ function findPorts(dir: OwnedDir, setup: string): FoundPorts {
   const files = readdirSync(dir.entry());
   const control = files.map(portOfFile).find((found) => found?.port === controlPortName);
   if (control === undefined)
-    throw new Failure(exitCode.missing, `${printable(dir.path)} has no control port`, `run ${setup}`);
+    throw (
+      cutOff(wordsOf(location, dir.path)) ??
+      new Failure(
+        exitCode.missing,
+        `${printable(dir.path)} has no control port`,
+        `run trace-host setup${guestOptions(location)}`,
+      )
+    );
   const suffix = control.chardev === 'pipe' ? 'out' : 'socket';
   const cpus = files
     .map((name) => portOfFile(name)?.port ?? '')
@@ -145,7 +159,13 @@ function openOwned(location: GuestLocation): OwnedDir {
     return OwnedDir.open(guestPath(location));
   } catch (cause) {
     if (!(cause instanceof Failure) || cause.exitCode !== exitCode.missing) throw cause;
+    const lost = cutOff(wordsOf(location, guestPath(location)));
+    if (lost !== undefined) throw lost;
     const remedy = `make it with trace-host setup${guestOptions(location)}`;
     throw new Failure(exitCode.missing, cause.message, remedy, { cause });
   }
+}
+
+function wordsOf(location: GuestLocation, path: string): GuestWords {
+  return { path, label: guestLabel(location), options: guestOptions(location) };
 }

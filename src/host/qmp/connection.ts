@@ -27,13 +27,15 @@ type Waiting = {
 export class QmpConnection {
   readonly #path: string;
   readonly #socket: Socket;
+  readonly #timeoutMs: number;
   readonly #waiting = new Set<Waiting>();
   #lastId = 0;
   #pending = '';
   #ended: Failure | undefined;
 
-  private constructor(path: string, socket: Socket) {
+  private constructor(path: string, socket: Socket, timeoutMs: number) {
     this.#path = path;
+    this.#timeoutMs = timeoutMs;
     this.#socket = socket;
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.#hear(text));
@@ -42,7 +44,7 @@ export class QmpConnection {
   }
 
   /** Connects and takes the greeting. The caller closes it. @throws Failure (missing, not permitted) */
-  static async open(path: string): Promise<QmpConnection> {
+  static async open(path: string, timeoutMs = answerTimeoutMs): Promise<QmpConnection> {
     const socket = connect(path);
     try {
       await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
@@ -59,7 +61,7 @@ export class QmpConnection {
         cause,
       });
     }
-    const qmp = new QmpConnection(path, socket);
+    const qmp = new QmpConnection(path, socket, timeoutMs);
     try {
       await qmp.#next((message) => 'QMP' in message, 'its greeting');
       await qmp.execute('qmp_capabilities');
@@ -106,11 +108,11 @@ export class QmpConnection {
           else resolve(message);
         },
       };
-      const late = `QEMU on ${printable(this.#path)} does not send ${what} within ${answerTimeoutMs / 1000} s`;
+      const late = `QEMU on ${printable(this.#path)} does not send ${what} within ${this.#timeoutMs / 1000} s`;
       const remedy = 'see whether another program is connected to that socket: QEMU serves one at a time';
       const timer = setTimeout(
         () => waiting.take(new Failure(exitCode.missing, late, remedy)),
-        answerTimeoutMs,
+        this.#timeoutMs,
       );
       this.#waiting.add(waiting);
     });

@@ -1,0 +1,96 @@
+import { exitCode, Failure } from '../../failure.ts';
+import { printable } from '../../quoted.ts';
+import type { Holder } from './holders.ts';
+import { holdersBelow, isQemu } from './holders.ts';
+import type { RunState } from './run-state.ts';
+import { runStateOf } from './run-state.ts';
+
+/** A guest as messages speak of it. */
+export interface GuestWords {
+  /** Absolute path of its directory, without symbolic links. */
+  readonly path: string;
+  readonly label: string;
+  /** The options that name it to another command, with a blank before them. */
+  readonly options: string;
+}
+
+/** States of QEMU's RunState (qapi/run-state.json) in which a guest's CPUs stand still: what that is, and what ends it. */
+const standing: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  paused: ['is paused', 'resume it: cont in its QMP or monitor, or virsh resume'],
+  prelaunch: ['has not begun to run (QEMU was started with -S)', 'start it: cont in its QMP or monitor'],
+  suspended: ['is suspended to RAM', 'wake it: system_wakeup in its QMP or monitor, or virsh dompmwakeup'],
+  'guest-panicked': [
+    'has panicked: its kernel runs no more, and what was in its rings is lost',
+    'see its console for the reason, and restart it: system_reset in its QMP or monitor, or virsh reset',
+  ],
+  'internal-error': [
+    'was stopped by an error inside QEMU or KVM',
+    "see QEMU's log for the reason, and restart it: system_reset, then cont, or virsh reset",
+  ],
+  'io-error': [
+    'was stopped by an error of its disk on this host',
+    'mend that (often a full disk), and resume it: cont, or virsh resume',
+  ],
+  shutdown: [
+    'has shut down, and its QEMU stays',
+    'start it again: system_reset, then cont, or end that QEMU',
+  ],
+  watchdog: ['was stopped by its watchdog', 'restart it: system_reset, then cont, or virsh reset'],
+  debug: ['is stopped by a debugger', 'continue it there'],
+  inmigrate: ['waits for its migration to come in', 'wait until it is there'],
+  'finish-migrate': ['is just being migrated to another host', 'trace it there'],
+  postmigrate: [
+    'was migrated or saved, and stands still here',
+    'trace it where it runs now, or let it run here again: cont, or virsh restore',
+  ],
+  'save-vm': ['is just being saved', 'wait until that is done'],
+  'restore-vm': ['is just being restored', 'wait until that is done'],
+  colo: ['is a COLO copy that stands still', 'trace the one that runs'],
+};
+
+/** QEMUs that hold ports of a directory. */
+export function qemusOf(dir: string): Holder[] {
+  return holdersBelow(dir).filter(isQemu);
+}
+
+/** What is wrong when a guest's QEMU does not let it run; undefined when it runs, or it cannot be told. */
+export function standstill(guest: GuestWords, pid: number, state: RunState): Failure | undefined {
+  if (state.kind === 'process-stopped')
+    return new Failure(
+      exitCode.missing,
+      `${guest.label} stands still: its QEMU (pid ${pid}) is stopped by a signal or a debugger`,
+      `let it run: kill -CONT ${pid}`,
+    );
+  if (state.kind === 'unknown' || !Object.hasOwn(standing, state.state)) return undefined;
+  const [what, remedy] = standing[state.state] ?? ['', ''];
+  return new Failure(
+    exitCode.missing,
+    `${guest.label} ${what} (QEMU pid ${pid} says ${state.state})`,
+    remedy,
+  );
+}
+
+/** Why a guest may be silent, by QEMU's word; undefined when QEMU has none. Waits as `runStateOf` does. */
+export async function whyStill(guest: GuestWords): Promise<Failure | undefined> {
+  for (const { pid, argv } of qemusOf(guest.path)) {
+    const failure = standstill(guest, pid, await runStateOf({ pid, argv }));
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
+/**
+ * Whether a QEMU that runs holds FIFOs that were removed, or replaced by new ones of the same names, which nobody can
+ * open by their path any more.
+ */
+export function cutOff(guest: GuestWords): Failure | undefined {
+  const qemu = qemusOf(guest.path).find(({ files }) => files.some(({ isRemoved }) => isRemoved));
+  if (qemu === undefined) return undefined;
+  const { options } = guest;
+  return new Failure(
+    exitCode.missing,
+    `${guest.label} runs, but the FIFOs that its QEMU (pid ${qemu.pid}) has open were removed from ${printable(guest.path)}`,
+    `give it new ones: trace-host setup${options} --remove --apply --qmp SOCKET, then trace-host setup${options} ` +
+      '--apply --qmp SOCKET (or --domain DOMAIN); without QMP, trace-host setup and a new start of the guest',
+  );
+}

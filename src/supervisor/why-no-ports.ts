@@ -1,0 +1,69 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { exitCode, Failure } from '../failure.ts';
+import { printable } from '../quoted.ts';
+
+/** VIRTIO_ID_CONSOLE of linux/virtio_ids.h, as a modalias has it. */
+const consoleAlias = /^virtio:d00000003v/;
+/** PCI ids of a virtio-serial device, transitional and modern (virtio 1.2, 4.1.2 and 5.3). */
+const pciVendor = '0x1af4';
+const pciDevices = ['0x1003', '0x1043'];
+const mostNames = 8;
+
+/**
+ * Why a guest has no port at all, as far as its sysfs tells: the device is there and its driver, or that of the PCI
+ * device under it, is not.
+ * @param sys where sysfs is mounted
+ * @returns undefined when there is no device either, so that the ports are the host's to give
+ */
+export function missingDriver(sys = '/sys'): Failure | undefined {
+  const idle = entries(join(sys, 'bus/virtio/devices')).find(
+    (device) => consoleAlias.test(text(join(device, 'modalias'))) && !existsSync(join(device, 'driver')),
+  );
+  if (idle !== undefined) return noDriver('a virtio-serial device', nameOf(idle), 'virtio_console');
+  const idlePci = entries(join(sys, 'bus/pci/devices')).find(
+    (device) =>
+      text(join(device, 'vendor')) === pciVendor &&
+      pciDevices.includes(text(join(device, 'device'))) &&
+      !existsSync(join(device, 'driver')),
+  );
+  if (idlePci !== undefined) return noDriver('a virtio-serial PCI device', nameOf(idlePci), 'virtio_pci');
+  return undefined;
+}
+
+function noDriver(what: string, name: string, module: string): Failure {
+  return new Failure(
+    exitCode.missing,
+    `this guest has ${what} (${name}) and no driver for it`,
+    `load it: modprobe ${module}`,
+  );
+}
+
+/** Names of the ports that are there, for one who looks for others; quoted for a message, not too many. */
+export function otherPorts(portsDir: string, sys = '/sys'): string | undefined {
+  const inSysfs = entries(join(sys, 'class/virtio-ports')).map((port) => text(join(port, 'name')));
+  const names = [...new Set([...entries(portsDir).map(nameOf), ...inSysfs])].filter((name) => name !== '');
+  if (names.length === 0) return undefined;
+  const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : '';
+  return printable(names.slice(0, mostNames).join(', ')) + more;
+}
+
+function entries(dir: string): string[] {
+  try {
+    return readdirSync(dir).map((name) => join(dir, name));
+  } catch {
+    return [];
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
