@@ -24,7 +24,8 @@ export type HostCommand =
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'setup'; readonly options: SetupOptions }
   | { readonly kind: 'start' | 'stop'; readonly options: OrderOptions; readonly bare: boolean }
-  | { readonly kind: 'status' | 'ping' | 'doctor'; readonly options: OrderOptions }
+  | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions }
+  | { readonly kind: 'doctor'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
