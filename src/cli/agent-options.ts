@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { printable } from '../quoted.ts';
+import { exitCode, Failure } from '../failure.ts';
+import { printable, quoted } from '../quoted.ts';
 import type { AgentOptions } from '../supervisor/options.ts';
 import type { AgentSettingName } from './agent-settings.ts';
 import { agentSettingNames, agentSettings } from './agent-settings.ts';
@@ -11,9 +12,10 @@ import type { Setting, WithDefault } from './setting.ts';
 import { addNegation, addSetting, SettingOption, usageFailure } from './setting.ts';
 import { version } from '../version.ts';
 
-/** What a command line asks for: tracing, or only a text on stdout (`--help`, `--version`). */
+/** What a command line asks for: tracing, a look at what it takes, or only a text on stdout (`--help`, `--version`). */
 export type AgentCommand =
   | { readonly kind: 'run'; readonly options: AgentOptions }
+  | { readonly kind: 'doctor'; readonly options: AgentOptions; readonly json: boolean }
   | { readonly kind: 'say'; readonly text: string };
 
 const summary = "move a guest kernel's trace to its host over virtio-serial";
@@ -28,12 +30,13 @@ export const agentExamples: readonly Example[] = [
   ['trace-agent --instance host --start', 'an instance of its own, at once'],
   ['trace-agent -o --start > trace.raw', 'no host: raw pages to a file until Ctrl-C'],
   ['trace-agent --allow start,stop,status', "refuse the host's other orders"],
+  ['trace-agent doctor', 'see what is wrong; with the options that the agent has'],
   ['trace-agent --config /etc/virtio-trace/agent.json', 'options from a file'],
 ];
 
 /** What the file may say; its second line is the example. */
 export const configFileText = [
-  'Every option but --config, --help and --version may stand in the configuration file, its name in camelCase:',
+  'Every option but --config, --json, --help and --version may stand in the configuration file, its name in camelCase:',
   '{ "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }',
   'The command line wins over the file; --no-stdout and --no-start take back what the file says.',
 ] as const;
@@ -44,7 +47,10 @@ ${configFileText[0]}
 ${configFileText[2]}
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing, 4 not permitted, 5 gave up on a CPU
-or lost data`;
+or lost data; doctor: 1 when something is wrong`;
+
+/** The one command besides tracing. */
+const doctorWord = 'doctor';
 
 /**
  * Reads trace-agent's command line (without node and script) and the configuration file that it names. Reads that
@@ -67,7 +73,14 @@ export function parseAgentOptions(
   }
   const config = command.opts<{ readonly config?: string }>().config;
   const inFile: SettingTexts = config === undefined ? new Map() : readConfigFile(config);
-  return { kind: 'run', options: readOptions(givenTexts(command), inFile, config ?? '', stderrIsTerminal) };
+  const options = readOptions(givenTexts(command), inFile, config ?? '', stderrIsTerminal);
+  const json = command.opts<{ readonly json?: boolean }>().json === true;
+  const [operand] = command.args;
+  if (operand === doctorWord) return { kind: 'doctor', options, json };
+  if (operand !== undefined)
+    throw new Failure(exitCode.usage, `unexpected argument ${quoted(operand)}`, 'see trace-agent --help');
+  if (json) throw new Failure(exitCode.usage, '--json is nothing without doctor', 'see trace-agent --help');
+  return { kind: 'run', options };
 }
 
 /** The command as commander has it; `say` takes the text of `--help` and `--version`. */
@@ -75,7 +88,8 @@ export function agentCommand(say: (text: string) => void): Command {
   const command = new Command('trace-agent')
     .summary(summary)
     .description(description)
-    .usage('[options]')
+    .usage('[doctor] [options]')
+    .argument(`[${doctorWord}]`, 'look at everything from the rings to the ports, and say what is wrong')
     .exitOverride()
     .configureOutput({ writeOut: say, writeErr: () => {} });
   for (const name of agentSettingNames) {
@@ -84,6 +98,7 @@ export function agentCommand(say: (text: string) => void): Command {
   }
   return command
     .addOption(new SettingOption('--config <FILE>', 'JSON file with any of these options', 'file'))
+    .addOption(new SettingOption('--json', 'with doctor: print what is found as JSON'))
     .helpOption('-h, --help', 'show this help')
     .version(version, '--version', 'show the version')
     .addHelpText('after', afterOptions);

@@ -25,6 +25,7 @@ export type HostCommand =
   | { readonly kind: 'setup'; readonly options: SetupOptions }
   | { readonly kind: 'start' | 'stop'; readonly options: OrderOptions; readonly bare: boolean }
   | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions }
+  | { readonly kind: 'doctor'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
@@ -156,6 +157,15 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     settings: orderSettings,
     examples: [['trace-host ping --timeout 500ms', 'fail soon']],
     read: (given) => ({ kind: 'ping', options: readOrder(given) }),
+  },
+  doctor: {
+    description: "look at everything between this host and the guest's rings, and say what is wrong",
+    settings: orderSettings,
+    examples: [
+      ['trace-host doctor --guest web', 'a line for each link, with what to do; changes nothing'],
+      ['trace-host doctor --json', 'for a script; ends with 1 when a link is wrong'],
+    ],
+    read: (given) => ({ kind: 'doctor', options: readOrder(given) }),
   },
 };
 

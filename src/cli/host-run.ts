@@ -1,4 +1,5 @@
 import type { ExitCode } from '../failure.ts';
+import { runDoctor } from './host-doctor.ts';
 import { runOrder } from './host-orders.ts';
 import type { HostCommand } from './host-options.ts';
 import { runConvert } from './host-convert.ts';
@@ -17,6 +18,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
     case 'status':
     case 'ping':
       return runOrder(command);
+    case 'doctor':
+      return runDoctor(command.options);
     case 'record':
       return runRecord(command.options);
     case 'convert':

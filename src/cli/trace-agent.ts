@@ -10,6 +10,10 @@ export function traceAgent(args: readonly string[]): Promise<void> {
       process.stdout.write(command.text);
       return exitCode.done;
     }
+    if (command.kind === 'doctor') {
+      const { runAgentDoctor } = await import('./agent-doctor.ts');
+      return runAgentDoctor(command.options, command.json);
+    }
     // only now: --help must be quick, and work where koffi does not
     const { runAgent } = await import('../supervisor/agent.ts');
     return runAgent(command.options);

@@ -116,19 +116,36 @@ function whyNotOpened(error: unknown, name: string, path: string): Failure {
   }
 }
 
+/** A process that has a port open. */
+export interface PortHolder {
+  readonly pid: number;
+  readonly command: string;
+}
+
 /** The process that has a device open, as far as /proc tells us. */
-function holderOf(path: string): { readonly pid: number; readonly command: string } | undefined {
+function holderOf(path: string): PortHolder | undefined {
+  return portHolders([path]).get(path)?.[0];
+}
+
+/** Who has each of some devices open, as far as /proc tells us; one look at all processes for all of them. */
+export function portHolders(paths: readonly string[]): Map<string, PortHolder[]> {
+  const found = new Map<string, PortHolder[]>();
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     try {
-      const descriptors = readdirSync(join('/proc', entry, 'fd'));
-      if (!descriptors.some((fd) => linkTarget(join('/proc', entry, 'fd', fd)) === path)) continue;
-      return { pid: Number(entry), command: readFileSync(join('/proc', entry, 'comm'), 'utf8').trim() };
+      const targets = readdirSync(join('/proc', entry, 'fd')).map((fd) =>
+        linkTarget(join('/proc', entry, 'fd', fd)),
+      );
+      for (const path of paths) {
+        if (!targets.includes(path)) continue;
+        const command = readFileSync(join('/proc', entry, 'comm'), 'utf8').trim();
+        found.set(path, [...(found.get(path) ?? []), { pid: Number(entry), command }]);
+      }
     } catch {
       // it ended meanwhile, or is not ours to look into
     }
   }
-  return undefined;
+  return found;
 }
 
 function linkTarget(link: string): string | undefined {

@@ -139,6 +139,8 @@ function freeOperand(command: Shape, program: Shape, name: string): string[] {
       return [`    ${command.name},*) ${name}_paths -f ;;`];
     case 'subcommand':
       return [`    ${command.name},*) ${name}_words '${commandNames(program)}' ;;`];
+    case 'doctor':
+      return [`    ${command.name},*) ${name}_words 'doctor' ;;`];
     default:
       return command.operand satisfies never;
   }

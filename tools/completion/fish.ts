@@ -79,6 +79,8 @@ function commandLines(command: Shape, program: Shape, name: string): string[] {
       return [...options, `${when} -a '(${name}_command)'`];
     case 'subcommand':
       return [...options, `${when} -a '${program.commands.map((each) => each.name).join(' ')}'`];
+    case 'doctor':
+      return [...options, `${when} -a doctor`];
     default:
       return command.operand satisfies never;
   }

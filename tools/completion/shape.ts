@@ -20,8 +20,8 @@ export interface OptionShape {
   readonly repeatable: boolean;
 }
 
-/** `command`: another program with its arguments; `subcommand`: one of the program's own. */
-export type Operand = 'file' | 'command' | 'subcommand';
+/** `command`: another program with its arguments; `subcommand`: one of the program's own; `doctor`: that word. */
+export type Operand = 'file' | 'command' | 'subcommand' | 'doctor';
 
 /** Operands by the names that the programs give them. */
 const operands: Readonly<Record<string, Operand>> = {
@@ -29,6 +29,7 @@ const operands: Readonly<Record<string, Operand>> = {
   input: 'file',
   command: 'command',
   COMMAND: 'subcommand',
+  doctor: 'doctor',
 };
 
 /** What a command takes, from the object that its `--help` is made of. */

@@ -72,6 +72,7 @@ function argumentLines(command: Shape, program: Shape, name: string, indent: str
     // zsh knows a command called -
     command: "'*:::command:{ [[ $words[1] == -* ]] || _normal }'",
     subcommand: `'1:command:(${names})'`,
+    doctor: "'1:command:(doctor)'",
   } as const satisfies Record<Operand, string>;
   const lines = command.options.map((option) => optionSpec(option, name));
   if (command.operand !== undefined) lines.push(operands[command.operand]);

@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where tmpfiles.d(5) has rules; a file hides those of the same name in later ones. */
+const ruleDirs = ['/etc/tmpfiles.d', '/run/tmpfiles.d', '/usr/local/lib/tmpfiles.d', '/usr/lib/tmpfiles.d'];
+
+export interface CleaningRule {
+  readonly file: string;
+  readonly line: string;
+  /** What it cleans. */
+  readonly path: string;
+  readonly age: string;
+}
+
+/**
+ * The rule of systemd-tmpfiles by which files below a directory are removed when nobody has touched them for a while;
+ * undefined when there is none. FIFOs that QEMU has open are removed too: their times stand still.
+ * @param dir absolute
+ */
+export function cleaningRule(dir: string, dirs: readonly string[] = ruleDirs): CleaningRule | undefined {
+  const rules = rulesIn(dirs);
+  const isSpared = rules.some(({ type, path }) => /^[xX]/.test(type) && covers(path, dir));
+  if (isSpared) return undefined;
+  const cleaning = rules
+    .filter(
+      ({ type, path, age }) => /^[dDvqQeCm]/.test(type) && age !== '' && age !== '-' && covers(path, dir),
+    )
+    // the nearest one decides
+    .sort((a, b) => b.path.length - a.path.length)
+    .at(0);
+  if (cleaning === undefined) return undefined;
+  // a directory of its own without an age is left alone
+  const nearer = rules.find(
+    ({ type, path, age }) =>
+      /^[dDvqQe]/.test(type) &&
+      (age === '' || age === '-') &&
+      path.length > cleaning.path.length &&
+      covers(path, dir),
+  );
+  return nearer === undefined ? cleaning : undefined;
+}
+
+interface Rule extends CleaningRule {
+  readonly type: string;
+}
+
+function rulesIn(dirs: readonly string[]): Rule[] {
+  const files = new Map<string, string>();
+  for (const dir of dirs)
+    for (const name of namesIn(dir)) if (!files.has(name)) files.set(name, join(dir, name));
+  return [...files.values()].flatMap((file) =>
+    textOf(file)
+      .split('\n')
+      .filter((line) => /^[A-Za-z]/.test(line))
+      .map((line) => {
+        const [type = '', path = '', , , , age = ''] = line.trim().split(/\s+/);
+        return { file, line: line.trim(), type, path: path.replace(/(.)\/$/, '$1'), age };
+      }),
+  );
+}
+
+/** Whether a rule's path, with shell globs, is the directory or above it. */
+function covers(path: string, dir: string): boolean {
+  const pattern = path
+    .replaceAll(/[.+^${}()|\\]/g, '\\$&')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('?', '[^/]');
+  try {
+    return new RegExp(`^${pattern}(?:/|$)`).test(dir);
+  } catch {
+    return false;
+  }
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir).filter((name) => name.endsWith('.conf'));
+  } catch {
+    return [];
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
