@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
-import type { StartAnswer, TraceRequest } from '../../protocol/control.ts';
+import type { TraceRequest } from '../../protocol/control.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
 import {
