@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { GuestLocation } from '../host/guest-dir/location.ts';
+import { defaultDir, type GuestLocation } from '../host/guest-dir/location.ts';
 import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import type { Setting, WithDefault } from './setting.ts';
@@ -45,6 +45,6 @@ export class Given {
   }
 
   location(): GuestLocation {
-    return { dir: this.read(hostSettings.dir), guest: this.get(hostSettings.guest) };
+    return { dir: this.get(hostSettings.dir) ?? defaultDir, guest: this.get(hostSettings.guest) };
   }
 }

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { ExitCode } from '../failure.ts';
 import { exitCode } from '../failure.ts';
@@ -13,6 +14,9 @@ import { removeGuest, someOf } from '../host/setup/remove.ts';
 import type { Target, TargetChanges } from '../host/setup/target.ts';
 import { openTarget } from '../host/setup/target.ts';
 import { counted, cpuRanges } from './human.ts';
+
+/** Type of a file system, as statfs(2) has it. */
+const tmpfs = 0x01021994;
 
 /** `trace-host setup`: what QEMU or libvirt needs to stdout, what was done to stderr. Throws Failure. */
 export async function runSetup(options: SetupOptions): Promise<ExitCode> {
@@ -47,9 +51,10 @@ async function remove(options: SetupOptions, target: Target | undefined): Promis
     sayPorts(changes, 'detached', 'not there');
   }
   const { location } = options;
+  const path = guestPath(location);
   const removed = await removeGuest(location);
-  if (removed === undefined) say(`there is no ${guestPath(location)}`);
-  else if (removed.directory) say(`removed ${guestPath(location)}`);
+  if (removed === undefined) say(`there is no ${path}`);
+  else if (removed.directory) say(`removed ${path}`);
   else
     say(
       `removed ${counted(removed.files.length, 'file')} of ${guestLabel(location)}; left ${someOf(removed.left)}`,
@@ -84,6 +89,10 @@ function sayPrepared({ path, file, changes }: PreparedGuest): void {
   ];
   const what = done.length > 0 ? done.join(', ') : 'everything is there already';
   say(`${path}: ${what} (${counted(file.cpus, 'CPU')}, chardev ${file.chardev})`);
+  if (statfsSync(path).type === tmpfs)
+    say(
+      `${path} is in memory (tmpfs), so a reboot of this host takes it away: run setup again then, before the guest`,
+    );
 }
 
 function sayPorts({ done, already, notes }: TargetChanges, did: string, was: string): void {

@@ -159,7 +159,7 @@ function linkTarget(link: string): string | undefined {
 /** What makes QEMU give the guest such a port. */
 export function qemuOptions(name: string): string {
   return (
-    `-device virtio-serial-pci -chardev pipe,id=${name},path=/tmp/virtio-trace/${name} ` +
+    `-device virtio-serial-pci -chardev pipe,id=${name},path=/var/lib/virtio-trace/${name} ` +
     `-device virtserialport,chardev=${name},name=${name}`
   );
 }

@@ -14,7 +14,7 @@ function quotedTexts(): string[] {
   return page.split('\n').flatMap((line) => {
     const [, said] = /^ {4}(?:trace-agent|trace-host): (.*)$/.exec(line) ?? [];
     // what a guest is called is a text of its own, which would count for any that begins with it
-    if (said !== undefined) return said.replace('the guest in /tmp/virtio-trace', 'GUEST').split(' — ');
+    if (said !== undefined) return said.replace('the guest in /var/lib/virtio-trace', 'GUEST').split(' — ');
     const [, logged] = /^ {4}\{.*"msg":"(.*?)"\}$/.exec(line) ?? [];
     return logged === undefined ? [] : [logged];
   });

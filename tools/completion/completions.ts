@@ -1,6 +1,6 @@
 import { agentCommand } from '../../src/cli/agent-options.ts';
 import { hostProgram } from '../../src/cli/host-options.ts';
-import { defaultDir } from '../../src/host/guest-dir/location.ts';
+import { rootsDefaultDir } from '../../src/host/guest-dir/location.ts';
 import { bashCompletion } from './bash.ts';
 import { fishCompletion } from './fish.ts';
 import { shapeOf } from './shape.ts';
@@ -22,8 +22,8 @@ export function completions(): Completion[] {
     ),
   ];
   return programs.map(shapeOf).flatMap((program) => [
-    [`bash/${program.name}`, bashCompletion(program, defaultDir)],
-    [`zsh/_${program.name}`, zshCompletion(program, defaultDir)],
-    [`fish/${program.name}.fish`, fishCompletion(program, defaultDir)],
+    [`bash/${program.name}`, bashCompletion(program, rootsDefaultDir)],
+    [`zsh/_${program.name}`, zshCompletion(program, rootsDefaultDir)],
+    [`fish/${program.name}.fish`, fishCompletion(program, rootsDefaultDir)],
   ]);
 }

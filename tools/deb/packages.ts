@@ -93,7 +93,10 @@ export function packages(parts: Parts): Package[] {
     section: 'kernel',
     program: 'trace-host',
     relations: { Recommends: 'trace-cmd', Suggests: 'qemu-system-x86, kernelshark' },
-    files: programFiles(parts, 'trace-host'),
+    files: [
+      ...programFiles(parts, 'trace-host'),
+      { from: own('tmpfiles/virtio-trace.conf'), to: 'usr/lib/tmpfiles.d/virtio-trace.conf', mode: 0o644 },
+    ],
     conffiles: [],
     scripts: {},
   };

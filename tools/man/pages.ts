@@ -88,7 +88,7 @@ function hostPage(document: ReadDocument, date: string): string[] {
     ...manOfMarkdown(sectionOf(document('docs/exit-codes.md'), 'trace-host')),
     section('Files'),
     ...tagged(
-      bold('/tmp/virtio-trace/'),
+      bold('/var/lib/virtio-trace/'),
       filled("the host ends of a guest's ports, or a directory with those of each guest"),
     ),
     ...tagged(

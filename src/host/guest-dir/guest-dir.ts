@@ -6,6 +6,7 @@ import type { GuestWords } from '../qemu/guest-trouble.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
 import { readGuestFile } from './guest-file.ts';
 import type { GuestLocation } from './location.ts';
+import { keepFromCleaners } from './keep.ts';
 import { guestLabel, guestOptions, guestPath } from './location.ts';
 import { lockGuest } from './lock.ts';
 import { OwnedDir } from './owned-dir.ts';
@@ -51,9 +52,11 @@ export class GuestDir {
     }
   }
 
-  /** Takes the control port for this process. @returns gives it back. @throws Failure (failed) when another has it */
+  /** Takes the control port for this process, and marks the files for cleaners to keep. @returns gives it back. @throws Failure (failed) when another has it */
   lock(): () => void {
-    return lockGuest(this.#dir, this.label);
+    const unlock = lockGuest(this.#dir, this.label);
+    keepFromCleaners(this.#dir);
+    return unlock;
   }
 
   /**

@@ -14,6 +14,7 @@ import { codeOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { isObject } from '../../json-type.ts';
 import { printable } from '../../quoted.ts';
+import { keptBit } from './keep.ts';
 import type { OwnedDir } from './owned-dir.ts';
 import type { Chardev } from './port-names.ts';
 import { chardevs } from './port-names.ts';
@@ -65,7 +66,7 @@ export function writeGuestFile(dir: OwnedDir, file: GuestFile): void {
   if (dir.look(newFileName) !== undefined) unlinkSync(path);
   const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    fchmodSync(fd, 0o600);
+    fchmodSync(fd, 0o600 | keptBit);
     writeFileSync(fd, `${JSON.stringify(file, undefined, 2)}\n`);
   } finally {
     closeSync(fd);

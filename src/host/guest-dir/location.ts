@@ -1,9 +1,22 @@
-import { join, resolve } from 'node:path';
+import { lstatSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
 import { quoted } from '../../quoted.ts';
+import { guestMarks } from './port-names.ts';
 
-/** Where the C agent's instructions have always put the FIFOs. */
-export const defaultDir = '/tmp/virtio-trace';
+/** Of root, and what manuals name: not cleaned by age, and there after a reboot, before libvirt starts its guests. */
+export const rootsDefaultDir = '/var/lib/virtio-trace';
+/** Where the C agent's instructions have the FIFOs, and the default of earlier versions. */
+const formerDir = '/tmp/virtio-trace';
+
+/** Where guests are without `--dir`. */
+export const defaultDir = process.geteuid?.() === 0 ? rootsDefaultDir : join(stateHome(), 'virtio-trace');
+
+function stateHome(): string {
+  const given = process.env['XDG_STATE_HOME'] ?? '';
+  return isAbsolute(given) ? given : join(homedir(), '.local', 'state');
+}
 
 /**
  * Which guest is meant. The directory itself is one guest's, as in the C agent's instructions; each named guest has
@@ -15,14 +28,37 @@ export interface GuestLocation {
   readonly guest: string | undefined;
 }
 
-/** Absolute path of the guest's directory, links not resolved. */
-export function guestPath({ dir, guest }: GuestLocation): string {
-  return guest === undefined ? resolve(dir) : join(resolve(dir), guest);
+/** Absolute path of the guest's directory, links not resolved; a guest of the default directory may be in the former one. */
+export function guestPath(location: GuestLocation): string {
+  return pathIn(holdingDir(location), location.guest);
+}
+
+/** The directory that the guest is in, or would be made in. */
+export function holdingDir({ dir, guest }: GuestLocation, former = formerDir): string {
+  const given = resolve(dir);
+  if (given !== defaultDir || holdsGuest(pathIn(given, guest))) return given;
+  return holdsGuest(pathIn(former, guest)) ? former : given;
+}
+
+function pathIn(dir: string, guest: string | undefined): string {
+  return guest === undefined ? dir : join(dir, guest);
+}
+
+/** Whether there is a guest of this user's: anybody may make a directory in /tmp. */
+function holdsGuest(path: string): boolean {
+  const own = (name: string): boolean => {
+    try {
+      return lstatSync(join(path, name)).uid === process.geteuid?.();
+    } catch {
+      return false;
+    }
+  };
+  return own('.') && guestMarks.some(own);
 }
 
 /** What messages call the guest. */
-export function guestLabel({ dir, guest }: GuestLocation): string {
-  return guest === undefined ? `the guest in ${resolve(dir)}` : `guest ${guest}`;
+export function guestLabel(location: GuestLocation): string {
+  return location.guest === undefined ? `the guest in ${guestPath(location)}` : `guest ${location.guest}`;
 }
 
 /** The options that name this guest to another trace-host command, with a blank before them; empty for the default. */

@@ -23,6 +23,9 @@ export function cpuOfPort(name: string): number | undefined {
 export const chardevs = ['pipe', 'socket'] as const;
 export type Chardev = (typeof chardevs)[number];
 
+/** What setup wrote last, or what a guest made by hand has at least. */
+export const guestMarks = ['guest.json', `${controlPortName}.in`, `${controlPortName}.socket`] as const;
+
 /** The port that a file in a guest's directory belongs to; undefined: the file is none of a port's. */
 export function portOfFile(file: string): { readonly port: string; readonly chardev: Chardev } | undefined {
   const [, port = '', suffix] = /^(.*)\.(in|out|socket)$/.exec(file) ?? [];

@@ -1,5 +1,14 @@
-import { chmodSync, chownSync, existsSync, fchmodSync, fchownSync, readdirSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  mkdirSync,
+  readdirSync,
+  unlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { errnoOf } from '../../error-code.ts';
 import { exitCode, Failure } from '../../failure.ts';
 import { makeFifo } from '../../native/fifo.ts';
@@ -7,10 +16,11 @@ import { lookUpGroup } from '../../native/group.ts';
 import { printable, quoted } from '../../quoted.ts';
 import { guestFileName, newFileName, readGuestFile, writeGuestFile } from '../guest-dir/guest-file.ts';
 import type { GuestFile } from '../guest-dir/guest-file.ts';
-import { type GuestLocation, guestLabel, guestPath } from '../guest-dir/location.ts';
+import { defaultDir, type GuestLocation, guestLabel, guestPath, holdingDir } from '../guest-dir/location.ts';
+import { keptBit } from '../guest-dir/keep.ts';
 import { lockFileName, lockGuest } from '../guest-dir/lock.ts';
 import { OwnedDir } from '../guest-dir/owned-dir.ts';
-import { controlPortName, portNames, portOfFile } from '../guest-dir/port-names.ts';
+import { guestMarks, portNames, portOfFile } from '../guest-dir/port-names.ts';
 import type { Changes } from './changes.ts';
 import { noChanges } from './changes.ts';
 import type { SetupOptions } from './options.ts';
@@ -41,7 +51,8 @@ export async function prepareGuest(
   const path = guestPath(location);
   if (/\p{Cc}/u.test(path))
     throw new Failure(exitCode.usage, `${printable(path)} has control characters`, 'give another --dir');
-  if (location.guest !== undefined) prepareParent(location.dir, options.group !== undefined);
+  if (path.startsWith(defaultDir)) mkdirSync(dirname(defaultDir), { recursive: true, mode: 0o700 });
+  if (location.guest !== undefined) prepareParent(holdingDir(location), options.group !== undefined);
   const dir = OwnedDir.make(path);
   try {
     const before = readEarlier(dir);
@@ -152,8 +163,7 @@ function refuseForeign(dir: OwnedDir): void {
 
 /** A named guest's directory, whether setup made it or somebody by hand. */
 function isGuest(dir: OwnedDir, name: string): boolean {
-  const marks = [guestFileName, `${controlPortName}.in`, `${controlPortName}.socket`];
-  return marks.some((mark) => existsSync(dir.entry(join(name, mark))));
+  return guestMarks.some((mark) => existsSync(dir.entry(join(name, mark))));
 }
 
 export function isOwnName(name: string): boolean {
@@ -191,7 +201,7 @@ export function isPortFile(dir: OwnedDir, name: string): boolean {
 }
 
 function prepareFifo(dir: OwnedDir, name: string, gid: number | undefined, changes: Changes): void {
-  const wanted = gid === undefined ? 0o600 : 0o660;
+  const wanted = (gid === undefined ? 0o600 : 0o660) | keptBit;
   const path = dir.entry(name);
   const found = dir.look(name);
   if (found === undefined) {

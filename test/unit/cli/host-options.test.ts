@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostExamples, hostProgram, parseHostOptions } from '../../../src/cli/host-options.ts';
 import { assertUsage } from './assert-usage.ts';
+import { defaultDir } from '../../../src/host/guest-dir/location.ts';
 
-const location = { dir: '/tmp/virtio-trace', guest: undefined };
+const location = { dir: defaultDir, guest: undefined };
 
 function parse(line: string) {
   return parseHostOptions(line.split(' '));

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { parseHostOptions } from '../../../src/cli/host-options.ts';
 import type { RecordCommand } from '../../../src/cli/host-record-options.ts';
 import { Failure } from '../../../src/failure.ts';
+import { defaultDir } from '../../../src/host/guest-dir/location.ts';
 
 function record(...args: string[]): RecordCommand {
   const command = parseHostOptions(['record', ...args]);
@@ -21,9 +22,7 @@ describe('trace-host record', () => {
   it('without a word about what to trace asks the guest for nothing', () => {
     const { trace, guests, command } = record();
     assert.equal(trace, undefined);
-    assert.deepEqual(guests, [
-      { location: { dir: '/tmp/virtio-trace', guest: undefined }, out: 'trace.dat' },
-    ]);
+    assert.deepEqual(guests, [{ location: { dir: defaultDir, guest: undefined }, out: 'trace.dat' }]);
     assert.deepEqual(command, []);
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import {
+  chownSync,
   closeSync,
   constants,
   mkdirSync,
@@ -15,6 +16,7 @@ import { describe, it } from 'node:test';
 import { exitCode } from '../../../../src/failure.ts';
 import { GuestDir } from '../../../../src/host/guest-dir/guest-dir.ts';
 import { readGuestFile, writeGuestFile } from '../../../../src/host/guest-dir/guest-file.ts';
+import { defaultDir, holdingDir } from '../../../../src/host/guest-dir/location.ts';
 import { OwnedDir } from '../../../../src/host/guest-dir/owned-dir.ts';
 import { makeFifo } from '../../../../src/native/fifo.ts';
 import { failure, lockElsewhere, scratchDir } from './scratch.ts';
@@ -148,5 +150,21 @@ describe('GuestDir', () => {
     assert.equal(readFileSync(join(dir, 'lock'), 'utf8'), `${process.pid}\n`);
     unlock();
     guest.close();
+  });
+});
+
+describe('a guest of the former default directory', () => {
+  it('is found, but not what another user put there', (context) => {
+    const former = scratchDir(context);
+    const find = (guest?: string) => holdingDir({ dir: defaultDir, guest }, former);
+    assert.equal(find('vt-test-web'), defaultDir);
+    mkdirSync(join(former, 'vt-test-web'));
+    assert.equal(find('vt-test-web'), defaultDir, 'an empty directory is no guest');
+    writeFileSync(join(former, 'vt-test-web', 'guest.json'), '{}');
+    assert.equal(find('vt-test-web'), former);
+    assert.equal(holdingDir({ dir: '/elsewhere', guest: 'vt-test-web' }, former), '/elsewhere');
+    if (process.geteuid?.() !== 0) return;
+    chownSync(join(former, 'vt-test-web'), 12_345, 12_345);
+    assert.equal(find('vt-test-web'), defaultDir);
   });
 });

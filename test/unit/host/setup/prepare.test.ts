@@ -56,7 +56,7 @@ describe('prepareGuest', () => {
     assert.equal(mode(dir), 0o700);
     for (const name of fifos) {
       assert.ok(statSync(join(dir, name)).isFIFO());
-      assert.equal(mode(join(dir, name)), 0o600, name);
+      assert.equal(mode(join(dir, name)), 0o1600, name);
     }
   });
 
@@ -69,7 +69,7 @@ describe('prepareGuest', () => {
       process.umask(before);
     }
     assert.equal(mode(join(dir, 'web')), 0o700);
-    assert.equal(mode(join(dir, 'web', 'agent-ctl-path.in')), 0o600);
+    assert.equal(mode(join(dir, 'web', 'agent-ctl-path.in')), 0o1600);
   });
 
   it('run again changes nothing, and goes by what was settled before', async (context) => {
@@ -94,7 +94,7 @@ describe('prepareGuest', () => {
     assert.deepEqual(changes.mended, ['.', 'trace-path-cpu0.in']);
     assert.deepEqual(changes.made, ['trace-path-cpu0.out', 'guest.json']);
     assert.equal(mode(dir), 0o700);
-    assert.equal(mode(join(dir, 'trace-path-cpu0.in')), 0o600);
+    assert.equal(mode(join(dir, 'trace-path-cpu0.in')), 0o1600);
     assert.equal(JSON.parse(readFileSync(join(dir, 'guest.json'), 'utf8')).cpus, 1);
   });
 
@@ -197,7 +197,7 @@ describe('prepareGuest', () => {
     const modes = ['.', 'web', 'web/trace-path-cpu0.out', 'web/guest.json'].map((name) =>
       mode(join(dir, name)).toString(8),
     );
-    assert.deepEqual(modes, ['711', '710', '660', '600']);
+    assert.deepEqual(modes, ['711', '710', '1660', '1600']);
     assert.deepEqual((await prepare(dir, {}, 'web')).changes, { made: [], mended: [], removed: [] });
     await assert.rejects(
       prepare(dir, { group: 'no-such-group' }, 'web'),
