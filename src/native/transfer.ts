@@ -6,13 +6,16 @@ const libcSplice = declare(
 const libcRead = declare('intptr_t read(int fd, void *buffer, size_t bytes)');
 const libcWrite = declare('intptr_t write(int fd, const void *buffer, size_t bytes)');
 
+const SPLICE_F_NONBLOCK = 2;
+
 /**
  * Moves up to `bytes` between two descriptors, one of them a pipe, without copying through user space.
- * Blocks unless a descriptor is O_NONBLOCK: SPLICE_F_NONBLOCK does nothing on a virtio port, so no flag is passed.
+ * Does not block on a pipe: the flag says so also before 5.1, when O_NONBLOCK of a pipe did not reach splice. It does
+ * nothing on a virtio port, which must be O_NONBLOCK itself.
  * @returns bytes moved, or the negated errno
  */
 export function splice(from: number, to: number, bytes: number): number {
-  const moved = libcSplice(from, null, to, null, bytes, 0);
+  const moved = libcSplice(from, null, to, null, bytes, SPLICE_F_NONBLOCK);
   return moved < 0 ? -lastErrno() : moved;
 }
 

@@ -19,7 +19,7 @@ import { scoreBelowWorkers } from './oom-score.ts';
 import type { AgentOptions } from './options.ts';
 import { Orders } from './orders.ts';
 import { type OutletSource, portOutlets, stdoutOutlets } from './outlets.ts';
-import { hostRules, openControlPort, requireAnyPort, workerIdentity } from './preflight.ts';
+import { hostRules, openControlPort, requireAnyPort, warnOfOldKernel, workerIdentity } from './preflight.ts';
 import { ServiceManager } from './service-manager.ts';
 import { leaveGraceMs, Supervisor } from './supervisor.ts';
 import { Tracing } from './tracing.ts';
@@ -41,6 +41,7 @@ export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   if (!options.stdout) requireAnyPort(options, cpus);
   const withHost = hostRules(options);
   const log = await makeLog(options.logLevel, options.logFormat);
+  warnOfOldKernel(log);
   const instance = options.instance === undefined ? undefined : ensureInstance(root, options.instance);
   try {
     return await trace(options, cpus, outlets, new Tracefs(root, instance?.name), withHost, log);

@@ -1,3 +1,4 @@
+import { release } from 'node:os';
 import type { Logger } from 'pino';
 import { exitCode, Failure } from '../failure.ts';
 import { type Identity, lookUpUser } from '../native/user.ts';
@@ -12,6 +13,21 @@ const busyPatienceMs = 10_000;
 const busyRetryMs = 200;
 
 const nobody: Identity = { uid: 65_534, gid: 65_534 };
+
+/** The oldest that the agent was tried on; docs/guests.md has the table. */
+const oldestTried = [6, 1] as const;
+
+/** Said and not refused: what older kernels lack is known and done without, and a distribution's may have it. */
+export function warnOfOldKernel(log: Logger, kernel = release()): void {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(kernel) ?? [];
+  if (major === undefined || minor === undefined) return;
+  const [oldestMajor, oldestMinor] = oldestTried;
+  if (Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor)) return;
+  log.warn(
+    { kernel },
+    `trace-agent was not tried on kernels before ${oldestTried.join('.')}; see docs/guests.md, Kernels and distributions`,
+  );
+}
 
 /** One missing port is waited for; a guest that has none at all was set up without them. */
 export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): void {

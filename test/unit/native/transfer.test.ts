@@ -47,6 +47,23 @@ describe('transfers', () => {
     });
   });
 
+  it('splice does not wait on pipes either that are not O_NONBLOCK, which before 5.1 are all', () => {
+    withPipes(2, (from, to) => {
+      assert.ok(from !== undefined && to !== undefined);
+      const readEnd = openSync(`/proc/self/fd/${from.readEnd}`, constants.O_RDONLY);
+      const writeEnd = openSync(`/proc/self/fd/${to.writeEnd}`, constants.O_WRONLY);
+      try {
+        assert.equal(splice(readEnd, writeEnd, 4096), -errno.EAGAIN);
+        while (write(to.writeEnd, new Uint8Array(4096)) > 0);
+        writeSync(from.writeEnd, 'x');
+        assert.equal(splice(readEnd, writeEnd, 4096), -errno.EAGAIN);
+      } finally {
+        closeSync(readEnd);
+        closeSync(writeEnd);
+      }
+    });
+  });
+
   it('gives the errno of the call just made, not of one before', () => {
     withPipes(1, (pipe) => {
       assert.ok(pipe !== undefined);

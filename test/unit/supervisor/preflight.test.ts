@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import pino from 'pino';
 import { PortAway } from '../../../src/supervisor/ports.ts';
-import { openControlPort } from '../../../src/supervisor/preflight.ts';
+import { openControlPort, warnOfOldKernel } from '../../../src/supervisor/preflight.ts';
 
 const log = pino({ level: 'silent' });
 const never = new Promise<never>(() => undefined);
@@ -17,6 +17,20 @@ function held(looks: number): { open(): void; looked: number } {
     },
   };
 }
+
+describe('warnOfOldKernel', () => {
+  it('says so on kernels older than those that were tried, and only there', () => {
+    const said: string[] = [];
+    const listening = pino({ level: 'warn' }, { write: (line: string) => void said.push(line) });
+    for (const kernel of ['6.1.0-39-amd64', '6.12.0', '10.0.1', 'no number'])
+      warnOfOldKernel(listening, kernel);
+    assert.deepEqual(said, []);
+    for (const kernel of ['4.18.0-553.el8_10.x86_64', '4.19.0-27-amd64', '5.14.0-503.el9', '6.0.0'])
+      warnOfOldKernel(listening, kernel);
+    assert.equal(said.length, 4);
+    assert.match(said[0] ?? '', /"kernel":"4\.18\.0-553\.el8_10\.x86_64".*not tried on kernels before 6\.1/);
+  });
+});
 
 describe('openControlPort', () => {
   it('waits for who holds the port to end', async () => {
