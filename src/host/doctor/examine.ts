@@ -197,8 +197,8 @@ function ringsLink({ cpus }: StatusAnswer): string {
   const rings = Object.values(cpus).flatMap(({ ring }) => ring ?? []);
   if (rings.length === 0) throw new Untold("the agent cannot ask the guest's rings");
   const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);
-  const entries = sum(rings.map((ring) => Number(ring.entries)));
-  const overrun = sum(rings.map((ring) => Number(ring.overrun)));
+  const entries = sum(rings.map((ring) => ring.entries));
+  const overrun = sum(rings.map((ring) => ring.overrun));
   return `${entries} events wait in them, ${overrun} were overwritten`;
 }
 
