@@ -15,7 +15,7 @@ describe('trace-agent', () => {
   it('prints its help and its version to stdout', () => {
     const help = run('--help');
     assert.deepEqual([help.status, help.stderr], [0, '']);
-    assert.match(help.stdout, /^Usage: trace-agent \[options\]\n/);
+    assert.match(help.stdout, /^Usage: trace-agent \[doctor\] \[options\]\n/);
     const told = run('--version');
     assert.deepEqual([told.status, told.stdout, told.stderr], [0, `${version}\n`, '']);
   });
