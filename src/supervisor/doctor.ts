@@ -11,7 +11,7 @@ import { cpusToTrace } from './cpus.ts';
 import type { AgentOptions } from './options.ts';
 import { portNameOf } from './outlets.ts';
 import { findPort, type PortHolder, portHolders, qemuOptions, usualPortsDir } from './ports.ts';
-import { hostRules, requireAnyPort } from './preflight.ts';
+import { hostRules, oldKernelText, requireAnyPort } from './preflight.ts';
 import { missingDriver } from './why-no-ports.ts';
 
 /**
@@ -48,15 +48,10 @@ function ownInstance(root: string, instance: string | undefined): string | undef
 }
 
 function kernelLink(): string {
-  const [major = 0, minor = 0] = release()
-    .split('.')
-    .map((part) => Number.parseInt(part, 10));
-  if (major > 5 || (major === 5 && minor >= 1)) return release();
-  throw new Failure(
-    exitCode.missing,
-    `kernel ${release()} blocks in a splice from a pipe that should not block`,
-    'run kernel 5.1 or later in the guest',
-  );
+  const kernel = release();
+  const old = oldKernelText(kernel);
+  if (old !== undefined) throw new Untold(`${kernel}: ${old}`);
+  return kernel;
 }
 
 function userLink(): string {

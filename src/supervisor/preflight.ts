@@ -17,16 +17,22 @@ const nobody: Identity = { uid: 65_534, gid: 65_534 };
 /** The oldest that the agent was tried on; docs/guests.md has the table. */
 const oldestTried = [6, 1] as const;
 
-/** Said and not refused: what older kernels lack is known and done without, and a distribution's may have it. */
-export function warnOfOldKernel(log: Logger, kernel = release()): void {
+/**
+ * Said and not refused: what older kernels lack is known and done without, and a distribution's may have it.
+ * @returns undefined for a kernel as new as those that were tried, and for one whose name tells no version
+ */
+export function oldKernelText(kernel: string): string | undefined {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(kernel) ?? [];
-  if (major === undefined || minor === undefined) return;
+  if (major === undefined || minor === undefined) return undefined;
   const [oldestMajor, oldestMinor] = oldestTried;
-  if (Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor)) return;
-  log.warn(
-    { kernel },
-    `trace-agent was not tried on kernels before ${oldestTried.join('.')}; see docs/guests.md, Kernels and distributions`,
-  );
+  if (Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor))
+    return undefined;
+  return `trace-agent was not tried on kernels before ${oldestTried.join('.')}; see docs/guests.md, Kernels and distributions`;
+}
+
+export function warnOfOldKernel(log: Logger, kernel = release()): void {
+  const text = oldKernelText(kernel);
+  if (text !== undefined) log.warn({ kernel }, text);
 }
 
 /** One missing port is waited for; a guest that has none at all was set up without them. */

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { pack as tarPack, type Pack } from 'tar-stream';
 import type { MetadataDigests, MetadataPart } from '../protocol/control.ts';
+import { instanceFileNames } from '../protocol/instance-files.ts';
 import { digestOf, groupOf } from '../protocol/metadata-groups.ts';
 import { errorCode } from '../error-code.ts';
 import { readProcesses } from './processes.ts';
@@ -16,23 +17,6 @@ export interface MetadataEntry {
   readonly name: string;
   readonly content: Buffer;
 }
-
-/** What a page and an event begin with. */
-const headerFiles = ['events/header_event', 'events/header_page'];
-
-/** What the trace was taken with. The instance's own. */
-const instanceFiles = [
-  'buffer_percent',
-  'buffer_size_kb',
-  'buffer_subbuf_size_kb',
-  'buffer_total_size_kb',
-  'current_tracer',
-  'set_event',
-  'timestamp_mode',
-  'trace_clock',
-  'trace_options',
-  'tracing_on',
-];
 
 /** Names of tasks. Instances have none of their own. */
 const nameFiles = ['saved_cmdlines', 'saved_tgids'];
@@ -88,11 +72,10 @@ const filesOf: Readonly<Record<MetadataPart, (tracefs: Tracefs) => Iterable<Name
 /** Names in the archive and paths, found a system at a time: listing all of them at once takes 20 ms. */
 function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   const own = (name: string) => [name, join(tracefs.dir, name)] as const;
-  yield* headerFiles.map(own);
+  yield* instanceFileNames.map(own);
   for (const system of tracefs.systems()) {
     for (const event of tracefs.eventsOf(system)) yield own(`events/${system}/${event}/format`);
   }
-  yield* instanceFiles.map(own);
   yield ['printk_formats', join(tracefs.root, 'printk_formats')];
   yield* machineFiles;
   yield* changingFiles(tracefs);
@@ -100,7 +83,7 @@ function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
 
 /** Since 6.8 an instance has pages of its own size, and a header_page that tells it. */
 function* ownFiles(tracefs: Tracefs): Generator<NamedPath> {
-  for (const name of [...headerFiles, ...instanceFiles]) yield [name, join(tracefs.dir, name)];
+  for (const name of instanceFileNames) yield [name, join(tracefs.dir, name)];
   yield* statsFiles(tracefs);
 }
 

@@ -1,20 +1,9 @@
-/** Files of the archive that each tracefs instance has for itself. */
+import { instanceFileNames } from '../../protocol/instance-files.ts';
+
+/** Those of an instance's own files that say how its pages are. */
 export const instanceFiles = { page: 'events/header_page', clock: 'trace_clock' } as const;
 
-const own: ReadonlySet<string> = new Set([
-  instanceFiles.page,
-  'events/header_event',
-  'buffer_percent',
-  'buffer_size_kb',
-  'buffer_subbuf_size_kb',
-  'buffer_total_size_kb',
-  'current_tracer',
-  'set_event',
-  'timestamp_mode',
-  instanceFiles.clock,
-  'trace_options',
-  'tracing_on',
-]);
+const own: ReadonlySet<string> = new Set(instanceFileNames);
 
 export function isInstanceFile(name: string): boolean {
   return own.has(name) || /^per_cpu\/cpu\d+\/stats$/.test(name);

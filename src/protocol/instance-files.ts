@@ -1,0 +1,18 @@
+/**
+ * Files of tracefs that each instance has for itself, beside its `per_cpu/cpuN/stats`: the agent sends them, the host
+ * puts them in place of the top level's.
+ */
+export const instanceFileNames = [
+  'events/header_event',
+  'events/header_page',
+  'buffer_percent',
+  'buffer_size_kb',
+  'buffer_subbuf_size_kb',
+  'buffer_total_size_kb',
+  'current_tracer',
+  'set_event',
+  'timestamp_mode',
+  'trace_clock',
+  'trace_options',
+  'tracing_on',
+] as const;
