@@ -186,6 +186,13 @@ describe('parseAgentOptions', () => {
     assert.doesNotMatch(help, /--no-[a-z]+ {3}/, 'negated flags are told once, below');
   });
 
+  it('takes --json with doctor alone, and no other word', () => {
+    const doctor = parseAgentOptions(['doctor', '--json', '--port-name', 'p%d'], false);
+    assert.ok(doctor.kind === 'doctor' && doctor.json && doctor.options.portName === 'p%d');
+    assert.throws(() => parseAgentOptions(['--json'], false), /--json is nothing without doctor/);
+    assert.throws(() => parseAgentOptions(['docto'], false), /unexpected argument "docto"/);
+  });
+
   it('has examples that it takes itself', () => {
     const config = configFile({});
     const lines = [...said('-h').matchAll(/^ {2}trace-agent(.*?)(?: {2,}| >|$)/gm)].map(
