@@ -53,9 +53,10 @@ describe('info of a hostile file', () => {
             }
           },
         ),
-        { numRuns: thorough(300) },
+        // Few changes leave a file that can be read: the whole one is among them, lest only refusals are tried.
+        { numRuns: thorough(600), examples: [[[], null]] },
       );
-      assert.ok(answers > 0, 'some changes leave a file that can be read');
+      assert.ok(answers > 0, 'the whole file, at least, can be read');
       assert.ok(process.memoryUsage().rss < 700 << 20, 'no claim of a file is memory of ours');
     });
   }
