@@ -13,13 +13,15 @@ export interface ConvertCommand {
 
 /** Which form a trace.dat is to have. Throws Failure for what the format does not have. */
 export function readForm(given: Given): Required<Pick<ConvertSettings, 'version' | 'compress'>> {
-  const v6 = given.flag('v6');
-  const compress = given.read(hostSettings.compress);
+  const v6 = given.flag('v6') || given.get(hostSettings.fileVersion) === '6';
+  if (given.flag('v6') && given.get(hostSettings.fileVersion) === '7')
+    throw new Failure(exitCode.usage, '--v6 and --file-version 7 are two versions', 'give one of them');
+  const compress = given.get(hostSettings.compression) ?? given.read(hostSettings.compress);
   if (v6 && compress !== 'none') {
     throw new Failure(
       exitCode.usage,
       'version 6 of trace.dat has no compression',
-      'leave out --v6 or --compress',
+      'leave out one of the two',
     );
   }
   return { version: v6 ? 6 : 7, compress };

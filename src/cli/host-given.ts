@@ -4,9 +4,15 @@ import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import type { Setting, WithDefault } from './setting.ts';
 
+/** The settings that are on or off. */
+type FlagName = {
+  [Name in HostSettingName]: (typeof hostSettings)[Name] extends WithDefault<boolean> ? Name : never;
+}[HostSettingName];
+
 /** What stands on a command's line, read by the settings' own parsers. */
 export class Given {
   readonly #command: Command;
+  readonly #remarks: string[] = [];
   readonly #sequence: { readonly name: HostSettingName; readonly text: string }[] = [];
 
   /** Before the line is parsed, so that the order of its options is seen. */
@@ -17,6 +23,15 @@ export class Given {
         this.#sequence.push({ name, text: text ?? 'true' });
       });
     }
+  }
+
+  /** What is to be said of options that were given. */
+  get remarks(): readonly string[] {
+    return this.#remarks;
+  }
+
+  remark(text: string): void {
+    this.#remarks.push(text);
   }
 
   /** Options as they were given, in order, also more than once. */
@@ -40,7 +55,7 @@ export class Given {
     return this.get(setting) ?? setting.parse(setting.defaultText, `--${setting.long}`);
   }
 
-  flag(name: 'apply' | 'remove' | 'bare' | 'json' | 'v6'): boolean {
+  flag(name: FlagName): boolean {
     return this.read(hostSettings[name]);
   }
 

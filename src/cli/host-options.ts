@@ -9,7 +9,9 @@ import { Given } from './host-given.ts';
 import { type RecordCommand, readRecord } from './host-record-options.ts';
 import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
+import { traceSettings } from './host-trace-settings.ts';
 import { addSetting, usageFailure } from './setting.ts';
+import { addTraceCmdWords } from './trace-cmd-words.ts';
 import { version } from '../version.ts';
 
 /** An order to a guest. */
@@ -34,6 +36,8 @@ export type HostCommand =
 interface Subcommand {
   readonly description: string;
   readonly settings: readonly HostSettingName[];
+  /** Whether it takes trace-cmd's options too, where it has none of its own. */
+  readonly traceCmdWords?: true;
   /** What stands behind the options, in commander's form; nothing when left out. */
   readonly operands?: string;
   readonly examples: readonly Example[];
@@ -72,16 +76,8 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   record: {
     description: "record a guest's trace into a file for trace-cmd, KernelShark and trace-host",
     settings: [
-      'event',
-      'filter',
-      'not',
-      'plugin',
-      'function',
-      'notrace',
-      'graph',
-      'clock',
-      'bufferSize',
-      'instance',
+      ...namesOf(traceSettings),
+      'ignoreUnknown',
       'output',
       'maxKb',
       'duration',
@@ -91,9 +87,13 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       'dir',
       'timeout',
       'v6',
+      'fileVersion',
       'compress',
+      'compression',
+      'quiet',
       'json',
     ],
+    traceCmdWords: true,
     operands: '[command...]',
     examples: [
       ['trace-host record -e sched -e irq', 'until Ctrl-C, into trace.dat'],
@@ -103,6 +103,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
         'all of sched but some, with a clock for comparing',
       ],
       ['trace-host record -p function -l "vfs_*" -b 8192', 'function calls, with larger rings'],
+      ['trace-host record -e sched_wakeup -R "stacktrace if prio < 100" -P 1 -c', 'as trace-cmd has it'],
       ['trace-host record -A web -A db -e net', 'two guests, into trace-web.dat and trace-db.dat'],
       ['trace-host record -e kvm -o ping.dat -- ping -c 3 guest', 'while a command runs on the host'],
     ],
@@ -237,6 +238,7 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
     command.passThroughOptions(subcommand.operands === '[command...]');
     for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);
     const given = new Given(command, subcommand.settings);
+    if (subcommand.traceCmdWords === true) addTraceCmdWords(command, (text) => given.remark(text));
     command.action(() => chosen(subcommand.read(given)));
   }
   return program;
@@ -245,6 +247,11 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
 /** Of one of the program's commands. */
 export function hostExamples(name: string): readonly Example[] {
   return subcommands[name]?.examples ?? [];
+}
+
+function namesOf<Settings extends object>(settings: Settings): (keyof Settings)[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object literal has no other keys
+  return Object.keys(settings) as (keyof Settings)[];
 }
 
 function sentence(text: string): string {

@@ -2,12 +2,17 @@ import { basename, dirname, extname, join } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
 import type { RecordOptions } from '../host/record/contract.ts';
 import type { TraceRequest } from '../protocol/control.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { parseTraceRequest, readCommand } from '../protocol/trace-request.ts';
 import { readForm } from './host-convert-options.ts';
 import type { Given } from './host-given.ts';
 import { hostSettings } from './host-settings.ts';
 
 export interface RecordCommand extends RecordOptions {
   readonly json: boolean;
+  readonly quiet: boolean;
+  /** About options that were given, for people. */
+  readonly remarks: readonly string[];
 }
 
 /** Of the recording's own, unless another is named. */
@@ -39,7 +44,10 @@ export function readRecord(given: Given): RecordCommand {
     commandOutput: given.flag('json') ? 'stderr' : 'stdout',
     timeoutMs: given.read(hostSettings.timeout),
     ...readForm(given),
+    skipUnknown: given.flag('ignoreUnknown'),
     json: given.flag('json'),
+    quiet: given.flag('quiet'),
+    remarks: given.remarks,
   };
 }
 
@@ -52,56 +60,163 @@ function fileOf(out: string, guest: string): string {
 /** What the guest is to trace; undefined when nothing was asked for. */
 function readTrace(given: Given): TraceRequest | undefined {
   const tracer = given.get(hostSettings.plugin);
-  const clock = given.get(hostSettings.clock);
-  const bufferKb = given.get(hostSettings.bufferSize);
-  const named = given.get(hostSettings.instance);
+  const named = readInstance(given);
   const request = {
     ...readEvents(given),
-    ...optional('functionFilter', given.get(hostSettings.function)),
-    ...optional('functionNotrace', given.get(hostSettings.notrace)),
-    ...optional('graphFunctions', given.get(hostSettings.graph)),
+    ...readFunctions(given),
     ...optional('tracer', tracer),
-    ...optional('clock', clock),
-    ...optional('bufferKb', bufferKb),
+    ...optional('clock', given.get(hostSettings.clock)),
+    ...optional('bufferKb', given.get(hostSettings.bufferSize)),
+    ...optional('subBufferKb', given.get(hostSettings.subBufferSize)),
+    ...optional('options', readOptions(given)),
+    ...readTasks(given),
+    ...optional('cpuMask', given.get(hostSettings.cpuMask)),
+    ...optional('maxGraphDepth', given.get(hostSettings.maxGraphDepth)),
+    ...optional('keep', given.flag('keep') || undefined),
   };
   const own =
-    (request.events !== undefined || tracer !== undefined) &&
+    (request.events !== undefined || request.triggers !== undefined || tracer !== undefined) &&
     (tracer === undefined || instanceTracers.has(tracer));
   const instance = named ?? (own ? ownInstance : 'top');
   const whole = instance === 'top' ? request : { ...request, instance };
-  return Object.keys(whole).length === 0 ? undefined : whole;
+  return Object.keys(whole).length === 0 ? undefined : checked(whole);
 }
 
-/** Events, those to leave out, and filters; a filter belongs to the -e before it. */
-function readEvents(given: Given): Pick<TraceRequest, 'events' | 'eventsOff' | 'filters'> {
+/** Which option each is from, for errors about its form. */
+const optionOf: Readonly<Record<keyof TraceRequest, string>> = {
+  instance: '--instance',
+  events: '--event',
+  eventsOff: '--event',
+  filters: '--filter',
+  triggers: '--trigger',
+  tracer: '--plugin',
+  functionFilter: '--function',
+  functionNotrace: '--notrace',
+  graphFunctions: '--graph',
+  clock: '--clock',
+  bufferKb: '--buffer-size',
+  bufferPercent: 'bufferPercent',
+  subBufferKb: '--subbuf-size',
+  options: '--option',
+  pids: '--pid',
+  children: '--children',
+  cpuMask: '--cpumask',
+  maxGraphDepth: '--max-graph-depth',
+  keep: '--keep',
+};
+
+/** So that what the guest's agent would refuse for its form is refused here, in the user's words. */
+function checked(request: TraceRequest): TraceRequest {
+  // names of events are patterns yet, and are looked up in the guest
+  const { events: _, eventsOff: __, filters = {}, triggers = {}, ...rest } = request;
+  try {
+    for (const [event, filter] of Object.entries(filters)) readCommand(`--filter of ${event}`, filter);
+    for (const [event, each] of Object.entries(triggers)) {
+      for (const trigger of each) readCommand(`--trigger of ${event}`, trigger);
+    }
+    parseTraceRequest(rest, (field) => optionOf[field]);
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    // which of several is told by its text
+    const message = cause.message.replace(/^(--[\w-]+)\[\d+\]/, '$1');
+    throw new Failure(exitCode.usage, message, 'see trace-host record --help', { cause });
+  }
+  return request;
+}
+
+function readInstance(given: Given): string | undefined {
+  if (given.sequence.filter(({ name }) => name === 'instance').length > 1) {
+    throw new Failure(
+      exitCode.usage,
+      '--instance: a recording is of one instance',
+      'record twice, with a directory of the guest each',
+    );
+  }
+  return given.get(hostSettings.instance);
+}
+
+function readFunctions(given: Given): TraceRequest {
+  const module = given.get(hostSettings.module);
+  const named = given.get(hostSettings.function);
+  const ofModule =
+    module === undefined ? named : (named ?? ['']).map((pattern) => `${pattern}:mod:${module}`);
+  return {
+    ...optional('functionFilter', ofModule),
+    ...optional('functionNotrace', given.get(hostSettings.notrace)),
+    ...optional('graphFunctions', given.get(hostSettings.graph)),
+  };
+}
+
+/** The kernel has no other name for an option that is off than this one. */
+function readOptions(given: Given): Readonly<Record<string, boolean>> | undefined {
+  const stack = given.flag('functionStack');
+  if (
+    stack &&
+    (given.get(hostSettings.plugin) !== 'function' || given.get(hostSettings.function) === undefined)
+  )
+    throw new Failure(
+      exitCode.usage,
+      '--func-stack of all functions is more than a machine can bear',
+      'add -p function and -l FUNC',
+    );
+  const options = new Map<string, boolean>();
+  for (const option of given.get(hostSettings.option) ?? []) {
+    if (option.startsWith('no')) options.set(option.slice(2), false);
+    else options.set(option, true);
+  }
+  if (given.flag('stackTrace')) options.set('stacktrace', true);
+  if (stack) options.set('func_stack_trace', true);
+  if (given.flag('withoutFunctions')) options.set('function-trace', false);
+  return options.size === 0 ? undefined : Object.fromEntries(options);
+}
+
+function readTasks(given: Given): TraceRequest {
+  const pids = given.get(hostSettings.pid);
+  const children = given.flag('children');
+  if (children && pids === undefined)
+    throw new Failure(exitCode.usage, '--children is nothing without --pid', 'add -P PID');
+  return { ...optional('pids', pids), ...optional('children', children || undefined) };
+}
+
+/** Events, those to leave out, and what belongs to the -e before it: filters and triggers. */
+function readEvents(given: Given): Pick<TraceRequest, 'events' | 'eventsOff' | 'filters' | 'triggers'> {
   const events: string[] = [];
   const eventsOff: string[] = [];
   const filters = new Map<string, string>();
+  const triggers = new Map<string, string[]>();
   let negated = false;
   let last: string | undefined;
   for (const { name, text } of given.sequence) {
     if (name === 'not') negated = true;
     if (name === 'event') {
-      last = negated ? undefined : text;
+      last = text;
       (negated ? eventsOff : events).push(text);
     }
-    if (name !== 'filter') continue;
-    if (last === undefined) {
-      throw new Failure(
-        exitCode.usage,
-        `--filter: no event is before ${text}`,
-        'give it behind the -e it is for',
-      );
+    if (name === 'trigger') {
+      const event = eventBefore(last, '--trigger', text);
+      triggers.set(event, [...(triggers.get(event) ?? []), text]);
     }
-    const before = filters.get(last);
-    filters.set(last, before === undefined ? text : `(${before}) && (${text})`);
+    if (name !== 'filter') continue;
+    const event = eventBefore(negated ? undefined : last, '--filter', text);
+    const before = filters.get(event);
+    filters.set(event, before === undefined ? text : `(${before}) && (${text})`);
   }
   return {
     ...(events.length > 0 ? { events } : {}),
     ...(eventsOff.length > 0 ? { eventsOff } : {}),
     // fromEntries makes own fields, so "__proto__" is a name like any other
     ...(filters.size > 0 ? { filters: Object.fromEntries(filters) } : {}),
+    ...(triggers.size > 0 ? { triggers: Object.fromEntries(triggers) } : {}),
   };
+}
+
+function eventBefore(event: string | undefined, option: string, text: string): string {
+  if (event !== undefined) return event;
+  throw new Failure(
+    exitCode.usage,
+    `${option}: no event is before ${text}`,
+    'give it behind the -e it is for',
+  );
 }
 
 function optional<Name extends string, Value>(

@@ -16,20 +16,27 @@ import { Waiting } from './waiting.ts';
 export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   const live = new LiveText(process.stderr);
   const view = new RecordView(live);
+  const say = (text: string): void => {
+    if (!options.quiet) live.say(text);
+  };
+  for (const remark of options.remarks) say(`trace-host: ${remark}`);
   const recorder = new Recorder(options, {
-    phase: (text) => live.say(`${text} …`),
-    started: () => live.say(`recording; ${howItEnds(options)}`),
-    progress: (progress) => view.show(progress),
-    ending: (end) => live.say(`${whyItEnded(end)}; stopping`),
+    phase: (text) => say(`${text} …`),
+    started: () => say(`recording; ${howItEnds(options)}`),
+    progress: (progress) => {
+      if (!options.quiet) view.show(progress);
+    },
+    ending: (end) => say(`${whyItEnded(end)}; stopping`),
     note: (text) => live.say(`trace-host: ${printable(text)}`),
   });
-  const waiting = new Waiting(live, () => recorder.doing);
+  const waiting = new Waiting(live, () => (options.quiet ? undefined : recorder.doing));
   const stopListening = listen(recorder, live);
   try {
     const result = await recorder.run();
     waiting.stop();
     const { guests } = result;
-    process.stdout.write(options.json ? `${jsonOf(result)}\n` : guests.map(textOf).join(''));
+    if (options.json) process.stdout.write(`${jsonOf(result)}\n`);
+    else if (!options.quiet) process.stdout.write(guests.map(textOf).join(''));
     for (const guest of guests) {
       for (const note of notesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${note}\n`);
       for (const loss of lossesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${loss}\n`);

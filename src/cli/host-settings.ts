@@ -6,13 +6,14 @@ import { setupFormats } from '../host/setup/options.ts';
 import { parseChoice, parseCount } from './choice.ts';
 import { maxCpus } from '../cpu-list.ts';
 import { parseDurationMs, parseTimeMs } from './duration.ts';
-import { maxBufferKb } from '../protocol/trace-request.ts';
 import { quoted } from '../quoted.ts';
 import { parsePath, parseUser } from './names.ts';
+import { lines, traceSettings } from './host-trace-settings.ts';
 import type { Setting } from './setting.ts';
 import { parseFlag } from './setting.ts';
 import { parseBytes } from './size.ts';
 
+const fileVersions = ['6', '7'] as const;
 const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
 /** A month; timers of Node do not reach beyond. */
 const longestMs = 24 * 24 * 3600 * 1000;
@@ -87,87 +88,7 @@ export const hostSettings = {
     defaultText: 'false',
     parse: parseFlag,
   },
-  event: {
-    short: 'e',
-    long: 'event',
-    placeholder: 'EVENT',
-    description:
-      'trace an event or all of a system: sched, sched:sched_switch, sched_switch, sched_*; repeatable',
-    repeatable: true,
-    parse: lines,
-  },
-  filter: {
-    short: 'f',
-    long: 'filter',
-    placeholder: 'FILTER',
-    description: 'only those events of the -e before it for which this holds; repeatable',
-    repeatable: true,
-    parse: lines,
-  },
-  not: {
-    short: 'v',
-    long: 'not',
-    description: 'the -e options behind it name events to leave out',
-    defaultText: 'false',
-    parse: parseFlag,
-  },
-  plugin: {
-    short: 'p',
-    long: 'plugin',
-    placeholder: 'TRACER',
-    description: 'trace with a tracer: function, function_graph, …',
-    values: { words: ['function', 'function_graph'] },
-    parse: parseWord,
-  },
-  function: {
-    short: 'l',
-    long: 'function',
-    placeholder: 'FUNC',
-    description: 'trace only this function, or those that match a pattern; repeatable',
-    repeatable: true,
-    parse: lines,
-  },
-  notrace: {
-    short: 'n',
-    long: 'notrace',
-    placeholder: 'FUNC',
-    description: 'do not trace this function; repeatable',
-    repeatable: true,
-    parse: lines,
-  },
-  graph: {
-    short: 'g',
-    long: 'graph',
-    placeholder: 'FUNC',
-    description: 'with function_graph: follow only this function; repeatable',
-    repeatable: true,
-    parse: lines,
-  },
-  clock: {
-    short: 'C',
-    long: 'clock',
-    placeholder: 'CLOCK',
-    description: 'trace clock: local, global, boot, mono, …',
-    values: { words: ['local', 'global', 'boot', 'mono', 'mono_raw', 'tai', 'counter', 'uptime', 'perf'] },
-    parse: parseWord,
-  },
-  bufferSize: {
-    short: 'b',
-    long: 'buffer-size',
-    placeholder: 'KB',
-    description: 'ring buffer of each CPU, in KiB',
-    parse: (text: string, name: string) => parseCount(text, name, maxBufferKb, 1),
-  },
-  instance: {
-    short: 'B',
-    long: 'instance',
-    placeholder: 'NAME',
-    description:
-      "tracefs instance to trace in, `top` for the guest's own (default: one of the recording's when events or a " +
-      'tracer that can are given, else top)',
-    values: { words: ['top'] },
-    parse: parseWord,
-  },
+  ...traceSettings,
   output: {
     short: 'o',
     long: 'output',
@@ -196,7 +117,7 @@ export const hostSettings = {
   duration: {
     long: 'duration',
     placeholder: 'TIME',
-    description: 'stop after this time; seconds, or e.g. 500ms, 10s, 5m',
+    description: 'stop after this time; seconds, or e.g. 1.5, 500ms, 10s, 5m',
     parse: parseSeconds,
   },
   maxSize: {
@@ -213,6 +134,37 @@ export const hostSettings = {
     values: 'guest',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
+  },
+  ignoreUnknown: {
+    short: 'i',
+    long: 'ignore-unknown',
+    description: 'leave out events that the guest does not have, instead of failing',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  quiet: {
+    short: 'q',
+    long: 'quiet',
+    description: 'say nothing but what is wrong',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  fileVersion: {
+    long: 'file-version',
+    placeholder: 'VERSION',
+    description: 'version of trace.dat, 6 or 7; 6 is what --v6 asks for',
+    values: { words: fileVersions },
+    parse: (text: string, name: string) => parseChoice(text, name, fileVersions),
+  },
+  compression: {
+    long: 'compression',
+    placeholder: 'HOW',
+    description: "trace-cmd's word for --compress: none, zstd or any",
+    values: { words: [...compressions, 'any'] },
+    parse: (text: string, name: string): Compression => {
+      const word = parseChoice(text, name, [...compressions, 'any'] as const);
+      return word === 'any' ? 'zstd' : word;
+    },
   },
   v6: {
     long: 'v6',
@@ -258,16 +210,6 @@ export const hostSettings = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type HostSettingName = keyof typeof hostSettings;
-
-/** The values of a repeatable option. */
-function lines(text: string): string[] {
-  return text.split('\n');
-}
-
-function parseWord(text: string, name: string): string {
-  if (/^[\w.:-]{1,64}$/.test(text)) return text;
-  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no name`, 'give one word');
-}
 
 /** trace-cmd's users give seconds. */
 function parseSeconds(text: string, name: string): number {

@@ -27,6 +27,22 @@ export interface TraceRequest {
   readonly bufferKb?: number;
   /** How full a ring is when it wakes its reader, 0 to 100. */
   readonly bufferPercent?: number;
+  /** Size of a sub-buffer, in KiB; kernel 6.8 and later. */
+  readonly subBufferKb?: number;
+  /** By `system:event`, as the kernel takes them (`stacktrace if prev_pid == 1`); taken away at the stop. */
+  readonly triggers?: Readonly<Record<string, readonly string[]>>;
+  /** On or off, by their names in `options/`. */
+  readonly options?: Readonly<Record<string, boolean>>;
+  /** Tasks of the guest; events and functions of all others are not traced. */
+  readonly pids?: readonly number[];
+  /** With `pids`: their children too, and those of children. */
+  readonly children?: boolean;
+  /** CPUs to trace, as `tracing_cpumask` takes them: hexadecimal, a comma before each 32 bits; `-1` for all. */
+  readonly cpuMask?: string;
+  /** How deep `function_graph` follows calls; 0 for no limit. */
+  readonly maxGraphDepth?: number;
+  /** Leave at the stop what the start has set, with tracing off. */
+  readonly keep?: boolean;
 }
 
 interface Asked<Name extends OrderName> {
@@ -73,6 +89,8 @@ export const errorCodes = [
   'bad-trace',
   'unknown-event',
   'bad-filter',
+  'bad-trigger',
+  'unknown-option',
   'unknown-tracer',
   'unknown-function',
   'unknown-clock',

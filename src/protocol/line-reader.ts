@@ -5,7 +5,7 @@ export type Line =
   | { readonly kind: 'too-long'; readonly head: string };
 
 /** The newline not counted. */
-export const maxLineBytes = 64 * 1024;
+export const maxLineBytes = 256 * 1024;
 
 const headBytes = 64;
 const newline = 0x0a;

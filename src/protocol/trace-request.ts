@@ -1,13 +1,25 @@
 import { isObject, typeName } from '../json-type.ts';
 import { quoted } from '../quoted.ts';
 import type { TraceRequest } from './control.ts';
+import { parseEventSpec } from './event-name.ts';
 import { Refusal } from './refusal.ts';
 
-const maxEvents = 1024;
-const maxFilters = 256;
-/** The kernel takes a filter of less than a page. */
-const maxFilterLength = 4095;
+/** A kernel of 6.18 with all that Debian builds has 2,323. */
+const maxEvents = 4096;
+const maxFilters = 4096;
+/** Of one event. */
+const maxTriggers = 16;
+const maxOptions = 256;
+const maxPids = 1024;
+/** The kernel takes a filter or a trigger of less than a page. */
+const maxCommandBytes = 4095;
 const maxNameLength = 255;
+/** The kernel's own limit, PID_MAX_LIMIT. */
+export const maxPid = 4 * 1024 * 1024;
+/** 8192 CPUs, in groups of eight digits. */
+const maxMaskLength = 9 * 256;
+/** Above that of any kernel, which says what it takes. */
+export const maxSubBufferKb = 8 * 1024;
 /** The kernel compares each with all of its functions, some milliseconds in a guest. */
 const maxFunctions = 256;
 /**
@@ -19,60 +31,54 @@ const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
 const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
 /** 16 GiB a CPU: above any ring that a guest has, below what overflows in the kernel. */
 export const maxBufferKb = 16 * 1024 * 1024;
+/** Deeper than any stack. */
+export const maxGraphDepth = 1 << 20;
 
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+/** @param name what the field is called in an error */
+type FieldReader<Value> = (name: string, value: unknown) => Value;
 
-const readers: {
-  readonly [Field in keyof TraceRequest]-?: (value: unknown, into: Mutable<TraceRequest>) => void;
-} = {
-  instance: (value, into) => {
-    into.instance = readName('trace.instance', value, /^[\w-][\w.-]{0,63}$/);
-  },
-  events: (value, into) => {
-    into.events = readEvents('trace.events', value);
-  },
-  eventsOff: (value, into) => {
-    into.eventsOff = readEvents('trace.eventsOff', value);
-  },
-  filters: (value, into) => {
-    into.filters = readFilters(value);
-  },
-  tracer: (value, into) => {
-    into.tracer = readName('trace.tracer', value, /^[\w-]+$/);
-  },
-  functionFilter: (value, into) => {
-    into.functionFilter = readFunctions('trace.functionFilter', value, functionOrModule);
-  },
-  functionNotrace: (value, into) => {
-    into.functionNotrace = readFunctions('trace.functionNotrace', value, functionOrModule);
-  },
-  graphFunctions: (value, into) => {
-    into.graphFunctions = readFunctions('trace.graphFunctions', value, functionPattern);
-  },
-  clock: (value, into) => {
-    into.clock = readName('trace.clock', value, /^[\w-]+$/);
-  },
-  bufferKb: (value, into) => {
-    into.bufferKb = readInteger('trace.bufferKb', value, 1, maxBufferKb);
-  },
-  bufferPercent: (value, into) => {
-    into.bufferPercent = readInteger('trace.bufferPercent', value, 0, 100);
-  },
+type Fields = Required<TraceRequest>;
+
+const readers: { readonly [Field in keyof Fields]: FieldReader<Fields[Field]> } = {
+  instance: (name, value) => readName(name, value, /^[\w-][\w.-]{0,63}$/),
+  events: readEvents,
+  eventsOff: readEvents,
+  filters: readFilters,
+  tracer: (name, value) => readName(name, value, /^[\w-]+$/),
+  functionFilter: (name, value) => readFunctions(name, value, functionOrModule),
+  functionNotrace: (name, value) => readFunctions(name, value, functionOrModule),
+  graphFunctions: (name, value) => readFunctions(name, value, functionPattern),
+  clock: (name, value) => readName(name, value, /^[\w-]+$/),
+  bufferKb: (name, value) => readInteger(name, value, 1, maxBufferKb),
+  bufferPercent: (name, value) => readInteger(name, value, 0, 100),
+  subBufferKb: (name, value) => readInteger(name, value, 1, maxSubBufferKb),
+  triggers: readTriggers,
+  options: readOptions,
+  pids: (name, value) =>
+    readList(name, value, maxPids).map((pid, index) => readInteger(`${name}[${index}]`, pid, 1, maxPid)),
+  children: readFlag,
+  cpuMask: readCpuMask,
+  maxGraphDepth: (name, value) => readInteger(name, value, 0, maxGraphDepth),
+  keep: readFlag,
 };
 
 /**
  * Checks the form of a start order's `trace`: types, ranges, and that no name leads out of tracefs. Whether the
  * kernel knows those names is for src/tracefs to say. Throws Refusal.
+ * @param nameOf what errors call a field
  */
-export function parseTraceRequest(value: unknown): TraceRequest {
+export function parseTraceRequest(
+  value: unknown,
+  nameOf = (field: keyof TraceRequest): string => `trace.${field}`,
+): TraceRequest {
   if (!isObject(value)) throw new Refusal('bad-trace', `trace is an object, not ${typeName(value)}`);
-  const request: Mutable<TraceRequest> = {};
+  const request: TraceRequest = {};
   for (const field of Object.keys(value)) {
     if (!isField(field)) {
       const known = Object.keys(readers).join(', ');
       throw new Refusal('unknown-field', `trace has no field ${quoted(field)}; it has ${known}`);
     }
-    readers[field](value[field], request);
+    Object.assign(request, { [field]: readers[field](nameOf(field), value[field]) });
   }
   return request;
 }
@@ -103,34 +109,73 @@ function readFunctions(where: string, value: unknown, form: RegExp): string[] {
   });
 }
 
-function readFilters(value: unknown): Readonly<Record<string, string>> {
-  if (!isObject(value)) throw new Refusal('bad-trace', `trace.filters is an object, not ${typeName(value)}`);
+function readFilters(where: string, value: unknown): Readonly<Record<string, string>> {
+  return readRecord(where, value, maxFilters, (event, filter) => {
+    readEventName(`a name in ${where}`, event);
+    return readCommand(`${where}[${quoted(event)}]`, filter);
+  });
+}
+
+function readTriggers(where: string, value: unknown): Readonly<Record<string, readonly string[]>> {
+  return readRecord(where, value, maxEvents, (event, triggers) => {
+    if (parseEventSpec(event)?.event === undefined)
+      throw new Refusal('bad-trace', `a name in ${where} is "system:event", not ${quoted(event)}`);
+    const name = `${where}[${quoted(event)}]`;
+    return readList(name, triggers, maxTriggers).map((trigger, index) => {
+      const command = readCommand(`${name}[${index}]`, trigger);
+      if (!command.startsWith('!')) return command;
+      throw new Refusal('bad-trace', `${name}[${index}] takes a trigger away; it is to be one that is set`);
+    });
+  });
+}
+
+function readOptions(where: string, value: unknown): Readonly<Record<string, boolean>> {
+  return readRecord(where, value, maxOptions, (option, on) => {
+    readName(`a name in ${where}`, option, /^[\w-]+$/);
+    return readFlag(`${where}[${quoted(option)}]`, on);
+  });
+}
+
+function readRecord<Value>(
+  where: string,
+  value: unknown,
+  maxEntries: number,
+  each: (name: string, value: unknown) => Value,
+): Readonly<Record<string, Value>> {
+  if (!isObject(value)) throw new Refusal('bad-trace', `${where} is an object, not ${typeName(value)}`);
   const entries = Object.entries(value);
-  if (entries.length > maxFilters)
-    throw new Refusal('bad-trace', `trace.filters has ${entries.length} entries; ${maxFilters} at most`);
+  if (entries.length > maxEntries)
+    throw new Refusal('bad-trace', `${where} has ${entries.length} entries; ${maxEntries} at most`);
   // fromEntries defines own fields, so "__proto__" is a name like any other
-  return Object.fromEntries(
-    entries.map(([event, filter]) => [
-      readEventName('a name in trace.filters', event),
-      readFilter(event, filter),
-    ]),
-  );
+  return Object.fromEntries(entries.map(([name, entry]) => [name, each(name, entry)]));
 }
 
 function readEventName(where: string, value: unknown): string {
-  const form = /^\w[\w.-]*(:\w[\w.-]*)?$/;
-  if (typeof value === 'string' && value.length <= maxNameLength && form.test(value)) return value;
+  // one spelling, so that what stands twice is seen to
+  if (typeof value === 'string' && !value.includes('/') && parseEventSpec(value) !== undefined) return value;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
   throw new Refusal('bad-trace', `${where} is "system" or "system:event", not ${given}`);
 }
 
-function readFilter(event: string, value: unknown): string {
-  const where = `trace.filters[${quoted(event)}]`;
+/** A line that the kernel parses, a filter or a trigger. Throws Refusal. */
+export function readCommand(where: string, value: unknown): string {
   if (typeof value !== 'string')
     throw new Refusal('bad-trace', `${where} is a string, not ${typeName(value)}`);
-  if (value.trim() === '' || Buffer.byteLength(value) > maxFilterLength || hasControlCharacter(value))
-    throw new Refusal('bad-trace', `${where} is one line of 1 to ${maxFilterLength} bytes`);
+  if (value.trim() === '' || Buffer.byteLength(value) > maxCommandBytes || hasControlCharacter(value))
+    throw new Refusal('bad-trace', `${where} is one line of 1 to ${maxCommandBytes} bytes`);
   return value;
+}
+
+function readFlag(where: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new Refusal('bad-trace', `${where} is true or false, not ${typeName(value)}`);
+}
+
+function readCpuMask(where: string, value: unknown): string {
+  const form = /^(?:-1|[\da-f]{1,8}(?:,[\da-f]{8})*)$/i;
+  if (typeof value === 'string' && value.length <= maxMaskLength && form.test(value)) return value;
+  const given = typeof value === 'string' ? quoted(value) : typeName(value);
+  throw new Refusal('bad-trace', `${where} is a hexadecimal mask of CPUs such as "f", or "-1", not ${given}`);
 }
 
 function readName(where: string, value: unknown, form: RegExp): string {
@@ -147,6 +192,7 @@ function readInteger(where: string, value: unknown, least: number, most: number)
 }
 
 function hasControlCharacter(text: string): boolean {
-  for (const character of text) if (character < ' ' || character === '\x7f') return true;
+  for (const character of text)
+    if ((character < ' ' && character !== '\t') || character === '\x7f') return true;
   return false;
 }

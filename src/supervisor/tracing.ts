@@ -24,6 +24,8 @@ interface Request {
   readonly instance: Instance | undefined;
   /** What its rings had counted before; undefined for those that it made or emptied. */
   readonly counted: RingCounts;
+  /** Whether what it has set is to stay. */
+  readonly keep: boolean;
 }
 
 type RingCounts = ReadonlyMap<number, RingStats | null>;
@@ -94,7 +96,8 @@ export class Tracing {
 
   /** Ends what fills the rings, empties them, reads their statistics and puts everything back. */
   async stop(): Promise<TracingReport> {
-    this.#complain(this.#request?.applied.quiesce() ?? []);
+    if (this.#request?.keep === true) this.#request.tracefs.write('tracing_on', '0');
+    else this.#complain(this.#request?.applied.quiesce() ?? []);
     this.#flushing = true;
     const cpus = await this.#supervisor.stop().finally(() => {
       this.#flushing = false;
@@ -142,13 +145,19 @@ export class Tracing {
     // Stays until the agent ends: the host asks for names when tracing has stopped.
     if (wantsTracing(wish)) this.#names.raise(thisMachine());
     const elsewhere = tracefs.dir !== this.#own.dir;
-    const reopen = elsewhere || wish.tracer !== undefined;
+    const reopen = elsewhere || wish.tracer !== undefined || wish.subBufferKb !== undefined;
     if (reopen) await this.#supervisor.close();
     try {
       const before = this.#countsOf(tracefs);
       const applied = applySettings(tracefs, wish);
       const after = this.#countsOf(tracefs);
-      this.#request = { applied, tracefs, instance, counted: withoutEmptied(before, after) };
+      this.#request = {
+        applied,
+        tracefs,
+        instance,
+        counted: withoutEmptied(before, after),
+        keep: wish.keep ?? false,
+      };
     } catch (error) {
       if (instance?.made) await removeInstance(root, instance.name);
       throw error;
@@ -160,12 +169,14 @@ export class Tracing {
   async #putBack(): Promise<void> {
     const request = this.#request;
     if (request === undefined) return;
-    const reopen = request.applied.needsClosedRings || request.tracefs.dir !== this.#own.dir;
+    const { keep } = request;
+    const reopen = (request.applied.needsClosedRings && !keep) || request.tracefs.dir !== this.#own.dir;
     if (reopen) await this.#supervisor.close();
-    this.#complain(request.applied.restore());
+    if (!keep) this.#complain(request.applied.restore());
     this.#request = undefined;
     try {
-      if (request.instance?.made) await removeInstance(request.tracefs.root, request.instance.name);
+      if (request.instance?.made === true && !keep)
+        await removeInstance(request.tracefs.root, request.instance.name);
     } finally {
       if (reopen) await this.#supervisor.open(this.#own);
     }

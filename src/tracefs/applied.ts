@@ -1,17 +1,15 @@
 import { errorCode } from '../error-code.ts';
 import { attempt } from './attempt.ts';
 import { setEventFilter, setSystemFilter } from './event-filters.ts';
-import { type EventSpec, formatEventSpec, parseEventSpec } from './event-spec.ts';
+import { type EventSpec, formatEventSpec, parseEventSpec } from '../protocol/event-name.ts';
+import { cpusOfMask, maskOfCpus } from './cpu-mask.ts';
+import { setTriggers } from './event-triggers.ts';
 import { setFunctions } from './function-filters.ts';
 import { functionFields } from './function-lists.ts';
 import { subBuffersOf } from './ring-files.ts';
-import {
-  checkSettings,
-  needsClosedRings,
-  SettingsError,
-  type TraceSettings,
-  wantsTracing,
-} from './settings.ts';
+import { SettingsError } from './settings-error.ts';
+import { checkSettings, needsClosedRings, type TraceSettings, wantsTracing } from './settings.ts';
+import { setPids } from './task-filter.ts';
 import { canRecordTgids, thisMachine } from './task-names.ts';
 import { Tracefs } from './tracefs.ts';
 
@@ -106,11 +104,21 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     applied.remember('quiesce', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', false));
   }
   if (settings.clock !== undefined) setClock(tracefs, applied, settings.clock);
+  if (settings.subBufferKb !== undefined) setSubBufferSize(tracefs, applied, settings.subBufferKb);
   if (settings.bufferKb !== undefined) setBufferSize(tracefs, applied, settings.bufferKb);
   if (settings.bufferPercent !== undefined) setBufferPercent(tracefs, applied, settings.bufferPercent);
+  if (settings.cpuMask !== undefined) setCpuMask(tracefs, applied, settings.cpuMask);
+  if (settings.pids !== undefined) {
+    setPids(tracefs, applied, settings.pids, settings.tracer ?? tracefs.currentTracer());
+  }
+  if (settings.children === true) followChildren(tracefs, applied);
+  for (const [option, on] of Object.entries(settings.options ?? {})) {
+    setOption(tracefs, applied, option, on);
+  }
+  // The kernel takes blanks at both ends away, and shows what is left.
   const filters = Object.entries(settings.filters ?? {}).map(([name, filter]) => ({
     spec: specOf(name),
-    filter,
+    filter: filter.trim(),
   }));
   // A system's filter overwrites those of its events, so the events' own come after it.
   for (const { spec, filter } of filters.filter((each) => each.spec.event === undefined)) {
@@ -123,7 +131,13 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     const functions = settings[field];
     if (functions !== undefined) setFunctions(tracefs, applied, field, functions);
   }
+  if (settings.maxGraphDepth !== undefined) setGraphDepth(tracefs, applied, settings.maxGraphDepth);
   if (settings.tracer !== undefined) setTracer(tracefs, applied, settings.tracer);
+  const triggers = Object.entries(settings.triggers ?? {});
+  if (triggers.length > 0) {
+    applied.remember('restore', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', wasOn));
+    for (const [name, each] of triggers) setTriggers(tracefs, applied, specOf(name), each);
+  }
   const wantsOn = wantsTracing(settings);
   // Processes are recorded by events that are enabled while this is on.
   if (wantsOn) recordTgids(tracefs, applied);
@@ -166,8 +180,41 @@ function setBufferSize(tracefs: Tracefs, applied: Applied, bufferKb: number): vo
 }
 
 function setBufferPercent(tracefs: Tracefs, applied: Applied, percent: number): void {
-  rememberText(tracefs, applied, 'buffer_percent');
-  attempt('bad-value', `bufferPercent ${percent}`, () => tracefs.write('buffer_percent', String(percent)));
+  setValue(tracefs, applied, 'buffer_percent', percent, 'bufferPercent');
+}
+
+function setSubBufferSize(tracefs: Tracefs, applied: Applied, subBufferKb: number): void {
+  setValue(tracefs, applied, 'buffer_subbuf_size_kb', subBufferKb, 'subBufferKb');
+}
+
+function setCpuMask(tracefs: Tracefs, applied: Applied, mask: string): void {
+  setValue(tracefs, applied, 'tracing_cpumask', maskOfCpus(cpusOfMask(mask, tracefs.cpus())), 'cpuMask');
+}
+
+function setOption(tracefs: Tracefs, applied: Applied, option: string, on: boolean): void {
+  setValue(tracefs, applied, `options/${option}`, on ? '1' : '0', `option ${option}`);
+}
+
+function followChildren(tracefs: Tracefs, applied: Applied): void {
+  for (const option of ['event-fork', 'function-fork'])
+    if (tracefs.readIfThere(`options/${option}`) !== undefined) setOption(tracefs, applied, option, true);
+}
+
+function setGraphDepth(tracefs: Tracefs, applied: Applied, depth: number): void {
+  // All instances share it, but on the newest kernels.
+  const owner = tracefs.readIfThere('max_graph_depth') === undefined ? new Tracefs(tracefs.root) : tracefs;
+  setValue(owner, applied, 'max_graph_depth', depth, 'maxGraphDepth');
+}
+
+function setValue(
+  tracefs: Tracefs,
+  applied: Applied,
+  file: string,
+  value: number | string,
+  name: string,
+): void {
+  rememberText(tracefs, applied, file);
+  attempt('bad-value', `${name} (${file}) ${value}`, () => tracefs.write(file, String(value)));
 }
 
 /** Of a file whose text, written to it, is its value. */

@@ -1,5 +1,5 @@
 import { errorCode } from '../error-code.ts';
-import { SettingsError } from './settings.ts';
+import { SettingsError } from './settings-error.ts';
 
 /**
  * One change. EINVAL and ENOMEM mean that this value will not do (`refused` names the kind); EBUSY, that something

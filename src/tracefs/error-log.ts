@@ -1,3 +1,5 @@
+import type { Tracefs } from './tracefs.ts';
+
 /** The last entry of an instance's `error_log`. */
 export interface KernelError {
   /** The kernel's own words, such as `Field not found`. */
@@ -19,4 +21,11 @@ export function lastKernelError(log: string): KernelError | undefined {
   const [, words, command, indent] = entries.at(-1) ?? [];
   if (words === undefined || command === undefined || indent === undefined) return undefined;
   return { words, command, column: indent.length };
+}
+
+/** What the instance's kernel said to the command that it has just refused; undefined when it said nothing. */
+export function kernelWords(tracefs: Tracefs, command: string): string | undefined {
+  const last = lastKernelError(tracefs.readIfThere('error_log') ?? '');
+  if (last?.command !== command) return undefined;
+  return `${last.words}, at character ${last.column + 1} of "${command}"`;
 }

@@ -1,9 +1,9 @@
 import { errorCode } from '../error-code.ts';
 import type { Applied } from './applied.ts';
 import { attempt } from './attempt.ts';
-import { lastKernelError } from './error-log.ts';
-import { type EventSpec, formatEventSpec } from './event-spec.ts';
-import { SettingsError } from './settings.ts';
+import { kernelWords } from './error-log.ts';
+import { type EventSpec, formatEventSpec } from '../protocol/event-name.ts';
+import { SettingsError } from './settings-error.ts';
 import type { Tracefs } from './tracefs.ts';
 
 export function setEventFilter(tracefs: Tracefs, applied: Applied, spec: EventSpec, filter: string): void {
@@ -39,11 +39,7 @@ function writeFilter(tracefs: Tracefs, spec: EventSpec, filter: string): void {
     'bad-filter',
     `filter of ${formatEventSpec(spec)}`,
     () => tracefs.write(filterFile(spec), filter),
-    () => {
-      const last = lastKernelError(tracefs.readIfThere('error_log') ?? '');
-      if (last?.command !== filter) return undefined;
-      return `${last.words}, at character ${last.column + 1} of "${filter}"`;
-    },
+    () => kernelWords(tracefs, filter),
   );
 }
 

@@ -2,7 +2,7 @@ import { errorCode } from '../error-code.ts';
 import type { Applied } from './applied.ts';
 import { attempt } from './attempt.ts';
 import { type FunctionField, functionFiles, listedFunctions } from './function-lists.ts';
-import { SettingsError } from './settings.ts';
+import { SettingsError } from './settings-error.ts';
 import { Tracefs } from './tracefs.ts';
 
 /** The kernel compares each name with all functions it has. */

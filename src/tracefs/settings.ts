@@ -1,49 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { formatEventSpec, nearNames, parseEventSpec } from './event-spec.ts';
+import type { TraceRequest } from '../protocol/control.ts';
+import { formatEventSpec, parseEventSpec } from '../protocol/event-name.ts';
+import { cpusOfMask } from './cpu-mask.ts';
 import { type FunctionField, functionFields } from './function-lists.ts';
+import { nearNames } from './near-names.ts';
+import { SettingsError, type SettingsErrorCode } from './settings-error.ts';
+import { checkPids } from './task-filter.ts';
 import { Tracefs } from './tracefs.ts';
 
-/** What to trace and how; whatever is left out stays as it is. */
-export interface TraceSettings {
-  /** `sched` for a whole system, `irq:irq_handler_entry` or `irq/irq_handler_entry` for one event. */
-  readonly events?: readonly string[];
-  /** Named as in `events`, and stronger than those: neither these nor what is on already. */
-  readonly eventsOff?: readonly string[];
-  /** Filter expression by event or by system, named as in `events`. */
-  readonly filters?: Readonly<Record<string, string>>;
-  readonly tracer?: string;
-  /** Names, or patterns as the kernel takes them (`vfs_*`, `*:mod:ext4`); an empty list is no filter. */
-  readonly functionFilter?: readonly string[];
-  readonly functionNotrace?: readonly string[];
-  /** Of `function_graph`; without `:mod:`. */
-  readonly graphFunctions?: readonly string[];
-  readonly clock?: string;
-  /** Ring size of each CPU, in KiB. */
-  readonly bufferKb?: number;
-  /** How full a ring is when poll says so, 0 to 100. */
-  readonly bufferPercent?: number;
-}
-
-export type SettingsErrorCode =
-  | 'unknown-event'
-  | 'bad-filter'
-  | 'unknown-tracer'
-  | 'unknown-function'
-  | 'unknown-clock'
-  | 'bad-value'
-  | 'busy'
-  | 'failed';
-
-/** Settings that this kernel does not take. Nothing of them is in force when it is thrown. */
-export class SettingsError extends Error {
-  readonly code: SettingsErrorCode;
-
-  constructor(code: SettingsErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'SettingsError';
-    this.code = code;
-  }
-}
+/** What to trace and how; whatever is left out stays as it is. `sched/sched_switch` will do for `sched:sched_switch`. */
+export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
 
 /** The kernel takes less than a page in one write to a filter file, its closing NUL included. */
 const maxFilterBytes = 4_095;
@@ -66,6 +32,14 @@ export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
     checkListed('unknown-clock', 'clock', settings.clock, tracefs.clocks().available);
   }
   if (settings.bufferKb !== undefined) checkBufferKb(settings.bufferKb, tracefs.cpus().length);
+  if (settings.subBufferKb !== undefined && tracefs.readIfThere('buffer_subbuf_size_kb') === undefined) {
+    throw new SettingsError('bad-value', 'subBufferKb: this kernel (before 6.8) has one size of sub-buffers');
+  }
+  for (const option of Object.keys(settings.options ?? {})) checkOption(tracefs, option);
+  for (const name of Object.keys(settings.triggers ?? {})) checkEvent(tracefs, name);
+  if (settings.pids !== undefined) checkPids(settings.pids);
+  if (settings.cpuMask !== undefined) checkCpuMask(settings.cpuMask, tracefs.cpus());
+  if (settings.maxGraphDepth !== undefined) checkGraphDepth(tracefs);
   if (settings.bufferPercent !== undefined) {
     checkRange('bufferPercent', settings.bufferPercent, 0, 100);
     if (tracefs.bufferPercent() === undefined) {
@@ -138,6 +112,32 @@ function checkTracer(tracefs: Tracefs, tracer: string): void {
   checkListed('unknown-tracer', 'tracer', tracer, known);
 }
 
+function checkOption(tracefs: Tracefs, option: string): void {
+  const known = tracefs.options();
+  if (known.includes(option)) return;
+  const where = tracefs.instance === undefined ? '' : ` in an instance such as ${tracefs.instance}`;
+  const near = nearNames(option, known);
+  const hint = near.length > 0 ? `; near it: ${near.join(', ')}` : '';
+  const shown = JSON.stringify(option.slice(0, 80));
+  throw new SettingsError('unknown-option', `this kernel has no trace option ${shown}${where}${hint}`);
+}
+
+function checkCpuMask(mask: string, possible: readonly number[]): void {
+  const cpus = cpusOfMask(mask, possible);
+  const absent = cpus.find((cpu) => !possible.includes(cpu));
+  if (absent !== undefined)
+    throw new SettingsError(
+      'bad-value',
+      `cpuMask ${mask} has CPU ${absent}; there are ${possible.join(', ')}`,
+    );
+  if (cpus.length === 0) throw new SettingsError('bad-value', `cpuMask ${mask} has no CPU in it`);
+}
+
+function checkGraphDepth(tracefs: Tracefs): void {
+  if (new Tracefs(tracefs.root).readIfThere('max_graph_depth') !== undefined) return;
+  throw new SettingsError('bad-value', 'maxGraphDepth: this kernel has no function_graph tracer');
+}
+
 function checkFunction(field: FunctionField, name: string): void {
   // A blank ends a name, "!" takes away what is there, and "name:command" would plant a trigger that stays.
   if (/^[^\s\0!#:][^\s\0:]*$/.test(name)) return;
@@ -163,9 +163,10 @@ function checkRange(what: string, value: number, min: number, max: number): void
 
 /**
  * Whether these settings can only be applied while nobody has a ring of the instance open: the kernel answers
- * EBUSY to a new tracer then. Clock and sizes change under an open ring (seen on 6.18; a new clock empties it).
+ * EBUSY to a new tracer then, and sub-buffers of another size end what is being read. Clock and ring sizes change under an open ring (seen on 6.18; a new clock empties it).
  */
 export function needsClosedRings(tracefs: Tracefs, settings: TraceSettings): boolean {
+  if (settings.subBufferKb !== undefined) return true;
   return settings.tracer !== undefined && settings.tracer !== tracefs.currentTracer();
 }
 

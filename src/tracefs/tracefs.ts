@@ -155,6 +155,11 @@ export class Tracefs {
     return words(this.read('available_tracers'));
   }
 
+  /** Names of the trace options that can be on or off. */
+  options(): string[] {
+    return readdirSync(join(this.dir, 'options')).toSorted();
+  }
+
   tracingOn(): boolean {
     return this.read('tracing_on').trim() === '1';
   }

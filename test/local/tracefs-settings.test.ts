@@ -5,13 +5,10 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, readFileSync } from 'node:fs';
 import { afterEach, describe, it } from 'node:test';
 import { type Applied, applySettings } from '../../src/tracefs/applied.ts';
-import {
-  checkSettings,
-  needsClosedRings,
-  SettingsError,
-  type TraceSettings,
-} from '../../src/tracefs/settings.ts';
-import type { Tracefs } from '../../src/tracefs/tracefs.ts';
+import { checkSettings, needsClosedRings, type TraceSettings } from '../../src/tracefs/settings.ts';
+import { maskOfCpus } from '../../src/tracefs/cpu-mask.ts';
+import { SettingsError } from '../../src/tracefs/settings-error.ts';
+import { Tracefs } from '../../src/tracefs/tracefs.ts';
 import { ownInstance, tracefsSkip } from './tracefs-support.ts';
 
 const skip = tracefsSkip();
@@ -73,6 +70,85 @@ describe('settings', { skip }, () => {
     assert.deepEqual(applied?.restore(), []);
     assert.deepEqual(snapshot(tracefs), before);
     tracefs.write('events/irq/softirq_raise/enable', '0');
+  });
+
+  it('of triggers, options, tasks, CPUs and sizes are in force, and put back to the byte', (context) => {
+    const { tracefs } = own;
+    tracefs.write('events/irq/irq_handler_entry/trigger', 'traceon');
+    tracefs.write('options/sym-offset', '1');
+    tracefs.write('set_event_pid', '1');
+    const before = snapshot(tracefs);
+    const top = new Tracefs(tracefs.root);
+    const depth = top.readIfThere('max_graph_depth');
+
+    apply({
+      triggers: {
+        'irq:irq_handler_entry': ['stacktrace:5 if irq > 3'],
+        'sched:sched_switch': [' traceoff:1 '],
+      },
+      options: { overwrite: false, stacktrace: true, 'sym-offset': false },
+      pids: [process.pid, process.ppid],
+      children: true,
+      cpuMask: '2',
+      ...(depth === undefined ? {} : { maxGraphDepth: 3 }),
+      subBufferKb: 16,
+      events: ['sched'],
+    });
+    assert.match(tracefs.read('events/irq/irq_handler_entry/trigger'), /^stacktrace:count=5 if irq > 3$/m);
+    assert.match(tracefs.read('events/sched/sched_switch/trigger'), /^traceoff:count=[01]$/m);
+    const on = (option: string): string => tracefs.read(`options/${option}`).trim();
+    assert.deepEqual(
+      ['overwrite', 'stacktrace', 'sym-offset', 'event-fork', 'function-fork'].map(on).join(''),
+      '01011',
+    );
+    assert.deepEqual(
+      new Set(tracefs.read('set_event_pid').trim().split('\n')),
+      new Set([String(process.pid), String(process.ppid)]),
+    );
+    assert.equal(tracefs.read('tracing_cpumask').trim(), '2');
+    if (depth !== undefined) assert.equal(top.read('max_graph_depth').trim(), '3');
+    assert.equal(tracefs.pageBytes(), 16 * 1024);
+    if (depth === undefined) context.diagnostic('this kernel has no max_graph_depth');
+
+    assert.deepEqual(applied?.quiesce(), []);
+    assert.doesNotMatch(tracefs.read('events/irq/irq_handler_entry/trigger'), /stacktrace/);
+    assert.deepEqual(applied?.restore(), []);
+    assert.deepEqual(snapshot(tracefs), before);
+    assert.equal(top.readIfThere('max_graph_depth'), depth);
+    tracefs.write('events/irq/irq_handler_entry/trigger', '!traceon');
+    tracefs.write('options/sym-offset', '0');
+    tracefs.writeList('set_event_pid', []);
+  });
+
+  it('put tracing_on back that a trigger has changed', () => {
+    const { tracefs } = own;
+    tracefs.write('tracing_on', '1');
+    const mine = apply({ events: ['sched:sched_switch'], triggers: { 'sched:sched_switch': ['traceoff'] } });
+    spawnSync('true');
+    assert.equal(tracefs.tracingOn(), false);
+    assert.deepEqual(mine.restore(), []);
+    assert.equal(tracefs.tracingOn(), true);
+    tracefs.write('tracing_on', '0');
+  });
+
+  it('of triggers, options, tasks and CPUs that cannot be are refused with what is wrong', () => {
+    const [first = 0] = own.tracefs.cpus().slice(-1);
+    refused({ triggers: { 'sched:nope': ['traceoff'] } }, 'unknown-event', /no event "sched:nope"/);
+    refused(
+      { triggers: { 'sched:sched_switch': ['traceoff if nofield == 1'] } },
+      'bad-trigger',
+      /trigger "traceoff if nofield == 1" of sched:sched_switch refused/,
+    );
+    refused(
+      { triggers: { 'sched:sched_switch': ['traceoff', 'traceoff'] } },
+      'failed',
+      /has one of this kind already/,
+    );
+    refused({ options: { stacktrac: true } }, 'unknown-option', /no trace option "stacktrac".*stacktrace/);
+    refused({ options: { '../tracing_on': true } }, 'unknown-option', /no trace option/);
+    refused({ pids: [process.pid, 4_194_303] }, 'bad-value', /no task 4194303/);
+    refused({ cpuMask: '0' }, 'bad-value', /has no CPU in it/);
+    refused({ cpuMask: maskOfCpus([0, first + 1]) }, 'bad-value', new RegExp(`has CPU ${first + 1};`));
   });
 
   it('do not turn an event on that they leave out, not for a moment', () => {
@@ -295,11 +371,13 @@ const switches = [
   'buffer_size_kb',
   'buffer_percent',
   'tracing_on',
-  'options/record-tgid',
+  'tracing_cpumask',
+  'set_event_pid',
 ];
 
 function snapshotOfSwitches(tracefs: Tracefs): Record<string, string> {
-  return Object.fromEntries(switches.map((file) => [file, tracefs.read(file)]));
+  const files = [...switches, ...tracefs.options().map((option) => `options/${option}`)];
+  return Object.fromEntries(files.map((file) => [file, tracefs.read(file)]));
 }
 
 /** Every file that settings may touch, by name. */
@@ -308,7 +386,12 @@ function snapshot(tracefs: Tracefs): Record<string, string> {
   const events = tracefs.events().map((name) => name.replace(':', '/'));
   const files = [
     ...tracefs.systems().map((system) => `events/${system}/filter`),
-    ...events.flatMap((event) => [`events/${event}/enable`, `events/${event}/filter`]),
+    ...events.flatMap((event) => [
+      `events/${event}/enable`,
+      `events/${event}/filter`,
+      `events/${event}/trigger`,
+    ]),
+    'buffer_subbuf_size_kb',
     ...tracefs.cpus().map((cpu) => `per_cpu/cpu${cpu}/buffer_size_kb`),
   ];
   for (const file of files) {

@@ -29,6 +29,8 @@ const remedies: { readonly [Code in ErrorCode]: string } = {
   'bad-trace': '',
   'unknown-event': "see available_events in the guest's tracefs",
   'bad-filter': "see the event's format in the guest's tracefs for its fields",
+  'bad-trigger': "see the triggers of Documentation/trace/events.rst in the kernel's source",
+  'unknown-option': "see options/ in the guest's tracefs",
   'unknown-tracer': "see available_tracers in the guest's tracefs",
   'unknown-function': "see available_filter_functions in the guest's tracefs",
   'unknown-clock': "see trace_clock in the guest's tracefs",

@@ -9,6 +9,8 @@ export interface RecordOptions {
   readonly guests: readonly { readonly location: GuestLocation; readonly out: string }[];
   /** Undefined: what the guest has enabled by itself. */
   readonly trace: TraceRequest | undefined;
+  /** Whether to leave out events that a guest does not have; else they are an error. */
+  readonly skipUnknown: boolean;
   /** Of what is kept of each CPU, the newest. */
   readonly capBytes: number | undefined;
   readonly durationMs: number | undefined;

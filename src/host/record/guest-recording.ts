@@ -18,9 +18,10 @@ import { MetadataCache } from '../metadata/cache.ts';
 import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/changes.ts';
 import { parseMetadata } from '../metadata/guest-metadata.ts';
 import { instanceFiles } from '../metadata/instance-files.ts';
+import { quoted } from '../../quoted.ts';
 import { recordingVersion } from '../recording-format.ts';
 import type { Collector, StreamFault } from './collector.ts';
-import { resolveEvents } from './event-names.ts';
+import { EventNames, knownEvents } from './event-names.ts';
 import type { CpuProgress } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
@@ -31,6 +32,8 @@ export interface RecordRequest {
   readonly location: GuestLocation;
   readonly out: string;
   readonly trace: TraceRequest | undefined;
+  /** Whether to leave out events that the guest does not have. */
+  readonly skipUnknown: boolean;
   /** Of what is kept of each CPU; undefined: everything. */
   readonly capBytes: number | undefined;
   readonly timeoutMs: number;
@@ -146,11 +149,11 @@ export class GuestRecording {
     }
     this.#doing = 'fetching what explains its pages';
     const { packed, contents } = await this.#fetchAll();
-    const { catalogue } = parseMetadata(contents);
     this.#fetched = contents;
     this.#mustGoOn();
-    const trace =
-      this.#request.trace === undefined ? undefined : resolveEvents(this.#request.trace, catalogue);
+    // what cannot be read later is refused now
+    parseMetadata(contents);
+    const trace = this.#resolved(contents);
     await this.#openPorts();
     this.#mustGoOn();
     this.#dir = new RecordingDir(this.#request.out);
@@ -171,6 +174,14 @@ export class GuestRecording {
       await this.discard();
       throw cause;
     }
+  }
+
+  #resolved(contents: ReadonlyMap<string, Buffer>): TraceRequest | undefined {
+    const { trace, skipUnknown, note } = this.#request;
+    if (trace === undefined) return undefined;
+    const skip = (name: string): void =>
+      note(`${this.guest.label} has no event ${quoted(name)}, which is left out`);
+    return new EventNames(knownEvents(contents.keys()), skipUnknown ? skip : undefined).resolve(trace);
   }
 
   /** With what the guest's last recording has left, only what has changed. */

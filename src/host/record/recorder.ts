@@ -113,14 +113,17 @@ export class Recorder {
   }
 
   #open(location: GuestLocation, out: string): Promise<GuestRecording> {
-    const { trace, capBytes, timeoutMs } = this.#options;
+    const { trace, skipUnknown, capBytes, timeoutMs } = this.#options;
     const { note } = this.#listener;
     const failed = (why: Failure): void => {
       const entry = this.#entries.find(({ recording }) => recording.out === out);
       if (entry !== undefined && this.#began) this.#endOne(entry, why);
       else this.#end({ kind: 'failed', why });
     };
-    return GuestRecording.open({ location, out, trace, capBytes, timeoutMs, note, failed }, this.#collector);
+    return GuestRecording.open(
+      { location, out, trace, skipUnknown, capBytes, timeoutMs, note, failed },
+      this.#collector,
+    );
   }
 
   async #record(): Promise<RecordEnd> {

@@ -11,6 +11,10 @@ function record(...args: string[]): RecordCommand {
   return command.options;
 }
 
+function words(text: string): string[] {
+  return text.split(' ');
+}
+
 function refused(message: RegExp, ...args: string[]): void {
   assert.throws(
     () => parseHostOptions(['record', ...args]),
@@ -126,5 +130,100 @@ describe('trace-host record', () => {
     refused(/is no size/, '--max-size', '0');
     refused(/duration/, '--duration', '0');
     refused(/compress/, '--compress', 'gzip');
+  });
+});
+
+describe("trace-cmd's words for trace-host record", () => {
+  it('say what to trace', () => {
+    const { trace } = record(
+      ...words('-e sched_wakeup -R stacktrace:5 -R'),
+      'traceoff if prio == 0',
+      ...words('-f pid>1 -v -e sched_switch -R snapshot -T -O nooverwrite -O sym-offset'),
+      ...words('-P 12,13 -P 14 -c -M 0x5 -k'),
+    );
+    assert.deepEqual(trace, {
+      events: ['sched_wakeup'],
+      eventsOff: ['sched_switch'],
+      filters: { sched_wakeup: 'pid>1' },
+      triggers: { sched_wakeup: ['stacktrace:5', 'traceoff if prio == 0'], sched_switch: ['snapshot'] },
+      options: { overwrite: false, 'sym-offset': true, stacktrace: true },
+      pids: [12, 13, 14],
+      children: true,
+      cpuMask: '5',
+      keep: true,
+      instance: 'trace-host',
+    });
+    assert.deepEqual(record('-p', 'function_graph', '--max-graph-depth', '3', '-d').trace, {
+      tracer: 'function_graph',
+      maxGraphDepth: 3,
+      options: { 'function-trace': false },
+    });
+    const stacks = record('-p', 'function', '-l', 'vfs_*', '--func-stack', '--subbuf-size', '16').trace;
+    assert.deepEqual([stacks?.options, stacks?.subBufferKb], [{ func_stack_trace: true }, 16]);
+  });
+
+  it('take a mask of any length', () => {
+    const mask = (text: string): string | undefined => record('-M', text).trace?.cpuMask;
+    assert.deepEqual(
+      [mask('-1'), mask('F'), mask('0xff00000000'), mask('1,00000000')],
+      ['-1', 'F', 'ff,00000000', '1,00000000'],
+    );
+    refused(/--cpumask: "g" is no hexadecimal mask/, '-M', 'g');
+  });
+
+  it('name a module for every function', () => {
+    const functions = (...args: string[]): readonly string[] | undefined =>
+      record('-p', 'function', ...args).trace?.functionFilter;
+    assert.deepEqual(functions('--module', 'ext4'), [':mod:ext4']);
+    assert.deepEqual(functions('-l', 'ext4_*', '--module', 'ext4'), ['ext4_*:mod:ext4']);
+  });
+
+  it('say how to record', () => {
+    const options = record('-q', '-i', '--file-version', '6', '--duration', '1.5');
+    assert.deepEqual(
+      [options.quiet, options.skipUnknown, options.version, options.durationMs],
+      [true, true, 6, 1500],
+    );
+    assert.deepEqual(
+      ['any', 'zstd', 'none'].map((how) => record('--compression', how).compress),
+      ['zstd', 'zstd', 'none'],
+    );
+    refused(/two versions/, '--v6', '--file-version', '7');
+    refused(/no compression/, '--file-version', '6', '--compression', 'any');
+  });
+
+  it('that need others are refused without them', () => {
+    refused(/--children is nothing without --pid/, '-c');
+    refused(/--func-stack of all functions/, '-p', 'function', '--func-stack');
+    refused(/--func-stack of all functions/, '-l', 'vfs_read', '--func-stack');
+    refused(/--trigger: no event is before stacktrace/, '-R', 'stacktrace');
+    refused(/--instance: a recording is of one instance/, '-B', 'a', '-e', 'sched', '-B', 'b');
+  });
+
+  it('that have nothing to change here are taken, with a word', () => {
+    const { trace, remarks } = record('-a', '-s', '1000', '--poll', '--no-filter', '--cmdlines-size', '4096');
+    assert.equal(trace, undefined);
+    assert.deepEqual(
+      remarks.map((remark) => remark.split(' ')[0]),
+      ['-a', '-s', '--poll', '--no-filter', '--cmdlines-size'],
+    );
+    assert.deepEqual(record('-e', 'sched', '-f', 'pid == 1', '--no-filter').trace?.filters, {
+      sched: 'pid == 1',
+    });
+  });
+
+  it('that make no sense here are refused by name, with the reason', () => {
+    refused(/^-F of trace-cmd: the command runs on this host/, '-F', 'true');
+    refused(/^-N of trace-cmd: .*no network/, '-N', 'host:1234', '-e', 'sched');
+    refused(/^--user of trace-cmd/, '--user', 'nobody', 'true');
+    assert.deepEqual(record('-e', 'sched', 'true', '-F').command, ['true', '-F']);
+  });
+
+  it('of a wrong form are refused in the words of the command line', () => {
+    refused(/^--instance is a name, not "a:b"/, '-B', 'a:b', '-e', 'sched');
+    refused(/^--function is a function's name/, '-p', 'function', '-l', 'vfs_read:traceoff');
+    refused(/^--filter of sched is one line/, '-e', 'sched', '-f', ' ');
+    refused(/^--pid: "x" is no whole number/, '-P', '1,x');
+    refused(/^--option/, '-O', 'a b');
   });
 });

@@ -62,12 +62,30 @@ describe('parseDurationMs', () => {
       ['3600s', 3_600_000],
       ['5m', 300_000],
       ['1h', 3_600_000],
+      ['1.5s', 1500],
+      ['1.005s', 1005],
+      ['0.25m', 15_000],
     ];
     for (const [text, ms] of times) assert.equal(parseDurationMs(text, '--stop-timeout'), ms, text);
   });
 
   it('refuses what is no time, and more than an hour', () => {
-    for (const text of ['', 's', '-1', '1.5s', '10 s', '1min', '1d', '10S', 'never'])
+    for (const text of [
+      '',
+      's',
+      '-1',
+      '0.5',
+      '1.5ms',
+      '1.0001s',
+      '.5s',
+      '1.s',
+      '1e3',
+      '10 s',
+      '1min',
+      '1d',
+      '10S',
+      'never',
+    ])
       assertUsage(
         () => parseDurationMs(text, '--stop-timeout'),
         /^--stop-timeout: .* is no time/,

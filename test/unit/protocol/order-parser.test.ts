@@ -164,10 +164,11 @@ describe('parseOrder', () => {
         [':x'],
         ['a b'],
         ['a\n'],
-        ['*'],
-        Array.from({ length: 1025 }, () => 'sched'),
+        ['sched/sched_switch'],
+        ['x'.repeat(256)],
+        Array.from({ length: 4097 }, () => 'sched'),
       ],
-      eventsOff: ['sched', [1], ['../x'], ['a\n'], Array.from({ length: 1025 }, () => 'sched')],
+      eventsOff: ['sched', [1], ['../x'], ['a\n'], Array.from({ length: 4097 }, () => 'sched')],
       functionFilter: badFunctions,
       functionNotrace: badFunctions,
       graphFunctions: [...badFunctions, ['*:mod:ext4']],
@@ -181,8 +182,33 @@ describe('parseOrder', () => {
         { '../x': 'a' },
         { '': 'a' },
         { sched: 'x'.repeat(4096) },
-        Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`e${i}`, 'x'])),
+        Object.fromEntries(Array.from({ length: 4097 }, (_, i) => [`e${i}`, 'x'])),
       ],
+      triggers: [
+        [],
+        { sched: ['stacktrace'] },
+        { 'a:b': 'stacktrace' },
+        { 'a:b': [''] },
+        { 'a:b': ['a\nb'] },
+        { 'a:b': ['!stacktrace'] },
+        { 'a:b': ['x'.repeat(4096)] },
+        { 'a:b': Array.from({ length: 17 }, () => 'stacktrace') },
+        Object.fromEntries(Array.from({ length: 4097 }, (_, i) => [`a:e${i}`, ['x']])),
+      ],
+      options: [
+        [],
+        { stacktrace: 1 },
+        { '../x': true },
+        { '': true },
+        { 'a b': true },
+        Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`o${i}`, true])),
+      ],
+      pids: [1, ['1'], [0], [-1], [1.5], [4 * 1024 * 1024 + 1], Array.from({ length: 1025 }, () => 1)],
+      children: [1, 'true', null],
+      cpuMask: ['', '0x3', 'g', '-2', 'f,f', '123456789', 3, 'f'.repeat(2305)],
+      maxGraphDepth: [-1, 0.5, '3', (1 << 20) + 1],
+      subBufferKb: [0, 8193, '4', null],
+      keep: [1, 'yes', null],
       tracer: ['', 'a b', 1, 'nop\n', '../x', 'x'.repeat(256)],
       clock: ['', 'mono raw', null, {}],
       bufferKb: [0, -1, 1.5, '1408', 16 * 1024 * 1024 + 1, null, true],
@@ -199,9 +225,18 @@ describe('parseOrder', () => {
 
   it('takes each limit itself', () => {
     const atLimits: TraceRequest[] = [
-      { events: Array.from({ length: 1024 }, () => 'sched') },
+      { events: Array.from({ length: 4096 }, () => 'sched') },
+      { events: ['user_events:a+b', `x:${'y'.repeat(255)}`, '*'] },
+      { triggers: { 'a:b': Array.from({ length: 16 }, () => 'x'.repeat(4095)) } },
+      { options: Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`o${i}`, i % 2 === 0])) },
+      { pids: Array.from({ length: 1024 }, () => 4 * 1024 * 1024), children: true },
+      { cpuMask: '-1' },
+      { cpuMask: `f${',ffffffff'.repeat(255)}` },
+      { maxGraphDepth: 1 << 20 },
+      { subBufferKb: 8192 },
+      { keep: true },
       { filters: { sched: 'x'.repeat(4095) } },
-      { eventsOff: Array.from({ length: 1024 }, () => 'sched:sched_switch') },
+      { eventsOff: Array.from({ length: 4096 }, () => 'sched:sched_switch') },
       { functionFilter: Array.from({ length: 256 }, () => 'x'.repeat(255)).slice(0, 200) },
       {
         functionFilter: ['vfs_*', '*_lock*', 'do_sys_open?t2', '[a-c]*', '[!a]*', ':mod:ext4', 'e*:mod:ext*'],
@@ -342,7 +377,7 @@ describe('parseLine', () => {
     const noise = parseLine({ kind: 'too-long', head: 'xxxx' });
     assert.ok(json.kind === 'refused' && noise.kind === 'refused');
     assert.deepEqual([json.code, json.answerable, json.id], ['line-too-long', true, null]);
-    assert.match(json.message, /65536 bytes/);
+    assert.match(json.message, /262144 bytes/);
     assert.equal(noise.answerable, false);
   });
 

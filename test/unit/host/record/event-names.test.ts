@@ -1,37 +1,122 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { resolveEvents } from '../../../../src/host/record/event-names.ts';
-import { guestCatalogue } from '../fixtures.ts';
+import { Failure } from '../../../../src/failure.ts';
+import type { TraceRequest } from '../../../../src/protocol/control.ts';
+import { EventNames, knownEvents } from '../../../../src/host/record/event-names.ts';
 
-describe('resolveEvents', async () => {
-  const catalogue = await guestCatalogue();
+const kernel: Readonly<Record<string, readonly string[]>> = {
+  sched: ['sched_switch', 'sched_waking', 'sched_wakeup', 'sched_stat_wait'],
+  irq: ['irq_handler_entry', 'irq_handler_exit', 'softirq_exit'],
+  syscalls: ['sys_enter_read', 'sys_exit_read'],
+  raw_syscalls: ['sys_enter', 'sys_exit'],
+  user_events: ['a+b', 'a,b', 'odd[name]'],
+  // as rtla's timerlat event is one of ftrace: written by a tracer
+  ftrace: ['print', 'function'],
+};
+const known = knownEvents([
+  'events/header_page',
+  'kallsyms',
+  ...Object.entries(kernel).flatMap(([system, events]) =>
+    events.map((event) => `events/${system}/${event}/format`),
+  ),
+]);
 
-  const events = (...names: string[]): readonly string[] =>
-    resolveEvents({ events: names }, catalogue).events ?? [];
+function resolve(request: TraceRequest, skip?: (name: string) => void): TraceRequest {
+  return new EventNames(known, skip).resolve(request);
+}
 
-  it('leaves systems and full names as they are', () => {
-    assert.deepEqual(events('sched', 'irq:irq_handler_entry'), ['sched', 'irq:irq_handler_entry']);
+function events(...names: string[]): readonly string[] {
+  return (resolve({ events: names }).events ?? []).toSorted();
+}
+
+const everything = ['irq', 'raw_syscalls', 'sched', 'syscalls', 'user_events'];
+
+describe('names of events', () => {
+  it('that the guest knows stay as they are', () => {
+    assert.deepEqual(events('sched', 'irq:irq_handler_entry'), ['irq:irq_handler_entry', 'sched']);
+    assert.deepEqual(events('user_events:a+b', 'user_events:a,b', 'user_events:odd[name]'), [
+      'user_events:a+b',
+      'user_events:a,b',
+      'user_events:odd[name]',
+    ]);
   });
 
-  it('finds the system of a bare event, and takes a slash for a colon', () => {
+  it('may leave out the system, or have a slash', () => {
     assert.deepEqual(events('sched_switch', 'sched/sched_waking'), [
+      'sched:sched_switch',
+      'sched:sched_waking',
+    ]);
+    assert.deepEqual(events('a+b'), ['user_events:a+b']);
+  });
+
+  it('have all the forms that set_event and trace-cmd take', () => {
+    for (const all of ['all', '*', '*:*', '*/*', ':', ':*']) assert.deepEqual(events(all), everything, all);
+    for (const sched of ['sched', 'sched:', 'sched:*', 'sched/*', 'sch?d', 'sched:sched_*'])
+      assert.deepEqual(events(sched), ['sched'], sched);
+    assert.deepEqual(events(':sched_switch'), ['sched:sched_switch']);
+    assert.deepEqual(events('irq:irq_handler_*'), ['irq:irq_handler_entry', 'irq:irq_handler_exit']);
+    assert.deepEqual(events('sched:sched_wak[i]*'), ['sched:sched_waking']);
+    assert.deepEqual(events('*:sys_enter*'), ['raw_syscalls:sys_enter', 'syscalls:sys_enter_read']);
+    assert.deepEqual(events('sched_switch,irq', 'irq:softirq_e[wx]it,sched_waking'), [
+      'irq',
+      'irq:softirq_exit',
       'sched:sched_switch',
       'sched:sched_waking',
     ]);
   });
 
-  it('takes patterns, of which nothing but * and ? is special', () => {
-    assert.deepEqual(events('irq_handler_*').toSorted(), ['irq:irq_handler_entry', 'irq:irq_handler_exit']);
-    assert.deepEqual(events('irq:softirq_e?it'), ['irq:softirq_exit']);
-    assert.deepEqual(events('sched.switch'), ['sched.switch']);
+  it('match events or systems when they have no colon', () => {
+    assert.deepEqual(events('*sys*'), ['raw_syscalls', 'syscalls']);
+    assert.deepEqual(events('*_exit*'), [
+      'irq:irq_handler_exit',
+      'irq:softirq_exit',
+      'raw_syscalls:sys_exit',
+      'syscalls:sys_exit_read',
+    ]);
   });
 
-  it('leaves to the guest what it does not know, and never names an event of ftrace itself', () => {
-    assert.deepEqual(events('nothing', 'prin?'), ['nothing', 'prin?']);
+  it('of a whole system are the system, so that an order for everything is short', () => {
+    assert.deepEqual(events('irq:*_*'), ['irq']);
   });
 
-  it('moves a filter with its event', () => {
-    const { filters } = resolveEvents({ filters: { 'sched_switc?': 'prev_pid != 0' } }, catalogue);
-    assert.deepEqual(filters, { 'sched:sched_switch': 'prev_pid != 0' });
+  it('that the guest does not have are left to it, when it can say what is near them', () => {
+    assert.deepEqual(events('sched_swich', 'sched:nothing'), ['sched:nothing', 'sched_swich']);
+    for (const pattern of ['prin?', 'sched:x*', ':nothing', 'nothing:', 'ftrace:*']) {
+      assert.throws(
+        () => events(pattern),
+        (error) => error instanceof Failure && error.message.includes(`no event "${pattern}"`),
+      );
+    }
+  });
+
+  it('that the guest does not have are left out when that is asked for, and said once', () => {
+    const skipped: string[] = [];
+    const request = resolve(
+      {
+        events: ['sched_switch', 'nope,irq'],
+        eventsOff: ['nope'],
+        filters: { nope: 'a == 1', irq: 'irq > 1' },
+      },
+      (name) => skipped.push(name),
+    );
+    assert.deepEqual(request, {
+      events: ['sched:sched_switch', 'irq'],
+      eventsOff: [],
+      filters: { irq: 'irq > 1' },
+    });
+    assert.deepEqual(skipped, ['nope']);
+  });
+
+  it('take their filters and triggers along; a trigger is for each event of a system', () => {
+    const { filters, triggers } = resolve({
+      filters: { 'sched_switc?': 'prev_pid != 0', 'irq:*': 'irq > 3' },
+      triggers: { raw_syscalls: ['stacktrace'], sched_waking: ['traceoff', 'snapshot'] },
+    });
+    assert.deepEqual(filters, { 'sched:sched_switch': 'prev_pid != 0', irq: 'irq > 3' });
+    assert.deepEqual(triggers, {
+      'raw_syscalls:sys_enter': ['stacktrace'],
+      'raw_syscalls:sys_exit': ['stacktrace'],
+      'sched:sched_waking': ['traceoff', 'snapshot'],
+    });
   });
 });
