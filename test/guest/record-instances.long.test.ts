@@ -1,67 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { debianKernel } from './harness/kernel.ts';
-import { type Guest, restoreGuest } from './harness/index.ts';
-import { GuestAgent } from './support/agent.ts';
-import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
+import { Scene } from './support/scene.ts';
 
 const tracing = '/sys/kernel/tracing';
 /** Opens, reads by read(2), which `cat` does not do here, and runs a program. */
 const busy = 'read -r line < /proc/version; /bin/true';
-
-/** A guest, its agent, and recordings of it one after the other. */
-class Scene {
-  readonly guest: Guest;
-  readonly #work = mkdtempSync(join(tmpdir(), 'virtio-trace-instances-'));
-
-  private constructor(guest: Guest) {
-    this.guest = guest;
-  }
-
-  static async restore(kernel: string | undefined, ...agent: string[]): Promise<Scene> {
-    const options = kernel === undefined ? {} : { kernel: debianKernel(kernel) };
-    return new Scene(await restoreGuest({ cpus: 1, ...options, running: GuestAgent.running(...agent) }));
-  }
-
-  get out(): string {
-    return join(this.#work, 'trace.dat');
-  }
-
-  /** @param meanwhile run in the guest while it records, once it says that it does */
-  async record(args: readonly string[], meanwhile: string): Promise<Recorded> {
-    const ports = dirname(this.guest.port('agent-ctl-path').path);
-    const run = startRecord(ports, this.out, this.#work, ['--json', ...args]);
-    await run.said('recording;');
-    await this.guest.check(meanwhile, { timeoutMs: 120_000 });
-    run.child.kill('SIGINT');
-    const { code, stdout, stderr } = await run.ended;
-    assert.equal(code, 0, stderr);
-    assert.ok(!existsSync(`${this.out}.recording`));
-    const [recorded] = parsedReports(stdout);
-    assert.ok(recorded);
-    assert.equal(reportLines(this.out).length, recorded.events, 'trace-cmd reads every event');
-    const read = recorded.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
-    assert.equal(recorded.events, read, 'the kernel has counted as many');
-    return recorded;
-  }
-
-  /** What trace-cmd says of the rings of the last recording, summed over CPUs. */
-  stat(count: string): number {
-    const { stdout } = spawnSync('trace-cmd', ['report', '--stat', '-i', this.out], { encoding: 'utf8' });
-    const found = [...stdout.matchAll(new RegExp(`^${count}: (\\d+)$`, 'gm'))];
-    assert.ok(found.length > 0, stdout.slice(0, 1000));
-    return found.reduce((sum, [, number]) => sum + Number(number), 0);
-  }
-
-  async close(): Promise<void> {
-    await this.guest.close();
-    rmSync(this.#work, { recursive: true, force: true });
-  }
-}
 
 describe('an instance that was there', { timeout: 900_000 }, () => {
   let scene: Scene;
@@ -108,7 +52,7 @@ describe('an instance that was there', { timeout: 900_000 }, () => {
     );
     for (const event of ['kprobes:early', 'kprobes:late', 'probed:exec'])
       assert.ok((recorded.eventsByName[event] ?? 0) > 0, JSON.stringify(recorded.eventsByName));
-    const lines = reportLines(scene.out);
+    const lines = scene.lines();
     assert.ok(
       lines.some((line) => /late: +\([0-9a-fx+_]+\) count=/.test(line)),
       lines.join('\n'),

@@ -25,8 +25,9 @@ export class ByteReader {
     this.#end = end;
   }
 
-  /** `end`: bytes of the file. */
+  /** `end`: bytes of the file. Throws TraceFileError when it is before `position`. */
   static ofFile(fd: number, position: number, end: number): ByteReader {
+    if (position > end) throw new TraceFileError(`${position} is behind its ${end} bytes`);
     return new ByteReader(fd, Buffer.alloc(0), position, end);
   }
 

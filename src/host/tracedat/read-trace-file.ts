@@ -25,7 +25,7 @@ export async function readTraceFile(file: FileHandle): Promise<TraceFile> {
   // The size of long and of a page: the header page tells both, and more surely.
   reader.skip(1 + 4);
   await loadZstd();
-  return version === '6' ? readV6(reader) : readV7(reader, open);
+  return version === '6' ? readV6(reader, open) : readV7(reader, open);
 }
 
 /**

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { Failure } from '../../../src/failure.ts';
-import { convert } from '../../../src/host/convert.ts';
+import { convert, type ConvertSettings } from '../../../src/host/convert.ts';
 import { infoAsJson, readInfo } from '../../../src/host/info.ts';
 import { parseMetadata } from '../../../src/host/metadata/guest-metadata.ts';
+import { fixture } from './fixtures.ts';
 import { sampleContents, samplePages, scratchDir, writeRaws } from './samples.ts';
 import { thorough } from '../../set.ts';
 
@@ -18,15 +19,20 @@ const contents = new Map(
 );
 contents.set('kallsyms', Buffer.from('ffffffff81000000 T _text\n'));
 
+async function written(dir: string, shape: Pick<ConvertSettings, 'version' | 'compress'>): Promise<Buffer> {
+  const pages = { 0: samplePages('A')[0]!.slice(0, 8192), 2: samplePages('A')[1]!.slice(0, 4096) };
+  const good = join(dir, 'good.dat');
+  await convert({ cpus: writeRaws(dir, pages), metadata: parseMetadata(contents), out: good, ...shape });
+  return readFileSync(good);
+}
+
 describe('info of a hostile file', () => {
-  for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const) {
+  const shapes = [{}, { version: 6 }, { compress: 'zstd' }, 'two instances of version 6'] as const;
+  for (const shape of shapes) {
     it(`${JSON.stringify(shape)} with bytes changed, cut or lengthened: an answer or a Failure`, async (test) => {
       const dir = scratchDir(test);
-      const pages = { 0: samplePages('A')[0]!.slice(0, 8192), 2: samplePages('A')[1]!.slice(0, 4096) };
-      const cpus = writeRaws(dir, pages);
-      const good = join(dir, 'good.dat');
-      await convert({ cpus, metadata: parseMetadata(contents), out: good, ...shape });
-      const whole = readFileSync(good);
+      const whole =
+        typeof shape === 'string' ? fixture('unusual/two-instances-v6.dat.gz') : await written(dir, shape);
       const bad = join(dir, 'bad.dat');
       // Lengths, offsets and counts are everywhere: words of extreme values find them better than bytes.
       const word = fc.constantFrom(0, 1, 0x7f, 0xff, 0xffff, 0x7fff_ffff, 0xffff_fff0, 0xffff_ffff);
@@ -60,6 +66,21 @@ describe('info of a hostile file', () => {
       assert.ok(process.memoryUsage().rss < 700 << 20, 'no claim of a file is memory of ours');
     });
   }
+
+  it('many instances that point to one place are refused before they are read', async (test) => {
+    const whole = Buffer.from(fixture('unusual/two-instances-v6.dat.gz'));
+    const at = whole.indexOf('inst\0') - 14;
+    assert.equal(whole.readUInt16LE(at), 3, 'the option of the instance');
+    const option = whole.subarray(at, at + 6 + whole.readUInt32LE(at + 2));
+    const many = Buffer.concat([
+      whole.subarray(0, at),
+      ...Array.from({ length: 70_000 }, () => option),
+      whole.subarray(at),
+    ]);
+    const path = join(scratchDir(test), 'many.dat');
+    writeFileSync(path, many);
+    await assert.rejects(readInfo(path), /more than \d+ instances of 1 CPUs/);
+  });
 
   it('anything but a trace.dat is said to be none', async (test) => {
     const path = join(scratchDir(test), 'x');

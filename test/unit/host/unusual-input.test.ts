@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { countsOf, leftOutOf, remarksOn } from '../../../src/cli/convert-report.ts';
@@ -30,6 +31,19 @@ async function eventsIn({ out }: ConvertReport): Promise<number> {
 }
 
 describe('unusual input', () => {
+  it('of version 6 with an instance beside the top one is read whole', async (test) => {
+    const path = join(scratchDir(test), 'two.dat');
+    writeFileSync(path, fixture('unusual/two-instances-v6.dat.gz'));
+    const { buffers } = await readInfo(path);
+    assert.deepEqual(
+      buffers.map(({ name, clock, events }) => [name, clock, events]),
+      [
+        ['', 'local', 231],
+        ['inst', 'local', 116],
+      ],
+    );
+  });
+
   for (const name of [
     'data-loc-of-2-bytes',
     'data-loc-of-8-bytes',
