@@ -40,7 +40,7 @@ export class Given {
     return this.get(setting) ?? setting.parse(setting.defaultText, `--${setting.long}`);
   }
 
-  flag(name: 'apply' | 'remove' | 'bare' | 'json' | 'v6'): boolean {
+  flag(name: 'apply' | 'remove' | 'bare' | 'json' | 'v6' | 'printk'): boolean {
     return this.read(hostSettings[name]);
   }
 

@@ -82,6 +82,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       'clock',
       'bufferSize',
       'instance',
+      'printk',
       'output',
       'maxKb',
       'duration',

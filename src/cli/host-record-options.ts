@@ -63,6 +63,7 @@ function readTrace(given: Given): TraceRequest | undefined {
     ...optional('tracer', tracer),
     ...optional('clock', clock),
     ...optional('bufferKb', bufferKb),
+    ...(given.flag('printk') ? { printk: true } : {}),
   };
   const own =
     (request.events !== undefined || tracer !== undefined) &&

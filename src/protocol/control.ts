@@ -27,6 +27,8 @@ export interface TraceRequest {
   readonly bufferKb?: number;
   /** How full a ring is when it wakes its reader, 0 to 100. */
   readonly bufferPercent?: number;
+  /** Whether the kernel's trace_printk comes into the traced instance, and not where it went before. */
+  readonly printk?: boolean;
 }
 
 interface Asked<Name extends OrderName> {

@@ -58,6 +58,9 @@ const readers: {
   bufferPercent: (value, into) => {
     into.bufferPercent = readInteger('trace.bufferPercent', value, 0, 100);
   },
+  printk: (value, into) => {
+    into.printk = readBoolean('trace.printk', value);
+  },
 };
 
 /**
@@ -144,6 +147,11 @@ function readInteger(where: string, value: unknown, least: number, most: number)
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
   const given = typeof value === 'number' ? String(value) : typeName(value);
   throw new Refusal('bad-trace', `${where} is an integer from ${least} to ${most}, not ${given}`);
+}
+
+function readBoolean(where: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new Refusal('bad-trace', `${where} is true or false, not ${typeName(value)}`);
 }
 
 function hasControlCharacter(text: string): boolean {

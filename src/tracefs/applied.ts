@@ -13,6 +13,7 @@ import {
   wantsTracing,
 } from './settings.ts';
 import { canRecordTgids, thisMachine } from './task-names.ts';
+import { copyMarkers, takePrintk } from './top-level-lines.ts';
 import { Tracefs } from './tracefs.ts';
 
 /** A tracefs file that did not take its old value back, and the errno's name. */
@@ -134,6 +135,8 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     applied.remember('quiesce', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', false));
     attempt('failed', 'tracing', () => setSwitch(tracefs, 'tracing_on', true));
   }
+  if (settings.printk === true) takePrintk(tracefs, applied);
+  if (wantsOn) copyMarkers(tracefs, applied);
 }
 
 function setClock(tracefs: Tracefs, applied: Applied, clock: string): void {

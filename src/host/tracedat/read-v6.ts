@@ -3,7 +3,7 @@ import { maxCpus } from '../../cpu-list.ts';
 import { TraceFileError, type ByteReader } from './byte-reader.ts';
 import type { CpuExtent } from './cpu-data.ts';
 import { optionId } from './ids.ts';
-import { readFormats, readHeaderInfo, readSystems, takeOption } from './read-bodies.ts';
+import { readFormats, readHeaderInfo, readSymbols, readSystems, takeOption } from './read-bodies.ts';
 import { noOptions, type TraceFile } from './trace-file.ts';
 
 /** Reads a version 6 file from behind its page size on. Throws TraceFileError. */
@@ -12,8 +12,7 @@ export function readV6(reader: ByteReader): TraceFile {
   const formats = new Map<string, string>();
   readFormats(reader, 'ftrace', formats);
   readSystems(reader, formats);
-  const kallsymsBytes = reader.u32();
-  reader.skip(kallsymsBytes);
+  const symbols = readSymbols(reader);
   reader.skip(reader.u32());
   reader.skip(reader.size());
   const cpuCount = reader.u32();
@@ -42,7 +41,7 @@ export function readV6(reader: ByteReader): TraceFile {
     compression: 'none',
     headerPage,
     formats,
-    kallsymsBytes,
+    symbols,
     options,
     buffers: [{ name: '', clock, cpus }],
   };
