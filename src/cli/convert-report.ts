@@ -1,4 +1,6 @@
 import type { ConvertReport } from '../host/convert.ts';
+import type { Symbols } from '../host/metadata/symbols.ts';
+import type { TopLevelLine } from '../host/metadata/unseen.ts';
 import { printable } from '../quoted.ts';
 import { counted, humanBytes } from './human.ts';
 
@@ -13,7 +15,7 @@ export function leftOutOf({ leftOut }: ConvertReport): string[] {
 }
 
 /** What a reader of the file has to know though nothing is missing in it, a line for each. */
-export function remarksOn({ cpus, undescribed, oddFormats, eventsByName }: ConvertReport): string[] {
+export function remarksOn({ cpus, undescribed, oddFormats, eventsByName, symbols }: ConvertReport): string[] {
   const unknown = undescribed.map((id) => {
     const name = `unknown:event_${id}`;
     const records = counted(eventsByName.get(name) ?? 0, 'record');
@@ -26,7 +28,20 @@ export function remarksOn({ cpus, undescribed, oddFormats, eventsByName }: Conve
       'formats',
     ),
     ...cpus.filter(({ stepsBack }) => stepsBack > 0).map(stepsBackText),
+    ...(symbols === 'hidden' ? [noSymbolsText(symbols)] : []),
   ].map((line) => printable(line));
+}
+
+export function noSymbolsText(symbols: Exclude<Symbols, 'shown'>): string {
+  if (symbols === 'missing') return 'functions have no names, as the metadata has no symbols (kallsyms)';
+  const what = 'functions have no names, as the guest hides their addresses';
+  const remedy =
+    'before the next recording, in the guest: sysctl kernel.kptr_restrict=1, and CAP_SYSLOG for its agent';
+  return `${what} — ${remedy}`;
+}
+
+export function unseenText(unseen: readonly TopLevelLine[]): string {
+  return `${unseen.join(' and ')}: the guest's kernel gave them to its top-level buffer — record that: -B top`;
 }
 
 /** As many as a person reads. */
@@ -74,6 +89,8 @@ export function countsOf(report: ConvertReport): object {
     uncountedLosses: report.cpus.reduce((sum, cpu) => sum + cpu.pagesAfterUncountedLoss, 0),
     leftOut: Object.fromEntries(report.leftOut),
     reusedIds: report.reusedIds,
+    symbols: report.symbols,
+    unseen: report.unseen ?? null,
     eventsByName: Object.fromEntries(report.eventsByName),
     undescribedEvents: report.undescribed,
     oddFormats: report.oddFormats.slice(0, oddFormatsMost).map(({ message }) => message),

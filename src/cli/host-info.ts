@@ -1,7 +1,7 @@
 import { type ExitCode, exitCode } from '../failure.ts';
 import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../host/info.ts';
 import { json as jsonText, printable } from '../quoted.ts';
-import { stepsBackText } from './convert-report.ts';
+import { noSymbolsText, stepsBackText, unseenText } from './convert-report.ts';
 import { humanBytes, signedSeconds, table } from './human.ts';
 
 /** Events by name are listed up to here. */
@@ -15,13 +15,15 @@ export async function runInfo(path: string, json: boolean): Promise<ExitCode> {
 }
 
 function textOf(info: TraceInfo): string {
-  const { path, format, totalBytes, uname, writer } = info;
+  const { path, format, totalBytes, uname, writer, symbols, unseen } = info;
   const kind =
     format === undefined ? 'recording' : `trace.dat version ${format.version}, ${compressionOf(format)}`;
   const lines = [`${printable(path)}: ${kind}, ${humanBytes(totalBytes)}`];
   if (uname !== '') lines.push(`guest      ${printable(uname)}`);
   if (writer !== '') lines.push(`written by ${printable(writer)}`);
   lines.push(`pages      of ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
+  if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
+  if (unseen !== null && unseen.length > 0) lines.push(`not in it  ${unseenText(unseen)}`);
   return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
 }
 

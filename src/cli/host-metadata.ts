@@ -5,6 +5,7 @@ import { readMetadataArchive } from '../host/metadata/archive.ts';
 import { parseMetadata } from '../host/metadata/guest-metadata.ts';
 import { writeReplacing } from '../host/write-replacing.ts';
 import { json, printable } from '../quoted.ts';
+import { noSymbolsText } from './convert-report.ts';
 import type { OrderOptions } from './host-options.ts';
 import { humanBytes } from './human.ts';
 import { LiveText } from './live-text.ts';
@@ -18,13 +19,15 @@ export async function runMetadata(
   const guest = GuestDir.open(location);
   try {
     const packed = await fetch(guest, timeoutMs);
-    const { catalogue, uname } = parseMetadata(await readMetadataArchive([packed]));
+    const { catalogue, uname, symbols } = parseMetadata(await readMetadataArchive([packed]));
     const { bytes } = await writeReplacing(out, (file) => file.writeFile(packed));
     process.stdout.write(
       asJson
-        ? `${json({ guest: guest.guest ?? null, file: out, bytes, eventFormats: catalogue.size, uname })}\n`
+        ? `${json({ guest: guest.guest ?? null, file: out, bytes, eventFormats: catalogue.size, uname, symbols })}\n`
         : `${printable(out)}: ${guest.label}, ${humanBytes(bytes)}, ${catalogue.size} event formats\n`,
     );
+    if (symbols === 'hidden')
+      process.stderr.write(`trace-host: ${printable(out)}: ${noSymbolsText(symbols)}\n`);
     return exitCode.done;
   } finally {
     guest.close();

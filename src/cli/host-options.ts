@@ -50,10 +50,23 @@ const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
 const subcommands: Readonly<Record<string, Subcommand>> = {
   setup: {
     description: "make a guest's ports on this host and print what QEMU or libvirt needs for them",
-    settings: ['guest', 'dir', 'cpus', 'chardev', 'group', 'format', 'apply', 'qmp', 'domain', 'remove'],
+    settings: [
+      'guest',
+      'dir',
+      'cpus',
+      'chardev',
+      'transport',
+      'group',
+      'format',
+      'apply',
+      'qmp',
+      'domain',
+      'remove',
+    ],
     examples: [
       ['trace-host setup --cpus 2', "QEMU's options for a guest of two CPUs"],
       ['qemu-system-x86_64 … $(trace-host setup)', 'the same in a script'],
+      ['trace-host setup --transport mmio', 'the same for a guest without PCI, such as a microvm'],
       ['trace-host setup --guest web --format libvirt', "XML for the domain's <devices>"],
       ['trace-host setup --apply --qmp /run/vm.qmp', 'attach ports to a QEMU that runs'],
       ['trace-host setup --apply --domain web --group libvirt-qemu', 'attach them to a libvirt domain'],
@@ -273,13 +286,14 @@ function readSetup(given: Given): SetupOptions {
     location: given.location(),
     cpus: given.get(hostSettings.cpus),
     chardev: given.get(hostSettings.chardev),
+    transport: given.get(hostSettings.transport),
     group: given.get(hostSettings.group),
     format: given.get(hostSettings.format) ?? (applyTo === undefined ? 'qemu' : undefined),
     applyTo,
     remove,
   };
   if (!remove) return options;
-  for (const name of ['cpus', 'chardev', 'group', 'format'] as const) {
+  for (const name of ['cpus', 'chardev', 'transport', 'group', 'format'] as const) {
     if (given.get<unknown>(hostSettings[name]) === undefined) continue;
     throw new Failure(exitCode.usage, `--remove takes no --${name}`, 'leave one of the two out');
   }

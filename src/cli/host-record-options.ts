@@ -72,6 +72,7 @@ function readTrace(given: Given): TraceRequest | undefined {
     ...readTasks(given),
     ...optional('cpuMask', given.get(hostSettings.cpuMask)),
     ...optional('maxGraphDepth', given.get(hostSettings.maxGraphDepth)),
+    ...optional('printk', given.flag('printk') || undefined),
     ...optional('keep', given.flag('keep') || undefined),
   };
   const own =
@@ -103,6 +104,7 @@ const optionOf: Readonly<Record<keyof TraceRequest, string>> = {
   cpuMask: '--cpumask',
   maxGraphDepth: '--max-graph-depth',
   keep: '--keep',
+  printk: '--trace-printk',
 };
 
 /** So that what the guest's agent would refuse for its form is refused here, in the user's words. */

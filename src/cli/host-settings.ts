@@ -1,6 +1,6 @@
 import { exitCode, Failure } from '../failure.ts';
 import { defaultDir, parseGuestName } from '../host/guest-dir/location.ts';
-import { chardevs } from '../host/guest-dir/port-names.ts';
+import { chardevs, transports } from '../host/guest-dir/port-names.ts';
 import type { Compression } from '../host/tracedat/write-v7.ts';
 import { setupFormats } from '../host/setup/options.ts';
 import { parseChoice, parseCount } from './choice.ts';
@@ -48,6 +48,15 @@ export const hostSettings = {
     description: `how QEMU holds the ports, ${chardevs.join(' or ')} (default: as before, else pipe)`,
     values: { words: chardevs },
     parse: (text: string, name: string) => parseChoice(text, name, chardevs),
+  },
+  transport: {
+    long: 'transport',
+    placeholder: 'HOW',
+    description:
+      'how the guest reaches its virtio-serial devices: pci; mmio where there is no PCI, as on a microvm; ccw on s390x ' +
+      '(default: as before, else pci)',
+    values: { words: transports },
+    parse: (text: string, name: string) => parseChoice(text, name, transports),
   },
   group: {
     long: 'group',

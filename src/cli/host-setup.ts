@@ -63,16 +63,17 @@ async function remove(options: SetupOptions, target: Target | undefined): Promis
 
 function setupText({ location }: SetupOptions, { path, file }: PreparedGuest, format: SetupFormat): string {
   const devices = placePorts(path, file.cpus, file.chardev);
-  const words = qemuArguments(devices);
+  const { cpus, chardev, transport = 'pci', group = null } = file;
+  const words = qemuArguments(devices, transport);
+  const libvirt = libvirtElements(devices, transport);
   switch (format) {
     case 'qemu':
       return qemuText(words, process.stdout.isTTY);
     case 'libvirt':
-      return libvirtElements(devices).join('');
+      return libvirt.join('');
     case 'json': {
-      const { cpus, chardev, group = null } = file;
-      const guest = { guest: location.guest ?? null, dir: path, cpus, chardev, group };
-      const value = { ...guest, devices, qemu: words, libvirt: libvirtElements(devices) };
+      const guest = { guest: location.guest ?? null, dir: path, cpus, chardev, transport, group };
+      const value = { ...guest, devices, qemu: words, libvirt };
       return `${JSON.stringify(value, undefined, 2)}\n`;
     }
     default:

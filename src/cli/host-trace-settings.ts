@@ -83,9 +83,18 @@ export const traceSettings = {
     placeholder: 'NAME',
     description:
       "tracefs instance to trace in, `top` for the guest's own (default: one of the recording's when events or a " +
-      'tracer that can are given, else top)',
+      'tracer that can are given, else top). What programs write to trace_marker is in top, and in others from ' +
+      'Linux 6.16 on',
     values: { words: ['top'] },
     parse: parseWord,
+  },
+  printk: {
+    long: 'trace-printk',
+    description:
+      "have the kernel's trace_printk in this trace, and meanwhile not in top: from Linux 6.12 on; before, it is in " +
+      'top only',
+    defaultText: 'false',
+    parse: parseFlag,
   },
   trigger: {
     short: 'R',

@@ -13,7 +13,9 @@ import type { GuestMetadata } from './metadata/guest-metadata.ts';
 import type { ReusedId } from './metadata/later-formats.ts';
 import { withPlaceholders } from './metadata/placeholder-formats.ts';
 import { readRecordingMetadata } from './metadata/recording-metadata.ts';
+import type { Symbols } from './metadata/symbols.ts';
 import { withChosenClock } from './metadata/trace-clock.ts';
+import { type TopLevelLine, unseenNote } from './metadata/unseen.ts';
 import { joinAllCapped } from './record/recording-dir.ts';
 import { openInput } from './open-input.ts';
 import { rawFile, readRecording } from './recording-format.ts';
@@ -47,6 +49,8 @@ export interface ConvertInput extends ConvertSettings {
   /** Paths of the raw pages by CPU. */
   readonly cpus: ReadonlyMap<number, string>;
   readonly metadata: GuestMetadata;
+  /** What the guest wrote elsewhere than into these pages; undefined: not known. */
+  readonly unseen?: readonly TopLevelLine[];
 }
 
 export interface ConvertProgress {
@@ -66,6 +70,9 @@ export interface ConvertReport {
   readonly leftOut: ReadonlyMap<LeftOut, number>;
   /** Ids in the file that were of two events, one after the other, and are described as neither. */
   readonly reusedIds: readonly ReusedId[];
+  readonly symbols: Symbols;
+  /** What the guest wrote elsewhere than into these pages; undefined: not known. */
+  readonly unseen: readonly TopLevelLine[] | undefined;
   readonly eventsByName: ReadonlyMap<string, number>;
   /** Ids of events without a format; in the file they are `unknown:event_ID`. */
   readonly undescribed: readonly number[];
@@ -93,11 +100,17 @@ interface RawInput {
 /** Makes a trace.dat of a recording's directory, also of one that was never finished. Throws Failure. */
 export async function convertRecording(dir: string, settings: ConvertSettings): Promise<ConvertReport> {
   const recording = await readRecording(dir);
-  const { metadata, reusedIds } = await readRecordingMetadata(dir, recording);
+  const { metadata, reusedIds, unseen } = await readRecordingMetadata(dir, recording);
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
   await joinAllCapped(dir, [...cpus.keys()]);
   const clock = settings.clock ?? recording.clock;
-  const report = await convert({ ...settings, ...(clock === null ? {} : { clock }), cpus, metadata });
+  const report = await convert({
+    ...settings,
+    ...(clock === null ? {} : { clock }),
+    ...(unseen === undefined ? {} : { unseen }),
+    cpus,
+    metadata,
+  });
   return { ...report, reusedIds: reusedIds.filter(({ id }) => report.undescribed.includes(id)) };
 }
 
@@ -148,7 +161,7 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
       dataBytes: extents[index]!.bytes,
       ...tally,
     }));
-    return report(out, cpus, metadata, fileBytes, (performance.now() - started) / 1000);
+    return report(input, cpus, fileBytes, (performance.now() - started) / 1000);
   } catch (error) {
     if (!(error instanceof RawFileShrank)) throw error;
     throw new Failure(
@@ -200,7 +213,7 @@ function factsOf(input: ConvertInput): TraceFacts {
     cpus: [...input.cpus.keys()],
     stats: metadata.stats,
     uname: metadata.uname,
-    writer: `virtio-trace ${programVersion}`,
+    writer: `virtio-trace ${programVersion}${unseenNote(input.unseen)}`,
     clock,
     traceClock: clock === metadata.clock ? metadata.traceClock : withChosenClock(metadata.traceClock, clock),
     traceId: input.traceId ?? randomBytes(8).readBigUInt64LE(),
@@ -227,9 +240,8 @@ async function* sourcesOf(raws: readonly RawInput[], input: ConvertInput): Async
 }
 
 function report(
-  out: string,
+  { out, metadata: { catalogue, symbols }, unseen }: ConvertInput,
   cpus: readonly ConvertedCpu[],
-  { catalogue }: GuestMetadata,
   fileBytes: number,
   seconds: number,
 ): ConvertReport {
@@ -251,6 +263,8 @@ function report(
     lost: cpus.reduce((total, { lost }) => total + lost, 0n),
     leftOut,
     reusedIds: [],
+    symbols,
+    unseen,
     eventsByName,
     undescribed: [],
     oddFormats: catalogue.malformed,

@@ -7,6 +7,8 @@ import { EventCatalogue } from './format/event-catalogue.ts';
 import { FormatError } from './format/format-error.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { readRecordingMetadata } from './metadata/recording-metadata.ts';
+import type { Symbols } from './metadata/symbols.ts';
+import { type TopLevelLine, withoutNote } from './metadata/unseen.ts';
 import { parseUsualLayout } from './metadata/usual-layout.ts';
 import { openInput } from './open-input.ts';
 import { keptFiles } from './record/raw-file.ts';
@@ -29,6 +31,10 @@ export interface TraceInfo {
   readonly writer: string;
   readonly traceId: bigint | undefined;
   readonly eventFormats: number;
+  /** Of the guest's kernel: whether functions have names. */
+  readonly symbols: Symbols;
+  /** What the guest wrote elsewhere than into these buffers; null: not told. */
+  readonly unseen: readonly TopLevelLine[] | null;
   readonly buffers: readonly BufferInfo[];
   readonly recording: Recording | undefined;
 }
@@ -82,7 +88,8 @@ async function fileInfo(path: string): Promise<TraceInfo> {
       }
       buffers.push(bufferInfo(name, clock, counted, catalogue));
     }
-    const { version, compression, options } = trace;
+    const { version, compression, options, symbols } = trace;
+    const { writer, unseen = null } = withoutNote(options.writer);
     return {
       path,
       kind: 'trace.dat',
@@ -90,9 +97,11 @@ async function fileInfo(path: string): Promise<TraceInfo> {
       totalBytes: (await file.stat()).size,
       pageBytes: layout.pageBytes,
       uname: options.uname,
-      writer: options.writer,
+      writer,
       traceId: options.traceId,
       eventFormats: catalogue.size,
+      symbols,
+      unseen,
       buffers,
       recording: undefined,
     };
@@ -111,8 +120,8 @@ async function fileInfo(path: string): Promise<TraceInfo> {
 
 async function recordingInfo(dir: string): Promise<TraceInfo> {
   const recording = await readRecording(dir);
-  const { metadata } = await readRecordingMetadata(dir, recording);
-  const { layout, catalogue, uname, clock } = metadata;
+  const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
+  const { layout, catalogue, uname, clock, symbols } = metadata;
   let totalBytes = (await stat(join(dir, metadataFile))).size;
   const cpus: CpuInfo[] = [];
   for (const { cpu } of recording.cpus) {
@@ -137,6 +146,8 @@ async function recordingInfo(dir: string): Promise<TraceInfo> {
     writer: '',
     traceId: undefined,
     eventFormats: catalogue.size,
+    symbols,
+    unseen,
     buffers: [bufferInfo('', recording.clock ?? clock, cpus, catalogue)],
     recording,
   };

@@ -21,6 +21,8 @@ export interface Recording {
   /** Null while the recording runs, and for ever after a crash. */
   readonly endedAt: string | null;
   readonly agentVersion: string | null;
+  /** The tracefs instance that was traced, null for the top level; not there until the guest has told. */
+  readonly instance?: string | null;
   /** `uname -r` of the host. */
   readonly hostKernel: string;
   /** Events as they were asked for, e.g. `sched`, `irq:irq_handler_entry`. */
@@ -97,13 +99,15 @@ function parseRecording(text: string, path: string): Recording {
   }
   if (!isObject(value)) throw bad('no JSON object');
   if (value['version'] !== recordingVersion) throw bad(`not of version ${recordingVersion}`);
-  const { guest, cpus, pageBytes, clock, startedAt, endedAt, agentVersion, hostKernel, events } = value;
+  const { guest, cpus, pageBytes, clock, startedAt, endedAt, agentVersion, hostKernel, events, instance } =
+    value;
   if (typeof guest !== 'string') throw bad('guest is no text');
   if (!isCount(pageBytes) && pageBytes !== null) throw bad('pageBytes is no count');
   if (!isTextOrNull(clock)) throw bad('clock is no text');
   if (typeof startedAt !== 'string') throw bad('startedAt is no text');
   if (!isTextOrNull(endedAt)) throw bad('endedAt is no text');
   if (!isTextOrNull(agentVersion)) throw bad('agentVersion is no text');
+  if (instance !== undefined && !isTextOrNull(instance)) throw bad('instance is no text');
   if (typeof hostKernel !== 'string') throw bad('hostKernel is no text');
   if (!Array.isArray(events) || !events.every((event) => typeof event === 'string')) {
     throw bad('events is no list of texts');
@@ -119,6 +123,7 @@ function parseRecording(text: string, path: string): Recording {
     startedAt,
     endedAt,
     agentVersion,
+    ...(instance === undefined ? {} : { instance }),
     hostKernel,
     events,
   };

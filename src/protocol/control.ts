@@ -43,6 +43,8 @@ export interface TraceRequest {
   readonly maxGraphDepth?: number;
   /** Leave at the stop what the start has set, with tracing off. */
   readonly keep?: boolean;
+  /** Whether the kernel's trace_printk comes into the traced instance, and not where it went before. */
+  readonly printk?: boolean;
 }
 
 interface Asked<Name extends OrderName> {

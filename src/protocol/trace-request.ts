@@ -60,6 +60,7 @@ const readers: { readonly [Field in keyof Fields]: FieldReader<Fields[Field]> } 
   cpuMask: readCpuMask,
   maxGraphDepth: (name, value) => readInteger(name, value, 0, maxGraphDepth),
   keep: readFlag,
+  printk: readFlag,
 };
 
 /**

@@ -5,6 +5,7 @@ import { errorCode } from '../error-code.ts';
 import { ensureInstance, type Instance, removeInstance } from '../tracefs/instance.ts';
 import { checkSettings, wantsTracing } from '../tracefs/settings.ts';
 import { SavedNames, thisMachine } from '../tracefs/task-names.ts';
+import { leaveOff } from '../tracefs/top-level-lines.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
 import type { StopReport, Supervisor } from './supervisor.ts';
 
@@ -96,7 +97,7 @@ export class Tracing {
 
   /** Ends what fills the rings, empties them, reads their statistics and puts everything back. */
   async stop(): Promise<TracingReport> {
-    if (this.#request?.keep === true) this.#request.tracefs.write('tracing_on', '0');
+    if (this.#request?.keep === true) leaveOff(this.#request.tracefs);
     else this.#complain(this.#request?.applied.quiesce() ?? []);
     this.#flushing = true;
     const cpus = await this.#supervisor.stop().finally(() => {

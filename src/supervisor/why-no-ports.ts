@@ -8,11 +8,13 @@ const consoleAlias = /^virtio:d00000003v/;
 /** PCI ids of a virtio-serial device, transitional and modern (virtio 1.2, 4.1.2 and 5.3). */
 const pciVendor = '0x1af4';
 const pciDevices = ['0x1003', '0x1043'];
+/** What ACPI calls a virtio device over mmio; which one it is tells only its driver. */
+const mmioAlias = /^acpi:LNRO0005:/;
 const mostNames = 8;
 
 /**
  * Why a guest has no port at all, as far as its sysfs tells: the device is there and its driver, or that of the PCI
- * device under it, is not.
+ * device or the mmio under it, is not.
  * @param sys where sysfs is mounted
  * @returns undefined when there is no device either, so that the ports are the host's to give
  */
@@ -28,6 +30,12 @@ export function missingDriver(sys = '/sys'): Failure | undefined {
       !existsSync(join(device, 'driver')),
   );
   if (idlePci !== undefined) return noDriver('a virtio-serial PCI device', nameOf(idlePci), 'virtio_pci');
+  // a place for a device in which there is none has no driver either
+  if (existsSync(join(sys, 'bus/platform/drivers/virtio-mmio'))) return undefined;
+  const idleMmio = entries(join(sys, 'bus/platform/devices')).find((device) =>
+    mmioAlias.test(text(join(device, 'modalias'))),
+  );
+  if (idleMmio !== undefined) return noDriver('a virtio device over mmio', nameOf(idleMmio), 'virtio_mmio');
   return undefined;
 }
 

@@ -11,6 +11,7 @@ import { SettingsError } from './settings-error.ts';
 import { checkSettings, needsClosedRings, type TraceSettings, wantsTracing } from './settings.ts';
 import { setPids } from './task-filter.ts';
 import { canRecordTgids, thisMachine } from './task-names.ts';
+import { copyMarkers, takePrintk } from './top-level-lines.ts';
 import { Tracefs } from './tracefs.ts';
 
 /** A tracefs file that did not take its old value back, and the errno's name. */
@@ -148,6 +149,10 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     applied.remember('quiesce', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', false));
     attempt('failed', 'tracing', () => setSwitch(tracefs, 'tracing_on', true));
   }
+  if (settings.printk === true) takePrintk(tracefs, applied);
+  // Programs could write no markers at all when a trigger has switched the instance off.
+  const canEnd = triggers.some(([, each]) => each.some((trigger) => trigger.trim().startsWith('traceoff')));
+  if (wantsOn && !canEnd) copyMarkers(tracefs, applied);
 }
 
 function setClock(tracefs: Tracefs, applied: Applied, clock: string): void {

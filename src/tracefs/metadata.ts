@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname, machine, release, type, version } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -9,6 +9,7 @@ import type { MetadataDigests, MetadataPart } from '../protocol/control.ts';
 import { instanceFileNames } from '../protocol/instance-files.ts';
 import { digestOf, groupOf } from '../protocol/metadata-groups.ts';
 import { errorCode } from '../error-code.ts';
+import { kptrRestrictFile, readTextSymbols } from './kernel-symbols.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from './tracefs.ts';
 
@@ -26,6 +27,7 @@ type NamedPath = readonly [name: string, path: string];
 const machineFiles: readonly NamedPath[] = [
   ['clocksource', '/sys/devices/system/clocksource/clocksource0/current_clocksource'],
   ['cpuinfo', '/proc/cpuinfo'],
+  ['kptr_restrict', kptrRestrictFile],
   ['modules', '/proc/modules'],
   ['uptime', '/proc/uptime'],
   ['version', '/proc/version'],
@@ -33,8 +35,6 @@ const machineFiles: readonly NamedPath[] = [
 
 /** Files read between two turns of the event loop: some 2 ms natively, 20 under emulation. */
 const filesPerTurn = 64;
-/** Of kallsyms at a turn, for the same time. */
-const sliceBytes = 64 << 10;
 /** Given to gzip at once. */
 const batchBytes = 256 << 10;
 
@@ -106,54 +106,6 @@ function readIfAny(path: string): Buffer | undefined {
   } catch (error) {
     if (errorCode(error) !== '') return undefined;
     throw error;
-  }
-}
-
-/**
- * Function symbols only (types t, T, w, W): half of the whole, and a report needs no others. Undefined when there
- * are none to be read, or the addresses are hidden (`kptr_restrict`): all zero, every function the same.
- */
-export async function readTextSymbols(path: string): Promise<Buffer | undefined> {
-  const kept: string[] = [];
-  let addressSeen = false;
-  let rest = '';
-  try {
-    for await (const slice of readInSlices(path)) {
-      const text = rest + slice;
-      const end = text.lastIndexOf('\n') + 1;
-      rest = text.slice(end);
-      const symbols = text.slice(0, end).match(/^[0-9a-f]+ [tTwW] .*\n/gm) ?? [];
-      addressSeen ||= symbols.some((line) => !/^0+ /.test(line));
-      kept.push(symbols.join(''));
-    }
-  } catch (error) {
-    if (errorCode(error) !== '') return undefined;
-    throw error;
-  }
-  return addressSeen ? Buffer.from(kept.join(''), 'latin1') : undefined;
-}
-
-/**
- * The kernel gives kallsyms in pieces of a page at most: a read stream would go through the thread pool for each
- * of 1,500 of them, at ten times the cost.
- */
-async function* readInSlices(path: string): AsyncGenerator<string> {
-  const slice = Buffer.alloc(sliceBytes);
-  const fd = openSync(path, constants.O_RDONLY);
-  try {
-    for (;;) {
-      let filled = 0;
-      let got: number;
-      do {
-        got = readSync(fd, slice, filled, slice.length - filled, null);
-        filled += got;
-      } while (got > 0 && filled < slice.length);
-      if (filled === 0) return;
-      yield slice.toString('latin1', 0, filled);
-      await nextTurn();
-    }
-  } finally {
-    closeSync(fd);
   }
 }
 

@@ -13,6 +13,8 @@ export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
 
 /** The kernel takes less than a page in one write to a filter file, its closing NUL included. */
 const maxFilterBytes = 4_095;
+/** Of the instance that has the kernel's trace_printk: since 6.12. */
+export const printkDest = 'options/trace_printk_dest';
 /** 16 GiB a CPU: what is really possible is for the kernel to say. */
 const maxBufferKb = 16 << 20;
 /** Of the free memory that rings may take. */
@@ -46,6 +48,7 @@ export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
       throw new SettingsError('bad-value', 'bufferPercent: this kernel (before 5.0) has no buffer_percent');
     }
   }
+  if (settings.printk === true) checkPrintk(tracefs);
 }
 
 /**
@@ -70,6 +73,15 @@ function memoryAvailableKb(): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The top level has it on all kernels, as long as no other takes it. */
+function checkPrintk(tracefs: Tracefs): void {
+  if (tracefs.instance === undefined || tracefs.readIfThere(printkDest) !== undefined) return;
+  throw new SettingsError(
+    'bad-value',
+    `printk: this kernel (before 6.12) writes trace_printk to the top level only, not to an instance such as ${tracefs.instance}`,
+  );
 }
 
 function checkEvent(tracefs: Tracefs, name: string): void {

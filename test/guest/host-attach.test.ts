@@ -121,6 +121,25 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     );
   });
 
+  test('a microvm takes ports on a device that it has, and no device while it runs', async (context) => {
+    const dir = scratchDir(context);
+    const qmp = join(dir, 'qmp');
+    const theirs = ['-device', 'virtio-serial-device,id=theirs,max_ports=4'];
+    await startQemu(context, qmp, '-machine', 'microvm', ...theirs);
+    const to = ['setup', '--dir', join(dir, 'ports'), '--apply', '--qmp', qmp];
+    const made = await traceHost(...to, '--cpus', '2', '--transport', 'mmio');
+    assert.equal(made.code, 0, made.stderr);
+    const ports = ['agent-ctl-path theirs.0 1', 'trace-path-cpu0 theirs.0 2', 'trace-path-cpu1 theirs.0 3'];
+    assert.deepEqual(await portsOf(qmp), ports);
+    const more = await traceHost(...to, '--cpus', '4');
+    assert.equal(more.code, 3);
+    assert.match(more.stderr, /2 of the ports need a virtio-serial device.* — start QEMU with the options/);
+    const pci = await traceHost(...to, '--cpus', '4', '--transport', 'pci');
+    assert.equal(pci.code, 3);
+    assert.match(pci.stderr, /the guest has no PCI bus.* — .*--transport mmio/);
+    assert.deepEqual(await portsOf(qmp), ports);
+  });
+
   test('says it when nothing, or something else, listens on the socket', async (context) => {
     const dir = scratchDir(context);
     const nobody = await traceHost(

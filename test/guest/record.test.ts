@@ -12,7 +12,7 @@ import { assertAsBefore } from './support/as-before.ts';
 import { GuestAgent } from './support/agent.ts';
 import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
 import { longTest } from '../set.ts';
-import { hostProgram } from './support/trace-host.ts';
+import { hostProgram, traceHost } from './support/trace-host.ts';
 
 /** Something for a guest to do that takes a moment. */
 const busyWork = 'ls -lR /sys/class > /dev/null';
@@ -29,6 +29,9 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     portsDir = dirname(guest.port('agent-ctl-path').path);
     agent = GuestAgent.of(guest);
+    // a tracer of an instance, if it is the first thing ever traced, would leave the top level's rings small (6.1)
+    const event = '/sys/kernel/tracing/events/sched/sched_process_hang/enable';
+    await guest.check(`echo 1 > ${event}; echo 0 > ${event}`);
     censusBefore = await census(guest);
   });
 
@@ -188,6 +191,57 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.equal(code, 1, stderr);
     assert.match(stderr, /sched_swich.*near it: sched:sched_switch/);
     assert.ok(!existsSync(out) && !existsSync(`${out}.recording`));
+  });
+
+  const infoOf = async (): Promise<string> => {
+    const { code, stdout, stderr } = await traceHost('info', out);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+
+  test('a marker is in the trace of the top level; of another, it is said that this kernel keeps it out', async () => {
+    const tracing = '/sys/kernel/tracing';
+    for (const [instance, isIn] of [
+      [['-B', 'top'], true],
+      [[], (await guest.run(`test -e ${tracing}/options/copy_trace_marker`)).code === 0],
+    ] as const) {
+      const recording = start(['--json', '-e', 'sched:sched_process_exec', ...instance]);
+      await recording.said('recording;');
+      await guest.check(`echo a marker > ${tracing}/trace_marker`);
+      recording.child.kill('SIGINT');
+      const { code, stdout, stderr } = await recording.ended;
+      assert.equal(code, 0, stderr);
+      const [recorded] = parsedReports(stdout);
+      assert.equal(recorded?.eventsByName['ftrace:print'], isIn ? 1 : undefined);
+      assert.equal(stderr.split('to trace_marker is not in this trace').length, isIn ? 1 : 2, stderr);
+      assert.equal(recorded?.unseen?.includes('trace_marker'), !isIn);
+      assert.equal(/^not in it .*trace_marker/m.test(await infoOf()), !isIn);
+      assert.equal(report().filter((line) => line.includes('a marker')).length, isIn ? 1 : 0);
+    }
+    await guest.check(`: > ${tracing}/trace`);
+  });
+
+  test('functions have names where kptr_restrict is 2, unless it cannot be lowered, and it is 2 again', async () => {
+    const file = '/proc/sys/kernel/kptr_restrict';
+    const old = await guest.check(`cat ${file}; echo 2 > ${file}`);
+    // as in a container
+    await guest.check(`mount --bind ${file} ${file} && mount -o remount,ro,bind ${file}`);
+    const hidden = await start(['--json', '-p', 'function', '-l', 'vfs_read', '--duration', '1s']).ended;
+    await guest.check(`umount ${file}`);
+    assert.equal(hidden.code, 0, hidden.stderr);
+    assert.equal(parsedReports(hidden.stdout)[0]?.symbols, 'hidden');
+    assert.equal(hidden.stderr.split('functions have no names').length, 2, hidden.stderr);
+    assert.match(await infoOf(), /^symbols .*metadata has no symbols/m);
+
+    const recorded = await record('-p', 'function', '-l', 'vfs_read', '--duration', '1s');
+    assert.equal(recorded.symbols, 'shown', 'what was hidden is not kept');
+    const lines = report();
+    assert.ok(lines.length > 0);
+    assert.deepEqual(
+      lines.filter((line) => !/function:\s+vfs_read/.test(line)),
+      [],
+    );
+    assert.equal((await guest.check(`cat ${file}; echo ${old.trim()} > ${file}`)).trim(), '2');
   });
 
   longTest('a file that is there is replaced only by a whole one', async () => {

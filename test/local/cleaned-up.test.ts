@@ -39,7 +39,13 @@ function agedDir(context: TestContext): { readonly dir: string; readonly clean: 
 describe('a guest that is not traced for a long time', { skip }, () => {
   it('keeps its FIFOs where a cleaner comes by', async (context) => {
     const { dir, clean } = agedDir(context);
-    const options = { group: undefined, format: undefined, applyTo: undefined, remove: false };
+    const options = {
+      transport: undefined,
+      group: undefined,
+      format: undefined,
+      applyTo: undefined,
+      remove: false,
+    };
     const location = { dir, guest: undefined };
     await prepareGuest({ ...options, location, cpus: 1, chardev: 'pipe' }, () => Promise.resolve(1));
     const named = { dir, guest: 'web' };

@@ -119,6 +119,7 @@ export class Scene {
   async guest(scenario: string, name?: string): Promise<ChildProcess> {
     const settings = {
       chardev: undefined,
+      transport: undefined,
       group: undefined,
       format: undefined,
       applyTo: undefined,

@@ -186,6 +186,22 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
+    'has what programs write to the top-level trace_marker, where the kernel copies it',
+    inScene(async (scene) => {
+      const top = new Tracefs(scene.tracefs.root);
+      if (top.readIfThere('options/copy_trace_marker') === undefined) return;
+      const control = await scene.addControlPty();
+      await scene.startReady();
+      const other = `${scene.instance}-order`;
+      await control.order('start', { trace: { instance: other, events: ['sched:sched_process_hang'] } });
+      top.write('trace_marker', 'of the top level');
+      const stopped = await control.order('stop');
+      await allSent(scene, stopped);
+      assert.deepEqual([...eventNames(scene, scene.tracefs)], ['ftrace:print']);
+    }),
+  );
+
+  it(
     'can set a tracer, which the kernel takes only while no ring is open',
     inScene(async (scene) => {
       const { tracefs } = scene;

@@ -16,7 +16,7 @@ import { isObject } from '../../json-type.ts';
 import { printable } from '../../quoted.ts';
 import { keptBit } from './keep.ts';
 import type { OwnedDir } from './owned-dir.ts';
-import type { Chardev } from './port-names.ts';
+import type { Chardev, Transport } from './port-names.ts';
 import { chardevs } from './port-names.ts';
 
 export const guestFileName = 'guest.json';
@@ -29,6 +29,8 @@ export interface GuestFile {
   /** Ports of CPUs 0 to `cpus` - 1. */
   readonly cpus: number;
   readonly chardev: Chardev;
+  /** Of its virtio-serial devices; left out: PCI. */
+  readonly transport?: Exclude<Transport, 'pci'>;
   /** Group that QEMU reaches the directory by; left out: QEMU runs as the directory's owner. */
   readonly group?: string;
 }
@@ -76,12 +78,19 @@ export function writeGuestFile(dir: OwnedDir, file: GuestFile): void {
 
 function parseGuestFile(value: unknown): GuestFile | undefined {
   if (!isObject(value) || value['format'] !== 1) return undefined;
-  const { cpus, group } = value;
+  const { cpus, group, transport } = value;
   const chardev = chardevs.find((known) => known === value['chardev']);
   if (chardev === undefined) return undefined;
   if (typeof cpus !== 'number' || !Number.isInteger(cpus) || cpus < 1 || cpus > maxCpus) return undefined;
-  if (group === undefined) return { format: 1, cpus, chardev };
-  return typeof group === 'string' ? { format: 1, cpus, chardev, group } : undefined;
+  if (group !== undefined && typeof group !== 'string') return undefined;
+  if (transport !== undefined && transport !== 'mmio' && transport !== 'ccw') return undefined;
+  return {
+    format: 1,
+    cpus,
+    chardev,
+    ...(transport === undefined ? {} : { transport }),
+    ...(group === undefined ? {} : { group }),
+  };
 }
 
 function throwSpoilt(dir: OwnedDir): never {

@@ -23,6 +23,10 @@ export function cpuOfPort(name: string): number | undefined {
 export const chardevs = ['pipe', 'socket'] as const;
 export type Chardev = (typeof chardevs)[number];
 
+/** How the guest finds its virtio-serial devices: `mmio` on machines without PCI such as microvm, `ccw` on s390x. */
+export const transports = ['pci', 'mmio', 'ccw'] as const;
+export type Transport = (typeof transports)[number];
+
 /** What setup wrote last, or what a guest made by hand has at least. */
 export const guestMarks = ['guest.json', `${controlPortName}.in`, `${controlPortName}.socket`] as const;
 

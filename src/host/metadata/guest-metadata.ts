@@ -4,6 +4,7 @@ import { FormatError } from '../format/format-error.ts';
 import { openInput } from '../open-input.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { readMetadataArchive } from './archive.ts';
+import { type Symbols, symbolsOf } from './symbols.ts';
 import { cleanTaskNames, cleanTgids } from './task-lines.ts';
 import { chosenClock } from './trace-clock.ts';
 import { parseUsualLayout } from './usual-layout.ts';
@@ -22,6 +23,7 @@ export interface GuestMetadata {
   readonly printkFormats: Buffer;
   readonly savedCmdlines: Buffer;
   readonly savedTgids: Buffer;
+  readonly symbols: Symbols;
   /** Text of `per_cpu/cpuN/stats` by CPU. */
   readonly stats: ReadonlyMap<number, string>;
   /** Text of `trace_clock`, with the clock in use in brackets; empty when unknown. */
@@ -89,6 +91,7 @@ export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetad
     printkFormats: contents.get('printk_formats') ?? none,
     savedCmdlines: cleanTaskNames(contents.get('saved_cmdlines') ?? none),
     savedTgids: cleanTgids(contents.get('saved_tgids') ?? none),
+    symbols: symbolsOf(contents),
     stats,
     traceClock,
     clock: chosenClock(traceClock) ?? 'local',

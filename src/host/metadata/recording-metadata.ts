@@ -5,11 +5,14 @@ import { type GuestMetadata, parseMetadata, readArchiveFile } from './guest-meta
 import { instanceFiles, isInstanceFile, withPageBytes } from './instance-files.ts';
 import { type ReusedId, withLaterFormats } from './later-formats.ts';
 import { statsText } from './ring-stats.ts';
+import { type TopLevelLine, unseenLines } from './unseen.ts';
 
 export interface RecordingMetadata {
   readonly metadata: GuestMetadata;
   /** Ids that the guest's kernel gave to one event after the other; none of the two is in `metadata`. */
   readonly reusedIds: readonly ReusedId[];
+  /** What was written in the guest and not into the buffer that was traced; undefined: not known. */
+  readonly unseen: readonly TopLevelLine[] | undefined;
 }
 
 type Contents = Map<string, Buffer>;
@@ -31,7 +34,7 @@ export function mergeMetadata(
   start: ReadonlyMap<string, Buffer>,
   instance: ReadonlyMap<string, Buffer> | undefined,
   end: ReadonlyMap<string, Buffer> | undefined,
-  { pageBytes, cpus }: Pick<Recording, 'pageBytes' | 'cpus'>,
+  { pageBytes, cpus, instance: traced }: Pick<Recording, 'pageBytes' | 'cpus' | 'instance'>,
 ): RecordingMetadata {
   const contents: Contents = new Map(start);
   for (const [name, content] of instance ?? []) if (isInstanceFile(name)) contents.set(name, content);
@@ -46,7 +49,10 @@ export function mergeMetadata(
   for (const { cpu, ring } of cpus)
     if (ring !== null) contents.set(`per_cpu/cpu${cpu}/stats`, Buffer.from(statsText(ring)));
   const reusedIds = end === undefined ? [] : withLaterFormats(contents, end);
-  return { metadata: parseMetadata(contents), reusedIds };
+  // without its own there are only those of what the agent reads otherwise
+  const options = (instance ?? (traced === null ? start : undefined))?.get('trace_options');
+  const unseen = unseenLines(traced, options?.toString('latin1'));
+  return { metadata: parseMetadata(contents), reusedIds, unseen };
 }
 
 /** What the end knows better. */

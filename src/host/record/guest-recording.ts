@@ -19,6 +19,7 @@ import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/c
 import { parseMetadata } from '../metadata/guest-metadata.ts';
 import { instanceFiles } from '../metadata/instance-files.ts';
 import { quoted } from '../../quoted.ts';
+import { unseenLines } from '../metadata/unseen.ts';
 import { recordingVersion } from '../recording-format.ts';
 import type { Collector, StreamFault } from './collector.ts';
 import { EventNames, knownEvents } from './event-names.ts';
@@ -203,17 +204,23 @@ export class GuestRecording {
   }
 
   async #describeInstance(): Promise<void> {
+    let options: string | undefined;
     try {
       // page size and clock
       this.#writeRecording(null);
       const packed = await this.#client.metadata('instance');
-      await readMetadataArchive([packed]);
+      const own = await readMetadataArchive([packed]);
       this.#dir?.writeInstance(packed);
+      options = own.get('trace_options')?.toString('latin1');
     } catch (cause) {
       // those two are known without; an older agent does not know this part
       if (!(cause instanceof Failure)) throw cause;
       if (!(cause instanceof OrderRefused)) this.#request.note(cause.message);
     }
+    if (!unseenLines(this.account.started?.instance, options)?.includes('trace_marker')) return;
+    const what = `${this.guest.label}: what programs write to trace_marker is not in this trace, but in the top-level buffer`;
+    const remedy = 'to record that: -B top';
+    this.#request.note(`${what} — ${remedy}`);
   }
 
   /** Asks how it goes. @throws Failure when the guest is gone, or its agent traces no more */
@@ -380,6 +387,7 @@ export class GuestRecording {
 
   #writeRecording(endedAt: string | null): void {
     const { before, started, stopped } = this.account;
+    const source = stopped ?? started;
     this.#dir?.writeRecording({
       version: recordingVersion,
       guest: this.guest.guest ?? '',
@@ -388,11 +396,12 @@ export class GuestRecording {
         bytes: file.keptBytes - (this.#cutBytes.get(cpu) ?? 0),
         ring: this.account.ring(cpu),
       })),
-      pageBytes: stopped?.pageBytes ?? started?.pageBytes ?? null,
-      clock: stopped?.clock ?? started?.clock ?? this.#request.trace?.clock ?? null,
+      pageBytes: source?.pageBytes ?? null,
+      clock: source?.clock ?? this.#request.trace?.clock ?? null,
       startedAt: this.#startedAt,
       endedAt,
       agentVersion: before?.version ?? null,
+      ...(source === undefined ? {} : { instance: source.instance }),
       hostKernel: release(),
       events: this.#request.trace?.events ?? [],
     });

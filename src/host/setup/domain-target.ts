@@ -63,7 +63,12 @@ async function attach(
     }
     for (const [offset, device] of newDevices.entries()) {
       const index = nextIndex + offset;
-      await virshWithFile('attach-device', domain, controllerXml(device, index), '--config');
+      await virshWithFile(
+        'attach-device',
+        domain,
+        controllerXml(device, index, file.transport ?? 'pci'),
+        '--config',
+      );
       for (const port of device.ports) {
         await virshWithFile('attach-device', domain, channelXml(port, index), '--config');
         done.add(port.name);

@@ -1,20 +1,36 @@
+import type { Transport } from '../guest-dir/port-names.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
 
 /** Index of the first controller that is printed: 0 is what libvirt gives a domain for its own channels. */
 const firstControllerIndex = 1;
 
 /** Elements for a domain's `<devices>`, the controllers before what is on them. */
-export function libvirtElements(devices: readonly SerialDevice[]): string[] {
+export function libvirtElements(devices: readonly SerialDevice[], transport: Transport = 'pci'): string[] {
   return [
-    ...devices.map((device, index) => controllerXml(device, firstControllerIndex + index)),
+    ...devices.map((device, index) => controllerXml(device, firstControllerIndex + index, transport)),
     ...devices.flatMap((device, index) =>
       device.ports.map((port) => channelXml(port, firstControllerIndex + index)),
     ),
   ];
 }
 
-export function controllerXml({ maxPorts, vectors }: SerialDevice, index: number): string {
-  return `<controller type='virtio-serial' index='${index}' ports='${maxPorts}' vectors='${vectors}'/>\n`;
+/** libvirt gives a PCI or ccw address by itself, as the machine has it; only PCI has vectors. */
+export function controllerXml(
+  { maxPorts, vectors }: SerialDevice,
+  index: number,
+  transport: Transport,
+): string {
+  const start = `<controller type='virtio-serial' index='${index}' ports='${maxPorts}'`;
+  switch (transport) {
+    case 'pci':
+      return `${start} vectors='${vectors}'/>\n`;
+    case 'mmio':
+      return `${start}>\n  <address type='virtio-mmio'/>\n</controller>\n`;
+    case 'ccw':
+      return `${start}/>\n`;
+    default:
+      return transport satisfies never;
+  }
 }
 
 export function channelXml({ name, nr, chardev, path }: PlacedPort, controller: number): string {

@@ -1,5 +1,5 @@
 import type { GuestLocation } from '../guest-dir/location.ts';
-import type { Chardev } from '../guest-dir/port-names.ts';
+import type { Chardev, Transport } from '../guest-dir/port-names.ts';
 
 export const setupFormats = ['qemu', 'libvirt', 'json'] as const;
 export type SetupFormat = (typeof setupFormats)[number];
@@ -14,6 +14,7 @@ export interface SetupOptions {
   readonly location: GuestLocation;
   readonly cpus: number | undefined;
   readonly chardev: Chardev | undefined;
+  readonly transport: Transport | undefined;
   readonly group: string | undefined;
   /** undefined: nothing but what was done. */
   readonly format: SetupFormat | undefined;

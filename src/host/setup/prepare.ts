@@ -57,10 +57,12 @@ export async function prepareGuest(
   try {
     const before = readEarlier(dir);
     const group = options.group ?? before?.group;
+    const transport = options.transport ?? before?.transport ?? 'pci';
     const file: GuestFile = {
       format: 1,
       cpus: options.cpus ?? before?.cpus ?? (await defaultCpus()),
       chardev: options.chardev ?? before?.chardev ?? 'pipe',
+      ...(transport === 'pci' ? {} : { transport }),
       ...(group === undefined ? {} : { group }),
     };
     const changes = noChanges();

@@ -1,13 +1,14 @@
+import type { Transport } from '../guest-dir/port-names.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
 
 /** An object of QEMU's, as `-device` and `-chardev` take it and as `device_add` does. */
 export type Properties = Readonly<Record<string, string | number>>;
 
 /** QEMU's options for the ports, a word each: `-device`, its value, and so on. */
-export function qemuArguments(devices: readonly SerialDevice[]): string[] {
+export function qemuArguments(devices: readonly SerialDevice[], transport: Transport = 'pci'): string[] {
   return devices.flatMap((device) => [
     '-device',
-    optionText(serialProperties(device)),
+    optionText(serialProperties(device, transport)),
     ...device.ports.flatMap((port) => [
       '-chardev',
       chardevText(port),
@@ -17,9 +18,17 @@ export function qemuArguments(devices: readonly SerialDevice[]): string[] {
   ]);
 }
 
-export function serialProperties({ id, maxPorts, vectors }: SerialDevice) {
-  return { driver: 'virtio-serial-pci', id, max_ports: maxPorts, vectors };
+/** Only PCI has vectors. */
+export function serialProperties({ id, maxPorts, vectors }: SerialDevice, transport: Transport) {
+  const properties = { driver: serialDrivers[transport], id, max_ports: maxPorts };
+  return transport === 'pci' ? { ...properties, vectors } : properties;
 }
+
+const serialDrivers: Readonly<Record<Transport, string>> = {
+  pci: 'virtio-serial-pci',
+  mmio: 'virtio-serial-device',
+  ccw: 'virtio-serial-ccw',
+};
 
 export function portProperties({ id, nr, name }: PlacedPort, bus: string) {
   return { driver: 'virtserialport', bus, nr, chardev: id, id, name };

@@ -5,6 +5,7 @@ import { countCpus, freeRootPorts, listChardevs, listPorts, listSerials } from '
 import { findRoom } from './free-slots.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
 import { isPortId, placePorts, portId } from './placement.ts';
+import type { Transport } from '../guest-dir/port-names.ts';
 import { controlPortName, cpuOfPort } from '../guest-dir/port-names.ts';
 import type { PreparedGuest } from './prepare.ts';
 import { portProperties, serialProperties } from './qemu-options.ts';
@@ -50,20 +51,33 @@ async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promis
   }));
   const taken = serials.map(({ id }) => Number(/^virtio-trace(\d+)$/.exec(id)?.[1] ?? -1));
   const { onBuses, newDevices } = findRoom(missing, buses, Math.max(-1, ...taken) + 1);
+  const { transport = 'pci' } = file;
+  if (transport === 'mmio' && newDevices.length > 0) refuseMmio(missing.length - onBuses.length);
   for (const { bus, port } of onBuses) await addPort(qmp, port, bus);
   for (const device of newDevices) {
-    await addSerial(qmp, device);
+    await addSerial(qmp, device, transport);
     for (const port of device.ports) await addPort(qmp, port, `${device.id}.0`);
   }
   return { done: missing.map(({ name }) => name), already: already.map(({ name }) => name), notes: [] };
 }
 
-async function addSerial(qmp: QmpConnection, device: SerialDevice): Promise<void> {
+/** What the machine has of virtio-mmio is fixed when it starts; a port on a device that is there can come at any time. */
+function refuseMmio(ports: number): never {
+  throw new Failure(
+    exitCode.missing,
+    `${ports} of the ports need a virtio-serial device, and QEMU adds none over mmio to a machine that runs`,
+    'start QEMU with the options that trace-host setup --transport mmio prints',
+  );
+}
+
+async function addSerial(qmp: QmpConnection, device: SerialDevice, transport: Transport): Promise<void> {
   try {
-    await qmp.execute('device_add', serialProperties(device));
+    await qmp.execute('device_add', serialProperties(device, transport));
     return;
   } catch (cause) {
-    if (!(cause instanceof QmpRefusal) || !/hotplug/.test(cause.message)) throw cause;
+    if (!(cause instanceof QmpRefusal)) throw cause;
+    if (/No 'PCI' bus/.test(cause.message)) throw noPci(cause);
+    if (!/hotplug/.test(cause.message)) throw cause;
   }
   // q35: the root bus takes nothing while the guest runs
   const [bus] = await freeRootPorts(qmp);
@@ -73,7 +87,16 @@ async function addSerial(qmp: QmpConnection, device: SerialDevice): Promise<void
       'the guest has no PCI Express root port that is free, and its ports need a virtio-serial device',
       'start QEMU with -device pcie-root-port,id=spare,chassis=1, or with the options that trace-host setup prints',
     );
-  await qmp.execute('device_add', { ...serialProperties(device), bus });
+  await qmp.execute('device_add', { ...serialProperties(device, transport), bus });
+}
+
+function noPci(cause: QmpRefusal): Failure {
+  return new Failure(
+    exitCode.missing,
+    'the guest has no PCI bus, and its ports need a virtio-serial device',
+    'start QEMU with the options that trace-host setup --transport mmio prints; on s390x: --transport ccw',
+    { cause },
+  );
 }
 
 /** A port with its chardev, both or neither. */

@@ -1,9 +1,13 @@
+import { symbolsIn, type Symbols } from '../metadata/symbols.ts';
 import { TraceFileError, type ByteReader } from './byte-reader.ts';
 import { optionId } from './ids.ts';
 import type { TraceOptions } from './trace-file.ts';
 
 /** Event ids have 16 bits. */
 const maxFormats = 1 << 16;
+
+/** Of symbols that are looked at. */
+const firstSymbolsBytes = 64 << 10;
 
 /** Both texts of the header info; the first is that of `events/header_page`. */
 export function readHeaderInfo(reader: ByteReader): string {
@@ -30,6 +34,15 @@ export function readSystems(reader: ByteReader, formats: Map<string, string>): v
   const systems = reader.u32();
   if (systems > maxFormats) throw new TraceFileError(`${systems} event systems`);
   for (let index = 0; index < systems; index++) readFormats(reader, reader.string(), formats);
+}
+
+/** Passes over symbols, and tells from the first of them whether they have addresses. */
+export function readSymbols(reader: ByteReader): Symbols {
+  const count = reader.u32();
+  const first = Math.min(count, firstSymbolsBytes);
+  const symbols = symbolsIn(reader.bytes(first));
+  reader.skip(count - first);
+  return symbols;
 }
 
 /** Takes what one option says, if it is one that is of interest here. */

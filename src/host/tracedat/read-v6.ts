@@ -3,7 +3,7 @@ import { maxCpus } from '../../cpu-list.ts';
 import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from './cpu-data.ts';
 import { optionId } from './ids.ts';
-import { readFormats, readHeaderInfo, readSystems, takeOption } from './read-bodies.ts';
+import { readFormats, readHeaderInfo, readSymbols, readSystems, takeOption } from './read-bodies.ts';
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 
 /** Of all instances together: they may all point to one table. */
@@ -18,8 +18,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
   const formats = new Map<string, string>();
   readFormats(reader, 'ftrace', formats);
   readSystems(reader, formats);
-  const kallsymsBytes = reader.u32();
-  reader.skip(kallsymsBytes);
+  const symbols = readSymbols(reader);
   reader.skip(reader.u32());
   reader.skip(reader.size());
   const cpuCount = reader.u32();
@@ -57,7 +56,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
     compression: 'none',
     headerPage,
     formats,
-    kallsymsBytes,
+    symbols,
     options,
     buffers,
   };

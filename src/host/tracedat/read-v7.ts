@@ -2,7 +2,7 @@ import { maxCpus } from '../../cpu-list.ts';
 import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from './cpu-data.ts';
 import { flagCompressed, optionId, sectionId } from './ids.ts';
-import { readFormats, readHeaderInfo, readSystems, takeOption } from './read-bodies.ts';
+import { readFormats, readHeaderInfo, readSymbols, readSystems, takeOption } from './read-bodies.ts';
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 import { zstdDecompress } from './zstd.ts';
 
@@ -55,12 +55,13 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   if (ftrace !== undefined) readFormats(ftrace, 'ftrace', formats);
   const systems = section(sectionId.eventFormats);
   if (systems !== undefined) readSystems(systems, formats);
+  const kallsyms = section(sectionId.kallsyms);
   return {
     version: 7,
     compression,
     headerPage: readHeaderInfo(headers),
     formats,
-    kallsymsBytes: section(sectionId.kallsyms)?.u32() ?? 0,
+    symbols: kallsyms === undefined ? 'missing' : readSymbols(kallsyms),
     options,
     buffers,
   };

@@ -1,3 +1,4 @@
+import type { Symbols } from '../metadata/symbols.ts';
 import type { CpuExtent } from './cpu-data.ts';
 
 /** What a trace.dat says of itself, without its pages. */
@@ -7,7 +8,7 @@ export interface TraceFile {
   readonly headerPage: string;
   /** Format texts by path, as in tracefs; the event's directory is a number here, as the file does not tell it. */
   readonly formats: ReadonlyMap<string, string>;
-  readonly kallsymsBytes: number;
+  readonly symbols: Symbols;
   readonly options: TraceOptions;
   /** Pages of one tracing instance each; the top one's name is empty. */
   readonly buffers: readonly TraceBuffer[];

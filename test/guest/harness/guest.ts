@@ -19,7 +19,7 @@ import { PortEnd } from './port-end.ts';
 import { makeFifos, placePorts, portDevice, tracePorts } from './ports.ts';
 import type { PlacedPort, PortSpec } from './ports.ts';
 import { keepsGuests, machineKey, qemuFiles, startQemu } from './qemu.ts';
-import type { GuestMemory } from './qemu.ts';
+import type { GuestMemory, QemuMachine } from './qemu.ts';
 import { Qmp } from './qmp.ts';
 import { leaveReport } from './report.ts';
 
@@ -42,6 +42,8 @@ export interface BootOptions {
   /** False: no names in /dev/virtio-ports, as in a guest without udev. */
   readonly udev?: boolean;
   readonly qemuArgs?: readonly string[];
+  /** Default: pc. A microvm has no PCI, so it has no `ports` of the harness's. */
+  readonly machine?: QemuMachine;
   readonly bootTimeoutMs?: number;
 }
 
@@ -127,11 +129,22 @@ function portsOf({ cpus, ports = tracePorts(cpus), portsPerDevice }: BootOptions
 
 function qemuOptions(machine: Machine, options: BootOptions, dir: string) {
   const { kernel, image, qemuArgs } = machine;
-  const { cpus, maxCpus = cpus, memoryMb = machine.memoryMb } = options;
+  const { cpus, maxCpus = cpus, memoryMb = machine.memoryMb, machine: qemuMachine = 'pc' } = options;
   const appendKernel = [...machine.appendKernel];
   if (options.appendKernel !== undefined) appendKernel.push(options.appendKernel);
   const extraArgs = [...qemuArgs, ...(options.qemuArgs ?? [])];
-  return { kernel, image, accel: accelerator(kernel), cpus, maxCpus, memoryMb, appendKernel, dir, extraArgs };
+  return {
+    kernel,
+    image,
+    machine: qemuMachine,
+    accel: accelerator(kernel),
+    cpus,
+    maxCpus,
+    memoryMb,
+    appendKernel,
+    dir,
+    extraArgs,
+  };
 }
 
 function launch(machine: Machine, options: BootOptions, memory: GuestMemory | undefined): Guest {

@@ -22,6 +22,7 @@ export const virtioModules = [
   'virtio_pci_legacy_dev',
   'virtio_pci_modern_dev',
   'virtio_pci',
+  'virtio_mmio',
   'virtio_console',
 ] as const;
 

@@ -6,7 +6,10 @@ import { portArguments, portDevice } from './ports.ts';
 import type { PlacedPort } from './ports.ts';
 import { tool } from './tool.ts';
 
+export type QemuMachine = 'pc' | 'microvm';
+
 export interface QemuOptions {
+  readonly machine: QemuMachine;
   readonly kernel: GuestKernel;
   /** The initramfs. */
   readonly image: string;
@@ -52,7 +55,8 @@ export function startQemu(options: QemuOptions): ChildProcess {
   args.push('-qmp', `unix:${join(dir, qemuFiles.qmp)},server=on,wait=off`);
   args.push(...portArguments(options.ports));
   // Last, so that the ports under test have the numbers that they would have without it.
-  args.push('-device', 'virtio-serial-pci,id=harness');
+  const serial = options.machine === 'pc' ? 'virtio-serial-pci' : 'virtio-serial-device';
+  args.push('-device', `${serial},id=harness`);
   args.push('-chardev', `socket,id=shell,path=${join(dir, qemuFiles.shell)},server=on,wait=off`);
   args.push('-device', 'virtserialport,bus=harness.0,nr=1,chardev=shell,name=harness.shell');
   args.push(...options.extraArgs);
@@ -60,8 +64,15 @@ export function startQemu(options: QemuOptions): ChildProcess {
   return spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
+/** A microvm has no timer that an emulated guest could count on, unless it is given those of a PC. */
+const machines: Readonly<Record<QemuMachine, string>> = {
+  pc: 'pc',
+  microvm: 'microvm,pit=on,pic=on,rtc=on',
+};
+
 /** Everything of the machine but its memory, its ports and what belongs to one guest alone. */
 function machineArguments({
+  machine,
   kernel,
   image,
   accel,
@@ -70,7 +81,15 @@ function machineArguments({
   memoryMb,
   appendKernel,
 }: QemuOptions): string[] {
-  const args = ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'pc'];
+  const args = [
+    '-nodefaults',
+    '-no-user-config',
+    '-no-reboot',
+    '-display',
+    'none',
+    '-machine',
+    machines[machine],
+  ];
   // Five levels of page tables cost TCG time and show nothing.
   args.push('-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off');
   args.push('-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${memoryMb}M`);

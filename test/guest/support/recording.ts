@@ -11,6 +11,8 @@ export interface Recorded {
   readonly lostEvents: string;
   readonly uncountedLosses: number;
   readonly earlierEvents: number;
+  readonly symbols?: string;
+  readonly unseen?: readonly string[] | null;
   readonly eventsByName: Record<string, number>;
   readonly cpus: readonly { readonly cpu: number; readonly overrun: number; readonly readEvents?: number }[];
 }

@@ -37,15 +37,16 @@ describe('parseHostOptions', () => {
       location,
       cpus: undefined,
       chardev: undefined,
+      transport: undefined,
       group: undefined,
       format: 'qemu',
       applyTo: undefined,
       remove: false,
     };
     assert.deepEqual(parse('setup'), { kind: 'setup', options });
-    assert.deepEqual(parse('setup --cpus 4 --chardev socket --group kvm --format libvirt'), {
+    assert.deepEqual(parse('setup --cpus 4 --chardev socket --transport ccw --group kvm --format libvirt'), {
       kind: 'setup',
-      options: { ...options, cpus: 4, chardev: 'socket', group: 'kvm', format: 'libvirt' },
+      options: { ...options, cpus: 4, chardev: 'socket', transport: 'ccw', group: 'kvm', format: 'libvirt' },
     });
     const domain = { ...options, format: undefined, applyTo: { kind: 'domain', domain: 'my vm' } };
     assert.deepEqual(parseHostOptions(['setup', '--apply', '--domain', 'my vm']), {
@@ -89,6 +90,8 @@ describe('parseHostOptions', () => {
       ['setup --cpus 0', /"0" is no whole number from 1 to 8192/],
       ['setup --cpus 8193', /--cpus: "8193" is no whole number from 1 to 8192/, /from 1 to 8192/],
       ['setup --chardev tcp', /--chardev: "tcp" is none of pipe, socket/],
+      ['setup --transport usb', /--transport: "usb" is none of pci, mmio, ccw/],
+      ['setup --remove --transport mmio', /--remove takes no --transport/],
       ['setup --format xml', /--format/],
       ['setup --apply', /does not say to which guest/],
       ['setup --qmp /q', /--qmp is nothing without --apply/],

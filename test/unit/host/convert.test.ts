@@ -3,13 +3,22 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { remarksOn } from '../../../src/cli/convert-report.ts';
 import { Failure } from '../../../src/failure.ts';
 import { convert, convertRecording, type ConvertSettings } from '../../../src/host/convert.ts';
+import { parseMetadata } from '../../../src/host/metadata/guest-metadata.ts';
 import { readInfo } from '../../../src/host/info.ts';
 import { makeFifo } from '../../../src/native/fifo.ts';
 import { formatRecording, type Recording } from '../../../src/host/recording-format.ts';
 import { fixture } from './fixtures.ts';
-import { sampleMetadata, samplePages, scratchDir, writeRaws, type Sample } from './samples.ts';
+import {
+  sampleContents,
+  sampleMetadata,
+  samplePages,
+  scratchDir,
+  writeRaws,
+  type Sample,
+} from './samples.ts';
 
 type Shape = Pick<ConvertSettings, 'version' | 'compress'>;
 
@@ -94,6 +103,32 @@ describe('convert', () => {
       for (const cpu of [0, 1]) assert.deepEqual(buffer.cpus[cpu]?.pages, report.cpus[cpu]?.pages);
     });
   }
+
+  for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const)
+    it(`${JSON.stringify(shape)} tells whether symbols were hidden, and what the guest wrote elsewhere`, async (test) => {
+      const dir = scratchDir(test);
+      const contents = await sampleContents('A');
+      const zeros = (contents.get('kallsyms')?.toString('latin1') ?? '').replaceAll(
+        /^[0-9a-f]+ /gm,
+        '0000000000000000 ',
+      );
+      const out = join(dir, 'trace.dat');
+      const cpus = writeRaws(dir, { 0: samplePages('A')[0]! });
+      for (const [kallsyms, symbols] of [
+        [contents.get('kallsyms'), 'shown'],
+        [Buffer.from(zeros), 'hidden'],
+        [Buffer.alloc(0), 'missing'],
+      ] as const) {
+        const metadata = parseMetadata(new Map([...contents, ['kallsyms', kallsyms ?? Buffer.alloc(0)]]));
+        const report = await convert({ cpus, metadata, out, ...shape, unseen: ['trace_printk'] });
+        assert.equal(report.symbols, symbols);
+        const remarks = remarksOn(report).filter((line) => line.startsWith('functions have no names'));
+        assert.equal(remarks.length, symbols === 'hidden' ? 1 : 0);
+        const info = await readInfo(out);
+        assert.deepEqual([info.symbols, info.unseen], [symbols, ['trace_printk']]);
+        assert.match(info.writer, /^virtio-trace [\d.]+$/);
+      }
+    });
 
   it('gaps in CPU ids, CPUs without pages, and no pages at all', async (test) => {
     const dir = scratchDir(test);

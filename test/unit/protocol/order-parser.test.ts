@@ -213,6 +213,7 @@ describe('parseOrder', () => {
       clock: ['', 'mono raw', null, {}],
       bufferKb: [0, -1, 1.5, '1408', 16 * 1024 * 1024 + 1, null, true],
       bufferPercent: [-1, 101, 0.5, '50', null],
+      printk: [1, 'true', null, {}],
     };
     for (const [field, values] of Object.entries(bad)) {
       for (const value of values) {

@@ -33,6 +33,18 @@ describe('a guest without ports', () => {
     }
   });
 
+  it('lacks the driver of its mmio, which is none of the places that are empty', (test) => {
+    const sys = sysfs(test, 'bus/platform/devices/LNRO0005:00', { modalias: 'acpi:LNRO0005:' });
+    const failure = missingDriver(sys);
+    assert.equal(
+      failure?.message,
+      'this guest has a virtio device over mmio (LNRO0005:00) and no driver for it',
+    );
+    assert.equal(failure?.remedy, 'load it: modprobe virtio_mmio');
+    mkdirSync(join(sys, 'bus/platform/drivers/virtio-mmio'), { recursive: true });
+    assert.equal(missingDriver(sys), undefined);
+  });
+
   it('lacks no driver that it has, nor one of another device', (test) => {
     assert.equal(missingDriver(sysfs(test, 'bus/virtio/devices/virtio2', serial, true)), undefined);
     const network = { modalias: 'virtio:d00000001v00001AF4' };

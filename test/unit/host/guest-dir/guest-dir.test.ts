@@ -25,7 +25,7 @@ describe('guest.json', () => {
   it('is read as it was written', (context) => {
     const dir = OwnedDir.open(scratchDir(context));
     assert.equal(readGuestFile(dir), undefined);
-    const file = { format: 1, cpus: 3, chardev: 'socket', group: 'kvm' } as const;
+    const file = { format: 1, cpus: 3, chardev: 'socket', transport: 'mmio', group: 'kvm' } as const;
     writeFileSync(dir.entry('guest.json.new'), 'left by a killed run');
     writeGuestFile(dir, { format: 1, cpus: 300, chardev: 'pipe' });
     writeGuestFile(dir, file);
@@ -47,6 +47,7 @@ describe('guest.json', () => {
     texts.push('{"format":1,"cpus":8193,"chardev":"pipe"}', '{"format":1,"cpus":1,"chardev":"tcp"}');
     texts.push(
       '{"format":1,"cpus":1,"chardev":"pipe","group":1}',
+      '{"format":1,"cpus":1,"chardev":"pipe","transport":"usb"}',
       '{"format":1,"cpus":1.5,"chardev":"pipe"}',
     );
     for (const text of texts) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { readDomainXml } from '../../../../src/host/setup/domain-xml.ts';
 import { findRoom } from '../../../../src/host/setup/free-slots.ts';
+import type { Transport } from '../../../../src/host/guest-dir/port-names.ts';
 import { libvirtElements } from '../../../../src/host/setup/libvirt-xml.ts';
 import { placePorts } from '../../../../src/host/setup/placement.ts';
 import { qemuArguments, qemuText } from '../../../../src/host/setup/qemu-options.ts';
@@ -68,6 +69,30 @@ describe('findRoom', () => {
   });
 });
 
+describe('without PCI', () => {
+  const devices = placePorts('/d', 16, 'pipe');
+
+  it('devices are of another kind, and have no vectors', () => {
+    const serials = (transport: Transport) =>
+      qemuArguments(devices, transport).filter((word) => word.startsWith('virtio-serial'));
+    assert.deepEqual(serials('mmio'), [
+      'virtio-serial-device,id=virtio-trace0,max_ports=16',
+      'virtio-serial-device,id=virtio-trace1,max_ports=3',
+    ]);
+    assert.deepEqual(serials('ccw'), [
+      'virtio-serial-ccw,id=virtio-trace0,max_ports=16',
+      'virtio-serial-ccw,id=virtio-trace1,max_ports=3',
+    ]);
+    assert.deepEqual(serials('pci'), [
+      'virtio-serial-pci,id=virtio-trace0,max_ports=16,vectors=34',
+      'virtio-serial-pci,id=virtio-trace1,max_ports=3,vectors=8',
+    ]);
+    const ports = (transport: Transport) =>
+      qemuArguments(devices, transport).filter((word) => !word.startsWith('virtio-serial'));
+    assert.deepEqual(ports('mmio'), ports('pci'));
+  });
+});
+
 describe('qemuText', () => {
   const nasty = placePorts("/tmp/it's, odd", 1, 'socket');
 
@@ -100,10 +125,18 @@ describe('libvirtElements', () => {
       <devices>${elements.join('')}</devices></domain>`;
   }
 
-  for (const chardev of ['pipe', 'socket'] as const) {
-    it(`is what libvirt's schema wants of ${chardev}s`, { skip }, (context) => {
+  for (const [chardev, transport] of [
+    ['pipe', 'pci'],
+    ['socket', 'pci'],
+    ['pipe', 'mmio'],
+    ['pipe', 'ccw'],
+  ] as const) {
+    it(`is what libvirt's schema wants of ${chardev}s over ${transport}`, { skip }, (context) => {
       const file = join(scratchDir(context), 'domain.xml');
-      writeFileSync(file, domain(libvirtElements(placePorts(`/tmp/<"odd" & 'mad'>`, 16, chardev))));
+      writeFileSync(
+        file,
+        domain(libvirtElements(placePorts(`/tmp/<"odd" & 'mad'>`, 16, chardev), transport)),
+      );
       const checked = spawnSync('virt-xml-validate', [file, 'domain'], { encoding: 'utf8' });
       assert.equal(checked.status, 0, checked.stdout + checked.stderr);
     });

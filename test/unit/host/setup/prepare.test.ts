@@ -28,6 +28,7 @@ type Given = Partial<Omit<SetupOptions, 'location'>>;
 const unsaid = {
   cpus: undefined,
   chardev: undefined,
+  transport: undefined,
   group: undefined,
   format: undefined,
   applyTo: undefined,
@@ -58,6 +59,18 @@ describe('prepareGuest', () => {
       assert.ok(statSync(join(dir, name)).isFIFO());
       assert.equal(mode(join(dir, name)), 0o1600, name);
     }
+  });
+
+  it('keeps the transport of an earlier run until another is given', async (context) => {
+    const dir = scratchDir(context);
+    const mmio = { format: 1, cpus: 1, chardev: 'pipe', transport: 'mmio' } as const;
+    assert.deepEqual((await prepare(dir, { cpus: 1, transport: 'mmio' })).file, mmio);
+    assert.deepEqual((await prepare(dir, {})).file, mmio);
+    assert.deepEqual((await prepare(dir, { transport: 'pci' })).file, {
+      format: 1,
+      cpus: 1,
+      chardev: 'pipe',
+    });
   });
 
   it('makes private files also with a umask that takes everything', async (context) => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { readTextSymbols } from '../../../src/tracefs/metadata.ts';
+import { openShown, readTextSymbols } from '../../../src/tracefs/kernel-symbols.ts';
 
 describe('kallsyms', () => {
   let dir = '';
@@ -51,5 +51,32 @@ ffffffffc0215000 t vring_del_virtqueue\t[virtio_ring]
     assert.equal(await symbolsOf('0000000000000000 T _text\n0000000000000000 t local\n'), undefined);
     assert.equal(await symbolsOf(''), undefined);
     assert.equal(await readTextSymbols(join(dir, 'absent')), undefined);
+  });
+
+  it('hidden from everybody are shown for as long as the file is opened', () => {
+    const restrict = join(dir, 'kptr_restrict');
+    for (const [before, during] of [
+      ['2\n', '1'],
+      ['1\n', '1\n'],
+      ['0\n', '0\n'],
+    ] as const) {
+      writeFileSync(restrict, before);
+      const look = (): number => {
+        assert.equal(readFileSync(restrict, 'utf8'), during);
+        return 77;
+      };
+      assert.equal(openShown(look, restrict), 77);
+      assert.equal(readFileSync(restrict, 'utf8').trim(), before.trim());
+    }
+    writeFileSync(restrict, '2\n');
+    const fail = (): number => {
+      throw new Error('not opened');
+    };
+    assert.throws(() => openShown(fail, restrict), /not opened/);
+    assert.equal(readFileSync(restrict, 'utf8').trim(), '2');
+    assert.equal(
+      openShown(() => 78, join(dir, 'absent')),
+      78,
+    );
   });
 });
