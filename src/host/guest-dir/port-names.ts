@@ -23,6 +23,12 @@ export function cpuOfPort(name: string): number | undefined {
 export const chardevs = ['pipe', 'socket'] as const;
 export type Chardev = (typeof chardevs)[number];
 
+/** Whether the host opens a file of a port's: of a trace port's two FIFOs it reads one, and the other is QEMU's alone. */
+export function hostOpens(file: string): boolean {
+  const port = portOfFile(file)?.port;
+  return port !== undefined && (port === controlPortName || !file.endsWith('.in'));
+}
+
 /** What setup wrote last, or what a guest made by hand has at least. */
 export const guestMarks = ['guest.json', `${controlPortName}.in`, `${controlPortName}.socket`] as const;
 
