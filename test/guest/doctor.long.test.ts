@@ -52,7 +52,7 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
 
   test('names a user who is not root, and a tracefs that is not mounted', async () => {
     await using guest = await restoreGuest({ cpus: 1 });
-    const nobody = ['su', '-s', '/bin/sh', 'nobody', '-c', 'exec "$0" "$@"'];
+    const nobody = ['su', '-s', '/bin/sh', 'nobody', '-c', 'exec "$0" "$@"', '--'];
     const faults = await doctorInGuest(guest, [], nobody);
     assert.match(faults['user'] ?? '', /^not root: .* — run as root$/);
     assert.match(faults['tracefs'] ?? '', /may not be read by this user — run as root$/);
