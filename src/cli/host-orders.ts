@@ -5,6 +5,7 @@ import type { Clocks, PingRound } from '../host/control/ping.ts';
 import { fastest, offsetNs, roundTripNs } from '../host/control/ping.ts';
 import { GuestDir } from '../host/guest-dir/guest-dir.ts';
 import { tracePortName } from '../host/guest-dir/port-names.ts';
+import { cutOff } from '../host/qemu/guest-trouble.ts';
 import type { ClockName } from '../native/clock.ts';
 import type { CpuLedger, CpuStatus, PerCpu, StatusAnswer, StopAnswer } from '../protocol/control.ts';
 import type { HostCommand, OrderOptions } from './host-options.ts';
@@ -35,7 +36,8 @@ export async function runOrder(command: OrderCommand): Promise<ExitCode> {
       const result = await order(command, guest, client);
       waiting.stop();
       process.stdout.write(json ? `${JSON.stringify(result.json)}\n` : result.text);
-      for (const note of result.notes ?? []) process.stderr.write(`trace-host: ${note}\n`);
+      for (const note of [...(result.notes ?? []), ...cutOffNotes(guest)])
+        process.stderr.write(`trace-host: ${note}\n`);
       return result.exitCode;
     } finally {
       waiting.stop();
@@ -44,6 +46,12 @@ export async function runOrder(command: OrderCommand): Promise<ExitCode> {
   } finally {
     guest.close();
   }
+}
+
+/** The agent answers, and yet nothing of it may arrive. */
+function cutOffNotes(guest: GuestDir): string[] {
+  const lost = cutOff(guest);
+  return lost === undefined ? [] : [`${lost.message} — ${lost.remedy}`];
 }
 
 async function order(command: OrderCommand, guest: GuestDir, client: ControlClient): Promise<Result> {

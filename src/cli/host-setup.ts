@@ -11,6 +11,7 @@ import type { PreparedGuest } from '../host/setup/prepare.ts';
 import { prepareGuest } from '../host/setup/prepare.ts';
 import { qemuArguments, qemuText } from '../host/setup/qemu-options.ts';
 import { removeGuest, someOf } from '../host/setup/remove.ts';
+import { releaseCutOff } from '../host/setup/release.ts';
 import type { Target, TargetChanges } from '../host/setup/target.ts';
 import { openTarget } from '../host/setup/target.ts';
 import { counted, cpuRanges } from './human.ts';
@@ -31,6 +32,8 @@ export async function runSetup(options: SetupOptions): Promise<ExitCode> {
 
 async function setUp(options: SetupOptions, target: Target | undefined): Promise<void> {
   await target?.dropLeftovers();
+  const released = target && (await releaseCutOff(options.location, target));
+  if (released !== undefined) sayPorts(released, 'took out, for their files were removed', 'not there');
   const guest = await prepareGuest(options, async () => {
     if (target !== undefined) return target.cpus();
     const cpus = availableParallelism();

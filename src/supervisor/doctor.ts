@@ -6,6 +6,7 @@ import { exitCode, Failure } from '../failure.ts';
 import { printable } from '../quoted.ts';
 import { locateTracefs } from '../tracefs/locate.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
+import { parseBufferSize } from '../tracefs/ring-files.ts';
 import { tracingFacts, whyNoTracefs } from '../tracefs/why-no-tracefs.ts';
 import { cpusToTrace } from './cpus.ts';
 import type { AgentOptions } from './options.ts';
@@ -37,7 +38,8 @@ export async function examineAgent(options: AgentOptions): Promise<readonly Link
   await chain.look('driver', [], () => driverLink(options));
   await chain.look('ports', ['driver', 'tracefs'], () => portsLink(options, cpus));
   await chain.look('control', ['driver'], () => controlLink(options));
-  await chain.look('agent', ['control'], () => agentLink(options));
+  // one that cannot run is not missed
+  await chain.look('agent', ['control', 'tracefs'], () => agentLink(options));
   await chain.look('busy', ['ports'], () => busyLink(options, cpus));
   return chain.links;
 }
@@ -69,17 +71,23 @@ function ringsLink(tracefs: Tracefs | undefined, cpus: readonly number[]): strin
   if (tracefs === undefined) throw new Untold('there is no tracefs');
   const { perCpuKb, overrun } = cpus.reduce(
     (sum, cpu) => {
-      const text = tracefs.readIfThere(`per_cpu/cpu${cpu}/buffer_size_kb`) ?? '';
-      const [size = ''] = text.trim().split(' ');
+      const size = ringKb(tracefs.readIfThere(`per_cpu/cpu${cpu}/buffer_size_kb`));
       return {
-        perCpuKb: size === '' ? sum.perCpuKb : [...new Set([...sum.perCpuKb, size])],
+        perCpuKb: size === undefined ? sum.perCpuKb : [...new Set([...sum.perCpuKb, size])],
         overrun: sum.overrun + overrunOf(tracefs, cpu),
       };
     },
-    { perCpuKb: [] as readonly string[], overrun: 0 },
+    { perCpuKb: [] as readonly number[], overrun: 0 },
   );
   if (perCpuKb.length === 0) throw new Untold('no ring tells its size');
   return `${cpus.length} of ${perCpuKb.join(' or ')} KiB; ${overrun} events overwritten; tracing_on is ${tracefs.tracingOn() ? 1 : 0}`;
+}
+
+/** The size that a trace has: rings that were not used yet are small, and are given their full size at the start. */
+function ringKb(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const { kb, expandedKb } = parseBufferSize(text);
+  return expandedKb ?? kb;
 }
 
 /** 0 for a CPU that was never online. */

@@ -193,6 +193,7 @@ export class Orders {
     if (this.#packing) return this.#refuse(id, 'busy', 'metadata is being packed already');
     this.#packing = true;
     try {
+      this.#tracing.mustBeOpen();
       const { packed, same } = await packMetadata(this.#tracing.tracefs, part, have);
       const told = have === undefined ? {} : { same };
       this.#send({ id, ok: true, bytes: packed.byteLength, encoding: 'gzip', ...told }, packed);

@@ -4,6 +4,7 @@ import { type Applied, applySettings, type RestoreFailure } from '../tracefs/app
 import { errorCode } from '../error-code.ts';
 import { ensureInstance, type Instance, removeInstance } from '../tracefs/instance.ts';
 import { checkSettings, wantsTracing } from '../tracefs/settings.ts';
+import { locateTracefs } from '../tracefs/locate.ts';
 import { SavedNames, thisMachine } from '../tracefs/task-names.ts';
 import { leaveOff } from '../tracefs/top-level-lines.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
@@ -73,6 +74,11 @@ export class Tracing {
     return this.#flushing && this.#request === undefined;
   }
 
+  /** Whether tracefs is as it was at the agent's start: a kernel may be locked down later. @throws Failure that names the cause */
+  mustBeOpen(): void {
+    locateTracefs(this.#own.root);
+  }
+
   /**
    * Resolves when every worker that can run does. With a request, what runs is stopped first and its settings are put
    * back.
@@ -80,6 +86,7 @@ export class Tracing {
    * @throws SettingsError or Failure; then nothing of the request is in force
    */
   async start(wish?: TraceRequest): Promise<PerCpu<CpuBaseline>> {
+    this.mustBeOpen();
     if (wish !== undefined) {
       // An instance that is yet to be made has the events, tracers and clocks of the top level.
       checkSettings(new Tracefs(this.#own.root), wish);

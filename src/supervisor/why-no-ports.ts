@@ -5,6 +5,15 @@ import { printable } from '../quoted.ts';
 
 /** VIRTIO_ID_CONSOLE of linux/virtio_ids.h, as a modalias has it. */
 const consoleAlias = /^virtio:d00000003v/;
+/** What a device needs: the module that has its driver, and the driver's name on its bus. */
+interface Driver {
+  readonly module: string;
+  readonly bus: string;
+  readonly name: string;
+}
+const consoleDriver: Driver = { module: 'virtio_console', bus: 'virtio', name: 'virtio_console' };
+const mmioDriver: Driver = { module: 'virtio_mmio', bus: 'platform', name: 'virtio-mmio' };
+const pciDriver: Driver = { module: 'virtio_pci', bus: 'pci', name: 'virtio-pci' };
 /** PCI ids of a virtio-serial device, transitional and modern (virtio 1.2, 4.1.2 and 5.3). */
 const pciVendor = '0x1af4';
 const pciDevices = ['0x1003', '0x1043'];
@@ -22,28 +31,32 @@ export function missingDriver(sys = '/sys'): Failure | undefined {
   const idle = entries(join(sys, 'bus/virtio/devices')).find(
     (device) => consoleAlias.test(text(join(device, 'modalias'))) && !existsSync(join(device, 'driver')),
   );
-  if (idle !== undefined) return noDriver('a virtio-serial device', nameOf(idle), 'virtio_console');
+  if (idle !== undefined) return noDriver(sys, 'a virtio-serial device', nameOf(idle), consoleDriver);
   const idlePci = entries(join(sys, 'bus/pci/devices')).find(
     (device) =>
       text(join(device, 'vendor')) === pciVendor &&
       pciDevices.includes(text(join(device, 'device'))) &&
       !existsSync(join(device, 'driver')),
   );
-  if (idlePci !== undefined) return noDriver('a virtio-serial PCI device', nameOf(idlePci), 'virtio_pci');
+  if (idlePci !== undefined) return noDriver(sys, 'a virtio-serial PCI device', nameOf(idlePci), pciDriver);
   // a place for a device in which there is none has no driver either
-  if (existsSync(join(sys, 'bus/platform/drivers/virtio-mmio'))) return undefined;
+  if (existsSync(join(sys, 'bus/platform/drivers', mmioDriver.name))) return undefined;
   const idleMmio = entries(join(sys, 'bus/platform/devices')).find((device) =>
     mmioAlias.test(text(join(device, 'modalias'))),
   );
-  if (idleMmio !== undefined) return noDriver('a virtio device over mmio', nameOf(idleMmio), 'virtio_mmio');
+  if (idleMmio !== undefined) return noDriver(sys, 'a virtio device over mmio', nameOf(idleMmio), mmioDriver);
   return undefined;
 }
 
-function noDriver(what: string, name: string, module: string): Failure {
+function noDriver(sys: string, what: string, device: string, { module, bus, name }: Driver): Failure {
+  const has = `this guest has ${what} (${device})`;
+  const dir = `bus/${bus}/drivers/${name}`;
+  if (!existsSync(join(sys, dir)))
+    return new Failure(exitCode.missing, `${has} and no driver for it`, `load it: modprobe ${module}`);
   return new Failure(
     exitCode.missing,
-    `this guest has ${what} (${name}) and no driver for it`,
-    `load it: modprobe ${module}`,
+    `${has}, and the driver ${name} is there and does not have it`,
+    `give it: echo ${device} > /sys/${dir}/bind; dmesg says why when that fails`,
   );
 }
 

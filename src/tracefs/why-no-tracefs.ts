@@ -57,7 +57,7 @@ export function whyNoTracefs(fault: TracefsFault, place: string, facts: TracingF
     return new Failure(
       exitCode.notPermitted,
       `the kernel is locked down (confidentiality), which shuts tracefs at ${place}`,
-      'boot it without lockdown=confidentiality; lockdown=integrity leaves tracing as it is',
+      'boot it without lockdown=confidentiality, and without what raises it later; lockdown=integrity leaves tracing as it is',
     );
   switch (fault) {
     case 'absent':

@@ -1,81 +1,114 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { tmpdir } from 'node:os';
 import { describe, test } from 'node:test';
-import { restoreGuest, type Guest } from './harness/index.ts';
+import { bootGuest, restoreGuest, type Guest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
-import { traceHost } from './support/trace-host.ts';
+import { assertOnly, doctorInGuest, faultsIn } from './support/doctor.ts';
 
-/** Links that are wrong, by name, with what is said of them. */
-type Faults = Record<string, string>;
-
-function faultsIn(json: string): Faults {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
-  const { links } = JSON.parse(json) as {
-    links: { link: string; state: string; what: string; remedy: string }[];
-  };
-  return Object.fromEntries(
-    links
-      .filter(({ state }) => state === 'wrong')
-      .map(({ link, what, remedy }) => {
-        assert.notEqual(remedy, '', `${link} has no remedy`);
-        return [link, what];
-      }),
-  );
+/** What the agent says when it ends at once, without its name. */
+async function agentSays(guest: Guest, exit: number, through: readonly string[] = []): Promise<string> {
+  const { code, stderr } = await guest.run([...through, 'trace-agent']);
+  assert.equal(code, exit, stderr);
+  return stderr.trim().replace(/^trace-agent: /, '');
 }
 
-describe('doctor', { timeout: 600_000 }, () => {
-  async function onHost(guest: Guest): Promise<Faults> {
-    const dir = dirname(guest.port('agent-ctl-path').path);
-    const { code, stdout, stderr } = await traceHost('doctor', '--dir', dir, '--timeout', '5s', '--json');
-    assert.equal(code, Object.keys(faultsIn(stdout)).length === 0 ? 0 : 1, stderr);
-    return faultsIn(stdout);
-  }
-
-  async function inGuest(guest: Guest, ...args: string[]): Promise<Faults> {
-    const { stdout, stderr } = await guest.run(['trace-agent', 'doctor', '--json', ...args]);
-    assert.equal(stderr, '');
-    return faultsIn(stdout);
-  }
-
-  /** That nothing but this link is wrong, and what is said. */
-  function assertOnly(faults: Faults, link: string, what: RegExp): void {
-    assert.deepEqual(Object.keys(faults), [link], JSON.stringify(faults));
-    assert.match(faults[link] ?? '', what);
-  }
-
-  test('names each planted fault, and nothing when all is well', async () => {
+describe('trace-agent doctor', { timeout: 900_000 }, () => {
+  test('finds nothing wrong beside an agent that runs, and a stopped one', async () => {
     await using guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     const agent = GuestAgent.of(guest);
-    assert.deepEqual([await onHost(guest), await inGuest(guest)], [{}, {}]);
-
-    await guest.check(['kill', '-STOP', String(agent.process.pid)]);
-    assertOnly(await onHost(guest), 'agent', /does not answer/);
-    assertOnly(await inGuest(guest), 'agent', /is stopped by a signal/);
-    await guest.check(['kill', '-CONT', String(agent.process.pid)]);
-
-    const dir = dirname(guest.port('agent-ctl-path').path);
-    const fifo = join(dir, 'trace-path-cpu1.out');
-    rmSync(fifo);
-    assert.notDeepEqual(await onHost(guest), {});
+    assert.deepEqual(await doctorInGuest(guest), {});
+    agent.process.kill('SIGSTOP');
+    await guest.check(`until grep -q '^State:.T' /proc/${agent.process.pid}/status; do usleep 10000; done`);
+    const stopped = await doctorInGuest(guest);
+    assertOnly(stopped, 'agent', /trace-agent \(pid \d+\) is stopped by a signal/);
+    await guest.check(/ — let it run: (kill -CONT \d+)$/.exec(stopped['agent'] ?? '')?.[1] ?? 'false');
+    assert.deepEqual(await doctorInGuest(guest), {});
+    await agent.end();
+    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs: .* — start it: trace-agent, or/);
   });
 
-  test('names a guest without an agent, and ports that are missing', async () => {
+  test('names ports that are missing, named otherwise, or held by others', async () => {
     await using guest = await restoreGuest({ cpus: 2 });
-    assertOnly(await onHost(guest), 'agent', /does not answer/);
-    assertOnly(await inGuest(guest), 'agent', /no trace-agent runs/);
-    const unnamed = await inGuest(guest, '--port-name', 'other-cpu%d');
-    assert.match(unnamed['ports'] ?? '', /no trace port .* in \/dev\/virtio-ports/);
+    const unnamed = await doctorInGuest(guest, ['--port-name', 'other-cpu%d']);
+    assert.match(unnamed['ports'] ?? '', /no trace port .* there are .*trace-path-cpu0.* with --port-name/);
     await guest.unplugPort('trace-path-cpu1');
-    assert.match((await inGuest(guest))['ports'] ?? '', /1 of 2 CPUs have no port/);
+    const missing = await doctorInGuest(guest);
+    assert.match(missing['ports'] ?? '', /1 of 2 CPUs have no port, the first is trace-path-cpu1 — give/);
+    await guest.plugPort('trace-path-cpu1');
+    await guest.waitPorts(['trace-path-cpu1'], { links: true });
+
+    const holders = [
+      await guest.spawn('exec sleep 1000 > /dev/virtio-ports/trace-path-cpu1'),
+      await guest.spawn('exec sleep 1000 > /dev/virtio-ports/agent-ctl-path'),
+    ];
+    await guest.check('until [ "$(pidof sleep | wc -w)" = 2 ]; do usleep 10000; done');
+    const held = await doctorInGuest(guest);
+    assert.deepEqual(Object.keys(held), ['agent', 'busy']);
+    assert.match(held['busy'] ?? '', /port trace-path-cpu1 is held by sleep \(pid \d+\) — end it: kill \d+/);
+    assert.match(held['agent'] ?? '', /port agent-ctl-path is held by sleep \(pid \d+\), which is no trace-/);
+    for (const said of Object.values(held)) await guest.check(/kill \d+$/.exec(said)?.[0] ?? 'false');
+    for (const holder of holders) await holder.wait();
+    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs/);
   });
 
-  test('names a directory that is none', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-doctor-'));
-    rmSync(dir, { recursive: true });
-    const { code, stdout } = await traceHost('doctor', '--dir', dir, '--json');
-    assert.equal(code, 1);
-    assertOnly(faultsIn(stdout), 'directory', /there is no directory/);
+  test('names a user who is not root, and a tracefs that is not mounted', async () => {
+    await using guest = await restoreGuest({ cpus: 1 });
+    const nobody = ['su', '-s', '/bin/sh', 'nobody', '-c', 'exec "$0" "$@"', '--'];
+    const faults = await doctorInGuest(guest, [], nobody);
+    assert.match(faults['user'] ?? '', /^not root: .* — run as root$/);
+    assert.match(faults['tracefs'] ?? '', /may not be read by this user — run as root$/);
+    assert.match(await agentSays(guest, 4, nobody), /may not be read by this user — run as root$/);
+
+    await guest.check('umount /sys/kernel/tracing && umount /sys/kernel/debug');
+    const unmounted = await doctorInGuest(guest);
+    assertOnly(unmounted, 'tracefs', /tracefs is not mounted at .* — mount it: mount -t tracefs nodev \//);
+    assert.equal(await agentSays(guest, 3), unmounted['tracefs']);
+    await guest.check(/mount -t .*$/.exec(unmounted['tracefs'] ?? '')?.[0] ?? 'false');
+    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs/);
+  });
+
+  test('names the driver that is not loaded, or does not have its device', async () => {
+    await using guest = await bootGuest({ cpus: 1, appendKernel: 'harness.undriven' });
+    const drivers = [
+      ['virtio_pci', /^this guest has a virtio-serial PCI device \(0000:.*\) and no driver for it — load it/],
+      [
+        'virtio_console',
+        /^this guest has a virtio-serial device \(virtio\d+\) and no driver for it — load it/,
+      ],
+    ] as const;
+    for (const [module, said] of drivers) {
+      const before = `/run/undriven/${module}`;
+      const faults = faultsIn(String(await guest.readFile(`${before}.doctor`)));
+      assertOnly(faults, 'driver', said);
+      assert.ok(faults['driver']?.endsWith(`: modprobe ${module}`), faults['driver']);
+      const agent = String(await guest.readFile(`${before}.agent`));
+      assert.equal(agent.trim(), `trace-agent: ${faults['driver']}`);
+    }
+    // all of them are loaded by now
+    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs/);
+
+    const device = 'd=$(readlink -f /sys/class/virtio-ports/vport0p1/device); echo ${d##*/}';
+    await guest.check(`echo $(${device}) > /sys/bus/virtio/drivers/virtio_console/unbind`);
+    const unbound = await doctorInGuest(guest);
+    assertOnly(unbound, 'driver', /, and the driver virtio_console is there and does not have it — give it/);
+    assert.equal(await agentSays(guest, 3), unbound['driver']);
+    await guest.check(/give it: (.*);/.exec(unbound['driver'] ?? '')?.[1] ?? 'false');
+    await guest.waitPorts(['agent-ctl-path', 'trace-path-cpu0'], { links: true });
+    const agent = await GuestAgent.start(guest);
+    assert.deepEqual(await doctorInGuest(guest), {});
+    await agent.end();
+  });
+
+  test('names a kernel that is locked down, and finds nothing wrong with lockdown=integrity', async () => {
+    const locked = /^the kernel is locked down \(confidentiality\), which shuts tracefs .* — boot it without/;
+    {
+      await using guest = await bootGuest({ cpus: 1, appendKernel: 'lockdown=confidentiality' });
+      const faults = await doctorInGuest(guest);
+      assertOnly(faults, 'lockdown', locked);
+      assert.equal(await agentSays(guest, 4), faults['lockdown']);
+    }
+    await using guest = await bootGuest({ cpus: 1, appendKernel: 'lockdown=integrity' });
+    const agent = await GuestAgent.start(guest, '--start');
+    assert.deepEqual(await doctorInGuest(guest), {});
+    await agent.end();
   });
 });

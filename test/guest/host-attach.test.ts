@@ -72,6 +72,38 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     }
   });
 
+  test('takes out ports that QEMU was started with under any id or none, and gives new ones', async (context) => {
+    const dir = scratchDir(context);
+    const qmp = join(dir, 'qmp');
+    const ports = join(dir, 'ports');
+    const to = ['setup', '--dir', ports, '--cpus', '1'];
+    assert.equal((await traceHost(...to)).code, 0);
+    const device = ['-device', 'virtio-serial-pci,id=theirs'];
+    const byHand = [
+      ['agent-ctl-path', 'id=mine,'],
+      ['trace-path-cpu0', ''],
+    ].flatMap(([name = '', id], index) => [
+      '-chardev',
+      `pipe,id=c${index},path=${join(ports, name)}`,
+      '-device',
+      `virtserialport,${id}bus=theirs.0,nr=${index + 1},chardev=c${index},name=${name}`,
+    ]);
+    await startQemu(context, qmp, '-machine', 'pc', ...device, ...byHand);
+    const before = await portsOf(qmp);
+    rmSync(join(ports, 'trace-path-cpu0.out'));
+    const mended = await traceHost(...to, '--apply', '--qmp', qmp);
+    assert.equal(mended.code, 0, mended.stderr);
+    assert.match(mended.stderr, /took out, for their files were removed: CPU 0\n/);
+    assert.match(mended.stderr, /attached: CPU 0; there already: control port\n/);
+    assert.deepEqual(await portsOf(qmp), before);
+
+    const removed = await traceHost('setup', '--dir', ports, '--remove', '--apply', '--qmp', qmp);
+    assert.equal(removed.code, 0, removed.stderr);
+    assert.match(removed.stderr, /detached: control port, CPU 0\n/);
+    assert.deepEqual(await portsOf(qmp), []);
+    assert.equal(existsSync(ports), false);
+  });
+
   test("leaves devices that are full, and ports that are others'", async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');

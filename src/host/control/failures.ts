@@ -68,7 +68,7 @@ export async function silence(guest: GuestDir, timeoutMs: number): Promise<Failu
   return new Failure(
     exitCode.missing,
     `${guest.label} does not answer within ${timeoutMs / 1000} s`,
-    `see whether trace-agent runs there and its log says ready, and that no other program uses ${guest.path}/${answers}; ` +
+    `see whether trace-agent runs there and its log says ready, whether its console shows a panic, and that no other program uses ${guest.path}/${answers}; ` +
       'an agent that never answers, as that of the kernel tree, takes start --bare and stop --bare',
   );
 }

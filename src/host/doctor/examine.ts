@@ -14,7 +14,7 @@ import { cutOff, standstill } from '../qemu/guest-trouble.ts';
 import { type Holder, holdersBelow, isQemu } from '../qemu/holders.ts';
 import { runStateOf } from '../qemu/run-state.ts';
 import { roomIn } from './room.ts';
-import { cleaningRule } from './tmpfiles.ts';
+import { tmpfilesLink } from './tmpfiles.ts';
 
 export interface ExamineOptions {
   readonly location: GuestLocation;
@@ -41,11 +41,11 @@ export async function examineGuest({
   });
   try {
     await examineHostEnds(chain, () => the(guest), timeoutMs);
+    await chain.look('disk', [], () => `${mebibytes(roomIn(outDir))} free in ${printable(outDir)}`);
+    await chain.look('tmpfiles', ['directory'], () => tmpfilesLink(the(guest)));
   } finally {
     guest?.close();
   }
-  await chain.look('disk', [], () => `${mebibytes(roomIn(outDir))} free in ${printable(outDir)}`);
-  await chain.look('tmpfiles', ['directory'], () => tmpfilesLink(the(guest)));
   return chain.links;
 }
 
@@ -104,6 +104,8 @@ async function examineAgent(
 }
 
 function portsLink(guest: GuestDir): string {
+  const lost = cutOff(guest);
+  if (lost !== undefined) throw lost;
   const names = [controlPortName, ...guest.cpus.map(tracePortName)];
   const suffixes = guest.chardev === 'pipe' ? ['in', 'out'] : ['socket'];
   // sockets are QEMU's to make
@@ -112,7 +114,7 @@ function portsLink(guest: GuestDir): string {
     const found = lstatSync(`${guest.path}/${file}`, { throwIfNoEntry: false });
     if (found?.isFIFO() === true) continue;
     const what = `${printable(guest.path)}/${file} is ${found === undefined ? 'not there' : 'no FIFO'}`;
-    throw cutOff(guest) ?? new Failure(exitCode.missing, what, `run trace-host setup${guest.options}`);
+    throw new Failure(exitCode.missing, what, `run trace-host setup${guest.options}`);
   }
   if (guest.cpus.length === 0)
     throw new Failure(
@@ -124,8 +126,6 @@ function portsLink(guest: GuestDir): string {
 }
 
 function qemuLink(guest: GuestDir, holders: readonly Holder[]): string {
-  const lost = cutOff(guest);
-  if (lost !== undefined) throw lost;
   const qemu = holders.find(isQemu);
   if (qemu !== undefined) return `pid ${qemu.pid} has the ports open`;
   if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
@@ -195,7 +195,12 @@ function cpusLink(guest: GuestDir, { cpus }: StatusAnswer): string {
 
 function ringsLink({ cpus }: StatusAnswer): string {
   const rings = Object.values(cpus).flatMap(({ ring }) => ring ?? []);
-  if (rings.length === 0) throw new Untold("the agent cannot ask the guest's rings");
+  if (rings.length === 0)
+    throw new Failure(
+      exitCode.failed,
+      "the agent cannot ask any of the guest's rings",
+      'run trace-agent doctor in the guest',
+    );
   const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);
   const entries = sum(rings.map((ring) => ring.entries));
   const overrun = sum(rings.map((ring) => ring.overrun));
@@ -211,18 +216,6 @@ async function clocksLink(client: ControlClient): Promise<string> {
   const best = fastest([first, ...rounds]);
   const ms = (ns: bigint): string => (Number(ns) / 1e6).toFixed(3);
   return `asked in ${ms(roundTripNs(best))} ms; the host's wall clock is ${ms(offsetNs(best, 'realtime'))} ms ahead`;
-}
-
-function tmpfilesLink({ path }: GuestDir): string {
-  if (!existsSync('/run/systemd/system'))
-    return 'systemd does not run here, so its tmpfiles rules do nothing';
-  const rule = cleaningRule(path);
-  if (rule === undefined) return 'no rule cleans the directory';
-  throw new Failure(
-    exitCode.failed,
-    `${rule.file} lets systemd-tmpfiles remove what is in ${printable(path)} after ${rule.age}: ${printable(rule.line)}`,
-    `spare it: echo 'x ${printable(path)}' > /etc/tmpfiles.d/virtio-trace-guest.conf, or use a --dir elsewhere`,
-  );
 }
 
 function nameOf({ pid, argv }: Holder): string {

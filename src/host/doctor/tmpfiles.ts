@@ -1,5 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exitCode, Failure } from '../../failure.ts';
+import { printable } from '../../quoted.ts';
+import type { GuestDir } from '../guest-dir/guest-dir.ts';
 
 /** Where tmpfiles.d(5) has rules; a file hides those of the same name in later ones. */
 const ruleDirs = ['/etc/tmpfiles.d', '/run/tmpfiles.d', '/usr/local/lib/tmpfiles.d', '/usr/lib/tmpfiles.d'];
@@ -10,6 +13,22 @@ export interface CleaningRule {
   /** What it cleans. */
   readonly path: string;
   readonly age: string;
+}
+
+/** Whether systemd-tmpfiles leaves a guest's files alone. @throws Failure that names the rule by which it does not */
+export function tmpfilesLink(guest: GuestDir): string {
+  if (!existsSync('/run/systemd/system'))
+    return 'systemd does not run here, so its tmpfiles rules do nothing';
+  const rule = cleaningRule(guest.path);
+  if (rule === undefined) return 'no rule cleans the directory';
+  const [unkept] = guest.unkept();
+  if (unkept === undefined)
+    return `${rule.file} cleans the directory after ${rule.age}, and all files are marked to be kept`;
+  throw new Failure(
+    exitCode.failed,
+    `${rule.file} lets systemd-tmpfiles remove ${unkept} from ${printable(guest.path)} after ${rule.age}: ${printable(rule.line)}`,
+    `have it marked to be kept: trace-host setup${guest.options} --cpus ${Math.max(1, guest.cpus.length)}`,
+  );
 }
 
 /**

@@ -6,7 +6,7 @@ import type { GuestWords } from '../qemu/guest-trouble.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
 import { readGuestFile } from './guest-file.ts';
 import type { GuestLocation } from './location.ts';
-import { keepFromCleaners } from './keep.ts';
+import { keepFromCleaners, unkeptFiles } from './keep.ts';
 import { guestLabel, guestOptions, guestPath } from './location.ts';
 import { lockGuest } from './lock.ts';
 import { OwnedDir } from './owned-dir.ts';
@@ -57,6 +57,11 @@ export class GuestDir {
     const unlock = lockGuest(this.#dir, this.label);
     keepFromCleaners(this.#dir);
     return unlock;
+  }
+
+  /** Files that cleaners may remove, as their age has it. */
+  unkept(): readonly string[] {
+    return unkeptFiles(this.#dir);
   }
 
   /**

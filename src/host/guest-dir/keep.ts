@@ -1,5 +1,6 @@
 import { chmodSync, readdirSync } from 'node:fs';
 import { errorCode } from '../../error-code.ts';
+import { lockFileName } from './lock.ts';
 import type { OwnedDir } from './owned-dir.ts';
 import { guestMarks, portOfFile } from './port-names.ts';
 
@@ -11,11 +12,9 @@ export const keptBit = 0o1000;
 
 /** Marks what an earlier version or a hand with mkfifo made, as far as it is this user's. Throws nothing. */
 export function keepFromCleaners(dir: OwnedDir): void {
-  for (const name of readdirSync(dir.entry())) {
-    if (portOfFile(name) === undefined && !guestMarks.some((mark) => mark === name)) continue;
+  for (const name of unkeptFiles(dir)) {
     const stats = dir.look(name);
-    if (stats === undefined || (stats.mode & keptBit) !== 0 || stats.uid !== process.geteuid?.()) continue;
-    if (!stats.isFIFO() && !stats.isFile()) continue;
+    if (stats === undefined || stats.uid !== process.geteuid?.()) continue;
     try {
       chmodSync(dir.entry(name), (stats.mode & 0o7777) | keptBit);
     } catch (error) {
@@ -23,3 +22,15 @@ export function keepFromCleaners(dir: OwnedDir): void {
     }
   }
 }
+
+/** Files of the guest that are not marked. Sockets need no mark: those that are bound are left alone. */
+export function unkeptFiles(dir: OwnedDir): string[] {
+  return readdirSync(dir.entry()).filter((name) => {
+    if (portOfFile(name) === undefined && !ownFiles.includes(name)) return false;
+    const stats = dir.look(name);
+    return stats !== undefined && (stats.isFIFO() || stats.isFile()) && (stats.mode & keptBit) === 0;
+  });
+}
+
+/** Without its lock, two hosts could give orders at once. */
+const ownFiles: readonly string[] = [...guestMarks, lockFileName];

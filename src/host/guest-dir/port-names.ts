@@ -26,6 +26,11 @@ export type Chardev = (typeof chardevs)[number];
 /** How the guest finds its virtio-serial devices: `mmio` on machines without PCI such as microvm, `ccw` on s390x. */
 export const transports = ['pci', 'mmio', 'ccw'] as const;
 export type Transport = (typeof transports)[number];
+/** Whether the host opens a file of a port's: of a trace port's two FIFOs it reads one, and the other is QEMU's alone. */
+export function hostOpens(file: string): boolean {
+  const port = portOfFile(file)?.port;
+  return port !== undefined && (port === controlPortName || !file.endsWith('.in'));
+}
 
 /** What setup wrote last, or what a guest made by hand has at least. */
 export const guestMarks = ['guest.json', `${controlPortName}.in`, `${controlPortName}.socket`] as const;

@@ -1,9 +1,10 @@
 import { exitCode, Failure } from '../../failure.ts';
 import { printable } from '../../quoted.ts';
+import { hostOpens } from '../guest-dir/port-names.ts';
 import type { Holder } from './holders.ts';
 import { holdersBelow, isQemu } from './holders.ts';
 import type { RunState } from './run-state.ts';
-import { runStateOf } from './run-state.ts';
+import { qmpSockets, runStateOf } from './run-state.ts';
 
 /** A guest as messages speak of it. */
 export interface GuestWords {
@@ -21,7 +22,7 @@ const standing: Readonly<Record<string, readonly [what: string, remedy: string]>
   suspended: ['is suspended to RAM', 'wake it: system_wakeup in its QMP or monitor, or virsh dompmwakeup'],
   'guest-panicked': [
     'has panicked: its kernel runs no more, and what was in its rings is lost',
-    'see its console for the reason, and restart it: system_reset in its QMP or monitor, or virsh reset',
+    'see its console for the reason, and restart it: system_reset, then cont, in its QMP or monitor, or virsh reset',
   ],
   'internal-error': [
     'was stopped by an error inside QEMU or KVM',
@@ -47,6 +48,9 @@ const standing: Readonly<Record<string, readonly [what: string, remedy: string]>
   'restore-vm': ['is just being restored', 'wait until that is done'],
   colo: ['is a COLO copy that stands still', 'trace the one that runs'],
 };
+
+/** A message names no more files than that. */
+const mostNames = 4;
 
 /** QEMUs that hold ports of a directory. */
 export function qemusOf(dir: string): Holder[] {
@@ -79,18 +83,38 @@ export async function whyStill(guest: GuestWords): Promise<Failure | undefined> 
   return undefined;
 }
 
-/**
- * Whether a QEMU that runs holds FIFOs that were removed, or replaced by new ones of the same names, which nobody can
- * open by their path any more.
- */
+/** A QEMU that runs, and the files of a guest's directory that it holds and nobody can open by their path any more. */
+export interface CutOff {
+  readonly qemu: Holder;
+  /** Names in the directory, each once; only such as the host would open. */
+  readonly files: readonly string[];
+}
+
+/** Files that were removed, or replaced by new ones of the same names. */
+export function cutOffFiles(dir: string): CutOff | undefined {
+  for (const qemu of qemusOf(dir)) {
+    const names = qemu.files.filter(({ name, isRemoved }) => isRemoved && hostOpens(name));
+    const files = [...new Set(names.map(({ name }) => name))].sort();
+    if (files.length > 0) return { qemu, files };
+  }
+  return undefined;
+}
+
+/** What is wrong when a QEMU that runs holds files that were removed; undefined when none does. */
 export function cutOff(guest: GuestWords): Failure | undefined {
-  const qemu = qemusOf(guest.path).find(({ files }) => files.some(({ isRemoved }) => isRemoved));
-  if (qemu === undefined) return undefined;
-  const { options } = guest;
+  const found = cutOffFiles(guest.path);
+  if (found === undefined) return undefined;
+  const { qemu, files } = found;
+  const { label, options } = guest;
+  const shown = files.slice(0, mostNames).join(', ');
+  const names = files.length > mostNames ? `${shown} and ${files.length - mostNames} more` : shown;
+  // of several, another program often has the first
+  const socket = qmpSockets(qemu.argv).at(-1);
+  const keeper = socket === undefined ? '--qmp SOCKET (or --domain DOMAIN)' : `--qmp ${printable(socket)}`;
   return new Failure(
     exitCode.missing,
-    `${guest.label} runs, but the FIFOs that its QEMU (pid ${qemu.pid}) has open were removed from ${printable(guest.path)}`,
-    `give it new ones: trace-host setup${options} --remove --apply --qmp SOCKET, then trace-host setup${options} ` +
-      '--apply --qmp SOCKET (or --domain DOMAIN); without QMP, trace-host setup and a new start of the guest',
+    `${label} runs, but its QEMU (pid ${qemu.pid}) holds ${names}, removed from ${printable(guest.path)}`,
+    `give it new ones: trace-host setup${options} --apply ${keeper}; ` +
+      `without QMP, trace-host setup${options} and a new start of the guest`,
   );
 }

@@ -4,8 +4,8 @@ import { QmpRefusal } from './connection.ts';
 
 /** A port that a guest has. */
 export interface QemuPort {
-  /** undefined: QEMU was given none, so it cannot be taken out. */
-  readonly id: string | undefined;
+  /** In QEMU's tree of objects, which names it whether it was given an id or not. */
+  readonly path: string;
   /** In the guest's /dev/virtio-ports; empty for a console. */
   readonly name: string;
   readonly nr: number;
@@ -16,6 +16,7 @@ export interface QemuPort {
 
 /** A virtio-serial device that ports can be put on. */
 export interface QemuSerial {
+  readonly path: string;
   readonly id: string;
   /** Name of its bus. */
   readonly bus: string;
@@ -33,9 +34,9 @@ interface Child {
 
 export async function listPorts(qmp: QmpConnection): Promise<QemuPort[]> {
   const ports: QemuPort[] = [];
-  for (const { path, name, anonymous } of await children(qmp, /^(virtserialport|virtconsole)$/)) {
+  for (const { path } of await children(qmp, /^(virtserialport|virtconsole)$/)) {
     ports.push({
-      id: anonymous ? undefined : name,
+      path,
       name: await text(qmp, path, 'name'),
       nr: Number(await property(qmp, path, 'nr')),
       chardev: await text(qmp, path, 'chardev'),
@@ -50,7 +51,12 @@ export async function listSerials(qmp: QmpConnection): Promise<QemuSerial[]> {
   const serials: QemuSerial[] = [];
   for (const { path, name, anonymous } of await children(qmp, /^virtio-serial-(pci|device|ccw)/)) {
     if (anonymous) continue;
-    serials.push({ id: name, bus: `${name}.0`, maxPorts: Number(await property(qmp, path, 'max_ports')) });
+    serials.push({
+      path,
+      id: name,
+      bus: `${name}.0`,
+      maxPorts: Number(await property(qmp, path, 'max_ports')),
+    });
   }
   return serials;
 }

@@ -21,6 +21,13 @@ export class GuestAccount {
     return (this.stopped?.ledger[cpu]?.bytesOut ?? 0) - (this.before?.cpus[cpu]?.bytesOut ?? 0);
   }
 
+  /** CPUs that have sent anything. */
+  get sendingCpus(): readonly number[] {
+    return Object.keys(this.stopped?.ledger ?? {})
+      .map(Number)
+      .filter((cpu) => this.sentBytes(cpu) > 0);
+  }
+
   /** Lost between ring and port. */
   get lostBytes(): number {
     const ledger = Object.entries(this.stopped?.ledger ?? {});

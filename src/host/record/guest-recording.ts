@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../failure.ts';
+import { printable } from '../../quoted.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
@@ -20,6 +21,7 @@ import { parseMetadata } from '../metadata/guest-metadata.ts';
 import { instanceFiles } from '../metadata/instance-files.ts';
 import { quoted } from '../../quoted.ts';
 import { unseenLines } from '../metadata/unseen.ts';
+import { cutOff } from '../qemu/guest-trouble.ts';
 import { recordingVersion } from '../recording-format.ts';
 import type { Collector, StreamFault } from './collector.ts';
 import { EventNames, knownEvents } from './event-names.ts';
@@ -83,6 +85,8 @@ export class GuestRecording {
   static async open(request: RecordRequest, collector: Collector): Promise<GuestRecording> {
     const guest = GuestDir.open(request.location);
     try {
+      const lost = cutOff(guest);
+      if (lost !== undefined) throw lost;
       const client = await ControlClient.open(guest, { timeoutMs: request.timeoutMs });
       return new GuestRecording(request, guest, client, collector);
     } catch (cause) {
@@ -362,6 +366,7 @@ export class GuestRecording {
   /** The agent counts what it has sent: that many bytes are to come. @throws Failure when they do not */
   async #arrive(): Promise<void> {
     const missing = await this.#ports.arrive((cpu) => this.account.sentBytes(cpu));
+    this.#mustHavePorts();
     const [first] = missing;
     if (first === undefined) return;
     const [cpu] = first;
@@ -372,6 +377,19 @@ export class GuestRecording {
       `${this.guest.label}, CPU ${cpu}${more}: ${bytes} bytes that the agent sent did not arrive`,
       'see which other program reads the trace ports',
     );
+  }
+
+  /** What a CPU without a port here has sent went to whatever its port is connected with. @throws Failure */
+  #mustHavePorts(): void {
+    for (const cpu of this.account.sendingCpus) {
+      if (this.#ports.files.has(cpu)) continue;
+      const { label, path, options } = this.guest;
+      throw new Failure(
+        exitCode.lost,
+        `${label}, CPU ${cpu}: ${this.account.sentBytes(cpu)} bytes were sent to a port that has no file in ${printable(path)}`,
+        `see trace-host doctor${options}`,
+      );
+    }
   }
 
   /** Between the steps of a beginning: one that is taken back must not take the next. */

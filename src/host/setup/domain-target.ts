@@ -18,6 +18,7 @@ export async function openDomainTarget(domain: string): Promise<Target> {
       Number(await virsh('vcpucount', domain, '--maximum', scopes[0] === 'live' ? '--live' : '--config')),
     // virsh attaches a device whole or not at all
     dropLeftovers: () => Promise.resolve(),
+    release: (names) => release(domain, scopes, names),
     attach: (guest) => attach(domain, scopes, guest),
     detach: () => detach(domain, scopes),
     close: () => {},
@@ -90,16 +91,38 @@ function later(scopes: readonly Scope[]): string {
 }
 
 async function detach(domain: string, scopes: readonly Scope[]): Promise<TargetChanges> {
+  const isPort = (name: string): boolean => name === controlPortName || cpuOfPort(name) !== undefined;
   const done = new Set<string>();
-  for (const scope of scopes) {
-    const { channels } = await serialOf(domain, scope);
-    for (const [name, element] of channels) {
-      if (name !== controlPortName && cpuOfPort(name) === undefined) continue;
-      await virshWithFile('detach-device', domain, element, `--${scope}`);
-      done.add(name);
-    }
-  }
+  for (const scope of scopes) for (const name of await takeOut(domain, scope, isPort)) done.add(name);
   return { done: [...done], already: [], notes: [] };
+}
+
+/** Sockets only: FIFOs cannot be given back while the domain runs, and a new start of it opens the new ones. */
+async function release(
+  domain: string,
+  scopes: readonly Scope[],
+  names: readonly string[],
+): Promise<TargetChanges> {
+  if (!scopes.includes('live')) return { done: [], already: [], notes: [] };
+  const done = await takeOut(
+    domain,
+    'live',
+    (name, element) => names.includes(name) && element.startsWith("<channel type='unix'"),
+  );
+  const kept = names.length - done.length;
+  const notes = kept > 0 ? [`libvirt adds no pipes to ${domain} while it runs: ${later(scopes)}`] : [];
+  return { done, already: [], notes };
+}
+
+async function takeOut(
+  domain: string,
+  scope: Scope,
+  isMeant: (name: string, element: string) => boolean,
+): Promise<string[]> {
+  const { channels } = await serialOf(domain, scope);
+  const meant = [...channels].filter(([name, element]) => isMeant(name, element));
+  for (const [, element] of meant) await virshWithFile('detach-device', domain, element, `--${scope}`);
+  return meant.map(([name]) => name);
 }
 
 async function serialOf(domain: string, scope: Scope) {

@@ -4,7 +4,7 @@ import type { QemuPort } from '../qmp/machine.ts';
 import { countCpus, freeRootPorts, listChardevs, listPorts, listSerials } from '../qmp/machine.ts';
 import { findRoom } from './free-slots.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
-import { isPortId, placePorts, portId } from './placement.ts';
+import { isPortId, placePorts } from './placement.ts';
 import type { Transport } from '../guest-dir/port-names.ts';
 import { controlPortName, cpuOfPort } from '../guest-dir/port-names.ts';
 import type { PreparedGuest } from './prepare.ts';
@@ -17,6 +17,7 @@ export async function openQmpTarget(socket: string): Promise<Target> {
   return {
     cpus: () => inOurWords(countCpus(qmp)),
     dropLeftovers: () => inOurWords(dropLeftovers(qmp)),
+    release: (names) => inOurWords(takeOut(qmp, ({ name }) => names.includes(name))),
     attach: (guest) => inOurWords(attach(qmp, guest)),
     detach: () => inOurWords(detach(qmp)),
     close: () => qmp.close(),
@@ -116,30 +117,31 @@ function chardevBackend({ chardev, path }: PlacedPort): object {
 }
 
 async function detach(qmp: QmpConnection): Promise<TargetChanges> {
-  const done: string[] = [];
   await dropLeftovers(qmp);
+  const changes = await takeOut(qmp, ({ name }) => name === controlPortName || cpuOfPort(name) !== undefined);
+  const left = await listPorts(qmp);
+  for (const { id, path, bus } of await listSerials(qmp)) {
+    if (!/^virtio-trace\d+$/.test(id) || left.some((port) => port.bus === bus)) continue;
+    await removeDevice(qmp, path);
+  }
+  return changes;
+}
+
+/** Takes ports out with their chardevs, which QEMU may have been started with under any id. */
+async function takeOut(qmp: QmpConnection, isMeant: (port: QemuPort) => boolean): Promise<TargetChanges> {
+  const done: string[] = [];
   for (const port of await listPorts(qmp)) {
-    if (!isOurs(port)) continue;
-    await removeDevice(qmp, port.id);
+    if (!isMeant(port)) continue;
+    await removeDevice(qmp, port.path);
     await qmp.execute('chardev-remove', { id: port.chardev });
     done.push(port.name);
-  }
-  const left = await listPorts(qmp);
-  for (const { id, bus } of await listSerials(qmp)) {
-    if (!/^virtio-trace\d+$/.test(id) || left.some((port) => port.bus === bus)) continue;
-    await removeDevice(qmp, id);
   }
   return { done, already: [], notes: [] };
 }
 
-function isOurs(port: QemuPort): port is QemuPort & { readonly id: string } {
-  const isPort = port.name === controlPortName || cpuOfPort(port.name) !== undefined;
-  return isPort && port.id === portId(port.name);
-}
-
-async function removeDevice(qmp: QmpConnection, id: string): Promise<void> {
-  const deleted = qmp.event('DEVICE_DELETED', (data) => data['device'] === id);
+async function removeDevice(qmp: QmpConnection, path: string): Promise<void> {
+  const deleted = qmp.event('DEVICE_DELETED', (data) => data['path'] === path);
   deleted.catch(() => {});
-  await qmp.execute('device_del', { id });
+  await qmp.execute('device_del', { id: path });
   await deleted;
 }

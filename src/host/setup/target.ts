@@ -14,9 +14,11 @@ export interface Target {
   readonly cpus: () => Promise<number>;
   /** Takes away what an attempt that ended half-way has left and no port uses, for it holds the guest's files open. */
   readonly dropLeftovers: () => Promise<void>;
+  /** Takes out ports of these names, whose files were removed, so that `attach` gives them anew. @throws Failure */
+  readonly release: (names: readonly string[]) => Promise<TargetChanges>;
   /** Attaches the ports that are not there yet. @throws Failure */
   readonly attach: (guest: PreparedGuest) => Promise<TargetChanges>;
-  /** Detaches the ports that setup attached or had QEMU started with. @throws Failure */
+  /** Detaches the ports, whether setup attached them or QEMU was started with them. @throws Failure */
   readonly detach: () => Promise<TargetChanges>;
   readonly close: () => void;
 }

@@ -7,10 +7,11 @@ import { tool } from './tool.ts';
 
 /**
  * Directory with a Debian package's files, downloaded and unpacked into the cache, not installed. Blocks; needs
- * no root. `members` are tar patterns of what to take (a kernel package is 350 MB unpacked), default all.
+ * no root. `members` are tar patterns of what to take (a kernel package is 350 MB unpacked), default all; `as` is the
+ * directory's name in the cache, for other members of the same package.
  */
-export function debianPackage(name: string, members: readonly string[] = []): string {
-  return cached(name, (path) => {
+export function debianPackage(name: string, members: readonly string[] = [], as = name): string {
+  return cached(as, (path) => {
     const download = mkdtempSync(join(cacheDir(), '.download-'));
     try {
       // Without its own user for downloads apt can write into a directory of root's.

@@ -41,6 +41,8 @@ export interface BootOptions {
   readonly portsDir?: string;
   /** False: no names in /dev/virtio-ports, as in a guest without udev. */
   readonly udev?: boolean;
+  /** True: QEMU has a second QMP socket, `monitor` in the guest's directory, for the programs that are tested. */
+  readonly monitor?: boolean;
   readonly qemuArgs?: readonly string[];
   /** Default: pc. A microvm has no PCI, so it has no `ports` of the harness's. */
   readonly machine?: QemuMachine;
@@ -156,6 +158,7 @@ function launch(machine: Machine, options: BootOptions, memory: GuestMemory | un
   const qemu = startQemu({
     ...qemuOptions(machine, options, dir),
     ports,
+    monitor: options.monitor === true,
     ...(memory === undefined ? {} : { memory }),
   });
   return new Guest(dir, qemu, ports);
@@ -353,6 +356,11 @@ export class Guest {
 
   async writeFile(path: string, data: string | Uint8Array): Promise<void> {
     await this.check(['/bin/sh', '-c', 'cat > "$0"', path], { stdin: data });
+  }
+
+  /** The socket of `BootOptions.monitor`. */
+  get monitor(): string {
+    return join(this.dir, qemuFiles.monitor);
   }
 
   /** Runs a QMP command: `device_add`, `stop`, `cont`, `query-status`, ... */

@@ -106,6 +106,12 @@ function moduleEntries(kernel: GuestKernel): Tree {
   return tree.set('lib/virtio/order', data(order.map((name) => `${name}\n`).join('')));
 }
 
+/** What insmod takes. Blocks. */
+export function moduleBytes(path: string): Uint8Array {
+  const entry = moduleEntry(path);
+  return entry.kind === 'data' && typeof entry.data !== 'string' ? entry.data : readFileSync(path);
+}
+
 /** insmod takes plain modules only; distributions compress them in three ways. */
 function moduleEntry(path: string): Entry {
   const unpackers: Record<string, string> = { '.xz': 'xz', '.zst': 'zstd', '.gz': 'gzip' };

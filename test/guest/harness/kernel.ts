@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { Failure, exitCode } from '../../../src/failure.ts';
 import { debianPackage } from './debian-package.ts';
 import { cached } from './cached.ts';
@@ -62,6 +62,18 @@ export function debianKernel(meta = 'linux-image-amd64'): GuestKernel {
   ]);
   const image = vmlinux(version, join(dir, 'boot', `vmlinuz-${version}`));
   return { version, image, modules: join(dir, 'lib/modules', version) };
+}
+
+/** Modules by which a guest of Debian's kernel tells QEMU's `pvpanic` of its panic, in loading order. Blocks. */
+export function pvpanicModules({ version, modules }: GuestKernel): string[] {
+  if (modules === undefined) return [];
+  const dir = debianPackage(`linux-image-${version}`, ['*/misc/pvpanic/*'], `pvpanic-${version}`);
+  const all = readdirSync(dir, { recursive: true, encoding: 'utf8' });
+  return ['pvpanic', 'pvpanic-mmio'].map((name) => {
+    const path = all.find((candidate) => basename(candidate).startsWith(`${name}.ko`));
+    if (path === undefined) throw new Failure(exitCode.missing, `Debian's ${version} has no ${name}`);
+    return join(dir, path);
+  });
 }
 
 function newestKernel(meta: string): string {

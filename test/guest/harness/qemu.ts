@@ -23,6 +23,8 @@ export interface QemuOptions {
   readonly dir: string;
   /** Where the guest's memory is; default: QEMU's own. */
   readonly memory?: GuestMemory;
+  /** Whether there is a second QMP socket beside the harness's own; no part of the guest's state. */
+  readonly monitor?: boolean;
   readonly extraArgs: readonly string[];
 }
 
@@ -36,7 +38,7 @@ export interface GuestMemory {
 }
 
 /** QEMU's own files in the guest's directory. */
-export const qemuFiles = { console: 'console', qmp: 'qmp', shell: 'shell' } as const;
+export const qemuFiles = { console: 'console', qmp: 'qmp', monitor: 'monitor', shell: 'shell' } as const;
 
 /** `panic=-1` with `-no-reboot`: a kernel that panics ends QEMU instead of waiting for the test's timeout. */
 const kernelOptions = 'console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on no_timer_check';
@@ -53,6 +55,7 @@ export function startQemu(options: QemuOptions): ChildProcess {
   ];
   args.push('-serial', `file:${join(dir, qemuFiles.console)}`);
   args.push('-qmp', `unix:${join(dir, qemuFiles.qmp)},server=on,wait=off`);
+  if (options.monitor === true) args.push('-qmp', `unix:${join(dir, qemuFiles.monitor)},server=on,wait=off`);
   args.push(...portArguments(options.ports));
   // Last, so that the ports under test have the numbers that they would have without it.
   const serial = options.machine === 'pc' ? 'virtio-serial-pci' : 'virtio-serial-device';

@@ -45,6 +45,14 @@ describe('a guest without ports', () => {
     assert.equal(missingDriver(sys), undefined);
   });
 
+  it('has the driver, which does not have the device', (test) => {
+    const sys = sysfs(test, 'bus/virtio/devices/virtio2', serial);
+    mkdirSync(join(sys, 'bus/virtio/drivers/virtio_console'), { recursive: true });
+    const failure = missingDriver(sys);
+    assert.match(failure?.message ?? '', /\(virtio2\), and the driver virtio_console is there/);
+    assert.match(failure?.remedy ?? '', /echo virtio2 > \/sys\/bus\/virtio\/drivers\/virtio_console\/bind/);
+  });
+
   it('lacks no driver that it has, nor one of another device', (test) => {
     assert.equal(missingDriver(sysfs(test, 'bus/virtio/devices/virtio2', serial, true)), undefined);
     const network = { modalias: 'virtio:d00000001v00001AF4' };
