@@ -27,7 +27,7 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
       if (!options.quiet) view.show(progress);
     },
     ending: (end) => say(`${whyItEnded(end)}; stopping`),
-    note: (text) => live.say(`trace-host: ${printable(text)}`),
+    note: (text) => say(`trace-host: ${printable(text)}`),
   });
   const waiting = new Waiting(live, () => (options.quiet ? undefined : recorder.doing));
   const stopListening = listen(recorder, live);

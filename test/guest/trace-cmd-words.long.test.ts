@@ -188,15 +188,4 @@ describe("trace-cmd's words for record, in a guest of kernel 6.12", { timeout: 1
     await scene.record(['-B', 'top', '--subbuf-size', '8', '-e', 'sched'], busy);
     assert.equal((await scene.guest.check(`cat ${tracing}/buffer_subbuf_size_kb`)).trim(), '4');
   });
-
-  test('an event with a name as user_events allow it', async (context) => {
-    const made = await scene.guest.run(`echo 'u:a+b[1] u32 n' > ${tracing}/dynamic_events`);
-    if (made.code !== 0) {
-      context.skip('this kernel has no user_events');
-      return;
-    }
-    for (const word of ['user_events:*', 'user_events:a+b[1]', 'a+b*'])
-      assert.equal((await scene.record(['-e', word, '-e', 'sched_switch'], busy)).events > 0, true);
-    await scene.guest.check(`echo '!u:a+b[1]' > ${tracing}/dynamic_events`);
-  });
 });

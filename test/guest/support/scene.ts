@@ -44,7 +44,9 @@ export class Scene {
     assert.ok(!existsSync(`${this.out}.recording`));
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
-    assert.equal(reportLines(this.out).length, recorded.events, 'trace-cmd reads every event');
+    // it prints a function that calls no other as one line, and that is two events
+    if (!args.includes('function_graph'))
+      assert.equal(reportLines(this.out).length, recorded.events, 'trace-cmd reads every event');
     const read = recorded.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
     assert.equal(recorded.events, read, 'the kernel has counted as many');
     return recorded;
