@@ -145,8 +145,8 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     assert.equal((await here('max_graph_depth')).trim(), '0');
     await record('-p function --module virtio_console', 'echo x > /dev/null');
     for (const line of scene.lines()) assert.match(line, /\bfunction:/);
-    const { eventsByName } = await record('-p wakeup -d -e sched_switch');
-    assert.equal(eventsByName['ftrace:function'], undefined);
+    await scene.record(words('-B top -d -e sched_switch'), `cat ${tracing}/options/function-trace > /tmp/d`);
+    assert.equal((await scene.guest.check('cat /tmp/d')).trim(), '0');
     assert.equal((await here('options/function-trace')).trim(), '1');
   });
 
