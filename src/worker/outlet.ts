@@ -2,6 +2,9 @@ import { errno } from '../native/error.ts';
 import { tryLock, unlock } from '../native/file-lock.ts';
 import { read, splice, write } from '../native/transfer.ts';
 import { inherited, type WorkerSetup } from '../protocol/ipc.ts';
+import type { Ledger } from '../protocol/ledger.ts';
+import { FrameHeaders } from './frame-headers.ts';
+import { SharedOutlet } from './shared-outlet.ts';
 
 /** Where the pipe is emptied to. */
 export interface Outlet {
@@ -13,43 +16,10 @@ export interface Outlet {
   push(bytes: number): number;
 }
 
-/** Another worker writes to the shared outlet at this moment. No errno is that large. */
-export const anothersTurn = -1_000_000;
-
 /** A virtio port or FIFO of this worker's own. */
 const ownOutlet: Outlet = {
   push: (bytes) => splice(inherited.pipeRead, inherited.port, bytes),
 };
-
-/**
- * An outlet that all workers share. A turn is kept until the outlet stands at a page boundary, so that no page is
- * torn: the kernel reads a file's position before a splice and sets it behind, and two at once would overwrite one
- * another. The lock is the process's, so a worker that dies gives it back.
- */
-class SharedOutlet implements Outlet {
-  readonly #transfer: (bytes: number) => number;
-  readonly #pageBytes: number;
-  #ours = false;
-
-  constructor(transfer: (bytes: number) => number, pageBytes: number) {
-    this.#transfer = transfer;
-    this.#pageBytes = pageBytes;
-  }
-
-  push(bytes: number): number {
-    if (!this.#ours) {
-      if (!tryLock(inherited.turn)) return anothersTurn;
-      this.#ours = true;
-    }
-    const moved = this.#transfer(bytes);
-    // Only whole pages go into the pipe, so what is left of them tells, also to the successor of a killed worker.
-    if ((bytes - Math.max(moved, 0)) % this.#pageBytes === 0) {
-      unlock(inherited.turn);
-      this.#ours = false;
-    }
-    return moved;
-  }
-}
 
 /** For a file opened to append, to which splice says EINVAL: one page after the other through a buffer. */
 function copier(pageBytes: number): (bytes: number) => number {
@@ -66,15 +36,29 @@ function copier(pageBytes: number): (bytes: number) => number {
   };
 }
 
-export function makeOutlet(setup: WorkerSetup): Outlet {
+/** @param ledger the account of what this outlet takes */
+export function makeOutlet(setup: WorkerSetup, ledger: Pick<Ledger, 'bytesOut' | 'bytesLost'>): Outlet {
   switch (setup.outlet) {
     case 'splice':
       return ownOutlet;
     case 'shared':
-      return new SharedOutlet((bytes) => ownOutlet.push(bytes), setup.pageBytes);
+      return sharedOutlet((bytes) => ownOutlet.push(bytes), setup, ledger);
     case 'copied':
-      return new SharedOutlet(copier(setup.pageBytes), setup.pageBytes);
+      return sharedOutlet(copier(setup.pageBytes), setup, ledger);
     default:
       return setup.outlet satisfies never;
   }
+}
+
+function sharedOutlet(
+  transfer: (bytes: number) => number,
+  { cpu, pageBytes, frameSync }: WorkerSetup,
+  ledger: Pick<Ledger, 'bytesOut' | 'bytesLost'>,
+): Outlet {
+  const { turn, port } = inherited;
+  const calls = { tryLock: () => tryLock(turn), unlock: () => unlock(turn), transfer };
+  if (frameSync === undefined) return new SharedOutlet(calls, pageBytes);
+  const sync = Buffer.from(frameSync, 'hex');
+  const headers = new FrameHeaders(sync, cpu, ledger, (bytes) => write(port, bytes));
+  return new SharedOutlet(calls, pageBytes, headers);
 }
