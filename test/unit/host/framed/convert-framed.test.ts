@@ -7,6 +7,7 @@ import { gapsText } from '../../../../src/cli/framed-report.ts';
 import { convert, type ConvertSettings } from '../../../../src/host/convert.ts';
 import { convertFramed, type FramedReport } from '../../../../src/host/framed/convert-framed.ts';
 import { isFramedFile } from '../../../../src/host/framed/framed-trace.ts';
+import { readInfo } from '../../../../src/host/info.ts';
 import { spooled } from '../../../../src/host/framed/spool.ts';
 import { frameKinds } from '../../../../src/protocol/frames.ts';
 import { fixture } from '../fixtures.ts';
@@ -68,10 +69,17 @@ describe('convert of a framed stream', () => {
       const out = join(dir, 'raw.dat');
       const metadata = await sampleMetadata('A');
       const pages = samplePages('A');
+      // Bad pages in the middle of frames: what is copied begins there too.
+      for (const own of Object.values(pages))
+        for (const page of [3, 20, 90]) own.fill(0xff, page * pageBytes + 8, page * pageBytes + 16);
       const raw = await convert({ cpus: writeRaws(dir, pages), metadata, out, traceId: 7n, ...shape });
       const report = await converted(test, streamOf(pages), shape);
       assert.ok(report.bytes.equals(readFileSync(out)));
       assert.equal(report.events, raw.events);
+      assert.equal(
+        [...report.leftOut.values()].reduce((sum, count) => sum + count, 0),
+        6,
+      );
       assert.ok(report.cpus.every(({ stepsBack }) => stepsBack === 0));
       assert.deepEqual(gapsText(report.gaps), []);
     });
@@ -130,6 +138,18 @@ describe('convert of a framed stream', () => {
     const path = join(scratchDir(test), 'metadata.tar.gz');
     writeFileSync(path, archive);
     assert.equal((await converted(test, stream, {}, path)).pages, 2);
+  });
+});
+
+describe('info of a framed stream', () => {
+  it('says what it is, and what to do', async (test) => {
+    const path = join(scratchDir(test), 'trace.framed');
+    writeFileSync(path, streamOf({ 0: samplePages('A')[0]!.slice(0, 8192) }));
+    await assert.rejects(readInfo(path), {
+      name: 'Failure',
+      message: /: a framed stream/,
+      remedy: /convert/,
+    });
   });
 });
 

@@ -187,6 +187,17 @@ describe('a framed stream', () => {
     assert.equal(other.metadata, undefined);
   });
 
+  it('has no archive where that was cut off, though other frames follow', async () => {
+    const archive = otherFrame(frameKinds.metadata, Buffer.alloc(10_000, 7));
+    const page = pagesOf(0, 0, 1);
+    const stream = Buffer.concat([head(pageBytes), archive.subarray(0, 6000), pagesFrame(0, 0, page)]);
+    const { trace, pages } = await readStream(stream);
+    assert.equal(trace.metadata, undefined);
+    assert.ok(pages.get(0)?.equals(page));
+    const more = Buffer.concat([stream, Buffer.alloc(10_000)]);
+    assert.equal((await readStream(more)).trace.metadata, undefined);
+  });
+
   it('of nothing but headers costs no more than its length', { timeout: 60_000 }, async () => {
     const one = pagesFrame(0, 0, none, 8192);
     const stream = Buffer.concat([head(pageBytes), ...Array.from({ length: 50_000 }, () => one)]);
