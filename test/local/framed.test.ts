@@ -150,7 +150,7 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
           await started(agent);
           const writers = scene.writers();
           for (const writer of writers) writer.run(8000, 400);
-          for (let kills = 0; kills < (isLong ? 60 : 12); kills += 1) {
+          for (let kills = 0; kills < (isLong ? 30 : 12); kills += 1) {
             await sleep(Math.random() * 100);
             const workers = await until('a worker', () => agent.workers.length > 0 && agent.workers, 60_000);
             signalIfThere(workers[kills % workers.length]?.pid ?? assert.fail(), 'SIGKILL');
