@@ -1,9 +1,10 @@
-import { errno } from '../native/error.ts';
 import { tryLock, unlock } from '../native/file-lock.ts';
-import { read, splice, write } from '../native/transfer.ts';
+import { makePipe } from '../native/pipe.ts';
+import { read, splice, tee, write } from '../native/transfer.ts';
 import { inherited, type WorkerSetup } from '../protocol/ipc.ts';
 import type { Ledger } from '../protocol/ledger.ts';
 import { FrameHeaders } from './frame-headers.ts';
+import { lastingCopier, writeWhole } from './lasting-copier.ts';
 import { SharedOutlet } from './shared-outlet.ts';
 
 /** Where the pipe is emptied to. */
@@ -26,14 +27,26 @@ function copier(pageBytes: number): (bytes: number) => number {
   const page = new Uint8Array(pageBytes);
   return () => {
     const got = read(inherited.pipeRead, page);
-    for (let done = 0; done < got; ) {
-      const put = write(inherited.port, page.subarray(done, got));
-      if (put === -errno.EINTR) continue;
-      if (put < 0) return put;
-      done += put;
-    }
-    return got;
+    const refused = writeWhole(page.subarray(0, Math.max(got, 0)), intoOutlet);
+    return refused < 0 ? refused : got;
   };
+}
+
+/** The same for frames. */
+function inheritedCopier(pageBytes: number): () => number {
+  const second = makePipe();
+  return lastingCopier(pageBytes, {
+    peek: (buffer) => {
+      const seen = tee(inherited.pipeRead, second.writeEnd, buffer.byteLength);
+      return seen > 0 ? read(second.readEnd, buffer.subarray(0, seen)) : seen;
+    },
+    write: intoOutlet,
+    take: (buffer) => read(inherited.pipeRead, buffer),
+  });
+}
+
+function intoOutlet(bytes: Uint8Array): number {
+  return write(inherited.port, bytes);
 }
 
 /** @param ledger the account of what this outlet takes */
@@ -44,7 +57,11 @@ export function makeOutlet(setup: WorkerSetup, ledger: Pick<Ledger, 'bytesOut' |
     case 'shared':
       return sharedOutlet((bytes) => ownOutlet.push(bytes), setup, ledger);
     case 'copied':
-      return sharedOutlet(copier(setup.pageBytes), setup, ledger);
+      return sharedOutlet(
+        setup.frameSync === undefined ? copier(setup.pageBytes) : inheritedCopier(setup.pageBytes),
+        setup,
+        ledger,
+      );
     default:
       return setup.outlet satisfies never;
   }
@@ -55,10 +72,10 @@ function sharedOutlet(
   { cpu, pageBytes, frameSync }: WorkerSetup,
   ledger: Pick<Ledger, 'bytesOut' | 'bytesLost'>,
 ): Outlet {
-  const { turn, port } = inherited;
+  const { turn } = inherited;
   const calls = { tryLock: () => tryLock(turn), unlock: () => unlock(turn), transfer };
   if (frameSync === undefined) return new SharedOutlet(calls, pageBytes);
   const sync = Buffer.from(frameSync, 'hex');
-  const headers = new FrameHeaders(sync, cpu, ledger, (bytes) => write(port, bytes));
+  const headers = new FrameHeaders(sync, cpu, ledger, intoOutlet);
   return new SharedOutlet(calls, pageBytes, headers);
 }

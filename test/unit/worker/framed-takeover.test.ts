@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { errno } from '../../../src/native/error.ts';
 import { FrameHeaders } from '../../../src/worker/frame-headers.ts';
+import { lastingCopier } from '../../../src/worker/lasting-copier.ts';
 import { type OutletCalls, SharedOutlet } from '../../../src/worker/shared-outlet.ts';
 import { thorough } from '../../set.ts';
 import { head, readStream, sync } from '../host/framed/stream.ts';
@@ -16,6 +17,8 @@ class Stream {
   #turn: number | undefined;
   /** How much of a header the stream takes at once. */
   headerTakes = 32;
+  /** Whether it is a file opened to append, into which pages are copied. */
+  copied = false;
 
   get bytes(): Buffer {
     return Buffer.concat(this.#pieces);
@@ -36,11 +39,7 @@ class Stream {
         this.#turn = undefined;
         life.lived(true);
       },
-      transfer: (bytes) => {
-        const moved = simulation.io.outlet.push(bytes);
-        if (moved > 0) this.#pieces.push(simulation.received.at(-1) ?? assert.fail());
-        return life.lived(moved);
-      },
+      transfer: this.copied ? this.#copier(simulation, life) : this.#mover(simulation, life),
     };
     const headers = new FrameHeaders(sync, cpu, ledger, (bytes) => {
       const taken = bytes.slice(0, this.headerTakes);
@@ -65,6 +64,34 @@ class Stream {
       this.#turn = undefined;
       return false;
     }
+  }
+
+  #mover(simulation: Simulation, life: Life): (bytes: number) => number {
+    return (bytes) => {
+      const moved = simulation.io.outlet.push(bytes);
+      if (moved > 0) this.#pieces.push(simulation.received.at(-1) ?? assert.fail());
+      return life.lived(moved);
+    };
+  }
+
+  #copier(simulation: Simulation, life: Life): () => number {
+    return lastingCopier(pageBytes, {
+      peek: (buffer) => {
+        buffer.set(simulation.pipe.subarray(0, buffer.byteLength));
+        return life.lived(Math.min(buffer.byteLength, simulation.pipe.byteLength));
+      },
+      write: (bytes) => {
+        const taken = bytes.slice(0, 50);
+        this.#pieces.push(taken);
+        return life.lived(taken.byteLength);
+      },
+      take: (buffer) => {
+        const taken = simulation.pipe.slice(0, buffer.byteLength);
+        simulation.received.push(taken);
+        simulation.pipe = simulation.pipe.slice(taken.byteLength);
+        return life.lived(taken.byteLength);
+      },
+    });
   }
 
   /** The reader finds every page of both CPUs, whole, once and in order. */
@@ -97,11 +124,16 @@ function load(): Stream {
 
 describe('workers that share a framed stream', () => {
   it('lose and tear nothing whichever instruction was the last of one, though another goes on before its successor', async () => {
-    for (const headerTakes of [32, 7]) {
+    for (const [headerTakes, copied] of [
+      [32, false],
+      [7, false],
+      [32, true],
+    ] as const) {
       let last = 1;
       for (; ; last += 1) {
         const stream = load();
         stream.headerTakes = headerTakes;
+        stream.copied = copied;
         const whole = await stream.work(0, last);
         await stream.work(1);
         await stream.work(0);
@@ -119,8 +151,9 @@ describe('workers that share a framed stream', () => {
     });
     const takes = fc.integer({ min: 1, max: 32 });
     await fc.assert(
-      fc.asyncProperty(deaths, takes, async (lives, headerTakes) => {
+      fc.asyncProperty(deaths, takes, fc.boolean(), async (lives, headerTakes, copied) => {
         const stream = load();
+        stream.copied = copied;
         stream.headerTakes = headerTakes;
         for (const [cpu, last] of lives) await stream.work(cpu, last);
         await stream.work(0);
