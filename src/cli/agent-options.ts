@@ -28,7 +28,8 @@ export const agentExamples: readonly Example[] = [
   ['trace-agent --cpus 0-3,6 -s 1M', 'five CPUs, larger pipes'],
   ['trace-agent --port-name trace-pipe-cpu%d', 'ports named as trace-cmd names them'],
   ['trace-agent --instance host --start', 'an instance of its own, at once'],
-  ['trace-agent -o --start > trace.raw', 'no host: raw pages to a file until Ctrl-C'],
+  ['trace-agent -o --framed > trace.framed', 'no host: to a file for trace-host convert, until Ctrl-C'],
+  ['trace-agent -o --start --cpus 0 > cpu0.raw', 'raw pages of one CPU, nothing else'],
   ['trace-agent --allow start,stop,status', "refuse the host's other orders"],
   ['trace-agent doctor', 'see what is wrong; with the options that the agent has'],
   ['trace-agent --config /etc/virtio-trace/agent.json', 'options from a file'],
@@ -38,7 +39,7 @@ export const agentExamples: readonly Example[] = [
 export const configFileText = [
   'Every option but --config, --json, --help and --version may stand in the configuration file, its name in camelCase:',
   '{ "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }',
-  'The command line wins over the file; --no-stdout and --no-start take back what the file says.',
+  'The command line wins over the file; --no-stdout, --no-framed and --no-start take back what the file says.',
 ] as const;
 
 const afterOptions = `${examplesText(agentExamples)}
@@ -130,6 +131,7 @@ function readOptions(
   return {
     cpus: read('cpus', agentSettings.cpus),
     stdout: read('stdout', agentSettings.stdout),
+    framed: read('framed', agentSettings.framed),
     pipeBytes: read('pipeSize', agentSettings.pipeSize),
     portsDir: read('portsDir', agentSettings.portsDir),
     portName: read('portName', agentSettings.portName),

@@ -18,6 +18,12 @@ export const agentSettings = {
     defaultText: 'false',
     parse: parseFlag,
   },
+  framed: {
+    long: 'framed',
+    description: 'with -o: say whose pages are whose, and what explains them, for trace-host convert',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
   pipeSize: {
     short: 's',
     long: 'pipe-size',

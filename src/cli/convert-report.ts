@@ -61,7 +61,7 @@ export function stepsBackText({
 }): string {
   return (
     `CPU ${cpu}: time steps back at ${counted(stepsBack, 'page')}: ` +
-    'these are pages of several CPUs in one file, as trace-agent -o writes them, or the clock was set back'
+    'these are pages of several CPUs in one file, as trace-agent -o writes them without --framed, or the clock was set back'
   );
 }
 

@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { onEndSignals } from '../end-signals.ts';
 import { codeOf } from '../error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../failure.ts';
@@ -10,31 +9,46 @@ import {
   type ConvertReport,
   type ConvertSettings,
 } from '../host/convert.ts';
+import type { FramedReport } from '../host/framed/convert-framed.ts';
 import { readMetadataFile } from '../host/metadata/guest-metadata.ts';
 import { removeUnfinishedFiles } from '../host/unfinished-files.ts';
 import { exitNow } from '../native/process.ts';
 import { json, printable, quoted } from '../quoted.ts';
 import { countsOf, leftOutOf, remarksOn, reusedIdsOf, summaryOf } from './convert-report.ts';
+import { convertStdin, convertStream, framedOf, mustStay, stdinWord } from './convert-stream.ts';
+import { gapsAsJson, gapsText } from './framed-report.ts';
 import type { ConvertCommand } from './host-convert-options.ts';
 import { humanBytes } from './human.ts';
 import { LiveText } from './live-text.ts';
-import { rawInput } from './raw-input.ts';
+import { rawInput, saysCpu } from './raw-input.ts';
 import { Waiting } from './waiting.ts';
+
+type Report = ConvertReport | FramedReport;
 
 /** Makes a trace.dat and says what is in it. Throws Failure. */
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   const report = await watched(command);
-  process.stdout.write(command.json ? `${json(countsOf(report))}\n` : textOf(report));
-  for (const line of [...leftOutOf(report), ...reusedIdsOf(report), ...remarksOn(report)])
+  const gaps = 'gaps' in report ? report.gaps : undefined;
+  const lacking = gaps === undefined ? [] : gapsText(gaps);
+  const counts = { ...countsOf(report), ...(gaps === undefined ? {} : { framed: gapsAsJson(gaps) }) };
+  process.stdout.write(command.json ? `${json(counts)}\n` : textOf(report));
+  for (const line of [...lacking, ...leftOutOf(report), ...reusedIdsOf(report), ...remarksOn(report)])
     process.stderr.write(`trace-host: ${printable(report.out)}: ${line}\n`);
-  return report.leftOut.size > 0 || report.reusedIds.length > 0 ? exitCode.lost : exitCode.done;
+  const isWhole = lacking.length === 0 && report.leftOut.size === 0 && report.reusedIds.length === 0;
+  return isWhole ? exitCode.done : exitCode.lost;
 }
 
 /** With a word about how far it is, and an end in order at a signal. */
-async function watched(command: ConvertCommand): Promise<ConvertReport> {
+async function watched(command: ConvertCommand): Promise<Report> {
   let progress: ConvertProgress | undefined;
+  let reading = command.inputs[0] === stdinWord;
   const ended = new AbortController();
-  const interrupt = (): void => ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written'));
+  const interrupt = (): void => {
+    // A terminal's Ctrl-C reaches the agent that feeds us too, which ends its stream in order.
+    if (reading)
+      process.stderr.write('trace-host: waits for the end of the stream; a second signal gives it up\n');
+    else ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written'));
+  };
   const abandon = (): void => {
     removeUnfinishedFiles();
     exitNow(exitCode.failed);
@@ -47,6 +61,7 @@ async function watched(command: ConvertCommand): Promise<ConvertReport> {
       ...command.settings,
       signal: ended.signal,
       onProgress: (now) => {
+        reading = false;
         progress = now;
       },
     });
@@ -55,17 +70,21 @@ async function watched(command: ConvertCommand): Promise<ConvertReport> {
   }
 }
 
-function describe({ settings }: ConvertCommand, progress: ConvertProgress | undefined): string {
+function describe({ inputs, settings }: ConvertCommand, progress: ConvertProgress | undefined): string {
   const what = `writing ${printable(settings.out)}`;
-  if (progress === undefined || progress.totalBytes === 0) return what;
+  if (progress === undefined) return inputs[0] === stdinWord ? `reading, then ${what}` : what;
+  if (progress.totalBytes === 0) return what;
   const { doneBytes, totalBytes } = progress;
   return `${what}, ${Math.floor((doneBytes / totalBytes) * 100)} % of ${humanBytes(totalBytes)}`;
 }
 
-async function converted(command: ConvertCommand, settings: ConvertSettings): Promise<ConvertReport> {
+async function converted(command: ConvertCommand, settings: ConvertSettings): Promise<Report> {
   const { inputs, metadata } = command;
   const [first = ''] = inputs;
-  if (!(await isDirectory(first))) return convertFiles(inputs, metadata, settings);
+  if (inputs.includes(stdinWord)) return convertStdin(inputs, metadata, settings);
+  const framed = await framedOf(inputs);
+  if (framed !== undefined) return convertStream(framed, first, metadata, settings);
+  if (saysCpu(first) || !(await isDirectory(first))) return convertFiles(inputs, metadata, settings);
   if (inputs.length > 1) {
     throw new Failure(exitCode.usage, 'a recording is converted alone', `give ${first} and nothing else`);
   }
@@ -108,13 +127,7 @@ async function convertFiles(
       'add --metadata FILE; trace-host metadata -o FILE fetches it from the guest',
     );
   }
-  if (resolve(metadata) === resolve(settings.out)) {
-    throw new Failure(
-      exitCode.usage,
-      `${metadata} is to be read, and would be lost`,
-      'give another file with -o',
-    );
-  }
+  mustStay(metadata, settings.out);
   const cpus = new Map<number, string>();
   for (const given of paths) {
     const { cpu, path } = rawInput(given);

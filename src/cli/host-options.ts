@@ -123,11 +123,13 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     read: (given) => ({ kind: 'record', options: readRecord(given) }),
   },
   convert: {
-    description: 'make a trace.dat of a recording that was not finished, or of raw pages',
+    description: 'make a trace.dat of a recording that was not finished, of a framed stream, or of raw pages',
     settings: ['output', 'metadata', 'clock', 'v6', 'compress', 'json'],
     operands: '<input...>',
     examples: [
       ['trace-host convert trace.dat.recording', 'what record left behind'],
+      ['trace-host convert trace.framed -o guest.dat', 'what trace-agent -o --framed wrote'],
+      ['ssh guest trace-agent -o --framed | trace-host convert - -o guest.dat', 'the same from stdin'],
       [
         'trace-host convert cpu0.raw cpu1.raw --metadata metadata.tar.gz -o guest.dat',
         'pages collected with cat',

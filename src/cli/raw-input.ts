@@ -8,9 +8,16 @@ export interface RawInput {
   readonly path: string;
 }
 
+const cpuBefore = /^cpu(\d{1,5})=(.+)$/s;
+
+/** Whether an operand is `cpu3=FILE`. */
+export function saysCpu(given: string): boolean {
+  return cpuBefore.test(given);
+}
+
 /** Reads `cpu3=FILE`, or the path of a file whose name says `cpu3` and no other CPU: cpu3.raw, trace-path-cpu3.out. Throws Failure. */
 export function rawInput(given: string): RawInput {
-  const [, said, file] = /^cpu(\d{1,5})=(.+)$/s.exec(given) ?? [];
+  const [, said, file] = cpuBefore.exec(given) ?? [];
   if (said !== undefined && file !== undefined) return { cpu: Number(said), path: file };
   const named = new Set([...basename(given).matchAll(/cpu(\d{1,5})(?!\d)/gi)].map(([, cpu]) => Number(cpu)));
   const [cpu] = named;

@@ -6,7 +6,6 @@ import { version as programVersion } from '../version.ts';
 import { maxCpus } from '../cpu-list.ts';
 import { errorCode } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
-import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type LeftOut, type PageRun, type RawTally } from './check/checked-runs.ts';
 import type { FormatError } from './format/format-error.ts';
 import type { GuestMetadata } from './metadata/guest-metadata.ts';
@@ -18,6 +17,7 @@ import { withChosenClock } from './metadata/trace-clock.ts';
 import { type TopLevelLine, unseenNote } from './metadata/unseen.ts';
 import { joinAllCapped } from './record/recording-dir.ts';
 import { openInput } from './open-input.ts';
+import { pagesOfFile, type RawPages } from './raw-pages.ts';
 import { rawFile, readRecording } from './recording-format.ts';
 import { RawFileShrank, type CpuSource } from './tracedat/cpu-data.ts';
 import type { TraceFacts } from './tracedat/options.ts';
@@ -46,8 +46,8 @@ export interface ConvertSettings {
 }
 
 export interface ConvertInput extends ConvertSettings {
-  /** Paths of the raw pages by CPU. */
-  readonly cpus: ReadonlyMap<number, string>;
+  /** By CPU: the path of a file of its raw pages, or pages in a file that is open and stays so. */
+  readonly cpus: ReadonlyMap<number, string | RawPages>;
   readonly metadata: GuestMetadata;
   /** What the guest wrote elsewhere than into these pages; undefined: not known. */
   readonly unseen?: readonly TopLevelLine[];
@@ -92,8 +92,9 @@ export interface ConvertedCpu extends RawTally {
 
 interface RawInput {
   readonly cpu: number;
-  readonly file: FileHandle;
-  readonly bytes: number;
+  readonly pages: RawPages;
+  /** Whether the file is to be closed here. */
+  readonly opened: boolean;
   readonly tally: RawTally;
 }
 
@@ -146,7 +147,7 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
       raws.push(await openRaw(cpu, path));
     }
     if (raws.length === 0) throw new Failure(exitCode.usage, 'no CPU to convert', 'give raw files');
-    for (const { file } of raws) await mustBeAnother(out, file);
+    for (const { pages } of raws) await mustBeAnother(out, pages.file);
     const facts = factsOf(input);
     const sources = sourcesOf(raws, input);
     const { result: extents, bytes: fileBytes } = await writeReplacing(out, async (file) => {
@@ -155,9 +156,9 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
         ? writeV6(output, metadata, facts, sources)
         : writeV7(output, metadata, facts, sources, compress);
     });
-    const cpus = raws.map(({ cpu, bytes, tally }, index) => ({
+    const cpus = raws.map(({ cpu, pages, tally }, index) => ({
       cpu,
-      rawBytes: bytes,
+      rawBytes: pages.bytes,
       dataBytes: extents[index]!.bytes,
       ...tally,
     }));
@@ -171,7 +172,7 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
       { cause: error },
     );
   } finally {
-    await Promise.all(raws.map(({ file }) => file.close()));
+    await Promise.all(raws.filter(({ opened }) => opened).map(({ pages }) => pages.file.close()));
   }
 }
 
@@ -196,12 +197,15 @@ function statIfThere(path: string): Stats | undefined {
   }
 }
 
-async function openRaw(cpu: number, path: string): Promise<RawInput> {
+async function openRaw(cpu: number, raw: string | RawPages): Promise<RawInput> {
   if (!Number.isInteger(cpu) || cpu < 0 || cpu >= maxCpus) {
-    throw new Failure(exitCode.usage, `${path}: no CPU is ${cpu}`, `CPUs are 0 to ${maxCpus - 1}`);
+    const where = typeof raw === 'string' ? `${raw}: ` : '';
+    throw new Failure(exitCode.usage, `${where}no CPU is ${cpu}`, `CPUs are 0 to ${maxCpus - 1}`);
   }
-  const file = await openInput(path);
-  return { cpu, file, bytes: (await file.stat()).size, tally: emptyTally() };
+  const tally = emptyTally();
+  if (typeof raw !== 'string') return { cpu, pages: raw, opened: false, tally };
+  const file = await openInput(raw);
+  return { cpu, pages: pagesOfFile(file, (await file.stat()).size), opened: true, tally };
 }
 
 function factsOf(input: ConvertInput): TraceFacts {
@@ -222,11 +226,11 @@ function factsOf(input: ConvertInput): TraceFacts {
 
 async function* sourcesOf(raws: readonly RawInput[], input: ConvertInput): AsyncGenerator<CpuSource> {
   const { layout, catalogue } = input.metadata;
-  const totalBytes = raws.reduce((sum, { bytes }) => sum + bytes, 0);
+  const totalBytes = raws.reduce((sum, { pages }) => sum + pages.bytes, 0);
   let doneBytes = 0;
-  for (const { cpu, file, bytes, tally } of raws) {
-    const runs = checkedRuns(blocksOf(file, 0, bytes), layout, catalogue.common, tally);
-    yield { cpu, raw: file, runs: watched(runs, cpu) };
+  for (const { cpu, pages, tally } of raws) {
+    const runs = checkedRuns(pages.blocks(), layout, catalogue.common, tally);
+    yield { cpu, raw: pages.file, runs: watched(pages.placed(runs), cpu) };
   }
 
   async function* watched(runs: AsyncIterable<PageRun>, cpu: number): AsyncGenerator<PageRun> {

@@ -5,6 +5,7 @@ import { blocksOf } from './check/blocks.ts';
 import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts';
 import { EventCatalogue } from './format/event-catalogue.ts';
 import { FormatError } from './format/format-error.ts';
+import { isFramedFile } from './framed/framed-trace.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { readRecordingMetadata } from './metadata/recording-metadata.ts';
 import type { Symbols } from './metadata/symbols.ts';
@@ -107,6 +108,7 @@ async function fileInfo(path: string): Promise<TraceInfo> {
     };
   } catch (error) {
     if (!(error instanceof TraceFileError) && !(error instanceof FormatError)) throw error;
+    if (await isFramedFile(file)) throw framedStream(path);
     throw new Failure(
       exitCode.failed,
       `${path}: not a trace.dat that can be read: ${error.message}`,
@@ -116,6 +118,11 @@ async function fileInfo(path: string): Promise<TraceInfo> {
   } finally {
     await file.close();
   }
+}
+
+function framedStream(path: string): Failure {
+  const message = `${path}: a framed stream, as trace-agent -o --framed writes it, and no trace.dat yet`;
+  return new Failure(exitCode.failed, message, 'make one of it with trace-host convert, and ask about that');
 }
 
 async function recordingInfo(dir: string): Promise<TraceInfo> {

@@ -3,6 +3,7 @@ import { declare, lastErrno } from './libc.ts';
 const libcSplice = declare(
   'intptr_t splice(int from, void *fromOffset, int to, void *toOffset, size_t bytes, unsigned int flags)',
 );
+const libcTee = declare('intptr_t tee(int from, int to, size_t bytes, unsigned int flags)');
 const libcRead = declare('intptr_t read(int fd, void *buffer, size_t bytes)');
 const libcWrite = declare('intptr_t write(int fd, const void *buffer, size_t bytes)');
 
@@ -17,6 +18,12 @@ const SPLICE_F_NONBLOCK = 2;
 export function splice(from: number, to: number, bytes: number): number {
   const moved = libcSplice(from, null, to, null, bytes, SPLICE_F_NONBLOCK);
   return moved < 0 ? -lastErrno() : moved;
+}
+
+/** Gives a second pipe what the first one holds, up to `bytes`, and takes nothing out. @returns bytes, or the negated errno */
+export function tee(from: number, to: number, bytes: number): number {
+  const given = libcTee(from, to, bytes, SPLICE_F_NONBLOCK);
+  return given < 0 ? -lastErrno() : given;
 }
 
 /** read(2) into the whole of `buffer`. @returns bytes read, or the negated errno */

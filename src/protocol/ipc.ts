@@ -9,6 +9,8 @@ export interface WorkerSetup {
   readonly pipePages: number;
   /** `splice`: the outlet is this worker's alone. `shared`: take turns on it. `copied`: take turns, and write. */
   readonly outlet: Outlet;
+  /** What frame headers begin with (protocol/frames.ts), in hexadecimal; undefined: pages alone. */
+  readonly frameSync?: string | undefined;
   /** Partial pages are sent at this interval while running; 0: only at a stop. */
   readonly flushIntervalMs: number;
   /** How long a port that takes nothing may hold up a stop, or the worker's end. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { MetadataDigests } from './control.ts';
 
 /** Groups that an order may name, and bytes of a group's name. A kernel with all of its modules has some 200. */
 export const maxGroups = 600;
@@ -29,4 +30,16 @@ export function digestOf(files: Iterable<readonly [name: string, content: Uint8A
   const sorted = [...files].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
   for (const [name, content] of sorted) hash.update(`${name}\n${content.length}\n`).update(content);
   return hash.digest('hex').slice(0, 32);
+}
+
+/** Of each group that an order can name. Takes some ms for 3 MB. */
+export function digestsOf(contents: ReadonlyMap<string, Buffer>): MetadataDigests {
+  const groups = new Map<string, (readonly [string, Buffer])[]>();
+  for (const entry of contents) {
+    const group = groupOf(entry[0]);
+    if (group === undefined || !isGroup(group)) continue;
+    groups.set(group, [...(groups.get(group) ?? []), entry]);
+  }
+  const named = [...groups].slice(0, maxGroups);
+  return Object.fromEntries(named.map(([group, files]): [string, string] => [group, digestOf(files)]));
 }

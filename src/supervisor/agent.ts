@@ -14,12 +14,21 @@ import { locateTracefs } from '../tracefs/locate.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
 import { ControlPort } from './control-port.ts';
 import { cpusToTrace, onlineCpus } from './cpus.ts';
+import { FramedStream } from './framed-stream.ts';
 import { makeLog } from './log.ts';
 import { scoreBelowWorkers } from './oom-score.ts';
 import type { AgentOptions } from './options.ts';
 import { Orders } from './orders.ts';
 import { type OutletSource, portOutlets, stdoutOutlets } from './outlets.ts';
-import { hostRules, openControlPort, requireAnyPort, warnOfOldKernel, workerIdentity } from './preflight.ts';
+import {
+  checkFramed,
+  hostRules,
+  openControlPort,
+  requireAnyPort,
+  warnOfMixedPages,
+  warnOfOldKernel,
+  workerIdentity,
+} from './preflight.ts';
 import { ServiceManager } from './service-manager.ts';
 import { leaveGraceMs, Supervisor } from './supervisor.ts';
 import { Tracing } from './tracing.ts';
@@ -35,13 +44,17 @@ type End =
  * @throws Failure for what a user can mend; nothing is left behind then
  */
 export async function runAgent(options: AgentOptions): Promise<ExitCode> {
+  checkFramed(options);
   const root = locateTracefs(options.tracefs);
   const cpus = cpusToTrace(options.cpus, new Tracefs(root));
-  const outlets = options.stdout ? stdoutOutlets() : portOutlets(options.portsDir, options.portName);
+  const outlets = options.stdout
+    ? stdoutOutlets(options.framed)
+    : portOutlets(options.portsDir, options.portName);
   if (!options.stdout) requireAnyPort(options, cpus);
-  const withHost = hostRules(options);
+  const withHost = options.framed ? false : hostRules(options);
   const log = await makeLog(options.logLevel, options.logFormat);
   warnOfOldKernel(log);
+  if (options.stdout && !options.framed) warnOfMixedPages(cpus, log);
   const instance = options.instance === undefined ? undefined : ensureInstance(root, options.instance);
   try {
     return await trace(options, cpus, outlets, new Tracefs(root, instance?.name), withHost, log);
@@ -94,6 +107,7 @@ async function trace(
     : undefined;
   const stopListening = listen(end, () => log.info(orders.status(), 'status'), tracing, log);
   const manager = new ServiceManager();
+  let framed: FramedStream | undefined;
   try {
     if (control !== undefined) await openControlPort(control, ending, log);
     setNoNewPrivileges();
@@ -105,21 +119,33 @@ async function trace(
     log.info({ cpus: able, of: cpus.length }, 'ready');
     manager.ready(() => describe(supervisor));
     const serving = control?.run().catch(fail);
-    if (options.start || !withHost) orders.begin();
+    if (outlets.frameSync !== undefined) {
+      framed = new FramedStream(outlets, outlets.frameSync, supervisor, own, options.stopTimeoutMs, log);
+      const beginning = writeBeginning(framed, end);
+      beginning.catch(fail);
+      await Promise.race([beginning, ending]);
+    }
+    if (framed?.begun !== false && (options.start || !withHost)) orders.begin();
     const why = await ending;
     log.info(why, 'ending');
     manager.stopping(2 * (options.stopTimeoutMs + leaveGraceMs));
     await orders.close();
-    const whole = await finish(supervisor, tracing, log);
+    const whole = await finish(supervisor, tracing, why.kind === 'outlet-gone' ? undefined : framed, log);
     control?.close();
     await serving;
     return whole && why.kind === 'signal' ? exitCode.done : exitCode.lost;
   } finally {
+    framed?.close();
     manager.close();
     stopListening();
     tracing.abandon();
     supervisor.dispose();
   }
+}
+
+async function writeBeginning(framed: FramedStream, end: (why: End) => void): Promise<void> {
+  const gone = await framed.begin();
+  if (gone !== undefined) end({ kind: 'outlet-gone', code: gone });
 }
 
 /** One line for `systemctl status`. */
@@ -138,8 +164,13 @@ function describe({ state, cpus }: Supervisor): string {
  * Flushes, puts settings back, lets the workers go.
  * @returns whether every CPU was served to the end, and all that was taken from the rings was delivered
  */
-async function finish(supervisor: Supervisor, tracing: Tracing, log: Logger): Promise<boolean> {
-  const { cpus } = await tracing.stop();
+async function finish(
+  supervisor: Supervisor,
+  tracing: Tracing,
+  framed: FramedStream | undefined,
+  log: Logger,
+): Promise<boolean> {
+  const report = await tracing.stop();
   let whole = supervisor.cpus.every((cpu) => cpu.state !== 'failed');
   await supervisor.close();
   for (const cpu of supervisor.cpus) {
@@ -148,8 +179,9 @@ async function finish(supervisor: Supervisor, tracing: Tracing, log: Logger): Pr
     if (heldBytes > 0 || bytesLost > 0) {
       log.error({ cpu: cpu.number, heldBytes, bytesLost }, 'pages that the host did not get');
     }
-    if (heldBytes > 0 || bytesLost > 0 || cpus.get(cpu.number)?.outcome === 'timed-out') whole = false;
+    if (heldBytes > 0 || bytesLost > 0 || report.cpus.get(cpu.number)?.outcome === 'timed-out') whole = false;
   }
+  if (framed !== undefined && !(await framed.end(report))) whole = false;
   return whole;
 }
 

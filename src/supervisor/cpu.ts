@@ -232,11 +232,13 @@ export class Cpu {
   }
 
   #workerSetup(): WorkerSetup {
+    const { outlet, frameSync } = this.#setup.outlets;
     return {
       cpu: this.number,
       pageBytes: this.#resources.pageBytes,
       pipePages: this.#resources.pipePages,
-      outlet: this.#setup.outlets.outlet,
+      outlet,
+      frameSync: frameSync === undefined ? undefined : Buffer.from(frameSync).toString('hex'),
       flushIntervalMs: this.#setup.flushIntervalMs,
       stopTimeoutMs: this.#setup.stopTimeoutMs,
       identity: this.#setup.identity,

@@ -6,6 +6,8 @@ export interface AgentOptions {
   readonly cpus: readonly number[] | undefined;
   /** Raw pages to stdout instead of to the trace ports. */
   readonly stdout: boolean;
+  /** With `stdout`: frames that tell whose pages are whose, and the metadata (protocol/frames.ts). */
+  readonly framed: boolean;
   /** Capacity asked for each worker's pipe; a multiple of 4096 between 64 KiB and 1 MiB. */
   readonly pipeBytes: number;
   /** Directory of the named ports. */

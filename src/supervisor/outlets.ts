@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { constants, fstatSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { errorCode } from '../error-code.ts';
 import { exitCode, Failure } from '../failure.ts';
 import { duplicate, isAppending, setNonBlocking } from '../native/files.ts';
 import { makeMemory } from '../native/shared-memory.ts';
+import { syncSize } from '../protocol/frames.ts';
 import type { Outlet } from '../protocol/ipc.ts';
 import { openPort } from './ports.ts';
 
@@ -14,6 +16,8 @@ export interface OutletSource {
   open(cpu: number): number;
   /** The file whose lock is the turn on a shared outlet. */
   readonly turnFd: number | undefined;
+  /** What frame headers begin with; undefined: pages alone. */
+  readonly frameSync: Uint8Array | undefined;
 }
 
 /** A port for each CPU, named by a template with one `%d`. */
@@ -22,6 +26,7 @@ export function portOutlets(portsDir: string, portName: string): OutletSource {
     outlet: 'splice',
     open: (cpu) => openPort(portsDir, portNameOf(portName, cpu), 'out'),
     turnFd: undefined,
+    frameSync: undefined,
   };
 }
 
@@ -34,22 +39,24 @@ const stdoutFd = 1;
 /**
  * One stdout for all. A pipe is opened anew, so that our O_NONBLOCK does not reach those who share it; a file must
  * keep its one position, so it is not. splice refuses a file opened to append: its pages are copied.
+ * @param framed with a header before each CPU's pages (protocol/frames.ts)
  * @throws Failure when stdout is a terminal
  */
-export function stdoutOutlets(): OutletSource {
+export function stdoutOutlets(framed: boolean): OutletSource {
   if (isatty(stdoutFd)) {
     throw new Failure(
       exitCode.usage,
       'stdout is a terminal, and raw ring-buffer pages would garble it',
-      'send them on: trace-agent -o --start > trace.raw',
+      `send them on: trace-agent -o ${framed ? '--framed > trace.framed' : '--start > trace.raw'}`,
     );
   }
   const turnFd = makeMemory('trace-agent-turn', 1);
+  const shared = { turnFd, frameSync: framed ? randomBytes(syncSize) : undefined };
   const stdout = fstatSync(stdoutFd);
-  if (stdout.isFIFO()) return { outlet: 'shared', open: openFifoAnew, turnFd };
+  if (stdout.isFIFO()) return { outlet: 'shared', open: openFifoAnew, ...shared };
   if (stdout.isSocket()) setNonBlocking(stdoutFd);
   const outlet = isAppending(stdoutFd) ? 'copied' : 'shared';
-  return { outlet, open: () => duplicate(stdoutFd), turnFd };
+  return { outlet, open: () => duplicate(stdoutFd), ...shared };
 }
 
 /** A pipe can be opened without a reader, a FIFO with a name cannot. @throws Failure */

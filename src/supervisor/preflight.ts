@@ -35,6 +35,27 @@ export function warnOfOldKernel(log: Logger, kernel = release()): void {
   if (text !== undefined) log.warn({ kernel }, text);
 }
 
+/** One framed stream is one trace from beginning to end. @throws Failure */
+export function checkFramed({ framed, stdout, controlPortGiven }: AgentOptions): void {
+  if (!framed) return;
+  if (!stdout) throw new Failure(exitCode.usage, '--framed is nothing without -o', 'add -o');
+  if (!controlPortGiven) return;
+  throw new Failure(
+    exitCode.usage,
+    '--framed takes no orders from a control port: it is one trace, from the start of the agent to its end',
+    'leave out --framed or --control-port',
+  );
+}
+
+/** Said and not refused: it is what the kernel tree's C agent does, and what its users' scripts take apart by other means. */
+export function warnOfMixedPages(cpus: readonly number[], log: Logger): void {
+  if (cpus.length < 2) return;
+  log.warn(
+    { cpus: cpus.length },
+    'pages of several CPUs in one stream cannot be told apart afterwards; with --framed they can',
+  );
+}
+
 /** One missing port is waited for; a guest that has none at all was set up without them. */
 export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): void {
   const names = cpus.map((cpu) => portNameOf(options.portName, cpu));

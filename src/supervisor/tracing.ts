@@ -30,7 +30,7 @@ interface Request {
   readonly keep: boolean;
 }
 
-type RingCounts = ReadonlyMap<number, RingStats | null>;
+export type RingCounts = ReadonlyMap<number, RingStats | null>;
 
 /** Starts and stops workers together with the tracefs settings that a host asks for. One call at a time. */
 export class Tracing {
@@ -133,7 +133,10 @@ export class Tracing {
   }
 
   #countsOf(tracefs: Tracefs): RingCounts {
-    return new Map(this.#supervisor.cpus.map(({ number }) => [number, statsOf(tracefs, number)]));
+    return ringCountsOf(
+      tracefs,
+      this.#supervisor.cpus.map(({ number }) => number),
+    );
   }
 
   #baseline(): PerCpu<CpuBaseline> {
@@ -248,6 +251,10 @@ function sourceOf(tracefs: Tracefs): TraceSource {
     clock: tracefs.clocks().current ?? 'local',
     pageBytes: tracefs.pageBytes(),
   };
+}
+
+export function ringCountsOf(tracefs: Tracefs, cpus: readonly number[]): RingCounts {
+  return new Map(cpus.map((cpu) => [cpu, statsOf(tracefs, cpu)]));
 }
 
 export function statsOf(tracefs: Tracefs, cpu: number): RingStats | null {

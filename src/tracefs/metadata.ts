@@ -120,11 +120,13 @@ export interface PackedMetadata {
  * Packs the metadata. Takes about half a second (several under emulation, two thirds of them for tar and gzip), gzip in
  * the thread pool. Every file is read also when `have` spares the sending: what a module or a probe has changed meanwhile
  * cannot be told in another way.
+ * @param seen gets every file, also those that are left out
  */
 export async function packMetadata(
   tracefs: Tracefs,
   part: MetadataPart = 'all',
   have: MetadataDigests = {},
+  seen: (entry: MetadataEntry) => void = () => undefined,
 ): Promise<PackedMetadata> {
   const archive = tarPack();
   const packed: Buffer[] = [];
@@ -132,7 +134,7 @@ export async function packMetadata(
   const compressed = pipeline(inBatches(archive), createGzip(), async (chunks: AsyncIterable<Buffer>) => {
     for await (const chunk of chunks) packed.push(chunk);
   });
-  const wanted = changedEntries(collectMetadata(tracefs, part), have, (group) => same.push(group));
+  const wanted = changedEntries(collectMetadata(tracefs, part), seen, have, (group) => same.push(group));
   await Promise.all([compressed, fill(archive, wanted)]);
   return { packed: Buffer.concat(packed), same };
 }
@@ -140,6 +142,7 @@ export async function packMetadata(
 /** Leaves groups out whose digest is that of `have`; the entries of one come in a row. */
 async function* changedEntries(
   entries: AsyncIterable<MetadataEntry>,
+  seen: (entry: MetadataEntry) => void,
   have: MetadataDigests,
   leftOut: (group: string) => void,
 ): AsyncGenerator<MetadataEntry> {
@@ -152,6 +155,7 @@ async function* changedEntries(
     held = [];
   }
   for await (const entry of entries) {
+    seen(entry);
     const own = groupOf(entry.name);
     if (own !== group) yield* release();
     group = own !== undefined && Object.hasOwn(have, own) ? own : undefined;

@@ -1,7 +1,11 @@
-import { errno } from '../native/error.ts';
 import { tryLock, unlock } from '../native/file-lock.ts';
-import { read, splice, write } from '../native/transfer.ts';
+import { makePipe } from '../native/pipe.ts';
+import { read, splice, tee, write } from '../native/transfer.ts';
 import { inherited, type WorkerSetup } from '../protocol/ipc.ts';
+import type { Ledger } from '../protocol/ledger.ts';
+import { FrameHeaders } from './frame-headers.ts';
+import { lastingCopier, writeWhole } from './lasting-copier.ts';
+import { SharedOutlet } from './shared-outlet.ts';
 
 /** Where the pipe is emptied to. */
 export interface Outlet {
@@ -13,68 +17,65 @@ export interface Outlet {
   push(bytes: number): number;
 }
 
-/** Another worker writes to the shared outlet at this moment. No errno is that large. */
-export const anothersTurn = -1_000_000;
-
 /** A virtio port or FIFO of this worker's own. */
 const ownOutlet: Outlet = {
   push: (bytes) => splice(inherited.pipeRead, inherited.port, bytes),
 };
-
-/**
- * An outlet that all workers share. A turn is kept until the outlet stands at a page boundary, so that no page is
- * torn: the kernel reads a file's position before a splice and sets it behind, and two at once would overwrite one
- * another. The lock is the process's, so a worker that dies gives it back.
- */
-class SharedOutlet implements Outlet {
-  readonly #transfer: (bytes: number) => number;
-  readonly #pageBytes: number;
-  #ours = false;
-
-  constructor(transfer: (bytes: number) => number, pageBytes: number) {
-    this.#transfer = transfer;
-    this.#pageBytes = pageBytes;
-  }
-
-  push(bytes: number): number {
-    if (!this.#ours) {
-      if (!tryLock(inherited.turn)) return anothersTurn;
-      this.#ours = true;
-    }
-    const moved = this.#transfer(bytes);
-    // Only whole pages go into the pipe, so what is left of them tells, also to the successor of a killed worker.
-    if ((bytes - Math.max(moved, 0)) % this.#pageBytes === 0) {
-      unlock(inherited.turn);
-      this.#ours = false;
-    }
-    return moved;
-  }
-}
 
 /** For a file opened to append, to which splice says EINVAL: one page after the other through a buffer. */
 function copier(pageBytes: number): (bytes: number) => number {
   const page = new Uint8Array(pageBytes);
   return () => {
     const got = read(inherited.pipeRead, page);
-    for (let done = 0; done < got; ) {
-      const put = write(inherited.port, page.subarray(done, got));
-      if (put === -errno.EINTR) continue;
-      if (put < 0) return put;
-      done += put;
-    }
-    return got;
+    const refused = writeWhole(page.subarray(0, Math.max(got, 0)), intoOutlet);
+    return refused < 0 ? refused : got;
   };
 }
 
-export function makeOutlet(setup: WorkerSetup): Outlet {
+/** The same for frames. */
+function inheritedCopier(pageBytes: number): () => number {
+  const second = makePipe();
+  return lastingCopier(pageBytes, {
+    peek: (buffer) => {
+      const seen = tee(inherited.pipeRead, second.writeEnd, buffer.byteLength);
+      return seen > 0 ? read(second.readEnd, buffer.subarray(0, seen)) : seen;
+    },
+    write: intoOutlet,
+    take: (buffer) => read(inherited.pipeRead, buffer),
+  });
+}
+
+function intoOutlet(bytes: Uint8Array): number {
+  return write(inherited.port, bytes);
+}
+
+/** @param ledger the account of what this outlet takes */
+export function makeOutlet(setup: WorkerSetup, ledger: Pick<Ledger, 'bytesOut' | 'bytesLost'>): Outlet {
   switch (setup.outlet) {
     case 'splice':
       return ownOutlet;
     case 'shared':
-      return new SharedOutlet((bytes) => ownOutlet.push(bytes), setup.pageBytes);
+      return sharedOutlet((bytes) => ownOutlet.push(bytes), setup, ledger);
     case 'copied':
-      return new SharedOutlet(copier(setup.pageBytes), setup.pageBytes);
+      return sharedOutlet(
+        setup.frameSync === undefined ? copier(setup.pageBytes) : inheritedCopier(setup.pageBytes),
+        setup,
+        ledger,
+      );
     default:
       return setup.outlet satisfies never;
   }
+}
+
+function sharedOutlet(
+  transfer: (bytes: number) => number,
+  { cpu, pageBytes, frameSync }: WorkerSetup,
+  ledger: Pick<Ledger, 'bytesOut' | 'bytesLost'>,
+): Outlet {
+  const { turn } = inherited;
+  const calls = { tryLock: () => tryLock(turn), unlock: () => unlock(turn), transfer };
+  if (frameSync === undefined) return new SharedOutlet(calls, pageBytes);
+  const sync = Buffer.from(frameSync, 'hex');
+  const headers = new FrameHeaders(sync, cpu, ledger, intoOutlet);
+  return new SharedOutlet(calls, pageBytes, headers);
 }

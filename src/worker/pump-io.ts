@@ -25,7 +25,7 @@ export function inheritedIo(setup: WorkerSetup, ledger: Ledger): PumpIo {
   return {
     ringFd: inherited.ring,
     portFd: inherited.port,
-    outlet: makeOutlet(setup),
+    outlet: makeOutlet(setup, ledger),
     fill: (bytes) => splice(inherited.ring, inherited.pipeWrite, bytes),
     readPage: () => read(inherited.ring, stage),
     writePage: () => write(inherited.pipeWrite, stage),

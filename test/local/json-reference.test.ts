@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { frameKinds } from '../../src/protocol/frames.ts';
+import { head, otherFrame, pagesFrame } from '../unit/host/framed/stream.ts';
 import { samplePages } from './hostile-guest-samples.ts';
 import { Scene, traceHost } from './hostile-guest-run.ts';
 
@@ -42,7 +44,18 @@ describe('docs/json.md has the fields that are printed', () => {
     const raw = join(scene.outDir, 'cpu0.raw');
     writeFileSync(raw, samplePages(0));
     const convert = ['--metadata', join(scene.outDir, 'm.tgz'), '-o', scene.out, '--json'];
-    check('convert', await run('convert', raw, ...convert));
+    check('convert', await run('convert', `cpu0=${raw}`, ...convert));
+    const framed = join(scene.outDir, 'trace.framed');
+    const archive = readFileSync(join(scene.outDir, 'm.tgz'));
+    const frames = [
+      otherFrame(frameKinds.metadata, archive),
+      pagesFrame(0, 0, samplePages(0)),
+      otherFrame(frameKinds.end, { cpus: {} }),
+    ];
+    writeFileSync(framed, Buffer.concat([head(4096), ...frames]));
+    const stream = Object(await run('convert', framed, '-o', scene.out, '--json'));
+    check('convert', stream, ['framed']);
+    check('convert of a framed stream', stream.framed);
     const info = documented('info');
     info.delete('recording');
     assert.deepEqual(new Set(Object.keys(Object(await run('info', scene.out, '--json')))), info);

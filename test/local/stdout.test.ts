@@ -2,77 +2,23 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../../src/failure.ts';
 import { makePipe } from '../../src/native/pipe.ts';
-import { type Agent, agentProgram } from './harness/agent.ts';
+import { agentProgram } from './harness/agent.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import type { MarkerWriter } from './harness/markers.ts';
 import { Arrived, whole } from './harness/pages.ts';
+import { load, type Sink, sinks, startInto } from './harness/sinks.ts';
 import { signalIfThere } from './harness/processes.ts';
 import { inScene, type Scene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';
 import { until } from './harness/until.ts';
 
 const skip = agentSkip();
-
-/** Something that stdout may be. */
-interface Sink {
-  /** A descriptor for the agent; the test closes it. */
-  open(scene: Scene): number;
-  /** What has come out of it. */
-  received(scene: Scene): Uint8Array;
-}
-
-const inFront = 'what the file had before';
-
-const sinks: Readonly<Record<string, Sink>> = {
-  'a pipe': {
-    open: (scene) => {
-      const fifo = scene.addFifo('out');
-      fifo.read();
-      return openSync(fifo.path, 'w');
-    },
-    received: (scene) => readFileSync(join(scene.dir, 'out.received')),
-  },
-  'a file': {
-    open: (scene) => openSync(join(scene.dir, 'out'), 'w'),
-    received: (scene) => readFileSync(join(scene.dir, 'out')),
-  },
-  'a file opened to append': {
-    open: (scene) => {
-      const path = join(scene.dir, 'out');
-      writeFileSync(path, inFront);
-      return openSync(path, 'a');
-    },
-    received: (scene) => {
-      const all = readFileSync(join(scene.dir, 'out'));
-      assert.equal(all.toString('latin1', 0, inFront.length), inFront, 'what was there stays in front');
-      return all.subarray(inFront.length);
-    },
-  },
-};
-
-/** Starts `trace-agent -o` into a sink. */
-function startInto(sink: Sink, scene: Scene, args: readonly string[] = []): Agent {
-  const fd = sink.open(scene);
-  try {
-    return scene.start(['-o', ...args], { stdout: fd });
-  } finally {
-    closeSync(fd);
-  }
-}
-
-async function load(writers: readonly MarkerWriter[], ms: number): Promise<void> {
-  // on a busy machine a process takes its time to start
-  for (const writer of writers) await writer.write(1);
-  for (const writer of writers) writer.run(8000, 400);
-  await sleep(ms);
-  for (const writer of writers) await writer.halt();
-}
 
 /** Every marker of every CPU came out, or the kernel itself overwrote it, and every page is whole. */
 async function assertAllOut(scene: Scene, sink: Sink, writers: readonly MarkerWriter[]): Promise<void> {

@@ -1,5 +1,4 @@
-import type { MetadataDigests } from '../../protocol/control.ts';
-import { digestOf, groupOf, isGroup, maxGroups } from '../../protocol/metadata-groups.ts';
+import { digestsOf, groupOf } from '../../protocol/metadata-groups.ts';
 import type { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
 import { readMetadataArchive } from './archive.ts';
@@ -48,16 +47,4 @@ export async function fetchChanges(
     if (cause instanceof OrderRefused && cause.code === 'unknown-field') return undefined;
     throw cause;
   }
-}
-
-/** Of each group that an order can name. Takes some ms for 3 MB. */
-export function digestsOf(contents: Contents): MetadataDigests {
-  const groups = new Map<string, (readonly [string, Buffer])[]>();
-  for (const entry of contents) {
-    const group = groupOf(entry[0]);
-    if (group === undefined || !isGroup(group)) continue;
-    groups.set(group, [...(groups.get(group) ?? []), entry]);
-  }
-  const named = [...groups].slice(0, maxGroups);
-  return Object.fromEntries(named.map(([group, files]): [string, string] => [group, digestOf(files)]));
 }

@@ -1,3 +1,4 @@
+import type { RingStats } from '../../protocol/control.ts';
 import type { RecordedRing } from '../recording-format.ts';
 
 /**
@@ -19,4 +20,19 @@ export function statsText({
     `read events: ${readEvents}`,
     '',
   ].join('\n');
+}
+
+/** What a ring has counted since `before`; undefined: it began with nothing counted. */
+export function ringSince(now: RingStats, before: RingStats | undefined): RingStats {
+  if (before === undefined) return now;
+  const since = (count: (ring: RingStats) => number): number => Math.max(0, count(now) - count(before));
+  return {
+    // what is there is there, and is not counted up
+    entries: now.entries,
+    bytes: now.bytes,
+    overrun: since(({ overrun }) => overrun),
+    commitOverrun: since(({ commitOverrun }) => commitOverrun),
+    droppedEvents: since(({ droppedEvents }) => droppedEvents),
+    readEvents: since(({ readEvents }) => readEvents),
+  };
 }

@@ -1,4 +1,5 @@
 import type { RingStats, StartAnswer, StatusAnswer, StopAnswer } from '../../protocol/control.ts';
+import { ringSince } from '../metadata/ring-stats.ts';
 
 /** What a guest's agent has said about a recording: before it, while it ran, and at its end. Counts since its start. */
 export class GuestAccount {
@@ -75,18 +76,7 @@ export class GuestAccount {
   /** What the kernel has counted for this recording alone; null before the stop, and when the guest did not tell. */
   ring(cpu: number): RingStats | null {
     const now = this.stopped?.ledger[cpu]?.ring ?? null;
-    const before = this.#baseline(cpu);
-    if (now === null || before === undefined) return now;
-    const since = (count: (ring: RingStats) => number): number => Math.max(0, count(now) - count(before));
-    return {
-      // what is there is there, and is not counted up
-      entries: now.entries,
-      bytes: now.bytes,
-      overrun: since(({ overrun }) => overrun),
-      commitOverrun: since(({ commitOverrun }) => commitOverrun),
-      droppedEvents: since(({ droppedEvents }) => droppedEvents),
-      readEvents: since(({ readEvents }) => readEvents),
-    };
+    return now === null ? null : ringSince(now, this.#baseline(cpu));
   }
 
   /** The ring's counts when the trace began; undefined: it began with none. */

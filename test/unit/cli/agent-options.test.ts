@@ -38,6 +38,7 @@ function said(...argv: string[]): string {
 const defaults: AgentOptions = {
   cpus: undefined,
   stdout: false,
+  framed: false,
   pipeBytes: 524288,
   portsDir: '/dev/virtio-ports',
   portName: 'trace-path-cpu%d',
@@ -58,6 +59,7 @@ const defaults: AgentOptions = {
 /** Each setting: how it is given on the command line and in the file, and what of the options it changes. */
 const given: Record<keyof typeof agentSettings, [string[], unknown, Partial<AgentOptions>]> = {
   stdout: [['--stdout'], true, { stdout: true }],
+  framed: [['--framed'], true, { framed: true }],
   pipeSize: [['--pipe-size', '1M'], '1M', { pipeBytes: 1048576 }],
   cpus: [['--cpus', '0-2,6'], [0, '1-2', 6], { cpus: [0, 1, 2, 6] }],
   portsDir: [['--ports-dir', '/tmp/ports'], '/tmp/ports', { portsDir: '/tmp/ports' }],
@@ -78,6 +80,7 @@ const given: Record<keyof typeof agentSettings, [string[], unknown, Partial<Agen
 /** A value that each setting refuses, as text and, where its type is wrong too, in the file. */
 const bad: Record<keyof typeof agentSettings, [string | undefined, unknown[]]> = {
   stdout: [undefined, ['true', 1, null]],
+  framed: [undefined, ['on', 1, null]],
   pipeSize: ['2M', [true, ['64K'], null, {}, 1]],
   cpus: ['3-1', [true, null, {}, [[0]], [], [1.5], -1, '']],
   portsDir: ['', [1, null, ['/dev']]],
@@ -260,7 +263,7 @@ describe('the configuration file', () => {
       ['pipesize', /did you mean pipeSize\?/],
       ['pipe-size', /did you mean pipeSize\?/],
       ['port_name', /did you mean portName\?/],
-      ['verbose', /^the keys are stdout, pipeSize/],
+      ['verbose', /^the keys are stdout, framed, pipeSize/],
       ['config', /^the keys are/],
       ['constructor', /^the keys are/],
       ['__proto__', /^the keys are/],

@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { CpuResources } from '../../../src/supervisor/cpu-resources.ts';
 
 const openNull = (): number => openSync('/dev/null', 'r+');
-const outlets = { outlet: 'splice', open: openNull, turnFd: undefined } as const;
+const outlets = { outlet: 'splice', open: openNull, turnFd: undefined, frameSync: undefined } as const;
 
 function ringOf(pageBytes: number) {
   return { openRing: openNull, pageBytes: () => pageBytes, ringPages: () => 1 };

@@ -11,7 +11,7 @@ const outlets = new URL('../../../src/supervisor/outlets.js', import.meta.url).h
 /** What opening stdout as an outlet ends in, in a process that has `stdout` for it. */
 function opened(stdout: number): string {
   const script = `const { stdoutOutlets } = await import(${JSON.stringify(outlets)});
-    try { stdoutOutlets().open(0); console.error('opened'); }
+    try { stdoutOutlets(false).open(0); console.error('opened'); }
     catch (error) { console.error(error.name + ': ' + error.message + ' — ' + error.remedy); }`;
   const args = ['--input-type=module', '-e', script];
   return spawnSync(process.execPath, args, { stdio: ['ignore', stdout, 'pipe'], encoding: 'utf8' }).stderr;

@@ -1,46 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Ledger } from '../../../src/protocol/ledger.ts';
-import type { PumpIo } from '../../../src/worker/pump-io.ts';
 import { movePartialPage, takeOver } from '../../../src/worker/staging.ts';
 import { errno } from '../../../src/native/error.ts';
+import { Killed, Life } from './life.ts';
 import { pageBytes, Simulation } from './simulated.ts';
-
-class Killed extends Error {}
-
-/** A worker's life in steps: each system call and each store into the ledger is one, and it dies behind a given one. */
-class Life {
-  steps = 0;
-  readonly #last: number;
-
-  constructor(last: number) {
-    this.#last = last;
-  }
-
-  lived<T>(done: T): T {
-    this.steps += 1;
-    if (this.steps === this.#last) throw new Killed();
-    return done;
-  }
-
-  io(io: PumpIo): PumpIo {
-    return {
-      ...io,
-      outlet: { push: (bytes) => this.lived(io.outlet.push(bytes)) },
-      fill: (bytes) => this.lived(io.fill(bytes)),
-      readPage: () => this.lived(io.readPage()),
-      writePage: () => this.lived(io.writePage()),
-      held: () => this.lived(io.held()),
-    };
-  }
-
-  ledger(ledger: Ledger): Ledger {
-    return new Proxy(ledger, {
-      get: (target, field) => Reflect.get(target, field, target),
-      set: (target, field, value) => this.lived(Reflect.set(target, field, value, target)),
-    });
-  }
-}
 
 /** Whole pages, then a partial one, over a port that takes them in odd pieces, first running and then stopping. */
 async function work(simulation: Simulation, life: Life): Promise<void> {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { ControlClient } from '../../../../src/host/control/client.ts';
 import { readMetadataArchive } from '../../../../src/host/metadata/archive.ts';
-import { digestsOf, fetchChanges, fetchMetadata } from '../../../../src/host/metadata/changes.ts';
+import { fetchChanges, fetchMetadata } from '../../../../src/host/metadata/changes.ts';
 import { packContents } from '../../../../src/host/metadata/pack.ts';
 import type { MetadataDigests } from '../../../../src/protocol/control.ts';
+import { digestsOf } from '../../../../src/protocol/metadata-groups.ts';
 import { FakeAgent } from '../control/fake-agent.ts';
 
 type Texts = Readonly<Record<string, string>>;

@@ -1,0 +1,68 @@
+import { stat, type FileHandle } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { exitCode, Failure } from '../failure.ts';
+import type { ConvertSettings } from '../host/convert.ts';
+import { convertFramed, type FramedReport } from '../host/framed/convert-framed.ts';
+import { isFramedFile } from '../host/framed/framed-trace.ts';
+import { spooled } from '../host/framed/spool.ts';
+import { openInput } from '../host/open-input.ts';
+import { rawInput, saysCpu } from './raw-input.ts';
+
+/** Stands for stdin, with a framed stream. */
+export const stdinWord = '-';
+
+/** Throws Failure. */
+export async function convertStdin(
+  inputs: readonly string[],
+  metadata: string | undefined,
+  settings: ConvertSettings,
+): Promise<FramedReport> {
+  if (inputs.length > 1)
+    throw new Failure(exitCode.usage, 'stdin is converted alone', 'give - and nothing else');
+  return convertStream(await spooled(process.stdin, settings.out), 'stdin', metadata, settings);
+}
+
+/** The framed stream that is to be converted, open; undefined: something else is. Throws Failure. */
+export async function framedOf(inputs: readonly string[]): Promise<FileHandle | undefined> {
+  for (const given of inputs) {
+    const path = saysCpu(given) ? rawInput(given).path : given;
+    if (!(await stat(path).catch(() => undefined))?.isFile()) continue;
+    const file = await openInput(path);
+    if (await isFramedFile(file)) {
+      if (inputs.length === 1 && path === given) return file;
+      await file.close();
+      throw new Failure(
+        exitCode.usage,
+        `${path} is a framed stream, with the pages of all of its CPUs, and converted alone`,
+        `give ${path} and nothing else`,
+      );
+    }
+    await file.close();
+  }
+  return undefined;
+}
+
+/** Throws Failure. */
+export async function convertStream(
+  file: FileHandle,
+  path: string,
+  metadata: string | undefined,
+  settings: ConvertSettings,
+): Promise<FramedReport> {
+  try {
+    if (metadata !== undefined) mustStay(metadata, settings.out);
+    return await convertFramed(file, path, metadata, settings);
+  } finally {
+    await file.close();
+  }
+}
+
+/** What is read must not be what is written. Throws Failure. */
+export function mustStay(metadata: string, out: string): void {
+  if (resolve(metadata) !== resolve(out)) return;
+  throw new Failure(
+    exitCode.usage,
+    `${metadata} is to be read, and would be lost`,
+    'give another file with -o',
+  );
+}

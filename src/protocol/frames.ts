@@ -1,0 +1,112 @@
+/**
+ * The framed form of `trace-agent -o`, written by supervisor and workers and read by trace-host: docs/framed-output.md is
+ * the reference. A head, then frames: a header and the bytes that it announces. Numbers are little-endian.
+ */
+export const headSize = 24;
+export const frameHeaderSize = 32;
+const checkedSize = 28;
+export const syncSize = 8;
+export const framesVersion = 1;
+
+/** No text begins with it, and what takes it for one and changes its line ends spoils it at once. */
+const magic = Uint8Array.from([0x89, 0x76, 0x74, 0x72, 0x61, 0x63, 0x65, 0x0a]); // "\x89vtrace\n"
+
+export const frameKinds = {
+  /** JSON, before all pages: what is traced. */
+  about: 1,
+  /** The metadata archive, before all pages. */
+  metadata: 2,
+  /** A piece of one CPU's pages. */
+  pages: 3,
+  /** What of the metadata had changed, and the names of tasks, behind all pages. */
+  laterMetadata: 4,
+  /** JSON, the last frame: what should be in the stream, and what the rings had counted. */
+  end: 5,
+} as const;
+export type FrameKind = (typeof frameKinds)[keyof typeof frameKinds];
+
+const kinds: ReadonlySet<number> = new Set(Object.values(frameKinds));
+
+export interface StreamHead {
+  readonly version: number;
+  readonly pageBytes: number;
+  /** What every frame header of this stream begins with: random, so that nothing in a page is one. */
+  readonly sync: Uint8Array;
+}
+
+export interface FrameHeader {
+  readonly kind: FrameKind;
+  /** 0 for what is of no CPU. */
+  readonly cpu: number;
+  /** Of what follows, as long as the frame is not cut off by another header. */
+  readonly bytes: number;
+  /** How many bytes of this CPU's pages are before these. */
+  readonly position: number;
+}
+
+export function encodeHead({ pageBytes, sync }: Omit<StreamHead, 'version'>): Uint8Array {
+  const head = new Uint8Array(headSize);
+  head.set(magic);
+  const view = new DataView(head.buffer);
+  view.setUint32(8, framesVersion, true);
+  view.setUint32(12, pageBytes, true);
+  head.set(sync, 16);
+  return head;
+}
+
+/** Whether bytes begin as a framed stream does. */
+export function isFramed(bytes: Uint8Array): boolean {
+  return magic.every((byte, index) => bytes[index] === byte);
+}
+
+/** @param bytes at least `headSize` that `isFramed` */
+export function decodeHead(bytes: Uint8Array): StreamHead {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, headSize);
+  return {
+    version: view.getUint32(8, true),
+    pageBytes: view.getUint32(12, true),
+    sync: bytes.slice(16, headSize),
+  };
+}
+
+export function encodeFrameHeader(sync: Uint8Array, { kind, cpu, bytes, position }: FrameHeader): Uint8Array {
+  const header = new Uint8Array(frameHeaderSize);
+  header.set(sync);
+  const view = new DataView(header.buffer);
+  view.setUint16(8, kind, true);
+  view.setUint16(10, cpu, true);
+  view.setUint32(12, bytes, true);
+  view.setBigUint64(16, BigInt(position), true);
+  view.setUint32(checkedSize, checkOf(header), true);
+  return header;
+}
+
+/**
+ * FNV-1a of what is before it. A header may be cut off too, and be followed by the next one: without a check the two
+ * would look like one.
+ */
+function checkOf(header: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < checkedSize; at += 1) hash = Math.imul(hash ^ (header[at] ?? 0), 0x01000193);
+  return hash >>> 0;
+}
+
+/** @param bytes at least `frameHeaderSize`. @returns undefined when they are no header of this stream */
+export function decodeFrameHeader(sync: Uint8Array, bytes: Uint8Array): FrameHeader | undefined {
+  if (!sync.every((byte, index) => bytes[index] === byte)) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, frameHeaderSize);
+  if (view.getUint32(checkedSize, true) !== checkOf(bytes)) return undefined;
+  const kind = view.getUint16(8, true);
+  const position = view.getBigUint64(16, true);
+  if (!isKind(kind) || position > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
+  return {
+    kind,
+    cpu: view.getUint16(10, true),
+    bytes: view.getUint32(12, true),
+    position: Number(position),
+  };
+}
+
+function isKind(kind: number): kind is FrameKind {
+  return kinds.has(kind);
+}

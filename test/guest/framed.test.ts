@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { exitCode } from '../../src/failure.ts';
+import { restoreGuest } from './harness/index.ts';
+import { assertAsBefore } from './support/as-before.ts';
+import { traceHost } from './support/trace-host.ts';
+
+test('a guest of two CPUs gives its whole trace on stdout, workers killed meanwhile, and is as before', {
+  timeout: 900_000,
+}, async (context) => {
+  await using guest = await restoreGuest({ cpus: 2 });
+  const dir = mkdtempSync(join(tmpdir(), 'framed-guest-'));
+  context.after(() => rmSync(dir, { recursive: true }));
+  const instance = '/sys/kernel/tracing/instances/framed';
+  await guest.check(`mkdir ${instance}; echo 1 > ${instance}/events/sched/enable`);
+  const agent = await guest.spawn(['trace-agent', '-o', '--framed', '--instance', 'framed']);
+  await agent.waitFor(/"msg":"started"/);
+  for (const cpu of [0, 1]) {
+    await guest.check(`taskset ${cpu + 1} sh -c 'for i in $(seq 300); do /bin/true; done'`);
+    const workers = await guest.check(`pgrep -P ${agent.pid}`);
+    await guest.check(`kill -9 ${workers.trim().split('\n')[cpu]}`);
+    await agent.waitFor(/"msg":"worker crashed: restarts"/);
+  }
+  agent.kill('SIGINT');
+  assert.equal((await agent.wait()).code, exitCode.done, agent.stderr);
+  await guest.check(`rmdir ${instance}`);
+  const [stream, out] = [join(dir, 'trace.framed'), join(dir, 'trace.dat')];
+  writeFileSync(stream, agent.stdoutBytes());
+  // Events of the file are as many as the kernel says were read, or the exit code is another one.
+  const converted = await traceHost('convert', stream, '-o', out, '--json');
+  assert.deepEqual([converted.code, converted.stderr], [exitCode.done, '']);
+  const events = Number(Object(JSON.parse(converted.stdout)).events);
+  assert.ok(events > 1000, `${events} events`);
+  const report = spawnSync('trace-cmd', ['report', '-t', out], { encoding: 'utf8', maxBuffer: 1 << 28 });
+  assert.equal(report.status, 0, report.stderr);
+  const last = new Map<string, number>();
+  let seen = 0;
+  for (const [, cpu = '', time] of report.stdout.matchAll(/ \[(\d+)\].*? (\d+\.\d+): sched_\w+:/g)) {
+    seen += 1;
+    assert.ok(Number(time) >= (last.get(cpu) ?? 0), `time steps back on CPU ${cpu} at ${time}`);
+    last.set(cpu, Number(time));
+  }
+  assert.equal(seen, events);
+  assert.deepEqual(
+    [...last.keys()].sort((a, b) => Number(a) - Number(b)),
+    ['000', '001'],
+  );
+  await assertAsBefore(guest);
+});
