@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { debianDisk } from './debian-disk.ts';
-import { bootMachine } from './guest.ts';
-import type { BootOptions, Guest } from './guest.ts';
+import type { Guest } from './guest.ts';
+import { bootMachine } from './machine.ts';
+import type { BootOptions } from './machine.ts';
 import { tool } from './tool.ts';
 import { vmlinux } from './vmlinux.ts';
 

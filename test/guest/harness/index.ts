@@ -1,6 +1,8 @@
 /** What guest tests, the demo and the benchmarks use of the harness. */
-export { bootGuest, Guest } from './guest.ts';
-export type { BootOptions, RunResult } from './guest.ts';
+export { Guest } from './guest.ts';
+export type { RunResult } from './guest.ts';
+export { bootGuest } from './machine.ts';
+export type { BootOptions } from './machine.ts';
 export { restoreGuest } from './saved-state.ts';
 export type { RestoreOptions, Running } from './saved-state.ts';
 export { Collector } from './collector.ts';

@@ -13,8 +13,9 @@ import { join } from 'node:path';
 import { exitCode, Failure } from '../../../src/failure.ts';
 import { quoted } from '../../../src/quoted.ts';
 import { cachedLater } from './cached.ts';
-import { agentMachine, bootMachine, keyOf, resumeMachine } from './guest.ts';
-import type { BootOptions, Guest, Machine, SavedState } from './guest.ts';
+import type { Guest, SavedState } from './guest.ts';
+import { agentMachine, bootMachine, keyOf, resumeMachine } from './machine.ts';
+import type { BootOptions, Machine } from './machine.ts';
 import { cacheDir } from './paths.ts';
 import { tool } from './tool.ts';
 

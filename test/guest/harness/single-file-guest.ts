@@ -1,5 +1,6 @@
-import { bootMachine } from './guest.ts';
-import type { BootOptions, Guest, Machine } from './guest.ts';
+import type { Guest } from './guest.ts';
+import { bootMachine } from './machine.ts';
+import type { BootOptions, Machine } from './machine.ts';
 import { singleFileImage } from './image.ts';
 import { guestKernel } from './kernel.ts';
 import { restoreMachine } from './saved-state.ts';

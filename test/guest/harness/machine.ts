@@ -1,0 +1,154 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Failure, exitCode } from '../../../src/failure.ts';
+import { accelerator } from './accel.ts';
+import { Guest, type SavedState } from './guest.ts';
+import { guestImage } from './image.ts';
+import { guestKernel } from './kernel.ts';
+import type { GuestKernel } from './kernel.ts';
+import { makeFifos, placePorts, tracePorts } from './ports.ts';
+import type { PlacedPort, PortSpec } from './ports.ts';
+import { machineKey, startQemu } from './qemu.ts';
+import type { GuestMemory, QemuMachine } from './qemu.ts';
+
+export interface BootOptions {
+  readonly cpus: number;
+  /** Default: `guestKernel`. */
+  readonly kernel?: GuestKernel;
+  /** CPUs that can be plugged in later; default `cpus`. */
+  readonly maxCpus?: number;
+  /** Default: what Node and a worker for each CPU need. */
+  readonly memoryMb?: number;
+  /** Added to the kernel's command line. */
+  readonly appendKernel?: string;
+  /** Default: the control port and one trace port a CPU, all with FIFOs. */
+  readonly ports?: readonly PortSpec[];
+  /** Ports on one virtio-serial device; default 15, the most that work. */
+  readonly portsPerDevice?: number;
+  /** Directory of the FIFOs and sockets, kept at the end; default: one of the guest's own. */
+  readonly portsDir?: string;
+  /** False: no names in /dev/virtio-ports, as in a guest without udev. */
+  readonly udev?: boolean;
+  /** True: QEMU has a second QMP socket, `monitor` in the guest's directory, for the programs that are tested. */
+  readonly monitor?: boolean;
+  readonly qemuArgs?: readonly string[];
+  /** Default: pc. A microvm has no PCI, so it has no `ports` of the harness's. */
+  readonly machine?: QemuMachine;
+  readonly bootTimeoutMs?: number;
+}
+
+/** What QEMU boots, apart from the guest's shape. */
+export interface Machine {
+  readonly kernel: GuestKernel;
+  /** The initramfs. */
+  readonly image: string;
+  readonly appendKernel: readonly string[];
+  readonly qemuArgs: readonly string[];
+  readonly memoryMb: number;
+}
+
+/** Boots a guest and returns when it takes commands. `close` it at the end: it is the guest's only owner. */
+export function bootGuest(options: BootOptions): Promise<Guest> {
+  return bootMachine(agentMachine(options), options);
+}
+
+/** The harness's own machine: Node and the agent in an initramfs. */
+export function agentMachine({ cpus, maxCpus = cpus, udev, kernel = guestKernel() }: BootOptions): Machine {
+  return {
+    kernel,
+    image: guestImage(kernel),
+    appendKernel: udev === false ? ['harness.noudev'] : [],
+    qemuArgs: [],
+    memoryMb: 512 + 48 * maxCpus,
+  };
+}
+
+/** The same with another machine than the harness's own. */
+export async function bootMachine(
+  machine: Machine,
+  options: BootOptions,
+  memory?: GuestMemory,
+): Promise<Guest> {
+  const timeoutMs = options.bootTimeoutMs ?? 180_000 + 20_000 * options.cpus;
+  return upOrClosed(launch(machine, options, memory), 'boot', async (guest) => {
+    await guest.connect(timeoutMs);
+    await guest.waitPorts(
+      guest.ports.map(({ name }) => name),
+      { links: options.udev !== false },
+    );
+  });
+}
+
+/** Starts a machine from a saved state. With `shared` it goes on in the state's own file, which is no state any more then. */
+export async function resumeMachine(
+  machine: Machine,
+  options: BootOptions,
+  state: SavedState,
+  { shared = false } = {},
+): Promise<Guest> {
+  const guest = launch(machine, options, { file: state.memory, shared, incoming: true });
+  return upOrClosed(guest, 'resume', () => guest.resume(state));
+}
+
+/** What tells whether a machine can be started from another one's saved state. */
+export function keyOf(machine: Machine, options: BootOptions): string {
+  return machineKey({ ...qemuOptions(machine, options, ''), ports: portsOf(options, '') });
+}
+
+function portsOf({ cpus, ports = tracePorts(cpus), portsPerDevice }: BootOptions, dir: string): PlacedPort[] {
+  return placePorts(ports, dir, portsPerDevice);
+}
+
+function qemuOptions(machine: Machine, options: BootOptions, dir: string) {
+  const { kernel, image, qemuArgs } = machine;
+  const { cpus, maxCpus = cpus, memoryMb = machine.memoryMb, machine: qemuMachine = 'pc' } = options;
+  const appendKernel = [...machine.appendKernel];
+  if (options.appendKernel !== undefined) appendKernel.push(options.appendKernel);
+  const extraArgs = [...qemuArgs, ...(options.qemuArgs ?? [])];
+  return {
+    kernel,
+    image,
+    machine: qemuMachine,
+    accel: accelerator(kernel),
+    cpus,
+    maxCpus,
+    memoryMb,
+    appendKernel,
+    dir,
+    extraArgs,
+  };
+}
+
+function launch(machine: Machine, options: BootOptions, memory: GuestMemory | undefined): Guest {
+  const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-guest-'));
+  const portsDir = options.portsDir ?? join(dir, 'ports');
+  mkdirSync(portsDir, { recursive: true });
+  const ports = portsOf(options, portsDir);
+  makeFifos(ports);
+  const qemu = startQemu({
+    ...qemuOptions(machine, options, dir),
+    ports,
+    monitor: options.monitor === true,
+    ...(memory === undefined ? {} : { memory }),
+  });
+  return new Guest(dir, qemu, ports);
+}
+
+async function upOrClosed(
+  guest: Guest,
+  what: string,
+  comeUp: (guest: Guest) => Promise<void>,
+): Promise<Guest> {
+  try {
+    await comeUp(guest);
+    return guest;
+  } catch (error) {
+    const tail = guest.consoleText().slice(-2000);
+    await guest.close();
+    throw new Failure(
+      exitCode.failed,
+      `the guest did not ${what}: ${String(error)}\n${guest.qemuText()}${tail}`,
+    );
+  }
+}
