@@ -76,6 +76,7 @@ async function trace(
       maxRestarts: options.maxRestarts,
       identity: workerIdentity(options.user, log),
       workerOomScore: scoreBelowWorkers(),
+      standby: options.standby,
       log,
     },
     {
@@ -141,7 +142,7 @@ function describe({ state, cpus }: Supervisor): string {
 async function finish(supervisor: Supervisor, tracing: Tracing, log: Logger): Promise<boolean> {
   const { cpus } = await tracing.stop();
   let whole = supervisor.cpus.every((cpu) => cpu.state !== 'failed');
-  await supervisor.close();
+  await Promise.all([supervisor.close(), supervisor.dismissStandby()]);
   for (const cpu of supervisor.cpus) {
     const { bytesLost } = cpu.account;
     const { heldBytes } = cpu;

@@ -1,7 +1,7 @@
 import { errno } from '../native/error.ts';
 import { tryLock, unlock } from '../native/file-lock.ts';
 import { read, splice, write } from '../native/transfer.ts';
-import { inherited, type WorkerSetup } from '../protocol/ipc.ts';
+import type { Lent, Outlet as OutletKind } from '../protocol/ipc.ts';
 
 /** Where the pipe is emptied to. */
 export interface Outlet {
@@ -17,9 +17,9 @@ export interface Outlet {
 export const anothersTurn = -1_000_000;
 
 /** A virtio port or FIFO of this worker's own. */
-const ownOutlet: Outlet = {
-  push: (bytes) => splice(inherited.pipeRead, inherited.port, bytes),
-};
+function ownOutlet({ pipeRead, port }: Lent): Outlet {
+  return { push: (bytes) => splice(pipeRead, port, bytes) };
+}
 
 /**
  * An outlet that all workers share. A turn is kept until the outlet stands at a page boundary, so that no page is
@@ -28,23 +28,25 @@ const ownOutlet: Outlet = {
  */
 class SharedOutlet implements Outlet {
   readonly #transfer: (bytes: number) => number;
+  readonly #turn: number;
   readonly #pageBytes: number;
   #ours = false;
 
-  constructor(transfer: (bytes: number) => number, pageBytes: number) {
+  constructor(transfer: (bytes: number) => number, turn: number, pageBytes: number) {
     this.#transfer = transfer;
+    this.#turn = turn;
     this.#pageBytes = pageBytes;
   }
 
   push(bytes: number): number {
     if (!this.#ours) {
-      if (!tryLock(inherited.turn)) return anothersTurn;
+      if (!tryLock(this.#turn)) return anothersTurn;
       this.#ours = true;
     }
     const moved = this.#transfer(bytes);
     // Only whole pages go into the pipe, so what is left of them tells, also to the successor of a killed worker.
     if ((bytes - Math.max(moved, 0)) % this.#pageBytes === 0) {
-      unlock(inherited.turn);
+      unlock(this.#turn);
       this.#ours = false;
     }
     return moved;
@@ -52,12 +54,12 @@ class SharedOutlet implements Outlet {
 }
 
 /** For a file opened to append, to which splice says EINVAL: one page after the other through a buffer. */
-function copier(pageBytes: number): (bytes: number) => number {
+function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) => number {
   const page = new Uint8Array(pageBytes);
   return () => {
-    const got = read(inherited.pipeRead, page);
+    const got = read(pipeRead, page);
     for (let done = 0; done < got; ) {
-      const put = write(inherited.port, page.subarray(done, got));
+      const put = write(port, page.subarray(done, got));
       if (put === -errno.EINTR) continue;
       if (put < 0) return put;
       done += put;
@@ -66,15 +68,10 @@ function copier(pageBytes: number): (bytes: number) => number {
   };
 }
 
-export function makeOutlet(setup: WorkerSetup): Outlet {
-  switch (setup.outlet) {
-    case 'splice':
-      return ownOutlet;
-    case 'shared':
-      return new SharedOutlet((bytes) => ownOutlet.push(bytes), setup.pageBytes);
-    case 'copied':
-      return new SharedOutlet(copier(setup.pageBytes), setup.pageBytes);
-    default:
-      return setup.outlet satisfies never;
-  }
+export function makeOutlet(kind: OutletKind, lent: Lent, pageBytes: number): Outlet {
+  const own = ownOutlet(lent);
+  if (kind === 'splice') return own;
+  if (lent.turn === undefined) throw new Error('a shared outlet without its turn');
+  const transfer = kind === 'shared' ? (bytes: number) => own.push(bytes) : copier(lent, pageBytes);
+  return new SharedOutlet(transfer, lent.turn, pageBytes);
 }

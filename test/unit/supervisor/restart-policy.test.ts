@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import {
+  atOnceOf,
   type CrashHistory,
   decideRestart,
   defaultRestartLimits,
@@ -60,6 +61,25 @@ describe('the delay before a restart', () => {
     assert.ok(first !== undefined && second !== undefined && third !== undefined);
     assert.deepEqual(decide([first, second, { ...third, livedMs: 29_999 }], 1), [100, 200, 400]);
     assert.deepEqual(decide([first, second, { ...third, livedMs: 30_000 }], 1), [100, 200, 100]);
+  });
+});
+
+describe('a restart at once', () => {
+  it('has no wait for half of the crashes that are allowed, and the others wait as long as ever', () => {
+    let history: CrashHistory = noCrashes;
+    const delays = crashes(11, 1000).map(({ atMs }) => {
+      const withStandby = { ...limits, atOnce: atOnceOf(limits.maxRestarts) };
+      const decision = decideRestart(history, atMs, 500, withStandby, 1);
+      history = decision.history;
+      return decision.kind === 'restart' ? decision.delayMs : decision.kind;
+    });
+    assert.deepEqual(delays, [0, 0, 0, 0, 0, 3200, 6400, 10_000, 10_000, 10_000, 'give-up']);
+  });
+
+  it('is had once where one is allowed, and never where none is', () => {
+    assert.deepEqual([0, 1, 2, 3, 10, 1000].map(atOnceOf), [0, 1, 1, 2, 5, 500]);
+    const none = { ...limits, maxRestarts: 0, atOnce: atOnceOf(0) };
+    assert.equal(decideRestart(noCrashes, 1, 500, none, 0).kind, 'give-up');
   });
 });
 
