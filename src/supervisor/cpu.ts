@@ -68,6 +68,8 @@ export class Cpu {
   #replaces = false;
   /** Why the last fork failed, which is said once until one succeeds. */
   #forkFailure: string | undefined;
+  /** The worker had loaded its scripts before it got this CPU: it may not take the time of a start. */
+  #tookLoaded = false;
   #seenBeat = 0;
   #silentTicks = 0;
   #restarts = 0;
@@ -147,7 +149,8 @@ export class Cpu {
       return;
     }
     this.#silentTicks += 1;
-    const limit = kind === 'starting' ? silentTicksMax.starting : silentTicksMax.started;
+    const starts = kind === 'starting' && !this.#tookLoaded;
+    const limit = starts ? silentTicksMax.starting : silentTicksMax.started;
     if (this.#silentTicks <= limit) return;
     this.#silentTicks = 0;
     this.#log.error({ pid: this.pid, silentSeconds: limit }, 'worker does not answer: killed');
@@ -248,6 +251,7 @@ export class Cpu {
     this.#silentTicks = 0;
     this.#readyMs = undefined;
     const spare = this.#replaces ? standby?.take(listener) : undefined;
+    this.#tookLoaded = spare?.isLoaded === true;
     if (spare !== undefined) this.#log.info({ pid: spare.pid }, 'standby takes over');
     this.#worker = spare ?? fork(listener);
     this.#worker.serve(this.#assignment(), this.#resources.lent);

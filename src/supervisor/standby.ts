@@ -95,6 +95,7 @@ export class Standby<Worker extends Spare> {
         if (message.kind !== 'loaded') return;
         this.#loadedMs = performance.now();
         this.#forkFailure = undefined;
+        this.#setup.log.info({ pid: this.#worker?.pid }, 'standby is ready');
         settled();
       },
       ended: (end) => {

@@ -40,6 +40,7 @@ export class WorkerProcess {
   #lending: number | undefined;
   /** Why that could not be done. */
   #refused: string | undefined;
+  #isLoaded = false;
   #over = false;
 
   /** @param oomScore its score for the OOM killer; undefined: ours */
@@ -58,6 +59,7 @@ export class WorkerProcess {
       preferOnCpu(child.pid);
     }
     child.on('message', (message: ToSupervisor) => {
+      if (message.kind === 'loaded') this.#isLoaded = true;
       if (!this.#over) this.#listener.heard(message);
     });
     child.on('exit', (code, signal) => {
@@ -72,6 +74,11 @@ export class WorkerProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Whether it has its scripts and only waits, or has waited, for its CPU. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
   }
 
   /** Who hears of it from now on. */

@@ -132,6 +132,29 @@ describe('a standby', { skip }, () => {
   );
 
   it(
+    'that stands still when it is taken is killed by the heartbeat and replaced in its turn; nothing is lost',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady(['--start']);
+      const [victim] = scene.cpus;
+      const standby = await agent.standby();
+      process.kill(standby, 'SIGSTOP');
+      process.kill(agent.worker(victim), 'SIGKILL');
+      await agent.logged('a takeover', takesOver);
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(1000);
+      const { silentSeconds } = await agent.logged(
+        'silence',
+        ({ msg }) => msg === 'worker does not answer: killed',
+      );
+      assert.equal(silentSeconds, 5);
+      await control.order('stop');
+      assert.notEqual(agent.worker(victim), standby);
+      await scene.allArrive(writers);
+    }),
+  );
+
+  it(
     'leaves when its supervisor is killed',
     inScene(async (scene) => {
       scene.addControlFifo();
