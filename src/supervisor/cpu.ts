@@ -232,18 +232,13 @@ export class Cpu {
   /** @param settled called once, when the worker is ready or has failed: the next may fork */
   #start(settled: () => void): void {
     const { fork, standby } = this.#setup;
-    const done = (): void => {
-      settled();
-      // Not before: the next one takes the time of those that are needed now.
-      if (this.#replaces) standby?.prepare();
-    };
     const listener: WorkerListener = {
       heard: (message) => {
-        if (message.kind === 'ready') done();
+        if (message.kind === 'ready') settled();
         this.#heard(message);
       },
       ended: (end) => {
-        done();
+        settled();
         this.#worker = undefined;
         this.#ended(end);
       },
@@ -255,6 +250,7 @@ export class Cpu {
     if (spare !== undefined) this.#log.info({ pid: spare.pid }, 'standby takes over');
     this.#worker = spare ?? fork(listener);
     this.#worker.serve(this.#assignment(), this.#resources.lent);
+    if (this.#replaces) standby?.prepare();
     this.#dispatch({ kind: 'spawned' });
   }
 

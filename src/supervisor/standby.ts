@@ -34,7 +34,7 @@ export class Standby<Worker extends Spare> {
   /** Why the last fork failed, which is said once until one succeeds. */
   #forkFailure: string | undefined;
   /** Gives a fork's turn to the next. */
-  #settled: (() => void) | undefined;
+  #settled: () => void = () => undefined;
   #ended: (() => void) | undefined;
   #over = false;
 
@@ -62,15 +62,24 @@ export class Standby<Worker extends Spare> {
   }
 
   /**
-   * Gives it away, for good; who takes it calls `prepare` when there is time for the next one.
+   * Gives it away, for good, also while it loads; its turn to fork ends when it has.
    * @param listener hears of it from now on
    */
   take(listener: WorkerListener): Worker | undefined {
     const worker = this.#worker;
     this.#worker = undefined;
-    // It may not have loaded yet, and is another's to wait for.
-    this.#settled?.();
-    if (worker !== undefined) worker.listener = listener;
+    const settled = this.#settled;
+    if (worker !== undefined)
+      worker.listener = {
+        heard: (message) => {
+          if (message.kind === 'loaded') settled();
+          listener.heard(message);
+        },
+        ended: (end) => {
+          settled();
+          listener.ended(end);
+        },
+      };
     return worker;
   }
 

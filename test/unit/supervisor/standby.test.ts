@@ -129,12 +129,20 @@ describe('the standby', () => {
     assert.notEqual(await forked(2), worker);
   });
 
-  it('may be taken while it loads, and its turn to fork is the next ones', async (test) => {
+  it('may be taken while it loads, and keeps its turn to fork until it has, or dies', async (test) => {
     const forkLimit = pLimit(1);
     const { standby, forked } = make(test, { forkLimit });
     standby.prepare();
     const worker = await forked(1);
     assert.equal(standby.take(nobody), worker);
+    assert.equal(await isFree(forkLimit), false);
+    worker.load();
+    assert.equal(await isFree(forkLimit), true);
+    standby.prepare();
+    const other = await forked(2);
+    standby.take(nobody);
+    assert.equal(await isFree(forkLimit), false);
+    other.die();
     assert.equal(await isFree(forkLimit), true);
   });
 
