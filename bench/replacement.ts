@@ -103,14 +103,14 @@ async function killing(
 ): Promise<Killed> {
   const seconds = extent.small ? 1 : 8;
   let kills = 0;
-  let over = false;
+  const over = new AbortController();
   const side: Side = {
     ...agent,
     start: async () => {
       const task = await startAgent(machine, '--start', '--max-restarts', '1000', ...options);
       await task.waitFor(/"msg":"started"/, slowMs);
       const killer = (async () => {
-        for (let turn = 0; !over && turn < (seconds * 1000) / killEveryMs; turn += 1) {
+        for (let turn = 0; !over.signal.aborted && turn < (seconds * 1000) / killEveryMs; turn += 1) {
           await sleep(killEveryMs);
           const pid = workerOf(task, machine.cpus[turn % machine.cpus.length] ?? 0);
           if (pid === undefined) continue; // one that is not there cannot die
@@ -122,7 +122,7 @@ async function killing(
         tasks: [task],
         fileBytes: noFile,
         stop: async () => {
-          over = true;
+          over.abort();
           await killer;
           await endAgent(task);
         },

@@ -342,7 +342,7 @@ export class Cpu {
   /** One that brought nothing to the port would be followed by another one that does not. */
   #mayBeReplacedAtOnce(livedMs: number): boolean {
     const wasOfUse = livedMs > 0 && this.account.bytesOut > this.#bytesOutBefore;
-    return wasOfUse && this.#setup.standby?.isThere === true;
+    return wasOfUse && this.#setup.standby?.isNear === true;
   }
 
   #ringPages(): number {

@@ -3,6 +3,9 @@ import type { Logger } from 'pino';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
 import type { WorkerEnd, WorkerListener } from './worker-process.ts';
 
+/** Looks, one a second, at a standby that does not load before it is killed: it keeps others from their turn to fork. */
+const loadTicksMax = 120;
+
 /** What a standby needs of a worker's process. */
 export interface Spare {
   readonly pid: number | undefined;
@@ -27,6 +30,7 @@ export class Standby<Worker extends Spare> {
   readonly #setup: StandbySetup<Worker>;
   #worker: Worker | undefined;
   #loadedMs: number | undefined;
+  #loadTicks = 0;
   /** A fork waits for its turn or, with a timer, for its time. */
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
@@ -45,6 +49,11 @@ export class Standby<Worker extends Spare> {
   /** Whether `take` gives one: it may be loading still, and is sooner there than one that is yet to be forked. */
   get isThere(): boolean {
     return this.#worker !== undefined;
+  }
+
+  /** Whether there is one or it is next but for its turn to fork: who waits for a turn behind it can take it. */
+  get isNear(): boolean {
+    return this.#worker !== undefined || (this.#isDue && this.#timer === undefined);
   }
 
   /** Has one made, unless there is one or is to be one. */
@@ -83,6 +92,19 @@ export class Standby<Worker extends Spare> {
     return worker;
   }
 
+  /** Once a second: one that does not load is killed. */
+  tick(): void {
+    if (this.#worker === undefined || this.#loadedMs !== undefined) return;
+    this.#loadTicks += 1;
+    if (this.#loadTicks <= loadTicksMax) return;
+    this.#loadTicks = 0;
+    this.#setup.log.error(
+      { pid: this.#worker.pid, silentSeconds: loadTicksMax },
+      'standby does not load: killed',
+    );
+    this.#worker.kill();
+  }
+
   /** Ends it, at once: it holds nothing. Resolves when it is gone; there is no other one then. */
   end(): Promise<void> {
     this.#over = true;
@@ -98,6 +120,7 @@ export class Standby<Worker extends Spare> {
 
   #fork(settled: () => void): void {
     this.#loadedMs = undefined;
+    this.#loadTicks = 0;
     this.#settled = settled;
     this.#worker = this.#setup.fork({
       heard: (message) => {
@@ -134,6 +157,7 @@ export class Standby<Worker extends Spare> {
     log[isSaid ? 'debug' : 'warn']({ how, restartMs: decision.delayMs }, 'standby died: another one comes');
     this.#isDue = true;
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       this.#isDue = false;
       this.prepare();
     }, decision.delayMs);

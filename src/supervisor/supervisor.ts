@@ -87,6 +87,7 @@ export class Supervisor {
     this.#cpus = cpus.map((cpu) => new Cpu(cpu, cpuSetup, () => this.#ring, cpuListener));
     this.#ticker = setInterval(() => {
       for (const cpu of this.#cpus) cpu.tick();
+      this.#standby?.tick();
     }, tickMs);
   }
 

@@ -98,11 +98,14 @@ describe('the standby', () => {
     let give = (): void => undefined;
     void forkLimit(() => new Promise<void>((resolve) => (give = resolve)));
     const { standby, workers, forked } = make(test, { forkLimit });
+    assert.equal(standby.isNear, false);
     standby.prepare();
     await aMoment();
     assert.equal(workers.length, 0);
+    assert.deepEqual([standby.isThere, standby.isNear], [false, true]);
     give();
     const worker = await forked(1);
+    assert.deepEqual([standby.isThere, standby.isNear], [true, true]);
     assert.equal(await isFree(forkLimit), false);
     worker.load();
     assert.equal(await isFree(forkLimit), true);
@@ -152,7 +155,7 @@ describe('the standby', () => {
     (await forked(1)).load();
     const diedMs = performance.now();
     workers[0]?.die();
-    assert.equal(standby.isThere, false);
+    assert.deepEqual([standby.isThere, standby.isNear], [false, false]);
     standby.prepare();
     await aMoment();
     assert.equal(workers.length, 1, 'nobody can hurry it');
@@ -176,6 +179,25 @@ describe('the standby', () => {
     (await forked(4)).die();
     assert.equal(said.length, 4);
     assert.match(said[3] ?? '', /none until a worker crashes/, 'and its deaths are not forgotten');
+  });
+
+  it('that does not load is killed at the 121st look, and the others get their turn to fork', async (test) => {
+    const forkLimit = pLimit(1);
+    const { standby, forked, said } = make(test, { forkLimit });
+    standby.tick();
+    standby.prepare();
+    const worker = await forked(1);
+    for (let look = 0; look < 120; look += 1) standby.tick();
+    assert.ok(!worker.isKilled);
+    standby.tick();
+    assert.ok(worker.isKilled);
+    assert.match(said[0] ?? '', /does not load/);
+    worker.die();
+    assert.equal(await isFree(forkLimit), true);
+    const loaded = await forked(2);
+    loaded.load();
+    for (let look = 0; look < 1000; look += 1) standby.tick();
+    assert.ok(!loaded.isKilled, 'it may wait for ever');
   });
 
   it('that cannot be forked says so once', async (test) => {
