@@ -9,11 +9,11 @@ import { type CpuEvent, type CpuModel, type Effect, newCpu, type StopOutcome, st
 import type { OutletSource } from './outlets.ts';
 import { PortAway } from './ports.ts';
 import {
-  atOnceOf,
   type CrashHistory,
   decideRestart,
   defaultRestartLimits,
   noCrashes,
+  replaceAtOnce,
 } from './restart-policy.ts';
 import type { Standby } from './standby.ts';
 import type { WorkerEnd, WorkerListener, WorkerProcess } from './worker-process.ts';
@@ -59,6 +59,8 @@ export class Cpu {
   #worker: WorkerProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
+  /** Crashes behind which the standby came at once: these are not in the history. */
+  #replacedMs: readonly number[] = [];
   /** The same for ends with a port or ring that went, which are no crashes and never given up. */
   #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
@@ -321,16 +323,21 @@ export class Cpu {
       this.#dispatch({ kind: 'exited', clean, restartMs });
       return;
     }
-    const { maxRestarts } = this.#setup;
-    const limits = {
-      ...defaultRestartLimits,
-      maxRestarts,
-      atOnce: this.#mayBeReplacedAtOnce(livedMs) ? atOnceOf(maxRestarts) : 0,
-    };
+    const limits = { ...defaultRestartLimits, maxRestarts: this.#setup.maxRestarts };
+    const replacedMs = this.#mayBeReplaced(livedMs)
+      ? replaceAtOnce(this.#replacedMs, nowMs, limits)
+      : undefined;
+    if (replacedMs !== undefined) {
+      this.#replacedMs = replacedMs;
+      this.#restarts += 1;
+      this.#log[sayAt]({ how, restartMs: 0 }, 'worker crashed: restarts');
+      this.#dispatch({ kind: 'exited', clean, restartMs: 0 });
+      return;
+    }
     const decision = decideRestart(this.#history, nowMs, livedMs, limits, Math.random());
     this.#history = decision.history;
     if (decision.kind === 'give-up') {
-      this.#log.error({ how, maxRestarts }, 'worker crashes again and again: given up');
+      this.#log.error({ how, maxRestarts: limits.maxRestarts }, 'worker crashes again and again: given up');
       this.#dispatch({ kind: 'exited', clean, restartMs: undefined });
       return;
     }
@@ -340,7 +347,7 @@ export class Cpu {
   }
 
   /** One that brought nothing to the port would be followed by another one that does not. */
-  #mayBeReplacedAtOnce(livedMs: number): boolean {
+  #mayBeReplaced(livedMs: number): boolean {
     const wasOfUse = livedMs > 0 && this.account.bytesOut > this.#bytesOutBefore;
     return wasOfUse && this.#setup.standby?.isNear === true;
   }

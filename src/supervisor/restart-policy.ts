@@ -6,8 +6,6 @@ export interface RestartLimits {
   readonly longestDelayMs: number;
   /** A worker that lived this long starts over with the first delay. */
   readonly healthyMs: number;
-  /** So many crashes within `windowMs` have no wait behind them; they count all the same. */
-  readonly atOnce: number;
 }
 
 export const defaultRestartLimits = {
@@ -15,17 +13,7 @@ export const defaultRestartLimits = {
   firstDelayMs: 100,
   longestDelayMs: 10_000,
   healthyMs: 30_000,
-  atOnce: 0,
 } as const;
-
-/**
- * How many crashes of workers that had brought pages to the port have no wait behind them where a standby takes their
- * place at once. It is not all that are allowed: what goes on felling workers meets the same long waits before it is
- * given up.
- */
-export function atOnceOf(maxRestarts: number): number {
-  return Math.ceil(maxRestarts / 2);
-}
 
 /** What the policy remembers of a worker: crash times within the window, and crashes without health between. */
 export interface CrashHistory {
@@ -58,7 +46,21 @@ export function decideRestart(
   const streak = livedMs >= limits.healthyMs ? 1 : history.streak + 1;
   const next = { crashesMs, streak };
   if (crashesMs.length > limits.maxRestarts) return { kind: 'give-up', history: next };
-  if (crashesMs.length <= limits.atOnce) return { kind: 'restart', delayMs: 0, history: next };
   const backoffMs = Math.min(limits.firstDelayMs * 2 ** (streak - 1), limits.longestDelayMs);
   return { kind: 'restart', delayMs: Math.round(backoffMs * (1 + random) * 0.5), history: next };
+}
+
+/**
+ * Whether a worker is replaced by the standby without a wait: in 60 s half as many times as restarts are allowed. Beyond
+ * that, and for whatever is no such replacement, `decideRestart` has the word, and knows nothing of these.
+ * @param replacedMs when that was so
+ * @returns the same with this time; undefined: it is to wait
+ */
+export function replaceAtOnce(
+  replacedMs: readonly number[],
+  nowMs: number,
+  { maxRestarts, windowMs }: Pick<RestartLimits, 'maxRestarts' | 'windowMs'>,
+): readonly number[] | undefined {
+  const recent = replacedMs.filter((time) => time > nowMs - windowMs);
+  return recent.length < Math.ceil(maxRestarts / 2) ? [...recent, nowMs] : undefined;
 }

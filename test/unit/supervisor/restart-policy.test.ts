@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import {
-  atOnceOf,
   type CrashHistory,
   decideRestart,
   defaultRestartLimits,
   noCrashes,
+  replaceAtOnce,
 } from '../../../src/supervisor/restart-policy.ts';
 
 const limits = { ...defaultRestartLimits, maxRestarts: 10 };
@@ -64,25 +64,6 @@ describe('the delay before a restart', () => {
   });
 });
 
-describe('a restart at once', () => {
-  it('has no wait for half of the crashes that are allowed, and the others wait as long as ever', () => {
-    let history: CrashHistory = noCrashes;
-    const delays = crashes(11, 1000).map(({ atMs }) => {
-      const withStandby = { ...limits, atOnce: atOnceOf(limits.maxRestarts) };
-      const decision = decideRestart(history, atMs, 500, withStandby, 1);
-      history = decision.history;
-      return decision.kind === 'restart' ? decision.delayMs : decision.kind;
-    });
-    assert.deepEqual(delays, [0, 0, 0, 0, 0, 3200, 6400, 10_000, 10_000, 10_000, 'give-up']);
-  });
-
-  it('is had once where one is allowed, and never where none is', () => {
-    assert.deepEqual([0, 1, 2, 3, 10, 1000].map(atOnceOf), [0, 1, 1, 2, 5, 500]);
-    const none = { ...limits, maxRestarts: 0, atOnce: atOnceOf(0) };
-    assert.equal(decideRestart(noCrashes, 1, 500, none, 0).kind, 'give-up');
-  });
-});
-
 describe('giving up', () => {
   it('comes with the crash beyond the limit, not with the one at it', () => {
     const decisions = decide(crashes(11, 1000), 0);
@@ -124,5 +105,41 @@ describe('giving up', () => {
     for (const { atMs, livedMs } of crashes(10_000, 6000))
       history = decideRestart(history, atMs, livedMs, limits, 0).history;
     assert.equal(history.crashesMs.length, 10);
+  });
+});
+
+describe('a replacement at once', () => {
+  /** How many of so many, that far apart, are allowed. */
+  function allowed(count: number, everyMs: number, maxRestarts: number): number {
+    let replacedMs: readonly number[] = [];
+    let times = 0;
+    for (const { atMs } of crashes(count, everyMs)) {
+      const next = replaceAtOnce(replacedMs, atMs, { ...limits, maxRestarts });
+      if (next === undefined) continue;
+      replacedMs = next;
+      times += 1;
+    }
+    return times;
+  }
+
+  it('is had half as often within 60 s as restarts are allowed, rounded up', () => {
+    for (const [maxRestarts, most] of [
+      [0, 0],
+      [1, 1],
+      [2, 1],
+      [3, 2],
+      [10, 5],
+      [1000, 500],
+    ] as const)
+      assert.equal(allowed(600, 1, maxRestarts), most, `${maxRestarts}`);
+  });
+
+  it('is had again when those before are older than that, and no more of them are remembered', () => {
+    assert.equal(allowed(500, 12_000, 10), 500);
+    assert.equal(allowed(6, 11_999, 10), 5);
+    let replacedMs: readonly number[] = [];
+    for (const { atMs } of crashes(1000, 12_000))
+      replacedMs = replaceAtOnce(replacedMs, atMs, limits) ?? replacedMs;
+    assert.equal(replacedMs.length, 5);
   });
 });
