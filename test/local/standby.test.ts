@@ -67,6 +67,30 @@ describe('a standby', { skip }, () => {
   );
 
   it(
+    'comes at once half as often as restarts are allowed, then after the wait that it would be without it',
+    inScene(
+      async (scene) => {
+        const control = await scene.addControlPty();
+        const agent = await scene.startReady(['--start', '--max-restarts', '2']);
+        const [victim] = scene.cpus;
+        const writer = scene.writer(victim);
+        writer.run(1000, 200);
+        for (let kill = 0; kill < 3; kill += 1) await replace(scene, agent, victim);
+        const waits = agent.log
+          .filter(({ msg }) => msg === 'worker crashed: restarts')
+          .map(({ restartMs }) => Number(restartMs));
+        const [first = -1, second = -1, third = -1] = waits;
+        assert.equal(first, 0);
+        assert.ok(second >= 50 && second <= 100 && third >= 100 && third <= 200, String(waits));
+        await writer.halt();
+        await control.order('stop');
+        await scene.allAccounted([writer]);
+      },
+      { bufferPercent: 1 },
+    ),
+  );
+
+  it(
     'waits as nobody, holds nothing of any CPU, and ends with the agent',
     inScene(async (scene) => {
       await scene.addControlPty();
