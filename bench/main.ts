@@ -7,13 +7,14 @@ import { growth } from './growth.ts';
 import { latency } from './latency.ts';
 import { Machines } from './machine/machines.ts';
 import { memory } from './memory.ts';
+import { replacement } from './replacement.ts';
 import { type BenchOptions, parseBenchOptions, usage } from './options.ts';
 import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
 import { endWithFailure } from '../tools/end-with-failure.ts';
 
-const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth, collect];
+const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth, replacement, collect];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

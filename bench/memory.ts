@@ -18,6 +18,7 @@ const columns = [
   'worker private dirty MiB',
   'supervisor PSS MiB',
   'supervisor private dirty MiB',
+  'standby PSS MiB',
   'all PSS MiB',
 ];
 const slowMs = 120_000;
@@ -49,6 +50,7 @@ interface Sample {
   readonly readyCpuSeconds: number;
   readonly supervisor: ProcessMemory;
   readonly workers: readonly ProcessMemory[];
+  readonly standby: ProcessMemory;
 }
 
 /** Once it is ready it is let move pages: memory that its first work takes counts. */
@@ -62,10 +64,13 @@ async function sample(machine: Machine, workers: number, { say }: Bench): Promis
   const readyMs = performance.now() - fromMs;
   const readyCpuSeconds = total(await cpuTimes(machine, [task.pid])) / 1e9;
   if (Number(able) !== workers) throw new Error(`${able} of ${workers} workers are ready\n${task.stderr}`);
+  const [, standbyPid] = await task.waitFor(/"pid":(\d+),"msg":"standby is ready"/, slowMs);
   await writeMarkers(machine, { rate: 5000, count: 2500 });
   await sleep(settleMs);
-  const [supervisor, ...others] = await memoryBelow(machine, task.pid);
-  if (supervisor === undefined || others.length !== workers) {
+  const [supervisor, ...children] = await memoryBelow(machine, task.pid);
+  const standby = children.find(({ pid }) => pid === Number(standbyPid));
+  const others = children.filter((child) => child !== standby);
+  if (supervisor === undefined || standby === undefined || others.length !== workers) {
     throw new Error(`${others.length} workers instead of ${workers}\n${task.stderr}`);
   }
   task.kill();
@@ -74,7 +79,7 @@ async function sample(machine: Machine, workers: number, { say }: Bench): Promis
   await many.remove();
   const bareMs = await bareNodes(machine, 1 + workers);
   say(`${workers} workers ready after ${readyMs.toFixed(0)} ms, as many bare Nodes ${bareMs.toFixed(0)} ms`);
-  return { readyMs, bareMs, readyCpuSeconds, supervisor, workers: others };
+  return { readyMs, bareMs, readyCpuSeconds, supervisor, workers: others, standby };
 }
 
 async function bareNodes(machine: Machine, count: number): Promise<number> {
@@ -96,8 +101,11 @@ function summary(workers: number, samples: readonly Sample[]): Row {
     'worker private dirty MiB': mib(all.map(({ privateDirtyBytes }) => privateDirtyBytes)),
     'supervisor PSS MiB': mib(samples.map(({ supervisor }) => supervisor.pssBytes)),
     'supervisor private dirty MiB': mib(samples.map(({ supervisor }) => supervisor.privateDirtyBytes)),
+    'standby PSS MiB': mib(samples.map(({ standby }) => standby.pssBytes)),
     'all PSS MiB': mib(
-      samples.map((one) => [one.supervisor, ...one.workers].reduce((sum, { pssBytes }) => sum + pssBytes, 0)),
+      samples.map((one) =>
+        [one.supervisor, ...one.workers, one.standby].reduce((sum, { pssBytes }) => sum + pssBytes, 0),
+      ),
     ),
   };
 }

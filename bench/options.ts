@@ -15,7 +15,7 @@ export interface BenchOptions {
 
 export const usage = `npm run bench -- [NAME...] [--native] [--guest] [--small] [--json FILE] [--rounds N] [--rate MB|max]...
 
-  NAME      cost, slowdown, memory, latency, growth, collect; default all
+  NAME      cost, slowdown, memory, latency, growth, replacement, collect; default all
   --native  on this machine only; --guest: in a QEMU guest only
   --small   shows in a minute that all of it works, and measures little
   --json    writes the results there too, in the place of older ones of the same benchmarks

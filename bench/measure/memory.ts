@@ -1,6 +1,7 @@
 import type { Machine } from '../machine/machine.ts';
 
 export interface ProcessMemory {
+  readonly pid: number;
   /** Its share of memory that several processes have, and all that it has alone. */
   readonly pssBytes: number;
   readonly privateDirtyBytes: number;
@@ -13,9 +14,13 @@ const walk =
 export async function memoryBelow(machine: Machine, pid: number): Promise<ProcessMemory[]> {
   const said = await machine.shell(`${walk}walk ${pid}`);
   return said
-    .split(/^pid .*$/m)
+    .split(/^pid /m)
     .slice(1)
-    .map((text) => ({ pssBytes: field(text, 'Pss'), privateDirtyBytes: field(text, 'Private_Dirty') }));
+    .map((text) => ({
+      pid: Number.parseInt(text, 10),
+      pssBytes: field(text, 'Pss'),
+      privateDirtyBytes: field(text, 'Private_Dirty'),
+    }));
 }
 
 function field(text: string, name: string): number {

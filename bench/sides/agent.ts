@@ -19,12 +19,13 @@ export const agent: Side = {
   },
 };
 
-/** Starts it on the machine's CPUs and ports and returns when it is ready. */
+/** Starts it on the machine's CPUs and ports and returns when it is ready, its standby too: its start is not measured. */
 export async function startAgent(machine: Machine, ...options: string[]): Promise<Task> {
   const { agentCommand, portsDir, instance, cpus } = machine;
   const place = ['--ports-dir', portsDir, '--instance', instance, '--cpus', cpus.join(',')];
   const task = await machine.spawn([...agentCommand, ...place, '--log-format', 'json', ...options]);
   await task.waitFor(/"msg":"ready"/, slowMs);
+  if (!options.includes('--no-standby')) await task.waitFor(/"msg":"standby is ready"/, slowMs);
   return task;
 }
 

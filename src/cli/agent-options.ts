@@ -39,7 +39,7 @@ export const agentExamples: readonly Example[] = [
 export const configFileText = [
   'Every option but --config, --json, --help and --version may stand in the configuration file, its name in camelCase:',
   '{ "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }',
-  'The command line wins over the file; --no-stdout, --no-framed and --no-start take back what the file says.',
+  'The command line wins over the file; --no-stdout, --no-framed, --no-start and --standby take back what the file says.',
 ] as const;
 
 const afterOptions = `${examplesText(agentExamples)}
@@ -143,6 +143,7 @@ function readOptions(
     flushIntervalMs: read('flushInterval', agentSettings.flushInterval),
     stopTimeoutMs: read('stopTimeout', agentSettings.stopTimeout),
     maxRestarts: read('maxRestarts', agentSettings.maxRestarts),
+    standby: read('standby', agentSettings.standby),
     user: read('user', agentSettings.user),
     allow: read('allow', agentSettings.allow),
     logLevel: read('logLevel', agentSettings.logLevel),

@@ -108,6 +108,13 @@ export const agentSettings = {
     fileTypes: ['number'],
     parse: (text: string, name: string): number => parseCount(text, name, 1000),
   },
+  standby: {
+    long: 'standby',
+    description:
+      'keep one more worker, ready to take the place of one that dies (default; --no-standby: none)',
+    defaultText: 'true',
+    parse: parseFlag,
+  },
   user: {
     long: 'user',
     placeholder: 'NAME',

@@ -40,6 +40,11 @@ export function checked(call: string, result: number): number {
   return result;
 }
 
+/** Where memory of ours is, for a structure of C that points to it; whoever writes that down keeps the memory alive. */
+export function addressOf(memory: Uint8Array): bigint {
+  return koffi.address(memory);
+}
+
 /** Sees `bytes` of foreign memory at `pointer` as an ArrayBuffer, without copying; the caller keeps it mapped. */
 export function viewMemory(pointer: bigint, bytes: number): ArrayBuffer {
   return koffi.view(pointer, bytes);

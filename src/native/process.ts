@@ -3,6 +3,7 @@ import { checked, declare } from './libc.ts';
 const libcPrctl = declare(
   'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
 );
+const libcPrctlText = declare('int prctl(int option, const char *text)');
 const libcExit = declare('void _exit(int code)');
 
 const libcSyscall = declare('long syscall(long number, unsigned long a, unsigned long b, unsigned long c)');
@@ -37,6 +38,17 @@ export function setNoNewPrivileges(): void {
  */
 export function keepCapabilitiesFromChildren(): void {
   libcPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+const PR_SET_NAME = 15;
+
+/**
+ * What `ps` shows of this process: the command line, as far as there is room where the old one stood, and the name of
+ * its main thread. Takes no privilege.
+ */
+export function nameProcess(name: string, commandLine: string): void {
+  process.title = commandLine;
+  libcPrctlText(PR_SET_NAME, name);
 }
 
 /** Ends the process at once; process.exit() would wait for a poll that is under way on another thread. */

@@ -89,6 +89,7 @@ async function trace(
       maxRestarts: options.maxRestarts,
       identity: workerIdentity(options.user, log),
       workerOomScore: scoreBelowWorkers(),
+      standby: options.standby,
       log,
     },
     {
@@ -172,7 +173,7 @@ async function finish(
 ): Promise<boolean> {
   const report = await tracing.stop();
   let whole = supervisor.cpus.every((cpu) => cpu.state !== 'failed');
-  await supervisor.close();
+  await Promise.all([supervisor.close(), supervisor.dismissStandby()]);
   for (const cpu of supervisor.cpus) {
     const { bytesLost } = cpu.account;
     const { heldBytes } = cpu;

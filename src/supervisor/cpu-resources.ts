@@ -4,6 +4,7 @@ import { NativeError } from '../native/error.ts';
 import { heldBytes, makePipe, type Pipe, pipeBytes, setPipeBytes } from '../native/pipe.ts';
 import { makeMemory } from '../native/shared-memory.ts';
 import type { CpuAccount } from '../protocol/control.ts';
+import type { Lent } from '../protocol/ipc.ts';
 import { Ledger, ledgerBytes } from '../protocol/ledger.ts';
 import type { OutletSource } from './outlets.ts';
 
@@ -79,11 +80,13 @@ export class CpuResources {
     this.#openLedger(pageBytes);
   }
 
-  /** In the order that `inherited` of protocol/ipc.ts gives, for fork's `stdio`. */
-  get lent(): readonly (number | 'ignore')[] {
+  /** What a worker is lent; only while all is open. */
+  get lent(): Lent {
     const { readEnd, writeEnd } = this.#openPipe();
-    const lent = [this.#ringFd, readEnd, writeEnd, this.#portFd, this.#ledgerFd, this.#outlets.turnFd];
-    return lent.map((fd) => fd ?? 'ignore');
+    const [ring, port, ledger] = [this.#ringFd, this.#portFd, this.#ledgerFd];
+    if (ring === undefined || port === undefined || ledger === undefined)
+      throw new Error('lent before it was opened');
+    return { ring, pipeRead: readEnd, pipeWrite: writeEnd, port, ledger, turn: this.#outlets.turnFd };
   }
 
   close(what: 'ring' | 'port' | 'all'): void {

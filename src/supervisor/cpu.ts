@@ -2,26 +2,30 @@ import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { exitCode, Failure } from '../failure.ts';
 import { NativeError } from '../native/error.ts';
-import type { Identity } from '../native/user.ts';
 import type { CpuAccount } from '../protocol/control.ts';
-import type { ToSupervisor, WorkerSetup } from '../protocol/ipc.ts';
+import type { Assignment, ToSupervisor } from '../protocol/ipc.ts';
 import { CpuResources, type RingSource } from './cpu-resources.ts';
 import { type CpuEvent, type CpuModel, type Effect, newCpu, type StopOutcome, step } from './cpu-machine.ts';
 import type { OutletSource } from './outlets.ts';
 import { PortAway } from './ports.ts';
-import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
-import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
+import {
+  type CrashHistory,
+  decideRestart,
+  defaultRestartLimits,
+  noCrashes,
+  replaceAtOnce,
+} from './restart-policy.ts';
+import type { Standby } from './standby.ts';
+import type { WorkerEnd, WorkerListener, WorkerProcess } from './worker-process.ts';
 
 /** What all CPUs have in common. */
 export interface CpuSetup {
   readonly outlets: OutletSource;
   readonly pipeBytes: number;
-  readonly flushIntervalMs: number;
-  readonly stopTimeoutMs: number;
   readonly maxRestarts: number;
-  readonly identity: Identity | undefined;
-  /** What the kernel's OOM killer makes of a worker; undefined: the same as of the supervisor. */
-  readonly workerOomScore: number | undefined;
+  readonly fork: (listener: WorkerListener) => WorkerProcess;
+  /** undefined: there is none. */
+  readonly standby: Standby<WorkerProcess> | undefined;
   /** How many workers may start at once. */
   readonly forkLimit: LimitFunction;
   readonly log: Logger;
@@ -55,11 +59,19 @@ export class Cpu {
   #worker: WorkerProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
+  /** Crashes behind which the standby came at once: these are not in the history. */
+  #replacedMs: readonly number[] = [];
   /** The same for ends with a port or ring that went, which are no crashes and never given up. */
   #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
+  /** What the port had taken when the worker got ready. */
+  #bytesOutBefore = 0;
+  /** The next worker takes another's place. */
+  #replaces = false;
   /** Why the last fork failed, which is said once until one succeeds. */
   #forkFailure: string | undefined;
+  /** The worker had loaded its scripts before it got this CPU: it may not take the time of a start. */
+  #tookLoaded = false;
   #seenBeat = 0;
   #silentTicks = 0;
   #restarts = 0;
@@ -108,6 +120,7 @@ export class Cpu {
   }
 
   open(): void {
+    this.#replaces = false;
     this.#dispatch({ kind: 'open' });
   }
 
@@ -138,7 +151,8 @@ export class Cpu {
       return;
     }
     this.#silentTicks += 1;
-    const limit = kind === 'starting' ? silentTicksMax.starting : silentTicksMax.started;
+    const starts = kind === 'starting' && !this.#tookLoaded;
+    const limit = starts ? silentTicksMax.starting : silentTicksMax.started;
     if (this.#silentTicks <= limit) return;
     this.#silentTicks = 0;
     this.#log.error({ pid: this.pid, silentSeconds: limit }, 'worker does not answer: killed');
@@ -203,21 +217,24 @@ export class Cpu {
   }
 
   #queueFork(): void {
+    if (this.#replaces && this.#setup.standby?.isThere === true) {
+      this.#start(() => undefined);
+      return;
+    }
     void this.#setup.forkLimit(
       () =>
         new Promise<void>((started) => {
           // The order to leave may have come while it queued.
-          if (this.#model.state.kind === 'queued') this.#fork(started);
+          if (this.#model.state.kind === 'queued') this.#start(started);
           else started();
         }),
     );
   }
 
   /** @param settled called once, when the worker is ready or has failed: the next may fork */
-  #fork(settled: () => void): void {
-    this.#silentTicks = 0;
-    this.#readyMs = undefined;
-    this.#worker = new WorkerProcess(this.#workerSetup(), this.#resources.lent, this.#setup.workerOomScore, {
+  #start(settled: () => void): void {
+    const { fork, standby } = this.#setup;
+    const listener: WorkerListener = {
       heard: (message) => {
         if (message.kind === 'ready') settled();
         this.#heard(message);
@@ -227,28 +244,30 @@ export class Cpu {
         this.#worker = undefined;
         this.#ended(end);
       },
-    });
+    };
+    this.#silentTicks = 0;
+    this.#readyMs = undefined;
+    const spare = this.#replaces ? standby?.take(listener) : undefined;
+    this.#tookLoaded = spare?.isLoaded === true;
+    if (spare !== undefined) this.#log.info({ pid: spare.pid }, 'standby takes over');
+    this.#worker = spare ?? fork(listener);
+    this.#worker.serve(this.#assignment(), this.#resources.lent);
+    if (this.#replaces) standby?.prepare();
     this.#dispatch({ kind: 'spawned' });
   }
 
-  #workerSetup(): WorkerSetup {
-    const { outlet, frameSync } = this.#setup.outlets;
-    return {
-      cpu: this.number,
-      pageBytes: this.#resources.pageBytes,
-      pipePages: this.#resources.pipePages,
-      outlet,
-      frameSync: frameSync === undefined ? undefined : Buffer.from(frameSync).toString('hex'),
-      flushIntervalMs: this.#setup.flushIntervalMs,
-      stopTimeoutMs: this.#setup.stopTimeoutMs,
-      identity: this.#setup.identity,
-    };
+  #assignment(): Assignment {
+    const { pageBytes, pipePages } = this.#resources;
+    return { cpu: this.number, pageBytes, pipePages };
   }
 
   #heard(message: ToSupervisor): void {
     switch (message.kind) {
+      case 'loaded':
+        return;
       case 'ready':
         this.#readyMs = performance.now();
+        this.#bytesOutBefore = this.account.bytesOut;
         if (!message.pinned)
           this.#log.warn('CPU is offline: its ring is read from another CPU until it is back');
         return this.#dispatch({ kind: 'ready' });
@@ -294,6 +313,7 @@ export class Cpu {
       this.#dispatch({ kind: 'exited', clean, restartMs: undefined });
       return;
     }
+    this.#replaces = true;
     if (kind === 'parting') {
       // What went may be there again and go again at once: without a wait that would be a fork after the other.
       const limits = { ...defaultRestartLimits, maxRestarts: Number.POSITIVE_INFINITY };
@@ -304,6 +324,16 @@ export class Cpu {
       return;
     }
     const limits = { ...defaultRestartLimits, maxRestarts: this.#setup.maxRestarts };
+    const replacedMs = this.#mayBeReplaced(livedMs)
+      ? replaceAtOnce(this.#replacedMs, nowMs, limits)
+      : undefined;
+    if (replacedMs !== undefined) {
+      this.#replacedMs = replacedMs;
+      this.#restarts += 1;
+      this.#log[sayAt]({ how, restartMs: 0 }, 'worker crashed: restarts');
+      this.#dispatch({ kind: 'exited', clean, restartMs: 0 });
+      return;
+    }
     const decision = decideRestart(this.#history, nowMs, livedMs, limits, Math.random());
     this.#history = decision.history;
     if (decision.kind === 'give-up') {
@@ -314,6 +344,12 @@ export class Cpu {
     this.#restarts += 1;
     this.#log[sayAt]({ how, restartMs: decision.delayMs }, 'worker crashed: restarts');
     this.#dispatch({ kind: 'exited', clean, restartMs: decision.delayMs });
+  }
+
+  /** One that brought nothing to the port would be followed by another one that does not. */
+  #mayBeReplaced(livedMs: number): boolean {
+    const wasOfUse = livedMs > 0 && this.account.bytesOut > this.#bytesOutBefore;
+    return wasOfUse && this.#setup.standby?.isNear === true;
   }
 
   #ringPages(): number {

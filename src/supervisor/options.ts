@@ -30,6 +30,8 @@ export interface AgentOptions {
   readonly stopTimeoutMs: number;
   /** Restarts of one worker within 60 s before it is given up. */
   readonly maxRestarts: number;
+  /** Keep one worker ready for the first CPU whose worker dies. */
+  readonly standby: boolean;
   /** Whom workers become. */
   readonly user: string;
   /** Orders that the host may give. */

@@ -49,3 +49,18 @@ export function decideRestart(
   const backoffMs = Math.min(limits.firstDelayMs * 2 ** (streak - 1), limits.longestDelayMs);
   return { kind: 'restart', delayMs: Math.round(backoffMs * (1 + random) * 0.5), history: next };
 }
+
+/**
+ * Whether a worker is replaced by the standby without a wait: in 60 s half as many times as restarts are allowed. Beyond
+ * that, and for whatever is no such replacement, `decideRestart` has the word, and knows nothing of these.
+ * @param replacedMs when that was so
+ * @returns the same with this time; undefined: it is to wait
+ */
+export function replaceAtOnce(
+  replacedMs: readonly number[],
+  nowMs: number,
+  { maxRestarts, windowMs }: Pick<RestartLimits, 'maxRestarts' | 'windowMs'>,
+): readonly number[] | undefined {
+  const recent = replacedMs.filter((time) => time > nowMs - windowMs);
+  return recent.length < Math.ceil(maxRestarts / 2) ? [...recent, nowMs] : undefined;
+}

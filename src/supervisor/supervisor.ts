@@ -1,8 +1,12 @@
 import pLimit from 'p-limit';
 import type { AgentState, CpuLedger } from '../protocol/control.ts';
+import type { Identity } from '../native/user.ts';
+import type { WorkerSetup } from '../protocol/ipc.ts';
 import { Cpu, type CpuSetup } from './cpu.ts';
 import type { RingSource } from './cpu-resources.ts';
 import type { CpuState, StopOutcome } from './cpu-machine.ts';
+import { Standby } from './standby.ts';
+import { type WorkerListener, WorkerProcess } from './worker-process.ts';
 
 const forksAtOnceMax = 8;
 const tickMs = 1000;
@@ -19,6 +23,17 @@ export interface SupervisorListener {
   outletGone(code: string): void;
 }
 
+export interface SupervisorSetup extends Omit<CpuSetup, 'fork' | 'standby' | 'forkLimit'> {
+  readonly flushIntervalMs: number;
+  readonly stopTimeoutMs: number;
+  /** Whom workers become; undefined: they stay who we are. */
+  readonly identity: Identity | undefined;
+  /** What the kernel's OOM killer makes of a worker; undefined: the same as of the supervisor. */
+  readonly workerOomScore: number | undefined;
+  /** Whether a worker is kept ready to take the place of one that dies. */
+  readonly standby: boolean;
+}
+
 interface PendingStop {
   readonly id: number;
   readonly outcomes: Map<number, StopOutcome>;
@@ -32,6 +47,7 @@ interface Watch {
 /** All CPUs together: orders go to each, and are done when each has said so. */
 export class Supervisor {
   readonly #cpus: readonly Cpu[];
+  readonly #standby: Standby<WorkerProcess> | undefined;
   readonly #stopTimeoutMs: number;
   readonly #ticker: NodeJS.Timeout;
   readonly #listener: SupervisorListener;
@@ -45,21 +61,35 @@ export class Supervisor {
     cpus: readonly number[],
     onlineCpus: number,
     ring: RingSource,
-    setup: Omit<CpuSetup, 'forkLimit'>,
+    setup: SupervisorSetup,
     listener: SupervisorListener,
   ) {
     this.#ring = ring;
     this.#listener = listener;
     this.#stopTimeoutMs = setup.stopTimeoutMs;
     const forkLimit = pLimit(Math.max(1, Math.min(onlineCpus, forksAtOnceMax)));
+    const { outlets, flushIntervalMs, stopTimeoutMs, identity, workerOomScore, maxRestarts, log } = setup;
+    const { outlet, frameSync } = outlets;
+    const workerSetup: WorkerSetup = {
+      outlet,
+      frameSync: frameSync === undefined ? undefined : Buffer.from(frameSync).toString('hex'),
+      flushIntervalMs,
+      stopTimeoutMs,
+      identity,
+    };
+    const fork = (listener: WorkerListener): WorkerProcess =>
+      new WorkerProcess(workerSetup, workerOomScore, listener);
+    this.#standby = setup.standby ? new Standby({ maxRestarts, forkLimit, fork, log }) : undefined;
+    const cpuSetup: CpuSetup = { ...setup, forkLimit, fork, standby: this.#standby };
     const cpuListener = {
       changed: () => this.#changed(),
       stopReported: (cpu: number, id: number, outcome: StopOutcome) => this.#stopReported(cpu, id, outcome),
       outletGone: (_cpu: number, code: string) => listener.outletGone(code),
     };
-    this.#cpus = cpus.map((cpu) => new Cpu(cpu, { ...setup, forkLimit }, () => this.#ring, cpuListener));
+    this.#cpus = cpus.map((cpu) => new Cpu(cpu, cpuSetup, () => this.#ring, cpuListener));
     this.#ticker = setInterval(() => {
       for (const cpu of this.#cpus) cpu.tick();
+      this.#standby?.tick();
     }, tickMs);
   }
 
@@ -84,6 +114,8 @@ export class Supervisor {
     for (const cpu of this.#cpus) cpu.open();
     if (this.#wanted === 'run') for (const cpu of this.#cpus) cpu.run();
     await this.#until(() => this.#cpus.every((cpu) => settled.has(cpu.state)));
+    // Behind those that are needed now.
+    this.#standby?.prepare();
   }
 
   /** Resolves when every worker that can run does. A stop under way is over: the last order wins. */
@@ -121,9 +153,15 @@ export class Supervisor {
     await Promise.race([this.#until(ended), after(leaveGraceMs)]);
   }
 
+  /** Ends the standby, for good. */
+  async dismissStandby(): Promise<void> {
+    await Promise.race([this.#standby?.end(), after(leaveGraceMs)]);
+  }
+
   /** After `close`: gives everything up. */
   dispose(): void {
     clearInterval(this.#ticker);
+    void this.#standby?.end();
     for (const cpu of this.#cpus) cpu.dispose();
   }
 

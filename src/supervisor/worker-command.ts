@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 /** How a worker is started; the single executable has its own, tools/single/inside/worker-command.ts. */
 export interface WorkerCommand {
   readonly file: string;
-  /** Of the program itself and of the worker script; the worker's set-up comes behind them. */
+  /** Of the program itself and of the worker script; the workers' set-up comes behind them. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Lent behind those of `inherited` in protocol/ipc.ts. */
+  /** Inherited behind `lendingFd` of protocol/ipc.ts. */
   readonly lent: readonly number[];
 }
 

@@ -1,7 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { errorCode } from '../error-code.ts';
-import type { ToSupervisor, ToWorker, WorkerSetup } from '../protocol/ipc.ts';
+import { codeOf, errorCode } from '../error-code.ts';
+import { makeSocketPair, sendDescriptors } from '../native/lending.ts';
+import {
+  type Assignment,
+  type Lent,
+  lentAsList,
+  type ToSupervisor,
+  type ToWorker,
+  type WorkerSetup,
+} from '../protocol/ipc.ts';
 import { setScore } from './oom-score.ts';
 import { workerCommand } from './worker-command.ts';
 
@@ -19,39 +28,29 @@ export type WorkerEnd =
 
 export interface WorkerListener {
   heard(message: ToSupervisor): void;
-  /** Once, and never from within `start`. */
+  /** Once, and never from within the constructor. */
   ended(end: WorkerEnd): void;
 }
 
-/** One child process that moves a CPU's pages. */
+/** One child process: a worker that waits for the CPU that it is to serve, and then moves its pages. */
 export class WorkerProcess {
-  readonly #listener: WorkerListener;
   readonly #child: ChildProcess | undefined;
+  #listener: WorkerListener;
+  /** On which it is lent its CPU's descriptors, until that is done. */
+  #lending: number | undefined;
+  /** Why that could not be done. */
+  #refused: string | undefined;
+  #isLoaded = false;
   #over = false;
 
-  /**
-   * @param lent descriptors in the order that `inherited` of protocol/ipc.ts gives
-   * @param oomScore its score for the OOM killer; undefined: ours
-   */
-  constructor(
-    setup: WorkerSetup,
-    lent: readonly (number | 'ignore')[],
-    oomScore: number | undefined,
-    listener: WorkerListener,
-  ) {
+  /** @param oomScore its score for the OOM killer; undefined: ours */
+  constructor(setup: WorkerSetup, oomScore: number | undefined, listener: WorkerListener) {
     this.#listener = listener;
     try {
-      const command = workerCommand();
-      this.#child = spawn(command.file, [...command.args, JSON.stringify(setup)], {
-        stdio: ['ignore', 'ignore', 'inherit', ...lent, ...command.lent, 'ipc'],
-        // One thread of libuv's pool is enough to load scripts; nothing else of our environment is the worker's.
-        env: { ...command.env, UV_THREADPOOL_SIZE: '1' },
-        argv0: process.execPath,
-        cwd: '/',
-        serialization: 'json',
-      });
+      this.#child = this.#spawn(setup);
     } catch (error) {
-      setImmediate(() => this.#end({ kind: 'not-forked', code: errorCode(error) }));
+      this.#closeLending();
+      setImmediate(() => this.#end({ kind: 'not-forked', code: codeOf(error) }));
       return;
     }
     const child = this.#child;
@@ -60,11 +59,13 @@ export class WorkerProcess {
       preferOnCpu(child.pid);
     }
     child.on('message', (message: ToSupervisor) => {
-      if (!this.#over) listener.heard(message);
+      if (message.kind === 'loaded') this.#isLoaded = true;
+      if (!this.#over) this.#listener.heard(message);
     });
-    child.on('exit', (code, signal) =>
-      this.#end({ kind: 'exited', clean: code === 0, how: signal ?? `exit code ${code}` }),
-    );
+    child.on('exit', (code, signal) => {
+      const how = this.#refused ?? signal ?? `exit code ${code}`;
+      this.#end({ kind: 'exited', clean: code === 0, how });
+    });
     child.on('error', (error) => {
       // Also emitted when a message cannot be sent to a worker that is going; then its exit says all.
       if (child.pid === undefined) this.#end({ kind: 'not-forked', code: errorCode(error) });
@@ -73,6 +74,31 @@ export class WorkerProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Whether it has its scripts and only waits, or has waited, for its CPU. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Who hears of it from now on. */
+  set listener(listener: WorkerListener) {
+    this.#listener = listener;
+  }
+
+  /** Gives it a CPU, once: it says `ready` then. What is lent may be closed behind this. */
+  serve(assignment: Assignment, lent: Lent): void {
+    if (this.#lending === undefined) return; // it could not be forked
+    try {
+      sendDescriptors(this.#lending, JSON.stringify(assignment), lentAsList(lent));
+      this.send({ kind: 'serve' });
+    } catch (error) {
+      // One that is going has closed its end: then its exit says all.
+      const code = codeOf(error);
+      if (code !== 'EPIPE') this.#refused = `cannot lend descriptors: ${code}`;
+      this.kill();
+    }
+    this.#closeLending();
   }
 
   /** A worker that is going cannot be reached; what it was told is told its successor. */
@@ -90,9 +116,33 @@ export class WorkerProcess {
     this.#child?.unref();
   }
 
+  #spawn(setup: WorkerSetup): ChildProcess {
+    const { ours, theirs } = makeSocketPair();
+    this.#lending = ours;
+    try {
+      const command = workerCommand();
+      return spawn(command.file, [...command.args, JSON.stringify(setup)], {
+        stdio: ['ignore', 'ignore', 'inherit', theirs, ...command.lent, 'ipc'],
+        // One thread of libuv's pool is enough to load scripts; nothing else of our environment is the worker's.
+        env: { ...command.env, UV_THREADPOOL_SIZE: '1' },
+        argv0: process.execPath,
+        cwd: '/',
+        serialization: 'json',
+      });
+    } finally {
+      closeSync(theirs);
+    }
+  }
+
+  #closeLending(): void {
+    if (this.#lending !== undefined) closeSync(this.#lending);
+    this.#lending = undefined;
+  }
+
   #end(end: WorkerEnd): void {
     if (this.#over) return;
     this.#over = true;
+    this.#closeLending();
     this.#listener.ended(end);
   }
 }

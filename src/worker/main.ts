@@ -1,17 +1,20 @@
 /**
  * A worker: the child process that moves one CPU's pages. It opens no path and needs no privilege: the supervisor
- * gives it every descriptor, and takes them back by the mere fact of its death.
+ * lends it every descriptor, and has them back by the mere fact of its death. Until it is told which CPU is its, it
+ * waits, with all that takes time done.
  */
 import { affinityOf, pinProcess } from '../native/affinity.ts';
 import { errno, NativeError } from '../native/error.ts';
-import { exitNow } from '../native/process.ts';
-import { inherited, type ToSupervisor, type ToWorker, type WorkerSetup } from '../protocol/ipc.ts';
+import { exitNow, nameProcess } from '../native/process.ts';
+import type { ToSupervisor, ToWorker, WorkerSetup } from '../protocol/ipc.ts';
 import { Ledger } from '../protocol/ledger.ts';
+import { borrow } from './borrow.ts';
 import { Pump } from './pump.ts';
-import { inheritedIo } from './pump-io.ts';
+import { lentIo } from './pump-io.ts';
 import { Waiter } from './waiter.ts';
 
 const beatMs = 1000;
+const name = 'trace-agent';
 
 const waiter = new Waiter();
 
@@ -53,34 +56,59 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGABRT'] as const)
     process.on(signal, () => undefined);
 
-  const ledger = new Ledger(inherited.ledger, setup.pageBytes);
-  const pump = new Pump(inheritedIo(setup, ledger), ledger, waiter, setup, {
-    stopped: (id, flushed, heldBytes) => say({ kind: 'stopped', id, flushed, heldBytes }),
-    gone: (what, code) => say({ kind: 'gone', what, code }),
-    lost: (bytes) => say({ kind: 'lost', bytes }),
-    host: (connected) => say({ kind: 'host', connected }),
-  });
-  process.on('disconnect', () => pump.leave());
-  // It may have closed while this script was being loaded, when nobody listened yet.
-  if (!process.connected) pump.leave();
-  process.on('message', (message: ToWorker) => {
-    switch (message.kind) {
-      case 'start':
-        return pump.start();
-      case 'stop':
-        return pump.stop(message.id, message.maxPages);
-      case 'leave':
-        return pump.leave();
-      default:
-        return message satisfies never;
-    }
+  let pump: Pump | undefined;
+  /** Resolves when there may be something in the socket, or never will be: the supervisor is gone. */
+  const assigned = new Promise<void>((resolve) => {
+    process.on('disconnect', () => {
+      pump?.leave();
+      resolve();
+    });
+    // It may have closed while this script was being loaded, when nobody listened yet.
+    if (!process.connected) resolve();
+    process.on('message', (message: ToWorker) => {
+      switch (message.kind) {
+        case 'serve':
+          return resolve();
+        case 'start':
+          return pump?.start();
+        case 'stop':
+          return pump?.stop(message.id, message.maxPages);
+        case 'leave':
+          return pump?.leave();
+        default:
+          return message satisfies never;
+      }
+    });
   });
 
-  const pinned = pin(setup.cpu);
   dropPrivileges(setup.identity);
+  nameProcess(name, `${name} worker (standby)`);
+  say({ kind: 'loaded' });
+  await assigned;
+  const borrowed = borrow(setup.outlet);
+  // What a dead predecessor left in the pipe is sent also when the supervisor died just behind it.
+  if (borrowed === undefined) return;
+  const { assignment, lent } = borrowed;
+
+  nameProcess(name, `${name} worker (CPU ${assignment.cpu})`);
+  const ledger = new Ledger(lent.ledger, assignment.pageBytes);
+  pump = new Pump(
+    lentIo(lent, setup, assignment, ledger),
+    ledger,
+    waiter,
+    { ...setup, ...assignment },
+    {
+      stopped: (id, flushed, heldBytes) => say({ kind: 'stopped', id, flushed, heldBytes }),
+      gone: (what, code) => say({ kind: 'gone', what, code }),
+      lost: (bytes) => say({ kind: 'lost', bytes }),
+      host: (connected) => say({ kind: 'host', connected }),
+    },
+  );
+  if (!process.connected) pump.leave();
+  const pinned = pin(assignment.cpu);
   setInterval(() => {
     ledger.beat += 1;
-    keepPinned(setup.cpu);
+    keepPinned(assignment.cpu);
   }, beatMs);
   ledger.beat += 1;
   say({ kind: 'ready', pinned });

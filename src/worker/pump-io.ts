@@ -1,6 +1,6 @@
 import { heldBytes } from '../native/pipe.ts';
 import { read, splice, write } from '../native/transfer.ts';
-import { inherited, type WorkerSetup } from '../protocol/ipc.ts';
+import type { Assignment, Lent, WorkerSetup } from '../protocol/ipc.ts';
 import type { Ledger } from '../protocol/ledger.ts';
 import { makeOutlet, type Outlet } from './outlet.ts';
 
@@ -19,16 +19,16 @@ export interface PumpIo {
   held(): number;
 }
 
-/** The real calls, on the descriptors that a worker inherits. */
-export function inheritedIo(setup: WorkerSetup, ledger: Ledger): PumpIo {
+/** The real calls, on the descriptors that a worker is lent. */
+export function lentIo(lent: Lent, setup: WorkerSetup, assignment: Assignment, ledger: Ledger): PumpIo {
   const { stage } = ledger;
   return {
-    ringFd: inherited.ring,
-    portFd: inherited.port,
-    outlet: makeOutlet(setup, ledger),
-    fill: (bytes) => splice(inherited.ring, inherited.pipeWrite, bytes),
-    readPage: () => read(inherited.ring, stage),
-    writePage: () => write(inherited.pipeWrite, stage),
-    held: () => heldBytes(inherited.pipeRead),
+    ringFd: lent.ring,
+    portFd: lent.port,
+    outlet: makeOutlet(setup, lent, assignment, ledger),
+    fill: (bytes) => splice(lent.ring, lent.pipeWrite, bytes),
+    readPage: () => read(lent.ring, stage),
+    writePage: () => write(lent.pipeWrite, stage),
+    held: () => heldBytes(lent.pipeRead),
   };
 }

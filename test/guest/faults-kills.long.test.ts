@@ -45,7 +45,7 @@ describe('workers killed at random moments', { timeout: 5_400_000 }, () => {
         await traced.load(loads[name]);
         await killer.wait(600_000);
         await agent.order0();
-        const killed = agent.said('worker crashed: restarts');
+        const killed = agent.deaths();
         assert.equal(Number(killer.stdout), killsPerAgent, killer.stderr);
         assert.equal(killed, killsPerAgent + agent.said('worker does not answer: killed'), agent.log);
         assert.equal(agent.said('port took pages and dropped them: lost'), 0);

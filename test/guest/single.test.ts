@@ -63,7 +63,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       const names = await guest.check(
         `cat /proc/${agent.process.pid}/comm; cat /proc/[0-9]*/comm 2>/dev/null || true`,
       );
-      assert.equal(names.split('\n').filter((name) => name === 'trace-agent').length, 1 + 3, names);
+      assert.equal(names.split('\n').filter((name) => name === 'trace-agent').length, 1 + 4, names);
       await agent.end();
       for (const line of agent.log.trimEnd().split('\n')) assert.doesNotThrow(() => JSON.parse(line), line);
       assert.equal(await guest.check(inventory), inventoryBefore);

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode } from '../../src/failure.ts';
 import type { LogLine } from './harness/agent.ts';
 import { holdMachine } from './harness/machine-lock.ts';
-import { isAlive, threadStatuses } from './harness/processes.ts';
+import { childrenOf, isAlive, threadStatuses } from './harness/processes.ts';
 import { inScene, type Scene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';
 import { until } from './harness/until.ts';
@@ -126,9 +126,10 @@ describe('a supervisor that is killed while its workers start', { skip }, () => 
       // a worker takes some 100 ms from fork to ready
       for (let delayMs = 0; delayMs <= 200; delayMs += 25) {
         const agent = scene.start();
-        const workers = await until('workers', () => agent.workers.length > 0 && agent.workers, patienceMs);
+        const children = (): number[] => childrenOf(agent.pid);
+        const first = await until('workers', () => children().length > 0 && children(), patienceMs);
         await sleep(delayMs);
-        const pids = [...workers, ...agent.workers].map(({ pid }) => pid);
+        const pids = [...first, ...children()];
         await agent.kill();
         await until(`the end of workers ${pids.join(', ')}`, () => !pids.some(isAlive), patienceMs);
       }
@@ -156,6 +157,11 @@ describe('an agent that is not root but may all it needs', { skip }, () => {
     return hard;
   }
 
+  function limitProcesses(pid: number, most: string): void {
+    const asItself = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'prlimit'];
+    execFileSync('setpriv', [...asItself, `--pid=${pid}`, `--nproc=${most}:`]);
+  }
+
   it(
     'keeps its capabilities to itself: workers have none',
     inScene(async (scene) => {
@@ -172,25 +178,44 @@ describe('an agent that is not root but may all it needs', { skip }, () => {
   );
 
   it(
+    'may start no process while a worker dies: the standby needs none, and the next one comes when there may be one',
+    inScene(async (scene) => {
+      const control = await scene.addControlPty();
+      const agent = await scene.startReady(['--max-restarts', '1000', '--start'], { through: asService });
+      const [victim] = scene.cpus;
+      const standby = await agent.standby();
+      limitProcesses(agent.pid, '1');
+      process.kill(agent.worker(victim), 'SIGKILL');
+      await agent.logged('EAGAIN', ({ how }) => how === 'cannot fork: EAGAIN');
+      assert.equal(agent.worker(victim), standby);
+      const writers = scene.writers();
+      for (const writer of writers) await writer.write(500);
+      limitProcesses(agent.pid, hardLimit(agent.pid));
+      assert.notEqual(await agent.standby(), standby);
+      assert.equal(agent.log.filter(({ how }) => how === 'cannot fork: EAGAIN').length, 1, agent.stderr);
+      await control.order('stop');
+      await scene.allArrive(writers);
+    }),
+  );
+
+  it(
     'may start no process for a while: says so once, the other CPU goes on, and all arrives in the end',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
-      const agent = await scene.startReady(['--max-restarts', '1000'], { through: asService });
+      const agent = await scene.startReady(['--max-restarts', '1000', '--no-standby'], {
+        through: asService,
+      });
       const [victim, other] = scene.cpus;
       const writers = scene.writers();
       await control.order('start');
-      const limitProcesses = (most: string): void => {
-        const asItself = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups', 'prlimit'];
-        execFileSync('setpriv', [...asItself, `--pid=${agent.pid}`, `--nproc=${most}:`]);
-      };
-      limitProcesses('1');
+      limitProcesses(agent.pid, '1');
       process.kill(agent.worker(victim), 'SIGKILL');
       for (const writer of writers) await writer.write(2000);
       await agent.logged('EAGAIN', ({ how }) => how === 'cannot fork: EAGAIN');
       await sleep(1500);
       assert.equal(agent.log.filter(({ how }) => how === 'cannot fork: EAGAIN').length, 1, agent.stderr);
       await until('the other CPU', () => scene.port(other).receivedBytes > 100_000, patienceMs);
-      limitProcesses(hardLimit(agent.pid));
+      limitProcesses(agent.pid, hardLimit(agent.pid));
       await until('a worker again', () => agent.workers.length === 2, patienceMs);
       await control.order('stop');
       await scene.allArrive(writers);

@@ -6,34 +6,30 @@
 import { errno } from '../../src/native/error.ts';
 import { heldBytes } from '../../src/native/pipe.ts';
 import { write } from '../../src/native/transfer.ts';
-import { inherited, type Outlet } from '../../src/protocol/ipc.ts';
+import type { Lent, Outlet } from '../../src/protocol/ipc.ts';
 import { makeOutlet } from '../../src/worker/outlet.ts';
 import { anothersTurn } from '../../src/worker/shared-outlet.ts';
 
 const [, , kind, pageText, firstText, countText, frameSync, cpuText = '0', outText = '0'] = process.argv;
 const pageBytes = Number(pageText);
-const setup = {
-  cpu: Number(cpuText),
-  pageBytes,
-  pipePages: 16,
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the test's own argument
-  outlet: kind as Outlet,
-  flushIntervalMs: 0,
-  stopTimeoutMs: 0,
-  identity: undefined,
-  frameSync,
-};
+const lent: Lent = { ring: 3, pipeRead: 4, pipeWrite: 5, port: 6, ledger: 7, turn: 8 };
 const account = { bytesOut: Number(outText), bytesLost: 0 };
-const outlet = makeOutlet(setup, account);
+const outlet = makeOutlet(
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the test's own argument
+  { outlet: kind as Outlet, frameSync },
+  lent,
+  { cpu: Number(cpuText), pageBytes },
+  account,
+);
 const page = new Uint8Array(pageBytes).fill(Number(firstText));
 
 for (let count = 0; count < Number(countText); ) {
   const filled = 1 + (count % 7);
-  if (heldBytes(inherited.pipeRead) === 0) {
-    for (let pages = 0; pages < filled; pages += 1) write(inherited.pipeWrite, page);
+  if (heldBytes(lent.pipeRead) === 0) {
+    for (let pages = 0; pages < filled; pages += 1) write(lent.pipeWrite, page);
     count += filled;
   }
-  for (let held = heldBytes(inherited.pipeRead); held > 0; held = heldBytes(inherited.pipeRead)) {
+  for (let held = heldBytes(lent.pipeRead); held > 0; held = heldBytes(lent.pipeRead)) {
     const moved = outlet.push(held);
     if (moved === anothersTurn || moved === -errno.EAGAIN) await new Promise(setImmediate);
     else if (moved < 0) throw new Error(`push: ${moved}`);

@@ -4,24 +4,41 @@ import assert from 'node:assert/strict';
 import { getPriority } from 'node:os';
 import { describe, it } from 'node:test';
 import { holdMachine } from './harness/machine-lock.ts';
-import { descriptorsOf, threadStatuses } from './harness/processes.ts';
+import { descriptorsOf, flagsOf, threadStatuses, type WorkerProcess } from './harness/processes.ts';
 import { inScene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';
+import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What a worker is lent, by number, as /proc names it. */
-function lent(scene: { readonly dir: string }, cpu: number): [fd: number, target: RegExp][] {
-  return [
-    [0, /^\/dev\/null$/],
-    [1, /^\/dev\/null$/],
-    [2, /^pipe:|^socket:/],
-    [3, new RegExp(`/per_cpu/cpu${cpu}/trace_pipe_raw$`)],
-    [4, /^pipe:/],
-    [5, /^pipe:/],
-    [6, new RegExp(`^${scene.dir}/trace-path-cpu${cpu}$`)],
-    [7, /^\/memfd:trace-agent-ledger/],
-  ];
+/** What takes longer hangs. */
+const patienceMs = 60_000;
+
+/** What nobody lends: the channel is a socket, Node's own are eventfds, epolls and its wake pipes; the timer is of waits. */
+const notLent = /^(anon_inode:\[?(eventpoll|eventfd|io_uring|timerfd)\]?|pipe:.*|socket:.*|\/dev\/null)$/;
+const closeOnExec = 0o2000000;
+
+/** Descriptors of a worker of that CPU are what it is lent, once each, and Node's own. */
+function assertLent(scene: { readonly dir: string }, agentPid: number, { pid, cpu }: WorkerProcess): void {
+  const open = descriptorsOf(pid);
+  assert.deepEqual([open.get(0), open.get(1)], ['/dev/null', '/dev/null']);
+  const others = [...open].filter(([fd]) => fd > 2);
+  const files = others.filter(([, target]) => !notLent.test(target));
+  assert.deepEqual(
+    files.map(([, target]) => target.replace(/^.*(?=\/per_cpu\/)/, '')).toSorted(),
+    [
+      `/memfd:trace-agent-ledger (deleted)`,
+      `/per_cpu/cpu${cpu}/trace_pipe_raw`,
+      `${scene.dir}/trace-path-cpu${cpu}`,
+    ].toSorted(),
+  );
+  const ofAgent = new Set([...descriptorsOf(agentPid)].filter(([fd]) => fd > 2).map(([, target]) => target));
+  const pipe = others.filter(([, target]) => target.startsWith('pipe:') && ofAgent.has(target));
+  assert.equal(pipe.length, 2, 'both ends of one pipe');
+  assert.equal(new Set(pipe.map(([, target]) => target)).size, 1);
+  for (const [fd, target] of [...files, ...pipe])
+    assert.ok((flagsOf(pid, fd) & closeOnExec) !== 0, `${target} is closed on exec`);
+  assert.equal(others.filter(([, target]) => target.startsWith('socket:')).length, 1, 'the channel alone');
 }
 
 describe('a worker', { skip }, () => {
@@ -84,27 +101,14 @@ describe('a worker', { skip }, () => {
       const agent = await scene.startReady([], {
         through: ['sh', '-c', 'exec 9</etc/passwd; exec "$0" "$@"'],
       });
-      for (const { pid, cpu } of agent.workers) {
-        const open = descriptorsOf(pid);
-        for (const [fd, target] of lent(scene, cpu))
-          assert.match(open.get(fd) ?? 'closed', target, `descriptor ${fd}`);
-        // the channel is a socket, Node's own are eventfds, epolls and its own wake pipes, the timer is that of its waits
-        const others = [...open].filter(([fd]) => fd > 7).map(([, target]) => target);
-        assert.deepEqual(
-          others.filter(
-            (target) =>
-              !/^(anon_inode:\[?(eventpoll|eventfd|io_uring|timerfd)\]?|pipe:.*|socket:.*|\/dev\/null)$/.test(
-                target,
-              ),
-          ),
-          [],
-        );
-        assert.equal(
-          others.filter((target) => target.startsWith('socket:')).length,
-          1,
-          'sockets: the channel alone',
-        );
-      }
+      for (const worker of agent.workers) assertLent(scene, agent.pid, worker);
+      const [first] = agent.workers;
+      assert.ok(first !== undefined);
+      process.kill(first.pid, 'SIGKILL');
+      await agent.logged('a standby', ({ msg }) => msg === 'standby takes over');
+      await until('its successor', () => agent.workers.length === 2, patienceMs);
+      assert.ok(!agent.workers.some(({ pid }) => pid === first.pid));
+      for (const worker of agent.workers) assertLent(scene, agent.pid, worker);
     }),
   );
 

@@ -62,6 +62,11 @@ export class GuestAgent {
     return this.log.split(`"msg":"${message}"`).length - 1;
   }
 
+  /** How many of its processes died: workers, and the standby while it waited. */
+  deaths(): number {
+    return this.said('worker crashed: restarts') + this.said('standby died: another one comes');
+  }
+
   /** `echo 1` on the host; returns when the agent says that it has started. */
   async order1(): Promise<void> {
     await this.#order('1', 'started');
@@ -128,12 +133,12 @@ export class GuestAgent {
   /** Pids of the workers, by CPU. */
   async workers(): Promise<Map<number, number>> {
     const list = await this.#guest.check(
-      'for p in /proc/[0-9]*; do if grep -q "{.cpu.:[0-9]" $p/cmdline 2>/dev/null; then ' +
+      'for p in /proc/[0-9]*; do if grep -q "^trace-agent worker (CPU [0-9]" $p/cmdline 2>/dev/null; then ' +
         'echo "${p#/proc/} $(tr "\\0" " " < $p/cmdline)"; fi; done',
     );
     const workers = new Map<number, number>();
     for (const line of list.split('\n')) {
-      const found = /^(\d+) .*"cpu":(\d+)/.exec(line);
+      const found = /^(\d+) .*\(CPU (\d+)\)/.exec(line);
       if (found !== null) workers.set(Number(found[2]), Number(found[1]));
     }
     return workers;

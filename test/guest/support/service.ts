@@ -30,7 +30,7 @@ export class Service {
       `for p in $(cat /sys/fs/cgroup/system.slice/${unit}/cgroup.procs); do echo $p $(tr '\\0' ' ' </proc/$p/cmdline); done`,
     );
     return new Map(
-      [...list.matchAll(/^(\d+) .*"cpu":(\d+)/gm)].map(([, pid, cpu]) => [Number(cpu), Number(pid)]),
+      [...list.matchAll(/^(\d+) .*\(CPU (\d+)\)/gm)].map(([, pid, cpu]) => [Number(cpu), Number(pid)]),
     );
   }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type WorkerProcess, workersOf } from './processes.ts';
+import { standbyOf, type WorkerProcess, workersOf } from './processes.ts';
 import { until } from './until.ts';
 
 export const agentProgram = fileURLToPath(new URL('../../../bin/trace-agent.js', import.meta.url));
@@ -69,6 +69,15 @@ export class Agent {
 
   get workers(): WorkerProcess[] {
     return workersOf(this.pid);
+  }
+
+  /** Its standby, loaded. */
+  standby(): Promise<number> {
+    return until(
+      () => `a standby; the agent said:\n${this.#stderr}`,
+      () => standbyOf(this.pid),
+      patienceMs,
+    );
   }
 
   /** Its living worker for a CPU. Throws when there is none. */

@@ -7,21 +7,23 @@ export interface WorkerProcess {
   readonly cpu: number;
 }
 
-/** The agent's living workers, by the set-up on their command lines. */
+/** The agent's living workers that serve a CPU, by their command lines. */
 export function workersOf(agentPid: number): WorkerProcess[] {
   return childrenOf(agentPid).flatMap((pid) => {
-    const setup = textOf(`/proc/${pid}/cmdline`)
-      ?.split('\0')
-      .find((argument) => argument.startsWith('{"cpu":'));
-    if (setup === undefined) return []; // between fork and exec
-    const parsed: unknown = JSON.parse(setup);
-    return parsed !== null && typeof parsed === 'object' && 'cpu' in parsed && typeof parsed.cpu === 'number'
-      ? [{ pid, cpu: parsed.cpu }]
-      : [];
+    const [, cpu] = /^trace-agent worker \(CPU (\d+)\)/.exec(textOf(`/proc/${pid}/cmdline`) ?? '') ?? [];
+    return cpu === undefined ? [] : [{ pid, cpu: Number(cpu) }];
   });
 }
 
-function childrenOf(pid: number): number[] {
+/** The worker that waits for one of those to die, once it has loaded its scripts. */
+export function standbyOf(agentPid: number): number | undefined {
+  return childrenOf(agentPid).find((pid) =>
+    textOf(`/proc/${pid}/cmdline`)?.startsWith('trace-agent worker (standby)'),
+  );
+}
+
+/** All of a process's children, whatever they have come to. */
+export function childrenOf(pid: number): number[] {
   const text = textOf(`/proc/${pid}/task/${pid}/children`) ?? '';
   return text
     .split(' ')
@@ -66,6 +68,12 @@ export function descriptorsOf(pid: number): ReadonlyMap<number, string> {
       }
     }),
   );
+}
+
+/** Flags of a descriptor, of open(2). */
+export function flagsOf(pid: number, fd: number): number {
+  const [, flags = ''] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')) ?? [];
+  return Number.parseInt(flags, 8);
 }
 
 function textOf(path: string): string | undefined {

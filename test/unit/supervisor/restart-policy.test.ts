@@ -6,6 +6,7 @@ import {
   decideRestart,
   defaultRestartLimits,
   noCrashes,
+  replaceAtOnce,
 } from '../../../src/supervisor/restart-policy.ts';
 
 const limits = { ...defaultRestartLimits, maxRestarts: 10 };
@@ -104,5 +105,41 @@ describe('giving up', () => {
     for (const { atMs, livedMs } of crashes(10_000, 6000))
       history = decideRestart(history, atMs, livedMs, limits, 0).history;
     assert.equal(history.crashesMs.length, 10);
+  });
+});
+
+describe('a replacement at once', () => {
+  /** How many of so many, that far apart, are allowed. */
+  function allowed(count: number, everyMs: number, maxRestarts: number): number {
+    let replacedMs: readonly number[] = [];
+    let times = 0;
+    for (const { atMs } of crashes(count, everyMs)) {
+      const next = replaceAtOnce(replacedMs, atMs, { ...limits, maxRestarts });
+      if (next === undefined) continue;
+      replacedMs = next;
+      times += 1;
+    }
+    return times;
+  }
+
+  it('is had half as often within 60 s as restarts are allowed, rounded up', () => {
+    for (const [maxRestarts, most] of [
+      [0, 0],
+      [1, 1],
+      [2, 1],
+      [3, 2],
+      [10, 5],
+      [1000, 500],
+    ] as const)
+      assert.equal(allowed(600, 1, maxRestarts), most, `${maxRestarts}`);
+  });
+
+  it('is had again when those before are older than that, and no more of them are remembered', () => {
+    assert.equal(allowed(500, 12_000, 10), 500);
+    assert.equal(allowed(6, 11_999, 10), 5);
+    let replacedMs: readonly number[] = [];
+    for (const { atMs } of crashes(1000, 12_000))
+      replacedMs = replaceAtOnce(replacedMs, atMs, limits) ?? replacedMs;
+    assert.equal(replacedMs.length, 5);
   });
 });

@@ -1,14 +1,14 @@
 /** In place of src/supervisor/worker-command.ts: a worker is this executable run again. */
 import { writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { inherited } from '../../../src/protocol/ipc.ts';
+import { lendingFd } from '../../../src/protocol/ipc.ts';
 import type { WorkerCommand } from '../../../src/supervisor/worker-command.ts';
 import { loadLent, nativePart } from './native-part.ts';
 
 export const workerWord = 'worker';
 
-/** The first descriptor behind those that every worker is lent. */
-const nativePartFd = Math.max(...Object.values(inherited)) + 1;
+/** The first descriptor behind the one that every worker has. */
+const nativePartFd = lendingFd + 1;
 
 /**
  * What `--jitless` does to a worker. That flag itself can only be given in NODE_OPTIONS here, where it cannot be told

@@ -1,0 +1,23 @@
+import { closeSync } from 'node:fs';
+import { receiveDescriptors } from '../native/lending.ts';
+import { type Assignment, type Lent, lendingFd, lentFromList, type Outlet } from '../protocol/ipc.ts';
+
+export interface Borrowed {
+  readonly assignment: Assignment;
+  readonly lent: Lent;
+}
+
+/**
+ * Takes what the supervisor put into the socket, and closes that: there is one assignment in a worker's life.
+ * @returns undefined when there is none
+ * @throws Error when other descriptors came than such an outlet takes; NativeError
+ */
+export function borrow(outlet: Outlet, socket = lendingFd): Borrowed | undefined {
+  const received = receiveDescriptors(socket);
+  closeSync(socket);
+  if (received === undefined) return undefined;
+  const lent = lentFromList(received.fds, outlet);
+  if (lent === undefined) throw new Error(`${received.fds.length} descriptors for an outlet ${outlet}`);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own supervisor wrote it
+  return { assignment: JSON.parse(received.text) as Assignment, lent };
+}
