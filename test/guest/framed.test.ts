@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { exitCode } from '../../src/failure.ts';
 import { restoreGuest } from './harness/index.ts';
+import { GuestAgent } from './support/agent.ts';
 import { assertAsBefore } from './support/as-before.ts';
 import { traceHost } from './support/trace-host.ts';
 
@@ -17,19 +18,19 @@ test('a guest of two CPUs gives its whole trace on stdout, workers killed meanwh
   context.after(() => rmSync(dir, { recursive: true }));
   const instance = '/sys/kernel/tracing/instances/framed';
   await guest.check(`mkdir ${instance}; echo 1 > ${instance}/events/sched/enable`);
-  const agent = await guest.spawn(['trace-agent', '-o', '--framed', '--instance', 'framed']);
-  await agent.waitFor(/"msg":"started"/);
+  const agent = await GuestAgent.start(guest, '-o', '--framed', '--instance', 'framed');
+  await agent.waitSaid('started', 1);
   for (const cpu of [0, 1]) {
     await guest.check(`taskset ${cpu + 1} sh -c 'for i in $(seq 300); do /bin/true; done'`);
-    const workers = await guest.check(`pgrep -P ${agent.pid}`);
-    await guest.check(`kill -9 ${workers.trim().split('\n')[cpu]}`);
-    await agent.waitFor(/"msg":"worker crashed: restarts"/);
+    const pid = (await agent.workers()).get(cpu);
+    await guest.check(`kill -9 ${pid}`);
+    await agent.waitSaid('worker crashed: restarts', cpu + 1);
   }
-  agent.kill('SIGINT');
-  assert.equal((await agent.wait()).code, exitCode.done, agent.stderr);
+  agent.process.kill('SIGINT');
+  assert.equal((await agent.process.wait()).code, exitCode.done, agent.log);
   await guest.check(`rmdir ${instance}`);
   const [stream, out] = [join(dir, 'trace.framed'), join(dir, 'trace.dat')];
-  writeFileSync(stream, agent.stdoutBytes());
+  writeFileSync(stream, agent.process.stdoutBytes());
   // Events of the file are as many as the kernel says were read, or the exit code is another one.
   const converted = await traceHost('convert', stream, '-o', out, '--json');
   assert.deepEqual([converted.code, converted.stderr], [exitCode.done, '']);
