@@ -7,6 +7,8 @@ export type Line =
 /** The newline not counted. */
 export const maxLineBytes = 256 * 1024;
 
+/** Of `1` and `0` without a newline between them: each is an order. */
+const maxBareOrders = 64 * 1024;
 const headBytes = 64;
 const newline = 0x0a;
 
@@ -72,6 +74,7 @@ export class LineReader {
     if (!this.#discarding && this.#shape !== 'blank') {
       const text = this.#pending.toString('utf8', 0, this.#pendingBytes).trim();
       if (this.#shape === 'other') lines.push({ kind: 'text', text });
+      else if (text.length > maxBareOrders) lines.push({ kind: 'too-long', head: text.slice(0, headBytes) });
       // `printf 1; printf 0` may arrive as one run
       else for (const digit of text) lines.push({ kind: 'text', text: digit });
     }

@@ -25,7 +25,7 @@ const maxIdLength = 64;
 /** What one line of the control port orders. Pure; takes any line whatever and never throws. */
 export function parseLine(line: Line): ParsedLine {
   if (line.kind === 'text') return parseOrder(line.text);
-  const message = `a line is longer than ${maxLineBytes} bytes; it begins ${quoted(line.head)}`;
+  const message = `a line is longer than ${maxLineBytes} bytes, or of too many bare orders; it begins ${quoted(line.head)}`;
   return refused('line-too-long', message, null, meantAsJson(line.head));
 }
 

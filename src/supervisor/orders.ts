@@ -150,7 +150,7 @@ export class Orders {
     this.#queue.push(order);
     // The last order wins: a flush under way ends here. A start with settings of its own waits for them to be in force.
     const overtakes = order.order === 'start' && order.trace === undefined && this.#tracing.yields;
-    // Once: a line of digits is as many orders.
+    // Once: a line of 65,536 digits is as many orders.
     if (overtakes && this.#supervisor.wanted === 'stop') void this.#supervisor.start();
     if (this.#current === undefined) this.#idle = this.#workOff();
   }

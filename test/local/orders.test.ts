@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { maxLineBytes } from '../../src/protocol/line-reader.ts';
 import type { ControlPty } from './harness/control-pty.ts';
 import { echo } from './harness/fifo-port.ts';
 import { holdMachine } from './harness/machine-lock.ts';
@@ -107,7 +108,7 @@ describe('trace-agent keeps in step', { skip }, () => {
         ['{"order":"strat"}\n', 'unknown-order'],
         ['{"order":"start","trace":{"buffer":1}}\n', 'unknown-field'],
         [`{"order":"${'s'.repeat(10_000)}"}\n`, 'unknown-order'],
-        [`{"order":"${'l'.repeat(100_000)}"}\n`, 'line-too-long'],
+        [`{"order":"${'l'.repeat(maxLineBytes)}"}\n`, 'line-too-long'],
         [`${'1'.repeat(100_000)}\n`, undefined],
       ];
       for (const [bytes, code] of garbage) {

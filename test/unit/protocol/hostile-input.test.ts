@@ -8,7 +8,7 @@ import { HostileInput } from './hostile-input.ts';
 import { thorough } from '../../set.ts';
 
 const inputs = thorough(100_000);
-/** One input is at most some 70 KB, so nothing that is linear takes as long, but when the machine does something else. */
+/** One input is at most some 300 KB, so nothing that is linear takes as long, but when the machine does something else. */
 const mostMs = 500;
 
 /** In two pieces, cut anywhere, as reads cut. */

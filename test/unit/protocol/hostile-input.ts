@@ -1,3 +1,5 @@
+import { maxLineBytes } from '../../../src/protocol/line-reader.ts';
+
 /** Input that a careless or hostile host may send to the control port: random bytes, and orders gone wrong. */
 
 export const hostileOrders: readonly string[] = [
@@ -75,7 +77,7 @@ export class HostileInput {
   /** Longer than a line may be, or nested deeper than is good for a parser. */
   #endless(): Buffer {
     const text = ['{"order":"', '[', '1', '{"a":', '"'][this.#below(5)] ?? '';
-    return Buffer.from(text.repeat(1 + this.#below(70_000 / text.length)));
+    return Buffer.from(text.repeat(1 + this.#below((maxLineBytes * 1.1) / text.length)));
   }
 
   #mutate(bytes: Buffer): Buffer<ArrayBuffer> {

@@ -103,6 +103,12 @@ describe('LineReader', () => {
       assert.equal(linesOf(`${'x'.repeat(maxLineBytes + 1)}\n`)[0]?.kind, 'too-long');
     });
 
+    it('may have as many bare orders as that, and no more', () => {
+      assert.equal(linesOf(`${'1'.repeat(65_536)}\n`).length, 65_536);
+      const [line, ...more] = linesOf(`${'10'.repeat(32_768)}1\n`);
+      assert.deepEqual([line?.kind, more.length], ['too-long', 0]);
+    });
+
     it('has the same head however it was cut', () => {
       const line = `{"order":"start",${' '.repeat(maxLineBytes)}`;
       assert.deepEqual(linesOf('{"o', line.slice(3)), linesOf(line));
