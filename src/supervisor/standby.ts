@@ -48,12 +48,12 @@ export class Standby<Worker extends Spare> {
 
   /** Whether `take` gives one: it may be loading still, and is sooner there than one that is yet to be forked. */
   get isThere(): boolean {
-    return this.#worker !== undefined;
+    return this.#worker !== undefined && !this.#over;
   }
 
   /** Whether there is one or it is next but for its turn to fork: who waits for a turn behind it can take it. */
   get isNear(): boolean {
-    return this.#worker !== undefined || (this.#isDue && this.#timer === undefined);
+    return this.isThere || (this.#isDue && this.#timer === undefined);
   }
 
   /** Has one made, unless there is one or is to be one. */
@@ -75,6 +75,7 @@ export class Standby<Worker extends Spare> {
    * @param listener hears of it from now on
    */
   take(listener: WorkerListener): Worker | undefined {
+    if (!this.isThere) return undefined;
     const worker = this.#worker;
     this.#worker = undefined;
     const settled = this.#settled;

@@ -88,7 +88,8 @@ export class WorkerProcess {
 
   /** Gives it a CPU, once: it says `ready` then. What is lent may be closed behind this. */
   serve(assignment: Assignment, lent: Lent): void {
-    if (this.#lending === undefined) return; // it could not be forked
+    // it could not be forked, which Node says a turn later
+    if (this.#lending === undefined || this.pid === undefined) return;
     try {
       sendDescriptors(this.#lending, JSON.stringify(assignment), lentAsList(lent));
       this.send({ kind: 'serve' });
@@ -107,7 +108,8 @@ export class WorkerProcess {
   }
 
   kill(): void {
-    this.#child?.kill('SIGKILL');
+    // Of a fork that failed Node signals whatever pid its memory holds: 0 is this process and all of its group.
+    if (this.pid !== undefined) this.#child?.kill('SIGKILL');
   }
 
   /** Closes the channel: the worker empties its pipe and leaves, and nobody waits for it. */
