@@ -3,7 +3,7 @@ import { exitCode, Failure } from '../failure.ts';
 import type { RecordOptions } from '../host/record/contract.ts';
 import type { TraceRequest } from '../protocol/control.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { parseTraceRequest, readCommand } from '../protocol/trace-request.ts';
+import { parseTraceRequest, readFilter, readTrigger } from '../protocol/trace-request.ts';
 import { readForm } from './host-convert-options.ts';
 import type { Given } from './host-given.ts';
 import { hostSettings } from './host-settings.ts';
@@ -60,7 +60,8 @@ function fileOf(out: string, guest: string): string {
 /** What the guest is to trace; undefined when nothing was asked for. */
 function readTrace(given: Given): TraceRequest | undefined {
   const tracer = given.get(hostSettings.plugin);
-  const named = readInstance(given);
+  mustBeOnce(given);
+  const named = given.get(hostSettings.instance);
   const request = {
     ...readEvents(given),
     ...readFunctions(given),
@@ -112,9 +113,9 @@ function checked(request: TraceRequest): TraceRequest {
   // names of events are patterns yet, and are looked up in the guest
   const { events: _, eventsOff: __, filters = {}, triggers = {}, ...rest } = request;
   try {
-    for (const [event, filter] of Object.entries(filters)) readCommand(`--filter of ${event}`, filter);
+    for (const [event, filter] of Object.entries(filters)) readFilter(`--filter of ${event}`, filter);
     for (const [event, each] of Object.entries(triggers)) {
-      for (const trigger of each) readCommand(`--trigger of ${event}`, trigger);
+      for (const trigger of each) readTrigger(`--trigger of ${event}`, trigger);
     }
     parseTraceRequest(rest, (field) => optionOf[field]);
   } catch (cause) {
@@ -126,15 +127,18 @@ function checked(request: TraceRequest): TraceRequest {
   return request;
 }
 
-function readInstance(given: Given): string | undefined {
-  if (given.sequence.filter(({ name }) => name === 'instance').length > 1) {
-    throw new Failure(
-      exitCode.usage,
-      '--instance: a recording is of one instance',
-      'record twice, with a directory of the guest each',
-    );
+/** What trace-cmd takes more than once with another meaning: the last one alone would be another trace. */
+const once = {
+  instance: '--instance: a recording is of one instance',
+  plugin: '--plugin: a recording has one tracer',
+  module: '--module: the functions of a recording are of one module, or of all',
+} as const;
+
+function mustBeOnce(given: Given): void {
+  for (const [option, why] of Object.entries(once)) {
+    if (given.sequence.filter(({ name }) => name === option).length < 2) continue;
+    throw new Failure(exitCode.usage, why, 'give it once, and record again for the other');
   }
-  return given.get(hostSettings.instance);
 }
 
 function readFunctions(given: Given): TraceRequest {
@@ -152,10 +156,9 @@ function readFunctions(given: Given): TraceRequest {
 /** The kernel has no other name for an option that is off than this one. */
 function readOptions(given: Given): Readonly<Record<string, boolean>> | undefined {
   const stack = given.flag('functionStack');
-  if (
-    stack &&
-    (given.get(hostSettings.plugin) !== 'function' || given.get(hostSettings.function) === undefined)
-  )
+  const isFiltered =
+    given.get(hostSettings.function) !== undefined || given.get(hostSettings.module) !== undefined;
+  if (stack && (given.get(hostSettings.plugin) !== 'function' || !isFiltered))
     throw new Failure(
       exitCode.usage,
       '--func-stack of all functions is more than a machine can bear',

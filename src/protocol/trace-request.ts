@@ -6,9 +6,10 @@ import { Refusal } from './refusal.ts';
 
 /** A kernel of 6.18 with all that Debian builds has 2,323. */
 const maxEvents = 4096;
-const maxFilters = 4096;
-/** Of one event. */
-const maxTriggers = 16;
+/** The kernel waits for all CPUs, some 10 to 40 ms, when it takes one away. */
+export const maxFilters = 512;
+/** Of all events together, for the same reason. */
+export const maxTriggers = 512;
 const maxOptions = 256;
 const maxPids = 1024;
 /** The kernel takes a filter or a trigger of less than a page. */
@@ -113,21 +114,25 @@ function readFunctions(where: string, value: unknown, form: RegExp): string[] {
 function readFilters(where: string, value: unknown): Readonly<Record<string, string>> {
   return readRecord(where, value, maxFilters, (event, filter) => {
     readEventName(`a name in ${where}`, event);
-    return readCommand(`${where}[${quoted(event)}]`, filter);
+    return readFilter(`${where}[${quoted(event)}]`, filter);
   });
 }
 
 function readTriggers(where: string, value: unknown): Readonly<Record<string, readonly string[]>> {
-  return readRecord(where, value, maxEvents, (event, triggers) => {
-    if (parseEventSpec(event)?.event === undefined)
+  const triggers = readRecord(where, value, maxTriggers, (event, each) => {
+    readEventName(`a name in ${where}`, event);
+    if (!event.includes(':'))
       throw new Refusal('bad-trace', `a name in ${where} is "system:event", not ${quoted(event)}`);
     const name = `${where}[${quoted(event)}]`;
-    return readList(name, triggers, maxTriggers).map((trigger, index) => {
-      const command = readCommand(`${name}[${index}]`, trigger);
+    return readList(name, each, maxTriggers).map((trigger, index) => {
+      const command = readTrigger(`${name}[${index}]`, trigger);
       if (!command.startsWith('!')) return command;
       throw new Refusal('bad-trace', `${name}[${index}] takes a trigger away; it is to be one that is set`);
     });
   });
+  const count = Object.values(triggers).flat().length;
+  if (count <= maxTriggers) return triggers;
+  throw new Refusal('bad-trace', `${where} has ${count} triggers; ${maxTriggers} at most`);
 }
 
 function readOptions(where: string, value: unknown): Readonly<Record<string, boolean>> {
@@ -158,13 +163,24 @@ function readEventName(where: string, value: unknown): string {
   throw new Refusal('bad-trace', `${where} is "system" or "system:event", not ${given}`);
 }
 
-/** A line that the kernel parses, a filter or a trigger. Throws Refusal. */
-export function readCommand(where: string, value: unknown): string {
+/** Throws Refusal. */
+export function readFilter(where: string, value: unknown): string {
+  return readCommand(where, value, maxCommandBytes);
+}
+
+/** It is taken away with a `!` before it. Throws Refusal. */
+export function readTrigger(where: string, value: unknown): string {
+  return readCommand(where, value, maxCommandBytes - 1);
+}
+
+/** A line that the kernel parses, without the blanks around it, which it passes over. */
+function readCommand(where: string, value: unknown, maxBytes: number): string {
   if (typeof value !== 'string')
     throw new Refusal('bad-trace', `${where} is a string, not ${typeName(value)}`);
-  if (value.trim() === '' || Buffer.byteLength(value) > maxCommandBytes || hasControlCharacter(value))
-    throw new Refusal('bad-trace', `${where} is one line of 1 to ${maxCommandBytes} bytes`);
-  return value;
+  const command = value.trim();
+  if (command === '' || Buffer.byteLength(command) > maxBytes || hasControlCharacter(command))
+    throw new Refusal('bad-trace', `${where} is one line of 1 to ${maxBytes} bytes`);
+  return command;
 }
 
 function readFlag(where: string, value: unknown): boolean {

@@ -104,8 +104,9 @@ export class Tracing {
 
   /** Ends what fills the rings, empties them, reads their statistics and puts everything back. */
   async stop(): Promise<TracingReport> {
-    if (this.#request?.keep === true) leaveOff(this.#request.tracefs);
-    else this.#complain(this.#request?.applied.quiesce() ?? []);
+    const request = this.#request;
+    if (request !== undefined)
+      this.#complain(request.keep ? leaveOff(request.tracefs) : request.applied.quiesce());
     this.#flushing = true;
     const cpus = await this.#supervisor.stop().finally(() => {
       this.#flushing = false;
@@ -119,7 +120,9 @@ export class Tracing {
 
   /** Puts everything back at once, without waiting for anything: for a program that ends. */
   abandon(): void {
-    this.#complain(this.#request?.applied.restore() ?? []);
+    const request = this.#request;
+    if (request !== undefined)
+      this.#complain(request.keep ? leaveOff(request.tracefs) : request.applied.restore());
     this.#names.putBack();
   }
 

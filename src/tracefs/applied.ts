@@ -136,8 +136,13 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
   if (settings.tracer !== undefined) setTracer(tracefs, applied, settings.tracer);
   const triggers = Object.entries(settings.triggers ?? {});
   if (triggers.length > 0) {
-    applied.remember('restore', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', wasOn));
+    // with rings that are to be closed it is put back last
+    if (!applied.needsClosedRings)
+      applied.remember('restore', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', wasOn));
+    const { current } = tracefs.clocks();
     for (const [name, each] of triggers) setTriggers(tracefs, applied, specOf(name), each);
+    // A hist trigger that uses times sets the clock that it likes.
+    if (current !== undefined && tracefs.clocks().current !== current) tracefs.write('trace_clock', current);
   }
   const wantsOn = wantsTracing(settings);
   // Processes are recorded by events that are enabled while this is on.

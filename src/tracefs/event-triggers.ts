@@ -4,7 +4,11 @@ import { formatEventSpec } from '../protocol/event-name.ts';
 import type { Applied } from './applied.ts';
 import { attempt } from './attempt.ts';
 import { kernelWords } from './error-log.ts';
+import { SettingsError } from './settings-error.ts';
 import type { Tracefs } from './tracefs.ts';
+
+/** The kernel takes these for a histogram that is there, and what they did could not be put back. */
+const ofAnother = /^hist:.*:(?:pause|cont|continue|clear)(?:[:\s]|$)/;
 
 /** Whatever its triggers have switched on or off, `tracing_on` is again as it was. */
 export function setTriggers(
@@ -15,6 +19,11 @@ export function setTriggers(
 ): void {
   const file = `events/${system}/${event}/trigger`;
   for (const trigger of triggers.map((text) => text.trim())) {
+    if (ofAnother.test(trigger))
+      throw new SettingsError(
+        'bad-trigger',
+        `trigger "${trigger}" of ${formatEventSpec({ system, event })} changes one that is there`,
+      );
     attempt(
       'bad-trigger',
       `trigger "${trigger}" of ${formatEventSpec({ system, event })}`,

@@ -124,7 +124,12 @@ function checkTracer(tracefs: Tracefs, tracer: string): void {
   checkListed('unknown-tracer', 'tracer', tracer, known);
 }
 
+/** Set with what else they take, and put back in time (top-level-lines.ts). */
+const ownOptions: readonly string[] = ['copy_trace_marker', 'trace_printk_dest'];
+
 function checkOption(tracefs: Tracefs, option: string): void {
+  if (ownOptions.includes(option))
+    throw new SettingsError('bad-value', `option ${option} is set by what is traced, and by printk`);
   const known = tracefs.options();
   if (known.includes(option)) return;
   const where = tracefs.instance === undefined ? '' : ` in an instance such as ${tracefs.instance}`;

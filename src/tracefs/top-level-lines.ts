@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../error-code.ts';
-import type { Applied } from './applied.ts';
+import type { Applied, RestoreFailure } from './applied.ts';
 import { attempt } from './attempt.ts';
 import { printkDest } from './settings.ts';
 import { Tracefs } from './tracefs.ts';
@@ -19,16 +19,25 @@ export function copyMarkers(tracefs: Tracefs, applied: Applied): void {
   attempt('failed', copyMarker, () => tracefs.write(copyMarker, '1'));
 }
 
-/** Switches an instance off whose settings stay as they are. */
-export function leaveOff(tracefs: Tracefs): void {
-  if (tracefs.instance !== undefined && tracefs.readIfThere(copyMarker)?.trim() === '1')
-    tracefs.write(copyMarker, '0');
-  tracefs.write('tracing_on', '0');
+/** Switches an instance off whose settings stay as they are. Returns what did not take it. */
+export function leaveOff(tracefs: Tracefs): RestoreFailure[] {
+  const copies = tracefs.instance !== undefined && tracefs.readIfThere(copyMarker)?.trim() === '1';
+  return [...(copies ? [copyMarker] : []), 'tracing_on'].flatMap((file) => {
+    try {
+      tracefs.write(file, '0');
+      return [];
+    } catch (error) {
+      const errno = errorCode(error);
+      if (errno === '') throw error;
+      return [{ file, errno }];
+    }
+  });
 }
 
 /** Has the kernel's trace_printk in this instance in place of the one that has it: there is one at a time. */
 export function takePrintk(tracefs: Tracefs, applied: Applied): void {
-  if (hasPrintk(tracefs)) return;
+  // without the option it is the top level's alone, as checkPrintk knows
+  if (hasPrintk(tracefs) || tracefs.readIfThere(printkDest) === undefined) return;
   const holder = printkHolder(tracefs.root);
   applied.remember('quiesce', printkDest, () => {
     // somebody else has taken it since

@@ -74,7 +74,7 @@ describe('settings', { skip }, () => {
 
   it('of triggers, options, tasks, CPUs and sizes are in force, and put back to the byte', (context) => {
     const { tracefs } = own;
-    tracefs.write('events/irq/irq_handler_entry/trigger', 'traceon');
+    tracefs.write('events/irq/irq_handler_entry/trigger', 'traceon if irq == 99999');
     tracefs.write('options/sym-offset', '1');
     tracefs.write('set_event_pid', '1');
     const before = snapshot(tracefs);
@@ -120,6 +120,24 @@ describe('settings', { skip }, () => {
     tracefs.writeList('set_event_pid', []);
   });
 
+  it('keep the clock that a histogram of times would set, and the rings of a tracer off until it is gone', (context) => {
+    const { tracefs } = own;
+    const { current } = tracefs.clocks();
+    const triggers = { 'sched:sched_switch': ['hist:keys=prev_pid:ts0=common_timestamp.usecs'] };
+    if (!hasHistograms(tracefs)) {
+      context.skip('this kernel has no hist triggers');
+      return;
+    }
+    const mine = apply({ triggers, clock: 'mono' });
+    assert.equal(tracefs.clocks().current, 'mono');
+    assert.deepEqual(mine.restore(), []);
+    assert.equal(tracefs.clocks().current, current);
+    const plain = apply({ triggers });
+    assert.equal(tracefs.clocks().current, current);
+    assert.deepEqual(plain.restore(), []);
+    assert.equal(tracefs.clocks().current, current);
+  });
+
   it('put tracing_on back that a trigger has changed', () => {
     const { tracefs } = own;
     tracefs.write('tracing_on', '1');
@@ -144,6 +162,12 @@ describe('settings', { skip }, () => {
       'failed',
       /has one of this kind already/,
     );
+    refused(
+      { triggers: { 'sched:sched_switch': ['hist:keys=prev_pid:pause'] } },
+      'bad-trigger',
+      /changes one that is there/,
+    );
+    refused({ options: { copy_trace_marker: true } }, 'bad-value', /is set by what is traced/);
     refused({ options: { stacktrac: true } }, 'unknown-option', /no trace option "stacktrac".*stacktrace/);
     refused({ options: { '../tracing_on': true } }, 'unknown-option', /no trace option/);
     refused({ pids: [process.pid, 4_194_303] }, 'bad-value', /no task 4194303/);
@@ -420,6 +444,10 @@ function readsFunctionFilter(tracefs: Tracefs): boolean {
   } catch {
     return false;
   }
+}
+
+function hasHistograms(tracefs: Tracefs): boolean {
+  return tracefs.readIfThere('events/sched/sched_switch/hist') !== undefined;
 }
 
 function takesFunctionTracer(tracefs: Tracefs): boolean {
