@@ -1,25 +1,57 @@
-import { stat, type FileHandle } from 'node:fs/promises';
+import { rm, stat, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { exitCode, Failure } from '../failure.ts';
 import type { ConvertSettings } from '../host/convert.ts';
 import { convertFramed, type FramedReport } from '../host/framed/convert-framed.ts';
 import { isFramedFile } from '../host/framed/framed-trace.ts';
 import { spooled } from '../host/framed/spool.ts';
+import { readArchiveFile } from '../host/metadata/guest-metadata.ts';
 import { openInput } from '../host/open-input.ts';
+import { checkReplaceable } from '../host/write-replacing.ts';
+import { printable } from '../quoted.ts';
+import { gapsText } from './framed-report.ts';
 import { rawInput, saysCpu } from './raw-input.ts';
 
 /** Stands for stdin, with a framed stream. */
 export const stdinWord = '-';
 
-/** Throws Failure. */
+/**
+ * A stream cannot be taken again: all that can be wrong without it is found before, and it stays until its trace.dat is
+ * whole.
+ * @param onRead called when all of it is here. @throws Failure
+ */
 export async function convertStdin(
   inputs: readonly string[],
   metadata: string | undefined,
   settings: ConvertSettings,
+  onRead: () => void,
 ): Promise<FramedReport> {
+  const { out } = settings;
   if (inputs.length > 1)
     throw new Failure(exitCode.usage, 'stdin is converted alone', 'give - and nothing else');
-  return convertStream(await spooled(process.stdin, settings.out), 'stdin', metadata, settings);
+  checkReplaceable(out);
+  if (metadata !== undefined) {
+    mustStay(metadata, out);
+    await readArchiveFile(metadata);
+  }
+  const { file, path, broken } = await spooled(process.stdin, out);
+  onRead();
+  const kept = `the stream is kept: trace-host convert ${printable(path)} -o ${printable(out)}`;
+  try {
+    const report = await convertStream(file, 'stdin', metadata, settings);
+    if (broken !== undefined) throw broken;
+    if (isWhole(report)) await rm(path, { force: true });
+    else process.stderr.write(`trace-host: ${kept}\n`);
+    return report;
+  } catch (cause) {
+    if (!(cause instanceof Failure)) throw cause;
+    const remedy = cause.remedy === '' ? kept : `${cause.remedy}; ${kept}`;
+    throw new Failure(cause.exitCode, cause.message, remedy, { cause });
+  }
+}
+
+function isWhole({ gaps, leftOut, reusedIds }: FramedReport): boolean {
+  return gapsText(gaps).length === 0 && leftOut.size === 0 && reusedIds.length === 0;
 }
 
 /** The framed stream that is to be converted, open; undefined: something else is. Throws Failure. */

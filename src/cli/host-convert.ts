@@ -57,13 +57,15 @@ async function watched(command: ConvertCommand): Promise<Report> {
   onEndSignals(interrupt, abandon, interrupt);
   const waiting = new Waiting(new LiveText(process.stderr), () => describe(command, progress));
   try {
-    return await converted(command, {
+    const settings = {
       ...command.settings,
       signal: ended.signal,
-      onProgress: (now) => {
-        reading = false;
+      onProgress: (now: ConvertProgress) => {
         progress = now;
       },
+    };
+    return await converted(command, settings, () => {
+      reading = false;
     });
   } finally {
     waiting.stop();
@@ -78,10 +80,15 @@ function describe({ inputs, settings }: ConvertCommand, progress: ConvertProgres
   return `${what}, ${Math.floor((doneBytes / totalBytes) * 100)} % of ${humanBytes(totalBytes)}`;
 }
 
-async function converted(command: ConvertCommand, settings: ConvertSettings): Promise<Report> {
+/** @param onRead called when all of stdin is here */
+async function converted(
+  command: ConvertCommand,
+  settings: ConvertSettings,
+  onRead: () => void,
+): Promise<Report> {
   const { inputs, metadata } = command;
   const [first = ''] = inputs;
-  if (inputs.includes(stdinWord)) return convertStdin(inputs, metadata, settings);
+  if (inputs.includes(stdinWord)) return convertStdin(inputs, metadata, settings, onRead);
   const framed = await framedOf(inputs);
   if (framed !== undefined) return convertStream(framed, first, metadata, settings);
   if (saysCpu(first) || !(await isDirectory(first))) return convertFiles(inputs, metadata, settings);

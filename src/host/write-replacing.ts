@@ -53,7 +53,12 @@ export async function writeReplacing<T>(
   }
 }
 
-async function refusalOf(path: string, file: FileHandle | undefined, error: unknown): Promise<unknown> {
+/** A Failure for what the file system refuses; any other error as it is. @param file what was written of it */
+export async function refusalOf(
+  path: string,
+  file: FileHandle | undefined,
+  error: unknown,
+): Promise<unknown> {
   const code = errnoOf(error);
   const failure = (exit: 1 | 3 | 4, reason: string, remedy: string) =>
     new Failure(exit, `${path}: ${reason}`, remedy, { cause: error });

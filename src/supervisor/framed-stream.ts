@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { errorCode } from '../error-code.ts';
+import { exitCode, Failure } from '../failure.ts';
 import type { FramedAbout, FramedEnd } from '../protocol/framed-texts.ts';
 import { encodeFrameHeader, encodeHead, type FrameKind, frameKinds } from '../protocol/frames.ts';
 import type { MetadataDigests } from '../protocol/control.ts';
@@ -62,14 +63,19 @@ export class FramedStream {
     const files = new Map<string, Buffer>();
     const patienceMs = Number.POSITIVE_INFINITY;
     try {
-      await this.#writer.write(encodeHead({ pageBytes, sync: this.#sync }), patienceMs);
+      await this.#write(encodeHead({ pageBytes, sync: this.#sync }), patienceMs);
       await this.#writeFrame(frameKinds.about, textOf(about), patienceMs);
       const { packed } = await packMetadata(tracefs, 'all', {}, ({ name, content }) =>
         files.set(name, content),
       );
       await this.#writeFrame(frameKinds.metadata, packed, patienceMs);
     } catch (error) {
-      return codeOf(error);
+      if (error instanceof OutletGone) return error.code;
+      const code = errorCode(error);
+      if (code === '') throw error;
+      throw new Failure(exitCode.failed, `what explains the pages cannot be read: ${code}`, 'run as root', {
+        cause: error,
+      });
     }
     this.#known = digestsOf(files);
     this.#countedBefore = ringCountsOf(tracefs, about.cpus);
@@ -82,13 +88,13 @@ export class FramedStream {
   }
 
   /**
-   * Writes what has changed since, and the account, when every worker has left. Of a stream whose beginning is not
-   * written there is no end.
+   * Writes what has changed since, and the account, when every worker has left. A stream whose beginning is not written
+   * has no end, and is not whole.
    * @returns whether the stream is whole
    */
   async end({ stats }: TracingReport): Promise<boolean> {
     const before = this.#countedBefore;
-    if (before === undefined) return true;
+    if (before === undefined) return false;
     const cpus = this.#supervisor.cpus.map(({ number, account, heldBytes }) => [
       String(number),
       {
@@ -105,7 +111,8 @@ export class FramedStream {
       await this.#writeFrame(frameKinds.end, textOf(end), this.#stopTimeoutMs);
       return true;
     } catch (error) {
-      this.#log.error({ code: codeOf(error) }, 'stdout does not take the end of the stream');
+      if (!(error instanceof OutletGone)) throw error;
+      this.#log.error({ code: error.code }, 'stdout does not take the end of the stream');
       return false;
     }
   }
@@ -117,17 +124,29 @@ export class FramedStream {
 
   async #writeFrame(kind: FrameKind, body: Uint8Array, patienceMs: number): Promise<void> {
     const header = encodeFrameHeader(this.#sync, { kind, cpu: 0, bytes: body.byteLength, position: 0 });
-    await this.#writer.write(Buffer.concat([header, body]), patienceMs);
+    await this.#write(Buffer.concat([header, body]), patienceMs);
+  }
+
+  async #write(bytes: Uint8Array, patienceMs: number): Promise<void> {
+    try {
+      await this.#writer.write(bytes, patienceMs);
+    } catch (error) {
+      const code = errorCode(error);
+      throw code === '' ? error : new OutletGone(code, { cause: error });
+    }
+  }
+}
+
+/** Stdout takes no more; the errno's name. */
+class OutletGone extends Error {
+  readonly code: string;
+
+  constructor(code: string, options: ErrorOptions) {
+    super(`stdout takes no more: ${code}`, options);
+    this.code = code;
   }
 }
 
 function textOf(value: FramedAbout | FramedEnd): Uint8Array {
   return Buffer.from(`${JSON.stringify(value)}\n`);
-}
-
-/** @throws the error when it is none of a system call */
-function codeOf(error: unknown): string {
-  const code = errorCode(error);
-  if (code === '') throw error;
-  return code;
 }

@@ -4,7 +4,7 @@ import type { Outlet } from './outlet.ts';
 /** Another worker writes to the shared outlet at this moment. No errno is that large. */
 export const anothersTurn = -1_000_000;
 
-/** What a shared outlet does to the descriptors that its worker inherits. */
+/** What a shared outlet does to the descriptors that its worker is lent. */
 export interface OutletCalls {
   /** @returns false: another worker has the turn */
   tryLock(): boolean;

@@ -298,7 +298,7 @@ describe('trace-agent -o', { skip }, () => {
         closeSync(writeEnd);
         await agent.ready();
         agent.signal('SIGINT');
-        assert.equal((await agent.exit()).code, exitCode.done, agent.stderr);
+        assert.equal((await agent.exit()).code, exitCode.lost, agent.stderr);
         closeSync(readEnd);
       },
       { ports: 'none' },

@@ -65,7 +65,9 @@ async function metadataOf(trace: FramedTrace, path: string, given: string | unde
     throw new Failure(
       exitCode.missing,
       `${path}: the stream was cut off before the metadata of its guest was whole`,
-      'add --metadata FILE; docs/raw-pages.md says how to make one in the guest',
+      [...trace.cpus.values()].some(({ end }) => end > 0)
+        ? 'add --metadata FILE; docs/raw-pages.md says how to make one in the guest'
+        : 'there are no pages in it: take it again, and wait until the agent says that it has started',
     );
   const cpus = [...trace.cpus.keys()].map((cpu) => ({
     cpu,
@@ -73,7 +75,12 @@ async function metadataOf(trace: FramedTrace, path: string, given: string | unde
     ring: trace.account?.get(cpu)?.ring ?? null,
   }));
   const end = await archiveOf(trace.laterMetadata, path);
-  return mergeMetadata(start, undefined, end, { pageBytes: trace.pageBytes, cpus });
+  // what the instance has for itself is in it: the agent traced no other
+  return mergeMetadata(start, start, end, {
+    pageBytes: trace.pageBytes,
+    cpus,
+    ...(trace.instance === undefined ? {} : { instance: trace.instance }),
+  });
 }
 
 async function archiveOf(
@@ -89,10 +96,15 @@ async function archiveOf(
   }
 }
 
+/** Of a CPU that has a line in the account alone. */
+const nothing = { rawBytes: 0, events: 0, leftOut: new Map<string, number>() };
+
 function gapsOf(trace: FramedTrace, report: ConvertReport): FramedGaps {
   const missingBytes = new Map<number, number>();
   const miscounted = new Map<number, { readEvents: number; events: number }>();
-  for (const { cpu, rawBytes, events, leftOut } of report.cpus) {
+  const converted = new Map(report.cpus.map((each) => [each.cpu, each]));
+  for (const cpu of new Set([...converted.keys(), ...(trace.account?.keys() ?? [])])) {
+    const { rawBytes, events, leftOut } = converted.get(cpu) ?? nothing;
     const account = trace.account?.get(cpu);
     const missing = Math.max(account?.bytes ?? 0, trace.cpus.get(cpu)?.end ?? 0) - rawBytes;
     if (missing > 0) missingBytes.set(cpu, missing);

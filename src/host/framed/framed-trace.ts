@@ -32,6 +32,8 @@ export interface FramedTrace {
   readonly laterMetadata: Buffer | undefined;
   /** Name of the trace clock; null when the stream does not tell. */
   readonly clock: string | null;
+  /** Of tracefs; null: the top level. Undefined when the stream does not tell. */
+  readonly instance: string | null | undefined;
   /** What the agent took from each ring and how its kernel counted; undefined: the stream has no end. */
   readonly account: ReadonlyMap<number, CpuAccount> | undefined;
   /** Bytes that are no frame's, and whether they begin as another stream does. */
@@ -77,6 +79,7 @@ export async function readFramed(file: FileHandle, path: string, signal?: AbortS
     metadata: await readWhole(file, others.get(frameKinds.metadata), maxArchiveBytes),
     laterMetadata: await readWhole(file, others.get(frameKinds.laterMetadata), maxArchiveBytes),
     clock: clockOf(about),
+    instance: instanceOf(about),
     account: accountOf(end),
     strayBytes,
     another,
@@ -165,6 +168,11 @@ function cpusOf(about: unknown): number[] {
 function clockOf(about: unknown): string | null {
   const clock: unknown = isObject(about) ? about['clock'] : undefined;
   return typeof clock === 'string' && /^[a-z0-9_-]{1,32}$/.test(clock) ? clock : null;
+}
+
+function instanceOf(about: unknown): string | null | undefined {
+  const instance: unknown = isObject(about) ? about['instance'] : undefined;
+  return instance === null || typeof instance === 'string' ? instance : undefined;
 }
 
 function accountOf(end: unknown): ReadonlyMap<number, CpuAccount> | undefined {

@@ -42,8 +42,11 @@ export async function* framesOf(
 ): AsyncGenerator<Frame, StreamTail, undefined> {
   const here = Buffer.alloc(frameHeaderSize);
   const block = Buffer.allocUnsafe(lastScanBytes + frameHeaderSize);
+  // The file may grow meanwhile: what is behind `end` is none of this stream's.
   const headerAt = (offset: number): FrameHeader | undefined =>
-    readAt(file, here, offset) === frameHeaderSize ? decodeFrameHeader(sync, here) : undefined;
+    offset + frameHeaderSize <= end && readAt(file, here, offset) === frameHeaderSize
+      ? decodeFrameHeader(sync, here)
+      : undefined;
   let offset = await findHeader(file, sync, block, start, end);
   let header = headerAt(offset);
   for (let frames = 1; header !== undefined; frames += 1) {
@@ -81,7 +84,7 @@ async function findHeader(
   for (let offset = from; offset < end; ) {
     // Pieces overlap by a header, so that each is found whole in one of them.
     const piece = block.subarray(0, scanBytes + frameHeaderSize);
-    const bytes = piece.subarray(0, readAt(file, piece, offset));
+    const bytes = piece.subarray(0, Math.min(readAt(file, piece, offset), end - offset));
     for (let at = bytes.indexOf(sync); at >= 0 && at < scanBytes; at = bytes.indexOf(sync, at + 1)) {
       if (at + frameHeaderSize > bytes.length) break;
       if (decodeFrameHeader(sync, bytes.subarray(at)) !== undefined) return offset + at;

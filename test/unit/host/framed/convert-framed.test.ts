@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -159,15 +159,34 @@ describe('a framed stream from stdin', () => {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
 
-  it('is kept in a file without a name', async (test) => {
+  const stream = Buffer.concat([head(pageBytes), pagesFrame(0, 0, Buffer.alloc(pageBytes, 1))]);
+
+  it('is kept beside the file that is to be made, and in the place of no other', async (test) => {
     const dir = scratchDir(test);
-    const stream = Buffer.concat([head(pageBytes), pagesFrame(0, 0, Buffer.alloc(pageBytes, 1))]);
     for (const size of [5, 65_536]) {
-      const file = await spooled(chunksOf(stream, size), join(dir, 'trace.dat'));
-      assert.deepEqual(readdirSync(dir), []);
+      const { file, path, broken } = await spooled(chunksOf(stream, size), join(dir, 'trace.dat'));
+      assert.deepEqual([readdirSync(dir), broken], [['trace.dat.framed'], undefined]);
       assert.ok((await file.readFile()).equals(stream));
       await file.close();
+      await assert.rejects(
+        spooled(chunksOf(stream, size), join(dir, 'trace.dat')),
+        /is there, of an earlier/,
+      );
+      assert.ok(readFileSync(path).equals(stream));
+      rmSync(path);
     }
+  });
+
+  it('that breaks is there as far as it came', async (test) => {
+    const dir = scratchDir(test);
+    async function* breaking(): AsyncGenerator<Uint8Array> {
+      yield* chunksOf(stream.subarray(0, -100), 1000);
+      throw Object.assign(new Error('read'), { code: 'ECONNRESET', errno: -104 });
+    }
+    const { file, path, broken } = await spooled(breaking(), join(dir, 'trace.dat'));
+    await file.close();
+    assert.match(broken?.message ?? '', /ECONNRESET/);
+    assert.ok(readFileSync(path).equals(stream.subarray(0, -100)));
   });
 
   it('is refused before all of it is read when it is none, or nothing at all', async (test) => {
@@ -182,7 +201,7 @@ describe('a framed stream from stdin', () => {
     assert.equal(existsSync(out), false);
     await assert.rejects(spooled(raw(), join(out, 'nowhere', 'x')), {
       name: 'Failure',
-      message: /cannot be kept beside .*: ENOENT/,
+      message: /no such directory/,
     });
   });
 });

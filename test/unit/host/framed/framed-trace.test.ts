@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { Failure } from '../../../../src/failure.ts';
+import { framesOf } from '../../../../src/host/framed/frames.ts';
 import { encodeHead, frameHeaderSize, frameKinds, headSize } from '../../../../src/protocol/frames.ts';
 import { thorough } from '../../../set.ts';
-import { head, otherFrame, pagesFrame, readStream, type ReadStream, sync } from './stream.ts';
+import { head, otherFrame, pagesFrame, readStream, type ReadStream, sync, withFile } from './stream.ts';
 
 const pageBytes = 4096;
 
@@ -148,6 +149,23 @@ describe('a framed stream', () => {
     ]);
     const { pages } = await readStream(stream);
     assert.ok(pages.get(0)?.equals(Buffer.concat([a.subarray(0, 4096), a.subarray(8192)])));
+  });
+
+  it('to which its agent appends meanwhile ends where it ended', async () => {
+    const later = otherFrame(frameKinds.end, { cpus: {} });
+    const first = Buffer.concat([head(pageBytes), pagesFrame(0, 0, Buffer.alloc(pageBytes, 1))]);
+    await withFile(Buffer.concat([first, later]), async (file) => {
+      for (const thorough of [false, true]) {
+        for (const end of [first.length, first.length + 5]) {
+          const kinds: number[] = [];
+          for await (const { kind } of framesOf(file, sync, headSize, end, thorough)) {
+            kinds.push(kind);
+            assert.ok(kinds.length < 10, 'it has an end');
+          }
+          assert.deepEqual(kinds, [frameKinds.pages]);
+        }
+      }
+    });
   });
 
   it('that another stream follows says so', async () => {
