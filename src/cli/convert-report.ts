@@ -41,7 +41,7 @@ export function noSymbolsText(symbols: Exclude<Symbols, 'shown'>): string {
 }
 
 export function unseenText(unseen: readonly TopLevelLine[]): string {
-  return `${unseen.join(' and ')}: the guest's kernel gave them to its top-level buffer — record that: -B top`;
+  return `${unseen.join(' and ')}: the guest's kernel gave them to another buffer, as a rule its top level — record that: -B top`;
 }
 
 /** As many as a person reads. */

@@ -16,7 +16,10 @@ export function readForm(given: Given): Required<Pick<ConvertSettings, 'version'
   const v6 = given.flag('v6') || given.get(hostSettings.fileVersion) === '6';
   if (given.flag('v6') && given.get(hostSettings.fileVersion) === '7')
     throw new Failure(exitCode.usage, '--v6 and --file-version 7 are two versions', 'give one of them');
-  const compress = given.get(hostSettings.compression) ?? given.read(hostSettings.compress);
+  const named = given.get(hostSettings.compress);
+  const compress = given.get(hostSettings.compression) ?? named ?? 'none';
+  if (named !== undefined && named !== compress)
+    throw new Failure(exitCode.usage, '--compress and --compression are one', 'give one of them');
   if (v6 && compress !== 'none') {
     throw new Failure(
       exitCode.usage,

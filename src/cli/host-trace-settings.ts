@@ -126,7 +126,11 @@ export const traceSettings = {
     placeholder: 'PID',
     description: 'trace only this task of the guest; repeatable, or several with commas between them',
     repeatable: true,
-    parse: (text: string, name: string) => text.split(/[\n,]/).map((pid) => parseCount(pid, name, maxPid, 1)),
+    parse: (text: string, name: string) =>
+      text
+        .split(/[\n,]/)
+        .filter((pid) => pid !== '')
+        .map((pid) => parseCount(pid, name, maxPid, 1)),
   },
   children: {
     short: 'c',

@@ -28,6 +28,8 @@ export const traceCmdWords: readonly Word[] = [
   { flags: '-a', why: 'the formats of all events are always in the file' },
   { flags: '-s <USECS>', why: 'a worker sleeps until the kernel has pages for it, not for a time' },
   { flags: '--poll', why: 'workers never block in a read' },
+  { flags: '--nofifos', why: 'no FIFO is in the way of a report that follows' },
+  { flags: '--notimeout', why: 'a recording ends when its guest has said that it stopped' },
   { flags: '--no-filter', why: "the agent's own tasks are always in the trace" },
   { flags: '--cmdlines-size <SIZE>', why: 'the agent has the kernel save a name for every task' },
   {
@@ -79,6 +81,8 @@ export const traceCmdWords: readonly Word[] = [
     why: 'progress goes to stderr already, and only the summary to stdout',
     instead: 'use >&2, or -q',
   },
+  { flags: '--nosplice', why: 'pages come by splice alone', instead: 'leave it out' },
+  { flags: '--debug', why: 'there is no more to be said', instead: 'see the log of trace-agent' },
   { flags: '--verbose [LEVEL]', why: 'there is no more to be said', instead: 'see the log of trace-agent' },
 ];
 

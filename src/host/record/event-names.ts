@@ -1,8 +1,9 @@
 import { exitCode, Failure } from '../../failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import { formatEventSpec, parseEventSpec } from '../../protocol/event-name.ts';
+import { maxFilters, maxTriggers } from '../../protocol/trace-request.ts';
 import { quoted } from '../../quoted.ts';
-import { globOf } from './glob.ts';
+import { type Glob, globOf } from './glob.ts';
 
 /** Names of a kernel's events by system, as they can be switched on. */
 export type KnownEvents = ReadonlyMap<string, ReadonlySet<string>>;
@@ -14,6 +15,8 @@ export function knownEvents(paths: Iterable<string>): KnownEvents {
     const [, system, event] = /^events\/([^/]+)\/([^/]+)\/format$/.exec(path) ?? [];
     // those of ftrace are written by tracers, and cannot be switched on
     if (system === undefined || event === undefined || system === 'ftrace') continue;
+    // no name of a kernel's: a guest could make the search take as long as it likes
+    if (parseEventSpec(`${system}:${event}`) === undefined) continue;
     const events = known.get(system) ?? new Set();
     known.set(system, events.add(event));
   }
@@ -46,8 +49,24 @@ export class EventNames {
       ...request,
       ...(events === undefined ? {} : { events: this.#namesOf(events) }),
       ...(eventsOff === undefined ? {} : { eventsOff: this.#namesOf(eventsOff) }),
-      ...(filters === undefined ? {} : { filters: this.#keysOf(filters, (name) => [name]) }),
-      ...(triggers === undefined ? {} : { triggers: this.#keysOf(triggers, (name) => this.#eventsOf(name)) }),
+      ...(filters === undefined
+        ? {}
+        : {
+            filters: few(
+              'filters',
+              maxFilters,
+              this.#keysOf(filters, (name) => [name], bothFilters),
+            ),
+          }),
+      ...(triggers === undefined
+        ? {}
+        : {
+            triggers: few(
+              'triggers',
+              maxTriggers,
+              this.#keysOf(triggers, (name) => this.#eventsOf(name), bothTriggers),
+            ),
+          }),
     };
   }
 
@@ -55,17 +74,20 @@ export class EventNames {
     return [...new Set(asked.flatMap((name) => this.#find(name)))];
   }
 
+  /** @param both what is in force where two names mean one event */
   #keysOf<Value>(
     asked: Readonly<Record<string, Value>>,
     each: (name: string) => readonly string[],
+    both: (first: Value, second: Value) => Value,
   ): Record<string, Value> {
-    return Object.fromEntries(
-      Object.entries(asked).flatMap(([name, value]) =>
-        this.#find(name)
-          .flatMap(each)
-          .map((found): [string, Value] => [found, value]),
-      ),
-    );
+    const found = new Map<string, Value>();
+    for (const [name, value] of Object.entries(asked)) {
+      for (const event of new Set(this.#find(name).flatMap(each))) {
+        const before = found.get(event);
+        found.set(event, before === undefined ? value : both(before, value));
+      }
+    }
+    return Object.fromEntries(found);
   }
 
   /** A system's events, as triggers are not set for a system. */
@@ -79,7 +101,9 @@ export class EventNames {
     const exact = this.#exact(asked);
     if (exact !== undefined) return [exact];
     // a comma may be part of a class, and of a name
-    return asked.split(/,(?![^[]*\])/).flatMap((name) => {
+    const names = asked.split(/\s+|,(?![^[]*\])/).filter((name) => name !== '');
+    if (names.length === 0) throw new Failure(exitCode.usage, 'an event without a name', 'name one after -e');
+    return names.flatMap((name) => {
       const found = this.#exact(name) ?? this.#matching(name);
       if (found.length > 0) return found;
       if (this.#skip !== undefined) {
@@ -119,7 +143,26 @@ export class EventNames {
   }
 }
 
+function bothFilters(first: string, second: string): string {
+  return `(${first}) && (${second})`;
+}
+
+function bothTriggers(first: readonly string[], second: readonly string[]): string[] {
+  return [...new Set([...first, ...second])];
+}
+
 /** trace-cmd's word for everything. */
-function allOr(pattern: string): RegExp {
+function allOr(pattern: string): Glob {
   return globOf(pattern === 'all' ? '*' : pattern);
+}
+
+/** @throws Failure of more than the guest takes: its kernel needs a while for each */
+function few<Value>(what: string, most: number, byEvent: Record<string, Value>): Record<string, Value> {
+  const count = Object.values(byEvent).flat().length;
+  if (count <= most) return byEvent;
+  throw new Failure(
+    exitCode.usage,
+    `${count} events would get ${what}, and a guest takes ${most}`,
+    what === 'filters' ? 'name a whole system, or fewer events' : 'name fewer events',
+  );
 }

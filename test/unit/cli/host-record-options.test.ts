@@ -198,6 +198,11 @@ describe("trace-cmd's words for trace-host record", () => {
     refused(/--func-stack of all functions/, '-l', 'vfs_read', '--func-stack');
     refused(/--trigger: no event is before stacktrace/, '-R', 'stacktrace');
     refused(/--instance: a recording is of one instance/, '-B', 'a', '-e', 'sched', '-B', 'b');
+    refused(/--plugin: a recording has one tracer/, '-p', 'function', '-p', 'nop');
+    refused(/--module: the functions/, '-p', 'function', '--module', 'a', '--module', 'b');
+    refused(/--compress and --compression/, '--compress', 'zstd', '--compression', 'none');
+    assert.deepEqual(record('-P', '1,,2,').trace?.pids, [1, 2]);
+    assert.ok(record('-p', 'function', '--module', 'kvm', '--func-stack').trace?.options);
   });
 
   it('that have nothing to change here are taken, with a word', () => {

@@ -107,6 +107,47 @@ describe('names of events', () => {
     assert.deepEqual(skipped, ['nope']);
   });
 
+  it('that meet in one event are both in force', () => {
+    const { filters, triggers } = resolve({
+      filters: { sched_switch: 'a == 1', 'sched:sched_switc?': 'b == 2', irq: 'c' },
+      triggers: { 'irq_*': ['stacktrace'], 'irq:irq_handler_entry': ['traceoff', 'stacktrace'] },
+    });
+    assert.deepEqual(filters, { 'sched:sched_switch': '(a == 1) && (b == 2)', irq: 'c' });
+    assert.deepEqual(triggers, {
+      'irq:irq_handler_entry': ['stacktrace', 'traceoff'],
+      'irq:irq_handler_exit': ['stacktrace'],
+    });
+  });
+
+  it('may have blanks between them, and nothing between commas', () => {
+    assert.deepEqual(events('irq sched_switch', 'raw_syscalls,'), [
+      'irq',
+      'raw_syscalls',
+      'sched:sched_switch',
+    ]);
+    assert.throws(() => events(','), /an event without a name/);
+  });
+
+  it('that no kernel has are passed over, however long they are', () => {
+    const odd = knownEvents([
+      'events/a/b c/format',
+      `events/a/${'x'.repeat(300)}/format`,
+      'events/a/good/format',
+    ]);
+    assert.deepEqual(new EventNames(odd).resolve({ events: ['*'] }).events, ['a']);
+    assert.deepEqual([...(odd.get('a') ?? [])], ['good']);
+  });
+
+  it('of more filters or triggers than a guest takes are refused before it is asked', () => {
+    const many = knownEvents(
+      Array.from({ length: 600 }, (_, i) => `events/big/e${i}/format`).concat('events/big/x/format'),
+    );
+    const names = new EventNames(many);
+    assert.throws(() => names.resolve({ filters: { 'big:e*': 'a == 1' } }), /600 events would get filters/);
+    assert.throws(() => names.resolve({ triggers: { big: ['traceoff'] } }), /601 events would get triggers/);
+    assert.deepEqual(names.resolve({ filters: { 'big:*': 'a == 1' } }).filters, { big: 'a == 1' });
+  });
+
   it('take their filters and triggers along; a trigger is for each event of a system', () => {
     const { filters, triggers } = resolve({
       filters: { 'sched_switc?': 'prev_pid != 0', 'irq:*': 'irq > 3' },
