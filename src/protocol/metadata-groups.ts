@@ -34,11 +34,13 @@ export function digestOf(files: Iterable<readonly [name: string, content: Uint8A
 
 /** Of each group that an order can name. Takes some ms for 3 MB. */
 export function digestsOf(contents: ReadonlyMap<string, Buffer>): MetadataDigests {
-  const groups = new Map<string, (readonly [string, Buffer])[]>();
+  const groups = new Map<string, (readonly [name: string, content: Buffer])[]>();
   for (const entry of contents) {
     const group = groupOf(entry[0]);
     if (group === undefined || !isGroup(group)) continue;
-    groups.set(group, [...(groups.get(group) ?? []), entry]);
+    const files = groups.get(group);
+    if (files === undefined) groups.set(group, [entry]);
+    else files.push(entry);
   }
   const named = [...groups].slice(0, maxGroups);
   return Object.fromEntries(named.map(([group, files]): [string, string] => [group, digestOf(files)]));

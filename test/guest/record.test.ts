@@ -29,7 +29,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     portsDir = dirname(guest.port('agent-ctl-path').path);
     agent = GuestAgent.of(guest);
-    // else a tracer of an instance leaves the rings of the top level at their first size (kernel-facts.md, 51)
+    // else a tracer of an instance leaves the rings of the top level at their first size (kernel-facts.md, 56)
     const event = '/sys/kernel/tracing/events/sched/sched_process_hang/enable';
     await guest.check(`echo 1 > ${event}; echo 0 > ${event}`);
     censusBefore = await census(guest);

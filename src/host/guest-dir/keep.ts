@@ -10,11 +10,12 @@ import { guestMarks, portOfFile } from './port-names.ts';
  */
 export const keptBit = 0o1000;
 
-/** Marks what an earlier version or a hand with mkfifo made, as far as it is this user's. Throws nothing. */
+/** Marks what an earlier version or a hand with mkfifo made, as far as it is this user's, or anybody's for root. Throws nothing. */
 export function keepFromCleaners(dir: OwnedDir): void {
   for (const name of unkeptFiles(dir)) {
     const stats = dir.look(name);
-    if (stats === undefined || stats.uid !== process.geteuid?.()) continue;
+    const uid = process.geteuid?.();
+    if (stats === undefined || (uid !== 0 && stats.uid !== uid)) continue;
     try {
       chmodSync(dir.entry(name), (stats.mode & 0o7777) | keptBit);
     } catch (error) {

@@ -4,19 +4,19 @@ export type TopLevelLine = (typeof topLevelLines)[number];
 
 /**
  * Which of those the traced buffer did not get.
- * @param instance the tracefs instance, `null` for the top level; undefined: not known, as is the answer
+ * @param instance the tracefs instance, `null` for the top level; undefined: not known, as is the answer then and of an instance without
  * @param options text of its `trace_options`; a kernel that does not have an option cannot do what it is for
  */
 export function unseenLines(
   instance: string | null | undefined,
   options: string | undefined,
 ): TopLevelLine[] | undefined {
-  if (instance === undefined) return undefined;
-  const set = new Set(options?.split('\n'));
   const isTop = instance === null;
+  if (instance === undefined || (options === undefined && !isTop)) return undefined;
+  const has = (option: string): boolean => new RegExp(`^${option}$`, 'm').test(options ?? '');
   const seen: Record<TopLevelLine, boolean> = {
-    trace_marker: isTop || set.has('copy_trace_marker'),
-    trace_printk: isTop ? !set.has('notrace_printk_dest') : set.has('trace_printk_dest'),
+    trace_marker: isTop || has('copy_trace_marker'),
+    trace_printk: isTop ? !has('notrace_printk_dest') : has('trace_printk_dest'),
   };
   return topLevelLines.filter((line) => !seen[line]);
 }

@@ -92,8 +92,13 @@ export interface CutOff {
 
 /** Files that were removed, or replaced by new ones of the same names. */
 export function cutOffFiles(dir: string): CutOff | undefined {
-  for (const qemu of qemusOf(dir)) {
-    const names = qemu.files.filter(({ name, isRemoved }) => isRemoved && hostOpens(name));
+  const qemus = [...qemusOf(dir)];
+  // A QEMU that lingers does not matter where another has the files that are there.
+  const held = new Set(
+    qemus.flatMap(({ files }) => files.filter((file) => !file.isRemoved)).map(({ name }) => name),
+  );
+  for (const qemu of qemus) {
+    const names = qemu.files.filter(({ name, isRemoved }) => isRemoved && hostOpens(name) && !held.has(name));
     const files = [...new Set(names.map(({ name }) => name))].sort();
     if (files.length > 0) return { qemu, files };
   }

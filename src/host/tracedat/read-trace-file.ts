@@ -25,7 +25,11 @@ export async function readTraceFile(file: FileHandle): Promise<TraceFile> {
   // The size of long and of a page: the header page tells both, and more surely.
   reader.skip(1 + 4);
   await loadZstd();
-  return version === '6' ? readV6(reader, open) : readV7(reader, open);
+  const trace = version === '6' ? readV6(reader, open) : readV7(reader, open);
+  // Tables may point to one place all of them, and it would be read again and again.
+  const pageBytes = trace.buffers.flatMap(({ cpus }) => cpus).reduce((sum, { bytes }) => sum + bytes, 0);
+  if (pageBytes > size) throw new TraceFileError(`pages of ${pageBytes} bytes in ${size}`);
+  return trace;
 }
 
 /**

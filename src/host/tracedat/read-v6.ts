@@ -8,6 +8,8 @@ import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 
 /** Of all instances together: they may all point to one table. */
 const maxTables = 1 << 16;
+/** Text of `trace_clock`: each clock once. */
+const maxClockBytes = 4096;
 
 /**
  * Reads a version 6 file from behind its page size on. `open` gives a reader of the file at a place.
@@ -32,7 +34,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
     for (let id = reader.u16(); id !== optionId.done; id = reader.u16()) {
       const content = reader.bytes(reader.u32());
       if (id === optionId.buffer) {
-        if ((instances.length + 1) * cpuCount > maxTables)
+        if ((instances.length + 1) * Math.max(1, cpuCount) > maxTables)
           throw new TraceFileError(`more than ${instances.length} instances of ${cpuCount} CPUs`);
         const place = ByteReader.ofMemory(content);
         instances.push({ offset: place.size(), name: place.string() });
@@ -71,6 +73,8 @@ function readBuffer(
 ): { readonly buffer: TraceBuffer; readonly traceClock: string } {
   const cpus: CpuExtent[] = [];
   for (let cpu = 0; cpu < cpuCount; cpu++) cpus.push({ cpu, offset: reader.size(), bytes: reader.size() });
-  const traceClock = withClock ? reader.bytes(reader.size()).toString('latin1') : '';
+  const clockBytes = withClock ? reader.size() : 0;
+  if (clockBytes > maxClockBytes) throw new TraceFileError(`a trace clock of ${clockBytes} bytes`);
+  const traceClock = reader.bytes(clockBytes).toString('latin1');
   return { buffer: { name, clock: chosenClock(traceClock) ?? '', cpus }, traceClock };
 }

@@ -43,7 +43,10 @@ export class GuestAgent {
 
   /** What `restoreGuest` needs for a guest in which the agent runs; `of` takes it from there. */
   static running(...args: string[]): Running {
-    const until = args.includes('--start') ? /"msg":"started"/ : /"msg":"ready"/;
+    const messages = [args.includes('--start') ? 'started' : 'ready'];
+    // saved while it loads, it would be another process in each guest
+    if (!args.includes('--no-standby')) messages.push('standby is ready');
+    const until = new RegExp(`^${messages.map((message) => `(?=[^]*"msg":"${message}")`).join('')}`);
     return { command: ['trace-agent', ...args], until };
   }
 

@@ -80,6 +80,14 @@ describe('info of a hostile file', () => {
     const path = join(scratchDir(test), 'many.dat');
     writeFileSync(path, many);
     await assert.rejects(readInfo(path), /more than \d+ instances of 1 CPUs/);
+    const few = Array.from({ length: 40 }, () => option);
+    // its offsets point behind what was put in
+    const moved = few.reduce((sum, { length }) => sum + length, 0);
+    const shifted = Buffer.concat([whole.subarray(0, at), ...few, whole.subarray(at)]);
+    for (let place = at; place <= at + moved; place += option.length)
+      shifted.writeBigUInt64LE(shifted.readBigUInt64LE(place + 6) + BigInt(moved), place + 6);
+    writeFileSync(path, shifted);
+    await assert.rejects(readInfo(path), /pages of \d+ bytes in \d+/);
   });
 
   it('anything but a trace.dat is said to be none', async (test) => {
