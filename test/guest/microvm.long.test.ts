@@ -1,3 +1,5 @@
+// @alone Linux measures its clock by a timer of the machine as it boots, and stands still when that is late
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

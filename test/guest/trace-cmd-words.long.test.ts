@@ -93,6 +93,14 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     await record('-B top -e sched_process_exec -R traceoff', '/bin/true');
     assert.equal((await here('tracing_on')).trim(), '1');
     assert.doesNotMatch(await here('events/sched/sched_process_exec/trigger'), /^traceoff/m);
+    const clock = `${tracing}/instances/trace-host/trace_clock`;
+    const histogram = 'hist:keys=prev_pid:ts0=common_timestamp.usecs';
+    await record(`-e sched_switch -R ${histogram} -C mono`, `grep -o '\\[.*\\]' ${clock} > /tmp/clock`);
+    assert.equal(
+      (await scene.guest.check('cat /tmp/clock')).trim(),
+      '[mono]',
+      'a histogram of times sets no clock',
+    );
     assert.match(
       await scene.refused(['-e', 'sched_switch', '-R', 'nonsense']),
       /trigger "nonsense" of sched:sched_switch refused/,
