@@ -2,7 +2,7 @@
 import { constants, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Collector } from '../src/host/record/collector.ts';
-import { WholeFile } from '../src/host/record/raw-file.ts';
+import { WholeFile } from '../src/trace/recording/raw-file.ts';
 
 const [fifo = '', path = '', bytes = '0'] = process.argv.slice(2);
 const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);

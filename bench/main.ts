@@ -1,5 +1,5 @@
 /** `npm run bench`: measures what the agent costs, side by side with others and a floor written in C. */
-import { exitCode } from '../src/failure.ts';
+import { exitCode } from '../src/base/failure.ts';
 import type { Benchmark } from './benchmark.ts';
 import { collect } from './collect.ts';
 import { cost } from './cost.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { exitCode, Failure } from '../src/failure.ts';
+import { exitCode, Failure } from '../src/base/failure.ts';
 import type { Extent } from './benchmark.ts';
 import type { MachineKind } from './machine/machine.ts';
 

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { traceAgent } from '../src/cli/trace-agent.ts';
+import { traceAgent } from '../src/cli/agent/trace-agent.ts';
 
 await traceAgent(process.argv.slice(2));

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { traceHost } from '../src/cli/trace-host.ts';
+import { traceHost } from '../src/cli/host/trace-host.ts';
 
 await traceHost(process.argv.slice(2));

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { version } from '../src/version.ts';
+import { version } from '../src/base/version.ts';
 import { makeArchive } from '../tools/deb/archive.ts';
 import { packages } from '../tools/deb/packages.ts';
 import { cachedLater } from './guest/harness/cached.ts';

@@ -14,7 +14,7 @@ import {
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exitCode, Failure } from '../src/failure.ts';
+import { exitCode, Failure } from '../src/base/failure.ts';
 import { parseRingStats } from '../src/tracefs/ring-files.ts';
 import { accelerator } from '../test/guest/harness/accel.ts';
 import { guestImage } from '../test/guest/harness/image.ts';

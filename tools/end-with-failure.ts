@@ -1,4 +1,4 @@
-import { Failure } from '../src/failure.ts';
+import { Failure } from '../src/base/failure.ts';
 
 /**
  * Says what a user can mend on stderr, with the name of the command, and sets the exit code of this process. Throws

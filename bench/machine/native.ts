@@ -3,7 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { parseCpuList } from '../../src/cpu-list.ts';
+import { parseCpuList } from '../../src/base/cpu-list.ts';
 import { ensureInstance, removeInstance } from '../../src/tracefs/instance.ts';
 import { locateTracefs } from '../../src/tracefs/locate.ts';
 import { repoRoot } from '../../test/guest/harness/paths.ts';

@@ -1,4 +1,4 @@
-import { mapMemory } from '../native/shared-memory.ts';
+import { mapMemory } from '../native/ipc/shared-memory.ts';
 
 /**
  * The account of one CPU's pages, kept in memory that supervisor and worker share, so that it outlives a worker

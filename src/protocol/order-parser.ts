@@ -1,5 +1,5 @@
-import { isObject, typeName } from '../json-type.ts';
-import { quoted } from '../quoted.ts';
+import { isObject, typeName } from '../base/json-type.ts';
+import { quoted } from '../base/quoted.ts';
 import { metadataParts, orderNames } from './control.ts';
 import type { ErrorCode, MetadataDigests, MetadataPart, Order, OrderId, OrderName } from './control.ts';
 import { isDigest, isGroup, maxGroups } from './metadata-groups.ts';

@@ -1,5 +1,5 @@
-import { isObject, typeName } from '../json-type.ts';
-import { quoted } from '../quoted.ts';
+import { isObject, typeName } from '../base/json-type.ts';
+import { quoted } from '../base/quoted.ts';
 import type { TraceRequest } from './control.ts';
 import { parseEventSpec } from './event-name.ts';
 import { Refusal } from './refusal.ts';

@@ -1,25 +1,25 @@
 import type { Logger } from 'pino';
-import { onEndSignals } from '../end-signals.ts';
-import { version } from '../version.ts';
-import { type ExitCode, exitCode } from '../failure.ts';
+import { onEndSignals } from '../base/end-signals.ts';
+import { version } from '../base/version.ts';
+import { type ExitCode, exitCode } from '../base/failure.ts';
 import {
   closeStrayOnExec,
   exitNow,
   keepCapabilitiesFromChildren,
   setNoNewPrivileges,
-} from '../native/process.ts';
+} from '../native/process/process.ts';
 import type { Answer } from '../protocol/control.ts';
 import { ensureInstance, removeInstance } from '../tracefs/instance.ts';
 import { locateTracefs } from '../tracefs/locate.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
-import { ControlPort } from './control-port.ts';
+import { ControlPort } from './orders/control-port.ts';
 import { cpusToTrace, onlineCpus } from './cpus.ts';
-import { FramedStream } from './framed-stream.ts';
+import { FramedStream } from './orders/framed-stream.ts';
 import { makeLog } from './log.ts';
-import { scoreBelowWorkers } from './oom-score.ts';
+import { scoreBelowWorkers } from './workers/oom-score.ts';
 import type { AgentOptions } from './options.ts';
-import { Orders } from './orders.ts';
-import { type OutletSource, portOutlets, stdoutOutlets } from './outlets.ts';
+import { Orders } from './orders/orders.ts';
+import { type OutletSource, portOutlets, stdoutOutlets } from './ports/outlets.ts';
 import {
   checkFramed,
   hostRules,
@@ -30,8 +30,8 @@ import {
   workerIdentity,
 } from './preflight.ts';
 import { ServiceManager } from './service-manager.ts';
-import { leaveGraceMs, Supervisor } from './supervisor.ts';
-import { Tracing } from './tracing.ts';
+import { leaveGraceMs, Supervisor } from './workers/supervisor.ts';
+import { Tracing } from './orders/tracing.ts';
 
 /** Why the agent ends; the first reason wins. */
 type End =

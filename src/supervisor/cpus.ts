@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parseCpuList } from '../cpu-list.ts';
-import { exitCode, Failure } from '../failure.ts';
+import { parseCpuList } from '../base/cpu-list.ts';
+import { exitCode, Failure } from '../base/failure.ts';
 import type { Tracefs } from '../tracefs/tracefs.ts';
 
 const sysfsCpu = '/sys/devices/system/cpu';

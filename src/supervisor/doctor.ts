@@ -1,19 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { Chain, type Link, Untold } from '../doctor/chain.ts';
-import { exitCode, Failure } from '../failure.ts';
-import { printable } from '../quoted.ts';
+import { Chain, type Link, Untold } from '../base/diagnosis.ts';
+import { exitCode, Failure } from '../base/failure.ts';
+import { printable } from '../base/quoted.ts';
 import { locateTracefs } from '../tracefs/locate.ts';
 import { Tracefs } from '../tracefs/tracefs.ts';
 import { parseBufferSize } from '../tracefs/ring-files.ts';
 import { tracingFacts, whyNoTracefs } from '../tracefs/why-no-tracefs.ts';
 import { cpusToTrace } from './cpus.ts';
 import type { AgentOptions } from './options.ts';
-import { portNameOf } from './outlets.ts';
-import { findPort, type PortHolder, portHolders, qemuOptions, usualPortsDir } from './ports.ts';
+import { portNameOf } from './ports/outlets.ts';
+import { findPort, type PortHolder, portHolders, qemuOptions, usualPortsDir } from './ports/ports.ts';
 import { hostRules, oldKernelText, requireAnyPort } from './preflight.ts';
-import { missingDriver } from './why-no-ports.ts';
+import { missingDriver } from './ports/why-no-ports.ts';
 
 /**
  * Looks at every link from the kernel's rings to the ports, for an agent with these options. Changes nothing, opens

@@ -1,12 +1,12 @@
 import { release } from 'node:os';
 import type { Logger } from 'pino';
-import { exitCode, Failure } from '../failure.ts';
-import { type Identity, lookUpUser } from '../native/user.ts';
-import type { ControlPort } from './control-port.ts';
+import { exitCode, Failure } from '../base/failure.ts';
+import { type Identity, lookUpUser } from '../native/process/user.ts';
+import type { ControlPort } from './orders/control-port.ts';
 import type { AgentOptions } from './options.ts';
-import { portNameOf } from './outlets.ts';
-import { findPort, PortAway, qemuOptions, usualPortsDir } from './ports.ts';
-import { missingDriver, otherPorts } from './why-no-ports.ts';
+import { portNameOf } from './ports/outlets.ts';
+import { findPort, PortAway, qemuOptions, usualPortsDir } from './ports/ports.ts';
+import { missingDriver, otherPorts } from './ports/why-no-ports.ts';
 
 /** An agent started right behind another's end waits this long for its control port. */
 const busyPatienceMs = 10_000;

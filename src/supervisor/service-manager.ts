@@ -1,4 +1,4 @@
-import { sendUnixDatagram } from '../native/unix-socket.ts';
+import { sendUnixDatagram } from '../native/ipc/unix-socket.ts';
 
 /** How often what is to be said is looked at; less when the watchdog wants it so. */
 const lookMs = 1000;

@@ -1,8 +1,8 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exitCode, Failure } from '../failure.ts';
-import { errorCode } from '../error-code.ts';
+import { exitCode, Failure } from '../base/failure.ts';
+import { errorCode } from '../base/error-code.ts';
 
 /** An instance that is there, and whether we made it: only then is it ours to remove. */
 export interface Instance {

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { exitCode, Failure } from '../failure.ts';
-import { errorCode } from '../error-code.ts';
+import { exitCode, Failure } from '../base/failure.ts';
+import { errorCode } from '../base/error-code.ts';
 import type { TracefsFault } from './why-no-tracefs.ts';
 import { mountRemedy, tracingFacts, whyNoTracefs } from './why-no-tracefs.ts';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { exitCode, Failure } from '../failure.ts';
+import { exitCode, Failure } from '../base/failure.ts';
 
 /** What a kernel tells of itself that decides whether tracefs can be used. */
 export interface TracingFacts {

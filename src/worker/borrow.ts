@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { receiveDescriptors } from '../native/lending.ts';
+import { receiveDescriptors } from '../native/ipc/lending.ts';
 import { type Assignment, type Lent, lendingFd, lentFromList, type Outlet } from '../protocol/ipc.ts';
 
 export interface Borrowed {

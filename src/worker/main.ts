@@ -3,9 +3,9 @@
  * lends it every descriptor, and has them back by the mere fact of its death. Until it is told which CPU is its, it
  * waits, with all that takes time done.
  */
-import { affinityOf, pinProcess } from '../native/affinity.ts';
+import { affinityOf, pinProcess } from '../native/process/affinity.ts';
 import { errno, NativeError } from '../native/error.ts';
-import { exitNow, nameProcess } from '../native/process.ts';
+import { exitNow, nameProcess } from '../native/process/process.ts';
 import type { ToSupervisor, ToWorker, WorkerSetup } from '../protocol/ipc.ts';
 import { Ledger } from '../protocol/ledger.ts';
 import { borrow } from './borrow.ts';

@@ -1,12 +1,3 @@
-import { tryLock, unlock } from '../native/file-lock.ts';
-import { makePipe } from '../native/pipe.ts';
-import { read, splice, tee, write } from '../native/transfer.ts';
-import type { Assignment, Lent, WorkerSetup } from '../protocol/ipc.ts';
-import type { Ledger } from '../protocol/ledger.ts';
-import { FrameHeaders } from './frame-headers.ts';
-import { lastingCopier, writeWhole } from './lasting-copier.ts';
-import { SharedOutlet } from './shared-outlet.ts';
-
 /** Where the pipe is emptied to. */
 export interface Outlet {
   /**
@@ -15,59 +6,4 @@ export interface Outlet {
    * @returns bytes moved, the negated errno, or `anothersTurn`
    */
   push(bytes: number): number;
-}
-
-/** A virtio port or FIFO of this worker's own. */
-function ownOutlet({ pipeRead, port }: Lent): Outlet {
-  return { push: (bytes) => splice(pipeRead, port, bytes) };
-}
-
-/** For a file opened to append, to which splice says EINVAL: one page after the other through a buffer. */
-function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) => number {
-  const page = new Uint8Array(pageBytes);
-  return () => {
-    const got = read(pipeRead, page);
-    const refused = writeWhole(page.subarray(0, Math.max(got, 0)), into(port));
-    return refused < 0 ? refused : got;
-  };
-}
-
-/** The same for frames. */
-function framedCopier({ pipeRead, port }: Lent, pageBytes: number): () => number {
-  const second = makePipe();
-  return lastingCopier(pageBytes, {
-    peek: (buffer) => {
-      const seen = tee(pipeRead, second.writeEnd, buffer.byteLength);
-      return seen > 0 ? read(second.readEnd, buffer.subarray(0, seen)) : seen;
-    },
-    write: into(port),
-    take: (buffer) => read(pipeRead, buffer),
-  });
-}
-
-function into(port: number): (bytes: Uint8Array) => number {
-  return (bytes) => write(port, bytes);
-}
-
-/** @param ledger the account of what this outlet takes */
-export function makeOutlet(
-  { outlet, frameSync }: Pick<WorkerSetup, 'outlet' | 'frameSync'>,
-  lent: Lent,
-  { cpu, pageBytes }: Pick<Assignment, 'cpu' | 'pageBytes'>,
-  ledger: Pick<Ledger, 'bytesOut' | 'bytesLost'>,
-): Outlet {
-  const own = ownOutlet(lent);
-  if (outlet === 'splice') return own;
-  const { turn } = lent;
-  if (turn === undefined) throw new Error('a shared outlet without its turn');
-  const transfer = transferOf(outlet, frameSync !== undefined);
-  const calls = { tryLock: () => tryLock(turn), unlock: () => unlock(turn), transfer };
-  if (frameSync === undefined) return new SharedOutlet(calls, pageBytes);
-  const headers = new FrameHeaders(Buffer.from(frameSync, 'hex'), cpu, ledger, into(lent.port));
-  return new SharedOutlet(calls, pageBytes, headers);
-
-  function transferOf(kind: 'shared' | 'copied', framed: boolean): (bytes: number) => number {
-    if (kind === 'shared') return (bytes) => own.push(bytes);
-    return framed ? framedCopier(lent, pageBytes) : copier(lent, pageBytes);
-  }
 }

@@ -1,8 +1,9 @@
-import { heldBytes } from '../native/pipe.ts';
-import { read, splice, write } from '../native/transfer.ts';
+import { heldBytes } from '../native/io/pipe.ts';
+import { read, splice, write } from '../native/io/transfer.ts';
 import type { Assignment, Lent, WorkerSetup } from '../protocol/ipc.ts';
 import type { Ledger } from '../protocol/ledger.ts';
-import { makeOutlet, type Outlet } from './outlet.ts';
+import { makeOutlet } from './make-outlet.ts';
+import type { Outlet } from './outlet.ts';
 
 /** The system calls of a pump: none blocks, and a failure is the negated errno. */
 export interface PumpIo {

@@ -1,7 +1,7 @@
 import { errnoName } from '../native/error.ts';
-import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../native/poll.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../native/wait/poll.ts';
 import type { Ledger } from '../protocol/ledger.ts';
-import { Backoff } from '../backoff.ts';
+import { Backoff } from '../base/backoff.ts';
 import type { PumpIo } from './pump-io.ts';
 import { anothersTurn } from './shared-outlet.ts';
 import { movePartialPage, takeOver } from './staging.ts';

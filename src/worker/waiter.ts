@@ -1,6 +1,6 @@
-import { eventLoopFd } from '../native/event-loop.ts';
-import { POLLIN, PollSet } from '../native/poll.ts';
-import { Timerfd } from '../native/timerfd.ts';
+import { eventLoopFd } from '../native/wait/event-loop.ts';
+import { POLLIN, PollSet } from '../native/wait/poll.ts';
+import { Timerfd } from '../native/wait/timerfd.ts';
 
 /** The event loop has a turn this often, for its timers, which its descriptor does not tell of. */
 const loopTurnMs = 500;

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lookUpUser } from '../../src/native/user.ts';
+import { lookUpUser } from '../../src/native/process/user.ts';
 import { bootGuest, type Guest, restoreGuest, tracePorts } from './harness/index.ts';
 import { moduleBytes } from './harness/image.ts';
 import { debianKernel, pvpanicModules } from './harness/kernel.ts';

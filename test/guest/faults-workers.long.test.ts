@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import { GuestAgent } from './support/agent.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import { restoreGuest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
 import { assertAsBefore } from './support/as-before.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
-import { lookUpUser } from '../../src/native/user.ts';
+import { lookUpUser } from '../../src/native/process/user.ts';
 import { QmpConnection } from '../../src/host/qmp/connection.ts';
 import { listPorts } from '../../src/host/qmp/machine.ts';
 import { isLong } from '../set.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/base/version.ts';
 import { agentPackage } from '../single-programs.ts';
 import { bootDebian, freshDebianDisk } from './harness/debian-guest.ts';
 import type { Guest } from './harness/index.ts';

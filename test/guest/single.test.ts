@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/base/version.ts';
 import { type SinglePrograms, singlePrograms } from '../single-programs.ts';
 import type { Guest } from './harness/index.ts';
 import { restoreSingleFileGuest } from './harness/single-file-guest.ts';

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/base/version.ts';
 import { clockNs } from '../../src/native/clock.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { inScene } from './harness/scene.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { GuestDir } from '../../src/host/guest-dir/guest-dir.ts';
 import { prepareGuest } from '../../src/host/setup/prepare.ts';
-import { makeFifo } from '../../src/native/fifo.ts';
+import { makeFifo } from '../../src/native/io/fifo.ts';
 import { until } from './harness/until.ts';
 
 const skip =

@@ -3,10 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Command } from 'commander';
-import { agentCommand } from '../../src/cli/agent-options.ts';
-import { hostProgram } from '../../src/cli/host-options.ts';
+import { agentCommand } from '../../src/cli/agent/agent-options.ts';
+import { hostProgram } from '../../src/cli/host/options/host-options.ts';
 import { completions } from '../../tools/completion/completions.ts';
-import { scratchDir } from '../unit/host/samples.ts';
+import { scratchDir } from '../unit/trace/samples.ts';
 import { completedLines, fishOffers } from './harness/shells.ts';
 import { toolSkip } from './harness/skip.ts';
 

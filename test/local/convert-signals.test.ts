@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { fixture } from '../unit/host/fixtures.ts';
-import { scratchDir } from '../unit/host/samples.ts';
+import { fixture } from '../unit/trace/fixtures.ts';
+import { scratchDir } from '../unit/trace/samples.ts';
 
 const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
 /** Pages without events, of no size on the disk; to compress them takes some seconds. */

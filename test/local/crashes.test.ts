@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isLong } from '../set.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import type { Agent } from './harness/agent.ts';
 import { echo } from './harness/fifo-port.ts';
 import { holdMachine } from './harness/machine-lock.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type ExitCode, exitCode } from '../../src/failure.ts';
+import { type ExitCode, exitCode } from '../../src/base/failure.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { inScene, type Scene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';

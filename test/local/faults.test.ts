@@ -6,7 +6,7 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import type { LogLine } from './harness/agent.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { childrenOf, isAlive, threadStatuses } from './harness/processes.ts';

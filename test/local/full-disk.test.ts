@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Collector, Nowhere, type StreamFault } from '../../src/host/record/collector.ts';
-import { WholeFile } from '../../src/host/record/raw-file.ts';
+import { WholeFile } from '../../src/trace/recording/raw-file.ts';
 
 const diskBytes = 64 * 1024;
 const mayMount = process.geteuid?.() === 0 || process.env['CI'] === 'true';

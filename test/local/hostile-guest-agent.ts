@@ -1,10 +1,8 @@
-import { constants, openSync, writeSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { fixture, samplePages } from './hostile-guest-samples.ts';
-import { loneScenarios, scenarios } from './hostile-guest-scenarios.ts';
 
 export interface Order {
   readonly id: string;
@@ -158,11 +156,4 @@ export class HostileAgent {
 
 function put(port: Socket, bytes: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => port.write(bytes, () => resolve()));
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [dir = '', name = ''] = process.argv.slice(2);
-  const agent = new HostileAgent(dir);
-  await { ...scenarios, ...loneScenarios }[name]!(agent);
-  writeSync(1, 'ready\n');
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { prepareGuest } from '../../src/host/setup/prepare.ts';
 
 const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
-const agentProgram = fileURLToPath(new URL('hostile-guest-agent.js', import.meta.url));
+const agentProgram = fileURLToPath(new URL('hostile-guest-program.js', import.meta.url));
 
 /** Node itself has some 80 MiB, and metadata may unpack to 64. */
 const maxRssKb = 300 * 1024;

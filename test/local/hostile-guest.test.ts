@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import { isLong } from '../set.ts';
 import { until } from './harness/until.ts';
 import { assertOrderly, concurrency, Scene, traceHost } from './hostile-guest-run.ts';

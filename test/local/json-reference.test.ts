@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { frameKinds } from '../../src/protocol/frames.ts';
-import { head, otherFrame, pagesFrame } from '../unit/host/framed/stream.ts';
+import { head, otherFrame, pagesFrame } from '../unit/trace/framed/stream.ts';
 import { samplePages } from './hostile-guest-samples.ts';
 import { Scene, traceHost } from './hostile-guest-run.ts';
 

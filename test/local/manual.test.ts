@@ -7,7 +7,7 @@ import { pageHead } from '../../tools/man/command-page.ts';
 import { manPages } from '../../tools/man/pages.ts';
 import { filled, escaped, literal } from '../../tools/man/roff.ts';
 import { repoRoot } from '../repo-root.ts';
-import { scratchDir } from '../unit/host/samples.ts';
+import { scratchDir } from '../unit/trace/samples.ts';
 import { toolSkip } from './harness/skip.ts';
 
 const pages = manPages(repoRoot, '2026-01-02');

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { makePipe, type Pipe } from '../../src/native/pipe.ts';
-import { makeMemory } from '../../src/native/shared-memory.ts';
-import { write } from '../../src/native/transfer.ts';
+import { makePipe, type Pipe } from '../../src/native/io/pipe.ts';
+import { makeMemory } from '../../src/native/ipc/shared-memory.ts';
+import { write } from '../../src/native/io/transfer.ts';
 import type { Outlet } from '../../src/protocol/ipc.ts';
 
 const takerPath = fileURLToPath(new URL('turn-taker.js', import.meta.url));

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/base/version.ts';
 import { repoRoot } from '../repo-root.ts';
 
 describe("npm's package, installed in an empty directory", () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { inScene } from './harness/scene.ts';
 import { agentSkip } from './harness/skip.ts';

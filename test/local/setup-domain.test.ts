@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import { toolSkip } from './harness/skip.ts';
 
 const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import { isLong } from '../set.ts';
 import type { Agent, LogLine } from './harness/agent.ts';
 import { holdMachine } from './harness/machine-lock.ts';

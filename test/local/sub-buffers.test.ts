@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../src/failure.ts';
+import { exitCode } from '../../src/base/failure.ts';
 import { locateTracefs } from '../../src/tracefs/locate.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';
 import { holdMachine } from './harness/machine-lock.ts';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/base/version.ts';
 
 const program = fileURLToPath(new URL('../../bin/trace-agent.js', import.meta.url));
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { parseHostOptions } from '../../src/cli/host-options.ts';
-import { traceCmdWords } from '../../src/cli/trace-cmd-words.ts';
-import { Failure } from '../../src/failure.ts';
+import { parseHostOptions } from '../../src/cli/host/options/host-options.ts';
+import { traceCmdWords } from '../../src/cli/host/options/trace-cmd-words.ts';
+import { Failure } from '../../src/base/failure.ts';
 
 const table = readFileSync(new URL('../../../docs/trace-cmd.md', import.meta.url), 'utf8');
 

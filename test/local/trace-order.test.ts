@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { EventCatalogue } from '../../src/host/format/event-catalogue.ts';
-import { eventsOf } from '../../src/host/ring/events.ts';
-import { parsePageLayout } from '../../src/host/ring/page-layout.ts';
-import { pagesOf } from '../../src/host/ring/page-splitter.ts';
+import { EventCatalogue } from '../../src/trace/format/event-catalogue.ts';
+import { eventsOf } from '../../src/trace/ring/events.ts';
+import { parsePageLayout } from '../../src/trace/ring/page-layout.ts';
+import { pagesOf } from '../../src/trace/ring/page-splitter.ts';
 import type { StopAnswer, TraceSource } from '../../src/protocol/control.ts';
-import { namesToSave, thisMachine } from '../../src/tracefs/task-names.ts';
+import { namesToSave, thisMachine } from '../../src/tracefs/metadata/task-names.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';
 import { holdMachine } from './harness/machine-lock.ts';
 import { inScene, type Scene } from './harness/scene.ts';

@@ -3,14 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { convert, type ConvertSettings } from '../../src/host/convert.ts';
-import { readInfo } from '../../src/host/info.ts';
-import { PageCursor } from '../../src/host/ring/page-cursor.ts';
-import { pagesOf } from '../../src/host/ring/page-splitter.ts';
-import { readMetadataArchive } from '../../src/host/metadata/archive.ts';
-import { parseMetadata, type GuestMetadata } from '../../src/host/metadata/guest-metadata.ts';
-import { fixture, fixtureText, headerPageText } from '../unit/host/fixtures.ts';
-import { sampleContents, sampleMetadata, samplePages, scratchDir, writeRaws } from '../unit/host/samples.ts';
+import { convert, type ConvertSettings } from '../../src/trace/convert/convert.ts';
+import { readInfo } from '../../src/trace/info.ts';
+import { PageCursor } from '../../src/trace/ring/page-cursor.ts';
+import { pagesOf } from '../../src/trace/ring/page-splitter.ts';
+import { readMetadataArchive } from '../../src/trace/metadata/archive.ts';
+import { parseMetadata, type GuestMetadata } from '../../src/trace/metadata/guest-metadata.ts';
+import { fixture, fixtureText, headerPageText } from '../unit/trace/fixtures.ts';
+import { sampleContents, sampleMetadata, samplePages, scratchDir, writeRaws } from '../unit/trace/samples.ts';
 
 type Shape = Pick<ConvertSettings, 'version' | 'compress' | 'clock'>;
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { collectMetadata, packMetadata } from '../../src/tracefs/metadata.ts';
+import { collectMetadata, packMetadata } from '../../src/tracefs/metadata/metadata.ts';
 import { ownInstance, tracefsSkip } from './tracefs-support.ts';
 
 describe('the metadata archive', { skip: tracefsSkip() }, () => {

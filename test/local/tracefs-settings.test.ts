@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, readFileSync } from 'node:fs';
 import { afterEach, describe, it } from 'node:test';
-import { type Applied, applySettings } from '../../src/tracefs/applied.ts';
-import { checkSettings, needsClosedRings, type TraceSettings } from '../../src/tracefs/settings.ts';
-import { maskOfCpus } from '../../src/tracefs/cpu-mask.ts';
-import { SettingsError } from '../../src/tracefs/settings-error.ts';
+import type { Applied } from '../../src/tracefs/settings/applied.ts';
+import { applySettings } from '../../src/tracefs/settings/apply.ts';
+import { checkSettings, needsClosedRings, type TraceSettings } from '../../src/tracefs/settings/settings.ts';
+import { maskOfCpus } from '../../src/tracefs/settings/cpu-mask.ts';
+import { SettingsError } from '../../src/tracefs/settings/settings-error.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';
 import { ownInstance, tracefsSkip } from './tracefs-support.ts';
 

@@ -1,5 +1,5 @@
 import { after, before } from 'node:test';
-import { Failure } from '../../src/failure.ts';
+import { Failure } from '../../src/base/failure.ts';
 import { ensureInstance, removeInstance } from '../../src/tracefs/instance.ts';
 import { locateTracefs } from '../../src/tracefs/locate.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';

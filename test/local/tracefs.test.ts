@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exitCode, Failure } from '../../src/failure.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
 import { ensureInstance, removeInstance } from '../../src/tracefs/instance.ts';
 import { locateTracefs } from '../../src/tracefs/locate.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';

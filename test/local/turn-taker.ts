@@ -4,10 +4,10 @@
  * their sync, the CPU and where the account stands.
  */
 import { errno } from '../../src/native/error.ts';
-import { heldBytes } from '../../src/native/pipe.ts';
-import { write } from '../../src/native/transfer.ts';
+import { heldBytes } from '../../src/native/io/pipe.ts';
+import { write } from '../../src/native/io/transfer.ts';
 import type { Lent, Outlet } from '../../src/protocol/ipc.ts';
-import { makeOutlet } from '../../src/worker/outlet.ts';
+import { makeOutlet } from '../../src/worker/make-outlet.ts';
 import { anothersTurn } from '../../src/worker/shared-outlet.ts';
 
 const [, , kind, pageText, firstText, countText, frameSync, cpuText = '0', outText = '0'] = process.argv;

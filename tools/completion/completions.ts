@@ -1,5 +1,5 @@
-import { agentCommand } from '../../src/cli/agent-options.ts';
-import { hostProgram } from '../../src/cli/host-options.ts';
+import { agentCommand } from '../../src/cli/agent/agent-options.ts';
+import { hostProgram } from '../../src/cli/host/options/host-options.ts';
 import { rootsDefaultDir } from '../../src/host/guest-dir/location.ts';
 import { bashCompletion } from './bash.ts';
 import { fishCompletion } from './fish.ts';

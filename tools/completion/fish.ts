@@ -1,4 +1,4 @@
-import type { Values } from '../../src/cli/setting.ts';
+import type { Values } from '../../src/cli/options/setting.ts';
 import type { OptionShape, Shape } from './shape.ts';
 import { identifier, offersGuests, takesCommand } from './shape.ts';
 

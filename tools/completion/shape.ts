@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
-import type { Values } from '../../src/cli/setting.ts';
-import { SettingOption } from '../../src/cli/setting.ts';
+import type { Values } from '../../src/cli/options/setting.ts';
+import { SettingOption } from '../../src/cli/options/setting.ts';
 
 /** A command as a shell's completion needs it. */
 export interface Shape {

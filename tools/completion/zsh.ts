@@ -1,4 +1,4 @@
-import type { Values } from '../../src/cli/setting.ts';
+import type { Values } from '../../src/cli/options/setting.ts';
 import type { Operand, OptionShape, Shape } from './shape.ts';
 import { identifier, offersGuests } from './shape.ts';
 

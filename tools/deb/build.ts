@@ -8,9 +8,9 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runProgram } from '../../src/cli/program.ts';
-import { exitCode } from '../../src/failure.ts';
-import { version } from '../../src/version.ts';
+import { runProgram } from '../../src/cli/options/program.ts';
+import { exitCode } from '../../src/base/failure.ts';
+import { version } from '../../src/base/version.ts';
 import { manualDate } from '../man/date.ts';
 import { makeArchive } from './archive.ts';
 import { packages } from './packages.ts';

@@ -1,4 +1,4 @@
-import { exitCode, Failure } from '../../src/failure.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
 import { maintainer } from './documents.ts';
 import type { Package } from './packages.ts';
 

@@ -1,7 +1,7 @@
 /** The papers that a Debian package carries: licenses and a changelog. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { exitCode, Failure } from '../../src/failure.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
 import { tool } from '../single/tool.ts';
 import type { Package, PackagedFile } from './packages.ts';
 

@@ -1,6 +1,6 @@
 import type { Guest } from '../../test/guest/harness/index.ts';
-import { EventCatalogue } from '../../src/host/format/event-catalogue.ts';
-import { type PageLayout, parsePageLayout } from '../../src/host/ring/page-layout.ts';
+import { EventCatalogue } from '../../src/trace/format/event-catalogue.ts';
+import { type PageLayout, parsePageLayout } from '../../src/trace/ring/page-layout.ts';
 
 /** What it takes to decode this guest's pages. */
 export interface Formats {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { exitCode, Failure } from '../../src/failure.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
 
 export interface DemoOptions {
   readonly cpus: number;

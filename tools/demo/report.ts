@@ -1,9 +1,9 @@
-import type { EventFormat } from '../../src/host/format/event-format.ts';
-import type { Field } from '../../src/host/format/field.ts';
-import { readValue, type RecordData } from '../../src/host/format/record-data.ts';
-import { eventsOf } from '../../src/host/ring/events.ts';
-import { pagesOf } from '../../src/host/ring/page-splitter.ts';
-import { type RingSummary, summarise } from '../../src/host/ring/summary.ts';
+import type { EventFormat } from '../../src/trace/format/event-format.ts';
+import type { Field } from '../../src/trace/format/field.ts';
+import { readValue, type RecordData } from '../../src/trace/format/record-data.ts';
+import { eventsOf } from '../../src/trace/ring/events.ts';
+import { pagesOf } from '../../src/trace/ring/page-splitter.ts';
+import { type RingSummary, summarise } from '../../src/trace/ring/summary.ts';
 import type { RingStats } from '../../src/tracefs/ring-files.ts';
 import type { Formats } from './formats.ts';
 import { rightAligned } from './live-view.ts';

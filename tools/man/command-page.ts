@@ -1,5 +1,5 @@
 import type { Command, Option } from 'commander';
-import type { Example } from '../../src/cli/help-text.ts';
+import type { Example } from '../../src/cli/options/help-text.ts';
 import { bold, escaped, filled, italic, literal, section, subsection, tagged } from './roff.ts';
 
 /** What `--help` lists, in its order and its words. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { version } from '../../src/version.ts';
+import { version } from '../../src/base/version.ts';
 
 /**
  * The date of the manual, as 2026-11-24, never the clock's, so that two builds are the same bytes:

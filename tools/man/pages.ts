@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { agentCommand, agentExamples, configFileText } from '../../src/cli/agent-options.ts';
-import { hostExamples, hostProgram } from '../../src/cli/host-options.ts';
-import { version } from '../../src/version.ts';
+import { agentCommand, agentExamples, configFileText } from '../../src/cli/agent/agent-options.ts';
+import { hostExamples, hostProgram } from '../../src/cli/host/options/host-options.ts';
+import { version } from '../../src/base/version.ts';
 import { commandSections, exampleLines, optionLines, pageHead, synopsis } from './command-page.ts';
 import { manOfMarkdown, sectionOf } from './markdown.ts';
 import { bold, escaped, filled, literal, section, tagged } from './roff.ts';

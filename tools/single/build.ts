@@ -7,9 +7,9 @@
 import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runProgram } from '../../src/cli/program.ts';
-import { exitCode } from '../../src/failure.ts';
-import { version } from '../../src/version.ts';
+import { runProgram } from '../../src/cli/options/program.ts';
+import { exitCode } from '../../src/base/failure.ts';
+import { version } from '../../src/base/version.ts';
 import { checkNode, libraryVersions, makeExecutable } from './executable.ts';
 import { toolPackage } from './tool.ts';
 

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exitCode, Failure } from '../../src/failure.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
 import { tool, toolPackage } from './tool.ts';
 
 const binutils = 'install binutils';

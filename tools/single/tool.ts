@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { exitCode, Failure } from '../../src/failure.ts';
-import { errorCode } from '../../src/error-code.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
+import { errorCode } from '../../src/base/error-code.ts';
 
 /**
  * Runs a command to its end. @returns its stdout

@@ -1,5 +1,5 @@
 /** `npm test` and `npm run test:long`: runs the tests of a set, or those that match, and says what came of it. */
-import { exitCode, Failure } from '../../src/failure.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
 import { GuestReports } from './guest-reports.ts';
 import { parseTestOptions, type TestOptions, usage } from './options.ts';
 import { type FileResult, runFile, runTogether } from './run-file.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { exitCode, Failure } from '../../src/failure.ts';
+import { exitCode, Failure } from '../../src/base/failure.ts';
 import { repoRoot } from '../../test/repo-root.ts';
 
 export const usage = `usage: npm test [-- [OPTION...] [PATTERN...]]

@@ -1,4 +1,4 @@
-import { maxCpus } from '../../cpu-list.ts';
+import { maxCpus } from '../../base/cpu-list.ts';
 import type {
   AgentState,
   AnswerOf,
@@ -15,9 +15,9 @@ import type {
 } from '../../protocol/control.ts';
 import { agentStates, cpuStates, errorCodes } from '../../protocol/control.ts';
 import { isGroup, maxGroups } from '../../protocol/metadata-groups.ts';
-import { isObject, typeName } from '../../json-type.ts';
-import { printable } from '../../quoted.ts';
-import { maxPageBytes, minPageBytes } from '../metadata/usual-layout.ts';
+import { isObject, typeName } from '../../base/json-type.ts';
+import { printable } from '../../base/quoted.ts';
+import { maxPageBytes, minPageBytes } from '../../trace/metadata/usual-layout.ts';
 
 /** A packed Debian guest has 1.1 MiB with all of its symbols. */
 export const maxMetadataBytes = 16 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
-import { codeOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
-import { controlPortName } from '../guest-dir/port-names.ts';
+import { controlPortName } from '../port-names.ts';
 
 export interface ChannelEvents {
   /** Bytes from the guest, as they come; the chunk is the callee's. */

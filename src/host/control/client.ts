@@ -1,4 +1,4 @@
-import { exitCode, Failure } from '../../failure.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
 import type {
   AnswerOf,
   ErrorAnswer,

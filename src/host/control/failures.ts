@@ -1,8 +1,8 @@
-import type { ExitCode } from '../../failure.ts';
-import { exitCode, Failure } from '../../failure.ts';
+import type { ExitCode } from '../../base/failure.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
 import type { ErrorAnswer, ErrorCode, OrderName } from '../../protocol/control.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
-import { controlPortName } from '../guest-dir/port-names.ts';
+import { controlPortName } from '../port-names.ts';
 import { whyStill } from '../qemu/guest-trouble.ts';
 import type { BadAnswer } from './answer-parser.ts';
 

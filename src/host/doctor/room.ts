@@ -1,7 +1,7 @@
 import { accessSync, constants, statfsSync } from 'node:fs';
-import { codeOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { printable } from '../../quoted.ts';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { printable } from '../../base/quoted.ts';
 
 /** With less, a recording of some seconds may fill the disk: pages and the file that is made of them take room at once. */
 const leastBytes = 256 * 1024 * 1024;

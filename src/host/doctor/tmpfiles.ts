@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exitCode, Failure } from '../../failure.ts';
-import { printable } from '../../quoted.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { printable } from '../../base/quoted.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
 
 /** Where tmpfiles.d(5) has rules; a file hides those of the same name in later ones. */

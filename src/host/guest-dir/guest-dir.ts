@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync } from 'node:fs';
-import { codeOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { printable } from '../../quoted.ts';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { printable } from '../../base/quoted.ts';
 import type { GuestWords } from '../qemu/guest-trouble.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
 import { readGuestFile } from './guest-file.ts';
@@ -10,8 +10,8 @@ import { keepFromCleaners, unkeptFiles } from './keep.ts';
 import { guestLabel, guestOptions, guestPath } from './location.ts';
 import { lockGuest } from './lock.ts';
 import { OwnedDir } from './owned-dir.ts';
-import type { Chardev } from './port-names.ts';
-import { controlPortName, cpuOfPort, portOfFile, tracePortName } from './port-names.ts';
+import type { Chardev } from '../port-names.ts';
+import { controlPortName, cpuOfPort, portOfFile, tracePortName } from '../port-names.ts';
 
 /** A guest's directory as the host uses it: its ports' host ends, and who may give orders. */
 export class GuestDir {

@@ -9,15 +9,15 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { maxCpus } from '../../cpu-list.ts';
-import { codeOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { isObject } from '../../json-type.ts';
-import { printable } from '../../quoted.ts';
+import { maxCpus } from '../../base/cpu-list.ts';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { isObject } from '../../base/json-type.ts';
+import { printable } from '../../base/quoted.ts';
 import { keptBit } from './keep.ts';
 import type { OwnedDir } from './owned-dir.ts';
-import type { Chardev, Transport } from './port-names.ts';
-import { chardevs } from './port-names.ts';
+import type { Chardev, Transport } from '../port-names.ts';
+import { chardevs } from '../port-names.ts';
 
 export const guestFileName = 'guest.json';
 export const newFileName = 'guest.json.new';

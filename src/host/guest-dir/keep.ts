@@ -1,8 +1,8 @@
 import { chmodSync, readdirSync } from 'node:fs';
-import { errorCode } from '../../error-code.ts';
+import { errorCode } from '../../base/error-code.ts';
 import { lockFileName } from './lock.ts';
 import type { OwnedDir } from './owned-dir.ts';
-import { guestMarks, portOfFile } from './port-names.ts';
+import { guestMarks, portOfFile } from '../port-names.ts';
 
 /**
  * The sticky bit, which means nothing to the kernel on a FIFO or file. systemd-tmpfiles takes it for "keep me", however

@@ -1,9 +1,9 @@
 import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { exitCode, Failure } from '../../failure.ts';
-import { quoted } from '../../quoted.ts';
-import { guestMarks } from './port-names.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { quoted } from '../../base/quoted.ts';
+import { guestMarks } from '../port-names.ts';
 
 /** Of root, and what manuals name: not cleaned by age, and there after a reboot, before libvirt starts its guests. */
 export const rootsDefaultDir = '/var/lib/virtio-trace';

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { codeOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { tryLock } from '../../native/file-lock.ts';
-import { printable } from '../../quoted.ts';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { tryLock } from '../../native/io/file-lock.ts';
+import { printable } from '../../base/quoted.ts';
 import type { OwnedDir } from './owned-dir.ts';
 
 export const lockFileName = 'lock';

@@ -3,9 +3,9 @@ import { constants, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, write
 import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { errorCode } from '../../error-code.ts';
-import { Failure } from '../../failure.ts';
-import { readMetadataArchive } from './archive.ts';
+import { errorCode } from '../../base/error-code.ts';
+import { Failure } from '../../base/failure.ts';
+import { readMetadataArchive } from '../../trace/metadata/archive.ts';
 
 /** All guests' together; one has 0.5 to 1 MB. */
 const maxCacheBytes = 64 << 20;

@@ -1,7 +1,7 @@
 import { digestsOf, groupOf } from '../../protocol/metadata-groups.ts';
 import type { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
-import { readMetadataArchive } from './archive.ts';
+import { readMetadataArchive } from '../../trace/metadata/archive.ts';
 import { packContents } from './pack.ts';
 
 type Contents = ReadonlyMap<string, Buffer>;

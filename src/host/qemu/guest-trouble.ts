@@ -1,6 +1,6 @@
-import { exitCode, Failure } from '../../failure.ts';
-import { printable } from '../../quoted.ts';
-import { hostOpens } from '../guest-dir/port-names.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { printable } from '../../base/quoted.ts';
+import { hostOpens } from '../port-names.ts';
 import type { Holder } from './holders.ts';
 import { holdersBelow, isQemu } from './holders.ts';
 import type { RunState } from './run-state.ts';

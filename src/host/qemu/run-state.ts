@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { isObject } from '../../json-type.ts';
+import { isObject } from '../../base/json-type.ts';
 import { QmpConnection, QmpRefusal } from '../qmp/connection.ts';
-import { Failure } from '../../failure.ts';
+import { Failure } from '../../base/failure.ts';
 import type { Holder } from './holders.ts';
 
 /** What QEMU is doing with a guest, as far as one can tell from beside it. */

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
-import { codeOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { isObject } from '../../json-type.ts';
-import { printable } from '../../quoted.ts';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { isObject } from '../../base/json-type.ts';
+import { printable } from '../../base/quoted.ts';
 
 /** QEMU refuses a command; `class` is its own word for the kind. */
 export class QmpRefusal extends Error {

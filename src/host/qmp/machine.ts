@@ -1,4 +1,4 @@
-import { isObject } from '../../json-type.ts';
+import { isObject } from '../../base/json-type.ts';
 import type { QmpConnection } from './connection.ts';
 import { QmpRefusal } from './connection.ts';
 

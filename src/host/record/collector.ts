@@ -1,12 +1,12 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { Backoff } from '../../backoff.ts';
-import { codeOf } from '../../error-code.ts';
+import { Backoff } from '../../base/backoff.ts';
+import { codeOf } from '../../base/error-code.ts';
 import { errno, errnoName } from '../../native/error.ts';
-import { eventLoopFd } from '../../native/event-loop.ts';
-import { POLLIN, PollSet } from '../../native/poll.ts';
-import { makePipe, type Pipe, setPipeBytes } from '../../native/pipe.ts';
-import { splice } from '../../native/transfer.ts';
-import type { RawFile } from './raw-file.ts';
+import { eventLoopFd } from '../../native/wait/event-loop.ts';
+import { POLLIN, PollSet } from '../../native/wait/poll.ts';
+import { makePipe, type Pipe, setPipeBytes } from '../../native/io/pipe.ts';
+import { splice } from '../../native/io/transfer.ts';
+import type { RawFile } from '../../trace/recording/raw-file.ts';
 
 /** A splice of the largest pipe that an unprivileged user may have. */
 const spliceBytes = 1024 * 1024;

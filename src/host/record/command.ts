@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { codeOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { quoted } from '../../quoted.ts';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { quoted } from '../../base/quoted.ts';
 
 /** How the command that a recording ran along with has ended. */
 export interface CommandEnd {

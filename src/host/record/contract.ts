@@ -1,8 +1,8 @@
-import type { Failure } from '../../failure.ts';
+import type { Failure } from '../../base/failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
-import type { ConvertReport, FileVersion } from '../convert.ts';
+import type { ConvertReport, FileVersion } from '../../trace/convert/convert.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
-import type { Compression } from '../tracedat/write-v7.ts';
+import type { Compression } from '../../trace/dat/write/write-v7.ts';
 import type { CommandEnd } from './command.ts';
 
 export interface RecordOptions {

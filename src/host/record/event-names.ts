@@ -1,8 +1,8 @@
-import { exitCode, Failure } from '../../failure.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import { formatEventSpec, parseEventSpec } from '../../protocol/event-name.ts';
 import { maxFilters, maxTriggers } from '../../protocol/trace-request.ts';
-import { quoted } from '../../quoted.ts';
+import { quoted } from '../../base/quoted.ts';
 import { type Glob, globOf } from './glob.ts';
 
 /** Names of a kernel's events by system, as they can be switched on. */

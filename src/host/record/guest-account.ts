@@ -1,5 +1,5 @@
 import type { RingStats, StartAnswer, StatusAnswer, StopAnswer } from '../../protocol/control.ts';
-import { ringSince } from '../metadata/ring-stats.ts';
+import { ringSince } from '../../trace/recording/ring-stats.ts';
 
 /** What a guest's agent has said about a recording: before it, while it ran, and at its end. Counts since its start. */
 export class GuestAccount {

@@ -1,10 +1,10 @@
-import { errorCode } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { connectUnix } from '../../native/unix-socket.ts';
+import { errorCode } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { connectUnix } from '../../native/ipc/unix-socket.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
-import { tracePortName } from '../guest-dir/port-names.ts';
+import { tracePortName } from '../port-names.ts';
 import { type Collector, Nowhere, type Stream, type StreamFault } from './collector.ts';
-import type { RawFile } from './raw-file.ts';
+import type { RawFile } from '../../trace/recording/raw-file.ts';
 
 /**
  * Nothing more comes of an earlier trace when nothing has come for this long. What a FIFO holds is there at once; when

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
-import { exitCode, Failure } from '../../failure.ts';
-import { printable } from '../../quoted.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { printable } from '../../base/quoted.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
@@ -11,25 +11,25 @@ import {
   type ConvertProgress,
   type ConvertReport,
   type ConvertSettings,
-} from '../convert.ts';
+} from '../../trace/convert/convert.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
-import { readMetadataArchive } from '../metadata/archive.ts';
+import { readMetadataArchive } from '../../trace/metadata/archive.ts';
 import { MetadataCache } from '../metadata/cache.ts';
 import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/changes.ts';
-import { parseMetadata } from '../metadata/guest-metadata.ts';
-import { instanceFiles } from '../metadata/instance-files.ts';
-import { quoted } from '../../quoted.ts';
-import { unseenLines } from '../metadata/unseen.ts';
+import { parseMetadata } from '../../trace/metadata/guest-metadata.ts';
+import { instanceFiles } from '../../trace/metadata/instance-files.ts';
+import { quoted } from '../../base/quoted.ts';
+import { unseenLines } from '../../trace/metadata/unseen.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
-import { recordingVersion } from '../recording-format.ts';
+import { recordingVersion } from '../../trace/recording/recording-format.ts';
 import type { Collector, StreamFault } from './collector.ts';
 import { EventNames, knownEvents } from './event-names.ts';
 import type { CpuProgress } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
-import { firstPageAt } from './raw-file.ts';
-import { joinAllCapped, RecordingDir } from './recording-dir.ts';
+import { firstPageAt } from '../../trace/recording/raw-file.ts';
+import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
 
 export interface RecordRequest {
   readonly location: GuestLocation;

@@ -1,9 +1,9 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { exitCode, Failure } from '../../failure.ts';
-import type { ConvertReport } from '../convert.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import type { ConvertReport } from '../../trace/convert/convert.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
-import { removeUnfinishedFiles } from '../unfinished-files.ts';
+import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import { Collector } from './collector.ts';
 import { checkCommand, startCommand } from './command.ts';
 import type {
@@ -16,7 +16,7 @@ import type {
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
 import { isWhole, openAccounts } from './whole.ts';
-import { RecordingDir } from './recording-dir.ts';
+import { RecordingDir } from '../../trace/recording/recording-dir.ts';
 
 const tickMs = 500;
 /** What must be left on the disk: enough to write the names and to say what happened. */

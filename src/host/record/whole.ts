@@ -1,5 +1,5 @@
-import { exitCode, Failure } from '../../failure.ts';
-import type { ConvertReport } from '../convert.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import type { ConvertReport } from '../../trace/convert/convert.ts';
 import type { CpuProgress, GuestReport } from './contract.ts';
 import type { GuestAccount } from './guest-account.ts';
 

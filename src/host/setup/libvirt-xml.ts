@@ -1,4 +1,4 @@
-import type { Transport } from '../guest-dir/port-names.ts';
+import type { Transport } from '../port-names.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
 
 /** Index of the first controller that is printed: 0 is what libvirt gives a domain for its own channels. */

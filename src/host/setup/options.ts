@@ -1,5 +1,5 @@
 import type { GuestLocation } from '../guest-dir/location.ts';
-import type { Chardev, Transport } from '../guest-dir/port-names.ts';
+import type { Chardev, Transport } from '../port-names.ts';
 
 export const setupFormats = ['qemu', 'libvirt', 'json'] as const;
 export type SetupFormat = (typeof setupFormats)[number];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Chardev } from '../guest-dir/port-names.ts';
-import { portNames } from '../guest-dir/port-names.ts';
+import type { Chardev } from '../port-names.ts';
+import { portNames } from '../port-names.ts';
 
 /** With 16 pipe-backed ports on one virtio-serial device one of them is never connected to the host. */
 export const maxPortsPerDevice = 15;

@@ -9,18 +9,18 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errnoOf } from '../../error-code.ts';
-import { exitCode, Failure } from '../../failure.ts';
-import { makeFifo } from '../../native/fifo.ts';
-import { lookUpGroup } from '../../native/group.ts';
-import { printable, quoted } from '../../quoted.ts';
+import { errnoOf } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { makeFifo } from '../../native/io/fifo.ts';
+import { lookUpGroup } from '../../native/process/group.ts';
+import { printable, quoted } from '../../base/quoted.ts';
 import { guestFileName, newFileName, readGuestFile, writeGuestFile } from '../guest-dir/guest-file.ts';
 import type { GuestFile } from '../guest-dir/guest-file.ts';
 import { defaultDir, type GuestLocation, guestLabel, guestPath, holdingDir } from '../guest-dir/location.ts';
 import { keptBit } from '../guest-dir/keep.ts';
 import { lockFileName, lockGuest } from '../guest-dir/lock.ts';
 import { OwnedDir } from '../guest-dir/owned-dir.ts';
-import { guestMarks, portNames, portOfFile } from '../guest-dir/port-names.ts';
+import { guestMarks, portNames, portOfFile } from '../port-names.ts';
 import type { Changes } from './changes.ts';
 import { noChanges } from './changes.ts';
 import type { SetupOptions } from './options.ts';

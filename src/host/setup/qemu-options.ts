@@ -1,4 +1,4 @@
-import type { Transport } from '../guest-dir/port-names.ts';
+import type { Transport } from '../port-names.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
 
 /** An object of QEMU's, as `-device` and `-chardev` take it and as `device_add` does. */

@@ -1,11 +1,11 @@
-import { exitCode, Failure } from '../../failure.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import { guestLabel, guestPath } from '../guest-dir/location.ts';
 import { lockGuest } from '../guest-dir/lock.ts';
 import { OwnedDir } from '../guest-dir/owned-dir.ts';
-import { portOfFile } from '../guest-dir/port-names.ts';
+import { portOfFile } from '../port-names.ts';
 import { cutOffFiles } from '../qemu/guest-trouble.ts';
-import type { Target, TargetChanges } from './target.ts';
+import type { Target, TargetChanges } from './target/target.ts';
 
 /**
  * Takes ports out of a running guest whose files were removed from its directory: whoever makes new ones of the same

@@ -1,11 +1,11 @@
 import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { exitCode, Failure } from '../../failure.ts';
-import { quoted } from '../../quoted.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { quoted } from '../../base/quoted.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import { guestLabel, guestPath } from '../guest-dir/location.ts';
 import { lockGuest } from '../guest-dir/lock.ts';
 import { OwnedDir } from '../guest-dir/owned-dir.ts';
-import { portOfFile } from '../guest-dir/port-names.ts';
+import { portOfFile } from '../port-names.ts';
 import { isOwnName, isPortFile } from './prepare.ts';
 import { refuseRunning } from './running.ts';
 

@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs';
-import { exitCode, Failure } from '../../failure.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
 import { openChannel } from '../control/channel.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import { guestLabel, guestOptions } from '../guest-dir/location.ts';
-import { controlPortName } from '../guest-dir/port-names.ts';
+import { controlPortName } from '../port-names.ts';
 
 /**
  * Before ports are removed: a guest whose FIFOs are gone has ports that nobody can reach until it is started again.

@@ -1,5 +1,3 @@
-import type { Guest } from './guest.ts';
-
 /** What the agent may change and has to put back, and what anybody may leave lying about. */
 const settings = [
   'buffer_percent',
@@ -27,7 +25,7 @@ grep -H '' /sys/devices/system/cpu/online
 grep -as . /proc/[0-9]*/cmdline || true`;
 
 /** What is in a guest and how its tracefs is set, a line each, sorted: settings, instances, processes, files. */
-export async function census(guest: Guest): Promise<string[]> {
+export async function census(guest: { check(script: string): Promise<string> }): Promise<string[]> {
   const text = (await guest.check(take)).replaceAll('\0', ' ');
   return text
     .split('\n')

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure, exitCode } from '../../../src/failure.ts';
+import { Failure, exitCode } from '../../../src/base/failure.ts';
 import { cached } from './cached.ts';
 import { cacheDir, programsDir } from './paths.ts';
 import { program } from './programs.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure, exitCode } from '../../../src/failure.ts';
+import { Failure, exitCode } from '../../../src/base/failure.ts';
 import { cached } from './cached.ts';
 import { cacheDir } from './paths.ts';
 import { tool } from './tool.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Failure, exitCode } from '../../../src/failure.ts';
+import { Failure, exitCode } from '../../../src/base/failure.ts';
 import { debianPackage } from './debian-package.ts';
 import { cached } from './cached.ts';
 import { tool } from './tool.ts';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../../../src/error-code.ts';
+import { codeOf } from '../../../src/base/error-code.ts';
 
 const retryMs = 10;
 

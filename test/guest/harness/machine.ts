@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Failure, exitCode } from '../../../src/failure.ts';
+import { Failure, exitCode } from '../../../src/base/failure.ts';
 import { accelerator } from './accel.ts';
 import { Guest, type SavedState } from './guest.ts';
 import { guestImage } from './image.ts';

@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { exitCode, Failure } from '../../../src/failure.ts';
-import { quoted } from '../../../src/quoted.ts';
+import { exitCode, Failure } from '../../../src/base/failure.ts';
+import { quoted } from '../../../src/base/quoted.ts';
 import { cachedLater } from './cached.ts';
 import type { Guest, SavedState } from './guest.ts';
 import { agentMachine, bootMachine, keyOf, resumeMachine } from './machine.ts';

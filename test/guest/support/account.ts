@@ -1,9 +1,9 @@
-import { parsePageLayout } from '../../../src/host/ring/page-layout.ts';
-import type { PageLayout } from '../../../src/host/ring/page-layout.ts';
-import { markersOf } from '../../../src/host/ring/events.ts';
-import { PageSplitter } from '../../../src/host/ring/page-splitter.ts';
-import { parseEventFormat } from '../../../src/host/format/event-format.ts';
-import type { EventFormat } from '../../../src/host/format/event-format.ts';
+import { parsePageLayout } from '../../../src/trace/ring/page-layout.ts';
+import type { PageLayout } from '../../../src/trace/ring/page-layout.ts';
+import { markersOf } from '../../../src/trace/ring/events.ts';
+import { PageSplitter } from '../../../src/trace/ring/page-splitter.ts';
+import { parseEventFormat } from '../../../src/trace/format/event-format.ts';
+import type { EventFormat } from '../../../src/trace/format/event-format.ts';
 import { parseRingStats } from '../../../src/tracefs/ring-files.ts';
 import type { RingStats } from '../../../src/tracefs/ring-files.ts';
 import type { Collector, Guest } from '../harness/index.ts';

@@ -2,7 +2,7 @@
  * A process that writes numbered markers on one CPU, told what to do over its channel; started by `MarkerWriter`.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { pinProcess } from '../../../src/native/affinity.ts';
+import { pinProcess } from '../../../src/native/process/affinity.ts';
 
 export type ToWriter =
   /** So many, as fast as they go. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseEventFormat } from '../../../src/host/format/event-format.ts';
-import { EventCatalogue } from '../../../src/host/format/event-catalogue.ts';
-import { markersOf } from '../../../src/host/ring/events.ts';
-import { parsePageLayout } from '../../../src/host/ring/page-layout.ts';
-import { pagesOf } from '../../../src/host/ring/page-splitter.ts';
-import { type RingSummary, summarise } from '../../../src/host/ring/summary.ts';
+import { parseEventFormat } from '../../../src/trace/format/event-format.ts';
+import { EventCatalogue } from '../../../src/trace/format/event-catalogue.ts';
+import { markersOf } from '../../../src/trace/ring/events.ts';
+import { parsePageLayout } from '../../../src/trace/ring/page-layout.ts';
+import { pagesOf } from '../../../src/trace/ring/page-splitter.ts';
+import { type RingSummary, summarise } from '../../../src/trace/ring/summary.ts';
 import type { Tracefs } from '../../../src/tracefs/tracefs.ts';
 
 /** What is on its way is here after this long, or was lost. */

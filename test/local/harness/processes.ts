@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../../../src/error-code.ts';
+import { errorCode } from '../../../src/base/error-code.ts';
 
 export interface WorkerProcess {
   readonly pid: number;

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseCpuList } from '../../../src/cpu-list.ts';
+import { parseCpuList } from '../../../src/base/cpu-list.ts';
 import { ensureInstance, removeInstance } from '../../../src/tracefs/instance.ts';
 import { locateTracefs } from '../../../src/tracefs/locate.ts';
 import { Tracefs } from '../../../src/tracefs/tracefs.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { exitCode, Failure } from '../../../src/failure.ts';
+import { exitCode, Failure } from '../../../src/base/failure.ts';
 
 /** Asserts that `run` fails as bad usage: one line that matches `message`, and a remedy. */
 export function assertUsage(run: () => unknown, message: RegExp, remedy = /./): void {

@@ -1,7 +1,7 @@
 /** A child for the tests: does what its first argument says on descriptor 3, says so, and waits to be killed. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { pinProcess } from '../../../src/native/affinity.ts';
-import { tryLock } from '../../../src/native/file-lock.ts';
+import { pinProcess } from '../../../src/native/process/affinity.ts';
+import { tryLock } from '../../../src/native/io/file-lock.ts';
 
 const [, , what, cpu] = process.argv;
 if (what === 'lock') process.send?.(tryLock(3));

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { closeSync, ftruncateSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { affinityOf, cpusOf, maskOf, pinProcess } from '../../../src/native/affinity.ts';
+import { affinityOf, cpusOf, maskOf, pinProcess } from '../../../src/native/process/affinity.ts';
 import { clockNs } from '../../../src/native/clock.ts';
 import { errno, errnoName, NativeError } from '../../../src/native/error.ts';
-import { tryLock, unlock } from '../../../src/native/file-lock.ts';
-import { makeMemory, mapMemory } from '../../../src/native/shared-memory.ts';
-import { lookUpUser } from '../../../src/native/user.ts';
+import { tryLock, unlock } from '../../../src/native/io/file-lock.ts';
+import { makeMemory, mapMemory } from '../../../src/native/ipc/shared-memory.ts';
+import { lookUpUser } from '../../../src/native/process/user.ts';
 
 const heldPath = fileURLToPath(new URL('held.js', import.meta.url));
 

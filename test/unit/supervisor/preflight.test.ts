@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import pino from 'pino';
-import { PortAway } from '../../../src/supervisor/ports.ts';
+import { PortAway } from '../../../src/supervisor/ports/ports.ts';
 import { openControlPort, warnOfOldKernel } from '../../../src/supervisor/preflight.ts';
 
 const log = pino({ level: 'silent' });

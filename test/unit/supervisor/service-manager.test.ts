@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorCode } from '../../../src/error-code.ts';
+import { errorCode } from '../../../src/base/error-code.ts';
 import { checked, declare } from '../../../src/native/libc.ts';
-import { sendUnixDatagram } from '../../../src/native/unix-socket.ts';
+import { sendUnixDatagram } from '../../../src/native/ipc/unix-socket.ts';
 import { ServiceManager } from '../../../src/supervisor/service-manager.ts';
 
 const libcSocket = declare('int socket(int domain, int type, int protocol)');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../../src/failure.ts';
+import { exitCode } from '../../../src/base/failure.ts';
 import type { TracefsFault, TracingFacts } from '../../../src/tracefs/why-no-tracefs.ts';
 import { lockdownOf, mountRemedy, tracingFacts, whyNoTracefs } from '../../../src/tracefs/why-no-tracefs.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { makeSocketPair, sendDescriptors } from '../../../src/native/lending.ts';
+import { makeSocketPair, sendDescriptors } from '../../../src/native/ipc/lending.ts';
 import { type Lent, lentAsList, lentFromList } from '../../../src/protocol/ipc.ts';
 import { borrow } from '../../../src/worker/borrow.ts';
 

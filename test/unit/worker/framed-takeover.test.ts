@@ -6,7 +6,7 @@ import { FrameHeaders } from '../../../src/worker/frame-headers.ts';
 import { lastingCopier } from '../../../src/worker/lasting-copier.ts';
 import { type OutletCalls, SharedOutlet } from '../../../src/worker/shared-outlet.ts';
 import { thorough } from '../../set.ts';
-import { head, readStream, sync } from '../host/framed/stream.ts';
+import { head, readStream, sync } from '../trace/framed/stream.ts';
 import { Killed, Life } from './life.ts';
 import { pageBytes, Simulation } from './simulated.ts';
 

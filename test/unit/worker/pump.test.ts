@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { errno } from '../../../src/native/error.ts';
-import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../../../src/native/poll.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../../../src/native/wait/poll.ts';
 import { anothersTurn } from '../../../src/worker/shared-outlet.ts';
 import type { Pump } from '../../../src/worker/pump.ts';
 import { pageBytes, type PortDeed, setup, Simulation } from './simulated.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync } from 'node:fs';
 import { mock } from 'node:test';
 import { errno } from '../../../src/native/error.ts';
-import { makeMemory } from '../../../src/native/shared-memory.ts';
+import { makeMemory } from '../../../src/native/ipc/shared-memory.ts';
 import type { Waits } from '../../../src/worker/waiter.ts';
 import { Ledger, ledgerBytes } from '../../../src/protocol/ledger.ts';
 import { Pump, type PumpListener, type PumpSetup } from '../../../src/worker/pump.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { stat } from 'node:fs/promises';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Eventfd } from '../../../src/native/eventfd.ts';
-import { POLLIN } from '../../../src/native/poll.ts';
+import { Eventfd } from '../../../src/native/wait/eventfd.ts';
+import { POLLIN } from '../../../src/native/wait/poll.ts';
 import { Waiter } from '../../../src/worker/waiter.ts';
 
 /** Longer than all that a test waits for: who waits that long was not told. */

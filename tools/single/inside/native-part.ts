@@ -2,8 +2,8 @@ import { closeSync, constants as fsConstants, openSync, writeSync } from 'node:f
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { getAsset } from 'node:sea';
-import { codeOf, errorCode } from '../../../src/error-code.ts';
-import { exitCode, Failure } from '../../../src/failure.ts';
+import { codeOf, errorCode } from '../../../src/base/error-code.ts';
+import { exitCode, Failure } from '../../../src/base/failure.ts';
 
 export interface NativePart {
   readonly exports: unknown;

@@ -1,8 +1,8 @@
-/** In place of src/supervisor/worker-command.ts: a worker is this executable run again. */
+/** In place of src/supervisor/workers/worker-command.ts: a worker is this executable run again. */
 import { writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { lendingFd } from '../../../src/protocol/ipc.ts';
-import type { WorkerCommand } from '../../../src/supervisor/worker-command.ts';
+import type { WorkerCommand } from '../../../src/supervisor/workers/worker-command.ts';
 import { loadLent, nativePart } from './native-part.ts';
 
 export const workerWord = 'worker';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../../../src/failure.ts';
+import { exitCode } from '../../../../src/base/failure.ts';
 import { ControlClient } from '../../../../src/host/control/client.ts';
 import { OrderRefused } from '../../../../src/host/control/failures.ts';
 import { fastest, offsetNs, roundTripNs } from '../../../../src/host/control/ping.ts';

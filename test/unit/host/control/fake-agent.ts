@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { GuestDir } from '../../../../src/host/guest-dir/guest-dir.ts';
-import { makeFifo } from '../../../../src/native/fifo.ts';
+import { makeFifo } from '../../../../src/native/io/fifo.ts';
 import { scratchDir } from '../guest-dir/scratch.ts';
 
 export interface Heard {

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { cleaningRule } from '../../../../src/host/doctor/tmpfiles.ts';
-import { scratchDir } from '../samples.ts';
+import { scratchDir } from '../../trace/samples.ts';
 
 /** Directories of rules, the first one first in rank. */
 function rules(test: TestContext, ...dirs: readonly Record<string, string>[]): string[] {

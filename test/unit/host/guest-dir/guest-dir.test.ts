@@ -13,12 +13,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../../../src/failure.ts';
+import { exitCode } from '../../../../src/base/failure.ts';
 import { GuestDir } from '../../../../src/host/guest-dir/guest-dir.ts';
 import { readGuestFile, writeGuestFile } from '../../../../src/host/guest-dir/guest-file.ts';
 import { defaultDir, holdingDir } from '../../../../src/host/guest-dir/location.ts';
 import { OwnedDir } from '../../../../src/host/guest-dir/owned-dir.ts';
-import { makeFifo } from '../../../../src/native/fifo.ts';
+import { makeFifo } from '../../../../src/native/io/fifo.ts';
 import { failure, lockElsewhere, scratchDir } from './scratch.ts';
 
 describe('guest.json', () => {

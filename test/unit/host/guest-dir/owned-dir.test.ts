@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../../../src/failure.ts';
+import { exitCode } from '../../../../src/base/failure.ts';
 import { OwnedDir } from '../../../../src/host/guest-dir/owned-dir.ts';
 import { failure, scratchDir } from './scratch.ts';
 

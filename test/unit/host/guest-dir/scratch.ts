@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import assert from 'node:assert/strict';
-import type { ExitCode } from '../../../../src/failure.ts';
-import { Failure } from '../../../../src/failure.ts';
+import type { ExitCode } from '../../../../src/base/failure.ts';
+import { Failure } from '../../../../src/base/failure.ts';
 
 /** A directory of the test's own, removed at its end. */
 export function scratchDir(context: TestContext): string {

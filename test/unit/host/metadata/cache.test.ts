@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { MetadataCache } from '../../../../src/host/metadata/cache.ts';
 import { packContents } from '../../../../src/host/metadata/pack.ts';
-import { scratchDir } from '../samples.ts';
+import { scratchDir } from '../../trace/samples.ts';
 
 const contents = new Map([['events/header_page', Buffer.from('page')]]);
 

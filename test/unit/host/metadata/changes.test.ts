@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { ControlClient } from '../../../../src/host/control/client.ts';
-import { readMetadataArchive } from '../../../../src/host/metadata/archive.ts';
+import { readMetadataArchive } from '../../../../src/trace/metadata/archive.ts';
 import { fetchChanges, fetchMetadata } from '../../../../src/host/metadata/changes.ts';
 import { packContents } from '../../../../src/host/metadata/pack.ts';
 import type { MetadataDigests } from '../../../../src/protocol/control.ts';

@@ -3,12 +3,12 @@ import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { exitCode } from '../../../../src/failure.ts';
+import { exitCode } from '../../../../src/base/failure.ts';
 import { standstill } from '../../../../src/host/qemu/guest-trouble.ts';
 import { holdersBelow, isQemu } from '../../../../src/host/qemu/holders.ts';
 import { qmpSockets, runStateOf } from '../../../../src/host/qemu/run-state.ts';
-import { makeFifo } from '../../../../src/native/fifo.ts';
-import { scratchDir } from '../samples.ts';
+import { makeFifo } from '../../../../src/native/io/fifo.ts';
+import { scratchDir } from '../../trace/samples.ts';
 
 describe('who holds a directory', () => {
   function own(dir: string): unknown {

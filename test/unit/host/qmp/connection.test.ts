@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { exitCode } from '../../../../src/failure.ts';
+import { exitCode } from '../../../../src/base/failure.ts';
 import { QmpConnection } from '../../../../src/host/qmp/connection.ts';
 import { failure, scratchDir } from '../guest-dir/scratch.ts';
 

@@ -18,9 +18,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Collector, Nowhere, type Stream, type StreamFault } from '../../../../src/host/record/collector.ts';
-import { CappedFile, joinCapped, type RawFile, WholeFile } from '../../../../src/host/record/raw-file.ts';
-import { makeMemory } from '../../../../src/native/shared-memory.ts';
-import { connectUnix } from '../../../../src/native/unix-socket.ts';
+import { CappedFile, joinCapped, type RawFile, WholeFile } from '../../../../src/trace/recording/raw-file.ts';
+import { makeMemory } from '../../../../src/native/ipc/shared-memory.ts';
+import { connectUnix } from '../../../../src/native/ipc/unix-socket.ts';
 
 const pageBytes = 4096;
 

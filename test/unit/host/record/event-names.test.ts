@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Failure } from '../../../../src/failure.ts';
+import { Failure } from '../../../../src/base/failure.ts';
 import type { TraceRequest } from '../../../../src/protocol/control.ts';
 import { EventNames, knownEvents } from '../../../../src/host/record/event-names.ts';
 

@@ -15,12 +15,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { exitCode } from '../../../../src/failure.ts';
+import { exitCode } from '../../../../src/base/failure.ts';
 import type { SetupOptions } from '../../../../src/host/setup/options.ts';
 import type { PreparedGuest } from '../../../../src/host/setup/prepare.ts';
 import { prepareGuest } from '../../../../src/host/setup/prepare.ts';
 import { removeGuest } from '../../../../src/host/setup/remove.ts';
-import { makeFifo } from '../../../../src/native/fifo.ts';
+import { makeFifo } from '../../../../src/native/io/fifo.ts';
 import { failure, lockElsewhere, scratchDir } from '../guest-dir/scratch.ts';
 
 type Given = Partial<Omit<SetupOptions, 'location'>>;

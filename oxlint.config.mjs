@@ -1,0 +1,86 @@
+/**
+ * The rooms of src/, and what each may import besides itself. The order is the order of the list: no room imports one
+ * that comes later. docs/architecture.md says what is in each.
+ */
+const rooms = {
+  base: [],
+  native: ['base'],
+  protocol: ['base', 'native'],
+  tracefs: ['base', 'native', 'protocol'],
+  worker: ['base', 'native', 'protocol'],
+  supervisor: ['base', 'native', 'protocol', 'tracefs'],
+  trace: ['base', 'native', 'protocol'],
+  host: ['base', 'native', 'protocol', 'trace'],
+  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'host'],
+};
+
+/** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
+const foldersOf = {
+  native: ['io', 'wait', 'process', 'ipc'],
+  tracefs: ['metadata', 'settings'],
+  supervisor: ['ports', 'workers', 'orders'],
+  trace: ['file', 'format', 'ring', 'metadata', 'check', 'dat', 'recording', 'framed', 'convert'],
+  host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
+  cli: ['options', 'report', 'agent', 'host'],
+};
+
+/** @param depth folders between the importing file and the one that holds `names` */
+function forbid(names, depth, message) {
+  return { regex: `^(\\.\\./){${depth}}(${names.join('|')})/`, message };
+}
+
+const roomNames = Object.keys(rooms);
+
+/** Rules for the files that are `depth` folders below src/ in a room, or in one of its folders. */
+function rulesFor(room, folder, depth) {
+  const patterns = [];
+  const closed = roomNames.filter((name) => name !== room && !rooms[room].includes(name));
+  const may = rooms[room].join(', ') || 'no other room';
+  patterns.push(forbid(closed, depth, `src/${room} may import: ${may} (oxlint.config.mjs)`));
+  const folders = foldersOf[room] ?? [];
+  const later = folder === undefined ? [] : folders.slice(folders.indexOf(folder) + 1);
+  if (later.length > 0)
+    patterns.push(
+      forbid(later, depth - 1, `src/${room}/${folder} comes before that folder (oxlint.config.mjs)`),
+    );
+  const below = folder === undefined ? [] : [folder, ...Array(depth - 2).fill('*')];
+  return {
+    files: [['src', room, ...below, '*.ts'].join('/')],
+    rules: { 'no-restricted-imports': ['error', { patterns }] },
+  };
+}
+
+const overrides = roomNames.flatMap((room) => [
+  rulesFor(room, undefined, 1),
+  ...(foldersOf[room] ?? []).flatMap((folder) => [2, 3].map((depth) => rulesFor(room, folder, depth))),
+]);
+
+export default {
+  plugins: ['typescript', 'unicorn', 'import', 'promise', 'node'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  rules: {
+    'typescript/no-floating-promises': [
+      'error',
+      {
+        allowForKnownSafeCalls: [
+          {
+            from: 'package',
+            package: 'node:test',
+            name: ['describe', 'it', 'test', 'before', 'after', 'beforeEach', 'afterEach', 'suite'],
+          },
+        ],
+      },
+    ],
+    'typescript/no-misused-promises': 'error',
+    'typescript/switch-exhaustiveness-check': 'error',
+    'import/no-cycle': ['error', { ignoreTypes: false }],
+    'no-await-in-loop': 'off',
+    'no-underscore-dangle': 'off',
+    'no-shadow': 'off',
+    'unicorn/no-array-sort': 'off',
+    'unicorn/consistent-function-scoping': 'off',
+    'import/no-unassigned-import': 'off',
+  },
+  overrides,
+  ignorePatterns: ['dist', 'node_modules', 'coverage', 'test/fixtures'],
+};

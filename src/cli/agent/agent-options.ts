@@ -1,0 +1,152 @@
+import { Command, CommanderError } from 'commander';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { printable, quoted } from '../../base/quoted.ts';
+import type { AgentOptions } from '../../supervisor/options.ts';
+import type { AgentSettingName } from './agent-settings.ts';
+import { agentSettingNames, agentSettings } from './agent-settings.ts';
+import type { SettingTexts } from './config-file.ts';
+import { readConfigFile } from './config-file.ts';
+import type { Example } from '../options/help-text.ts';
+import { examplesText } from '../options/help-text.ts';
+import type { Setting, WithDefault } from '../options/setting.ts';
+import { addNegation, addSetting, SettingOption, usageFailure } from '../options/setting.ts';
+import { version } from '../../base/version.ts';
+
+/** What a command line asks for: tracing, a look at what it takes, or only a text on stdout (`--help`, `--version`). */
+export type AgentCommand =
+  | { readonly kind: 'run'; readonly options: AgentOptions }
+  | { readonly kind: 'doctor'; readonly options: AgentOptions; readonly json: boolean }
+  | { readonly kind: 'say'; readonly text: string };
+
+const summary = "move a guest kernel's trace to its host over virtio-serial";
+const description =
+  "Moves this guest's kernel trace to its host: the raw ring buffer pages of each CPU through one " +
+  'virtio-serial port per CPU, started and stopped by the host through a control port.';
+
+export const agentExamples: readonly Example[] = [
+  ['trace-agent', "wait for the host's orders, trace all CPUs"],
+  ['trace-agent --cpus 0-3,6 -s 1M', 'five CPUs, larger pipes'],
+  ['trace-agent --port-name trace-pipe-cpu%d', 'ports named as trace-cmd names them'],
+  ['trace-agent --instance host --start', 'an instance of its own, at once'],
+  ['trace-agent -o --framed > trace.framed', 'no host: to a file for trace-host convert, until Ctrl-C'],
+  ['trace-agent -o --start --cpus 0 > cpu0.raw', 'raw pages of one CPU, nothing else'],
+  ['trace-agent --allow start,stop,status', "refuse the host's other orders"],
+  ['trace-agent doctor', 'see what is wrong; with the options that the agent has'],
+  ['trace-agent --config /etc/virtio-trace/agent.json', 'options from a file'],
+];
+
+/** What the file may say; its second line is the example. */
+export const configFileText = [
+  'Every option but --config, --json, --help and --version may stand in the configuration file, its name in camelCase:',
+  '{ "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }',
+  'The command line wins over the file; --no-stdout, --no-framed, --no-start and --standby take back what the file says.',
+] as const;
+
+const afterOptions = `${examplesText(agentExamples)}
+${configFileText[0]}
+  ${configFileText[1]}
+${configFileText[2]}
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing, 4 not permitted, 5 gave up on a CPU
+or lost data; doctor: 1 when something is wrong`;
+
+/** The one command besides tracing. */
+const doctorWord = 'doctor';
+
+/**
+ * Reads trace-agent's command line (without node and script) and the configuration file that it names. Reads that
+ * file and nothing else, prints nothing. Throws Failure (usage) that names the value and the remedy.
+ */
+export function parseAgentOptions(
+  argv: readonly string[],
+  stderrIsTerminal = process.stderr.isTTY,
+): AgentCommand {
+  let said = '';
+  const command = agentCommand((text) => {
+    said += text;
+  });
+  try {
+    command.parse(argv, { from: 'user' });
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    if (cause.exitCode === 0) return { kind: 'say', text: said };
+    throw usageFailure(cause, command, 'trace-agent');
+  }
+  const config = command.opts<{ readonly config?: string }>().config;
+  const inFile: SettingTexts = config === undefined ? new Map() : readConfigFile(config);
+  const options = readOptions(givenTexts(command), inFile, config ?? '', stderrIsTerminal);
+  const json = command.opts<{ readonly json?: boolean }>().json === true;
+  const [operand] = command.args;
+  if (operand === doctorWord) return { kind: 'doctor', options, json };
+  if (operand !== undefined)
+    throw new Failure(exitCode.usage, `unexpected argument ${quoted(operand)}`, 'see trace-agent --help');
+  if (json) throw new Failure(exitCode.usage, '--json is nothing without doctor', 'see trace-agent --help');
+  return { kind: 'run', options };
+}
+
+/** The command as commander has it; `say` takes the text of `--help` and `--version`. */
+export function agentCommand(say: (text: string) => void): Command {
+  const command = new Command('trace-agent')
+    .summary(summary)
+    .description(description)
+    .usage('[doctor] [options]')
+    .argument(`[${doctorWord}]`, 'look at everything from the rings to the ports, and say what is wrong')
+    .exitOverride()
+    .configureOutput({ writeOut: say, writeErr: () => {} });
+  for (const name of agentSettingNames) {
+    addSetting(command, agentSettings[name]);
+    addNegation(command, agentSettings[name]);
+  }
+  return command
+    .addOption(new SettingOption('--config <FILE>', 'JSON file with any of these options', 'file'))
+    .addOption(new SettingOption('--json', 'with doctor: print what is found as JSON'))
+    .helpOption('-h, --help', 'show this help')
+    .version(version, '--version', 'show the version')
+    .addHelpText('after', afterOptions);
+}
+
+function givenTexts(command: Command): SettingTexts {
+  const texts = new Map<AgentSettingName, string>();
+  for (const name of agentSettingNames) {
+    if (command.getOptionValueSource(name) === 'cli') texts.set(name, String(command.getOptionValue(name)));
+  }
+  return texts;
+}
+
+function readOptions(
+  onCommandLine: SettingTexts,
+  inFile: SettingTexts,
+  configPath: string,
+  stderrIsTerminal: boolean,
+): AgentOptions {
+  function given<Value>(name: AgentSettingName, setting: Setting<Value>): Value | undefined {
+    const typed = onCommandLine.get(name);
+    if (typed !== undefined) return setting.parse(typed, `--${setting.long}`);
+    const filed = inFile.get(name);
+    return filed === undefined ? undefined : setting.parse(filed, `${name} in ${printable(configPath)}`);
+  }
+  function read<Value>(name: AgentSettingName, setting: WithDefault<Value>): Value {
+    return given(name, setting) ?? setting.parse(setting.defaultText, name);
+  }
+  return {
+    cpus: read('cpus', agentSettings.cpus),
+    stdout: read('stdout', agentSettings.stdout),
+    framed: read('framed', agentSettings.framed),
+    pipeBytes: read('pipeSize', agentSettings.pipeSize),
+    portsDir: read('portsDir', agentSettings.portsDir),
+    portName: read('portName', agentSettings.portName),
+    controlPort: read('controlPort', agentSettings.controlPort),
+    controlPortGiven: onCommandLine.has('controlPort') || inFile.has('controlPort'),
+    tracefs: given('tracefs', agentSettings.tracefs),
+    instance: given('instance', agentSettings.instance),
+    start: read('start', agentSettings.start),
+    flushIntervalMs: read('flushInterval', agentSettings.flushInterval),
+    stopTimeoutMs: read('stopTimeout', agentSettings.stopTimeout),
+    maxRestarts: read('maxRestarts', agentSettings.maxRestarts),
+    standby: read('standby', agentSettings.standby),
+    user: read('user', agentSettings.user),
+    allow: read('allow', agentSettings.allow),
+    logLevel: read('logLevel', agentSettings.logLevel),
+    logFormat: given('logFormat', agentSettings.logFormat) ?? (stderrIsTerminal ? 'pretty' : 'json'),
+  };
+}

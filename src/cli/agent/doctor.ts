@@ -1,0 +1,9 @@
+import { printLinks } from '../report/diagnosis.ts';
+import type { ExitCode } from '../../base/failure.ts';
+import { examineAgent } from '../../supervisor/doctor.ts';
+import type { AgentOptions } from '../../supervisor/options.ts';
+
+/** Prints what is found from the rings to the ports. Ends with failed when a link is wrong. */
+export async function runAgentDoctor(options: AgentOptions, json: boolean): Promise<ExitCode> {
+  return printLinks(await examineAgent(options), json);
+}

@@ -1,0 +1,62 @@
+import { type ExitCode, exitCode } from '../../base/failure.ts';
+import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../../trace/info.ts';
+import { json as jsonText, printable } from '../../base/quoted.ts';
+import { noSymbolsText, stepsBackText, unseenText } from '../report/convert-report.ts';
+import { humanBytes, signedSeconds, table } from '../report/human.ts';
+
+/** Events by name are listed up to here. */
+const namesMax = 20;
+
+/** Says what a trace.dat or a recording holds. Throws Failure. */
+export async function runInfo(path: string, json: boolean): Promise<ExitCode> {
+  const info = await readInfo(path);
+  process.stdout.write(json ? `${jsonText(infoAsJson(info))}\n` : textOf(info));
+  return exitCode.done;
+}
+
+function textOf(info: TraceInfo): string {
+  const { path, format, totalBytes, uname, writer, symbols, unseen } = info;
+  const kind =
+    format === undefined ? 'recording' : `trace.dat version ${format.version}, ${compressionOf(format)}`;
+  const lines = [`${printable(path)}: ${kind}, ${humanBytes(totalBytes)}`];
+  if (uname !== '') lines.push(`guest      ${printable(uname)}`);
+  if (writer !== '') lines.push(`written by ${printable(writer)}`);
+  lines.push(`pages      of ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
+  if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
+  if (unseen !== null && unseen.length > 0) lines.push(`not in it  ${unseenText(unseen)}`);
+  return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
+}
+
+function compressionOf({ compression }: NonNullable<TraceInfo['format']>): string {
+  return compression === 'none' ? 'not compressed' : `compressed by ${compression}`;
+}
+
+function bufferText(buffer: BufferInfo): string {
+  const { name, clock, cpus, events, lost, eventsByName } = buffer;
+  const what = name === '' ? 'trace' : `instance ${printable(name)}`;
+  const head = `\n${what}: ${events} events${spanOf(buffer)}, ${lost} lost, clock ${printable(clock) || 'unknown'}\n`;
+  const rows = cpus.map((cpu) => [
+    String(cpu.cpu),
+    String(cpu.pages),
+    String(cpu.events),
+    String(cpu.lost),
+    humanBytes(cpu.dataBytes),
+    String([...cpu.leftOut.values()].reduce((sum, pages) => sum + pages, 0)),
+  ]);
+  const names = [...eventsByName]
+    .slice(0, namesMax)
+    .map(([event, count]) => [String(count), printable(event)]);
+  const more = eventsByName.size - names.length;
+  const warnings = cpus.filter(({ stepsBack }) => stepsBack > 0).map((cpu) => `${stepsBackText(cpu)}\n`);
+  return (
+    `${head}\n${table(['CPU', 'pages', 'events', 'lost', 'data', 'bad pages'], rows)}\n` +
+    `${table(['events', 'name'], names)}${more > 0 ? `and ${more} names more\n` : ''}${warnings.join('')}`
+  );
+}
+
+/** A length of time only where the clock counts time. */
+function spanOf({ timeUnit, first, last }: BufferInfo): string {
+  if (first === undefined || last === undefined) return '';
+  if (timeUnit === 'ns') return ` over ${signedSeconds(last - first).slice(1)}`;
+  return ` over ${last - first} units of its clock`;
+}

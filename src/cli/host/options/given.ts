@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import { defaultDir, type GuestLocation } from '../../../host/guest-dir/location.ts';
+import type { HostSettingName } from './host-settings.ts';
+import { hostSettings } from './host-settings.ts';
+import type { Setting, WithDefault } from '../../options/setting.ts';
+
+/** The settings that are on or off. */
+type FlagName = {
+  [Name in HostSettingName]: (typeof hostSettings)[Name] extends WithDefault<boolean> ? Name : never;
+}[HostSettingName];
+
+/** What stands on a command's line, read by the settings' own parsers. */
+export class Given {
+  readonly #command: Command;
+  readonly #remarks: string[] = [];
+  readonly #sequence: { readonly name: HostSettingName; readonly text: string }[] = [];
+
+  /** Before the line is parsed, so that the order of its options is seen. */
+  constructor(command: Command, names: readonly HostSettingName[]) {
+    this.#command = command;
+    for (const name of names) {
+      command.on(`option:${hostSettings[name].long}`, (text: string | null) => {
+        this.#sequence.push({ name, text: text ?? 'true' });
+      });
+    }
+  }
+
+  /** What is to be said of options that were given. */
+  get remarks(): readonly string[] {
+    return this.#remarks;
+  }
+
+  remark(text: string): void {
+    this.#remarks.push(text);
+  }
+
+  /** Options as they were given, in order, also more than once. */
+  get sequence(): readonly { readonly name: HostSettingName; readonly text: string }[] {
+    return this.#sequence;
+  }
+
+  get operands(): readonly string[] {
+    return this.#command.args;
+  }
+
+  /** undefined when it is not given, also when it has a default. */
+  get<Value>(setting: Setting<Value>): Value | undefined {
+    // commander knows it by its long name in camelCase
+    const key = setting.long.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    if (this.#command.getOptionValueSource(key) !== 'cli') return undefined;
+    return setting.parse(String(this.#command.getOptionValue(key)), `--${setting.long}`);
+  }
+
+  read<Value>(setting: WithDefault<Value>): Value {
+    return this.get(setting) ?? setting.parse(setting.defaultText, `--${setting.long}`);
+  }
+
+  flag(name: FlagName): boolean {
+    return this.read(hostSettings[name]);
+  }
+
+  location(): GuestLocation {
+    return { dir: this.get(hostSettings.dir) ?? defaultDir, guest: this.get(hostSettings.guest) };
+  }
+}

@@ -1,0 +1,326 @@
+import { Command, CommanderError } from 'commander';
+import { exitCode, Failure } from '../../../base/failure.ts';
+import type { GuestLocation } from '../../../host/guest-dir/location.ts';
+import type { ApplyTo, SetupOptions } from '../../../host/setup/options.ts';
+import { type ConvertCommand, readConvert } from './convert-options.ts';
+import type { Example } from '../../options/help-text.ts';
+import { examplesText } from '../../options/help-text.ts';
+import { Given } from './given.ts';
+import { type RecordCommand, readRecord } from './record-options.ts';
+import type { HostSettingName } from './host-settings.ts';
+import { hostSettings } from './host-settings.ts';
+import { traceSettings } from './trace-settings.ts';
+import { addSetting, usageFailure } from '../../options/setting.ts';
+import { addTraceCmdWords } from './trace-cmd-words.ts';
+import { version } from '../../../base/version.ts';
+
+/** An order to a guest. */
+export interface OrderOptions {
+  readonly location: GuestLocation;
+  readonly timeoutMs: number;
+  readonly json: boolean;
+}
+
+/** What a command line asks for; `say`: only a text on stdout (`--help`, `--version`). */
+export type HostCommand =
+  | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'setup'; readonly options: SetupOptions }
+  | { readonly kind: 'start' | 'stop'; readonly options: OrderOptions; readonly bare: boolean }
+  | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions }
+  | { readonly kind: 'doctor'; readonly options: OrderOptions }
+  | { readonly kind: 'record'; readonly options: RecordCommand }
+  | { readonly kind: 'convert'; readonly options: ConvertCommand }
+  | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
+  | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
+
+interface Subcommand {
+  readonly description: string;
+  readonly settings: readonly HostSettingName[];
+  /** Whether it takes trace-cmd's options too, where it has none of its own. */
+  readonly traceCmdWords?: true;
+  /** What stands behind the options, in commander's form; nothing when left out. */
+  readonly operands?: string;
+  readonly examples: readonly Example[];
+  readonly read: (given: Given) => HostCommand;
+}
+
+const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
+
+/** The one list of trace-host's commands; the program's help has them in this order. */
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  setup: {
+    description: "make a guest's ports on this host and print what QEMU or libvirt needs for them",
+    settings: [
+      'guest',
+      'dir',
+      'cpus',
+      'chardev',
+      'transport',
+      'group',
+      'format',
+      'apply',
+      'qmp',
+      'domain',
+      'remove',
+    ],
+    examples: [
+      ['trace-host setup --cpus 2', "QEMU's options for a guest of two CPUs"],
+      ['qemu-system-x86_64 … $(trace-host setup)', 'the same in a script'],
+      ['trace-host setup --transport mmio', 'the same for a guest without PCI, such as a microvm'],
+      ['trace-host setup --guest web --format libvirt', "XML for the domain's <devices>"],
+      ['trace-host setup --apply --qmp /run/vm.qmp', 'attach ports to a QEMU that runs'],
+      ['trace-host setup --apply --domain web --group libvirt-qemu', 'attach them to a libvirt domain'],
+      ['trace-host setup --guest web --remove', 'remove what setup made'],
+    ],
+    read: (given) => ({ kind: 'setup', options: readSetup(given) }),
+  },
+  start: {
+    description: 'start tracing what the guest has enabled',
+    settings: [...orderSettings, 'bare'],
+    examples: [['trace-host start --guest web', 'returns when every CPU is traced']],
+    read: (given) => ({ kind: 'start', options: readOrder(given), bare: given.flag('bare') }),
+  },
+  stop: {
+    description: 'stop tracing; everything that was in the rings is sent first',
+    settings: [...orderSettings, 'bare'],
+    examples: [['trace-host stop --json', 'with the account of each CPU as JSON']],
+    read: (given) => ({ kind: 'stop', options: readOrder(given), bare: given.flag('bare') }),
+  },
+  record: {
+    description: "record a guest's trace into a file for trace-cmd, KernelShark and trace-host",
+    settings: [
+      ...namesOf(traceSettings),
+      'ignoreUnknown',
+      'output',
+      'maxKb',
+      'duration',
+      'maxSize',
+      'guests',
+      'guest',
+      'dir',
+      'timeout',
+      'v6',
+      'fileVersion',
+      'compress',
+      'compression',
+      'quiet',
+      'json',
+    ],
+    traceCmdWords: true,
+    operands: '[command...]',
+    examples: [
+      ['trace-host record -e sched -e irq', 'until Ctrl-C, into trace.dat'],
+      ['trace-host record -e sched_switch -f "prev_prio < 100" --duration 10s', 'with a filter, for a while'],
+      [
+        'trace-host record -e sched -v -e sched_stat_* -C boot',
+        'all of sched but some, with a clock for comparing',
+      ],
+      ['trace-host record -p function -l "vfs_*" -b 8192', 'function calls, with larger rings'],
+      ['trace-host record -e sched_wakeup -R "stacktrace if prio < 100" -P 1 -c', 'as trace-cmd has it'],
+      ['trace-host record -A web -A db -e net', 'two guests, into trace-web.dat and trace-db.dat'],
+      ['trace-host record -e kvm -o ping.dat -- ping -c 3 guest', 'while a command runs on the host'],
+    ],
+    read: (given) => ({ kind: 'record', options: readRecord(given) }),
+  },
+  convert: {
+    description: 'make a trace.dat of a recording that was not finished, of a framed stream, or of raw pages',
+    settings: ['output', 'metadata', 'clock', 'v6', 'compress', 'json'],
+    operands: '<input...>',
+    examples: [
+      ['trace-host convert trace.dat.recording', 'what record left behind'],
+      ['trace-host convert trace.framed -o guest.dat', 'what trace-agent -o --framed wrote'],
+      ['ssh guest trace-agent -o --framed | trace-host convert - -o guest.dat', 'the same from stdin'],
+      [
+        'trace-host convert cpu0.raw cpu1.raw --metadata metadata.tar.gz -o guest.dat',
+        'pages collected with cat',
+      ],
+      [
+        'trace-host convert cpu0=first.raw --metadata tracefs.tar -o guest.dat',
+        'where the name of the file does not say the CPU',
+      ],
+    ],
+    read: (given) => ({ kind: 'convert', options: readConvert(given) }),
+  },
+  metadata: {
+    description: "save what it takes to read a guest's raw pages, for trace-host convert --metadata",
+    settings: ['metadataOutput', ...orderSettings],
+    examples: [
+      ['trace-host metadata -o metadata.tar.gz', 'once for a guest, as long as its kernel runs'],
+      ['trace-host metadata -o metadata.tar.gz --timeout 60s', 'from a slow guest'],
+    ],
+    read: (given) => ({
+      kind: 'metadata',
+      options: readOrder(given),
+      out: given.read(hostSettings.metadataOutput),
+    }),
+  },
+  info: {
+    description: 'tell what a trace.dat or a recording holds',
+    settings: ['json'],
+    operands: '<file>',
+    examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost']],
+    read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
+  },
+  status: {
+    description: "show the guest's agent: its state, and each CPU's worker and ring",
+    settings: orderSettings,
+    examples: [['watch trace-host status', 'see a trace run']],
+    read: (given) => ({ kind: 'status', options: readOrder(given) }),
+  },
+  ping: {
+    description:
+      "see whether the guest's agent answers, how fast, and how far its clocks are from this host's",
+    settings: orderSettings,
+    examples: [['trace-host ping --timeout 500ms', 'fail soon']],
+    read: (given) => ({ kind: 'ping', options: readOrder(given) }),
+  },
+  doctor: {
+    description: "look at everything between this host and the guest's rings, and say what is wrong",
+    settings: orderSettings,
+    examples: [
+      ['trace-host doctor --guest web', 'a line for each link, with what to do; changes nothing'],
+      ['trace-host doctor --json', 'for a script; ends with 1 when a link is wrong'],
+    ],
+    read: (given) => ({ kind: 'doctor', options: readOrder(given) }),
+  },
+};
+
+const summary = 'trace guests from their host over virtio-serial';
+const description =
+  'Traces guests from their host, over virtio-serial alone: sets up the ports, gives the orders to trace-agent in ' +
+  'the guest.';
+
+const exitCodes = `
+Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing or the guest does not answer,
+4 not permitted, 5 a CPU was given up or data was lost`;
+
+/**
+ * Reads trace-host's command line (without node and script). Prints nothing, reads no file. Throws Failure (usage)
+ * that names the value and the remedy.
+ */
+export function parseHostOptions(argv: readonly string[]): HostCommand {
+  const names = Object.keys(subcommands).join(', ');
+  if (argv.length === 0)
+    throw new Failure(exitCode.usage, `no command; there are ${names}`, 'see trace-host --help');
+  let said = '';
+  let read: HostCommand | undefined;
+  const program = hostProgram(
+    (text) => {
+      said += text;
+    },
+    (command) => {
+      read = command;
+    },
+  );
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    if (cause.exitCode === 0) return { kind: 'say', text: said };
+    const current = program.commands.find((command) => command.name() === argv[0]);
+    throw usageFailure(
+      cause,
+      current ?? program,
+      current === undefined ? 'trace-host' : `trace-host ${current.name()}`,
+    );
+  }
+  if (read === undefined) throw new Error('commander ran no command');
+  return read;
+}
+
+/** The program as commander has it; `say` takes the texts of `--help` and `--version`, `chosen` what a command reads. */
+export function hostProgram(say: (text: string) => void, chosen: (command: HostCommand) => void): Command {
+  const program = new Command('trace-host')
+    .summary(summary)
+    .description(description)
+    .usage('COMMAND [options]')
+    .exitOverride()
+    .enablePositionalOptions()
+    .configureOutput({ writeOut: say, writeErr: () => {} })
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [COMMAND]', "show a command's help")
+    .version(version, '--version', 'show the version')
+    .addHelpText('after', exitCodes);
+  for (const [name, subcommand] of Object.entries(subcommands)) {
+    const command = program
+      .command(name)
+      .summary(subcommand.description)
+      .description(sentence(subcommand.description))
+      .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
+      .addHelpText('after', examplesText(subcommand.examples));
+    if (subcommand.operands !== undefined) command.argument(subcommand.operands);
+    // what stands behind the name of a program is that program's
+    command.passThroughOptions(subcommand.operands === '[command...]');
+    for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);
+    const given = new Given(command, subcommand.settings);
+    if (subcommand.traceCmdWords === true) addTraceCmdWords(command, (text) => given.remark(text));
+    command.action(() => chosen(subcommand.read(given)));
+  }
+  return program;
+}
+
+/** Of one of the program's commands. */
+export function hostExamples(name: string): readonly Example[] {
+  return subcommands[name]?.examples ?? [];
+}
+
+function namesOf<Settings extends object>(settings: Settings): (keyof Settings)[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object literal has no other keys
+  return Object.keys(settings) as (keyof Settings)[];
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function readOrder(given: Given): OrderOptions {
+  return {
+    location: given.location(),
+    timeoutMs: given.read(hostSettings.timeout),
+    json: given.flag('json'),
+  };
+}
+
+function readSetup(given: Given): SetupOptions {
+  const applyTo = readApplyTo(given);
+  const remove = given.flag('remove');
+  const options = {
+    location: given.location(),
+    cpus: given.get(hostSettings.cpus),
+    chardev: given.get(hostSettings.chardev),
+    transport: given.get(hostSettings.transport),
+    group: given.get(hostSettings.group),
+    format: given.get(hostSettings.format) ?? (applyTo === undefined ? 'qemu' : undefined),
+    applyTo,
+    remove,
+  };
+  if (!remove) return options;
+  for (const name of ['cpus', 'chardev', 'transport', 'group', 'format'] as const) {
+    if (given.get<unknown>(hostSettings[name]) === undefined) continue;
+    throw new Failure(exitCode.usage, `--remove takes no --${name}`, 'leave one of the two out');
+  }
+  return options;
+}
+
+function readApplyTo(given: Given): ApplyTo | undefined {
+  const socket = given.get(hostSettings.qmp);
+  const domain = given.get(hostSettings.domain);
+  const named = socket ?? domain;
+  if (!given.flag('apply')) {
+    if (named === undefined) return undefined;
+    throw new Failure(
+      exitCode.usage,
+      `--${socket === undefined ? 'domain' : 'qmp'} is nothing without --apply`,
+      'add --apply',
+    );
+  }
+  if (socket !== undefined && domain !== undefined)
+    throw new Failure(exitCode.usage, '--qmp and --domain are two ways to one guest', 'give one of them');
+  if (socket !== undefined) return { kind: 'qmp', socket };
+  if (domain !== undefined) return { kind: 'domain', domain };
+  throw new Failure(
+    exitCode.usage,
+    '--apply does not say to which guest',
+    'add --qmp SOCKET or --domain NAME',
+  );
+}

@@ -1,0 +1,30 @@
+import { basename } from 'node:path';
+import { exitCode, Failure } from '../../../base/failure.ts';
+import { quoted } from '../../../base/quoted.ts';
+
+/** A file of raw pages, and the CPU that they are of. */
+export interface RawInput {
+  readonly cpu: number;
+  readonly path: string;
+}
+
+const cpuBefore = /^cpu(\d{1,5})=(.+)$/s;
+
+/** Whether an operand is `cpu3=FILE`. */
+export function saysCpu(given: string): boolean {
+  return cpuBefore.test(given);
+}
+
+/** Reads `cpu3=FILE`, or the path of a file whose name says `cpu3` and no other CPU: cpu3.raw, trace-path-cpu3.out. Throws Failure. */
+export function rawInput(given: string): RawInput {
+  const [, said, file] = cpuBefore.exec(given) ?? [];
+  if (said !== undefined && file !== undefined) return { cpu: Number(said), path: file };
+  const named = new Set([...basename(given).matchAll(/cpu(\d{1,5})(?!\d)/gi)].map(([, cpu]) => Number(cpu)));
+  const [cpu] = named;
+  if (cpu !== undefined && named.size === 1) return { cpu, path: given };
+  throw new Failure(
+    exitCode.usage,
+    `of which CPU are the pages in ${quoted(given)}?`,
+    `put the CPU before the file: cpu0=${given}`,
+  );
+}

@@ -1,0 +1,164 @@
+import { onEndSignals } from '../../base/end-signals.ts';
+import { type ExitCode, exitCode } from '../../base/failure.ts';
+import type { GuestReport, RecordEnd, RecordOptions, RecordResult } from '../../host/record/contract.ts';
+import { Recorder } from '../../host/record/recorder.ts';
+import { isWhole } from '../../host/record/whole.ts';
+import { exitNow } from '../../native/process/process.ts';
+import { json, printable } from '../../base/quoted.ts';
+import { countsOf, leftOutOf, remarksOn, reusedIdsOf, summaryOf } from '../report/convert-report.ts';
+import type { RecordCommand } from './options/record-options.ts';
+import { counted, cpuRanges, humanBytes, humanDuration } from '../report/human.ts';
+import { LiveText } from '../report/live-text.ts';
+import { RecordView } from '../report/record-view.ts';
+import { Waiting } from '../report/waiting.ts';
+
+/** Records until the first reason to end, makes the files, and says what is in them. Throws Failure. */
+export async function runRecord(options: RecordCommand): Promise<ExitCode> {
+  const live = new LiveText(process.stderr);
+  const view = new RecordView(live);
+  const say = (text: string): void => {
+    if (!options.quiet) live.say(text);
+  };
+  for (const remark of options.remarks) say(`trace-host: ${remark}`);
+  const recorder = new Recorder(options, {
+    phase: (text) => say(`${text} …`),
+    started: () => say(`recording; ${howItEnds(options)}`),
+    progress: (progress) => {
+      if (!options.quiet) view.show(progress);
+    },
+    ending: (end) => say(`${whyItEnded(end)}; stopping`),
+    note: (text) => say(`trace-host: ${printable(text)}`),
+  });
+  const waiting = new Waiting(live, () => (options.quiet ? undefined : recorder.doing));
+  const stopListening = listen(recorder, live);
+  try {
+    const result = await recorder.run();
+    waiting.stop();
+    const { guests } = result;
+    if (options.json) process.stdout.write(`${jsonOf(result)}\n`);
+    else if (!options.quiet) process.stdout.write(guests.map(textOf).join(''));
+    for (const guest of guests) {
+      for (const note of notesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${note}\n`);
+      for (const loss of lossesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${loss}\n`);
+      for (const { message, remedy } of guest.failures) {
+        process.stderr.write(
+          `trace-host: ${printable(message)}${remedy === '' ? '' : ` — ${printable(remedy)}`}\n`,
+        );
+      }
+      if (guest.dir !== undefined)
+        process.stderr.write(`trace-host: ${howToConvert(guest.dir, guest.out)}\n`);
+    }
+    return codeOf(guests);
+  } finally {
+    waiting.stop();
+    stopListening();
+  }
+}
+
+/** The first signal ends the recording as it should, the second one leaves it as it is. */
+function listen(recorder: Recorder, live: LiveText): () => void {
+  const interrupt = (): void => recorder.interrupt();
+  const abandon = (): void => {
+    for (const { dir, out } of recorder.abandon()) live.say(`trace-host: ${howToConvert(dir, out)}`);
+    exitNow(exitCode.failed);
+  };
+  return onEndSignals(interrupt, abandon, interrupt);
+}
+
+function howToConvert(dir: string, out: string): string {
+  return `the recording stays in ${dir} — make a file of it: trace-host convert ${dir} -o ${out}`;
+}
+
+function howItEnds({ command, durationMs }: RecordOptions): string {
+  if (command.length > 0) return `until ${command.join(' ')} ends`;
+  if (durationMs !== undefined) return `for ${humanDuration(durationMs)}, or Ctrl-C`;
+  return 'Ctrl-C to stop';
+}
+
+function whyItEnded(end: RecordEnd): string {
+  switch (end.kind) {
+    case 'signal':
+      return 'interrupted';
+    case 'duration':
+      return 'time is up';
+    case 'max-size':
+      return 'the size given is reached';
+    case 'command':
+      return end.signal === null
+        ? `the command ended with ${end.exitCode}`
+        : `the command ended by ${end.signal}`;
+    case 'failed':
+      return printable(end.why.message);
+    default:
+      return end satisfies never;
+  }
+}
+
+function textOf({ label, out, report, cpus }: GuestReport): string {
+  if (report === undefined) return '';
+  const overrun = cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
+  const lines = [`${out}: ${label}, ${summaryOf(report)}`];
+  if (overrun > 0)
+    lines.push(
+      `  ${overrun} events were overwritten in the guest before they could be read — larger rings: -b`,
+    );
+  return `${lines.join('\n')}\n`;
+}
+
+/** What is worth knowing of a trace that is whole. */
+function notesOf({ untracedCpus, earlierEvents, report }: GuestReport): string[] {
+  const which = `CPU ${cpuRanges(untracedCpus)}`;
+  return [
+    ...(report === undefined ? [] : remarksOn(report)),
+    ...(untracedCpus.length === 0
+      ? []
+      : [
+          `${which} has a port here and is not traced by the guest's agent (trace-agent --cpus, or no such CPU)`,
+        ]),
+    ...(earlierEvents === 0
+      ? []
+      : [`${counted(earlierEvents, 'event')} of before the start lay in the guest's rings and came along`]),
+  ];
+}
+
+/** Why the trace is not whole, a line each; empty when it is. */
+function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): string[] {
+  return [
+    ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} were lost on the way`] : []),
+    ...(heldBytes > 0 ? [`${humanBytes(heldBytes)} are held in the guest, whose port took no more`] : []),
+    ...(failedCpus.length > 0 ? [`not traced to the end: CPU ${failedCpus.join(', ')}`] : []),
+    ...(report === undefined ? [] : [...leftOutOf(report), ...reusedIdsOf(report)]),
+  ];
+}
+
+/** An entry a guest; docs/json.md has the fields. */
+function jsonOf({ end, guests }: RecordResult): string {
+  return json(
+    guests.map(({ guest, report, dir, cpus, failures, ...rest }) => ({
+      guest: guest ?? null,
+      file: null,
+      recording: dir ?? null,
+      ended: endedOf(end),
+      ...(report === undefined ? {} : countsOf(report)),
+      cpus,
+      lostBytes: rest.lostBytes,
+      heldBytes: rest.heldBytes,
+      failedCpus: rest.failedCpus,
+      untracedCpus: rest.untracedCpus,
+      earlierEvents: rest.earlierEvents,
+      failures: failures.map(({ message, remedy }) => ({ message, remedy })),
+    })),
+  );
+}
+
+function endedOf(end: RecordEnd): object {
+  if (end.kind !== 'command') return { by: end.kind };
+  return { by: end.kind, exitCode: end.exitCode, signal: end.signal };
+}
+
+/** Of the recording alone: how a command ended that ran along is not among it. */
+function codeOf(guests: readonly GuestReport[]): ExitCode {
+  if (guests.every(({ report }) => report === undefined)) return exitCode.failed;
+  const whole = guests.every((guest) => isWhole(guest));
+  return whole ? exitCode.done : exitCode.lost;
+}

@@ -1,0 +1,34 @@
+import type { ExitCode } from '../../base/failure.ts';
+import { runDoctor } from './doctor.ts';
+import { runOrder } from './orders.ts';
+import type { HostCommand } from './options/host-options.ts';
+import { runConvert } from './convert.ts';
+import { runInfo } from './info.ts';
+import { runMetadata } from './metadata.ts';
+import { runRecord } from './record.ts';
+import { runSetup } from './setup.ts';
+
+/** Carries out one command of trace-host; prints to stdout and stderr. Throws Failure. */
+export async function runHost(command: Exclude<HostCommand, { readonly kind: 'say' }>): Promise<ExitCode> {
+  switch (command.kind) {
+    case 'setup':
+      return runSetup(command.options);
+    case 'start':
+    case 'stop':
+    case 'status':
+    case 'ping':
+      return runOrder(command);
+    case 'doctor':
+      return runDoctor(command.options);
+    case 'record':
+      return runRecord(command.options);
+    case 'convert':
+      return runConvert(command.options);
+    case 'metadata':
+      return runMetadata(command.options, command.out);
+    case 'info':
+      return runInfo(command.path, command.json);
+    default:
+      return command satisfies never;
+  }
+}

@@ -1,0 +1,17 @@
+import { exitCode } from '../../base/failure.ts';
+import { parseHostOptions } from './options/host-options.ts';
+import { runProgram } from '../options/program.ts';
+
+/** trace-host, from its arguments to its end. */
+export function traceHost(args: readonly string[]): Promise<void> {
+  return runProgram('trace-host', async () => {
+    const command = parseHostOptions(args);
+    if (command.kind === 'say') {
+      process.stdout.write(command.text);
+      return exitCode.done;
+    }
+    // only now: --help must be quick, and work where koffi does not
+    const { runHost } = await import('./run.ts');
+    return runHost(command);
+  });
+}

@@ -1,0 +1,32 @@
+import { exitCode, Failure } from '../../base/failure.ts';
+import { quoted } from '../../base/quoted.ts';
+
+const pageBytes = 4096;
+/** The kernel's default pipe, 16 pages. */
+const minPipeBytes = 64 * 1024;
+/** What an unprivileged user may ask for by default, /proc/sys/fs/pipe-max-size. */
+const maxPipeBytes = 1024 * 1024;
+
+/** Reads a pipe size in bytes, or with a K or M suffix; rounded down to pages of 4096. Throws Failure (usage). */
+export function parsePipeBytes(text: string, name: string): number {
+  const match = /^(\d+)([kKmM]?)$/.exec(text.trim());
+  const remedy = 'give a size from 64K to 1M, e.g. 512K';
+  if (match === null) throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no size`, remedy);
+  const unitBytes = { '': 1, k: 1024, m: 1024 * 1024 }[(match[2] ?? '').toLowerCase()] ?? 1;
+  const bytes = Number(match[1]) * unitBytes;
+  if (bytes < minPipeBytes || bytes > maxPipeBytes) {
+    const side = bytes < minPipeBytes ? 'below 64K' : 'above 1M';
+    throw new Failure(exitCode.usage, `${name}: a pipe of ${quoted(text)} is ${side}`, remedy);
+  }
+  return bytes - (bytes % pageBytes);
+}
+
+const byteUnits: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** Reads a number of bytes, plain or with a K, M, G or T suffix. Throws Failure (usage). */
+export function parseBytes(text: string, name: string): number {
+  const match = /^(\d+)([kKmMgGtT]?)$/.exec(text.trim());
+  const bytes = Number(match?.[1]) * (byteUnits[(match?.[2] ?? '').toLowerCase()] ?? 1);
+  if (match !== null && bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no size`, 'give e.g. 500M or 10G');
+}

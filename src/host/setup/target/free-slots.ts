@@ -1,0 +1,51 @@
+import type { PlacedPort, SerialDevice } from '../placement.ts';
+import { maxPortsPerDevice, serialDevice } from '../placement.ts';
+
+/** A virtio-serial device that a guest has already. */
+export interface SerialBus {
+  /** What the guest's keeper calls it. */
+  readonly name: string;
+  /** Slots, the reserved one counted. */
+  readonly maxPorts: number;
+  /** Numbers of its ports. */
+  readonly used: ReadonlySet<number>;
+}
+
+export interface Placement {
+  /** Ports with numbers of their own on devices that are there, by the device's name. */
+  readonly onBuses: readonly { readonly bus: string; readonly port: PlacedPort }[];
+  /** Devices for the rest; their ids are not taken. */
+  readonly newDevices: readonly SerialDevice[];
+}
+
+/**
+ * Finds room for ports: what is free on the devices that are there, then new devices.
+ * @param firstNew number in the id of the first new device
+ */
+export function findRoom(
+  ports: readonly PlacedPort[],
+  buses: readonly SerialBus[],
+  firstNew: number,
+): Placement {
+  const free = buses.flatMap(freeNumbers);
+  const onBuses = ports.slice(0, free.length).map((port, index) => {
+    const { bus = '', nr = 0 } = free[index] ?? {};
+    return { bus, port: { ...port, nr } };
+  });
+  const newDevices: SerialDevice[] = [];
+  for (let from = free.length; from < ports.length; from += maxPortsPerDevice) {
+    const some = ports
+      .slice(from, from + maxPortsPerDevice)
+      .map((port, index) => ({ ...port, nr: index + 1 }));
+    newDevices.push(serialDevice(firstNew + newDevices.length, some));
+  }
+  return { onBuses, newDevices };
+}
+
+function freeNumbers({ name, maxPorts, used }: SerialBus): { bus: string; nr: number }[] {
+  const all = Array.from({ length: Math.max(0, maxPorts - 1) }, (_, index) => index + 1);
+  return all
+    .filter((nr) => !used.has(nr))
+    .slice(0, Math.max(0, maxPortsPerDevice - used.size))
+    .map((nr) => ({ bus: name, nr }));
+}

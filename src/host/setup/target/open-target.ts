@@ -1,0 +1,9 @@
+import type { ApplyTo } from '../options.ts';
+import type { Target } from './target.ts';
+
+/** Reaches the guest's keeper. The caller closes it. @throws Failure (missing) */
+export async function openTarget(applyTo: ApplyTo): Promise<Target> {
+  // only the one that is asked for
+  if (applyTo.kind === 'qmp') return (await import('./qmp-target.ts')).openQmpTarget(applyTo.socket);
+  return (await import('./domain-target.ts')).openDomainTarget(applyTo.domain);
+}

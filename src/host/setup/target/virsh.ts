@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { codeOf } from '../../../base/error-code.ts';
+import { exitCode, Failure } from '../../../base/failure.ts';
+import { printable, quoted } from '../../../base/quoted.ts';
+
+const timeoutMs = 30_000;
+const maxOutputBytes = 16 * 1024 * 1024;
+
+/**
+ * Runs virsh, which finds libvirt by LIBVIRT_DEFAULT_URI or as its user is used to.
+ * @returns its stdout
+ * @throws Failure: missing without virsh, libvirt or the domain, not permitted, else failed in virsh's own words
+ */
+export async function virsh(...args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // words that are read must be those of the C locale
+    const env = { ...process.env, LC_ALL: 'C' };
+    const options = { timeout: timeoutMs, maxBuffer: maxOutputBytes, env };
+    execFile('virsh', args, options, (cause, stdout, stderr) => {
+      if (cause === null) resolve(stdout);
+      else if (codeOf(cause) === 'ENOENT')
+        reject(new Failure(exitCode.missing, 'there is no virsh', 'install libvirt-clients', { cause }));
+      else {
+        const said = printable(
+          stderr
+            .trim()
+            .replace(/^error: /, '')
+            .replaceAll(/\s*\n(error: )?/g, '; '),
+        );
+        reject(failureOf(args, said, cause));
+      }
+    });
+  });
+}
+
+/** Runs virsh with a file of this text as an argument: `attach-device DOMAIN <file> …`. */
+export async function virshWithFile(
+  command: string,
+  domain: string,
+  xml: string,
+  ...options: string[]
+): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'trace-host-'));
+  try {
+    const file = join(dir, 'device.xml');
+    await writeFile(file, xml, { mode: 0o600 });
+    await virsh(command, domain, file, ...options);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** virsh ends with 1 whatever went wrong: its words, in the C locale, tell what. */
+function failureOf([command = '', domain = '']: readonly string[], said: string, cause: Error): Failure {
+  const refused = /^failed to connect to the hypervisor; (.*)$/.exec(said)?.[1];
+  if (refused !== undefined) {
+    const permission = /permission denied|authentication/i.test(refused);
+    return new Failure(
+      permission ? exitCode.notPermitted : exitCode.missing,
+      `libvirt cannot be reached: ${refused}`,
+      permission
+        ? 'run as root or as a member of the group libvirt'
+        : 'start libvirtd (systemctl start libvirtd), or name another libvirt with LIBVIRT_DEFAULT_URI',
+      { cause },
+    );
+  }
+  if (said.startsWith('failed to get domain'))
+    return new Failure(exitCode.missing, `libvirt has no domain ${quoted(domain)}`, 'see virsh list --all', {
+      cause,
+    });
+  const message = `virsh ${command}: ${said === '' ? `no end within ${timeoutMs / 1000} s` : said}`;
+  return new Failure(exitCode.failed, message, 'see virsh list --all, and LIBVIRT_DEFAULT_URI', { cause });
+}

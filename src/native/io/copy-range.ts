@@ -1,0 +1,43 @@
+import { errno, NativeError } from '../error.ts';
+import { declare, lastErrno } from '../libc.ts';
+
+const libcCopyFileRange = declare(
+  'intptr_t copy_file_range(int from, void *fromOffset, int to, void *toOffset, size_t bytes, unsigned int flags)',
+);
+
+/** What says that this pair of files takes no copy_file_range: other file systems, an old kernel, a filter. */
+const unsupported: ReadonlySet<number> = new Set([
+  errno.EXDEV,
+  errno.EOPNOTSUPP,
+  errno.ENOSYS,
+  errno.EINVAL,
+  errno.EPERM,
+]);
+
+/**
+ * Copies within the kernel from one file to another, on a thread of Node's pool. Where the file system shares
+ * extents (btrfs, XFS) and offsets are aligned, the kernel tries that before it copies, as FICLONERANGE would.
+ * Neither file's position moves.
+ * @returns bytes copied, fewer than `bytes` at times, 0 at the end of `from`; undefined when these files must be copied
+ * by read and write. Rejects with NativeError, e.g. `ENOSPC`.
+ */
+export function copyRange(
+  from: number,
+  fromOffset: number,
+  to: number,
+  toOffset: number,
+  bytes: number,
+): Promise<number | undefined> {
+  // what the callback stands in holds them until it is called
+  const fromAt = BigInt64Array.of(BigInt(fromOffset));
+  const toAt = BigInt64Array.of(BigInt(toOffset));
+  return new Promise((resolve, reject) => {
+    libcCopyFileRange.async(from, fromAt, to, toAt, bytes, 0, (error: Error | null, copied: number) => {
+      const failure = lastErrno();
+      if (error !== null) reject(error);
+      else if (copied >= 0) resolve(copied);
+      else if (unsupported.has(failure)) resolve(undefined);
+      else reject(new NativeError('copy_file_range', failure));
+    });
+  });
+}

@@ -1,0 +1,31 @@
+import { errno, NativeError } from '../error.ts';
+import { declare, lastErrno } from '../libc.ts';
+
+const libcFcntl = declare('int fcntl(int fd, int command, void *lock)');
+
+const F_SETLK = 6;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+
+// struct flock on 64-bit Linux: short type, short whence, 4 bytes of padding, long start, long length, int pid, 4 more
+const lock = new DataView(new ArrayBuffer(32));
+const lockMemory = new Uint8Array(lock.buffer);
+
+/**
+ * Tries to take the lock on a file. It belongs to the process, not to the descriptor, so processes that inherited
+ * the same descriptor exclude each other, and the kernel gives it back when its holder dies.
+ * @returns false when another process has it; never blocks
+ */
+export function tryLock(fd: number): boolean {
+  lock.setInt16(0, F_WRLCK, true);
+  if (libcFcntl(fd, F_SETLK, lockMemory) >= 0) return true;
+  const failure = lastErrno();
+  if (failure === errno.EAGAIN || failure === errno.EACCES) return false;
+  throw new NativeError('fcntl(F_SETLK)', failure);
+}
+
+/** Gives the lock back. */
+export function unlock(fd: number): void {
+  lock.setInt16(0, F_UNLCK, true);
+  libcFcntl(fd, F_SETLK, lockMemory);
+}

@@ -1,0 +1,39 @@
+import { declare, lastErrno } from '../libc.ts';
+
+const libcSplice = declare(
+  'intptr_t splice(int from, void *fromOffset, int to, void *toOffset, size_t bytes, unsigned int flags)',
+);
+const libcTee = declare('intptr_t tee(int from, int to, size_t bytes, unsigned int flags)');
+const libcRead = declare('intptr_t read(int fd, void *buffer, size_t bytes)');
+const libcWrite = declare('intptr_t write(int fd, const void *buffer, size_t bytes)');
+
+const SPLICE_F_NONBLOCK = 2;
+
+/**
+ * Moves up to `bytes` between two descriptors, one of them a pipe, without copying through user space.
+ * Does not block on a pipe: the flag says so also before 5.1, when O_NONBLOCK of a pipe did not reach splice. It does
+ * nothing on a virtio port, which must be O_NONBLOCK itself.
+ * @returns bytes moved, or the negated errno
+ */
+export function splice(from: number, to: number, bytes: number): number {
+  const moved = libcSplice(from, null, to, null, bytes, SPLICE_F_NONBLOCK);
+  return moved < 0 ? -lastErrno() : moved;
+}
+
+/** Gives a second pipe what the first one holds, up to `bytes`, and takes nothing out. @returns bytes, or the negated errno */
+export function tee(from: number, to: number, bytes: number): number {
+  const given = libcTee(from, to, bytes, SPLICE_F_NONBLOCK);
+  return given < 0 ? -lastErrno() : given;
+}
+
+/** read(2) into the whole of `buffer`. @returns bytes read, or the negated errno */
+export function read(fd: number, buffer: Uint8Array): number {
+  const got = libcRead(fd, buffer, buffer.byteLength);
+  return got < 0 ? -lastErrno() : got;
+}
+
+/** write(2) of the whole of `buffer`. @returns bytes written, or the negated errno */
+export function write(fd: number, buffer: Uint8Array): number {
+  const put = libcWrite(fd, buffer, buffer.byteLength);
+  return put < 0 ? -lastErrno() : put;
+}

@@ -1,0 +1,20 @@
+import { declarePointer, viewMemory } from '../libc.ts';
+
+// struct passwd begins alike in glibc and musl: char *name, char *password, uid_t, gid_t
+const libcGetpwnam = declarePointer('void *getpwnam(const char *name)');
+const passwdBytes = 24;
+const uidIndex = 4;
+const gidIndex = 5;
+
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Looks a user up as the system does (files, LDAP, …), blocking; undefined when there is none of that name. */
+export function lookUpUser(name: string): Identity | undefined {
+  const pointer = libcGetpwnam(name);
+  if (pointer === null) return undefined;
+  const words = new Uint32Array(viewMemory(pointer, passwdBytes));
+  return { uid: words[uidIndex] ?? 0, gid: words[gidIndex] ?? 0 };
+}

@@ -1,0 +1,14 @@
+import { declare, declarePointer } from '../libc.ts';
+
+// Part of libuv's public interface, which Node exports to addons.
+const uvDefaultLoop = declarePointer('void *uv_default_loop()');
+const uvBackendFd = declare('int uv_backend_fd(void *loop)');
+
+/**
+ * The descriptor on which Node's event loop of the main thread waits: readable when the loop has something to do
+ * other than a timer. Whoever waits for it and for descriptors of his own can let the loop run when it is its turn
+ * (libuv documents this as embedding the loop in another one).
+ */
+export function eventLoopFd(): number {
+  return uvBackendFd(uvDefaultLoop());
+}

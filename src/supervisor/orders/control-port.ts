@@ -1,0 +1,168 @@
+import { closeSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { Backoff } from '../../base/backoff.ts';
+import { errno } from '../../native/error.ts';
+import { POLLHUP, POLLIN, POLLOUT } from '../../native/wait/poll.ts';
+import { read, write } from '../../native/io/transfer.ts';
+import { Waiter } from '../../native/wait/waiter.ts';
+import { type Line, LineReader } from '../../protocol/line-reader.ts';
+import { openPort, PortAway } from '../ports/ports.ts';
+
+/** A read of the port returns no more. */
+const chunkBytes = 4096;
+/** Reads without giving the event loop a turn. */
+const readsAtOnce = 16;
+/** After this silence a `1` or `0` without its newline counts. */
+const silenceMs = 100;
+const pollMs = 5000;
+/** Answers that wait behind the one being written; more are dropped, whole. */
+const queuedBytesMax = 256 * 1024;
+
+/**
+ * The control port: a byte stream in, answers out. A port that is unplugged is opened again by name when it is back;
+ * one whose host end is not connected is looked at now and then rather than spun on.
+ */
+export class ControlPort {
+  readonly #portsDir: string;
+  readonly #name: string;
+  readonly #heard: (line: Line) => void;
+  readonly #log: Logger;
+  readonly #waiter = new Waiter();
+  readonly #chunk = new Uint8Array(chunkBytes);
+  readonly #hangUp = new Backoff(10, 500);
+  readonly #away = new Backoff(100, 1000);
+  #reader = new LineReader();
+  #fd: number | undefined;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #saidAway: PortAway['why'] | undefined;
+  #heardMs = 0;
+  #closed = false;
+
+  /** @param heard called with each line, in order; must not throw */
+  constructor(portsDir: string, name: string, heard: (line: Line) => void, log: Logger) {
+    this.#portsDir = portsDir;
+    this.#name = name;
+    this.#heard = heard;
+    this.#log = log;
+  }
+
+  /** Opens the port. @throws PortAway or Failure */
+  open(): void {
+    this.#fd = openPort(this.#portsDir, this.#name, 'both');
+    this.#reader = new LineReader();
+    this.#saidAway = undefined;
+    this.#away.reset();
+    // The first look may find a host end that is just connecting.
+    this.#hangUp.reset();
+  }
+
+  /** Serves the port until `close`. */
+  async run(): Promise<void> {
+    while (!this.#closed) {
+      if (this.#fd === undefined) await this.#reopen();
+      else await this.#serve(this.#fd);
+    }
+    this.#drop();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#waiter.wake();
+  }
+
+  /**
+   * Sends an answer, never waiting. Nobody may be reading: then it stays in the port's queue, and when that is full
+   * in ours, and when that is full it is dropped, whole, so that the stream stays in step for a later reader.
+   */
+  send(...parts: readonly Uint8Array[]): void {
+    if (this.#fd === undefined) return;
+    const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+    if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > queuedBytesMax) {
+      this.#log.debug({ bytes }, 'nobody reads the answers: one dropped');
+      return;
+    }
+    this.#queue.push(...parts);
+    this.#queuedBytes += bytes;
+    // A dead port is found by the next read.
+    this.#writeQueued(this.#fd);
+    if (this.#queue.length > 0) this.#waiter.wake();
+  }
+
+  async #reopen(): Promise<void> {
+    try {
+      this.open();
+      this.#log.info({ port: this.#name }, 'control port is back');
+    } catch (error) {
+      if (!(error instanceof PortAway)) throw error;
+      if (error.why !== this.#saidAway) this.#log.warn(`${error.message}; ${error.remedy}`);
+      this.#saidAway = error.why;
+      await this.#waiter.sleep(this.#away.next());
+    }
+  }
+
+  async #serve(fd: number): Promise<void> {
+    if (!this.#readAll(fd) || !this.#writeQueued(fd)) {
+      this.#drop();
+      return;
+    }
+    const silentMs = performance.now() - this.#heardMs;
+    if (this.#reader.pendingIsBareOrder && silentMs >= silenceMs) this.#hear(this.#reader.flushSilence());
+    const waitMs = this.#reader.pendingIsBareOrder ? Math.ceil(silenceMs - silentMs) : pollMs;
+    const found = await this.#waiter.ready(fd, this.#queue.length > 0 ? POLLIN | POLLOUT : POLLIN, waitMs);
+    if ((found & POLLHUP) === 0) {
+      this.#hangUp.reset();
+      return;
+    }
+    // Nobody is there to read, and who comes next begins afresh.
+    this.#dropAnswers();
+    await this.#waiter.sleep(Math.min(this.#hangUp.next(), waitMs));
+  }
+
+  /** @returns false when the port is dead */
+  #readAll(fd: number): boolean {
+    for (let reads = 0; reads < readsAtOnce; reads += 1) {
+      const got = read(fd, this.#chunk);
+      if (got <= 0) return got === 0 || isTransient(-got);
+      this.#heardMs = performance.now();
+      this.#hear(this.#reader.push(this.#chunk.subarray(0, got)));
+    }
+    return true;
+  }
+
+  #hear(lines: readonly Line[]): void {
+    for (const line of lines) this.#heard(line);
+  }
+
+  /** @returns false when the port is dead */
+  #writeQueued(fd: number): boolean {
+    for (;;) {
+      const [first] = this.#queue;
+      if (first === undefined) return true;
+      const put = write(fd, first);
+      if (put === -errno.EBADF)
+        this.#dropAnswers(); // a FIFO in the port's place, open to read
+      else if (put <= 0) return put === 0 || isTransient(-put);
+      else {
+        this.#queuedBytes -= put;
+        if (put === first.byteLength) this.#queue.shift();
+        else this.#queue[0] = first.subarray(put);
+      }
+    }
+  }
+
+  #dropAnswers(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+  }
+
+  #drop(): void {
+    this.#dropAnswers();
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
+function isTransient(failure: number): boolean {
+  return failure === errno.EAGAIN || failure === errno.EINTR || failure === errno.ENOMEM;
+}

@@ -1,0 +1,152 @@
+import type { Logger } from 'pino';
+import { errorCode } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import type { FramedAbout, FramedEnd } from '../../protocol/framed-texts.ts';
+import { encodeFrameHeader, encodeHead, type FrameKind, frameKinds } from '../../protocol/frames.ts';
+import type { MetadataDigests } from '../../protocol/control.ts';
+import { digestsOf } from '../../protocol/metadata-groups.ts';
+import { packMetadata } from '../../tracefs/metadata/metadata.ts';
+import type { Tracefs } from '../../tracefs/tracefs.ts';
+import { version } from '../../base/version.ts';
+import { OutletWriter } from '../ports/outlet-writer.ts';
+import type { OutletSource } from '../ports/outlets.ts';
+import type { Supervisor } from '../workers/supervisor.ts';
+import { type RingCounts, ringCountsOf, type TracingReport } from './tracing.ts';
+
+/**
+ * What the supervisor writes of a framed stream: all that is before the first page and behind the last. It does so while
+ * no worker moves any, so it takes no turns.
+ */
+export class FramedStream {
+  readonly #sync: Uint8Array;
+  readonly #writer: OutletWriter;
+  readonly #supervisor: Supervisor;
+  readonly #tracefs: Tracefs;
+  readonly #stopTimeoutMs: number;
+  readonly #log: Logger;
+  /** Of the rings before the first page; undefined until all of the beginning is written. */
+  #countedBefore: RingCounts | undefined;
+  #known: MetadataDigests = {};
+
+  /** @param sync of the outlets. @throws Failure when stdout cannot be opened */
+  constructor(
+    outlets: OutletSource,
+    sync: Uint8Array,
+    supervisor: Supervisor,
+    tracefs: Tracefs,
+    stopTimeoutMs: number,
+    log: Logger,
+  ) {
+    this.#sync = sync;
+    this.#writer = new OutletWriter(outlets.open(0));
+    this.#supervisor = supervisor;
+    this.#tracefs = tracefs;
+    this.#stopTimeoutMs = stopTimeoutMs;
+    this.#log = log;
+  }
+
+  /**
+   * Writes the head and the metadata, for as long as it takes: half a second, some under emulation, and what the reader
+   * needs.
+   * @returns the errno's name when stdout takes no more
+   */
+  async begin(): Promise<string | undefined> {
+    const tracefs = this.#tracefs;
+    const pageBytes = tracefs.pageBytes();
+    const about: FramedAbout = {
+      agentVersion: version,
+      instance: tracefs.instance ?? null,
+      clock: tracefs.clocks().current ?? 'local',
+      pageBytes,
+      cpus: this.#supervisor.cpus.map(({ number }) => number),
+    };
+    const files = new Map<string, Buffer>();
+    const patienceMs = Number.POSITIVE_INFINITY;
+    try {
+      await this.#write(encodeHead({ pageBytes, sync: this.#sync }), patienceMs);
+      await this.#writeFrame(frameKinds.about, textOf(about), patienceMs);
+      const { packed } = await packMetadata(tracefs, 'all', {}, ({ name, content }) =>
+        files.set(name, content),
+      );
+      await this.#writeFrame(frameKinds.metadata, packed, patienceMs);
+    } catch (error) {
+      if (error instanceof OutletGone) return error.code;
+      const code = errorCode(error);
+      if (code === '') throw error;
+      throw new Failure(exitCode.failed, `what explains the pages cannot be read: ${code}`, 'run as root', {
+        cause: error,
+      });
+    }
+    this.#known = digestsOf(files);
+    this.#countedBefore = ringCountsOf(tracefs, about.cpus);
+    return undefined;
+  }
+
+  /** Whether all that is before the pages is written. */
+  get begun(): boolean {
+    return this.#countedBefore !== undefined;
+  }
+
+  /**
+   * Writes what has changed since, and the account, when every worker has left. A stream whose beginning is not written
+   * has no end, and is not whole.
+   * @returns whether the stream is whole
+   */
+  async end({ stats }: TracingReport): Promise<boolean> {
+    const before = this.#countedBefore;
+    if (before === undefined) return false;
+    const cpus = this.#supervisor.cpus.map(({ number, account, heldBytes }) => [
+      String(number),
+      {
+        bytes: account.bytesOut + account.bytesLost + heldBytes,
+        ring: stats.get(number) ?? null,
+        ringBefore: before.get(number) ?? null,
+      },
+    ]);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Object.fromEntries forgets the type
+    const end = { cpus: Object.fromEntries(cpus) } as FramedEnd;
+    try {
+      const { packed } = await packMetadata(this.#tracefs, 'all', this.#known);
+      await this.#writeFrame(frameKinds.laterMetadata, packed, this.#stopTimeoutMs);
+      await this.#writeFrame(frameKinds.end, textOf(end), this.#stopTimeoutMs);
+      return true;
+    } catch (error) {
+      if (!(error instanceof OutletGone)) throw error;
+      this.#log.error({ code: error.code }, 'stdout does not take the end of the stream');
+      return false;
+    }
+  }
+
+  /** Ends whatever is being written. */
+  close(): void {
+    this.#writer.close();
+  }
+
+  async #writeFrame(kind: FrameKind, body: Uint8Array, patienceMs: number): Promise<void> {
+    const header = encodeFrameHeader(this.#sync, { kind, cpu: 0, bytes: body.byteLength, position: 0 });
+    await this.#write(Buffer.concat([header, body]), patienceMs);
+  }
+
+  async #write(bytes: Uint8Array, patienceMs: number): Promise<void> {
+    try {
+      await this.#writer.write(bytes, patienceMs);
+    } catch (error) {
+      const code = errorCode(error);
+      throw code === '' ? error : new OutletGone(code, { cause: error });
+    }
+  }
+}
+
+/** Stdout takes no more; the errno's name. */
+class OutletGone extends Error {
+  readonly code: string;
+
+  constructor(code: string, options: ErrorOptions) {
+    super(`stdout takes no more: ${code}`, options);
+    this.code = code;
+  }
+}
+
+function textOf(value: FramedAbout | FramedEnd): Uint8Array {
+  return Buffer.from(`${JSON.stringify(value)}\n`);
+}

@@ -1,0 +1,271 @@
+import type { Logger } from 'pino';
+import type { CpuBaseline, PerCpu, RingStats, TraceRequest, TraceSource } from '../../protocol/control.ts';
+import type { Applied, RestoreFailure } from '../../tracefs/settings/applied.ts';
+import { applySettings } from '../../tracefs/settings/apply.ts';
+import { errorCode } from '../../base/error-code.ts';
+import { ensureInstance, type Instance, removeInstance } from '../../tracefs/instance.ts';
+import { checkSettings, wantsTracing } from '../../tracefs/settings/settings.ts';
+import { locateTracefs } from '../../tracefs/locate.ts';
+import { SavedNames, thisMachine } from '../../tracefs/metadata/task-names.ts';
+import { leaveOff } from '../../tracefs/settings/top-level-lines.ts';
+import { Tracefs } from '../../tracefs/tracefs.ts';
+import type { StopReport, Supervisor } from '../workers/supervisor.ts';
+
+/** What a stop found out, by CPU. */
+export interface TracingReport {
+  readonly cpus: StopReport;
+  /** The rings' own statistics, read behind the flush; null where they cannot be. */
+  readonly stats: ReadonlyMap<number, RingStats | null>;
+  /** What the pages are from; its clock and its instance may be gone now. */
+  readonly source: TraceSource;
+}
+
+/** Settings of one start, in force until the stop that belongs to it. */
+interface Request {
+  readonly applied: Applied;
+  readonly tracefs: Tracefs;
+  readonly instance: Instance | undefined;
+  /** What its rings had counted before; undefined for those that it made or emptied. */
+  readonly counted: RingCounts;
+  /** Whether what it has set is to stay. */
+  readonly keep: boolean;
+}
+
+export type RingCounts = ReadonlyMap<number, RingStats | null>;
+
+/** Starts and stops workers together with the tracefs settings that a host asks for. One call at a time. */
+export class Tracing {
+  readonly #supervisor: Supervisor;
+  readonly #own: Tracefs;
+  readonly #log: Logger;
+  #request: Request | undefined;
+  #flushing = false;
+  readonly #names: SavedNames;
+  #source: TraceSource;
+
+  /** @param own the agent's own instance, read whenever no order names another */
+  constructor(supervisor: Supervisor, own: Tracefs, log: Logger) {
+    this.#supervisor = supervisor;
+    this.#own = own;
+    this.#log = log;
+    this.#names = new SavedNames(new Tracefs(own.root));
+    this.#source = sourceOf(own);
+  }
+
+  /** The instance that is read now. */
+  get tracefs(): Tracefs {
+    return this.#request?.tracefs ?? this.#own;
+  }
+
+  /** What is read now; as it last was, once its instance is taken away. */
+  get source(): TraceSource {
+    try {
+      this.#source = sourceOf(this.tracefs);
+    } catch (error) {
+      if (errorCode(error) === '') throw error;
+    }
+    return this.#source;
+  }
+
+  /**
+   * Whether a flush is under way that a plain start may cut short: the rings stay the same ones. One with settings to
+   * put back is worth its wait, and until they are, a start would move what is in other rings.
+   */
+  get yields(): boolean {
+    return this.#flushing && this.#request === undefined;
+  }
+
+  /** Whether tracefs is as it was at the agent's start: a kernel may be locked down later. @throws Failure that names the cause */
+  mustBeOpen(): void {
+    locateTracefs(this.#own.root);
+  }
+
+  /**
+   * Resolves when every worker that can run does. With a request, what runs is stopped first and its settings are put
+   * back.
+   * @returns what of each CPU's counts is not this trace's
+   * @throws SettingsError or Failure; then nothing of the request is in force
+   */
+  async start(wish?: TraceRequest): Promise<PerCpu<CpuBaseline>> {
+    this.mustBeOpen();
+    if (wish !== undefined) {
+      // An instance that is yet to be made has the events, tracers and clocks of the top level.
+      checkSettings(new Tracefs(this.#own.root), wish);
+      if (this.#supervisor.state !== 'stopped' || this.#request !== undefined) await this.stop();
+      await this.#alter(wish);
+    }
+    const ringKb = this.tracefs.expandRings();
+    if (ringKb !== undefined) this.#log.info({ ringKb }, 'rings given their full size');
+    await this.#reopenResized();
+    const baseline = this.#baseline();
+    await this.#supervisor.start();
+    this.#log.info('started');
+    return baseline;
+  }
+
+  /** Ends what fills the rings, empties them, reads their statistics and puts everything back. */
+  async stop(): Promise<TracingReport> {
+    const request = this.#request;
+    if (request !== undefined)
+      this.#complain(request.keep ? leaveOff(request.tracefs) : request.applied.quiesce());
+    this.#flushing = true;
+    const cpus = await this.#supervisor.stop().finally(() => {
+      this.#flushing = false;
+    });
+    const stats = this.#countsOf(this.tracefs);
+    const { source } = this;
+    this.#sayStopped(cpus, stats);
+    await this.#putBack();
+    return { cpus, stats, source };
+  }
+
+  /** Puts everything back at once, without waiting for anything: for a program that ends. */
+  abandon(): void {
+    const request = this.#request;
+    if (request !== undefined)
+      this.#complain(request.keep ? leaveOff(request.tracefs) : request.applied.restore());
+    this.#names.putBack();
+  }
+
+  /** Sub-buffers may have got another size since the rings were opened, and workers read pages of the size they know. */
+  async #reopenResized(): Promise<void> {
+    const pageBytes = this.tracefs.pageBytes();
+    const opened = this.#supervisor.cpus.some((cpu) => cpu.pageBytes !== 0 && cpu.pageBytes !== pageBytes);
+    if (!opened || this.#supervisor.state !== 'stopped') return;
+    await this.#supervisor.close();
+    await this.#supervisor.open(this.tracefs);
+  }
+
+  #countsOf(tracefs: Tracefs): RingCounts {
+    return ringCountsOf(
+      tracefs,
+      this.#supervisor.cpus.map(({ number }) => number),
+    );
+  }
+
+  #baseline(): PerCpu<CpuBaseline> {
+    const counted = this.#request?.counted ?? this.#countsOf(this.tracefs);
+    return Object.fromEntries(
+      this.#supervisor.cpus.map(({ number, account, heldBytes }): [string, CpuBaseline] => [
+        String(number),
+        { bytesOut: account.bytesOut, bytesHeld: heldBytes, ring: counted.get(number) ?? null },
+      ]),
+    );
+  }
+
+  async #alter(wish: TraceRequest): Promise<void> {
+    const { root } = this.#own;
+    const instance = wish.instance === undefined ? undefined : ensureInstance(root, wish.instance);
+    const tracefs = instance === undefined ? this.#own : new Tracefs(root, instance.name);
+    // Stays until the agent ends: the host asks for names when tracing has stopped.
+    if (wantsTracing(wish)) this.#names.raise(thisMachine());
+    const elsewhere = tracefs.dir !== this.#own.dir;
+    const reopen = elsewhere || wish.tracer !== undefined || wish.subBufferKb !== undefined;
+    if (reopen) await this.#supervisor.close();
+    try {
+      const before = this.#countsOf(tracefs);
+      const applied = applySettings(tracefs, wish);
+      const after = this.#countsOf(tracefs);
+      this.#request = {
+        applied,
+        tracefs,
+        instance,
+        counted: withoutEmptied(before, after),
+        keep: wish.keep ?? false,
+      };
+    } catch (error) {
+      if (instance?.made) await removeInstance(root, instance.name);
+      throw error;
+    } finally {
+      if (reopen) await this.#supervisor.open(this.tracefs);
+    }
+  }
+
+  async #putBack(): Promise<void> {
+    const request = this.#request;
+    if (request === undefined) return;
+    const { keep } = request;
+    const reopen = (request.applied.needsClosedRings && !keep) || request.tracefs.dir !== this.#own.dir;
+    if (reopen) await this.#supervisor.close();
+    if (!keep) this.#complain(request.applied.restore());
+    this.#request = undefined;
+    try {
+      if (request.instance?.made === true && !keep)
+        await removeInstance(request.tracefs.root, request.instance.name);
+    } finally {
+      if (reopen) await this.#supervisor.open(this.#own);
+    }
+  }
+
+  #sayStopped(cpus: StopReport, stats: TracingReport['stats']): void {
+    const all = [...cpus.values()];
+    if (all.every(({ outcome }) => outcome === 'idle')) return;
+    this.#log.info(
+      {
+        bytesOut: sum(all.map(({ ledger }) => ledger.bytesOut)),
+        bytesHeld: sum(all.map(({ ledger }) => ledger.bytesHeld)),
+        bytesLost: sum(all.map(({ ledger }) => ledger.bytesLost)),
+        overrun: sum([...stats.values()].map((ring) => ring?.overrun ?? 0)),
+      },
+      'stopped',
+    );
+  }
+
+  #complain(failures: readonly RestoreFailure[]): void {
+    for (const { file, errno } of failures)
+      this.#log.error({ file, errno }, 'tracefs setting is not put back');
+  }
+}
+
+/** A new clock or tracer empties rings, and their counts begin at 0 again. */
+function withoutEmptied(before: RingCounts, after: RingCounts): RingCounts {
+  return new Map(
+    [...before].map(([cpu, old]) => {
+      const now = after.get(cpu) ?? null;
+      if (old === null || now === null) return [cpu, null];
+      const emptied = countsThatGrow.some((count) => now[count] < old[count]);
+      return [cpu, emptied || seenIn(now) < seenIn(old) ? noneCounted : old];
+    }),
+  );
+}
+
+const countsThatGrow = ['overrun', 'commitOverrun', 'droppedEvents', 'readEvents'] as const;
+const noneCounted: RingStats = {
+  entries: 0,
+  overrun: 0,
+  commitOverrun: 0,
+  bytes: 0,
+  droppedEvents: 0,
+  readEvents: 0,
+};
+
+/** Events that ever were in the ring; a smaller ring has lost some, which the kernel counts as overrun. */
+function seenIn({ entries, overrun, readEvents }: RingStats): number {
+  return entries + overrun + readEvents;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function sourceOf(tracefs: Tracefs): TraceSource {
+  return {
+    instance: tracefs.instance ?? null,
+    // A kernel that marks none has the one clock that every kernel starts with.
+    clock: tracefs.clocks().current ?? 'local',
+    pageBytes: tracefs.pageBytes(),
+  };
+}
+
+export function ringCountsOf(tracefs: Tracefs, cpus: readonly number[]): RingCounts {
+  return new Map(cpus.map((cpu) => [cpu, statsOf(tracefs, cpu)]));
+}
+
+export function statsOf(tracefs: Tracefs, cpu: number): RingStats | null {
+  try {
+    const { entries, overrun, commitOverrun, bytes, droppedEvents, readEvents } = tracefs.stats(cpu);
+    return { entries, overrun, commitOverrun, bytes, droppedEvents, readEvents };
+  } catch {
+    return null; // a CPU that was never online has none
+  }
+}

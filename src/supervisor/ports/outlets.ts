@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { constants, fstatSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { errorCode } from '../../base/error-code.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { duplicate, isAppending, setNonBlocking } from '../../native/io/files.ts';
+import { makeMemory } from '../../native/ipc/shared-memory.ts';
+import { syncSize } from '../../protocol/frames.ts';
+import type { Outlet } from '../../protocol/ipc.ts';
+import { openPort } from './ports.ts';
+
+/** Where workers send their pages. */
+export interface OutletSource {
+  readonly outlet: Outlet;
+  /** A descriptor for one CPU's worker; the caller owns it. Throws PortAway or Failure. */
+  open(cpu: number): number;
+  /** The file whose lock is the turn on a shared outlet. */
+  readonly turnFd: number | undefined;
+  /** What frame headers begin with; undefined: pages alone. */
+  readonly frameSync: Uint8Array | undefined;
+}
+
+/** A port for each CPU, named by a template with one `%d`. */
+export function portOutlets(portsDir: string, portName: string): OutletSource {
+  return {
+    outlet: 'splice',
+    open: (cpu) => openPort(portsDir, portNameOf(portName, cpu), 'out'),
+    turnFd: undefined,
+    frameSync: undefined,
+  };
+}
+
+export function portNameOf(template: string, cpu: number): string {
+  return template.replace('%d', String(cpu));
+}
+
+const stdoutFd = 1;
+
+/**
+ * One stdout for all. A pipe is opened anew, so that our O_NONBLOCK does not reach those who share it; a file must
+ * keep its one position, so it is not. splice refuses a file opened to append: its pages are copied.
+ * @param framed with a header before each CPU's pages (protocol/frames.ts)
+ * @throws Failure when stdout is a terminal
+ */
+export function stdoutOutlets(framed: boolean): OutletSource {
+  if (isatty(stdoutFd)) {
+    throw new Failure(
+      exitCode.usage,
+      'stdout is a terminal, and raw ring-buffer pages would garble it',
+      `send them on: trace-agent -o ${framed ? '--framed > trace.framed' : '--start > trace.raw'}`,
+    );
+  }
+  const turnFd = makeMemory('trace-agent-turn', 1);
+  const shared = { turnFd, frameSync: framed ? randomBytes(syncSize) : undefined };
+  const stdout = fstatSync(stdoutFd);
+  if (stdout.isFIFO()) return { outlet: 'shared', open: openFifoAnew, ...shared };
+  if (stdout.isSocket()) setNonBlocking(stdoutFd);
+  const outlet = isAppending(stdoutFd) ? 'copied' : 'shared';
+  return { outlet, open: () => duplicate(stdoutFd), ...shared };
+}
+
+/** A pipe can be opened without a reader, a FIFO with a name cannot. @throws Failure */
+function openFifoAnew(): number {
+  try {
+    return openSync(`/proc/self/fd/${stdoutFd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) !== 'ENXIO') throw error;
+    throw new Failure(exitCode.missing, 'stdout is a FIFO that nobody reads', 'start its reader', {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,72 @@
+import { symbolsIn, type Symbols } from '../../metadata/symbols.ts';
+import { TraceFileError, type ByteReader } from './byte-reader.ts';
+import { optionId } from '../ids.ts';
+import type { TraceOptions } from './trace-file.ts';
+
+/** Event ids have 16 bits. */
+const maxFormats = 1 << 16;
+
+/** Of symbols that are looked at. */
+const firstSymbolsBytes = 64 << 10;
+
+/** Both texts of the header info; the first is that of `events/header_page`. */
+export function readHeaderInfo(reader: ByteReader): string {
+  if (reader.string() !== 'header_page') throw new TraceFileError('no header_page');
+  const text = reader.bytes(reader.size()).toString('latin1');
+  if (reader.string() !== 'header_event') throw new TraceFileError('no header_event');
+  reader.skip(reader.size());
+  return text;
+}
+
+/** A number of formats of one system, added to `formats`. */
+export function readFormats(reader: ByteReader, system: string, formats: Map<string, string>): void {
+  const count = reader.u32();
+  if (count + formats.size > maxFormats) throw new TraceFileError(`${count} formats of one system`);
+  for (let index = 0; index < count; index++) {
+    // A path has one name per part, whatever the file says: it is a key here and never opened.
+    const path = `events/${system.replaceAll('/', '_')}/${formats.size}/format`;
+    formats.set(path, reader.bytes(reader.size()).toString('latin1'));
+  }
+}
+
+/** Formats of all systems but `ftrace`. */
+export function readSystems(reader: ByteReader, formats: Map<string, string>): void {
+  const systems = reader.u32();
+  if (systems > maxFormats) throw new TraceFileError(`${systems} event systems`);
+  for (let index = 0; index < systems; index++) readFormats(reader, reader.string(), formats);
+}
+
+/** Passes over symbols, and tells from the first of them whether they have addresses. */
+export function readSymbols(reader: ByteReader): Symbols {
+  const count = reader.u32();
+  const first = Math.min(count, firstSymbolsBytes);
+  const symbols = symbolsIn(reader.bytes(first));
+  reader.skip(count - first);
+  return symbols;
+}
+
+/** Takes what one option says, if it is one that is of interest here. */
+export function takeOption(options: TraceOptions, id: number, content: Buffer): void {
+  switch (id) {
+    case optionId.cpuStat:
+      options.cpuStats.push(textOf(content));
+      break;
+    case optionId.traceClock:
+      options.traceClock = textOf(content);
+      break;
+    case optionId.uname:
+      options.uname = textOf(content).trimEnd();
+      break;
+    case optionId.version:
+      options.writer = textOf(content);
+      break;
+    case optionId.traceId:
+      if (content.length >= 8) options.traceId = content.readBigUInt64LE();
+      break;
+  }
+}
+
+function textOf(content: Buffer): string {
+  const nul = content.indexOf(0);
+  return content.toString('latin1', 0, nul < 0 ? content.length : nul);
+}

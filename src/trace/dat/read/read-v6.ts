@@ -1,0 +1,80 @@
+import { chosenClock } from '../../metadata/trace-clock.ts';
+import { maxCpus } from '../../../base/cpu-list.ts';
+import { ByteReader, TraceFileError } from './byte-reader.ts';
+import type { CpuExtent } from '../cpu-data.ts';
+import { optionId } from '../ids.ts';
+import { readFormats, readHeaderInfo, readSymbols, readSystems, takeOption } from './read-bodies.ts';
+import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
+
+/** Of all instances together: they may all point to one table. */
+const maxTables = 1 << 16;
+/** Text of `trace_clock`: each clock once. */
+const maxClockBytes = 4096;
+
+/**
+ * Reads a version 6 file from behind its page size on. `open` gives a reader of the file at a place.
+ * Throws TraceFileError.
+ */
+export function readV6(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
+  const headerPage = readHeaderInfo(reader);
+  const formats = new Map<string, string>();
+  readFormats(reader, 'ftrace', formats);
+  readSystems(reader, formats);
+  const symbols = readSymbols(reader);
+  reader.skip(reader.u32());
+  reader.skip(reader.size());
+  const cpuCount = reader.u32();
+  if (cpuCount > maxCpus) throw new TraceFileError(`${cpuCount} CPUs`);
+
+  const options = noOptions();
+  const instances: { readonly name: string; readonly offset: number }[] = [];
+  let withClock = false;
+  let part = reader.string();
+  if (part === 'options  ') {
+    for (let id = reader.u16(); id !== optionId.done; id = reader.u16()) {
+      const content = reader.bytes(reader.u32());
+      if (id === optionId.buffer) {
+        if ((instances.length + 1) * Math.max(1, cpuCount) > maxTables)
+          throw new TraceFileError(`more than ${instances.length} instances of ${cpuCount} CPUs`);
+        const place = ByteReader.ofMemory(content);
+        instances.push({ offset: place.size(), name: place.string() });
+      }
+      withClock ||= id === optionId.traceClock;
+      takeOption(options, id, content);
+    }
+    part = reader.string();
+  }
+  if (part !== 'flyrecord') throw new TraceFileError('no pages of a ring buffer (flyrecord)');
+  const top = readBuffer(reader, '', cpuCount, withClock);
+  options.traceClock = top.traceClock;
+  const buffers = [top.buffer];
+  for (const { name, offset } of instances) {
+    const place = open(offset);
+    if (place.string() !== 'flyrecord') throw new TraceFileError(`no pages of the instance at ${offset}`);
+    buffers.push(readBuffer(place, name, cpuCount, withClock).buffer);
+  }
+  return {
+    version: 6,
+    compression: 'none',
+    headerPage,
+    formats,
+    symbols,
+    options,
+    buffers,
+  };
+}
+
+/** The table of an instance's pages, behind its `flyrecord`, and its clock. */
+function readBuffer(
+  reader: ByteReader,
+  name: string,
+  cpuCount: number,
+  withClock: boolean,
+): { readonly buffer: TraceBuffer; readonly traceClock: string } {
+  const cpus: CpuExtent[] = [];
+  for (let cpu = 0; cpu < cpuCount; cpu++) cpus.push({ cpu, offset: reader.size(), bytes: reader.size() });
+  const clockBytes = withClock ? reader.size() : 0;
+  if (clockBytes > maxClockBytes) throw new TraceFileError(`a trace clock of ${clockBytes} bytes`);
+  const traceClock = reader.bytes(clockBytes).toString('latin1');
+  return { buffer: { name, clock: chosenClock(traceClock) ?? '', cpus }, traceClock };
+}

@@ -1,0 +1,97 @@
+import { maxCpus } from '../../../base/cpu-list.ts';
+import { ByteReader, TraceFileError } from './byte-reader.ts';
+import type { CpuExtent } from '../cpu-data.ts';
+import { flagCompressed, optionId, sectionId } from '../ids.ts';
+import { readFormats, readHeaderInfo, readSymbols, readSystems, takeOption } from './read-bodies.ts';
+import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
+import { zstdDecompress } from '../zstd.ts';
+
+/** trace-cmd begins another options section now and then; each is visited once. */
+const maxOptionsSections = 1000;
+const maxSectionBytes = 64 << 20;
+
+/**
+ * Reads a version 7 file from behind its page size on. `open` gives a reader of the file at a place.
+ * Throws TraceFileError.
+ */
+export function readV7(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
+  const compression = reader.string();
+  reader.string();
+  if (compression !== 'none' && compression !== 'zstd') {
+    throw new TraceFileError('packed with something else than zstd');
+  }
+  const options = noOptions();
+  const places = new Map<number, number>();
+  const buffers: TraceBuffer[] = [];
+  const visited = new Set<number>();
+  for (let at = reader.size(); at !== 0; ) {
+    if (visited.has(at) || visited.size > maxOptionsSections)
+      throw new TraceFileError('options without an end');
+    visited.add(at);
+    const section = openSection(open(at), sectionId.options);
+    at = 0;
+    for (;;) {
+      const id = section.u16();
+      const content = section.bytes(section.u32());
+      if (id === optionId.done) {
+        if (content.length >= 8) at = ByteReader.ofMemory(content).size();
+        break;
+      }
+      if (id === optionId.buffer) buffers.push(readBuffer(ByteReader.ofMemory(content)));
+      else if (id >= sectionId.headerInfo && id <= sectionId.cmdlines) {
+        places.set(id, ByteReader.ofMemory(content).size());
+      } else takeOption(options, id, content);
+    }
+  }
+
+  const section = (id: number): ByteReader | undefined => {
+    const at = places.get(id);
+    return at === undefined ? undefined : openSection(open(at), id);
+  };
+  const headers = section(sectionId.headerInfo);
+  if (headers === undefined) throw new TraceFileError('no header info');
+  const formats = new Map<string, string>();
+  const ftrace = section(sectionId.ftraceEvents);
+  if (ftrace !== undefined) readFormats(ftrace, 'ftrace', formats);
+  const systems = section(sectionId.eventFormats);
+  if (systems !== undefined) readSystems(systems, formats);
+  const kallsyms = section(sectionId.kallsyms);
+  return {
+    version: 7,
+    compression,
+    headerPage: readHeaderInfo(headers),
+    formats,
+    symbols: kallsyms === undefined ? 'missing' : readSymbols(kallsyms),
+    options,
+    buffers,
+  };
+}
+
+/** The payload of the section that begins there, unpacked when it is compressed. */
+function openSection(reader: ByteReader, id: number): ByteReader {
+  const found = reader.u16();
+  if (found !== id) throw new TraceFileError(`section ${found} where ${id} should be`);
+  const flags = reader.u16();
+  reader.skip(4 + 8);
+  if ((flags & flagCompressed) === 0) return reader;
+  const frameBytes = reader.u32();
+  const bytes = reader.u32();
+  if (bytes > maxSectionBytes) throw new TraceFileError(`a section of ${bytes} bytes`);
+  const unpacked = zstdDecompress(reader.bytes(frameBytes), bytes);
+  if (unpacked === undefined) throw new TraceFileError(`section ${id} cannot be unpacked`);
+  return ByteReader.ofMemory(unpacked);
+}
+
+function readBuffer(reader: ByteReader): TraceBuffer {
+  reader.skip(8);
+  const name = reader.string();
+  const clock = reader.string();
+  reader.skip(4);
+  const count = reader.u32();
+  if (count > maxCpus) throw new TraceFileError(`${count} CPUs`);
+  const cpus: CpuExtent[] = [];
+  for (let index = 0; index < count; index++) {
+    cpus.push({ cpu: reader.u32(), offset: reader.size(), bytes: reader.size() });
+  }
+  return { name, clock, cpus };
+}

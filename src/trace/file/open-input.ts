@@ -1,0 +1,26 @@
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { codeOf } from '../../base/error-code.ts';
+import { exitCode, Failure, type ExitCode } from '../../base/failure.ts';
+
+const reasons: Readonly<Record<string, readonly [ExitCode, string, string]>> = {
+  ENOENT: [exitCode.missing, 'no such file', 'check the path'],
+  EACCES: [exitCode.notPermitted, 'may not be read', 'run as its owner or as root'],
+  EPERM: [exitCode.notPermitted, 'may not be read', 'run as its owner or as root'],
+};
+
+/** Opens a regular file to read; the caller closes it. Throws Failure that begins with the path. */
+export async function openInput(path: string): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    // a FIFO, such as a port's, would have us wait for its writer
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = codeOf(error);
+    const [exit, reason, remedy] = reasons[code] ?? [exitCode.failed, `cannot be opened: ${code}`, ''];
+    throw new Failure(exit, `${path}: ${reason}`, remedy, { cause: error });
+  }
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Failure(exitCode.failed, `${path}: not a regular file`, 'give a file');
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { errorCode } from '../../base/error-code.ts';
+import type { Tracefs } from '../tracefs.ts';
+
+const file = 'saved_cmdlines_size';
+/** The kernel's own limit (PID_MAX_DEFAULT): it finds a saved name by the low 15 bits of the pid. */
+const maxNames = 32_768;
+/** The name and its pid. */
+const bytesPerName = 16 + 4;
+/** Of the machine's memory, that names may take; the kernel rounds up to a power of two, 1 MB for 32,768. */
+const namesShare = 0.001;
+/** The kernel keeps a number for each pid that there can be, 16 MB with pid_max 4194304, and never gives it back. */
+const bytesPerTgid = 4;
+const tgidsShare = 0.01;
+
+/** How many pids there can be and how much memory there is; undefined where /proc does not say. */
+export interface Machine {
+  readonly pidMax: number | undefined;
+  readonly memoryBytes: number | undefined;
+}
+
+export function thisMachine(): Machine {
+  return {
+    pidMax: numberIn('/proc/sys/kernel/pid_max', /^(\d+)/, 1),
+    memoryBytes: numberIn('/proc/meminfo', /^MemTotal:\s+(\d+) kB$/m, 1024),
+  };
+}
+
+function numberIn(path: string, form: RegExp, unit: number): number | undefined {
+  try {
+    const found = form.exec(readFileSync(path, 'utf8'))?.[1];
+    return found === undefined ? undefined : Number(found) * unit;
+  } catch (error) {
+    if (errorCode(error) !== '') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * How many names to save: one for each pid, as far as the kernel can and a thousandth of the memory holds them.
+ * Without, they are gone after as many more tasks as the kernel saves (128, since 6.9 some 6,500), and a report has
+ * `<...>` for them.
+ */
+export function namesToSave({ pidMax = maxNames, memoryBytes }: Machine): number {
+  const fitting = memoryBytes === undefined ? maxNames : (memoryBytes * namesShare) / bytesPerName;
+  return Math.floor(Math.min(pidMax, maxNames, fitting));
+}
+
+/** Whether a table of every pid's process is within a hundredth of the memory. */
+export function canRecordTgids({ pidMax, memoryBytes }: Machine): boolean {
+  if (pidMax === undefined || memoryBytes === undefined) return false;
+  return pidMax * bytesPerTgid <= memoryBytes * tgidsShare;
+}
+
+/**
+ * Names that the kernel saves for all instances together. Raised at most once, before tracing begins, and put back
+ * when nobody will ask for metadata any more: at any new size, a larger one too, the kernel forgets every name
+ * that it has (seen on 6.1; the same size written again does that too).
+ */
+export class SavedNames {
+  readonly #top: Tracefs;
+  #old: string | undefined;
+  #raised: string | undefined;
+
+  /** @param top the top level: instances have no names of their own */
+  constructor(top: Tracefs) {
+    this.#top = top;
+  }
+
+  /** Never lowers it. Does nothing once it is raised, nor where the kernel has no such file or refuses. */
+  raise(machine: Machine): void {
+    if (this.#old !== undefined) return;
+    const wanted = namesToSave(machine);
+    this.#unlessRefused(() => {
+      const old = this.#top.read(file);
+      if (Number(old) >= wanted) return;
+      this.#top.write(file, String(wanted));
+      this.#old = old;
+      this.#raised = this.#top.read(file);
+    });
+  }
+
+  /** Unless somebody else has changed it since. Names are gone with it. */
+  putBack(): void {
+    const old = this.#old;
+    if (old === undefined) return;
+    this.#old = undefined;
+    this.#unlessRefused(() => {
+      if (this.#top.read(file) === this.#raised) this.#top.write(file, old.trim());
+    });
+  }
+
+  /** Pages are worth having without names: EACCES, ENOENT or ENOMEM here is no reason not to trace. */
+  #unlessRefused(change: () => void): void {
+    try {
+      change();
+    } catch (error) {
+      if (errorCode(error) === '') throw error;
+    }
+  }
+}

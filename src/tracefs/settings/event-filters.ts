@@ -1,0 +1,65 @@
+import { errorCode } from '../../base/error-code.ts';
+import type { Applied } from './applied.ts';
+import { attempt } from './attempt.ts';
+import { kernelWords } from '../error-log.ts';
+import { type EventSpec, formatEventSpec } from '../../protocol/event-name.ts';
+import { SettingsError } from './settings-error.ts';
+import type { Tracefs } from '../tracefs.ts';
+
+export function setEventFilter(tracefs: Tracefs, applied: Applied, spec: EventSpec, filter: string): void {
+  const file = filterFile(spec);
+  const old = tracefs.read(file);
+  applied.remember('quiesce', file, () => putFilterBack(tracefs, file, old));
+  writeFilter(tracefs, spec, filter);
+}
+
+/**
+ * The kernel sets it for each event that has the fields, and takes the filters of the others away. It answers no
+ * error even when not one event took it (seen on 6.18), so that is looked up in the events' own files.
+ */
+export function setSystemFilter(tracefs: Tracefs, applied: Applied, spec: EventSpec, filter: string): void {
+  const file = filterFile(spec);
+  const old = tracefs.read(file);
+  const eventFiles: string[] = [];
+  for (const event of tracefs.eventsOf(spec.system)) {
+    const eventFile = filterFile({ ...spec, event });
+    const oldOfEvent = tracefs.readIfThere(eventFile);
+    if (oldOfEvent === undefined) continue;
+    eventFiles.push(eventFile);
+    applied.remember('quiesce', eventFile, () => putFilterBack(tracefs, eventFile, oldOfEvent));
+  }
+  applied.remember('quiesce', file, () => putFilterBack(tracefs, file, old));
+  writeFilter(tracefs, spec, filter);
+  if (eventFiles.some((eventFile) => tracefs.readIfThere(eventFile)?.trim() === filter)) return;
+  throw new SettingsError('bad-filter', `filter of ${spec.system} refused: no event of it takes "${filter}"`);
+}
+
+function writeFilter(tracefs: Tracefs, spec: EventSpec, filter: string): void {
+  attempt(
+    'bad-filter',
+    `filter of ${formatEventSpec(spec)}`,
+    () => tracefs.write(filterFile(spec), filter),
+    () => kernelWords(tracefs, filter),
+  );
+}
+
+function filterFile({ system, event }: EventSpec): string {
+  return event === undefined ? `events/${system}/filter` : `events/${system}/${event}/filter`;
+}
+
+function putFilterBack(tracefs: Tracefs, file: string, old: string): void {
+  if (tracefs.read(file) === old) return;
+  const [expression = '', ...more] = old.trimEnd().split('\n');
+  // `none`, and the legend that a system without a filter shows.
+  if (expression === 'none' || expression.startsWith('###')) {
+    tracefs.write(file, '0');
+    return;
+  }
+  try {
+    tracefs.write(file, expression);
+  } catch (error) {
+    // A refused expression stays in its file with the complaint below it, and no filter in force. Refused again
+    // is how it was.
+    if (more.length === 0 || errorCode(error) !== 'EINVAL') throw error;
+  }
+}

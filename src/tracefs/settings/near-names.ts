@@ -1,0 +1,25 @@
+import { editDistance } from '../../base/edit-distance.ts';
+
+/** A longer one is compared by its beginning only: what takes time grows with the square. */
+const maxComparedLength = 200;
+
+/**
+ * At most three of `known` that someone who typed `name` may have meant, best first: the same event in another
+ * system, then whatever takes the fewest letters to change.
+ */
+export function nearNames(name: string, known: readonly string[]): string[] {
+  const wanted = name.slice(0, maxComparedLength).replace('/', ':');
+  const wantedEvent = wanted.slice(wanted.indexOf(':') + 1);
+  const limit = Math.max(2, Math.floor(wanted.length / 4));
+  return known
+    .map((candidate) => {
+      const event = candidate.slice(candidate.indexOf(':') + 1);
+      const distance =
+        event === wantedEvent ? 0 : Math.min(editDistance(wanted, candidate), editDistance(wanted, event));
+      return { candidate, distance };
+    })
+    .filter(({ distance }) => distance <= limit)
+    .toSorted((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
+    .slice(0, 3)
+    .map(({ candidate }) => candidate);
+}

@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import type { TraceRequest } from '../../protocol/control.ts';
+import { formatEventSpec, parseEventSpec } from '../../protocol/event-name.ts';
+import { cpusOfMask } from './cpu-mask.ts';
+import { type FunctionField, functionFields } from './function-lists.ts';
+import { nearNames } from './near-names.ts';
+import { SettingsError, type SettingsErrorCode } from './settings-error.ts';
+import { checkPids } from './task-filter.ts';
+import { Tracefs } from '../tracefs.ts';
+
+/** What to trace and how; whatever is left out stays as it is. `sched/sched_switch` will do for `sched:sched_switch`. */
+export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
+
+/** The kernel takes less than a page in one write to a filter file, its closing NUL included. */
+const maxFilterBytes = 4_095;
+/** Of the instance that has the kernel's trace_printk: since 6.12. */
+export const printkDest = 'options/trace_printk_dest';
+/** 16 GiB a CPU: what is really possible is for the kernel to say. */
+const maxBufferKb = 16 << 20;
+/** Of the free memory that rings may take. */
+const largestShare = 0.75;
+
+/** Throws a SettingsError for the first setting that cannot hold. Changes nothing and does not wait. */
+export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
+  for (const name of [...(settings.events ?? []), ...(settings.eventsOff ?? [])]) checkEvent(tracefs, name);
+  for (const [name, filter] of Object.entries(settings.filters ?? {})) {
+    checkEvent(tracefs, name);
+    checkFilter(name, filter);
+  }
+  if (settings.tracer !== undefined) checkTracer(tracefs, settings.tracer);
+  if (settings.graphFunctions !== undefined) checkTracer(tracefs, 'function_graph');
+  for (const field of functionFields) for (const name of settings[field] ?? []) checkFunction(field, name);
+  if (settings.clock !== undefined) {
+    checkListed('unknown-clock', 'clock', settings.clock, tracefs.clocks().available);
+  }
+  if (settings.bufferKb !== undefined) checkBufferKb(settings.bufferKb, tracefs.cpus().length);
+  if (settings.subBufferKb !== undefined && tracefs.readIfThere('buffer_subbuf_size_kb') === undefined) {
+    throw new SettingsError('bad-value', 'subBufferKb: this kernel (before 6.8) has one size of sub-buffers');
+  }
+  for (const option of Object.keys(settings.options ?? {})) checkOption(tracefs, option);
+  for (const name of Object.keys(settings.triggers ?? {})) checkEvent(tracefs, name);
+  if (settings.pids !== undefined) checkPids(settings.pids);
+  if (settings.cpuMask !== undefined) checkCpuMask(settings.cpuMask, tracefs.cpus());
+  if (settings.maxGraphDepth !== undefined) checkGraphDepth(tracefs);
+  if (settings.bufferPercent !== undefined) {
+    checkRange('bufferPercent', settings.bufferPercent, 0, 100);
+    if (tracefs.bufferPercent() === undefined) {
+      throw new SettingsError('bad-value', 'bufferPercent: this kernel (before 5.0) has no buffer_percent');
+    }
+  }
+  if (settings.printk === true) checkPrintk(tracefs);
+}
+
+/**
+ * The kernel fills the pages of all rings while the write waits, and would have the agent stand still for as long as
+ * it looks for memory that is not there.
+ */
+function checkBufferKb(bufferKb: number, rings: number): void {
+  checkRange('bufferKb', bufferKb, 1, maxBufferKb);
+  const availableKb = memoryAvailableKb();
+  if (availableKb === undefined || bufferKb * rings <= availableKb * largestShare) return;
+  throw new SettingsError(
+    'bad-value',
+    `bufferKb: ${rings} rings of ${bufferKb} KB are more than ${largestShare * 100} % of the ${availableKb} KB of free memory`,
+  );
+}
+
+/** Undefined where /proc is not mounted. */
+function memoryAvailableKb(): number | undefined {
+  try {
+    const found = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'));
+    return found?.[1] === undefined ? undefined : Number(found[1]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The top level has it on all kernels, as long as no other takes it. */
+function checkPrintk(tracefs: Tracefs): void {
+  if (tracefs.instance === undefined || tracefs.readIfThere(printkDest) !== undefined) return;
+  throw new SettingsError(
+    'bad-value',
+    `printk: this kernel (before 6.12) writes trace_printk to the top level only, not to an instance such as ${tracefs.instance}`,
+  );
+}
+
+function checkEvent(tracefs: Tracefs, name: string): void {
+  const spec = parseEventSpec(name);
+  if (spec && tracefs.isSwitchable(spec.system, spec.event)) return;
+  const shown = JSON.stringify(name.slice(0, 80));
+  if (spec && tracefs.hasEvent(spec.system, spec.event)) {
+    throw new SettingsError(
+      'unknown-event',
+      `${shown} cannot be switched on: tracers write it, not an event of its own`,
+    );
+  }
+  const known = spec?.event === undefined ? [...tracefs.systems(), ...tracefs.events()] : tracefs.events();
+  const near = nearNames(spec ? formatEventSpec(spec) : name, known);
+  const hint = near.length > 0 ? `; near it: ${near.join(', ')}` : '';
+  throw new SettingsError('unknown-event', `this kernel has no event ${shown}${hint}`);
+}
+
+function checkFilter(name: string, filter: string): void {
+  if (filter.trim() === '') throw new SettingsError('bad-filter', `the filter of ${name} is empty`);
+  if (Buffer.byteLength(filter) > maxFilterBytes) {
+    throw new SettingsError('bad-filter', `the filter of ${name} is longer than ${maxFilterBytes} bytes`);
+  }
+  // The kernel would take what is before such a character for the whole of it.
+  if (/[\n\0]/.test(filter))
+    throw new SettingsError('bad-filter', `the filter of ${name} has a line break or NUL in it`);
+}
+
+/** An instance has fewer tracers than the top level: before 6.12, no function_graph. */
+function checkTracer(tracefs: Tracefs, tracer: string): void {
+  const known = tracefs.availableTracers();
+  if (tracefs.instance !== undefined && !known.includes(tracer)) {
+    if (new Tracefs(tracefs.root).availableTracers().includes(tracer)) {
+      throw new SettingsError(
+        'unknown-tracer',
+        `this kernel has the tracer ${tracer} at the top level only, not in an instance such as ${tracefs.instance}`,
+      );
+    }
+  }
+  checkListed('unknown-tracer', 'tracer', tracer, known);
+}
+
+/** Set with what else they take, and put back in time (top-level-lines.ts). */
+const ownOptions: readonly string[] = ['copy_trace_marker', 'trace_printk_dest'];
+
+function checkOption(tracefs: Tracefs, option: string): void {
+  if (ownOptions.includes(option))
+    throw new SettingsError('bad-value', `option ${option} is set by what is traced, and by printk`);
+  const known = tracefs.options();
+  if (known.includes(option)) return;
+  const where = tracefs.instance === undefined ? '' : ` in an instance such as ${tracefs.instance}`;
+  const near = nearNames(option, known);
+  const hint = near.length > 0 ? `; near it: ${near.join(', ')}` : '';
+  const shown = JSON.stringify(option.slice(0, 80));
+  throw new SettingsError('unknown-option', `this kernel has no trace option ${shown}${where}${hint}`);
+}
+
+function checkCpuMask(mask: string, possible: readonly number[]): void {
+  const cpus = cpusOfMask(mask, possible);
+  const absent = cpus.find((cpu) => !possible.includes(cpu));
+  if (absent !== undefined)
+    throw new SettingsError(
+      'bad-value',
+      `cpuMask ${mask} has CPU ${absent}; there are ${possible.join(', ')}`,
+    );
+  if (cpus.length === 0) throw new SettingsError('bad-value', `cpuMask ${mask} has no CPU in it`);
+}
+
+function checkGraphDepth(tracefs: Tracefs): void {
+  if (new Tracefs(tracefs.root).readIfThere('max_graph_depth') !== undefined) return;
+  throw new SettingsError('bad-value', 'maxGraphDepth: this kernel has no function_graph tracer');
+}
+
+function checkFunction(field: FunctionField, name: string): void {
+  // A blank ends a name, "!" takes away what is there, and "name:command" would plant a trigger that stays.
+  if (/^[^\s\0!#:][^\s\0:]*$/.test(name)) return;
+  if (field !== 'graphFunctions' && /^([^\s\0!#:][^\s\0:]*)?:mod:[^\s\0:]+$/.test(name)) return;
+  throw new SettingsError(
+    'bad-value',
+    `${field}: ${JSON.stringify(name.slice(0, 80))} is no function or pattern`,
+  );
+}
+
+function checkListed(code: SettingsErrorCode, what: string, name: string, known: readonly string[]): void {
+  if (known.includes(name)) return;
+  throw new SettingsError(
+    code,
+    `this kernel has no ${what} ${JSON.stringify(name.slice(0, 80))}; it has ${known.join(', ')}`,
+  );
+}
+
+function checkRange(what: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new SettingsError('bad-value', `${what} is ${value}, not a whole number from ${min} to ${max}`);
+}
+
+/**
+ * Whether these settings can only be applied while nobody has a ring of the instance open: the kernel answers
+ * EBUSY to a new tracer then, and sub-buffers of another size end what is being read. Clock and ring sizes change under an open ring (seen on 6.18; a new clock empties it).
+ */
+export function needsClosedRings(tracefs: Tracefs, settings: TraceSettings): boolean {
+  if (settings.subBufferKb !== undefined) return true;
+  return settings.tracer !== undefined && settings.tracer !== tracefs.currentTracer();
+}
+
+/** Whether they begin to trace something; else they only change how. */
+export function wantsTracing({ tracer, events = [] }: TraceSettings): boolean {
+  return tracer !== undefined || events.length > 0;
+}

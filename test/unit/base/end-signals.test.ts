@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { describe, it } from 'node:test';
+
+const module = new URL('../../../src/base/end-signals.js', import.meta.url).href;
+/** More than two signals of one wish may be apart. */
+const laterMs = 600;
+
+/** Says `first` and `again` as it hears them; `busy`: stands still at the first until its stdin ends. */
+function listener(busy: boolean) {
+  const script = `const { onEndSignals } = await import(${JSON.stringify(module)});
+    const { readFileSync } = await import('node:fs');
+    onEndSignals((signal) => {
+      console.log('first', signal);
+      if (${busy}) readFileSync(0);
+    }, (signal) => console.log('again', signal), () => console.log('hung up'));
+    setInterval(() => {}, 1000);
+    console.log('listens');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const said: string[] = [];
+  const lines = createInterface(child.stdout).on('line', (line) => said.push(line));
+  return { child, said, next: () => once(lines, 'line') };
+}
+
+type Listener = ReturnType<typeof listener>;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A later signal is the second one. A program that had to wait for its CPU may hear it as soon as the others: then one more. */
+async function hearsLaterOnes({ child, said }: Listener, first: string): Promise<void> {
+  await pause(laterMs);
+  assert.deepEqual(said, ['listens', first]);
+  for (let tries = 0; said.length < 3; tries += 1) {
+    assert.ok(tries < 100, 'it never hears a second one');
+    child.kill('SIGINT');
+    await pause(laterMs);
+  }
+  assert.equal(said[2], 'again SIGINT');
+}
+
+describe('signals that end a program', () => {
+  it('two at once, as of timeout(1), are one; a later one is the second', async (test) => {
+    const listening = listener(false);
+    const { child, next } = listening;
+    test.after(() => child.kill('SIGKILL'));
+    await next();
+    // both are there when it comes to its turn
+    for (const signal of ['SIGSTOP', 'SIGTERM', 'SIGINT', 'SIGCONT'] as const) child.kill(signal);
+    const [first] = await next();
+    assert.match(String(first), /^first SIG(TERM|INT)$/);
+    await hearsLaterOnes(listening, String(first));
+  });
+
+  it('two at once are one also when the first keeps the program busy for long', async (test) => {
+    const listening = listener(true);
+    const { child, next } = listening;
+    test.after(() => child.kill('SIGKILL'));
+    await next();
+    child.kill('SIGTERM');
+    await next();
+    child.kill('SIGTERM');
+    child.kill('SIGINT');
+    await pause(laterMs);
+    child.stdin.end();
+    await hearsLaterOnes(listening, 'first SIGTERM');
+  });
+});

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseHostOptions } from '../../../../../src/cli/host/options/host-options.ts';
+import type { RecordCommand } from '../../../../../src/cli/host/options/record-options.ts';
+import { Failure } from '../../../../../src/base/failure.ts';
+import { defaultDir } from '../../../../../src/host/guest-dir/location.ts';
+
+function record(...args: string[]): RecordCommand {
+  const command = parseHostOptions(['record', ...args]);
+  assert.ok(command.kind === 'record');
+  return command.options;
+}
+
+function words(text: string): string[] {
+  return text.split(' ');
+}
+
+function refused(message: RegExp, ...args: string[]): void {
+  assert.throws(
+    () => parseHostOptions(['record', ...args]),
+    (error) => error instanceof Failure && error.exitCode === 2 && message.test(error.message),
+  );
+}
+
+describe('trace-host record', () => {
+  it('without a word about what to trace asks the guest for nothing', () => {
+    const { trace, guests, command } = record();
+    assert.equal(trace, undefined);
+    assert.deepEqual(guests, [{ location: { dir: defaultDir, guest: undefined }, out: 'trace.dat' }]);
+    assert.deepEqual(command, []);
+  });
+
+  it('ties a filter to the event before it, and leaves out what stands behind -v', () => {
+    const { trace } = record(
+      '-e',
+      'sched',
+      '-e',
+      'irq',
+      '-f',
+      'irq == 1',
+      '-f',
+      'ret != 0',
+      '-v',
+      '-e',
+      'sched_stat_*',
+    );
+    assert.deepEqual(trace, {
+      events: ['sched', 'irq'],
+      eventsOff: ['sched_stat_*'],
+      filters: { irq: '(irq == 1) && (ret != 0)' },
+      instance: 'trace-host',
+    });
+    const odd = record('-e', 'constructor', '-f', 'a == 1', '-e', '__proto__', '-f', 'b == 1').trace?.filters;
+    assert.deepEqual(Object.entries(odd ?? {}), [
+      ['constructor', 'a == 1'],
+      ['__proto__', 'b == 1'],
+    ]);
+    refused(/no event is before pid == 1/, '-f', 'pid == 1', '-e', 'sched');
+  });
+
+  it('traces in an instance of its own where the tracer can', () => {
+    assert.equal(record('-p', 'function', '-l', 'vfs_*').trace?.instance, 'trace-host');
+    assert.equal(record('-p', 'function_graph', '-g', 'vfs_read').trace?.instance, undefined);
+    assert.equal(record('-e', 'sched', '-B', 'mine').trace?.instance, 'mine');
+    assert.equal(record('-e', 'sched', '-B', 'top').trace?.instance, undefined);
+    assert.deepEqual(record('-C', 'boot').trace, { clock: 'boot' });
+  });
+
+  it('names a file for each guest', () => {
+    const { guests } = record('-A', 'web', '-A', 'db', '-o', '/var/tmp/t.dat');
+    assert.deepEqual(
+      guests.map(({ location, out }) => [location.guest, out]),
+      [
+        ['web', '/var/tmp/t-web.dat'],
+        ['db', '/var/tmp/t-db.dat'],
+      ],
+    );
+    refused(/web is named twice/, '-A', 'web', '-A', 'web');
+    refused(/both name guests/, '-A', 'web', '--guest', 'db');
+    refused(/no name of a guest/, '-A', '../web');
+  });
+
+  it('reads limits and the command', () => {
+    const options = record(
+      '--duration',
+      '90',
+      '--max-size',
+      '2G',
+      '-m',
+      '64',
+      '-b',
+      '8192',
+      '--',
+      'ping',
+      '-c',
+      '3',
+      'x',
+    );
+    assert.equal(options.durationMs, 90_000);
+    assert.equal(options.maxBytes, 2 * 2 ** 30);
+    assert.equal(options.capBytes, 65_536);
+    assert.equal(options.trace?.bufferKb, 8192);
+    assert.deepEqual(options.command, ['ping', '-c', '3', 'x']);
+    assert.equal(record('--duration', '500ms').durationMs, 500);
+  });
+
+  it('leaves a command its own options, as trace-cmd does, with -- before it or without', () => {
+    for (const words of [
+      ['ls', '-l', '/'],
+      ['--', 'ls', '-l', '/'],
+    ]) {
+      const { command, trace } = record('-e', 'sched', ...words);
+      assert.deepEqual([command, trace?.functionFilter], [['ls', '-l', '/'], undefined]);
+    }
+  });
+
+  it('takes a duration in any unit, up to 24 days', () => {
+    const durationMs = (text: string): number | undefined => record('--duration', text).durationMs;
+    assert.deepEqual(
+      ['90', '500ms', '90s', '90m', '2h', '2073600'].map(durationMs),
+      [90_000, 500, 90_000, 5_400_000, 7_200_000, 2_073_600_000],
+    );
+    for (const text of ['0', '0ms', '2073601', '577h', '1d', 'x'])
+      refused(/--duration: .* is no time/, '--duration', text);
+  });
+
+  it('refuses what makes no sense', () => {
+    refused(/no compression/, '--v6', '--compress', 'zstd');
+    refused(/no whole number from 1 to/, '-b', '0');
+    refused(/is no size/, '--max-size', '0');
+    refused(/duration/, '--duration', '0');
+    refused(/compress/, '--compress', 'gzip');
+  });
+});
+
+describe("trace-cmd's words for trace-host record", () => {
+  it('say what to trace', () => {
+    const { trace } = record(
+      ...words('-e sched_wakeup -R stacktrace:5 -R'),
+      'traceoff if prio == 0',
+      ...words('-f pid>1 -v -e sched_switch -R snapshot -T -O nooverwrite -O sym-offset'),
+      ...words('-P 12,13 -P 14 -c -M 0x5 -k'),
+    );
+    assert.deepEqual(trace, {
+      events: ['sched_wakeup'],
+      eventsOff: ['sched_switch'],
+      filters: { sched_wakeup: 'pid>1' },
+      triggers: { sched_wakeup: ['stacktrace:5', 'traceoff if prio == 0'], sched_switch: ['snapshot'] },
+      options: { overwrite: false, 'sym-offset': true, stacktrace: true },
+      pids: [12, 13, 14],
+      children: true,
+      cpuMask: '5',
+      keep: true,
+      instance: 'trace-host',
+    });
+    assert.deepEqual(record('-p', 'function_graph', '--max-graph-depth', '3', '-d').trace, {
+      tracer: 'function_graph',
+      maxGraphDepth: 3,
+      options: { 'function-trace': false },
+    });
+    const stacks = record('-p', 'function', '-l', 'vfs_*', '--func-stack', '--subbuf-size', '16').trace;
+    assert.deepEqual([stacks?.options, stacks?.subBufferKb], [{ func_stack_trace: true }, 16]);
+  });
+
+  it('take a mask of any length', () => {
+    const mask = (text: string): string | undefined => record('-M', text).trace?.cpuMask;
+    assert.deepEqual(
+      [mask('-1'), mask('F'), mask('0xff00000000'), mask('1,00000000')],
+      ['-1', 'F', 'ff,00000000', '1,00000000'],
+    );
+    refused(/--cpumask: "g" is no hexadecimal mask/, '-M', 'g');
+  });
+
+  it('name a module for every function', () => {
+    const functions = (...args: string[]): readonly string[] | undefined =>
+      record('-p', 'function', ...args).trace?.functionFilter;
+    assert.deepEqual(functions('--module', 'ext4'), [':mod:ext4']);
+    assert.deepEqual(functions('-l', 'ext4_*', '--module', 'ext4'), ['ext4_*:mod:ext4']);
+  });
+
+  it('say how to record', () => {
+    const options = record('-q', '-i', '--file-version', '6', '--duration', '1.5');
+    assert.deepEqual(
+      [options.quiet, options.skipUnknown, options.version, options.durationMs],
+      [true, true, 6, 1500],
+    );
+    assert.deepEqual(
+      ['any', 'zstd', 'none'].map((how) => record('--compression', how).compress),
+      ['zstd', 'zstd', 'none'],
+    );
+    refused(/two versions/, '--v6', '--file-version', '7');
+    refused(/no compression/, '--file-version', '6', '--compression', 'any');
+  });
+
+  it('that need others are refused without them', () => {
+    refused(/--children is nothing without --pid/, '-c');
+    refused(/--func-stack of all functions/, '-p', 'function', '--func-stack');
+    refused(/--func-stack of all functions/, '-l', 'vfs_read', '--func-stack');
+    refused(/--trigger: no event is before stacktrace/, '-R', 'stacktrace');
+    refused(/--instance: a recording is of one instance/, '-B', 'a', '-e', 'sched', '-B', 'b');
+    refused(/--plugin: a recording has one tracer/, '-p', 'function', '-p', 'nop');
+    refused(/--module: the functions/, '-p', 'function', '--module', 'a', '--module', 'b');
+    refused(/--compress and --compression/, '--compress', 'zstd', '--compression', 'none');
+    assert.deepEqual(record('-P', '1,,2,').trace?.pids, [1, 2]);
+    assert.ok(record('-p', 'function', '--module', 'kvm', '--func-stack').trace?.options);
+  });
+
+  it('that have nothing to change here are taken, with a word', () => {
+    const { trace, remarks } = record('-a', '-s', '1000', '--poll', '--no-filter', '--cmdlines-size', '4096');
+    assert.equal(trace, undefined);
+    assert.deepEqual(
+      remarks.map((remark) => remark.split(' ')[0]),
+      ['-a', '-s', '--poll', '--no-filter', '--cmdlines-size'],
+    );
+    assert.deepEqual(record('-e', 'sched', '-f', 'pid == 1', '--no-filter').trace?.filters, {
+      sched: 'pid == 1',
+    });
+  });
+
+  it('that make no sense here are refused by name, with the reason', () => {
+    refused(/^-F of trace-cmd: the command runs on this host/, '-F', 'true');
+    refused(/^-N of trace-cmd: .*no network/, '-N', 'host:1234', '-e', 'sched');
+    refused(/^--user of trace-cmd/, '--user', 'nobody', 'true');
+    assert.deepEqual(record('-e', 'sched', 'true', '-F').command, ['true', '-F']);
+  });
+
+  it('of a wrong form are refused in the words of the command line', () => {
+    refused(/^--instance is a name, not "a:b"/, '-B', 'a:b', '-e', 'sched');
+    refused(/^--function is a function's name/, '-p', 'function', '-l', 'vfs_read:traceoff');
+    refused(/^--filter of sched is one line/, '-e', 'sched', '-f', ' ');
+    refused(/^--pid: "x" is no whole number/, '-P', '1,x');
+    refused(/^--option/, '-O', 'a b');
+  });
+});

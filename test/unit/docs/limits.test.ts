@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { repoRoot } from '../../repo-root.ts';
+
+/** What the agent consists of, beside files that it shares with the host's programs. */
+const folders = ['worker', 'supervisor', 'protocol', 'tracefs'];
+
+interface Row {
+  readonly constant: string;
+  readonly value: string;
+  readonly file: string;
+  readonly test: string;
+}
+
+function rowsOf(page: string): Row[] {
+  const rows: Row[] = [];
+  for (const line of page.split('\n')) {
+    const [, constant, value, file, , test] =
+      /^\| `(\w+)` \| (.+?) \| (\S+) \| (.+) \| (\S+) \|$/.exec(line) ?? [];
+    if (constant !== undefined && value !== undefined && file !== undefined && test !== undefined)
+      rows.push({ constant, value, file, test });
+  }
+  return rows;
+}
+
+/** `const nameMs = 5`, `  nameMs: 5,` and `#name = new Backoff(1, 5)` of a source, by name: what looks like a bound. */
+function boundsIn(source: string): Map<string, string> {
+  const bounds = new Map<string, string>();
+  const constant =
+    /^(?:export )?const (\w+(?:Ms|Max|Bytes|AtOnce|Splices|PerTurn|Attempts)|(?:max|most)[A-Z]\w*) = (.*?)(?: as const)?;/gm;
+  const field = /^ {2}(\w+Ms): ([\d_]+),$/gm;
+  const backoff = /^ {2}readonly #(\w+) = new Backoff\((.*)\);$/gm;
+  for (const form of [constant, field, backoff])
+    for (const [, name = '', value = ''] of source.matchAll(form)) bounds.set(name, value);
+  return bounds;
+}
+
+/** Sizes that the kernel or a format gives: no bounds of ours. */
+const givenSizes = new Set(['pageHeaderBytes', 'pageBytes']);
+
+describe('docs/limits.md', () => {
+  const rows = rowsOf(readFileSync(join(repoRoot, 'docs/limits.md'), 'utf8'));
+
+  it('says of each limit what the source says, and names a test that there is', () => {
+    assert.ok(rows.length > 40, `${rows.length} rows`);
+    for (const { constant, value, file, test } of rows) {
+      const bounds = boundsIn(readFileSync(join(repoRoot, file), 'utf8'));
+      assert.equal(bounds.get(constant), value, `${constant} in ${file}`);
+      assert.ok(existsSync(join(repoRoot, test)), test);
+    }
+  });
+
+  it('leaves out no constant that looks like one', () => {
+    const listed = new Set(rows.map(({ constant, file }) => `${file} ${constant}`));
+    for (const folder of folders) {
+      for (const name of readdirSync(join(repoRoot, 'src', folder), { recursive: true, encoding: 'utf8' })) {
+        if (!name.endsWith('.ts')) continue;
+        const file = join('src', folder, name);
+        for (const bound of boundsIn(readFileSync(join(repoRoot, file), 'utf8')).keys())
+          if (!givenSizes.has(bound))
+            assert.ok(listed.has(`${file} ${bound}`), `${bound} of ${file} is not there`);
+      }
+    }
+  });
+});

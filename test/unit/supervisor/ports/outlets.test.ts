@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { makeFifo } from '../../../../src/native/io/fifo.ts';
+
+const outlets = new URL('../../../../src/supervisor/ports/outlets.js', import.meta.url).href;
+
+/** What opening stdout as an outlet ends in, in a process that has `stdout` for it. */
+function opened(stdout: number): string {
+  const script = `const { stdoutOutlets } = await import(${JSON.stringify(outlets)});
+    try { stdoutOutlets(false).open(0); console.error('opened'); }
+    catch (error) { console.error(error.name + ': ' + error.message + ' — ' + error.remedy); }`;
+  const args = ['--input-type=module', '-e', script];
+  return spawnSync(process.execPath, args, { stdio: ['ignore', stdout, 'pipe'], encoding: 'utf8' }).stderr;
+}
+
+describe('stdout as an outlet', () => {
+  it('may be a FIFO, and one whose reader went away is waited for like a port', (test) => {
+    const dir = mkdtempSync(join(tmpdir(), 'outlets-'));
+    test.after(() => rmSync(dir, { recursive: true }));
+    const path = join(dir, 'fifo');
+    makeFifo(path, 0o600);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(path, constants.O_WRONLY);
+    assert.equal(opened(writer), 'opened\n');
+    closeSync(reader);
+    assert.equal(opened(writer), 'Failure: stdout is a FIFO that nobody reads — start its reader\n');
+    closeSync(writer);
+  });
+});

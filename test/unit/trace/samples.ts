@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { readMetadataArchive } from '../../../src/trace/metadata/archive.ts';
+import { parseMetadata, type GuestMetadata } from '../../../src/trace/metadata/guest-metadata.ts';
+import { fixture } from './fixtures.ts';
+
+export type Sample = 'A' | 'B';
+
+/** A directory that is gone after the test. */
+export function scratchDir(test: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), 'trace-dat-test-'));
+  test.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+const archives = { A: 'A/meta.tar', B: 'B/meta-no-events-no-kallsyms.tar' } as const;
+const contents = new Map<Sample, Promise<Map<string, Buffer>>>();
+
+/** The texts of a sample's guest by name; B's has the formats of A, and no symbols. */
+export async function sampleContents(sample: Sample): Promise<Map<string, Buffer>> {
+  let own = contents.get(sample);
+  own ??= readMetadataArchive([fixture(`${archives[sample]}.gz`, 'packed')]);
+  contents.set(sample, own);
+  if (sample === 'A') return own;
+  const formats = [...(await sampleContents('A'))].filter(([name]) => name.startsWith('events/'));
+  return new Map([...formats, ...(await own)]);
+}
+
+export async function sampleMetadata(sample: Sample): Promise<GuestMetadata> {
+  return parseMetadata(await sampleContents(sample));
+}
+
+/** Writes pages as CPU files into `dir`; the paths by CPU. */
+export function writeRaws(dir: string, pages: Readonly<Record<number, Uint8Array>>): Map<number, string> {
+  const paths = new Map<number, string>();
+  for (const [cpu, bytes] of Object.entries(pages)) {
+    const path = join(dir, `cpu${cpu}.raw`);
+    writeFileSync(path, bytes);
+    paths.set(Number(cpu), path);
+  }
+  return paths;
+}
+
+export function samplePages(sample: Sample): Record<number, Uint8Array> {
+  return { 0: fixture(`${sample}/cpu0.raw.gz`), 1: fixture(`${sample}/cpu1.raw.gz`) };
+}
