@@ -1,22 +1,11 @@
-import { stat, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import { exitCode, Failure } from '../base/failure.ts';
-import { blocksOf } from './file/blocks.ts';
 import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts';
-import { EventCatalogue } from './format/event-catalogue.ts';
-import { FormatError } from './format/format-error.ts';
-import { isFramedFile } from './framed/framed-trace.ts';
+import type { EventCatalogue } from './format/event-catalogue.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
-import { readRecordingMetadata } from './recording/recording-metadata.ts';
 import type { Symbols } from './metadata/symbols.ts';
-import { type TopLevelLine, withoutNote } from './metadata/unseen.ts';
-import { parseUsualLayout } from './metadata/usual-layout.ts';
-import { openInput } from './file/open-input.ts';
-import { keptFiles } from './recording/raw-file.ts';
-import { metadataFile, rawFile, readRecording, type Recording } from './recording/recording-format.ts';
+import type { TopLevelLine } from './metadata/unseen.ts';
+import type { Recording } from './recording/recording-format.ts';
 import type { PageLayout } from './ring/page-layout.ts';
-import { TraceFileError } from './dat/read/byte-reader.ts';
-import { cpuBlocks, readTraceFile } from './dat/read/read-trace-file.ts';
+import { openSource } from './source/open-source.ts';
 
 /** What a trace holds. Texts are the guest's: make them harmless before they reach a terminal. */
 export interface TraceInfo {
@@ -69,100 +58,46 @@ export interface CpuInfo extends RawTally {
 
 /** Reads all pages of a trace.dat or of a recording's directory, at 1 to 2 GB/s. Throws Failure. */
 export async function readInfo(path: string): Promise<TraceInfo> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isDirectory() === true ? recordingInfo(path) : fileInfo(path);
-}
-
-async function fileInfo(path: string): Promise<TraceInfo> {
-  const file = await openInput(path);
+  const source = await openSource(path);
   try {
-    const trace = await readTraceFile(file);
-    const layout = parseUsualLayout(trace.headerPage);
-    const catalogue = new EventCatalogue(trace.formats, layout.commitBytes);
+    const {
+      kind,
+      format,
+      totalBytes,
+      layout,
+      catalogue,
+      uname,
+      writer,
+      traceId,
+      symbols,
+      unseen,
+      recording,
+    } = source;
     const buffers: BufferInfo[] = [];
-    for (const { name, clock, cpus } of trace.buffers) {
+    for (const { name, clock, cpus } of source.buffers) {
       const counted: CpuInfo[] = [];
-      for (const extent of cpus) {
-        const blocks = cpuBlocks(file, extent, trace.compression, layout.pageBytes);
-        const tally = await countPages(blocks, layout, catalogue);
-        counted.push({ cpu: extent.cpu, dataBytes: extent.bytes, ...tally });
-      }
+      for (const { cpu, dataBytes, blocks } of cpus)
+        counted.push({ cpu, dataBytes, ...(await countPages(blocks(), layout, catalogue)) });
       buffers.push(bufferInfo(name, clock, counted, catalogue));
     }
-    const { version, compression, options, symbols } = trace;
-    const { writer, unseen = null } = withoutNote(options.writer);
     return {
       path,
-      kind: 'trace.dat',
-      format: { version, compression },
-      totalBytes: (await file.stat()).size,
+      kind,
+      format,
+      totalBytes,
       pageBytes: layout.pageBytes,
-      uname: options.uname,
+      uname,
       writer,
-      traceId: options.traceId,
+      traceId,
       eventFormats: catalogue.size,
       symbols,
       unseen,
       buffers,
-      recording: undefined,
+      recording,
     };
-  } catch (error) {
-    if (!(error instanceof TraceFileError) && !(error instanceof FormatError)) throw error;
-    if (await isFramedFile(file)) throw framedStream(path);
-    throw new Failure(
-      exitCode.failed,
-      `${path}: not a trace.dat that can be read: ${error.message}`,
-      'look at it with trace-cmd dump',
-      { cause: error },
-    );
   } finally {
-    await file.close();
+    await source.close();
   }
-}
-
-function framedStream(path: string): Failure {
-  const message = `${path}: a framed stream, as trace-agent -o --framed writes it, and no trace.dat yet`;
-  return new Failure(exitCode.failed, message, 'make one of it with trace-host convert, and ask about that');
-}
-
-async function recordingInfo(dir: string): Promise<TraceInfo> {
-  const recording = await readRecording(dir);
-  const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
-  const { layout, catalogue, uname, clock, symbols } = metadata;
-  let totalBytes = (await stat(join(dir, metadataFile))).size;
-  const cpus: CpuInfo[] = [];
-  for (const { cpu } of recording.cpus) {
-    const files: FileHandle[] = [];
-    try {
-      for (const path of keptFiles(join(dir, rawFile(cpu)))) files.push(await openInput(path));
-      let dataBytes = 0;
-      for (const file of files) dataBytes += (await file.stat()).size;
-      totalBytes += dataBytes;
-      cpus.push({ cpu, dataBytes, ...(await countPages(blocksOfAll(files), layout, catalogue)) });
-    } finally {
-      for (const file of files) await file.close();
-    }
-  }
-  return {
-    path: dir,
-    kind: 'recording',
-    format: undefined,
-    totalBytes,
-    pageBytes: layout.pageBytes,
-    uname,
-    writer: '',
-    traceId: undefined,
-    eventFormats: catalogue.size,
-    symbols,
-    unseen,
-    buffers: [bufferInfo('', recording.clock ?? clock, cpus, catalogue)],
-    recording,
-  };
-}
-
-/** What a cap has cut in two is cut between pages. */
-async function* blocksOfAll(files: readonly FileHandle[]): AsyncGenerator<Uint8Array> {
-  for (const file of files) yield* blocksOf(file, 0, (await file.stat()).size);
 }
 
 async function countPages(

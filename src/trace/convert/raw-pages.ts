@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { blockBytes, blocksOf } from '../file/blocks.ts';
+import { usualBlockBytes, blocksOf } from '../file/blocks.ts';
 import type { PageRun } from '../check/checked-runs.ts';
 
 /** A CPU's raw pages, in a file of their own or in pieces of another one. */
@@ -41,7 +41,7 @@ async function* extentBlocks(
   extents: Iterable<Extent>,
   total: number,
 ): AsyncGenerator<Buffer> {
-  const block = Buffer.allocUnsafe(Math.min(blockBytes, total));
+  const block = Buffer.allocUnsafe(Math.min(usualBlockBytes, total));
   let filled = 0;
   for (const { offset, bytes } of extents) {
     for (let done = 0; done < bytes; ) {

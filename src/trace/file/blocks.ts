@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 
 /** Read at once. A sub-buffer has 1 MiB at most and a power of two, so a block holds whole ones. */
-export const blockBytes = 1 << 20;
+export const usualBlockBytes = 1 << 20;
 
 /**
  * A part of a file in blocks of 1 MiB, the last one shorter; less when the file ends before. Each is good until the
@@ -13,6 +13,7 @@ export async function* blocksOf(
   file: FileHandle,
   start: number,
   bytes: number,
+  blockBytes = usualBlockBytes,
 ): AsyncGenerator<Buffer, void, undefined> {
   const end = start + bytes;
   const block = Buffer.allocUnsafe(Math.min(blockBytes, Math.max(0, bytes)));

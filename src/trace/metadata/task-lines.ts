@@ -53,3 +53,14 @@ function visible(name: string): string {
     character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }
+
+/** Names by pid of the text of `saved_cmdlines`; the last line of a pid counts. */
+export function taskNamesOf(text: string): Map<number, string> {
+  const names = new Map<number, string>();
+  for (const line of text.split('\n')) {
+    const [, pid, name] = /^ *(\d{1,7}) (.*)$/.exec(line) ?? [];
+    if (pid !== undefined && name !== undefined)
+      names.set(Number(pid), Buffer.from(name, 'latin1').toString());
+  }
+  return names;
+}

@@ -3,7 +3,7 @@ import type { TraceRequest } from '../../protocol/control.ts';
 import { formatEventSpec, parseEventSpec } from '../../protocol/event-name.ts';
 import { cpusOfMask } from './cpu-mask.ts';
 import { type FunctionField, functionFields } from './function-lists.ts';
-import { nearNames } from './near-names.ts';
+import { nearNames } from '../../base/near-names.ts';
 import { SettingsError, type SettingsErrorCode } from './settings-error.ts';
 import { checkPids } from './task-filter.ts';
 import { Tracefs } from '../tracefs.ts';

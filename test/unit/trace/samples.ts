@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { readMetadataArchive } from '../../../src/trace/metadata/archive.ts';
 import { parseMetadata, type GuestMetadata } from '../../../src/trace/metadata/guest-metadata.ts';
+import { formatRecording, type Recording } from '../../../src/trace/recording/recording-format.ts';
 import { fixture } from './fixtures.ts';
 
 export type Sample = 'A' | 'B';
@@ -45,4 +46,31 @@ export function writeRaws(dir: string, pages: Readonly<Record<number, Uint8Array
 
 export function samplePages(sample: Sample): Record<number, Uint8Array> {
   return { 0: fixture(`${sample}/cpu0.raw.gz`), 1: fixture(`${sample}/cpu1.raw.gz`) };
+}
+
+/** What `recording.json` of A's directory says. */
+export const recording: Recording = {
+  version: 1,
+  guest: 'A',
+  cpus: [
+    { cpu: 0, bytes: 0, ring: null },
+    { cpu: 1, bytes: 0, ring: null },
+  ],
+  pageBytes: 4096,
+  clock: 'global',
+  startedAt: '2026-11-24T06:00:00.000Z',
+  endedAt: null,
+  agentVersion: '0.1.0',
+  hostKernel: '6.1.0',
+  events: ['sched', 'irq:irq_handler_entry'],
+};
+
+/** A recording's directory of A, as a recording leaves it that was killed. */
+export function recordingDir(test: TestContext): string {
+  const dir = join(scratchDir(test), 'recording');
+  mkdirSync(dir);
+  writeRaws(dir, samplePages('A'));
+  writeFileSync(join(dir, 'metadata.tar.gz'), fixture('A/meta.tar.gz', 'packed'));
+  writeFileSync(join(dir, 'recording.json'), formatRecording(recording));
+  return dir;
 }

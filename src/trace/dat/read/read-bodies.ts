@@ -9,6 +9,9 @@ const maxFormats = 1 << 16;
 /** Of symbols that are looked at. */
 const firstSymbolsBytes = 64 << 10;
 
+/** The kernel keeps names of 4 Mi tasks at most, and by default of 128. */
+const maxTaskNamesBytes = 32 << 20;
+
 /** Both texts of the header info; the first is that of `events/header_page`. */
 export function readHeaderInfo(reader: ByteReader): string {
   if (reader.string() !== 'header_page') throw new TraceFileError('no header_page');
@@ -43,6 +46,15 @@ export function readSymbols(reader: ByteReader): Symbols {
   const symbols = symbolsIn(reader.bytes(first));
   reader.skip(count - first);
   return symbols;
+}
+
+/** The text of `saved_cmdlines`; names beyond `maxTaskNamesBytes` are passed over. */
+export function readTaskNames(reader: ByteReader): string {
+  const count = reader.size();
+  const first = Math.min(count, maxTaskNamesBytes);
+  const text = reader.bytes(first).toString('latin1');
+  reader.skip(count - first);
+  return text;
 }
 
 /** Takes what one option says, if it is one that is of interest here. */

@@ -41,13 +41,14 @@ export async function* cpuBlocks(
   { offset, bytes }: CpuExtent,
   compression: TraceFile['compression'],
   pageBytes: number,
+  blockBytes?: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { size } = await file.stat();
   if (offset + bytes > size) {
     throw new TraceFileError(`pages at ${offset} to ${offset + bytes} of ${size} bytes`);
   }
   if (compression === 'none') {
-    yield* blocksOf(file, offset, bytes);
+    yield* blocksOf(file, offset, bytes, blockBytes);
     return;
   }
   if (bytes === 0) return;

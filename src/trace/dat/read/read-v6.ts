@@ -3,7 +3,14 @@ import { maxCpus } from '../../../base/cpu-list.ts';
 import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from '../cpu-data.ts';
 import { optionId } from '../ids.ts';
-import { readFormats, readHeaderInfo, readSymbols, readSystems, takeOption } from './read-bodies.ts';
+import {
+  readFormats,
+  readHeaderInfo,
+  readSymbols,
+  readSystems,
+  readTaskNames,
+  takeOption,
+} from './read-bodies.ts';
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 
 /** Of all instances together: they may all point to one table. */
@@ -22,7 +29,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
   readSystems(reader, formats);
   const symbols = readSymbols(reader);
   reader.skip(reader.u32());
-  reader.skip(reader.size());
+  const taskNames = readTaskNames(reader);
   const cpuCount = reader.u32();
   if (cpuCount > maxCpus) throw new TraceFileError(`${cpuCount} CPUs`);
 
@@ -59,6 +66,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
     headerPage,
     formats,
     symbols,
+    taskNames,
     options,
     buffers,
   };

@@ -2,7 +2,14 @@ import { maxCpus } from '../../../base/cpu-list.ts';
 import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from '../cpu-data.ts';
 import { flagCompressed, optionId, sectionId } from '../ids.ts';
-import { readFormats, readHeaderInfo, readSymbols, readSystems, takeOption } from './read-bodies.ts';
+import {
+  readFormats,
+  readHeaderInfo,
+  readSymbols,
+  readSystems,
+  readTaskNames,
+  takeOption,
+} from './read-bodies.ts';
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 import { zstdDecompress } from '../zstd.ts';
 
@@ -56,12 +63,14 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   const systems = section(sectionId.eventFormats);
   if (systems !== undefined) readSystems(systems, formats);
   const kallsyms = section(sectionId.kallsyms);
+  const cmdlines = section(sectionId.cmdlines);
   return {
     version: 7,
     compression,
     headerPage: readHeaderInfo(headers),
     formats,
     symbols: kallsyms === undefined ? 'missing' : readSymbols(kallsyms),
+    taskNames: cmdlines === undefined ? '' : readTaskNames(cmdlines),
     options,
     buffers,
   };

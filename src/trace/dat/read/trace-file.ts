@@ -9,6 +9,8 @@ export interface TraceFile {
   /** Format texts by path, as in tracefs; the event's directory is a number here, as the file does not tell it. */
   readonly formats: ReadonlyMap<string, string>;
   readonly symbols: Symbols;
+  /** Text of `saved_cmdlines`. */
+  readonly taskNames: string;
   readonly options: TraceOptions;
   /** Pages of one tracing instance each; the top one's name is empty. */
   readonly buffers: readonly TraceBuffer[];

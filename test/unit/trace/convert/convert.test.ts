@@ -9,9 +9,9 @@ import { convert, convertRecording, type ConvertSettings } from '../../../../src
 import { parseMetadata } from '../../../../src/trace/metadata/guest-metadata.ts';
 import { readInfo } from '../../../../src/trace/info.ts';
 import { makeFifo } from '../../../../src/native/io/fifo.ts';
-import { formatRecording, type Recording } from '../../../../src/trace/recording/recording-format.ts';
-import { fixture } from '../fixtures.ts';
 import {
+  recording,
+  recordingDir,
   sampleContents,
   sampleMetadata,
   samplePages,
@@ -32,31 +32,6 @@ async function made(test: TestContext, sample: Sample, shape: Shape = {}) {
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-const recording: Recording = {
-  version: 1,
-  guest: 'A',
-  cpus: [
-    { cpu: 0, bytes: 0, ring: null },
-    { cpu: 1, bytes: 0, ring: null },
-  ],
-  pageBytes: 4096,
-  clock: 'global',
-  startedAt: '2026-11-24T06:00:00.000Z',
-  endedAt: null,
-  agentVersion: '0.1.0',
-  hostKernel: '6.1.0',
-  events: ['sched', 'irq:irq_handler_entry'],
-};
-
-function recordingDir(test: TestContext): string {
-  const dir = join(scratchDir(test), 'recording');
-  mkdirSync(dir);
-  writeRaws(dir, samplePages('A'));
-  writeFileSync(join(dir, 'metadata.tar.gz'), fixture('A/meta.tar.gz', 'packed'));
-  writeFileSync(join(dir, 'recording.json'), formatRecording(recording));
-  return dir;
 }
 
 describe('convert', () => {

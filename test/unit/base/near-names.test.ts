@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nearNames } from '../../../../src/tracefs/settings/near-names.ts';
+import { nearNames } from '../../../src/base/near-names.ts';
 
 describe('near names', () => {
   const known = [

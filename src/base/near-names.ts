@@ -1,4 +1,4 @@
-import { editDistance } from '../../base/edit-distance.ts';
+import { editDistance } from './edit-distance.ts';
 
 /** A longer one is compared by its beginning only: what takes time grows with the square. */
 const maxComparedLength = 200;

@@ -1,0 +1,9 @@
+/** The library: reads traces. docs/library.md shows how; whatever this does not export may change at any time. */
+export { exitCode, Failure, type ExitCode } from './base/failure.ts';
+export type { EventBatch } from './trace/events/event-batches.ts';
+export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';
+export type { EventFormat } from './trace/format/event-format.ts';
+export type { Field, FieldContent, FieldPlace } from './trace/format/field.ts';
+export type { FieldValue } from './trace/format/record-data.ts';
+export { readInfo, type BufferInfo, type CpuInfo, type TraceInfo } from './trace/info.ts';
+export { openTrace, type EventFilter, type Trace, type TraceBuffer } from './trace/open.ts';

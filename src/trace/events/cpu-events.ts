@@ -1,0 +1,129 @@
+import { addLoss, type Loss } from '../check/loss-mark.ts';
+import type { CommonFields } from '../format/event-catalogue.ts';
+import { PageCursor } from '../ring/page-cursor.ts';
+import type { PageLayout } from '../ring/page-layout.ts';
+import type { SourceCpu } from '../source/source.ts';
+
+/** Which events of a CPU are read. Times are those of the trace clock. */
+export interface CpuFilter {
+  readonly from: bigint | undefined;
+  readonly to: bigint | undefined;
+  /** Event ids; undefined for all. */
+  readonly ids: ReadonlySet<number> | undefined;
+}
+
+/**
+ * Steps through the events of one CPU, a block of pages at a time: `load` reads the next block and may wait, `next`
+ * does not. A page that cannot be read to its end gives the events before the fault, and the next event tells that an
+ * unknown number was lost.
+ */
+export class CpuEvents {
+  readonly cpu: number;
+  readonly cursor: PageCursor;
+  /** Of the event that the cursor stands on. */
+  id = 0;
+  pid = 0;
+  timestamp = 0n;
+  /** Events lost between the event before and this one; undefined for none. */
+  lost: Loss | undefined;
+  readonly #blocks: AsyncIterator<Uint8Array>;
+  readonly #pageBytes: number;
+  readonly #typeOffset: number;
+  readonly #pidOffset: number;
+  readonly #needBytes: number;
+  readonly #filter: CpuFilter;
+  #block: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  #pendingLoss: Loss | undefined;
+  #ended = false;
+
+  constructor(
+    { cpu, blocks }: SourceCpu,
+    layout: PageLayout,
+    { type, pid }: CommonFields,
+    filter: CpuFilter,
+    blockBytes: number,
+  ) {
+    this.cpu = cpu;
+    this.cursor = new PageCursor(layout);
+    this.#blocks = blocks(blockBytes)[Symbol.asyncIterator]();
+    this.#pageBytes = layout.pageBytes;
+    this.#typeOffset = type.offset;
+    this.#pidOffset = pid.offset;
+    this.#needBytes = Math.max(type.offset + 2, pid.offset + 4);
+    this.#filter = filter;
+  }
+
+  /** Reads the next block of pages. @returns false when there is none, or no later event is wanted. Throws Failure. */
+  async load(): Promise<boolean> {
+    if (this.#ended) return false;
+    const { done, value } = await this.#blocks.next();
+    if (done === true) return this.#end();
+    this.#block = value;
+    this.#at = 0;
+    return true;
+  }
+
+  /** Steps to the next event of the block. @returns false: `load` the next block */
+  next(): boolean {
+    const { cursor } = this;
+    for (;;) {
+      while (cursor.next()) {
+        if (cursor.kind !== 'data') continue;
+        if (this.#take()) return true;
+        if (this.#ended) return false;
+      }
+      if (!this.#nextPage()) return false;
+    }
+  }
+
+  /** Closes the file where this opened one. */
+  async close(): Promise<void> {
+    await this.#blocks.return?.();
+  }
+
+  /** @returns whether the event that the cursor stands on is wanted */
+  #take(): boolean {
+    const { cursor } = this;
+    const { from, to, ids } = this.#filter;
+    if (cursor.dataBytes < this.#needBytes) return false;
+    const { view, dataOffset, timestamp } = cursor;
+    if (to !== undefined && timestamp > to) {
+      this.#ended = true;
+      return false;
+    }
+    if (from !== undefined && timestamp < from) {
+      this.#pendingLoss = undefined;
+      return false;
+    }
+    const id = view.getUint16(dataOffset + this.#typeOffset, true);
+    if (ids !== undefined && !ids.has(id)) return false;
+    this.id = id;
+    this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
+    this.timestamp = timestamp;
+    this.lost = this.#pendingLoss;
+    this.#pendingLoss = undefined;
+    return true;
+  }
+
+  #nextPage(): boolean {
+    const { cursor } = this;
+    const end = this.#at + this.#pageBytes;
+    if (end > this.#block.length) return false;
+    if (cursor.status !== 'ok') this.#lose('unknown');
+    cursor.load(this.#block.subarray(this.#at, end));
+    this.#at = end;
+    const lost = cursor.header?.lostBefore;
+    if (lost !== undefined) this.#lose(lost);
+    return true;
+  }
+
+  #lose(lost: Loss): void {
+    this.#pendingLoss = addLoss(this.#pendingLoss ?? 0n, lost);
+  }
+
+  #end(): false {
+    this.#ended = true;
+    return false;
+  }
+}

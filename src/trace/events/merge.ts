@@ -1,0 +1,63 @@
+import type { CpuEvents } from './cpu-events.ts';
+
+/**
+ * Puts the events of several CPUs in the order of their times; equal times in the order of `streams`. A binary heap of
+ * the streams, each standing on its next event.
+ */
+export class Merge<Stream extends CpuEvents> {
+  readonly #order: ReadonlyMap<Stream, number>;
+  readonly #heap: Stream[] = [];
+
+  constructor(streams: readonly Stream[]) {
+    this.#order = new Map(streams.map((stream, index) => [stream, index]));
+  }
+
+  /** The stream with the next event; undefined when there is none. */
+  get first(): Stream | undefined {
+    return this.#heap[0];
+  }
+
+  /** Adds a stream that stands on an event. */
+  add(stream: Stream): void {
+    const heap = this.#heap;
+    let at = heap.push(stream) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!this.#before(stream, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = stream;
+  }
+
+  /** To be called when the first stream has stepped to its next event. */
+  moved(): void {
+    const [stream] = this.#heap;
+    if (stream !== undefined) this.#sink(stream);
+  }
+
+  /** Takes the first stream out. */
+  remove(): void {
+    const last = this.#heap.pop();
+    if (last !== undefined && this.#heap.length > 0) this.#sink(last);
+  }
+
+  #sink(stream: Stream): void {
+    const heap = this.#heap;
+    let at = 0;
+    for (;;) {
+      let child = at * 2 + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && this.#before(heap[child + 1]!, heap[child]!)) child++;
+      if (!this.#before(heap[child]!, stream)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = stream;
+  }
+
+  #before(a: Stream, b: Stream): boolean {
+    if (a.timestamp !== b.timestamp) return a.timestamp < b.timestamp;
+    return this.#order.get(a)! < this.#order.get(b)!;
+  }
+}

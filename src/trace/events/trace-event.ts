@@ -1,0 +1,131 @@
+import type { EventCatalogue } from '../format/event-catalogue.ts';
+import type { EventFormat } from '../format/event-format.ts';
+import type { Field } from '../format/field.ts';
+import { type FieldValue, readValue } from '../format/record-data.ts';
+import type { CpuEvents } from './cpu-events.ts';
+
+/** One event as a plain object that stays as it is. Bytes are copied. */
+export interface EventObject {
+  readonly timestamp: bigint;
+  readonly cpu: number;
+  readonly pid: number;
+  readonly task: string | undefined;
+  readonly name: string;
+  readonly fields: Readonly<Record<string, FieldValue>>;
+}
+
+/** What events have in common: names of fields and tasks, looked up once. */
+export class EventNames {
+  readonly catalogue: EventCatalogue;
+  readonly #fields = new Map<number, ReadonlyMap<string, Field>>();
+  readonly #tasks: ReadonlyMap<number, string>;
+
+  constructor(catalogue: EventCatalogue, tasks: ReadonlyMap<number, string>) {
+    this.catalogue = catalogue;
+    this.#tasks = tasks;
+  }
+
+  /** The name of a task; undefined when the guest did not keep it. */
+  task(pid: number): string | undefined {
+    return pid === 0 ? '<idle>' : this.#tasks.get(pid);
+  }
+
+  /** Fields by name of the event with that id; an event's own win over common ones. */
+  fields(id: number): ReadonlyMap<string, Field> {
+    const known = this.#fields.get(id);
+    if (known !== undefined) return known;
+    const { commonFields = [], fields = [] } = this.catalogue.byId(id) ?? {};
+    const byName = new Map([...commonFields, ...fields].map((field) => [field.name, field]));
+    this.#fields.set(id, byName);
+    return byName;
+  }
+}
+
+/**
+ * The event at hand. One object serves all events of an iteration: take out what you keep, or keep `toObject()`.
+ * Texts are the guest's: they may hold control characters.
+ */
+export class TraceEvent {
+  readonly #names: EventNames;
+  #stream: CpuEvents;
+  #buffer = '';
+
+  constructor(names: EventNames, stream: CpuEvents) {
+    this.#names = names;
+    this.#stream = stream;
+  }
+
+  /** Moves on to the event that `stream` stands on. */
+  set(stream: CpuEvents, buffer: string): this {
+    this.#stream = stream;
+    this.#buffer = buffer;
+    return this;
+  }
+
+  /** Time by the buffer's clock; nanoseconds where the buffer's `timeUnit` is `'ns'`. */
+  get timestamp(): bigint {
+    return this.#stream.timestamp;
+  }
+
+  get cpu(): number {
+    return this.#stream.cpu;
+  }
+
+  /** The thread that ran when the event happened. */
+  get pid(): number {
+    return this.#stream.pid;
+  }
+
+  /** That thread's name as of the end of the trace; undefined when the guest did not keep it. */
+  get task(): string | undefined {
+    return this.#names.task(this.#stream.pid);
+  }
+
+  /** Number of the event's type in the guest's kernel. */
+  get id(): number {
+    return this.#stream.id;
+  }
+
+  /** `system:event`; `#id` for a type without a format. */
+  get name(): string {
+    return this.format?.fullName ?? `#${this.#stream.id}`;
+  }
+
+  /** Name of the tracing instance; empty for the top level. */
+  get buffer(): string {
+    return this.#buffer;
+  }
+
+  /** The type's format; undefined when the trace has none. */
+  get format(): EventFormat | undefined {
+    return this.#names.catalogue.byId(this.#stream.id);
+  }
+
+  /**
+   * Events that this CPU's ring lost between the event before and this one: how many, `'unknown'` when the kernel did
+   * not count them or a page could not be read, undefined for none. With a filter, since the last event that passed it.
+   */
+  get lost(): bigint | 'unknown' | undefined {
+    return this.#stream.lost;
+  }
+
+  /**
+   * A field's value: a number, a bigint for 8 bytes, a string, an array of numbers, or bytes (a view that is valid
+   * until the next event). Undefined when the event has no such field, or the record is too short for it.
+   */
+  get(field: string): FieldValue | undefined {
+    const found = this.#names.fields(this.#stream.id).get(field);
+    return found === undefined ? undefined : readValue(this.#stream.cursor, found);
+  }
+
+  /** The event as an object of its own, with its own fields; without the common ones. */
+  toObject(): EventObject {
+    const fields: [string, FieldValue][] = [];
+    for (const field of this.format?.fields ?? []) {
+      const value = readValue(this.#stream.cursor, field);
+      if (value !== undefined) fields.push([field.name, value instanceof Uint8Array ? value.slice() : value]);
+    }
+    const { timestamp, cpu, pid, task, name } = this;
+    return { timestamp, cpu, pid, task, name, fields: Object.fromEntries(fields) };
+  }
+}

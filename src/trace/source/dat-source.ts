@@ -1,0 +1,87 @@
+import type { FileHandle } from 'node:fs/promises';
+import { exitCode, Failure } from '../../base/failure.ts';
+import { TraceFileError } from '../dat/read/byte-reader.ts';
+import { cpuBlocks, readTraceFile } from '../dat/read/read-trace-file.ts';
+import { openInput } from '../file/open-input.ts';
+import { EventCatalogue } from '../format/event-catalogue.ts';
+import { FormatError } from '../format/format-error.ts';
+import { isFramedFile } from '../framed/framed-trace.ts';
+import { withoutNote } from '../metadata/unseen.ts';
+import { parseUsualLayout } from '../metadata/usual-layout.ts';
+import type { TraceSource } from './source.ts';
+
+/** Opens a trace.dat of version 6 or 7. The caller closes it. Throws Failure that names the path. */
+export async function openDatSource(path: string): Promise<TraceSource> {
+  const file = await openInput(path);
+  try {
+    return await readSource(path, file);
+  } catch (error) {
+    const isFramed = isUnreadable(error) && (await isFramedFile(file));
+    await file.close();
+    throw isFramed ? framedStream(path) : unreadable(path, error);
+  }
+}
+
+async function readSource(path: string, file: FileHandle): Promise<TraceSource> {
+  const trace = await readTraceFile(file);
+  const layout = parseUsualLayout(trace.headerPage);
+  const { version, compression, options, symbols, taskNames } = trace;
+  const { writer, unseen = null } = withoutNote(options.writer);
+  return {
+    path,
+    kind: 'trace.dat',
+    format: { version, compression },
+    totalBytes: (await file.stat()).size,
+    layout,
+    catalogue: new EventCatalogue(trace.formats, layout.commitBytes),
+    uname: options.uname,
+    writer,
+    traceId: options.traceId,
+    symbols,
+    unseen,
+    taskNames,
+    buffers: trace.buffers.map(({ name, clock, cpus }) => ({
+      name,
+      clock,
+      cpus: cpus.map((extent) => ({
+        cpu: extent.cpu,
+        dataBytes: extent.bytes,
+        blocks: (blockBytes) =>
+          readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes)),
+      })),
+    })),
+    recording: undefined,
+    close: () => file.close(),
+  };
+}
+
+/** Pages are checked when they are read: a file may end before them. */
+async function* readable(
+  path: string,
+  blocks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* blocks;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function isUnreadable(error: unknown): error is Error {
+  return error instanceof TraceFileError || error instanceof FormatError;
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  if (!isUnreadable(error)) return error;
+  return new Failure(
+    exitCode.failed,
+    `${path}: not a trace.dat that can be read: ${error.message}`,
+    'look at it with trace-cmd dump',
+    { cause: error },
+  );
+}
+
+function framedStream(path: string): Failure {
+  const message = `${path}: a framed stream, as trace-agent -o --framed writes it, and no trace.dat yet`;
+  return new Failure(exitCode.failed, message, 'make one of it with trace-host convert, and ask about that');
+}
