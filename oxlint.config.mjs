@@ -2,7 +2,7 @@
  * The rooms of src/, and what each may import besides itself. The order is the order of the list: no room imports one
  * that comes later. docs/architecture.md says what is in each.
  */
-const rooms = {
+export const rooms = {
   base: [],
   native: ['base'],
   protocol: ['base', 'native'],
@@ -15,7 +15,7 @@ const rooms = {
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
-const foldersOf = {
+export const foldersOf = {
   native: ['io', 'wait', 'process', 'ipc'],
   tracefs: ['metadata', 'settings'],
   supervisor: ['ports', 'workers', 'orders'],

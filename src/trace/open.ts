@@ -57,6 +57,7 @@ export class Trace {
   readonly #source: TraceSource;
   readonly #names: EventNames;
 
+  /** @internal */
   constructor(source: TraceSource) {
     this.path = source.path;
     this.kind = source.kind;

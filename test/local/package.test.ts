@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { exitCode } from '../../src/base/failure.ts';
 import { version } from '../../src/base/version.ts';
+import { convert } from '../../src/trace/convert/convert.ts';
 import { repoRoot } from '../repo-root.ts';
+import { sampleMetadata, samplePages, writeRaws } from '../unit/trace/samples.ts';
 
 describe("npm's package, installed in an empty directory", () => {
   let dir: string;
@@ -45,6 +56,107 @@ describe("npm's package, installed in an empty directory", () => {
       assert.equal(run(program, '--version'), `${version}\n`);
       assert.match(run(program, '--help'), new RegExp(`^Usage: ${program} `));
     }
+  });
+
+  it('passes the checks of publint and attw', () => {
+    const [archive = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
+    for (const [tool, ...args] of [
+      ['publint', 'run', '--strict', '--level', 'warning'],
+      // there is no CommonJS form of it
+      ['attw', '--profile', 'esm-only', '--no-emoji', '--no-color'],
+    ] as const) {
+      const path = join(repoRoot, 'node_modules/.bin', tool);
+      const { status, stdout, stderr } = spawnSync(path, [...args, join(dir, archive)], { encoding: 'utf8' });
+      assert.equal(status, 0, `${tool}: ${stdout}${stderr}`);
+    }
+  });
+
+  describe('as a library', () => {
+    const examples = [
+      ...readFileSync(join(repoRoot, 'docs/library.md'), 'utf8').matchAll(/^```js\n(.*?)^```$/gms),
+    ].map(([, source = '']) => source);
+
+    before(async () => {
+      const metadata = await sampleMetadata('A');
+      await convert({ cpus: writeRaws(dir, samplePages('A')), metadata, out: join(dir, 'prefix/trace.dat') });
+      for (const [index, source] of examples.entries())
+        writeFileSync(join(dir, `prefix/example-${index}.mjs`), source);
+    });
+
+    function runExample(index: number): SpawnSyncReturns<string> {
+      return spawnSync(process.execPath, [`example-${index}.mjs`], {
+        cwd: join(dir, 'prefix'),
+        encoding: 'utf8',
+        maxBuffer: 64 << 20,
+      });
+    }
+
+    it('runs the examples of docs/library.md', () => {
+      assert.equal(examples.length, 4);
+      const [events, switches, content, failure] = examples.map((_, index) => runExample(index));
+      for (const { status, stderr } of [events!, switches!, content!]) assert.equal(status, 0, stderr);
+      const lines = events!.stdout.trimEnd().split('\n');
+      assert.equal(lines.length, 12_336 + 9507);
+      assert.match(lines[0]!, /^\d+n [01] \S.* \d+ \w+:\w+$/);
+      const onCpu0 = lines.filter((line) => /^\d+n 0 .* sched:sched_switch$/.test(line)).length;
+      const counts = switches!.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => Number(line.split(' ')[0]));
+      assert.ok(onCpu0 > 0);
+      assert.equal(
+        counts.reduce((sum, count) => sum + count, 0),
+        onCpu0,
+      );
+      assert.match(
+        content!.stdout,
+        /clock: 'global'.*^pid_t next_pid$.*^top level: 21843 events, 35899 lost$/ms,
+      );
+      assert.equal(failure!.status, exitCode.missing);
+      assert.equal(failure!.stderr, 'no-such-trace.dat: no such file; check the path\n');
+    });
+
+    it('has types for the examples, which a strict compiler takes with its own', () => {
+      const options = {
+        allowJs: true,
+        checkJs: true,
+        noEmit: true,
+        strict: true,
+        skipLibCheck: false,
+        module: 'nodenext',
+        target: 'es2023',
+        types: ['node'],
+        typeRoots: [join(repoRoot, 'node_modules/@types')],
+      };
+      writeFileSync(
+        join(dir, 'prefix/tsconfig.json'),
+        JSON.stringify({ compilerOptions: options, include: ['example-*.mjs', 'wrong.mts'] }),
+      );
+      const compile = (): SpawnSyncReturns<string> =>
+        spawnSync(join(repoRoot, 'node_modules/.bin/tsc'), ['-p', join(dir, 'prefix')], { encoding: 'utf8' });
+      const good = compile();
+      assert.equal(good.status, 0, good.stdout);
+      writeFileSync(
+        join(dir, 'prefix/wrong.mts'),
+        "import { openTrace } from 'virtio-trace';\nconst { path }: { path: number } = await openTrace('');\n",
+      );
+      const wrong = compile();
+      assert.notEqual(wrong.status, 0);
+      assert.match(
+        wrong.stdout,
+        /wrong\.mts\(2,7\): error TS2322.*'string' is not assignable to type 'number'/s,
+      );
+    });
+
+    it('keeps the rest of the package inside', () => {
+      const inside = "await import('virtio-trace/dist/src/trace/open.js')";
+      const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', inside], {
+        cwd: join(dir, 'prefix'),
+        encoding: 'utf8',
+      });
+      assert.notEqual(status, 0);
+      assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/);
+    });
   });
 
   it('sets a guest up', () => {

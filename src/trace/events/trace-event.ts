@@ -50,12 +50,16 @@ export class TraceEvent {
   #stream: CpuEvents;
   #buffer = '';
 
+  /** @internal */
   constructor(names: EventNames, stream: CpuEvents) {
     this.#names = names;
     this.#stream = stream;
   }
 
-  /** Moves on to the event that `stream` stands on. */
+  /**
+   * Moves on to the event that `stream` stands on.
+   * @internal
+   */
   set(stream: CpuEvents, buffer: string): this {
     this.#stream = stream;
     this.#buffer = buffer;
