@@ -18,7 +18,7 @@ function parseRange(part: string, text: string, name: string): number[] {
   const match = /^(\d{1,10})(?:-(\d{1,10})(?::(\d{1,10})\/(\d{1,10}))?)?$/.exec(part);
   if (match === null) {
     const thing = part === '' ? 'an empty entry' : quoted(part);
-    throw refused(`${name}: ${thing} in ${quoted(text)} is no CPU and no range`);
+    throw refused(`${name}: ${thing} in ${quoted(text)} is neither a CPU nor a range`);
   }
   const first = Number(match[1]);
   const last = Number(match[2] ?? first);

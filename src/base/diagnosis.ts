@@ -1,10 +1,10 @@
 import { codeOf } from './error-code.ts';
 import { Failure } from './failure.ts';
 
-/** `unknown`: it cannot be told from here; `skipped`: one before it has to be mended first. */
+/** `unknown`: cannot be checked from here; `skipped`: an earlier link has to be fixed first. */
 export type LinkState = 'ok' | 'wrong' | 'unknown' | 'skipped';
 
-/** One link of the chain from a kernel's rings to a file, as it was found. */
+/** One link of the chain from a kernel's rings to a file, and its state. */
 export interface Link {
   readonly link: string;
   readonly state: LinkState;
@@ -14,12 +14,12 @@ export interface Link {
   readonly remedy: string;
 }
 
-/** What a check throws when the answer is out of its reach; its message says why. */
+/** Thrown by a check that cannot find out; the message says why. */
 export class Untold extends Error {}
 
 /**
- * Looks at link after link. A check is the function that the other commands use as well: what it throws as a Failure
- * is what is wrong.
+ * Checks one link after the other. A check is the same function that the other commands use: a Failure that it throws
+ * is the fault found.
  */
 export class Chain {
   readonly #links: Link[] = [];
@@ -29,7 +29,7 @@ export class Chain {
   }
 
   /**
-   * @param needs links without which this one says nothing
+   * @param needs links that must work before this one can be checked
    * @param check returns what it found, in words
    */
   async look(link: string, needs: readonly string[], check: () => string | Promise<string>): Promise<void> {
@@ -49,7 +49,7 @@ export class Chain {
         this.#links.push({ link, state: 'wrong', what: cause.message, remedy: cause.remedy });
       else if (cause instanceof Untold)
         this.#links.push({ link, state: 'unknown', what: cause.message, remedy: '' });
-      // a file that has just gone, or that this user may not read
+      // the file was just removed, or this user may not read it
       else if (/^E[A-Z]+$/.test(codeOf(cause)))
         this.#links.push({
           link,
@@ -62,7 +62,7 @@ export class Chain {
   }
 }
 
-/** Whether nothing is wrong; what could not be told is not. */
+/** Whether no link has a fault; an unknown one does not count as a fault. */
 export function isSound(links: readonly Link[]): boolean {
   return links.every(({ state }) => state !== 'wrong');
 }

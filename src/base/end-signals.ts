@@ -1,16 +1,16 @@
 /**
- * A signal that follows another sooner is the same wish: timeout(1) signals its child and then the child's whole group,
- * and on a busy machine the two are heard milliseconds apart.
+ * Signals closer together than this count as one: timeout(1) signals its child and then the child's process group,
+ * and on a busy machine the two arrive milliseconds apart.
  */
 const echoMs = 100;
 
 /**
- * Listens for SIGINT and SIGTERM, of which the first asks a program to end and the second to end at once, and for
- * SIGHUP: when a terminal is closed shell and kernel both send one, which is never a second wish.
+ * Listens for SIGINT and SIGTERM: the first asks a program to end, the second to end at once. Also for SIGHUP: when a
+ * terminal is closed, shell and kernel both send one, so it never counts as a second request.
  * @param first called once
- * @param again called for each that comes later
- * @param hungUp called for each SIGHUP; without, it is ignored
- * @returns ends the listening
+ * @param again called for each later one
+ * @param hungUp called for each SIGHUP; without it, SIGHUP is ignored
+ * @returns a function that stops listening
  */
 export function onEndSignals(
   first: (signal: NodeJS.Signals) => void,
@@ -23,7 +23,7 @@ export function onEndSignals(
     if (mayRepeat) again(signal);
     if (heard) return;
     heard = true;
-    // after a long turn of the event loop timers come before signals: those that waited are heard first all the same
+    // after a long turn of the event loop, timers run before signals: handle the waiting signals first all the same
     setTimeout(() => setImmediate(() => (mayRepeat = true)), echoMs).unref();
     first(signal);
   };

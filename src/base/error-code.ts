@@ -1,10 +1,10 @@
-/** The code of what a node:fs call threw (`ENOENT`, …) or Node itself (`ERR_…`); empty when it has none. */
+/** The code of an error thrown by node:fs (`ENOENT`, …) or by Node itself (`ERR_…`); empty when it has none. */
 export function errorCode(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return '';
   return typeof error.code === 'string' ? error.code : '';
 }
 
-/** The errno's name alone: empty for what only a bug or an abort brings about. */
+/** The name of the errno; empty for errors that only a bug or an abort can cause. */
 export function errnoOf(error: unknown): string {
   const code = errorCode(error);
   return /^E[A-Z0-9]+$/.test(code) ? code : '';

@@ -11,12 +11,12 @@ export const exitCode = {
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 
 /**
- * What a user can mend: one line that names the thing, one that names the remedy, and the exit code of a
- * program that ends with it. Anything else that is thrown is a bug of ours.
+ * An error that a user can fix: one line that says what is wrong, one that says what to do, and the exit code of the
+ * program. Anything else that is thrown is a bug.
  */
 export class Failure extends Error {
   readonly exitCode: ExitCode;
-  /** What to do about it; empty when the message says all. */
+  /** What to do about it; empty when the message says it all. */
   readonly remedy: string;
 
   constructor(exitCode: ExitCode, message: string, remedy = '', options?: ErrorOptions) {

@@ -1,6 +1,6 @@
 import { editDistance } from './edit-distance.ts';
 
-/** A longer one is compared by its beginning only: what takes time grows with the square. */
+/** Only this much of a longer name is compared: the time grows with the square of the length. */
 const maxComparedLength = 200;
 
 /**

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const manifest: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 
-/** The package's version, from the package.json that is three folders above this file when compiled. */
+/** The package's version, from package.json, which is three folders above the compiled file. */
 export const version =
   typeof manifest === 'object' && manifest !== null && 'version' in manifest
     ? String(manifest.version)

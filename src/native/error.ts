@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 
 const names = new Map<number, string>();
 for (const [name, value] of Object.entries(constants.errno)) {
-  // EAGAIN and EWOULDBLOCK share a number: the first name listed is the one that people know.
+  // EAGAIN and EWOULDBLOCK share a number: keep the first, better known name.
   if (!names.has(value)) names.set(value, name);
 }
 
@@ -13,7 +13,7 @@ export function errnoName(errno: number): string {
 
 export const errno = constants.errno;
 
-/** A system call that failed. `code` is stable (`EBUSY`); `call` names the call and what it was about. */
+/** A failed system call. `code` is stable (`EBUSY`); `call` names the call and its subject. */
 export class NativeError extends Error {
   readonly code: string;
   readonly errno: number;

@@ -1,26 +1,26 @@
-/** What host and agent say on the control port; docs/protocol.md is the reference. */
+/** The messages of the control port; docs/protocol.md is the reference. */
 export const orderNames = ['start', 'stop', 'status', 'metadata', 'ping'] as const;
 export type OrderName = (typeof orderNames)[number];
 
-/** Chosen by the host, given back unchanged: a string of at most 64 characters or a safe integer. */
+/** Chosen by the host, returned unchanged: a string of at most 64 characters or a safe integer. */
 export type OrderId = string | number;
 
-/** What a start may ask of tracefs; whatever is left out stays as the guest has it. */
+/** The tracefs settings of a start; anything left out stays as it is in the guest. */
 export interface TraceRequest {
-  /** tracefs instance to trace in, made when it is not there. */
+  /** The tracefs instance to trace in; created if it does not exist. */
   readonly instance?: string;
   /** `system` for all of its events, or `system:event`. */
   readonly events?: readonly string[];
-  /** Named as `events`; switched off once those are on, so `sched` can do without `sched:sched_stat_runtime`. */
+  /** Named as in `events`, and excluded from them: `sched` without `sched:sched_stat_runtime`. */
   readonly eventsOff?: readonly string[];
   /** Filter expression by `system:event`, or by `system` for all of its events. */
   readonly filters?: Readonly<Record<string, string>>;
   readonly tracer?: string;
-  /** The only functions that a function tracer sees, as the kernel takes them: names and `*` patterns. */
+  /** The only functions that a function tracer records: names and `*` patterns, as the kernel accepts them. */
   readonly functionFilter?: readonly string[];
-  /** Functions that it does not see, whatever `functionFilter` says. */
+  /** Functions that it does not record, whatever `functionFilter` says. */
   readonly functionNotrace?: readonly string[];
-  /** Functions that `function_graph` follows down. */
+  /** Functions whose callees `function_graph` records. */
   readonly graphFunctions?: readonly string[];
   readonly clock?: string;
   /** Ring buffer of each CPU, in KiB. */
@@ -29,27 +29,27 @@ export interface TraceRequest {
   readonly bufferPercent?: number;
   /** Size of a sub-buffer, in KiB; kernel 6.8 and later. */
   readonly subBufferKb?: number;
-  /** By `system:event`, as the kernel takes them (`stacktrace if prev_pid == 1`); taken away at the stop. */
+  /** Triggers by `system:event`, in the kernel's syntax (`stacktrace if prev_pid == 1`); removed at the stop. */
   readonly triggers?: Readonly<Record<string, readonly string[]>>;
-  /** On or off, by their names in `options/`. */
+  /** Trace options, on or off, by their names in `options/`. */
   readonly options?: Readonly<Record<string, boolean>>;
   /** Tasks of the guest; events and functions of all others are not traced. */
   readonly pids?: readonly number[];
-  /** With `pids`: their children too, and those of children. */
+  /** With `pids`: their descendants too. */
   readonly children?: boolean;
-  /** CPUs to trace, as `tracing_cpumask` takes them: hexadecimal, a comma before each 32 bits; `-1` for all. */
+  /** CPUs to trace, in the syntax of `tracing_cpumask`: hexadecimal, a comma every 32 bits; `-1` for all. */
   readonly cpuMask?: string;
   /** How deep `function_graph` follows calls; 0 for no limit. */
   readonly maxGraphDepth?: number;
-  /** Leave at the stop what the start has set, with tracing off. */
+  /** Keep the settings after the stop, with tracing off. */
   readonly keep?: boolean;
-  /** Whether the kernel's trace_printk comes into the traced instance, and not where it went before. */
+  /** Whether trace_printk is redirected to the traced instance. */
   readonly printk?: boolean;
 }
 
 interface Asked<Name extends OrderName> {
   readonly order: Name;
-  /** `undefined`: the order came without one; its answer says `null`. */
+  /** `undefined`: the order has none; its answer says `null`. */
   readonly id: OrderId | undefined;
   /** False for the bare `1` and `0`, which get no answer. */
   readonly answer: boolean;
@@ -61,25 +61,25 @@ export interface StartOrder extends Asked<'start'> {
 export type StopOrder = Asked<'stop'>;
 export type StatusOrder = Asked<'status'>;
 /**
- * `names`: only what changes while a trace runs, the names of its tasks; a hundredth of the whole. `instance`: the few
- * files that are the traced instance's own, to be asked for while it is traced.
+ * `names`: only what changes while a trace runs, the names of tasks; 1 % of the whole. `instance`: the few files that
+ * belong to the traced instance, to be requested while it is traced.
  */
 export const metadataParts = ['all', 'names', 'instance'] as const;
 export type MetadataPart = (typeof metadataParts)[number];
 
-/** Digests by group of files (`groupOf` of metadata-groups.ts): what somebody has of a guest's metadata. */
+/** Digests by group of files (`groupOf` of metadata-groups.ts): what the host already has of a guest's metadata. */
 export type MetadataDigests = Readonly<Record<string, string>>;
 
 export interface MetadataOrder extends Asked<'metadata'> {
   /** Left out: all. */
   readonly part?: MetadataPart;
-  /** Groups that need not be sent when they are still the same. Of `all` only. */
+  /** Groups that are not sent again when unchanged. With `all` only. */
   readonly have?: MetadataDigests;
 }
 export type PingOrder = Asked<'ping'>;
 export type Order = StartOrder | StopOrder | StatusOrder | MetadataOrder | PingOrder;
 
-/** Stable: a host may act on them. docs/protocol.md says what each means and what to do. */
+/** Stable: a host may rely on them. docs/protocol.md explains each, and what to do. */
 export const errorCodes = [
   'line-too-long',
   'bad-json',
@@ -129,17 +129,17 @@ export interface CpuAccount {
   readonly bytesOut: number;
   /** Bytes taken from the ring that never reach the host. */
   readonly bytesLost: number;
-  /** How often the port would take no more. */
+  /** How often the port was full. */
   readonly stalls: number;
 }
 
-/** One CPU's account at the end of a stop. */
+/** One CPU's totals at the end of a stop. */
 export interface CpuLedger extends CpuAccount {
-  /** Bytes that the port did not take within the stop timeout; they are kept, and go first at the next start. */
+  /** Bytes that the port did not accept within the stop timeout; they are kept, and sent first at the next start. */
   readonly bytesHeld: number;
-  /** Whether all that was in the ring at the order is on its way. */
+  /** Whether everything that was in the ring when the order arrived was sent. */
   readonly flushed: boolean;
-  /** The ring's statistics behind the flush; `null` when it cannot be asked. */
+  /** The ring's statistics after the flush; `null` when they cannot be read. */
   readonly ring: RingStats | null;
 }
 
@@ -155,12 +155,12 @@ export interface RingStats {
 
 export interface CpuStatus extends CpuAccount {
   readonly state: CpuState;
-  /** Why it is waiting; left out when it is not. */
+  /** Why it is waiting; absent when it is not. */
   readonly reason?: string;
   /** The worker's process id; `null` while it has none. */
   readonly pid: number | null;
   readonly restarts: number;
-  /** `null` when the ring cannot be asked, e.g. of a CPU that was never online. */
+  /** `null` when the ring cannot be read, e.g. of a CPU that was never online. */
   readonly ring: RingStats | null;
 }
 
@@ -168,12 +168,12 @@ export interface CpuStatus extends CpuAccount {
 export type PerCpu<T> = Readonly<Record<string, T>>;
 
 interface Answered {
-  /** The order's; `null` when it had none or none could be read. */
+  /** The order's id; `null` when it had none, or none could be read. */
   readonly id: OrderId | null;
   readonly ok: true;
 }
 
-/** What is traced, or was until this stop: what the pages are from, which only it can tell. */
+/** What is traced, or was until this stop: where the pages come from. */
 export interface TraceSource {
   /** The tracefs instance; `null` for the top level. */
   readonly instance: string | null;
@@ -183,12 +183,12 @@ export interface TraceSource {
   readonly pageBytes: number;
 }
 
-/** One CPU at the moment of a start: what of its counts belongs to an earlier trace. */
+/** One CPU's counts at a start: they belong to earlier traces. */
 export interface CpuBaseline {
-  /** As in the ledger. Everything behind them at the port is of this trace. */
+  /** As in the ledger. Everything after them at the port belongs to this trace. */
   readonly bytesOut: number;
   readonly bytesHeld: number;
-  /** All 0 in rings that this start made or emptied; `null` when the ring cannot be asked. */
+  /** All 0 in rings that this start created or emptied; `null` when the ring cannot be read. */
   readonly ring: RingStats | null;
 }
 
@@ -210,15 +210,15 @@ export interface StatusAnswer extends Answered, TraceSource {
   readonly cpus: PerCpu<CpuStatus>;
 }
 
-/** Right behind this line come `bytes` bytes: a gzipped tar of tracefs files. */
+/** This line is followed by `bytes` bytes: a gzipped tar of tracefs files. */
 export interface MetadataAnswer extends Answered {
   readonly bytes: number;
   readonly encoding: 'gzip';
-  /** Groups of the order's `have` that are as they were, and not in the archive. Left out without `have`. */
+  /** Groups of the order's `have` that are unchanged and therefore not in the archive. Absent without `have`. */
   readonly same?: readonly string[];
 }
 
-/** The guest's clocks in nanoseconds, as decimal strings: JSON numbers end at 2^53. */
+/** The guest's clocks in nanoseconds, as decimal strings: JSON numbers are exact up to 2^53 only. */
 export interface PingAnswer extends Answered {
   readonly clocks: {
     readonly boottime: string;

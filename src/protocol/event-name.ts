@@ -4,14 +4,14 @@ export interface EventSpec {
   readonly event: string | undefined;
 }
 
-/** Longer names no file system takes; user_events may use all of it. */
+/** No file system allows longer names; user_events may use the full length. */
 const maxPartBytes = 255;
-/** Names of user_events have everything but blanks and colons; in tracefs each is a directory. */
+/** Names of user_events may contain anything but blanks and colons; in tracefs each is a directory. */
 const partForm = /^(?!\.\.?$)[^\s:/\p{Cc}]+$/u;
 
 /**
- * Reads `sched`, `sched:sched_switch` or `sched/sched_switch`; undefined when it is none of these, or could lead out
- * of tracefs. Every character stands for itself: `*` is no pattern here.
+ * Reads `sched`, `sched:sched_switch` or `sched/sched_switch`; undefined for anything else, and for a name that could
+ * lead out of tracefs. `*` is not a wildcard here.
  */
 export function parseEventSpec(text: string): EventSpec | undefined {
   const [system = '', event, ...more] = text.split(/[:/]/, 3);

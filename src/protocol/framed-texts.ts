@@ -1,6 +1,6 @@
 import type { PerCpu, RingStats } from './control.ts';
 
-/** What the frames of JSON say (frames.ts, docs/framed-output.md). */
+/** The content of JSON frames (frames.ts, docs/framed-output.md). */
 
 export interface FramedAbout {
   readonly agentVersion: string;
@@ -18,9 +18,9 @@ export interface FramedEnd {
 }
 
 export interface FramedCpu {
-  /** Taken from the ring: as many should be in the stream. */
+  /** Bytes taken from the ring: the stream should hold as many. */
   readonly bytes: number;
-  /** What the kernel counts behind the last page, and had counted before the first; null where it cannot be asked. */
+  /** The kernel's counts after the last page and before the first; null where they cannot be read. */
   readonly ring: RingStats | null;
   readonly ringBefore: RingStats | null;
 }

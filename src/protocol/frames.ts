@@ -1,6 +1,7 @@
 /**
- * The framed form of `trace-agent -o`, written by supervisor and workers and read by trace-host: docs/framed-output.md is
- * the reference. A head, then frames: a header and the bytes that it announces. Numbers are little-endian.
+ * The framed form of `trace-agent -o`, written by supervisor and workers and read by trace-host:
+ * docs/framed-output.md is the reference. A head, then frames: each a header and the bytes that it announces. Numbers
+ * are little-endian.
  */
 export const headSize = 24;
 export const frameHeaderSize = 32;
@@ -8,7 +9,7 @@ const checkedSize = 28;
 export const syncSize = 8;
 export const framesVersion = 1;
 
-/** No text begins with it, and what takes it for one and changes its line ends spoils it at once. */
+/** No text begins like this, and a program that converts line endings breaks it visibly. */
 const magic = Uint8Array.from([0x89, 0x76, 0x74, 0x72, 0x61, 0x63, 0x65, 0x0a]); // "\x89vtrace\n"
 
 export const frameKinds = {
@@ -16,11 +17,11 @@ export const frameKinds = {
   about: 1,
   /** The metadata archive, before all pages. */
   metadata: 2,
-  /** A piece of one CPU's pages. */
+  /** Pages of one CPU, or a part of one. */
   pages: 3,
-  /** What of the metadata had changed, and the names of tasks, behind all pages. */
+  /** The metadata that changed, and the names of tasks, after all pages. */
   laterMetadata: 4,
-  /** JSON, the last frame: what should be in the stream, and what the rings had counted. */
+  /** JSON, the last frame: what the stream should hold, and the rings' counts. */
   end: 5,
 } as const;
 export type FrameKind = (typeof frameKinds)[keyof typeof frameKinds];
@@ -30,17 +31,17 @@ const kinds: ReadonlySet<number> = new Set(Object.values(frameKinds));
 export interface StreamHead {
   readonly version: number;
   readonly pageBytes: number;
-  /** What every frame header of this stream begins with: random, so that nothing in a page is one. */
+  /** Every frame header of this stream begins with it: random, so that no page contains one. */
   readonly sync: Uint8Array;
 }
 
 export interface FrameHeader {
   readonly kind: FrameKind;
-  /** 0 for what is of no CPU. */
+  /** 0 for frames that belong to no CPU. */
   readonly cpu: number;
-  /** Of what follows, as long as the frame is not cut off by another header. */
+  /** Size of the content, unless another header cuts the frame off. */
   readonly bytes: number;
-  /** How many bytes of this CPU's pages are before these. */
+  /** Bytes of this CPU's pages that come before these. */
   readonly position: number;
 }
 
@@ -82,8 +83,8 @@ export function encodeFrameHeader(sync: Uint8Array, { kind, cpu, bytes, position
 }
 
 /**
- * FNV-1a of what is before it. A header may be cut off too, and be followed by the next one: without a check the two
- * would look like one.
+ * FNV-1a of the bytes before it. A header can be cut off too and be followed by the next one: without a checksum the
+ * two would look like one.
  */
 function checkOf(header: Uint8Array): number {
   let hash = 0x811c9dc5;
@@ -91,7 +92,7 @@ function checkOf(header: Uint8Array): number {
   return hash >>> 0;
 }
 
-/** @param bytes at least `frameHeaderSize`. @returns undefined when they are no header of this stream */
+/** @param bytes at least `frameHeaderSize`. @returns undefined when they are not a header of this stream */
 export function decodeFrameHeader(sync: Uint8Array, bytes: Uint8Array): FrameHeader | undefined {
   if (!sync.every((byte, index) => bytes[index] === byte)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, frameHeaderSize);

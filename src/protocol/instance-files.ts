@@ -1,6 +1,6 @@
 /**
- * Files of tracefs that each instance has for itself, beside its `per_cpu/cpuN/stats`: the agent sends them, the host
- * puts them in place of the top level's.
+ * tracefs files that each instance has of its own, in addition to `per_cpu/cpuN/stats`: the agent sends them, and the
+ * host uses them instead of the top level's.
  */
 export const instanceFileNames = [
   'events/header_event',

@@ -1,11 +1,11 @@
 import { mapMemory } from '../native/ipc/shared-memory.ts';
 
 /**
- * The account of one CPU's pages, kept in memory that supervisor and worker share, so that it outlives a worker
- * that is killed at any instruction. One side writes, the worker; the supervisor reads it whenever it likes.
+ * The counters of one CPU's pages, in memory that supervisor and worker share, so that they survive a worker that is
+ * killed at any instruction. Only the worker writes; the supervisor reads at any time.
  *
- * Layout: doubles (exact up to 2^53 bytes, and written without garbage), and from `stageOffset` on one sub-buffer of
- * staging for the page that is between the ring and the pipe.
+ * Layout: doubles (exact up to 2^53, and written without allocating), then from `stageOffset` on one sub-buffer of
+ * staging space for the page on its way from the ring to the pipe.
  */
 const cells = { beat: 0, bytesIn: 1, bytesOut: 2, bytesLost: 3, stalls: 4, staged: 5 } as const;
 const stageOffset = 4096;
@@ -27,7 +27,7 @@ export class Ledger {
     this.#unmap = () => mapping.unmap();
   }
 
-  /** Counts up while the worker's event loop turns. */
+  /** Heartbeat: counts up while the worker's event loop runs. */
   get beat(): number {
     return this.#get(cells.beat);
   }
@@ -43,7 +43,7 @@ export class Ledger {
     this.#cells[cells.bytesIn] = value;
   }
 
-  /** Bytes that the port took from the pipe. */
+  /** Bytes moved from the pipe to the port. */
   get bytesOut(): number {
     return this.#get(cells.bytesOut);
   }
@@ -59,7 +59,7 @@ export class Ledger {
     this.#cells[cells.bytesLost] = value;
   }
 
-  /** How often the port would take no more. */
+  /** How often the port was full. */
   get stalls(): number {
     return this.#get(cells.stalls);
   }
@@ -75,17 +75,17 @@ export class Ledger {
     this.#cells[cells.staged] = value;
   }
 
-  /** What the account says is in the pipe. */
+  /** Bytes that should be in the pipe, by these counters. */
   get bytesHeld(): number {
     return this.bytesIn - this.bytesOut - this.bytesLost;
   }
 
-  /** Takes over the counts of another ledger. */
+  /** Copies the counters of another ledger. */
   continueFrom(other: Ledger): void {
     this.#cells.set(other.#cells);
   }
 
-  /** Gives the memory back; the ledger must not be touched afterwards. */
+  /** Unmaps the memory; the ledger must not be used afterwards. */
   unmap(): void {
     this.#unmap();
   }

@@ -1,23 +1,23 @@
-/** A line of the control port, without its end and the blanks around it. */
+/** A line of the control port, trimmed. */
 export type Line =
   | { readonly kind: 'text'; readonly text: string }
-  /** Longer than the limit and thrown away up to its newline; `head` is how it began. */
+  /** Longer than the limit and discarded up to its newline; `head` is its beginning. */
   | { readonly kind: 'too-long'; readonly head: string };
 
-/** The newline not counted. */
+/** Without the newline. */
 export const maxLineBytes = 256 * 1024;
 
-/** Of `1` and `0` without a newline between them: each is an order. */
+/** Of `1` and `0` without newlines between them: each is an order. */
 const maxBareOrders = 64 * 1024;
 const headBytes = 64;
 const newline = 0x0a;
 
-/** What the unfinished line may still become: a run of bare orders with blanks around it, or anything else. */
+/** What the unfinished line can still become: a sequence of bare orders with blanks around it, or anything else. */
 type Shape = 'blank' | 'bare' | 'bare-ended' | 'other';
 
 /**
- * Cuts the control port's byte stream into lines, the same whatever the chunks. Holds at most one line's limit
- * of bytes. Bytes that are no UTF-8 become U+FFFD. Never throws, never waits; time is the caller's.
+ * Cuts the control port's byte stream into lines, however it is divided into chunks. Holds at most one line's limit
+ * of bytes. Invalid UTF-8 becomes U+FFFD. Never throws, never waits; the caller keeps the time.
  */
 export class LineReader {
   readonly #pending = Buffer.allocUnsafe(maxLineBytes);
@@ -25,7 +25,7 @@ export class LineReader {
   #shape: Shape = 'blank';
   #discarding = false;
 
-  /** Lines that are complete with these bytes, in order. `chunk` may be reused afterwards. */
+  /** The lines that these bytes complete, in order. `chunk` may be reused afterwards. */
   push(chunk: Uint8Array): Line[] {
     const lines: Line[] = [];
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -41,14 +41,17 @@ export class LineReader {
   }
 
   /**
-   * Whether what waits for its newline is `1` or `0` (or several), as `printf 1` sends it. After
-   * a short silence that counts as ordered: then call `flushSilence`.
+   * Whether the unfinished line is `1` or `0` (or several), as `printf 1` sends it. After a short silence it counts
+   * as an order: then call `flushSilence`.
    */
   get pendingIsBareOrder(): boolean {
     return !this.#discarding && (this.#shape === 'bare' || this.#shape === 'bare-ended');
   }
 
-  /** Nothing came for a while: the waiting bare orders, as lines; anything else goes on waiting for its newline. */
+  /**
+   * To be called after a short silence: returns the waiting bare orders as lines; anything else keeps waiting for its
+   * newline.
+   */
   flushSilence(): Line[] {
     const lines: Line[] = [];
     if (this.pendingIsBareOrder) this.#endLine(lines);
@@ -75,7 +78,7 @@ export class LineReader {
       const text = this.#pending.toString('utf8', 0, this.#pendingBytes).trim();
       if (this.#shape === 'other') lines.push({ kind: 'text', text });
       else if (text.length > maxBareOrders) lines.push({ kind: 'too-long', head: text.slice(0, headBytes) });
-      // `printf 1; printf 0` may arrive as one run
+      // `printf 1; printf 0` may arrive as one sequence
       else for (const digit of text) lines.push({ kind: 'text', text: digit });
     }
     this.#pendingBytes = 0;
@@ -99,7 +102,7 @@ function shapeAfter(before: Shape, piece: Buffer): Shape {
   return shape;
 }
 
-/** Space, tab, carriage return, vertical tab, form feed: what String.prototype.trim takes off, of ASCII. */
+/** Space, tab, carriage return, vertical tab, form feed: the ASCII characters that String.prototype.trim removes. */
 function isBlank(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }

@@ -1,18 +1,24 @@
 import { createHash } from 'node:crypto';
 import type { MetadataDigests } from './control.ts';
 
-/** Groups that an order may name, and bytes of a group's name. A kernel with all of its modules has some 200. */
+/**
+ * The number of groups that an order may name, and the length of a group's name. A kernel with all of its modules has
+ * about 200.
+ */
 export const maxGroups = 600;
 const groupName = /^(?:events\/[\w.-]{1,64}|kallsyms|printk_formats)$/;
 const digestForm = /^[0-9a-f]{32}$/;
 
-/** The parts of a guest's metadata that are large, and seldom change: the formats of an event system, and symbols. */
+/**
+ * The parts of a guest's metadata that are large and seldom change: the formats of one event system each, and
+ * symbols.
+ */
 export function groupOf(file: string): string | undefined {
   if (file === 'kallsyms' || file === 'printk_formats') return file;
   return /^(events\/[^/]+)\/[^/]+\/format$/.exec(file)?.[1];
 }
 
-/** Whether a group can be named in an order; one that cannot is sent each time. */
+/** Whether an order can name a group; one that cannot be named is sent every time. */
 export function isGroup(name: string): boolean {
   return groupName.test(name);
 }
@@ -22,8 +28,8 @@ export function isDigest(value: unknown): value is string {
 }
 
 /**
- * Of a group's files, in any order: 128 bits of a SHA-256 over their names and contents. A guest that finds two groups
- * with the same digest deceives nobody but the reader of its own trace, whom it can lie to without.
+ * Of a group's files, in any order: 128 bits of a SHA-256 over their names and contents. A guest that finds a
+ * collision can only deceive the reader of its own trace, and it can do that anyway.
  */
 export function digestOf(files: Iterable<readonly [name: string, content: Uint8Array]>): string {
   const hash = createHash('sha256');
@@ -32,7 +38,7 @@ export function digestOf(files: Iterable<readonly [name: string, content: Uint8A
   return hash.digest('hex').slice(0, 32);
 }
 
-/** Of each group that an order can name. Takes some ms for 3 MB. */
+/** Digests of all groups that an order can name. Takes some ms for 3 MB. */
 export function digestsOf(contents: ReadonlyMap<string, Buffer>): MetadataDigests {
   const groups = new Map<string, (readonly [name: string, content: Buffer])[]>();
   for (const entry of contents) {

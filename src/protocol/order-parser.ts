@@ -12,30 +12,30 @@ export type ParsedLine =
   | { readonly kind: 'order'; readonly order: Order }
   | {
       readonly kind: 'refused';
-      /** `null` when the line has none that could be read. */
+      /** `null` when the line has no readable id. */
       readonly id: OrderId | null;
       readonly code: ErrorCode;
       readonly message: string;
-      /** Whether the sender speaks JSON and so gets an error answer; else it is only logged. */
+      /** Whether the sender uses JSON and so gets an error answer; otherwise the error is only logged. */
       readonly answerable: boolean;
     };
 
 const maxIdLength = 64;
 
-/** What one line of the control port orders. Pure; takes any line whatever and never throws. */
+/** Parses one line of the control port. Pure; accepts any line and never throws. */
 export function parseLine(line: Line): ParsedLine {
   if (line.kind === 'text') return parseOrder(line.text);
   const message = `a line is longer than ${maxLineBytes} bytes, or of too many bare orders; it begins ${quoted(line.head)}`;
   return refused('line-too-long', message, null, meantAsJson(line.head));
 }
 
-/** What one line's text orders: `1`, `0` or a JSON object. Pure; takes any text and never throws. */
+/** Parses the text of one line: `1`, `0` or a JSON object. Pure; accepts any text and never throws. */
 export function parseOrder(text: string): ParsedLine {
   const line = text.trim();
   if (line === '1') return { kind: 'order', order: { order: 'start', id: undefined, answer: false } };
   if (line === '0') return { kind: 'order', order: { order: 'stop', id: undefined, answer: false } };
   const answerable = meantAsJson(line);
-  // a flood of noise must not cost an exception a line
+  // a flood of noise must not cost one exception per line
   if (!answerable) return refused('bad-json', `not 1, 0 or a JSON object: ${quoted(line)}`, null, answerable);
   let value: unknown;
   try {
@@ -76,7 +76,7 @@ function readOrder(fields: Record<string, unknown>, id: OrderId | undefined): Or
     if (field === 'id' || field === 'order' || ownFields[order]?.includes(field) === true) continue;
     throw new Refusal('unknown-field', `${order} has no field ${quoted(field)}`);
   }
-  // own fields only: JSON cannot say undefined
+  // own fields only: JSON has no undefined
   if (order === 'start' && fields['trace'] !== undefined) {
     return { order, id, answer: true, trace: parseTraceRequest(fields['trace']) };
   }
@@ -88,7 +88,7 @@ function readOrder(fields: Record<string, unknown>, id: OrderId | undefined): Or
   return { order, id, answer: true };
 }
 
-/** What an order may say beside its name and id. */
+/** Fields that an order may have in addition to its name and id. */
 const ownFields: Partial<Record<OrderName, readonly string[]>> = {
   start: ['trace'],
   metadata: ['part', 'have'],
@@ -109,7 +109,7 @@ function readHave(value: unknown): MetadataDigests {
   return Object.fromEntries(
     entries.map(([group, digest]): [string, string] => {
       if (!isGroup(group))
-        throw new Refusal('bad-value', `have has ${quoted(group)}, which is no group of files`);
+        throw new Refusal('bad-value', `have has ${quoted(group)}, which is not a group of files`);
       if (!isDigest(digest))
         throw new Refusal('bad-value', `have[${quoted(group)}] is a digest of 32 hexadecimal digits`);
       return [group, digest];

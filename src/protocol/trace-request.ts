@@ -4,33 +4,33 @@ import type { TraceRequest } from './control.ts';
 import { parseEventSpec } from './event-name.ts';
 import { Refusal } from './refusal.ts';
 
-/** A kernel of 6.18 with all that Debian builds has 2,323. */
+/** Debian's 6.18 kernel with all modules has 2,323 events. */
 const maxEvents = 4096;
-/** The kernel waits for all CPUs, some 10 to 40 ms, when it takes one away. */
+/** Removing one takes the kernel 10 to 40 ms, as it waits for all CPUs. */
 export const maxFilters = 512;
 /** Of all events together, for the same reason. */
 export const maxTriggers = 512;
 const maxOptions = 256;
 const maxPids = 1024;
-/** The kernel takes a filter or a trigger of less than a page. */
+/** The kernel accepts filters and triggers shorter than a page. */
 const maxCommandBytes = 4095;
 const maxNameLength = 255;
 /** The kernel's own limit, PID_MAX_LIMIT. */
 export const maxPid = 4 * 1024 * 1024;
 /** 8192 CPUs, in groups of eight digits. */
 const maxMaskLength = 9 * 256;
-/** Above that of any kernel, which says what it takes. */
+/** Higher than any kernel's limit; the kernel itself refuses what it does not support. */
 export const maxSubBufferKb = 8 * 1024;
-/** The kernel compares each with all of its functions, some milliseconds in a guest. */
+/** The kernel compares each with all of its functions, which takes some milliseconds in a guest. */
 const maxFunctions = 256;
 /**
- * What the kernel takes for names: no blank, which ends one, no "!" before it, which would take it away, and no
- * "name:command", which would plant a trigger that outlives the trace.
+ * Function names for the kernel: no blank, which would end the name; no leading "!", which would remove it; no
+ * "name:command", which would set a trigger that outlives the trace.
  */
 const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
-/** Also `pattern:mod:module`, with an empty pattern for all that the module has. */
+/** Also `pattern:mod:module`; an empty pattern stands for all functions of the module. */
 const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
-/** 16 GiB a CPU: above any ring that a guest has, below what overflows in the kernel. */
+/** 16 GiB per CPU: larger than any guest's ring, smaller than what overflows in the kernel. */
 export const maxBufferKb = 16 * 1024 * 1024;
 /** Deeper than any stack. */
 export const maxGraphDepth = 1 << 20;
@@ -65,9 +65,9 @@ const readers: { readonly [Field in keyof Fields]: FieldReader<Fields[Field]> } 
 };
 
 /**
- * Checks the form of a start order's `trace`: types, ranges, and that no name leads out of tracefs. Whether the
- * kernel knows those names is for src/tracefs to say. Throws Refusal.
- * @param nameOf what errors call a field
+ * Checks the form of a start order's `trace`: types, ranges, and that no name leads out of tracefs. src/tracefs
+ * checks whether the kernel knows the names. Throws Refusal.
+ * @param nameOf the name of a field in errors
  */
 export function parseTraceRequest(
   value: unknown,
@@ -127,7 +127,7 @@ function readTriggers(where: string, value: unknown): Readonly<Record<string, re
     return readList(name, each, maxTriggers).map((trigger, index) => {
       const command = readTrigger(`${name}[${index}]`, trigger);
       if (!command.startsWith('!')) return command;
-      throw new Refusal('bad-trace', `${name}[${index}] takes a trigger away; it is to be one that is set`);
+      throw new Refusal('bad-trace', `${name}[${index}] removes a trigger; give one to set`);
     });
   });
   const count = Object.values(triggers).flat().length;
@@ -157,7 +157,7 @@ function readRecord<Value>(
 }
 
 function readEventName(where: string, value: unknown): string {
-  // one spelling, so that what stands twice is seen to
+  // one spelling, so that duplicates are noticed
   if (typeof value === 'string' && !value.includes('/') && parseEventSpec(value) !== undefined) return value;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
   throw new Refusal('bad-trace', `${where} is "system" or "system:event", not ${given}`);
@@ -168,12 +168,12 @@ export function readFilter(where: string, value: unknown): string {
   return readCommand(where, value, maxCommandBytes);
 }
 
-/** It is taken away with a `!` before it. Throws Refusal. */
+/** It is removed by writing it with a leading `!`, which needs one byte more. Throws Refusal. */
 export function readTrigger(where: string, value: unknown): string {
   return readCommand(where, value, maxCommandBytes - 1);
 }
 
-/** A line that the kernel parses, without the blanks around it, which it passes over. */
+/** A line that the kernel parses, trimmed, as the kernel ignores blanks around it. */
 function readCommand(where: string, value: unknown, maxBytes: number): string {
   if (typeof value !== 'string')
     throw new Refusal('bad-trace', `${where} is a string, not ${typeName(value)}`);

@@ -5,7 +5,10 @@ const libcCopyFileRange = declare(
   'intptr_t copy_file_range(int from, void *fromOffset, int to, void *toOffset, size_t bytes, unsigned int flags)',
 );
 
-/** What says that this pair of files takes no copy_file_range: other file systems, an old kernel, a filter. */
+/**
+ * Errors of a pair of files that copy_file_range does not support: different file systems, an old kernel, a seccomp
+ * filter.
+ */
 const unsupported: ReadonlySet<number> = new Set([
   errno.EXDEV,
   errno.EOPNOTSUPP,
@@ -15,11 +18,11 @@ const unsupported: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Copies within the kernel from one file to another, on a thread of Node's pool. Where the file system shares
- * extents (btrfs, XFS) and offsets are aligned, the kernel tries that before it copies, as FICLONERANGE would.
- * Neither file's position moves.
- * @returns bytes copied, fewer than `bytes` at times, 0 at the end of `from`; undefined when these files must be copied
- * by read and write. Rejects with NativeError, e.g. `ENOSPC`.
+ * Copies within the kernel from one file to another, on a thread of Node's pool. Where the file system shares extents
+ * (btrfs, XFS) and offsets are aligned, the kernel shares extents instead of copying, as FICLONERANGE does. Neither
+ * file's position moves.
+ * @returns bytes copied, sometimes fewer than `bytes`, 0 at the end of `from`; undefined when these files must be
+ * copied with read and write. Rejects with NativeError, e.g. `ENOSPC`.
  */
 export function copyRange(
   from: number,
@@ -28,7 +31,7 @@ export function copyRange(
   toOffset: number,
   bytes: number,
 ): Promise<number | undefined> {
-  // what the callback stands in holds them until it is called
+  // the callback's closure keeps them alive until it is called
   const fromAt = BigInt64Array.of(BigInt(fromOffset));
   const toAt = BigInt64Array.of(BigInt(toOffset));
   return new Promise((resolve, reject) => {

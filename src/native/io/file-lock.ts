@@ -12,8 +12,8 @@ const lock = new DataView(new ArrayBuffer(32));
 const lockMemory = new Uint8Array(lock.buffer);
 
 /**
- * Tries to take the lock on a file. It belongs to the process, not to the descriptor, so processes that inherited
- * the same descriptor exclude each other, and the kernel gives it back when its holder dies.
+ * Tries to take the lock on a file. It belongs to the process, not to the descriptor, so processes that inherited the
+ * same descriptor exclude each other, and the kernel releases it when its holder dies.
  * @returns false when another process has it; never blocks
  */
 export function tryLock(fd: number): boolean {
@@ -24,7 +24,7 @@ export function tryLock(fd: number): boolean {
   throw new NativeError('fcntl(F_SETLK)', failure);
 }
 
-/** Gives the lock back. */
+/** Releases the lock. */
 export function unlock(fd: number): void {
   lock.setInt16(0, F_UNLCK, true);
   libcFcntl(fd, F_SETLK, lockMemory);

@@ -12,12 +12,12 @@ export function duplicate(fd: number): number {
   return checked('fcntl(F_DUPFD_CLOEXEC)', libcFcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
-/** Whether the file was opened to append. */
+/** Whether the file was opened with O_APPEND. */
 export function isAppending(fd: number): boolean {
   return (checked('fcntl(F_GETFL)', libcFcntl(fd, F_GETFL, 0)) & constants.O_APPEND) !== 0;
 }
 
-/** Makes the open file non-blocking, for every process that holds it. */
+/** Sets O_NONBLOCK on the open file, which affects every process that holds it. */
 export function setNonBlocking(fd: number): void {
   const flags = checked('fcntl(F_GETFL)', libcFcntl(fd, F_GETFL, 0));
   checked('fcntl(F_SETFL)', libcFcntl(fd, F_SETFL, flags | constants.O_NONBLOCK));

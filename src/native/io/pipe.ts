@@ -23,9 +23,9 @@ export function makePipe(): Pipe {
 }
 
 /**
- * Asks for a pipe's capacity.
- * @returns the capacity in bytes that the kernel gave, a power of two of pages
- * @throws NativeError EPERM above /proc/sys/fs/pipe-max-size without privilege, EBUSY below what it holds
+ * Sets a pipe's capacity.
+ * @returns the capacity in bytes that the kernel chose: a power of two of pages
+ * @throws NativeError EPERM above /proc/sys/fs/pipe-max-size without privilege, EBUSY for less than the pipe holds
  */
 export function setPipeBytes(fd: number, bytes: number): number {
   return checked('fcntl(F_SETPIPE_SZ)', libcFcntl(fd, F_SETPIPE_SZ, bytes));
@@ -38,7 +38,7 @@ export function pipeBytes(fd: number): number {
 
 const count = new Int32Array(1);
 
-/** Bytes that a pipe or FIFO holds at this moment. Waits while another process sleeps in a splice on it. */
+/** Bytes that a pipe or FIFO holds now. Blocks while another process sleeps in a splice on it. */
 export function heldBytes(fd: number): number {
   checked('ioctl(FIONREAD)', libcIoctl(fd, FIONREAD, count));
   return count[0] ?? 0;

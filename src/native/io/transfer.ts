@@ -10,9 +10,9 @@ const libcWrite = declare('intptr_t write(int fd, const void *buffer, size_t byt
 const SPLICE_F_NONBLOCK = 2;
 
 /**
- * Moves up to `bytes` between two descriptors, one of them a pipe, without copying through user space.
- * Does not block on a pipe: the flag says so also before 5.1, when O_NONBLOCK of a pipe did not reach splice. It does
- * nothing on a virtio port, which must be O_NONBLOCK itself.
+ * Moves up to `bytes` between two descriptors, one of them a pipe, without copying through user space. Does not block
+ * on a pipe: before 5.1, splice ignored a pipe's O_NONBLOCK, and only this flag helps. It has no effect on a virtio
+ * port, which must be O_NONBLOCK itself.
  * @returns bytes moved, or the negated errno
  */
 export function splice(from: number, to: number, bytes: number): number {
@@ -20,7 +20,10 @@ export function splice(from: number, to: number, bytes: number): number {
   return moved < 0 ? -lastErrno() : moved;
 }
 
-/** Gives a second pipe what the first one holds, up to `bytes`, and takes nothing out. @returns bytes, or the negated errno */
+/**
+ * Duplicates up to `bytes` of a pipe's content into a second pipe, and removes nothing. @returns bytes, or the
+ * negated errno
+ */
 export function tee(from: number, to: number, bytes: number): number {
   const given = libcTee(from, to, bytes, SPLICE_F_NONBLOCK);
   return given < 0 ? -lastErrno() : given;

@@ -7,7 +7,7 @@ const libcSendmsg = declare('intptr_t sendmsg(int fd, const void *message, int f
 const libcRecvmsg = declare('intptr_t recvmsg(int fd, void *message, int flags)');
 
 const AF_UNIX = 1;
-/** A message is received as it was sent, with the descriptors that it was sent with. */
+/** SOCK_SEQPACKET: a message arrives whole, with its descriptors. */
 const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -18,7 +18,7 @@ const MSG_TRUNC = 0x20;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 
-/** Of the text that goes with descriptors. */
+/** Size of the text that is sent with the descriptors. */
 const textBytesMax = 1024;
 /** Descriptors in one message. */
 const descriptorsMax = 8;
@@ -29,7 +29,7 @@ const descriptorsMax = 8;
 const controlHeaderBytes = 16;
 const controlBytes = controlHeaderBytes + 4 * descriptorsMax;
 
-/** One buffer for all of a message, used anew for each: struct msghdr, its one iovec, control, text. */
+/** One buffer for a whole message, reused for each: struct msghdr, its one iovec, control, text. */
 const at = { header: 0, iovec: 56, control: 72, text: 72 + controlBytes };
 const memory = new Uint8Array(at.text + textBytesMax);
 const view = new DataView(memory.buffer);
@@ -47,8 +47,8 @@ export function makeSocketPair(): SocketPair {
 }
 
 /**
- * Sends a text and, with it, descriptors: who receives it owns duplicates. They are in the socket from then on, also
- * when ours are closed, and go with it when nobody receives them. Does not wait.
+ * Sends a text and descriptors; the receiver owns duplicates. They stay in the socket even when the sender closes its
+ * own, and are closed with the socket when nobody receives them. Does not block.
  * @throws NativeError EPIPE (nobody holds the other end), EAGAIN, EBADF, EMSGSIZE, ETOOMANYREFS
  */
 export function sendDescriptors(socket: number, text: string, fds: readonly number[]): void {
@@ -72,10 +72,10 @@ export interface Received {
 }
 
 /**
- * Receives what `sendDescriptors` sent. Does not wait.
- * @returns undefined when there is nothing, or nothing more to come
- * @throws NativeError EMSGSIZE when it was cut short, as it is when this process may not have so many descriptors; what
- * came of them is closed
+ * Receives a message of `sendDescriptors`. Does not block.
+ * @returns undefined when there is no message, or the other end is closed
+ * @throws NativeError EMSGSIZE when the message was truncated, e.g. at this process's limit of descriptors; those
+ * that arrived are closed
  */
 export function receiveDescriptors(socket: number): Received | undefined {
   setHeader(textBytesMax, controlBytes);
@@ -94,7 +94,7 @@ export function receiveDescriptors(socket: number): Received | undefined {
   return { text: Buffer.from(memory.subarray(at.text, at.text + got)).toString(), fds };
 }
 
-/** One control message is all that there is room for. */
+/** There is room for one control message only. */
 function receivedFds(): number[] {
   if (view.getBigUint64(at.header + 40, true) < controlHeaderBytes) return [];
   if (view.getInt32(at.control + 8, true) !== SOL_SOCKET) return [];

@@ -19,8 +19,8 @@ const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 
 /**
- * A memory file of `bytes` zeros; whoever holds the descriptor can map it. The caller owns it. Its size is sealed:
- * a less privileged process that could shrink it would kill us by SIGBUS.
+ * A memory file of `bytes` zeros; whoever holds the descriptor can map it. The caller owns it. Its size is sealed: a
+ * less privileged process that could shrink it could kill this process with SIGBUS.
  */
 export function makeMemory(name: string, bytes: number): number {
   const fd = checked('memfd_create', libcMemfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -31,7 +31,7 @@ export function makeMemory(name: string, bytes: number): number {
 
 export interface Mapping {
   readonly buffer: ArrayBuffer;
-  /** Gives the memory back: touching `buffer` afterwards is a segmentation fault. */
+  /** Unmaps the memory: touching `buffer` afterwards is a segmentation fault. */
   unmap(): void;
 }
 

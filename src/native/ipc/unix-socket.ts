@@ -18,9 +18,9 @@ const MSG_NOSIGNAL = 0x4000;
 const pathBytesMax = 108;
 
 /**
- * A UNIX stream socket, non-blocking and close-on-exec, connected to the one at `path`; the caller owns it. Node's own
- * sockets keep their descriptor to themselves, and splice needs it. Does not wait.
- * @throws NativeError ENOENT, ECONNREFUSED, EACCES, EAGAIN (too many wait), ENAMETOOLONG
+ * A UNIX stream socket, non-blocking and close-on-exec, connected to the one at `path`; the caller owns it. Node's
+ * own sockets do not expose their descriptor, and splice needs it. Does not block.
+ * @throws NativeError ENOENT, ECONNREFUSED, EACCES, EAGAIN (the backlog is full), ENAMETOOLONG
  */
 export function connectUnix(path: string): number {
   const address = pathAddress('connect', path);
@@ -32,8 +32,8 @@ export function connectUnix(path: string): number {
 }
 
 /**
- * Sends one datagram to a UNIX socket: a path, or with `@` before it a name in the abstract namespace. Node has no such
- * sockets. Does not wait.
+ * Sends one datagram to a UNIX socket: a path, or with `@` before it a name in the abstract namespace. Node has no
+ * such sockets. Does not block.
  * @throws NativeError EAGAIN (its queue is full), ENOENT, ECONNREFUSED, EACCES, ENAMETOOLONG
  */
 export function sendUnixDatagram(to: string, text: string): void {
@@ -61,7 +61,7 @@ function pathAddress(call: string, path: string): Buffer {
   return address;
 }
 
-/** A NUL stands for the `@`, and the length says where the name ends: a NUL behind it would be of the name. */
+/** A NUL replaces the `@`. The length says where the name ends: a trailing NUL would be part of the name. */
 function abstractAddress(call: string, name: string): Buffer {
   const address = Buffer.from(`\0\0${name}`);
   if (address.byteLength > 2 + pathBytesMax) throw new NativeError(call, errno.ENAMETOOLONG);

@@ -9,7 +9,7 @@ const longBytes = 8; // the kernel takes masks in whole longs
 const glibcMaskBytes = 128; // 1,024 CPUs: enough for nearly everyone, and the size that C programs use
 const largestMaskBytes = 8192; // 65,536 CPUs; x86's limit is 8,192
 
-/** The affinity mask with the one bit of `cpu` set, as large as it takes and never below 1,024 bits. */
+/** The affinity mask with the one bit of `cpu` set, as large as needed and never below 1,024 bits. */
 export function maskOf(cpu: number): Uint8Array {
   const needed = (Math.floor(cpu / (longBytes * 8)) + 1) * longBytes;
   const mask = new Uint8Array(Math.max(needed, glibcMaskBytes));
@@ -43,8 +43,8 @@ export function affinityOf(tid: number): number[] {
 }
 
 /**
- * Ties every thread of this process to one CPU. Node has started several before any script runs, and the affinity
- * of the main thread does not reach them; threads that come later inherit it from their maker.
+ * Pins every thread of this process to one CPU. Node starts several before any script runs, and the main thread's
+ * affinity does not apply to them; later threads inherit it from their creator.
  * @throws NativeError EINVAL when the CPU is offline or does not exist
  */
 export function pinProcess(cpu: number): void {

@@ -12,8 +12,8 @@ const SYS_close_range = 436; // the same number on every architecture
 const CLOSE_RANGE_CLOEXEC = 4;
 
 /**
- * Keeps descriptors that we were started with (a shell's, a service manager's) from children that are not meant to
- * have them. Kernels before 5.11 do not know the call: there they stay.
+ * Marks inherited descriptors (a shell's, a service manager's) close-on-exec, so that children do not get them.
+ * Kernels before 5.11 do not have the call; there children inherit them.
  */
 export function closeStrayOnExec(): void {
   libcSyscall(SYS_close_range, 3, 0xffff_ffff, CLOSE_RANGE_CLOEXEC);
@@ -24,17 +24,16 @@ const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
 /**
- * Nothing that this thread starts from now on can gain privileges by running a file. Holds for the calling thread
- * and what it starts, so it belongs before the fork, not into the child with its several threads.
+ * Sets no_new_privs: nothing that this thread starts can gain privileges by running a file. It applies to the calling
+ * thread and its children, so call it before the fork, not in the child, which has several threads.
  */
 export function setNoNewPrivileges(): void {
   checked('prctl(PR_SET_NO_NEW_PRIVS)', libcPrctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 /**
- * What this thread starts from now on has none of our capabilities, also when it stays the same user: a service
- * manager may have given them to us as ambient ones, which a child would inherit. Ours stay. Kernels before 4.3 have
- * no such capabilities.
+ * Clears the ambient capabilities, so that children of this thread inherit none, even as the same user: a service
+ * manager may have granted some. The process keeps its own. Kernels before 4.3 have no ambient capabilities.
  */
 export function keepCapabilitiesFromChildren(): void {
   libcPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -43,15 +42,15 @@ export function keepCapabilitiesFromChildren(): void {
 const PR_SET_NAME = 15;
 
 /**
- * What `ps` shows of this process: the command line, as far as there is room where the old one stood, and the name of
- * its main thread. Takes no privilege.
+ * Sets what `ps` shows of this process: the command line, as far as it fits over the old one, and the name of the
+ * main thread. Needs no privilege.
  */
 export function nameProcess(name: string, commandLine: string): void {
   process.title = commandLine;
   libcPrctlText(PR_SET_NAME, name);
 }
 
-/** Ends the process at once; process.exit() would wait for a poll that is under way on another thread. */
+/** Ends the process at once; process.exit() would wait for a poll that runs on another thread. */
 export function exitNow(code: number): never {
   libcExit(code);
   throw new Error('unreachable');

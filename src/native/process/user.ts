@@ -1,6 +1,6 @@
 import { declarePointer, viewMemory } from '../libc.ts';
 
-// struct passwd begins alike in glibc and musl: char *name, char *password, uid_t, gid_t
+// struct passwd begins the same in glibc and musl: char *name, char *password, uid_t, gid_t
 const libcGetpwnam = declarePointer('void *getpwnam(const char *name)');
 const passwdBytes = 24;
 const uidIndex = 4;
@@ -11,7 +11,7 @@ export interface Identity {
   readonly gid: number;
 }
 
-/** Looks a user up as the system does (files, LDAP, …), blocking; undefined when there is none of that name. */
+/** Looks up a user as the system does (files, LDAP, …); undefined when there is no such user. Blocks. */
 export function lookUpUser(name: string): Identity | undefined {
   const pointer = libcGetpwnam(name);
   if (pointer === null) return undefined;

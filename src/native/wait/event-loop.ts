@@ -6,7 +6,7 @@ const uvBackendFd = declare('int uv_backend_fd(void *loop)');
 
 /**
  * The descriptor on which Node's event loop of the main thread waits: readable when the loop has something to do
- * other than a timer. Whoever waits for it and for descriptors of his own can let the loop run when it is its turn
+ * other than a timer. A caller that polls it together with other descriptors can let the loop run when it has work
  * (libuv documents this as embedding the loop in another one).
  */
 export function eventLoopFd(): number {

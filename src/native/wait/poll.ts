@@ -31,17 +31,17 @@ export class PollSet {
     this.#halves[index * 4 + 3] = 0;
   }
 
-  /** Takes an entry out: poll passes over a negative descriptor. */
+  /** Removes an entry: poll ignores a negative descriptor. */
   clear(index: number): void {
     this.set(index, -1, 0);
   }
 
-  /** What the last wait found on an entry. */
+  /** The events that the last wait found on an entry. */
   found(index: number): number {
     return this.#halves[index * 4 + 3] ?? 0;
   }
 
-  /** Waits on this thread, which does nothing else meanwhile. @returns how many entries have something */
+  /** Blocks this thread. @returns how many entries have events */
   waitHere(timeoutMs: number): number {
     const ready = libcPoll(this.#memory, this.#count, timeoutMs);
     if (ready >= 0) return ready;
@@ -51,9 +51,9 @@ export class PollSet {
   }
 
   /**
-   * Waits on a thread of its own, so that the event loop goes on. A process that exits meanwhile waits for this
-   * thread: wake it first. An interrupted call counts as nothing found.
-   * @returns how many entries have something
+   * Waits on another thread, so that the event loop goes on. A process that exits meanwhile waits for this thread:
+   * wake it first. An interrupted call counts as no events.
+   * @returns how many entries have events
    */
   wait(timeoutMs: number): Promise<number> {
     return new Promise((resolve, reject) => {

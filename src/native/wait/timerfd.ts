@@ -7,9 +7,9 @@ const CLOCK_MONOTONIC = 1;
 // TFD_NONBLOCK and TFD_CLOEXEC are O_NONBLOCK and O_CLOEXEC.
 const flags = 0o4000 | 0o2000000;
 
-/** A timer that a poll sees. */
+/** A timer that poll can wait for. */
 export class Timerfd {
-  /** Readable from the time on that was set last. */
+  /** Readable from the time that was set last. */
   readonly fd: number;
   // struct itimerspec: interval, then first time, each in seconds and nanoseconds
   readonly #time = new BigInt64Array(4);
@@ -18,7 +18,7 @@ export class Timerfd {
     this.fd = checked('timerfd_create', libcTimerfd(CLOCK_MONOTONIC, flags));
   }
 
-  /** Makes the descriptor readable in `ms` milliseconds, more than 0, and not before, whatever it was set to. */
+  /** Makes the descriptor readable in `ms` milliseconds (more than 0), whatever it was set to before. */
   set(ms: number): void {
     this.#time[2] = BigInt(Math.floor(ms / 1000));
     this.#time[3] = BigInt((ms % 1000) * 1_000_000);

@@ -1,20 +1,20 @@
 import { Eventfd } from './eventfd.ts';
 import { POLLIN, PollSet } from './poll.ts';
 
-/** Waits that an order cuts short. One wait at a time. */
+/** Waits that can be interrupted. One wait at a time. */
 export class Waiter {
   readonly #set = new PollSet(2);
   readonly #wake = new Eventfd();
   #cutSleep: (() => void) | undefined;
   #polling = false;
 
-  /** Ends the wait under way, if there is one. */
+  /** Ends the current wait, if there is one. */
   wake(): void {
     if (this.#polling) this.#wake.signal();
     this.#cutSleep?.();
   }
 
-  /** Waits for events on a descriptor. @returns what poll found on it; 0: nothing in time, or woken */
+  /** Waits for events on a descriptor. @returns the events that poll found; 0: none in time, or woken */
   async ready(fd: number, events: number, timeoutMs: number): Promise<number> {
     this.#set.set(0, fd, events);
     this.#set.set(1, this.#wake.fd, POLLIN);

@@ -41,7 +41,7 @@ describe('parseCpuList', () => {
       '１',
       '9'.repeat(400),
     ])
-      assertUsage(() => parseCpuList(text, '--cpus'), /is no CPU and no range/);
+      assertUsage(() => parseCpuList(text, '--cpus'), /is neither a CPU nor a range/);
     assertUsage(() => parseCpuList('3-1', '--cpus'), /range 3-1 runs backwards/);
     assertUsage(() => parseCpuList('8192', '--cpus'), /no kernel has a CPU 8192/);
     assertUsage(() => parseCpuList('0-4000000000', '--cpus'), /no kernel has a CPU 4000000000/);
