@@ -33,7 +33,7 @@ import { ServiceManager } from './service-manager.ts';
 import { leaveGraceMs, Supervisor } from './workers/supervisor.ts';
 import { Tracing } from './orders/tracing.ts';
 
-/** Why the agent ends; the first reason wins. */
+/** Why the agent ends; the first reason counts. */
 type End =
   | { readonly kind: 'signal'; readonly signal: string }
   | { readonly kind: 'all-failed' }
@@ -41,7 +41,7 @@ type End =
 
 /**
  * Runs the agent until a signal ends it or nothing is left to do.
- * @throws Failure for what a user can mend; nothing is left behind then
+ * @throws Failure for what a user can fix; nothing is left behind
  */
 export async function runAgent(options: AgentOptions): Promise<ExitCode> {
   checkFramed(options);
@@ -114,7 +114,7 @@ async function trace(
     setNoNewPrivileges();
     keepCapabilitiesFromChildren();
     closeStrayOnExec();
-    // Starting may take long on a busy machine; a signal does not wait for it.
+    // Starting may take long on a busy machine; a signal ends it early.
     await Promise.race([supervisor.open(own), ending]);
     const able = supervisor.cpus.filter((cpu) => cpu.state === 'ready').length;
     log.info({ cpus: able, of: cpus.length }, 'ready');
@@ -156,14 +156,14 @@ function describe({ state, cpus }: Supervisor): string {
     starting: 'Starts',
     running: 'Traces',
     stopping: 'Stops',
-    stopped: 'Waits for the order to start',
+    stopped: 'Waiting for the order to start',
   };
   return `${what[state]}: ${able} of ${cpus.length} CPUs`;
 }
 
 /**
- * Flushes, puts settings back, lets the workers go.
- * @returns whether every CPU was served to the end, and all that was taken from the rings was delivered
+ * Flushes, restores settings, and lets the workers exit.
+ * @returns whether every CPU was served to the end, and everything taken from the rings was delivered
  */
 async function finish(
   supervisor: Supervisor,
@@ -187,8 +187,8 @@ async function finish(
 }
 
 /**
- * SIGTERM and SIGINT end the agent, the second one at once. SIGHUP is ignored, SIGUSR1 says the status (and, taken by
- * us, does not start Node's debugger).
+ * SIGTERM and SIGINT end the agent, a second one at once. SIGHUP is ignored. SIGUSR1 logs the status; handling it
+ * also keeps Node from starting its debugger.
  * @returns ends the listening
  */
 function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing, log: Logger): () => void {
@@ -196,7 +196,7 @@ function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing
   const endListening = onEndSignals(
     (signal) => end({ kind: 'signal', signal }),
     (signal) => {
-      log.warn({ signal }, 'second signal: ends at once');
+      log.warn({ signal }, 'second signal: ending at once');
       tracing.abandon();
       exitNow(exitCode.failed);
     },

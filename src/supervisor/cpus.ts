@@ -6,9 +6,9 @@ import type { Tracefs } from '../tracefs/tracefs.ts';
 const sysfsCpu = '/sys/devices/system/cpu';
 
 /**
- * The CPUs to trace: those asked for, or all that the machine has, offline ones too. A machine that could be given
- * more has rings for those as well; they come into play when they are asked for by number.
- * @throws Failure for a CPU that the machine cannot have
+ * The CPUs to trace: the requested ones, or all present ones, including offline ones. CPUs that could be added later
+ * have rings too, but are traced only when requested by number.
+ * @throws Failure for a CPU that is not possible on this machine
  */
 export function cpusToTrace(asked: readonly number[] | undefined, tracefs: Tracefs): readonly number[] {
   const possible = tracefs.cpus();
@@ -16,14 +16,10 @@ export function cpusToTrace(asked: readonly number[] | undefined, tracefs: Trace
   const stranger = asked.find((cpu) => !possible.includes(cpu));
   if (stranger === undefined) return asked;
   const last = possible.at(-1) ?? 0;
-  throw new Failure(
-    exitCode.usage,
-    `--cpus: this machine has no CPU ${stranger}`,
-    `its CPUs go up to ${last}`,
-  );
+  throw new Failure(exitCode.usage, `--cpus: this machine has no CPU ${stranger}`, `the last one is ${last}`);
 }
 
-/** How many CPUs run. */
+/** The number of online CPUs. */
 export function onlineCpus(): number {
   return cpuFile('online')?.length ?? 1;
 }

@@ -16,8 +16,8 @@ import { hostRules, oldKernelText, requireAnyPort } from './preflight.ts';
 import { missingDriver } from './ports/why-no-ports.ts';
 
 /**
- * Looks at every link from the kernel's rings to the ports, for an agent with these options. Changes nothing, opens
- * no port and no ring, so that an agent that runs is not disturbed.
+ * Checks every link from the kernel's rings to the ports, for an agent with these options. Changes nothing and opens
+ * no port and no ring, so that a running agent is not disturbed.
  */
 export async function examineAgent(options: AgentOptions): Promise<readonly Link[]> {
   const chain = new Chain();
@@ -38,13 +38,13 @@ export async function examineAgent(options: AgentOptions): Promise<readonly Link
   await chain.look('driver', [], () => driverLink(options));
   await chain.look('ports', ['driver', 'tracefs'], () => portsLink(options, cpus));
   await chain.look('control', ['driver'], () => controlLink(options));
-  // one that cannot run is not missed
+  // an agent that cannot run is not reported as missing
   await chain.look('agent', ['control', 'tracefs'], () => agentLink(options));
   await chain.look('busy', ['ports'], () => busyLink(options, cpus));
   return chain.links;
 }
 
-/** An instance that the agent would make has nothing to look at yet: the top level stands for it. */
+/** An instance that the agent would create does not exist yet: check the top level instead. */
 function ownInstance(root: string, instance: string | undefined): string | undefined {
   return instance !== undefined && existsSync(join(root, 'instances', instance)) ? instance : undefined;
 }
@@ -58,17 +58,21 @@ function kernelLink(): string {
 
 function userLink(): string {
   if (process.geteuid?.() === 0) return 'root';
-  throw new Failure(exitCode.notPermitted, 'not root: rings and ports are for root alone', 'run as root');
+  throw new Failure(
+    exitCode.notPermitted,
+    'not root: rings and ports can be opened by root only',
+    'run as root',
+  );
 }
 
 function lockdownLink(): string {
   const facts = tracingFacts();
   if (facts.lockdown === 'confidentiality') throw whyNoTracefs('shut', '/sys/kernel/tracing', facts);
-  return facts.lockdown ?? 'none that the kernel tells of';
+  return facts.lockdown ?? 'the kernel reports none';
 }
 
 function ringsLink(tracefs: Tracefs | undefined, cpus: readonly number[]): string {
-  if (tracefs === undefined) throw new Untold('there is no tracefs');
+  if (tracefs === undefined) throw new Untold('no tracefs');
   const { perCpuKb, overrun } = cpus.reduce(
     (sum, cpu) => {
       const size = ringKb(tracefs.readIfThere(`per_cpu/cpu${cpu}/buffer_size_kb`));
@@ -79,11 +83,11 @@ function ringsLink(tracefs: Tracefs | undefined, cpus: readonly number[]): strin
     },
     { perCpuKb: [] as readonly number[], overrun: 0 },
   );
-  if (perCpuKb.length === 0) throw new Untold('no ring tells its size');
+  if (perCpuKb.length === 0) throw new Untold('no ring reports its size');
   return `${cpus.length} of ${perCpuKb.join(' or ')} KiB; ${overrun} events overwritten; tracing_on is ${tracefs.tracingOn() ? 1 : 0}`;
 }
 
-/** The size that a trace has: rings that were not used yet are small, and are given their full size at the start. */
+/** The size during a trace: unused rings are small, and are expanded to their full size at the start. */
 function ringKb(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const { kb, expandedKb } = parseBufferSize(text);
@@ -101,7 +105,7 @@ function overrunOf(tracefs: Tracefs, cpu: number): number {
 
 function clockLink(tracefs: Tracefs | undefined): string {
   const current = tracefs?.clocks().current;
-  if (current === undefined) throw new Untold('tracefs does not tell its clock');
+  if (current === undefined) throw new Untold('tracefs does not report its clock');
   return printable(current);
 }
 
@@ -109,7 +113,7 @@ function driverLink({ portsDir }: AgentOptions): string {
   if (portsDir !== usualPortsDir) return `not needed: the ports are in ${printable(portsDir)}`;
   const undriven = missingDriver();
   if (undriven !== undefined) throw undriven;
-  return 'every virtio-serial device has its driver';
+  return 'every virtio-serial device has a driver';
 }
 
 function portsLink(options: AgentOptions, cpus: readonly number[]): string {
@@ -122,7 +126,7 @@ function portsLink(options: AgentOptions, cpus: readonly number[]): string {
   throw new Failure(
     exitCode.missing,
     `${missing.length} of ${cpus.length} CPUs have no port, the first is ${first}`,
-    `give the guest one: ${qemuOptions(first)}; or trace fewer CPUs with --cpus`,
+    `add one to the guest: ${qemuOptions(first)}; or trace fewer CPUs with --cpus`,
   );
 }
 
@@ -146,25 +150,25 @@ function agentLink(options: AgentOptions): string {
   if (holder === undefined)
     throw new Failure(
       exitCode.missing,
-      `no trace-agent runs: nobody has port ${options.controlPort} open`,
+      `no trace-agent is running: nobody has port ${options.controlPort} open`,
       'start it: trace-agent, or systemctl start trace-agent',
     );
   if (!isAgent(holder.pid))
     throw new Failure(
       exitCode.missing,
-      `port ${options.controlPort} is held by ${printable(holder.command)} (pid ${holder.pid}), which is no trace-agent`,
+      `port ${options.controlPort} is held by ${printable(holder.command)} (pid ${holder.pid}), which is not a trace-agent`,
       `end it: kill ${holder.pid}`,
     );
   if (/^[Tt]/.test(procField(holder.pid, 'State')))
     throw new Failure(
       exitCode.failed,
       `trace-agent (pid ${holder.pid}) is stopped by a signal or a debugger`,
-      `let it run: kill -CONT ${holder.pid}`,
+      `continue it: kill -CONT ${holder.pid}`,
     );
-  return `trace-agent runs (pid ${holder.pid})`;
+  return `trace-agent is running (pid ${holder.pid})`;
 }
 
-/** Trace ports that others hold; an agent's workers have them from it. */
+/** Trace ports that other processes hold; an agent's workers inherit theirs. */
 function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   const held = holdersOf(
     options,
@@ -173,7 +177,7 @@ function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   const stranger = held.find(
     ([, { pid }]) => !isAgent(pid) && !isAgent(Number.parseInt(procField(pid, 'PPid'), 10)),
   );
-  if (stranger === undefined) return held.length === 0 ? 'no trace port is in use' : 'by the agent alone';
+  if (stranger === undefined) return held.length === 0 ? 'no trace port is in use' : 'only by the agent';
   const [name, { pid, command }] = stranger;
   throw new Failure(
     exitCode.missing,
@@ -182,7 +186,7 @@ function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   );
 }
 
-/** By its arguments: the program's own name, or Node's with it. */
+/** Recognised by its arguments: the program's name, or Node's followed by it. */
 function isAgent(pid: number): boolean {
   try {
     const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');

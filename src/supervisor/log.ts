@@ -5,8 +5,8 @@ import type { LogFormat, LogLevel } from './options.ts';
 const stderrFd = 2;
 
 /**
- * The agent's log, on stderr: stdout may carry pages. Written synchronously, so that the last words of a program that
- * ends badly are there to read.
+ * The agent's log, on stderr, because stdout may carry pages. Written synchronously, so that the last lines before a
+ * crash are not lost.
  */
 export async function makeLog(level: LogLevel, format: LogFormat): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };

@@ -1,14 +1,14 @@
 import type { OrderName } from '../protocol/control.ts';
 
-/** Everything that `trace-agent` can be told, checked and with its defaults filled in. */
+/** All options of `trace-agent`, checked and with defaults filled in. */
 export interface AgentOptions {
-  /** CPU numbers to trace, ascending, each once; `undefined`: all that the machine has. */
+  /** CPU numbers to trace, ascending, each once; `undefined`: all present ones. */
   readonly cpus: readonly number[] | undefined;
   /** Raw pages to stdout instead of to the trace ports. */
   readonly stdout: boolean;
-  /** With `stdout`: frames that tell whose pages are whose, and the metadata (protocol/frames.ts). */
+  /** With `stdout`: write frames, which name the CPU of each page, and the metadata (protocol/frames.ts). */
   readonly framed: boolean;
-  /** Capacity asked for each worker's pipe; a multiple of 4096 between 64 KiB and 1 MiB. */
+  /** Requested capacity of each worker's pipe; a multiple of 4096 between 64 KiB and 1 MiB. */
   readonly pipeBytes: number;
   /** Directory of the named ports. */
   readonly portsDir: string;
@@ -20,21 +20,21 @@ export interface AgentOptions {
   readonly controlPortGiven: boolean;
   /** Root of tracefs; `undefined`: look in the usual places. */
   readonly tracefs: string | undefined;
-  /** tracefs instance to trace in, made when it is not there; `undefined`: the top-level one. */
+  /** The tracefs instance to trace in, created if it does not exist; `undefined`: the top level. */
   readonly instance: string | undefined;
-  /** Start at once rather than at the host's order. */
+  /** Start at once, not at the host's order. */
   readonly start: boolean;
-  /** Partial pages are sent at this interval while running; 0: only at a stop. */
+  /** Interval for sending partial pages while running; 0: only at a stop. */
   readonly flushIntervalMs: number;
-  /** How long a port that takes nothing may hold up a stop. */
+  /** How long a full port may delay a stop. */
   readonly stopTimeoutMs: number;
   /** Restarts of one worker within 60 s before it is given up. */
   readonly maxRestarts: number;
   /** Keep one worker ready for the first CPU whose worker dies. */
   readonly standby: boolean;
-  /** Whom workers become. */
+  /** The user that workers switch to. */
   readonly user: string;
-  /** Orders that the host may give. */
+  /** Orders that are accepted from the host. */
   readonly allow: ReadonlySet<OrderName>;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;

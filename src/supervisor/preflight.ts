@@ -8,18 +8,18 @@ import { portNameOf } from './ports/outlets.ts';
 import { findPort, PortAway, qemuOptions, usualPortsDir } from './ports/ports.ts';
 import { missingDriver, otherPorts } from './ports/why-no-ports.ts';
 
-/** An agent started right behind another's end waits this long for its control port. */
+/** How long a starting agent waits for a previous agent to release the control port. */
 const busyPatienceMs = 10_000;
 const busyRetryMs = 200;
 
 const nobody: Identity = { uid: 65_534, gid: 65_534 };
 
-/** The oldest that the agent was tried on; docs/guests.md has the table. */
+/** The oldest tested kernel; docs/guests.md has the table. */
 const oldestTried = [6, 1] as const;
 
 /**
- * Said and not refused: what older kernels lack is known and done without, and a distribution's may have it.
- * @returns undefined for a kernel as new as those that were tried, and for one whose name tells no version
+ * A warning, not an error: the agent does without what older kernels lack, and distributions backport features.
+ * @returns undefined for a kernel that is not older than the tested ones, and for one whose name contains no version
  */
 export function oldKernelText(kernel: string): string | undefined {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(kernel) ?? [];
@@ -27,7 +27,7 @@ export function oldKernelText(kernel: string): string | undefined {
   const [oldestMajor, oldestMinor] = oldestTried;
   if (Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor))
     return undefined;
-  return `trace-agent was not tried on kernels before ${oldestTried.join('.')}; see docs/guests.md, Kernels and distributions`;
+  return `trace-agent was not tested on kernels before ${oldestTried.join('.')}; see docs/guests.md, Kernels and distributions`;
 }
 
 export function warnOfOldKernel(log: Logger, kernel = release()): void {
@@ -35,19 +35,22 @@ export function warnOfOldKernel(log: Logger, kernel = release()): void {
   if (text !== undefined) log.warn({ kernel }, text);
 }
 
-/** One framed stream is one trace from beginning to end. @throws Failure */
+/** Checks the options of a framed stream: it is one trace from beginning to end. @throws Failure */
 export function checkFramed({ framed, stdout, controlPortGiven }: AgentOptions): void {
   if (!framed) return;
-  if (!stdout) throw new Failure(exitCode.usage, '--framed is nothing without -o', 'add -o');
+  if (!stdout) throw new Failure(exitCode.usage, '--framed needs -o', 'add -o');
   if (!controlPortGiven) return;
   throw new Failure(
     exitCode.usage,
-    '--framed takes no orders from a control port: it is one trace, from the start of the agent to its end',
-    'leave out --framed or --control-port',
+    '--framed cannot be combined with a control port: the stream is one trace, from the start of the agent to its end',
+    'remove --framed or --control-port',
   );
 }
 
-/** Said and not refused: it is what the kernel tree's C agent does, and what its users' scripts take apart by other means. */
+/**
+ * A warning, not an error: the C agent of the kernel tree does the same, and users' scripts separate the pages by
+ * other means.
+ */
 export function warnOfMixedPages(cpus: readonly number[], log: Logger): void {
   if (cpus.length < 2) return;
   log.warn(
@@ -56,37 +59,37 @@ export function warnOfMixedPages(cpus: readonly number[], log: Logger): void {
   );
 }
 
-/** One missing port is waited for; a guest that has none at all was set up without them. */
+/** A single missing port may still come; a guest without any trace port was set up without them. */
 export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): void {
   const names = cpus.map((cpu) => portNameOf(options.portName, cpu));
   if (names.some((name) => findPort(options.portsDir, name) !== undefined)) return;
   const [first = options.portName] = names;
   throw noPort(`no trace port (${first} and so on) in ${options.portsDir}`, options.portsDir, {
     rename: '--port-name',
-    give: `give the guest one for each CPU: ${qemuOptions(first)}`,
+    give: `add one for each CPU to the guest: ${qemuOptions(first)}`,
   });
 }
 
 /**
- * Whether the host's orders rule. Without a control port the agent has nobody to wait for: then it must have been
- * told to start, or write to stdout, where starting at once is what is meant.
+ * Whether the host gives orders. Without a control port nobody would start the agent, so it needs --start, or -o,
+ * which starts at once.
  */
 export function hostRules(options: AgentOptions): boolean {
   if (findPort(options.portsDir, options.controlPort) !== undefined) return true;
   if (!options.controlPortGiven && (options.start || options.stdout)) return false;
   throw noPort(`no control port ${options.controlPort} in ${options.portsDir}`, options.portsDir, {
     rename: '--control-port',
-    give: `give the guest one: ${qemuOptions(options.controlPort)}; or trace at once with --start`,
+    give: `add one to the guest: ${qemuOptions(options.controlPort)}; or trace at once with --start`,
   });
 }
 
-/** A port is not there: for want of a driver, or under that name, or at all. */
+/** Why a port is missing: no driver, another name, or no such port at all. */
 function noPort(
   message: string,
   portsDir: string,
   remedy: { readonly rename: string; readonly give: string },
 ): Failure {
-  // a directory of the user's own tells nothing of the guest's devices
+  // a directory chosen by the user says nothing about the guest's devices
   if (portsDir !== usualPortsDir) return new Failure(exitCode.missing, message, remedy.give);
   const undriven = missingDriver();
   if (undriven !== undefined) return undriven;
@@ -94,14 +97,14 @@ function noPort(
   if (others === undefined) return new Failure(exitCode.missing, message, remedy.give);
   return new Failure(
     exitCode.missing,
-    `${message}; there are ${others}`,
-    `name the right one with ${remedy.rename}; ${remedy.give}`,
+    `${message}; the guest has ${others}`,
+    `name the right one with ${remedy.rename}; or ${remedy.give}`,
   );
 }
 
 /**
- * Opens the control port, waiting a while for whoever has it to end.
- * @param ending settles when the agent is to end: then the port may stay closed
+ * Opens the control port; waits a while for another process to release it.
+ * @param ending settles when the agent has to end: then the port may stay closed
  * @throws Failure
  */
 export async function openControlPort(
@@ -125,7 +128,7 @@ export async function openControlPort(
 }
 
 /**
- * Whom workers become; undefined: they stay who we are, which only root can change.
+ * The user that workers switch to; undefined: they stay the same user, as only root can switch.
  * @throws Failure when there is no such user
  */
 export function workerIdentity(user: string, log: Logger): Identity | undefined {
@@ -135,11 +138,11 @@ export function workerIdentity(user: string, log: Logger): Identity | undefined 
   }
   const identity = lookUpUser(user);
   if (identity !== undefined) return identity;
-  // A guest that is little more than an initramfs may have no user list at all.
+  // A minimal guest, such as an initramfs, may have no /etc/passwd.
   if (user === 'nobody') return nobody;
   throw new Failure(
     exitCode.usage,
-    `--user: there is no user ${user}`,
-    'name one that exists; the default is nobody',
+    `--user: no such user: ${user}`,
+    'give an existing user; the default is nobody',
   );
 }

@@ -1,14 +1,14 @@
 import { sendUnixDatagram } from '../native/ipc/unix-socket.ts';
 
-/** How often what is to be said is looked at; less when the watchdog wants it so. */
+/** How often the state is checked; more often when the watchdog requires it. */
 const lookMs = 1000;
-/** Beyond what the agent itself allows a stop to take. */
+/** Added to the longest time of a stop. */
 const stopMarginMs = 5000;
 
 /**
- * What a service manager is told that started us and wants to hear of us (systemd's Type=notify; `man sd_notify` has
- * the protocol): ready, what we do, that we end, and, for its watchdog, that the event loop turns. Nobody is told
- * anything where nobody asked. Never waits: what its queue does not take is said at the next look.
+ * Notifies the service manager that started the agent (systemd's Type=notify, see `man sd_notify`): ready, status,
+ * stopping and, for its watchdog, that the event loop runs. Does nothing without a service manager. Never blocks:
+ * what its queue does not accept is sent again at the next check.
  */
 export class ServiceManager {
   readonly #address: string | undefined;
@@ -19,7 +19,7 @@ export class ServiceManager {
   #beatAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Takes its address out of `env`, so that nothing that we start speaks for us. */
+  /** Removes the manager's address from `env`, so that child processes do not notify it. */
   constructor(env: NodeJS.ProcessEnv = process.env) {
     const { NOTIFY_SOCKET: address, WATCHDOG_USEC: periodUs, WATCHDOG_PID: whose } = env;
     delete env['NOTIFY_SOCKET'];
@@ -32,8 +32,8 @@ export class ServiceManager {
   }
 
   /**
-   * All is open and workers are up. From now on, until `close`, the manager hears what we do.
-   * @param describe one line, asked for at each look
+   * Reports that everything is open and all workers run, and from now on, until `close`, the status.
+   * @param describe returns one line; called at each check
    */
   ready(describe: () => string): void {
     if (this.#address === undefined) return;
@@ -43,11 +43,11 @@ export class ServiceManager {
     this.#timer.unref();
   }
 
-  /** @param withinMs how long a stop may take by our own rules: the manager is asked for as much patience */
+  /** @param withinMs the longest time that a stop may take; the manager is asked to wait that long */
   stopping(withinMs: number): void {
     this.#describe = undefined;
     const patienceUs = Math.ceil((withinMs + stopMarginMs) * 1000);
-    this.#say(['STOPPING=1', 'STATUS=Sends what is left', `EXTEND_TIMEOUT_USEC=${patienceUs}`]);
+    this.#say(['STOPPING=1', 'STATUS=Sending remaining pages', `EXTEND_TIMEOUT_USEC=${patienceUs}`]);
   }
 
   close(): void {
@@ -68,14 +68,14 @@ export class ServiceManager {
     if (beat) this.#beatAtMs = nowMs;
   }
 
-  /** @returns whether it was taken */
+  /** @returns whether the manager's queue accepted it */
   #say(lines: readonly string[]): boolean {
     if (this.#address === undefined) return false;
     try {
       sendUnixDatagram(this.#address, lines.join('\n'));
       return true;
     } catch {
-      // its queue is full, or it is being started anew: the next look tries again
+      // its queue is full, or it is restarting: the next check tries again
       return false;
     }
   }

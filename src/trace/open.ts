@@ -136,7 +136,7 @@ export class Trace {
   #unknownEvent(name: string, formats: readonly EventFormat[]): Failure {
     const near = nearNames(name, [...new Set(formats.flatMap(({ fullName, system }) => [fullName, system]))]);
     const remedy =
-      near.length > 0 ? `near it: ${near.map(quoted).join(', ')}` : 'give system:event or a system';
+      near.length > 0 ? `did you mean ${near.map(quoted).join(' or ')}?` : 'give system:event or a system';
     return new Failure(exitCode.usage, `${this.path} has no event ${quoted(name)}`, remedy);
   }
 

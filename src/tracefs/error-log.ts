@@ -4,13 +4,13 @@ import type { Tracefs } from './tracefs.ts';
 export interface KernelError {
   /** The kernel's own words, such as `Field not found`. */
   readonly words: string;
-  /** What was written when it happened. */
+  /** The text that was written when it happened. */
   readonly command: string;
   /** Index into `command` that the kernel's caret points to. */
   readonly column: number;
 }
 
-/** Reads the last entry of an `error_log` (or none, of an empty or strange one). */
+/** Parses the last entry of an `error_log`; undefined when it is empty or malformed. */
 export function lastKernelError(log: string): KernelError | undefined {
   // [  774.090718] event filter parse error: error: Field not found
   //   Command: nofield == 1
@@ -23,7 +23,7 @@ export function lastKernelError(log: string): KernelError | undefined {
   return { words, command, column: indent.length };
 }
 
-/** What the instance's kernel said to the command that it has just refused; undefined when it said nothing. */
+/** The kernel's message for the command that it has just refused; undefined when there is none. */
 export function kernelWords(tracefs: Tracefs, command: string): string | undefined {
   const last = lastKernelError(tracefs.readIfThere('error_log') ?? '');
   if (last?.command !== command) return undefined;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode, Failure } from '../base/failure.ts';
 import { errorCode } from '../base/error-code.ts';
 
-/** An instance that is there, and whether we made it: only then is it ours to remove. */
+/** An existing instance, and whether this process created it: only then may it be removed. */
 export interface Instance {
   readonly name: string;
   readonly made: boolean;
@@ -14,23 +14,20 @@ const maxNameLength = 64;
 const removeRetryMs = 20;
 const removeAttempts = 100;
 
-/** Why `name` cannot name an instance; undefined when it can. */
+/** Why `name` is not valid for an instance; undefined when it is. */
 export function instanceNameFault(name: string): string | undefined {
   if (name === '') return 'it is empty';
   if (name.length > maxNameLength) return `it is longer than ${maxNameLength} characters`;
   if (name.startsWith('.')) return 'it begins with a dot';
-  if (!/^[A-Za-z0-9_.-]+$/.test(name)) return 'only letters, digits, "_", "." and "-" may be in it';
+  if (!/^[A-Za-z0-9_.-]+$/.test(name)) return 'it may contain only letters, digits, "_", "." and "-"';
   return undefined;
 }
 
-/** Makes the instance when it is not there. Throws a Failure that names it and the remedy. Does not wait. */
+/** Creates the instance if it does not exist. Throws Failure. Does not block. */
 export function ensureInstance(root: string, name: string): Instance {
   const fault = instanceNameFault(name);
   if (fault !== undefined) {
-    throw new Failure(
-      exitCode.usage,
-      `instance name ${JSON.stringify(name.slice(0, 80))} will not do: ${fault}`,
-    );
+    throw new Failure(exitCode.usage, `bad instance name ${JSON.stringify(name.slice(0, 80))}: ${fault}`);
   }
   const path = join(root, 'instances', name);
   try {
@@ -44,7 +41,7 @@ export function ensureInstance(root: string, name: string): Instance {
 
 function cannotMake(path: string, error: unknown): Failure {
   const errno = errorCode(error);
-  const message = `trace instance ${path} cannot be made: ${errno}`;
+  const message = `cannot create trace instance ${path}: ${errno}`;
   const options = { cause: error };
   switch (errno) {
     case 'EACCES':
@@ -60,29 +57,29 @@ function cannotMake(path: string, error: unknown): Failure {
       return new Failure(
         exitCode.missing,
         message,
-        'this kernel has no trace instances: trace without one',
+        'this kernel has no trace instances: trace without --instance',
         options,
       );
     case 'ENOMEM':
       return new Failure(
         exitCode.failed,
         message,
-        'free memory, or remove another instance by rmdir',
+        'free memory, or remove another instance with rmdir',
         options,
       );
     default:
       return new Failure(
         exitCode.failed,
         message,
-        'make it by hand with mkdir to see what the kernel says',
+        'create it manually with mkdir to see what the kernel reports',
         options,
       );
   }
 }
 
 /**
- * Removes an instance, which must hold no open descriptor: the kernel answers EBUSY until the last one, in whatever
- * process, is closed, so it is asked a hundred times, 20 ms apart. An instance that is gone already is fine. Throws a Failure.
+ * Removes an instance. The kernel answers EBUSY until the last descriptor below it is closed, in any process, so this
+ * tries a hundred times, 20 ms apart. An instance that is already gone is fine. Throws Failure.
  */
 export async function removeInstance(root: string, name: string): Promise<void> {
   const path = join(root, 'instances', name);
@@ -94,8 +91,8 @@ export async function removeInstance(root: string, name: string): Promise<void> 
       const errno = errorCode(error);
       if (errno === 'ENOENT') return;
       if (errno !== 'EBUSY' || attempt === removeAttempts) {
-        const remedy = errno === 'EBUSY' ? `close what reads it, then: rmdir ${path}` : `rmdir ${path}`;
-        throw new Failure(exitCode.failed, `trace instance ${path} stays: ${errno}`, remedy, {
+        const remedy = errno === 'EBUSY' ? `close its readers, then: rmdir ${path}` : `rmdir ${path}`;
+        throw new Failure(exitCode.failed, `cannot remove trace instance ${path}: ${errno}`, remedy, {
           cause: error,
         });
       }

@@ -12,16 +12,16 @@ const debugfsMagic = 0x64626720;
 const usualPlaces = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 
 /**
- * The root of tracefs: `given` when it is one, else the first of the usual places that is. Does not block.
- * Throws a Failure that names the cause: `missing` when there is none, `notPermitted` when there is one that this user
- * may not enter, or that the kernel shuts.
+ * The root of tracefs: `given` if tracefs is mounted there, otherwise the first usual place where it is. Does not
+ * block. Throws a Failure that names the cause: `missing` when there is none, `notPermitted` when this user may not
+ * enter it, or the kernel is locked down.
  */
 export function locateTracefs(given?: string): string {
   if (given !== undefined) {
     const found = inspect(given);
     if (found === 'tracefs') return given;
     if (found !== 'absent') throw whyNoTracefs(found, given, tracingFacts());
-    throw new Failure(exitCode.missing, `no tracefs at ${given}`, `name another place or ${mountRemedy}`);
+    throw new Failure(exitCode.missing, `tracefs is not at ${given}`, `name another place or ${mountRemedy}`);
   }
   let fault: { readonly kind: TracefsFault; readonly place: string } | undefined;
   for (const place of usualPlaces) {
@@ -36,15 +36,15 @@ export function locateTracefs(given?: string): string {
 function inspect(place: string): 'tracefs' | TracefsFault {
   let type: number;
   try {
-    // statfs triggers the automount that debugfs keeps at /sys/kernel/debug/tracing. Kernels that have the files
-    // in debugfs itself are told by what is in the directory.
+    // statfs triggers the automount that debugfs keeps at /sys/kernel/debug/tracing. Old kernels have the files in
+    // debugfs itself: there the content of the directory decides.
     ({ type } = statfsSync(place));
     if (type !== tracefsMagic && type !== debugfsMagic) return 'absent';
     readdirSync(join(place, 'per_cpu'));
   } catch (error) {
     const errno = errorCode(error);
     if (errno === 'EACCES' || errno === 'EPERM') return 'denied';
-    // a kernel that was locked down at its boot mounts tracefs and puts nothing into it
+    // a kernel that was locked down at boot mounts tracefs but leaves it empty
     return errno === 'ENOENT' && isEmptyTracefs(place) ? 'empty' : 'absent';
   }
   return opens(join(place, 'trace_clock')) ? 'tracefs' : 'shut';
@@ -58,7 +58,7 @@ function isEmptyTracefs(place: string): boolean {
   }
 }
 
-/** A kernel that was locked down later shows the files and refuses each with EPERM. */
+/** A kernel that was locked down later shows the files, and opening one fails with EPERM. */
 function opens(path: string): boolean {
   try {
     closeSync(openSync(path, 'r'));

@@ -1,12 +1,12 @@
-/** What `per_cpu/cpuN/stats` says. Counts above Number.MAX_SAFE_INTEGER are given as that. */
+/** The content of `per_cpu/cpuN/stats`. Counts are capped at Number.MAX_SAFE_INTEGER. */
 export interface RingStats {
-  /** Events in the ring that nobody has read. */
+  /** Unread events in the ring. */
   readonly entries: number;
-  /** Events that newer ones have overwritten. */
+  /** Events that were overwritten by newer ones. */
   readonly overrun: number;
   /** Events lost because an interrupt filled the whole ring on top of an unfinished write. */
   readonly commitOverrun: number;
-  /** Bytes in the ring that nobody has read. */
+  /** Unread bytes in the ring. */
   readonly bytes: number;
   /** In the trace clock's own unit: seconds with a fraction, or a bare count (`counter`, `x86-tsc`). */
   readonly oldestEventTs: string;
@@ -16,7 +16,7 @@ export interface RingStats {
   readonly readEvents: number;
 }
 
-/** Reads the text of a `stats` file. Throws an Error that names the line it lacks. */
+/** Parses the text of a `stats` file. Throws an Error that names a missing line. */
 export function parseRingStats(text: string): RingStats {
   return {
     entries: count(text, 'entries'),
@@ -43,7 +43,7 @@ function count(text: string, name: string): number {
   return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
 }
 
-/** Where a sub-buffer's data begins and how much of it there is, in bytes. */
+/** Where a sub-buffer's data begins, and its size, in bytes. */
 export interface PageLayout {
   readonly dataOffset: number;
   readonly dataBytes: number;
@@ -52,7 +52,7 @@ export interface PageLayout {
 /** 128 system pages of 64 KiB: the largest sub-buffer of any kernel. */
 const maxPageBytes = 8 << 20;
 
-/** Reads the text of `events/header_page`. Throws an Error when it has no usable `data` field. */
+/** Parses the text of `events/header_page`. Throws an Error when it has no usable `data` field. */
 export function parsePageLayout(text: string): PageLayout {
   const match = /\bfield:\s*char data;\s*offset:(\d{1,8});\s*size:(\d{1,8});/.exec(text);
   if (!match) throw new Error('header_page without a data field');
@@ -68,15 +68,15 @@ export function parsePageLayout(text: string): PageLayout {
 }
 
 /**
- * A `buffer_size_kb` file: `1410`; `7 (expanded: 1408)` for a ring that the first event or tracer will make that
- * large; `X` when the CPUs differ (`kb` undefined).
+ * A `buffer_size_kb` file: `1410`; `7 (expanded: 1408)` for a ring that the first event or tracer expands to that
+ * size; `X` when the CPUs differ (`kb` undefined).
  */
 export interface BufferSize {
   readonly kb: number | undefined;
   readonly expandedKb: number | undefined;
 }
 
-/** Reads the text of a `buffer_size_kb` file, top-level or per CPU. Throws an Error when it is neither form. */
+/** Parses the text of a `buffer_size_kb` file, top-level or per CPU. Throws an Error for any other form. */
 export function parseBufferSize(text: string): BufferSize {
   if (text.trim() === 'X') return { kb: undefined, expandedKb: undefined };
   const match = /^(\d{1,15})(?: \(expanded: (\d{1,15})\))?$/.exec(text.trim());
@@ -85,8 +85,8 @@ export function parseBufferSize(text: string): BufferSize {
 }
 
 /**
- * Sub-buffers in a ring of `kb`. The kernel makes as many as hold that much *data*, at least two, and tells the
- * size rounded down to KB; rounding up gives its number again, as a sub-buffer holds more than 1 KB.
+ * Sub-buffers in a ring of `kb`. The kernel allocates as many as hold that much *data*, at least two, and reports the
+ * size rounded down to KB. Rounding up gives its number again, because a sub-buffer holds more than 1 KB.
  */
 export function subBuffersOf(kb: number, dataBytes: number): number {
   return Math.max(2, Math.ceil((kb * 1024) / dataBytes));

@@ -13,8 +13,8 @@ import {
 } from './ring-files.ts';
 
 /**
- * One trace instance (the top-level one without a name) and everything in it. Its files answer from memory: no
- * call here waits for events, though some kernel writes (filters, sizes) take milliseconds.
+ * One trace instance (without a name: the top level) and everything in it. No call here waits for events, but some
+ * writes (filters, sizes) take the kernel milliseconds.
  */
 export class Tracefs {
   /** Where tracefs is mounted. */
@@ -29,12 +29,12 @@ export class Tracefs {
     this.dir = instance === undefined ? root : join(root, 'instances', instance);
   }
 
-  /** The whole text of a file, named below the instance. Throws node:fs errors as they are. */
+  /** The whole text of a file; the name is relative to the instance. Throws node:fs errors as they are. */
   read(name: string): string {
     return readFileSync(join(this.dir, name), 'utf8');
   }
 
-  /** As `read`, of a file that some kernels lack: undefined then. */
+  /** As `read`; undefined when this kernel does not have the file. */
   readIfThere(name: string): string | undefined {
     try {
       return this.read(name);
@@ -44,7 +44,7 @@ export class Tracefs {
     }
   }
 
-  /** One write(2) of the whole text: the kernel takes a control file's value in one piece. Never truncates. */
+  /** Writes the whole text with one write(2), as the kernel requires of control files. Does not truncate first. */
   write(name: string, text: string): void {
     const fd = openSync(join(this.dir, name), constants.O_WRONLY);
     try {
@@ -55,8 +55,8 @@ export class Tracefs {
   }
 
   /**
-   * Replaces a list of functions. The kernel takes one name a write and has the whole list in force at the close, so
-   * not for a moment is anything between old and new; a name that it refuses leaves those before it in force.
+   * Replaces a list of functions. The kernel accepts one name per write and applies the list at the close, so there
+   * is no state between old and new. When it refuses a name, the names before it apply.
    */
   writeList(
     name: string,
@@ -72,8 +72,8 @@ export class Tracefs {
   }
 
   /**
-   * Opens the CPU's ring for whole pages, non-blocking (a blocking splice from it may never end) and
-   * close-on-exec. The caller owns the descriptor. Throws a Failure that names the file.
+   * Opens the CPU's ring for reading whole pages, non-blocking (a blocking splice may never return) and
+   * close-on-exec. The caller owns the descriptor. Throws Failure that names the file.
    */
   openRing(cpu: number): number {
     const path = join(this.dir, 'per_cpu', `cpu${cpu}`, 'trace_pipe_raw');
@@ -82,34 +82,34 @@ export class Tracefs {
     } catch (error) {
       const errno = errorCode(error);
       if (errno === 'ENOENT')
-        throw new Failure(exitCode.missing, `no ring for CPU ${cpu}: ${path} is not there`);
+        throw new Failure(exitCode.missing, `no ring for CPU ${cpu}: ${path} does not exist`);
       if (errno === 'EACCES' || errno === 'EPERM') {
-        throw new Failure(exitCode.notPermitted, `${path} may not be opened by this user`, 'run as root');
+        throw new Failure(exitCode.notPermitted, `cannot open ${path}: permission denied`, 'run as root');
       }
-      throw new Failure(exitCode.failed, `${path} does not open: ${errno}`, '', { cause: error });
+      throw new Failure(exitCode.failed, `cannot open ${path}: ${errno}`, '', { cause: error });
     }
   }
 
   /**
    * The layout of this instance's pages. Since 6.8 `buffer_subbuf_size_kb` sets the size per instance, and the
    * instance's own `events/header_page` follows it (seen on 6.18: 8 KB gives data size 8176 there and leaves the
-   * top-level file at 4080). Older kernels have the same file with the one size there is. So header_page of the
-   * instance it is, never that of the root.
+   * top-level file at 4080). Older kernels have one page size and the same file in each instance. So this reads the
+   * instance's header_page, never the root's.
    */
   pageLayout(): PageLayout {
     return parsePageLayout(this.read('events/header_page'));
   }
 
-  /** Bytes of one page as trace_pipe_raw gives it, header included. */
+  /** Size of a page of trace_pipe_raw, header included. */
   pageBytes(): number {
     const layout = this.pageLayout();
     return layout.dataOffset + layout.dataBytes;
   }
 
   /**
-   * How many pages the CPU's ring can have in store, the reader's own page (which the kernel does not count in the
-   * size) included. A ring that is not expanded yet counts as expanded: the first event makes it so at any moment.
-   * 0 for a CPU that was never online.
+   * How many pages the CPU's ring can hold, including the reader page, which the kernel does not count in the size. A
+   * ring that is not expanded yet counts as expanded: the first event can expand it at any time. 0 for a CPU that was
+   * never online.
    */
   ringPages(cpu: number): number {
     const { kb } = parseBufferSize(this.read(`per_cpu/cpu${cpu}/buffer_size_kb`));
@@ -118,15 +118,16 @@ export class Tracefs {
     return subBuffersOf(Math.max(kb, expandedKb ?? 0), this.pageLayout().dataBytes) + 1;
   }
 
-  /** The size that all CPUs' rings have. */
+  /** The common size of all rings. */
   bufferSize(): BufferSize {
     return parseBufferSize(this.read('buffer_size_kb'));
   }
 
   /**
-   * Gives rings their full size. The kernel keeps them at two pages until the first event or tracer is enabled, and
-   * writes to trace_marker alone do not count as that: they would overrun at once. Waits while the pages are made.
-   * @returns the size in KB that each ring now has; undefined when they had it already
+   * Expands the rings to their full size. The kernel keeps them at two pages until the first event or tracer is
+   * enabled; writes to trace_marker do not expand them and would overrun at once. Blocks while the pages are
+   * allocated.
+   * @returns the new size of each ring in KB; undefined when they were already expanded
    */
   expandRings(): number | undefined {
     const { expandedKb } = this.bufferSize();
@@ -134,12 +135,12 @@ export class Tracefs {
     return expandedKb;
   }
 
-  /** The CPU's own count of what went in, out and lost. */
+  /** The CPU's counts of events and bytes in the ring, read and lost. */
   stats(cpu: number): RingStats {
     return parseRingStats(this.read(`per_cpu/cpu${cpu}/stats`));
   }
 
-  /** Every CPU that may ever come online, ascending: each has a ring directory. */
+  /** Every possible CPU, ascending: each has a ring directory. */
   cpus(): number[] {
     return readdirSync(join(this.dir, 'per_cpu'))
       .flatMap((name) => /^cpu(\d+)$/.exec(name)?.[1] ?? [])
@@ -171,7 +172,7 @@ export class Tracefs {
     return { available: listed.map((word) => word.replace(/^\[|\]$/g, '')), current };
   }
 
-  /** Per cent of the ring that must be full before poll says so; undefined before 5.0, which has no such file. */
+  /** How full a ring must be, in per cent, before poll reports it; undefined before 5.0, which has no such file. */
   bufferPercent(): number | undefined {
     const text = this.readIfThere('buffer_percent');
     return text === undefined ? undefined : Number(text.trim());
@@ -182,7 +183,7 @@ export class Tracefs {
     return directoriesOf(join(this.dir, 'events'));
   }
 
-  /** Names of a system's events, sorted; none when there is no such system. */
+  /** Names of a system's events, sorted; empty when there is no such system. */
   eventsOf(system: string): string[] {
     return isPlainName(system) ? directoriesOf(join(this.dir, 'events', system)) : [];
   }
@@ -192,12 +193,12 @@ export class Tracefs {
     return this.systems().flatMap((system) => this.eventsOf(system).map((name) => `${system}:${name}`));
   }
 
-  /** Whether there is such an event, or with `name` undefined such a system. */
+  /** Whether the event exists; with `name` undefined, whether the system does. */
   hasEvent(system: string, name?: string): boolean {
     return this.#inEvents(system, name, name === undefined ? '' : 'format');
   }
 
-  /** As `hasEvent`, of those that can be switched on and filtered: not so the records of tracers, system `ftrace`. */
+  /** As `hasEvent`, for events that can be enabled and filtered: not the records of tracers, system `ftrace`. */
   isSwitchable(system: string, name?: string): boolean {
     return this.#inEvents(system, name, 'enable');
   }
@@ -208,7 +209,7 @@ export class Tracefs {
   }
 }
 
-/** Whether a name stays in the directory that it is looked up in. */
+/** Whether a name is a single path component. */
 function isPlainName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
 }

@@ -1,21 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { exitCode, Failure } from '../base/failure.ts';
 
-/** What a kernel tells of itself that decides whether tracefs can be used. */
+/** The kernel's state that decides whether tracefs is usable. */
 export interface TracingFacts {
-  /** Whether it knows the file system; undefined: /proc is not there. */
+  /** Whether the kernel has the file system; undefined without /proc. */
   readonly knowsTracefs: boolean | undefined;
   readonly lockdown: Lockdown | undefined;
-  /** Whether this process is root, of its own user namespace at least. */
+  /** Whether this process is root, at least in its own user namespace. */
   readonly isRoot: boolean;
-  /** CAP_SYS_ADMIN, which mounting takes and a container's root may lack; undefined: /proc is not there. */
+  /** CAP_SYS_ADMIN, which mounting needs and a container's root may lack; undefined without /proc. */
   readonly mayMount: boolean | undefined;
 }
 
-/** Of lockdown(7); `none` where it is not built in. */
+/** The level of kernel_lockdown(7); `none` where it is not built in. */
 export type Lockdown = 'none' | 'integrity' | 'confidentiality';
 
-/** What is found where tracefs should be. `shut`: it has files, and the kernel refuses to open them. */
+/** What is at the place of tracefs. `shut`: there are files, and the kernel refuses to open them. */
 export type TracefsFault = 'absent' | 'empty' | 'denied' | 'shut';
 
 export const mountRemedy = 'mount it: mount -t tracefs nodev /sys/kernel/tracing';
@@ -23,7 +23,7 @@ const lockdownFile = '/sys/kernel/security/lockdown';
 /** CAP_SYS_ADMIN of linux/capability.h. */
 const capSysAdmin = 21n;
 
-/** Asks this kernel. Reads /proc and securityfs, never blocks. */
+/** Reads the state from /proc and securityfs. Does not block. */
 export function tracingFacts(): TracingFacts {
   const filesystems = textOf('/proc/filesystems');
   const capabilities = /^CapEff:\s*([0-9a-f]+)$/m.exec(textOf('/proc/self/status') ?? '')?.[1];
@@ -37,10 +37,10 @@ export function tracingFacts(): TracingFacts {
 }
 
 /**
- * How far the kernel is locked down: its own file says, and where securityfs is not mounted, what it was booted with.
+ * The lockdown level: from its file, or, where securityfs is not mounted, from the kernel's command line.
  * @param file of /sys/kernel/security/lockdown, e.g. `none integrity [confidentiality]`
  * @param commandLine of /proc/cmdline
- * @returns undefined when neither tells
+ * @returns undefined when neither says
  */
 export function lockdownOf(file: string | undefined, commandLine: string | undefined): Lockdown | undefined {
   const level =
@@ -50,14 +50,14 @@ export function lockdownOf(file: string | undefined, commandLine: string | undef
   return level === 'none' || level === 'integrity' || level === 'confidentiality' ? level : undefined;
 }
 
-/** What is said when tracefs cannot be used: the cause that the kernel's own words allow, and what mends that one. */
+/** Why tracefs is not usable, as far as the kernel's state shows, and the remedy. */
 export function whyNoTracefs(fault: TracefsFault, place: string, facts: TracingFacts): Failure {
-  // the first of all: neither mounting nor being root helps against it
+  // checked first: neither mounting nor being root helps
   if (facts.lockdown === 'confidentiality' && fault !== 'absent')
     return new Failure(
       exitCode.notPermitted,
-      `the kernel is locked down (confidentiality), which shuts tracefs at ${place}`,
-      'boot it without lockdown=confidentiality, and without what raises it later; lockdown=integrity leaves tracing as it is',
+      `the kernel is locked down (confidentiality), which blocks tracefs at ${place}`,
+      'boot without lockdown=confidentiality, and without anything that raises it later; lockdown=integrity allows tracing',
     );
   switch (fault) {
     case 'absent':
@@ -71,24 +71,24 @@ export function whyNoTracefs(fault: TracefsFault, place: string, facts: TracingF
         return new Failure(
           exitCode.missing,
           `tracefs is not mounted at ${place}, and this root may not mount it (no CAP_SYS_ADMIN, as in a container)`,
-          'mount it outside and pass it in, e.g. with -v /sys/kernel/tracing:/sys/kernel/tracing',
+          'mount it outside the container and pass it in, e.g. with -v /sys/kernel/tracing:/sys/kernel/tracing',
         );
       return new Failure(exitCode.missing, `tracefs is not mounted at ${place}`, mountRemedy);
     case 'empty':
       return new Failure(
         exitCode.missing,
-        `tracefs at ${place} is mounted and has no rings`,
-        'see dmesg for why the kernel did not set tracing up',
+        `tracefs at ${place} is mounted but has no rings`,
+        'see dmesg for why the kernel did not set up tracing',
       );
     case 'denied':
     case 'shut':
       if (facts.isRoot)
         return new Failure(
           exitCode.notPermitted,
-          `${place} may not be read, although this is root`,
-          'a container or a security module forbids it: run outside of the container, or see the audit log',
+          `cannot read ${place}, although this is root`,
+          'a container or a security module forbids it: run outside the container, or see the audit log',
         );
-      return new Failure(exitCode.notPermitted, `${place} may not be read by this user`, 'run as root');
+      return new Failure(exitCode.notPermitted, `cannot read ${place}: permission denied`, 'run as root');
     default:
       return fault satisfies never;
   }

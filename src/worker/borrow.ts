@@ -8,9 +8,9 @@ export interface Borrowed {
 }
 
 /**
- * Takes what the supervisor put into the socket, and closes that: there is one assignment in a worker's life.
+ * Receives the assignment from the socket and closes it: a worker gets exactly one.
  * @returns undefined when there is none
- * @throws Error when other descriptors came than such an outlet takes; NativeError
+ * @throws Error when the number of descriptors does not fit the outlet; NativeError
  */
 export function borrow(outlet: Outlet, socket = lendingFd): Borrowed | undefined {
   const received = receiveDescriptors(socket);

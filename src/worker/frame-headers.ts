@@ -2,7 +2,7 @@ import { errno } from '../native/error.ts';
 import { encodeFrameHeader, frameHeaderSize, frameKinds } from '../protocol/frames.ts';
 import type { Ledger } from '../protocol/ledger.ts';
 
-/** The headers of one CPU's frames, on their way into the outlet. */
+/** Writes the headers of one CPU's frames to the outlet. */
 export class FrameHeaders {
   readonly #sync: Uint8Array;
   readonly #cpu: number;
@@ -11,7 +11,7 @@ export class FrameHeaders {
   #header: Uint8Array = new Uint8Array(frameHeaderSize);
   #out = 0;
 
-  /** @param write into the outlet; bytes written, or the negated errno */
+  /** @param write writes to the outlet; returns bytes written, or the negated errno */
   constructor(
     sync: Uint8Array,
     cpu: number,
@@ -24,14 +24,14 @@ export class FrameHeaders {
     this.#write = write;
   }
 
-  /** Whether a byte of the header is in the outlet: then no other frame may begin before this one is whole. */
+  /** Whether a byte of the header was written: then this frame must be completed before another begins. */
   get begun(): boolean {
     return this.#out > 0;
   }
 
-  /** Makes the header of a frame of all that the pipe holds. */
+  /** Prepares the header of a frame for everything in the pipe. */
   begin(bytes: number): void {
-    // What left the pipe is in the stream before these, or in it no more.
+    // Bytes that left the pipe are in the stream before these, or were lost.
     const position = this.#ledger.bytesOut + this.#ledger.bytesLost;
     this.#header = encodeFrameHeader(this.#sync, {
       kind: frameKinds.pages,
@@ -42,7 +42,7 @@ export class FrameHeaders {
     this.#out = 0;
   }
 
-  /** Writes what of the header is not out yet. @returns 0 when all of it is, or the negated errno */
+  /** Writes the rest of the header. @returns 0 when it is complete, or the negated errno */
   write(): number {
     while (this.#out < frameHeaderSize) {
       const put = this.#write(this.#header.subarray(this.#out));

@@ -1,19 +1,19 @@
 import { errno } from '../native/error.ts';
 
-/** What it does to pipe and outlet; each gives bytes, or the negated errno. */
+/** Calls on pipe and outlet; each returns bytes, or the negated errno. */
 export interface CopyCalls {
-  /** Copies what the pipe holds into the buffer, as much as it takes, and leaves it in the pipe. */
+  /** Copies the pipe's content into the buffer, as far as it fits, without consuming it. */
   peek(buffer: Uint8Array): number;
-  /** Into the outlet. */
+  /** Writes to the outlet. */
   write(bytes: Uint8Array): number;
-  /** Takes as many bytes as the buffer has out of the pipe. */
+  /** Consumes as many bytes of the pipe as the buffer holds. */
   take(buffer: Uint8Array): number;
 }
 
 /**
- * Moves pages through a buffer, and out of the pipe only when they are in the outlet: a worker that dies in between has them
- * written once more by its successor. The reader of frames knows them for the same by their position.
- * @returns moves a page, or less
+ * Moves pages through a buffer, and consumes them from the pipe only when they are in the outlet: if a worker dies in
+ * between, its successor writes them again. The reader of frames recognises duplicates by their position.
+ * @returns a function that moves a page, or less
  */
 export function lastingCopier(pageBytes: number, calls: CopyCalls): () => number {
   const page = new Uint8Array(pageBytes);

@@ -1,7 +1,6 @@
 /**
- * A worker: the child process that moves one CPU's pages. It opens no path and needs no privilege: the supervisor
- * lends it every descriptor, and has them back by the mere fact of its death. Until it is told which CPU is its, it
- * waits, with all that takes time done.
+ * A worker: the child process that moves one CPU's pages. It opens no path and needs no privilege: it receives every
+ * descriptor from the supervisor, which keeps its own copies. Until it is assigned a CPU it waits, fully loaded.
  */
 import { affinityOf, pinProcess } from '../native/process/affinity.ts';
 import { errno, NativeError } from '../native/error.ts';
@@ -20,11 +19,14 @@ const waiter = new Waiter();
 
 function say(message: ToSupervisor): void {
   waiter.askForLoop();
-  // Without a supervisor nobody listens any more; the channel's close has set `leave` already.
+  // Without a supervisor nobody listens any more; closing the channel has already set `leave`.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-/** @returns whether this process is now tied to the CPU; an offline CPU takes nobody, and the ring is read from elsewhere */
+/**
+ * @returns whether this process is now pinned to the CPU; that fails for an offline CPU, whose ring is read from
+ * another one
+ */
 function pin(cpu: number): boolean {
   try {
     pinProcess(cpu);
@@ -35,7 +37,10 @@ function pin(cpu: number): boolean {
   }
 }
 
-/** When its CPU goes offline the kernel moves a task and widens its affinity, and does not narrow it on return. */
+/**
+ * When a CPU goes offline the kernel moves its tasks and widens their affinity; it does not narrow it when the CPU is
+ * back.
+ */
 function keepPinned(cpu: number): void {
   const [first, second] = affinityOf(0);
   if (first !== cpu || second !== undefined) pin(cpu);
@@ -51,19 +56,20 @@ function dropPrivileges(identity: WorkerSetup['identity']): void {
 async function main(): Promise<void> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own supervisor wrote it
   const setup = JSON.parse(process.argv.at(-1) ?? '') as WorkerSetup;
-  // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole group; the order to end is the supervisor's.
-  // SIGABRT is its watchdog's word to a supervisor that hangs; we outlive that one and send what we hold.
+  // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole process group, but the supervisor decides
+  // when to end. SIGABRT is what a watchdog sends to a hanging supervisor; the worker survives it and sends what it
+  // holds.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGABRT'] as const)
     process.on(signal, () => undefined);
 
   let pump: Pump | undefined;
-  /** Resolves when there may be something in the socket, or never will be: the supervisor is gone. */
+  /** Resolves when the socket may hold a message, or when none will come because the supervisor is gone. */
   const assigned = new Promise<void>((resolve) => {
     process.on('disconnect', () => {
       pump?.leave();
       resolve();
     });
-    // It may have closed while this script was being loaded, when nobody listened yet.
+    // It may have closed while this script was loading, before anybody listened.
     if (!process.connected) resolve();
     process.on('message', (message: ToWorker) => {
       switch (message.kind) {
@@ -86,7 +92,7 @@ async function main(): Promise<void> {
   say({ kind: 'loaded' });
   await assigned;
   const borrowed = borrow(setup.outlet);
-  // What a dead predecessor left in the pipe is sent also when the supervisor died just behind it.
+  // What a dead predecessor left in the pipe is sent even when the supervisor died right after it.
   if (borrowed === undefined) return;
   const { assignment, lent } = borrowed;
 
@@ -116,7 +122,7 @@ async function main(): Promise<void> {
 }
 
 main().then(
-  // What was said last is on its way once this turn of the event loop is over.
+  // The last message is sent once this turn of the event loop is over.
   () => setImmediate(() => exitNow(0)),
   (error: unknown) => {
     process.stderr.write(

@@ -8,12 +8,12 @@ import { lastingCopier, writeWhole } from './lasting-copier.ts';
 import type { Outlet } from './outlet.ts';
 import { SharedOutlet } from './shared-outlet.ts';
 
-/** A virtio port or FIFO of this worker's own. */
+/** A virtio port or FIFO that only this worker uses. */
 function ownOutlet({ pipeRead, port }: Lent): Outlet {
   return { push: (bytes) => splice(pipeRead, port, bytes) };
 }
 
-/** For a file opened to append, to which splice says EINVAL: one page after the other through a buffer. */
+/** For a file opened with O_APPEND, for which splice returns EINVAL: copies one page at a time through a buffer. */
 function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) => number {
   const page = new Uint8Array(pageBytes);
   return () => {
@@ -23,7 +23,7 @@ function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) =>
   };
 }
 
-/** The same for frames. */
+/** As `copier`, for frames. */
 function framedCopier({ pipeRead, port }: Lent, pageBytes: number): () => number {
   const second = makePipe();
   return lastingCopier(pageBytes, {
@@ -40,7 +40,7 @@ function into(port: number): (bytes: Uint8Array) => number {
   return (bytes) => write(port, bytes);
 }
 
-/** @param ledger the account of what this outlet takes */
+/** @param ledger counts what this outlet accepts */
 export function makeOutlet(
   { outlet, frameSync }: Pick<WorkerSetup, 'outlet' | 'frameSync'>,
   lent: Lent,

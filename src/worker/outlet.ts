@@ -1,8 +1,8 @@
-/** Where the pipe is emptied to. */
+/** Where a worker moves the content of its pipe. */
 export interface Outlet {
   /**
-   * Moves up to `bytes` from the pipe on; never blocks longer than the move takes.
-   * @param bytes all that the pipe holds
+   * Moves up to `bytes` out of the pipe. Never waits.
+   * @param bytes everything in the pipe
    * @returns bytes moved, the negated errno, or `anothersTurn`
    */
   push(bytes: number): number;

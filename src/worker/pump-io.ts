@@ -10,17 +10,17 @@ export interface PumpIo {
   readonly ringFd: number;
   readonly portFd: number;
   readonly outlet: Outlet;
-  /** Whole pages from the ring into the pipe. */
+  /** Splices whole pages from the ring into the pipe. */
   fill(bytes: number): number;
-  /** One page, full or not, from the ring into the ledger's stage. */
+  /** Reads one page, full or not, from the ring into the ledger's stage. */
   readPage(): number;
-  /** The stage into the pipe. */
+  /** Writes the stage into the pipe. */
   writePage(): number;
   /** Bytes in the pipe. */
   held(): number;
 }
 
-/** The real calls, on the descriptors that a worker is lent. */
+/** The real calls, on a worker's descriptors. */
 export function lentIo(lent: Lent, setup: WorkerSetup, assignment: Assignment, ledger: Ledger): PumpIo {
   const { stage } = ledger;
   return {

@@ -8,19 +8,19 @@ import { movePartialPage, takeOver } from './staging.ts';
 import { portVerdict, ringVerdict } from './verdict.ts';
 import type { Waits } from './waiter.ts';
 
-/** Splices without a look whether the event loop has something to do: a stop is obeyed within 50 ms under full load. */
+/** Splices between two checks of the event loop: a stop is obeyed within 50 ms under full load. */
 const turnSplices = 4;
 /**
- * The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. The limit is on
- * what goes into the pipe, since a port must be offered all that the pipe holds: of less, Linux fills the descriptors of
- * all the same, behind the end of their table.
+ * The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. The limit is
+ * on what goes into the pipe, since a port must be offered everything in the pipe: when offered less, Linux still
+ * fills descriptors for all of it, beyond the end of their table.
  */
 const splicePagesMax = 128;
-/** tracing_on = 0 wakes no poll, so no wait is endless. */
+/** Setting tracing_on to 0 wakes no poll, so every wait is limited. */
 const pollMs = 1000;
 const turnSleepMs = 1;
 
-/** What a pump has to say. */
+/** What a pump reports. */
 export interface PumpListener {
   stopped(id: number, flushed: boolean, heldBytes: number): void;
   gone(what: 'ring' | 'port', code: string): void;
@@ -35,7 +35,7 @@ export interface PumpSetup {
   readonly stopTimeoutMs: number;
 }
 
-/** How a step ended: on with the next one, or why the turn is over. */
+/** How a step ended: continue with the next one, or why the turn is over. */
 type Step = 'moved' | Pause;
 type Pause = 'turn-over' | 'ring-empty' | 'port-full' | 'not-our-turn' | 'nothing-wanted' | 'end';
 
@@ -45,8 +45,8 @@ interface Flush {
 }
 
 /**
- * Moves pages from one CPU's ring through a pipe to its port. The pipe is filled only when it is empty, so what it
- * holds is one number, and whoever takes over after a crash knows what to do: empty it first.
+ * Moves pages from one CPU's ring through a pipe to its port. The pipe is filled only when it is empty, so one number
+ * describes its content, and a successor after a crash knows what to do: empty it first.
  */
 export class Pump {
   readonly #io: PumpIo;
@@ -60,10 +60,10 @@ export class Pump {
   #wanted: 'run' | 'stop' | 'leave' = 'stop';
   #flush: Flush | undefined;
   #pipeBytes = 0;
-  /** The last fill found fewer whole pages than there was room for, so to ask for more before a wait is in vain. */
+  /** The last fill found fewer whole pages than would fit, so the ring has no more until the next wait. */
   #tookAll = false;
   #portMoved = false;
-  /** When the port was found to take no more, or the last order came, whichever is later. */
+  /** When the port was found full, or the last order came, whichever is later. */
   #portFullMs = performance.now();
   #partialMs = performance.now();
   #connected = true;
@@ -77,7 +77,7 @@ export class Pump {
     this.#fillBytes = Math.min(setup.pipePages, splicePagesMax) * setup.pageBytes;
   }
 
-  /** Moves pages from now on. */
+  /** Starts moving pages. */
   start(): void {
     this.#flush = undefined;
     this.#tookAll = false;
@@ -90,13 +90,13 @@ export class Pump {
     this.#order('stop');
   }
 
-  /** Empties the pipe, then `run` returns. */
+  /** Makes `run` return once the pipe is empty. */
   leave(): void {
     this.#flush = undefined;
     this.#order('leave');
   }
 
-  /** Runs until told to leave or until a descriptor is dead; rejects on a state that only a bug can bring about. */
+  /** Runs until told to leave or until a descriptor is dead; rejects in a state that only a bug can cause. */
   async run(): Promise<void> {
     this.#pipeBytes = takeOver(this.#io, this.#ledger);
     for (;;) {
@@ -106,7 +106,7 @@ export class Pump {
         case 'turn-over':
           this.#waiter.look();
           break;
-        // Waits that find something are frequent, and make no promise.
+        // Most waits find something, and do without a promise.
         case 'ring-empty':
           if (this.#ringBackoff.active)
             await this.#waiter.sleep(Math.min(this.#ringBackoff.next(), this.#ringWaitMs()));
@@ -136,8 +136,8 @@ export class Pump {
   }
 
   #order(wanted: 'run' | 'stop' | 'leave'): void {
-    // A stop has its full time from the order on, however long the port has been full before. To leave behind a stop is
-    // a part of it: a port that held that up for its whole time has had it.
+    // A stop has its full timeout from the order on, however long the port was full before. Leaving after a stop is
+    // part of it: a port that delayed the stop for its whole timeout gets no more time.
     if (wanted !== 'leave' || this.#wanted === 'run') this.#portFullMs = performance.now();
     this.#wanted = wanted;
     this.#waiter.wake();
@@ -182,8 +182,8 @@ export class Pump {
   }
 
   /**
-   * Counts pages that left the pipe and were not taken: when its queue lacks descriptors the port says 0, as for an
-   * empty pipe, and has thrown them away.
+   * Counts pages that left the pipe and were not accepted: when its queue lacks descriptors the port returns 0, as
+   * for an empty pipe, and has discarded them.
    */
   #countLoss(): void {
     const held = this.#io.held();
@@ -194,7 +194,7 @@ export class Pump {
     this.#say.lost(lost);
   }
 
-  /** Only ever into the empty pipe. */
+  /** Fills the empty pipe; never called for another. */
   #fill(): Step {
     switch (this.#wanted) {
       case 'run':
@@ -223,7 +223,7 @@ export class Pump {
     return this.#partialMs + flushIntervalMs - performance.now();
   }
 
-  /** Ends at the first empty ring, or after as many pages as the ring held: it goes on filling meanwhile. */
+  /** Ends when the ring is found empty, or after as many pages as the ring can hold, because it keeps filling. */
   #fillStopping(flush: Flush): Step {
     if (flush.pagesLeft <= 0) return this.#stopped(flush, true);
     const { pageBytes } = this.#setup;
@@ -271,8 +271,8 @@ export class Pump {
   }
 
   /**
-   * With a small ring or buffer_percent 0 poll says POLLIN for a ring that splice finds empty, and POLLERR for a CPU
-   * that was never online: what it found is tried once, and without success slept over, longer each time.
+   * With a small ring or buffer_percent 0, poll reports POLLIN for a ring that splice finds empty, and POLLERR for a
+   * CPU that was never online: splice tries once, and if it moves nothing, the pump sleeps, longer each time.
    */
   #awaitRing(): void {
     const found = this.#waiter.ready(this.#io.ringFd, POLLIN, this.#ringWaitMs());
@@ -283,21 +283,21 @@ export class Pump {
     return Math.max(0, Math.min(pollMs, Math.ceil(this.#msToPartial())));
   }
 
-  /** A port without a host end says POLLHUP at once and for ever, so that is slept over too. */
+  /** A port without a host end reports POLLHUP at once and forever, so the pump sleeps then too. */
   #awaitPort(): void {
     const found = this.#waiter.ready(this.#io.portFd, POLLOUT, pollMs);
     if (found !== 0) this.#portBackoff.begin();
     if ((found & (POLLHUP | POLLERR)) !== 0) this.#setConnected(false);
   }
 
-  /** The port takes nothing: its time begins, unless it had begun. */
+  /** The port is full: starts its timeout, unless it has started. */
   #beginWait(): void {
     if (!this.#portMoved) return;
     this.#portMoved = false;
     this.#portFullMs = performance.now();
   }
 
-  /** Ends a stop if the outlet has taken nothing of ours for too long. @returns whether the pump is to end too */
+  /** Ends a stop if the outlet has accepted nothing for too long. @returns whether the pump has to end too */
   #waitedEnough(): boolean {
     const stuck = performance.now() - this.#portFullMs >= this.#setup.stopTimeoutMs;
     if (!stuck || this.#wanted === 'run') return false;

@@ -4,7 +4,7 @@ import type { Outlet } from './outlet.ts';
 /** Another worker writes to the shared outlet at this moment. No errno is that large. */
 export const anothersTurn = -1_000_000;
 
-/** What a shared outlet does to the descriptors that its worker is lent. */
+/** The calls of a shared outlet on its worker's descriptors. */
 export interface OutletCalls {
   /** @returns false: another worker has the turn */
   tryLock(): boolean;
@@ -14,13 +14,13 @@ export interface OutletCalls {
 }
 
 /**
- * An outlet that all workers share. A turn is kept until the outlet stands at a page boundary, so that no page is
- * torn: the kernel reads a file's position before a splice and sets it behind, and two at once would overwrite one
- * another. The lock is the process's, so a worker that dies gives it back.
+ * An outlet that all workers share. A worker keeps its turn until the outlet is at a page boundary, so that no page
+ * is torn: the kernel reads a file's position before a splice and sets it afterwards, and two splices at once would
+ * overwrite each other. The lock belongs to the process, so the kernel releases it when a worker dies.
  *
- * With headers a turn is a frame, all that the pipe held: a header, then the bytes. One that is cut short by its worker's
- * death is followed by another header, and the successor begins a frame of its own for what is left, so that it needs to
- * know nothing of its predecessor's.
+ * With headers, a turn is one frame with everything in the pipe: a header, then the bytes. When a worker dies within
+ * a frame, another header follows, and its successor starts a new frame for the rest, without knowing anything about
+ * the old one.
  */
 export class SharedOutlet implements Outlet {
   readonly #calls: OutletCalls;
@@ -49,7 +49,10 @@ export class SharedOutlet implements Outlet {
     return moved;
   }
 
-  /** Only whole pages go into the pipe, so what is left of them tells, also to the successor of a killed worker. */
+  /**
+   * Only whole pages go into the pipe, so the rest in it shows where a page ends, also to the successor of a killed
+   * worker.
+   */
   #mayEnd(bytesLeft: number): boolean {
     if (this.#headers === undefined) return bytesLeft % this.#pageBytes === 0;
     return bytesLeft === 0 || !this.#headers.begun;

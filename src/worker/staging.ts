@@ -2,12 +2,12 @@ import { errnoName } from '../native/error.ts';
 import type { Ledger } from '../protocol/ledger.ts';
 import type { PumpIo } from './pump-io.ts';
 
-/** Timestamp and commit word: never all zero in a page that was read. */
+/** Size of timestamp and commit word: never all zero in a page that was read. */
 const pageHeaderBytes = 16;
 
 /**
- * Takes one page, full or not, through the stage into the empty pipe. Splice leaves the page being written in the
- * ring; a read of exactly one page takes it. The stage is shared memory, so a page is in the ring, the stage or the
+ * Moves one page, full or not, through the stage into the empty pipe. Splice leaves the page being written in the
+ * ring; a read of exactly one page returns it. The stage is shared memory, so a page is in the ring, the stage or the
  * pipe at every instruction, and a successor can tell which.
  * @returns bytes taken, or the negated errno of the read
  */
@@ -24,9 +24,9 @@ export function movePartialPage(io: PumpIo, ledger: Ledger): number {
 }
 
 /**
- * Puts the ledger right after a predecessor that was killed. Its last step may not be in the ledger yet, and there is
- * only one that it can have been: with more in the pipe than accounted for it filled, with less it emptied. A staged
- * page that was taken from the ring is in the pipe already unless that is empty.
+ * Corrects the ledger after a predecessor was killed. Its last step may be missing in the ledger, and the pipe shows
+ * which: with more in the pipe than counted it was filling, with less it was emptying. A staged page that was read
+ * from the ring is already in the pipe, unless the pipe is empty.
  * @returns bytes in the pipe
  */
 export function takeOver(io: PumpIo, ledger: Ledger): number {
@@ -42,7 +42,7 @@ export function takeOver(io: PumpIo, ledger: Ledger): number {
   return held;
 }
 
-/** The pipe is empty and has room for 16 pages and more, so nothing but a bug can fail here. */
+/** The pipe is empty and has room for at least 16 pages, so only a bug can make this fail. */
 function writeStage(io: PumpIo): void {
   const put = io.writePage();
   if (put < 0) throw new Error(`a page into the empty pipe: ${errnoName(-put)}`);

@@ -23,13 +23,20 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
     await guest.check(/ — let it run: (kill -CONT \d+)$/.exec(stopped['agent'] ?? '')?.[1] ?? 'false');
     assert.deepEqual(await doctorInGuest(guest), {});
     await agent.end();
-    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs: .* — start it: trace-agent, or/);
+    assertOnly(
+      await doctorInGuest(guest),
+      'agent',
+      /no trace-agent is running: .* — start it: trace-agent, or/,
+    );
   });
 
   test('names ports that are missing, named otherwise, or held by others', async () => {
     await using guest = await restoreGuest({ cpus: 2 });
     const unnamed = await doctorInGuest(guest, ['--port-name', 'other-cpu%d']);
-    assert.match(unnamed['ports'] ?? '', /no trace port .* there are .*trace-path-cpu0.* with --port-name/);
+    assert.match(
+      unnamed['ports'] ?? '',
+      /no trace port .* the guest has .*trace-path-cpu0.* with --port-name/,
+    );
     await guest.unplugPort('trace-path-cpu1');
     const missing = await doctorInGuest(guest);
     assert.match(missing['ports'] ?? '', /1 of 2 CPUs have no port, the first is trace-path-cpu1 — give/);
@@ -47,7 +54,7 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
     assert.match(held['agent'] ?? '', /port agent-ctl-path is held by sleep \(pid \d+\), which is no trace-/);
     for (const said of Object.values(held)) await guest.check(/kill \d+$/.exec(said)?.[0] ?? 'false');
     for (const holder of holders) await holder.wait();
-    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs/);
+    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent is running/);
   });
 
   test('names a user who is not root, and a tracefs that is not mounted', async () => {
@@ -55,24 +62,24 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
     const nobody = ['su', '-s', '/bin/sh', 'nobody', '-c', 'exec "$0" "$@"', '--'];
     const faults = await doctorInGuest(guest, [], nobody);
     assert.match(faults['user'] ?? '', /^not root: .* — run as root$/);
-    assert.match(faults['tracefs'] ?? '', /may not be read by this user — run as root$/);
-    assert.match(await agentSays(guest, 4, nobody), /may not be read by this user — run as root$/);
+    assert.match(faults['tracefs'] ?? '', /cannot read \S+: permission denied — run as root$/);
+    assert.match(await agentSays(guest, 4, nobody), /cannot read \S+: permission denied — run as root$/);
 
     await guest.check('umount /sys/kernel/tracing && umount /sys/kernel/debug');
     const unmounted = await doctorInGuest(guest);
     assertOnly(unmounted, 'tracefs', /tracefs is not mounted at .* — mount it: mount -t tracefs nodev \//);
     assert.equal(await agentSays(guest, 3), unmounted['tracefs']);
     await guest.check(/mount -t .*$/.exec(unmounted['tracefs'] ?? '')?.[0] ?? 'false');
-    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs/);
+    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent is running/);
   });
 
   test('names the driver that is not loaded, or does not have its device', async () => {
     await using guest = await bootGuest({ cpus: 1, appendKernel: 'harness.undriven' });
     const drivers = [
-      ['virtio_pci', /^this guest has a virtio-serial PCI device \(0000:.*\) and no driver for it — load it/],
+      ['virtio_pci', /^this guest has a virtio-serial PCI device \(0000:.*\) but no driver for it — load it/],
       [
         'virtio_console',
-        /^this guest has a virtio-serial device \(virtio\d+\) and no driver for it — load it/,
+        /^this guest has a virtio-serial device \(virtio\d+\) but no driver for it — load it/,
       ],
     ] as const;
     for (const [module, said] of drivers) {
@@ -84,12 +91,12 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
       assert.equal(agent.trim(), `trace-agent: ${faults['driver']}`);
     }
     // all of them are loaded by now
-    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent runs/);
+    assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent is running/);
 
     const device = 'd=$(readlink -f /sys/class/virtio-ports/vport0p1/device); echo ${d##*/}';
     await guest.check(`echo $(${device}) > /sys/bus/virtio/drivers/virtio_console/unbind`);
     const unbound = await doctorInGuest(guest);
-    assertOnly(unbound, 'driver', /, and the driver virtio_console is there and does not have it — give it/);
+    assertOnly(unbound, 'driver', /, but the driver virtio_console is not bound to it — bind it/);
     assert.equal(await agentSays(guest, 3), unbound['driver']);
     await guest.check(/give it: (.*);/.exec(unbound['driver'] ?? '')?.[1] ?? 'false');
     await guest.waitPorts(['agent-ctl-path', 'trace-path-cpu0'], { links: true });
@@ -99,7 +106,7 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
   });
 
   test('names a kernel that is locked down, and finds nothing wrong with lockdown=integrity', async () => {
-    const locked = /^the kernel is locked down \(confidentiality\), which shuts tracefs .* — boot it without/;
+    const locked = /^the kernel is locked down \(confidentiality\), which blocks tracefs .* — boot without/;
     {
       await using guest = await bootGuest({ cpus: 1, appendKernel: 'lockdown=confidentiality' });
       const faults = await doctorInGuest(guest);

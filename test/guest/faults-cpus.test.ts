@@ -12,7 +12,7 @@ describe('CPUs that come and go', { timeout: 1_800_000 }, () => {
     await setOnline(traced.guest, 1, 0);
     const worker = await workerOf(agent, 1);
     await traced.guest.check(`kill -9 ${worker}`);
-    await agent.waitSaid('CPU is offline: its ring is read from another CPU until it is back', 1);
+    await agent.waitSaid('CPU is offline: reading its ring from another CPU until it is back', 1);
     await agent.order0();
     assert.equal((await traced.stats(1)).entries, 0);
     await setOnline(traced.guest, 1, 1);

@@ -18,7 +18,7 @@ describe('a host that does not always read', { timeout: 1_800_000 }, () => {
     }
     await written;
     await traced.assertEnd();
-    assert.equal(traced.agent.said('worker crashed: restarts'), 0);
+    assert.equal(traced.agent.said('worker crashed: restarting'), 0);
   });
 
   test('knows by the ledger of a stop when the guest may power off: everything is there', async () => {

@@ -47,8 +47,8 @@ describe('workers killed at random moments', { timeout: 5_400_000 }, () => {
         await agent.order0();
         const killed = agent.deaths();
         assert.equal(Number(killer.stdout), killsPerAgent, killer.stderr);
-        assert.equal(killed, killsPerAgent + agent.said('worker does not answer: killed'), agent.log);
-        assert.equal(agent.said('port took pages and dropped them: lost'), 0);
+        assert.equal(killed, killsPerAgent + agent.said('worker does not respond: killed'), agent.log);
+        assert.equal(agent.said('port accepted pages and dropped them: lost'), 0);
         kills += killed;
         await agent.end();
         await traced.assertAccounted();

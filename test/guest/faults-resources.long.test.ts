@@ -50,7 +50,7 @@ describe('a guest that runs out of', { timeout: 1_800_000 }, () => {
     await filling.waitFor(/done/);
     await written;
     await traced.assertEnd(agent, traced.cpus, mine);
-    const deaths = [...agent.log.matchAll(/"cpu":1,"how":"(.*?)",.*"msg":"worker crashed: restarts"/g)];
+    const deaths = [...agent.log.matchAll(/"cpu":1,"how":"(.*?)",.*"msg":"worker crashed: restarting"/g)];
     const isSaidAgain = deaths.some(
       ([, how], index) => how?.startsWith('cannot fork') && how === deaths[index - 1]?.[1],
     );

@@ -15,7 +15,7 @@ describe('a ring that somebody else turns and shakes', { timeout: 1_800_000 }, (
     await setRing(traced.guest, 'buffer_percent', 50);
     await setRing(traced.guest, 'buffer_size_kb', fullRingKb);
     await traced.assertEnd();
-    assert.equal(traced.agent.said('worker crashed: restarts'), 0, traced.agent.log);
+    assert.equal(traced.agent.said('worker crashed: restarting'), 0, traced.agent.log);
   }
 
   for (const percent of [0, 1])

@@ -14,7 +14,7 @@ describe('a ring that somebody else turns', { timeout: 1_800_000 }, () => {
     await setRing(traced.guest, 'tracing_on', 1);
     await traced.load({ rate: 2000, count: 1000 });
     await traced.assertEnd();
-    assert.equal(traced.agent.said('worker crashed: restarts'), 0, traced.agent.log);
+    assert.equal(traced.agent.said('worker crashed: restarting'), 0, traced.agent.log);
   });
 
   test('another tracer is refused while the ring is open, and can be had through the agent', async () => {
@@ -25,7 +25,7 @@ describe('a ring that somebody else turns', { timeout: 1_800_000 }, () => {
     assert.match(stderr, /busy/i);
     await written;
     await traced.assertEnd();
-    assert.equal(traced.agent.said('worker crashed: restarts'), 0, traced.agent.log);
+    assert.equal(traced.agent.said('worker crashed: restarting'), 0, traced.agent.log);
   });
 
   test("overrun: the stop answers with the kernel's own count, and the sum is right", async () => {
@@ -46,7 +46,7 @@ describe('a ring that somebody else turns', { timeout: 1_800_000 }, () => {
       traced.cpus.map((cpu) => ledger[cpu]?.ring?.overrun),
       overruns,
     );
-    assert.equal(agent.said('worker crashed: restarts'), agent.said('worker does not answer: killed'));
+    assert.equal(agent.said('worker crashed: restarting'), agent.said('worker does not respond: killed'));
     await agent.end();
     await traced.assertAccounted();
   });

@@ -16,7 +16,7 @@ describe('a socket client', { timeout: 1_800_000 }, () => {
     await using traced = await TracedGuest.restore({ cpus: 2, ports });
     const agent = await GuestAgent.start(traced.guest, '--start');
     const turns = 3;
-    const away = 'host end of the port is not connected: pages wait in the ring';
+    const away = 'host end of the port is not connected: pages stay in the ring';
     const back = 'host end of the port is connected';
     await traced.loadWhile({ rate: 4000, count: 2000 }, async () => {
       for (let turn = 1; turn <= turns; turn += 1) {

@@ -18,13 +18,13 @@ describe('the 16th pipe-backed port of a virtio-serial device', { timeout: 1_800
     const { guest } = traced;
     const agent = await GuestAgent.start(guest, '--start');
     const written = traced.load({ rate: 300, count: 300 * 12 });
-    await agent.waitSaid('host end of the port is not connected: pages wait in the ring', 1);
+    await agent.waitSaid('host end of the port is not connected: pages stay in the ring', 1);
     const dead = (await agent.workers()).get(1);
     assert.ok(dead !== undefined);
     await assertIdle(guest, [dead], 5, 0.3);
     assert.equal(traced.collector(1).bytes, 0);
     await traced.waitArrived(0, 1); // the other CPU goes on
-    assert.equal(agent.said('host end of the port is not connected: pages wait in the ring'), 1, agent.log);
+    assert.equal(agent.said('host end of the port is not connected: pages stay in the ring'), 1, agent.log);
 
     await guest.unplugPort('trace-path-cpu1');
     await agent.waitSaid('port is gone', 1);

@@ -19,7 +19,7 @@ describe('a worker that', { timeout: 1_800_000 }, () => {
     );
     const agent = await GuestAgent.start(guest, '--ports-dir', dir, '--max-restarts', '2', '--start');
     await traced.load(load);
-    await agent.waitSaid('worker crashes again and again: given up', 1);
+    await agent.waitSaid('worker keeps crashing: given up', 1);
     await agent.order0();
     assert.match(agent.log, /trace-agent worker: Error: splice to the port: EINVAL/);
     assert.match(agent.log, /"cpu":1,[^\n]*given up/);

@@ -16,13 +16,13 @@ describe('a worker that', { timeout: 1_800_000 }, () => {
     const written = traced.load(load);
     // the other CPU goes on
     await traced.waitArrived(other, 1);
-    await agent.waitSaid('worker does not answer: killed', 1);
+    await agent.waitSaid('worker does not respond: killed', 1);
     await written;
     await agent.order0();
     assert.notEqual((await agent.workers()).get(stuck), pid);
     await agent.end();
     await traced.assertAccounted();
     await assertAsBefore(traced.guest);
-    assert.equal(agent.said('worker does not answer: killed'), 1);
+    assert.equal(agent.said('worker does not respond: killed'), 1);
   });
 });

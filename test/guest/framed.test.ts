@@ -24,7 +24,7 @@ test('a guest of two CPUs gives its whole trace on stdout, workers killed meanwh
     await guest.check(`taskset ${cpu + 1} sh -c 'for i in $(seq 300); do /bin/true; done'`);
     const pid = (await agent.workers()).get(cpu);
     await guest.check(`kill -9 ${pid}`);
-    await agent.waitSaid('worker crashed: restarts', cpu + 1);
+    await agent.waitSaid('worker crashed: restarting', cpu + 1);
   }
   agent.process.kill('SIGINT');
   assert.equal((await agent.process.wait()).code, exitCode.done, agent.log);

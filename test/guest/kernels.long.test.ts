@@ -27,7 +27,7 @@ describe('other kernels', { timeout: 1_800_000 }, () => {
       const { agent, guest } = traced;
       const loaded = traced.load({ rate: 1000, count: 3000 });
       await guest.check(`kill -9 ${(await agent.workers()).get(1)}`);
-      await agent.waitSaid('worker crashed: restarts', 1);
+      await agent.waitSaid('worker crashed: restarting', 1);
       await loaded;
       await agent.order0();
       await traced.assertAccounted();

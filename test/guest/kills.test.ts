@@ -19,7 +19,7 @@ describe('workers that are killed', { timeout: 1_800_000 }, () => {
       assert.equal(Number(killer.stdout), kills, killer.stderr);
     });
     await agent.order0();
-    const silent = agent.said('worker does not answer: killed');
+    const silent = agent.said('worker does not respond: killed');
     assert.equal(agent.deaths(), kills + silent, agent.log);
     await agent.end();
     await traced.assertAccounted();

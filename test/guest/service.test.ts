@@ -59,7 +59,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     await guest.plugPort('agent-ctl-path');
     await service.until('active');
     assert.match(await host(guest, 'ping'), /ms/);
-    assert.equal(await service.show('StatusText'), 'Waits for the order to start: 2 of 2 CPUs');
+    assert.equal(await service.show('StatusText'), 'Waiting for the order to start: 2 of 2 CPUs');
     await guest.unplugPort('agent-ctl-path');
     await service.until('inactive');
     assert.equal(await service.show('Result'), 'success');
@@ -109,7 +109,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       }
       // One that hangs is nobody's by now: to end it takes CAP_KILL.
       await guest.check(`kill -STOP ${workers.get(1)}`);
-      await service.untilSaid(/"cpu":1,.*worker crashed: restarts/);
+      await service.untilSaid(/"cpu":1,.*worker crashed: restarting/);
       await host(guest, 'metadata', '-o', join(dir, 'metadata.tar.gz'));
       const names = execFileSync('tar', ['-tzf', join(dir, 'metadata.tar.gz')], { encoding: 'utf8' });
       assert.match(names, /kallsyms$/m, 'CAP_SYSLOG, and no ProtectKernelTunables');

@@ -54,7 +54,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
         await sleep(1500);
         const killed = (await agent.workers()).get(cpu);
         await guest.check(`kill -9 ${killed}`);
-        await agent.waitSaid('worker crashed: restarts', cpu + 1);
+        await agent.waitSaid('worker crashed: restarting', cpu + 1);
       }
       await loaded;
       await agent.order0();

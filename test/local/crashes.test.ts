@@ -54,7 +54,7 @@ describe('a worker that is killed', { skip }, () => {
             assert.ok(ledger[cpu]?.flushed);
             assert.equal(ledger[cpu].bytesLost, 0);
           }
-          assert.equal(agent.said('worker crashed: restarts') > 0, true);
+          assert.equal(agent.said('worker crashed: restarting') > 0, true);
           agent.signal('SIGTERM');
           assert.equal((await agent.exit()).code, exitCode.done);
         }
@@ -78,7 +78,7 @@ describe('a worker that is killed', { skip }, () => {
         for (let kills = 0; kills < 2; kills += 1) {
           await scene.portsFull(control);
           for (const { pid } of agent.workers) signalIfThere(pid, 'SIGKILL');
-          await agent.logged('restarts', () => agent.said('worker crashed: restarts') === 2 * (kills + 1));
+          await agent.logged('restarts', () => agent.said('worker crashed: restarting') === 2 * (kills + 1));
           await until('new workers', () => agent.workers.length === 2, patienceMs);
         }
         for (const cpu of scene.cpus) scene.port(cpu).read();
@@ -152,7 +152,7 @@ describe('a worker that is killed', { skip }, () => {
       const writers = scene.writers();
       for (const writer of writers) await writer.write(2000);
       await until('the other CPU', () => scene.port(other).receivedBytes > 0, patienceMs);
-      await agent.logged('does not answer', ({ msg }) => msg === 'worker does not answer: killed');
+      await agent.logged('does not answer', ({ msg }) => msg === 'worker does not respond: killed');
       const { ledger } = await control.order('stop');
       assert.equal(ledger[stuck]?.flushed, true);
       assert.notEqual(agent.worker(stuck), pid);

@@ -44,7 +44,7 @@ describe('a worker that dies of its own doing', { skip }, () => {
         for (const writer of writers) await writer.write(500);
         process.kill(agent.worker(victim), signal);
         await agent.logged(signal, ({ how }) => how === signal);
-        assert.equal(agent.said('worker crashed: restarts'), index + 1);
+        assert.equal(agent.said('worker crashed: restarting'), index + 1);
         await until('its successor', () => agent.workers.length === 2, patienceMs);
       }
       await control.order('stop');
@@ -67,7 +67,7 @@ describe('a worker that dies of its own doing', { skip }, () => {
         await control.order('start');
         for (const writer of writers) await writer.write(2000);
         await agent.logged('given up', ({ cpu, msg }) => cpu === bad && msg.endsWith('given up'));
-        assert.equal(agent.said('worker crashed: restarts'), 2);
+        assert.equal(agent.said('worker crashed: restarting'), 2);
         assert.match(agent.stderr, /trace-agent worker: Error: splice to the port: EINVAL/);
         const { ledger } = await control.order('stop');
         assert.equal(ledger[bad]?.flushed, false);
@@ -108,7 +108,7 @@ describe('a port that opens and goes at once, again and again', { skip }, () => 
           const waitedMs = (atMs[time] ?? 0) - (atMs[time - 1] ?? 0);
           assert.ok(waitedMs >= 50 * 2 ** (time - 1) - 5, `${waitedMs} ms\n${agent.stderr}`);
         }
-        assert.equal(agent.said('worker crashed: restarts'), 0);
+        assert.equal(agent.said('worker crashed: restarting'), 0);
         await scene.allArrive(writers.filter(({ cpu }) => cpu === good));
       },
       { ports: 'second' },

@@ -253,7 +253,7 @@ describe('trace-agent -o', { skip }, () => {
     inScene(
       async (scene) => {
         for (const [args, said] of [
-          [['--framed'], /^trace-agent: --framed is nothing without -o — add -o\n$/],
+          [['--framed'], /^trace-agent: --framed needs -o — add -o\n$/],
           [
             ['-o', '--framed', '--control-port', 'x'],
             /^trace-agent: --framed takes no orders .* — leave out/,

@@ -88,7 +88,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
       rmSync(file);
       copyFileSync('/bin/false', file);
       process.kill(agent.worker(scene.cpus[0]), 'SIGKILL');
-      await agent.logged('crash', ({ msg }) => msg === 'worker crashed: restarts');
+      await agent.logged('crash', ({ msg }) => msg === 'worker crashed: restarting');
       await control.order('start');
       const writers = scene.writers();
       for (const writer of writers) await writer.write(500);

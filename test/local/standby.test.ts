@@ -50,7 +50,7 @@ describe('a standby', { skip }, () => {
           assert.equal(agent.worker(cpu), standby);
           assert.notEqual(await agent.standby(), standby);
         }
-        const crashes = agent.log.filter(({ msg }) => msg === 'worker crashed: restarts');
+        const crashes = agent.log.filter(({ msg }) => msg === 'worker crashed: restarting');
         assert.deepEqual(
           crashes.map(({ restartMs }) => restartMs),
           [0, 0],
@@ -77,7 +77,7 @@ describe('a standby', { skip }, () => {
         writer.run(1000, 200);
         for (let kill = 0; kill < 3; kill += 1) await replace(scene, agent, victim);
         const waits = agent.log
-          .filter(({ msg }) => msg === 'worker crashed: restarts')
+          .filter(({ msg }) => msg === 'worker crashed: restarting')
           .map(({ restartMs }) => Number(restartMs));
         const [first = -1, second = -1, third = -1] = waits;
         assert.equal(first, 0);
@@ -134,8 +134,7 @@ describe('a standby', { skip }, () => {
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--start', '--max-restarts', '2']);
-      const isGivenUp = (): boolean =>
-        agent.said('standby dies again and again: none until a worker crashes') > 0;
+      const isGivenUp = (): boolean => agent.said('standby keeps dying: none until a worker crashes') > 0;
       await until(
         'the end of it',
         () => {
@@ -169,7 +168,7 @@ describe('a standby', { skip }, () => {
       for (const writer of writers) await writer.write(1000);
       const { silentSeconds } = await agent.logged(
         'silence',
-        ({ msg }) => msg === 'worker does not answer: killed',
+        ({ msg }) => msg === 'worker does not respond: killed',
       );
       assert.equal(silentSeconds, 5);
       await control.order('stop');
@@ -197,7 +196,7 @@ describe('a standby', { skip }, () => {
       assert.equal(childrenOf(agent.pid).length, 2);
       const [victim] = scene.cpus;
       process.kill(agent.worker(victim), 'SIGKILL');
-      await agent.logged('the crash', ({ msg }) => msg === 'worker crashed: restarts');
+      await agent.logged('the crash', ({ msg }) => msg === 'worker crashed: restarting');
       await until('another one', () => agent.workers.length === 2, patienceMs);
       assert.equal(agent.log.filter(takesOver).length, 0);
       assert.equal(childrenOf(agent.pid).length, 2);
@@ -222,7 +221,7 @@ describe('a standby', { skip }, () => {
         patienceMs,
       );
       const waits = agent.log
-        .filter(({ cpu, msg }) => cpu === victim && msg === 'worker crashed: restarts')
+        .filter(({ cpu, msg }) => cpu === victim && msg === 'worker crashed: restarting')
         .map(({ restartMs }) => Number(restartMs));
       assert.equal(waits.length, 3);
       waits.forEach((ms, index) => assert.ok(ms >= 50 * 2 ** index && ms <= 100 * 2 ** index, `${ms}`));

@@ -153,7 +153,7 @@ describe('trace-agent -o', { skip }, () => {
         for (const writer of scene.writers()) await writer.write(2000, 300);
         assert.equal((await agent.exit()).code, exitCode.lost);
         assert.ok(
-          agent.log.some(({ msg }) => msg === 'stdout takes no more pages: EPIPE'),
+          agent.log.some(({ msg }) => msg === 'stdout accepts no more pages: EPIPE'),
           agent.stderr,
         );
         assert.ok(

@@ -40,7 +40,7 @@ describe('locateTracefs', { skip }, () => {
     const { stdout } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8' });
     assert.equal(
       stdout.trim(),
-      `${exitCode.notPermitted} ${locateTracefs()} may not be read by this user run as root`,
+      `${exitCode.notPermitted} cannot read ${locateTracefs()}: permission denied run as root`,
     );
   });
 });

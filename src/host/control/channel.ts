@@ -69,7 +69,7 @@ async function openSocket(guest: GuestDir): Promise<[Socket, Socket]> {
   } catch (cause) {
     const path = `${guest.path}/${controlPortName}.socket`;
     if (codeOf(cause) === 'EACCES')
-      throw new Failure(exitCode.notPermitted, `${path} may not be opened by this user`, 'run as its owner');
+      throw new Failure(exitCode.notPermitted, `cannot open ${path}: permission denied`, 'run as its owner');
     throw guest.nobody(`${controlPortName}.socket`, cause);
   }
   return [socket, socket];

@@ -119,7 +119,7 @@ export class GuestDir {
       case 'EACCES':
         return new Failure(
           exitCode.notPermitted,
-          `${path} may not be opened by this user`,
+          `cannot open ${path}: permission denied`,
           'run as its owner',
         );
       default:

@@ -8,19 +8,19 @@ import { Waiter } from '../../native/wait/waiter.ts';
 import { type Line, LineReader } from '../../protocol/line-reader.ts';
 import { openPort, PortAway } from '../ports/ports.ts';
 
-/** A read of the port returns no more. */
+/** The size of a read from the port. */
 const chunkBytes = 4096;
-/** Reads without giving the event loop a turn. */
+/** Reads between two turns of the event loop. */
 const readsAtOnce = 16;
-/** After this silence a `1` or `0` without its newline counts. */
+/** After this silence a `1` or `0` without a newline counts as an order. */
 const silenceMs = 100;
 const pollMs = 5000;
-/** Answers that wait behind the one being written; more are dropped, whole. */
+/** Limit of answers that wait to be written; further ones are dropped as a whole. */
 const queuedBytesMax = 256 * 1024;
 
 /**
- * The control port: a byte stream in, answers out. A port that is unplugged is opened again by name when it is back;
- * one whose host end is not connected is looked at now and then rather than spun on.
+ * The control port: a byte stream in, answers out. An unplugged port is opened again by name when it is back. A port
+ * without a host end is polled at intervals, not in a busy loop.
  */
 export class ControlPort {
   readonly #portsDir: string;
@@ -53,7 +53,7 @@ export class ControlPort {
     this.#reader = new LineReader();
     this.#saidAway = undefined;
     this.#away.reset();
-    // The first look may find a host end that is just connecting.
+    // The first poll may find a host end that is still connecting.
     this.#hangUp.reset();
   }
 
@@ -72,19 +72,19 @@ export class ControlPort {
   }
 
   /**
-   * Sends an answer, never waiting. Nobody may be reading: then it stays in the port's queue, and when that is full
-   * in ours, and when that is full it is dropped, whole, so that the stream stays in step for a later reader.
+   * Sends an answer without waiting. When nobody reads, answers fill the port's queue, then this object's queue;
+   * after that they are dropped as a whole, so that a later reader finds whole lines.
    */
   send(...parts: readonly Uint8Array[]): void {
     if (this.#fd === undefined) return;
     const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
     if (this.#queuedBytes > 0 && this.#queuedBytes + bytes > queuedBytesMax) {
-      this.#log.debug({ bytes }, 'nobody reads the answers: one dropped');
+      this.#log.debug({ bytes }, 'nobody reads the answers: dropped one');
       return;
     }
     this.#queue.push(...parts);
     this.#queuedBytes += bytes;
-    // A dead port is found by the next read.
+    // The next read notices a dead port.
     this.#writeQueued(this.#fd);
     if (this.#queue.length > 0) this.#waiter.wake();
   }
@@ -114,7 +114,7 @@ export class ControlPort {
       this.#hangUp.reset();
       return;
     }
-    // Nobody is there to read, and who comes next begins afresh.
+    // Nobody reads, and the next reader starts with a clean stream.
     this.#dropAnswers();
     await this.#waiter.sleep(Math.min(this.#hangUp.next(), waitMs));
   }

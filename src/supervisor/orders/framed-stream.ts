@@ -14,8 +14,8 @@ import type { Supervisor } from '../workers/supervisor.ts';
 import { type RingCounts, ringCountsOf, type TracingReport } from './tracing.ts';
 
 /**
- * What the supervisor writes of a framed stream: all that is before the first page and behind the last. It does so while
- * no worker moves any, so it takes no turns.
+ * Writes the supervisor's part of a framed stream: everything before the first page and after the last. No worker
+ * moves pages meanwhile, so it needs no turn.
  */
 export class FramedStream {
   readonly #sync: Uint8Array;
@@ -24,11 +24,11 @@ export class FramedStream {
   readonly #tracefs: Tracefs;
   readonly #stopTimeoutMs: number;
   readonly #log: Logger;
-  /** Of the rings before the first page; undefined until all of the beginning is written. */
+  /** The rings' counts before the first page; undefined until the beginning is written. */
   #countedBefore: RingCounts | undefined;
   #known: MetadataDigests = {};
 
-  /** @param sync of the outlets. @throws Failure when stdout cannot be opened */
+  /** @param sync the outlets' frame sync. @throws Failure when stdout cannot be opened */
   constructor(
     outlets: OutletSource,
     sync: Uint8Array,
@@ -46,9 +46,9 @@ export class FramedStream {
   }
 
   /**
-   * Writes the head and the metadata, for as long as it takes: half a second, some under emulation, and what the reader
+   * Writes the head and the metadata. Takes half a second (several under emulation), plus the time that the reader
    * needs.
-   * @returns the errno's name when stdout takes no more
+   * @returns the errno's name when stdout accepts no more
    */
   async begin(): Promise<string | undefined> {
     const tracefs = this.#tracefs;
@@ -73,7 +73,7 @@ export class FramedStream {
       if (error instanceof OutletGone) return error.code;
       const code = errorCode(error);
       if (code === '') throw error;
-      throw new Failure(exitCode.failed, `what explains the pages cannot be read: ${code}`, 'run as root', {
+      throw new Failure(exitCode.failed, `cannot read the metadata: ${code}`, 'run as root', {
         cause: error,
       });
     }
@@ -82,15 +82,15 @@ export class FramedStream {
     return undefined;
   }
 
-  /** Whether all that is before the pages is written. */
+  /** Whether everything before the pages is written. */
   get begun(): boolean {
     return this.#countedBefore !== undefined;
   }
 
   /**
-   * Writes what has changed since, and the account, when every worker has left. A stream whose beginning is not written
-   * has no end, and is not whole.
-   * @returns whether the stream is whole
+   * Writes the changed metadata and the totals, after all workers have exited. A stream without its beginning gets no
+   * end and is incomplete.
+   * @returns whether the stream is complete
    */
   async end({ stats }: TracingReport): Promise<boolean> {
     const before = this.#countedBefore;
@@ -112,12 +112,12 @@ export class FramedStream {
       return true;
     } catch (error) {
       if (!(error instanceof OutletGone)) throw error;
-      this.#log.error({ code: error.code }, 'stdout does not take the end of the stream');
+      this.#log.error({ code: error.code }, 'stdout does not accept the end of the stream');
       return false;
     }
   }
 
-  /** Ends whatever is being written. */
+  /** Aborts the current write. */
   close(): void {
     this.#writer.close();
   }
@@ -137,12 +137,12 @@ export class FramedStream {
   }
 }
 
-/** Stdout takes no more; the errno's name. */
+/** Why stdout accepts no more: the errno's name. */
 class OutletGone extends Error {
   readonly code: string;
 
   constructor(code: string, options: ErrorOptions) {
-    super(`stdout takes no more: ${code}`, options);
+    super(`stdout accepts no more: ${code}`, options);
     this.code = code;
   }
 }

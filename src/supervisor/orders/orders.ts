@@ -20,9 +20,9 @@ import { SettingsError } from '../../tracefs/settings/settings-error.ts';
 import type { Supervisor } from '../workers/supervisor.ts';
 import { statsOf, type Tracing, type TracingReport } from './tracing.ts';
 
-/** Orders that wait for the one being carried out; a host that floods is told so. */
+/** Limit of orders that wait for the current one; further ones get an error answer. */
 const queuedMax = 64;
-/** Lines that make no sense are logged up to this many a minute, then counted. */
+/** Invalid lines are logged up to this many per minute, then only counted. */
 const complaintsMax = 10;
 const complaintsMs = 60_000;
 
@@ -30,7 +30,7 @@ type Send = (answer: Answer, payload?: Uint8Array) => void;
 
 type MovingOrder = StartOrder | StopOrder;
 
-/** Carries out the host's orders: starts and stops one after the other, questions at once. */
+/** Carries out the host's orders: starts and stops one after the other, queries at once. */
 export class Orders {
   readonly #supervisor: Supervisor;
   readonly #tracing: Tracing;
@@ -63,7 +63,7 @@ export class Orders {
     this.#log = log;
   }
 
-  /** Takes one line of the control port. Never throws, never waits. */
+  /** Handles one line of the control port. Never throws, never waits. */
   take(line: Line): void {
     const parsed = parseLine(line);
     if (parsed.kind === 'order') this.order(parsed.order);
@@ -75,7 +75,7 @@ export class Orders {
 
   order(order: Order): void {
     if (!this.#allow.has(order.order)) {
-      const message = `this guest does not take the order ${order.order}`;
+      const message = `this guest does not accept the order ${order.order}`;
       this.#complain(message);
       if (order.answer) this.#refuse(order.id ?? null, 'not-allowed', message);
       return;
@@ -95,12 +95,12 @@ export class Orders {
     }
   }
 
-  /** Starts without the host's order; what the host may order does not matter. */
+  /** Starts without an order; does not depend on which orders the host may give. */
   begin(): void {
     this.#enqueue({ order: 'start', id: undefined, answer: false });
   }
 
-  /** What the status order answers. */
+  /** The answer to the status order. */
   status(): Omit<StatusAnswer, 'id' | 'ok'> {
     return {
       version: this.#version,
@@ -123,7 +123,7 @@ export class Orders {
     };
   }
 
-  /** No further orders; resolves when the one being carried out is done. */
+  /** Accepts no further orders; resolves when the current one is done. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#queue = [];
@@ -143,14 +143,14 @@ export class Orders {
     if (this.#closed) return;
     if (this.#queue.length >= queuedMax) {
       if (order.answer)
-        return this.#refuse(order.id ?? null, 'busy', `${queuedMax} orders are waiting already`);
-      // Of a flood of bare orders the last one counts.
+        return this.#refuse(order.id ?? null, 'busy', `${queuedMax} orders are already waiting`);
+      // Of many bare orders in a row, only the last one counts.
       this.#queue.pop();
     }
     this.#queue.push(order);
-    // The last order wins: a flush under way ends here. A start with settings of its own waits for them to be in force.
+    // The last order wins: a running flush ends here. A start with settings waits until they are applied.
     const overtakes = order.order === 'start' && order.trace === undefined && this.#tracing.yields;
-    // Once: a line of 65,536 digits is as many orders.
+    // Only once: a line of 65,536 digits is that many orders.
     if (overtakes && this.#supervisor.wanted === 'stop') void this.#supervisor.start();
     if (this.#current === undefined) this.#idle = this.#workOff();
   }
@@ -190,7 +190,7 @@ export class Orders {
 
   async #metadata({ id: asked, part, have }: MetadataOrder): Promise<void> {
     const id = asked ?? null;
-    if (this.#packing) return this.#refuse(id, 'busy', 'metadata is being packed already');
+    if (this.#packing) return this.#refuse(id, 'busy', 'metadata is already being packed');
     this.#packing = true;
     try {
       this.#tracing.mustBeOpen();
@@ -214,7 +214,7 @@ export class Orders {
     const nowMs = performance.now();
     if (nowMs - this.#complaintsFromMs >= complaintsMs) {
       const unsaid = this.#complaints - complaintsMax;
-      if (unsaid > 0) this.#log.warn({ unsaid }, 'more bad orders than were logged');
+      if (unsaid > 0) this.#log.warn({ unsaid }, 'more bad orders, not logged');
       this.#complaints = 0;
       this.#complaintsFromMs = nowMs;
     }

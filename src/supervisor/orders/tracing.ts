@@ -11,29 +11,29 @@ import { leaveOff } from '../../tracefs/settings/top-level-lines.ts';
 import { Tracefs } from '../../tracefs/tracefs.ts';
 import type { StopReport, Supervisor } from '../workers/supervisor.ts';
 
-/** What a stop found out, by CPU. */
+/** The results of a stop, by CPU. */
 export interface TracingReport {
   readonly cpus: StopReport;
-  /** The rings' own statistics, read behind the flush; null where they cannot be. */
+  /** The rings' statistics after the flush; null where they cannot be read. */
   readonly stats: ReadonlyMap<number, RingStats | null>;
-  /** What the pages are from; its clock and its instance may be gone now. */
+  /** Where the pages come from; the clock and the instance may be gone by now. */
   readonly source: TraceSource;
 }
 
-/** Settings of one start, in force until the stop that belongs to it. */
+/** The settings of one start, applied until its stop. */
 interface Request {
   readonly applied: Applied;
   readonly tracefs: Tracefs;
   readonly instance: Instance | undefined;
-  /** What its rings had counted before; undefined for those that it made or emptied. */
+  /** The rings' counts before the start; undefined for rings that it created or emptied. */
   readonly counted: RingCounts;
-  /** Whether what it has set is to stay. */
+  /** Whether the settings are kept after the stop. */
   readonly keep: boolean;
 }
 
 export type RingCounts = ReadonlyMap<number, RingStats | null>;
 
-/** Starts and stops workers together with the tracefs settings that a host asks for. One call at a time. */
+/** Starts and stops workers together with the tracefs settings of an order. One call at a time. */
 export class Tracing {
   readonly #supervisor: Supervisor;
   readonly #own: Tracefs;
@@ -43,7 +43,7 @@ export class Tracing {
   readonly #names: SavedNames;
   #source: TraceSource;
 
-  /** @param own the agent's own instance, read whenever no order names another */
+  /** @param own the agent's own instance, used when no order names another */
   constructor(supervisor: Supervisor, own: Tracefs, log: Logger) {
     this.#supervisor = supervisor;
     this.#own = own;
@@ -52,12 +52,12 @@ export class Tracing {
     this.#source = sourceOf(own);
   }
 
-  /** The instance that is read now. */
+  /** The current instance. */
   get tracefs(): Tracefs {
     return this.#request?.tracefs ?? this.#own;
   }
 
-  /** What is read now; as it last was, once its instance is taken away. */
+  /** Where the pages come from; the last state when the instance is removed. */
   get source(): TraceSource {
     try {
       this.#source = sourceOf(this.tracefs);
@@ -68,34 +68,34 @@ export class Tracing {
   }
 
   /**
-   * Whether a flush is under way that a plain start may cut short: the rings stay the same ones. One with settings to
-   * put back is worth its wait, and until they are, a start would move what is in other rings.
+   * Whether a flush is running that a plain start may interrupt, because the rings stay the same. A flush before
+   * settings are restored has to finish: until then, a start would read other rings.
    */
   get yields(): boolean {
     return this.#flushing && this.#request === undefined;
   }
 
-  /** Whether tracefs is as it was at the agent's start: a kernel may be locked down later. @throws Failure that names the cause */
+  /** Checks that tracefs is still usable: a kernel may be locked down later. @throws Failure that names the cause */
   mustBeOpen(): void {
     locateTracefs(this.#own.root);
   }
 
   /**
-   * Resolves when every worker that can run does. With a request, what runs is stopped first and its settings are put
-   * back.
-   * @returns what of each CPU's counts is not this trace's
-   * @throws SettingsError or Failure; then nothing of the request is in force
+   * Resolves when every worker that can run does. With a request, a running trace is stopped first and its settings
+   * are restored.
+   * @returns each CPU's counts that belong to earlier traces
+   * @throws SettingsError or Failure; then nothing of the request is applied
    */
   async start(wish?: TraceRequest): Promise<PerCpu<CpuBaseline>> {
     this.mustBeOpen();
     if (wish !== undefined) {
-      // An instance that is yet to be made has the events, tracers and clocks of the top level.
+      // A new instance has the events, tracers and clocks of the top level.
       checkSettings(new Tracefs(this.#own.root), wish);
       if (this.#supervisor.state !== 'stopped' || this.#request !== undefined) await this.stop();
       await this.#alter(wish);
     }
     const ringKb = this.tracefs.expandRings();
-    if (ringKb !== undefined) this.#log.info({ ringKb }, 'rings given their full size');
+    if (ringKb !== undefined) this.#log.info({ ringKb }, 'expanded rings to their full size');
     await this.#reopenResized();
     const baseline = this.#baseline();
     await this.#supervisor.start();
@@ -103,7 +103,7 @@ export class Tracing {
     return baseline;
   }
 
-  /** Ends what fills the rings, empties them, reads their statistics and puts everything back. */
+  /** Stops what fills the rings, empties them, reads their statistics and restores everything. */
   async stop(): Promise<TracingReport> {
     const request = this.#request;
     if (request !== undefined)
@@ -119,7 +119,7 @@ export class Tracing {
     return { cpus, stats, source };
   }
 
-  /** Puts everything back at once, without waiting for anything: for a program that ends. */
+  /** Restores everything at once without waiting: for a program that ends. */
   abandon(): void {
     const request = this.#request;
     if (request !== undefined)
@@ -127,7 +127,7 @@ export class Tracing {
     this.#names.putBack();
   }
 
-  /** Sub-buffers may have got another size since the rings were opened, and workers read pages of the size they know. */
+  /** The sub-buffer size may have changed since the rings were opened, and workers read pages of the size they know. */
   async #reopenResized(): Promise<void> {
     const pageBytes = this.tracefs.pageBytes();
     const opened = this.#supervisor.cpus.some((cpu) => cpu.pageBytes !== 0 && cpu.pageBytes !== pageBytes);
@@ -157,7 +157,7 @@ export class Tracing {
     const { root } = this.#own;
     const instance = wish.instance === undefined ? undefined : ensureInstance(root, wish.instance);
     const tracefs = instance === undefined ? this.#own : new Tracefs(root, instance.name);
-    // Stays until the agent ends: the host asks for names when tracing has stopped.
+    // Kept until the agent ends: the host requests names after tracing has stopped.
     if (wantsTracing(wish)) this.#names.raise(thisMachine());
     const elsewhere = tracefs.dir !== this.#own.dir;
     const reopen = elsewhere || wish.tracer !== undefined || wish.subBufferKb !== undefined;
@@ -213,11 +213,11 @@ export class Tracing {
 
   #complain(failures: readonly RestoreFailure[]): void {
     for (const { file, errno } of failures)
-      this.#log.error({ file, errno }, 'tracefs setting is not put back');
+      this.#log.error({ file, errno }, 'cannot restore a tracefs setting');
   }
 }
 
-/** A new clock or tracer empties rings, and their counts begin at 0 again. */
+/** A new clock or tracer empties the rings, and their counts restart at 0. */
 function withoutEmptied(before: RingCounts, after: RingCounts): RingCounts {
   return new Map(
     [...before].map(([cpu, old]) => {
@@ -239,7 +239,7 @@ const noneCounted: RingStats = {
   readEvents: 0,
 };
 
-/** Events that ever were in the ring; a smaller ring has lost some, which the kernel counts as overrun. */
+/** Events that were ever in the ring; shrinking a ring loses some, which the kernel counts as overrun. */
 function seenIn({ entries, overrun, readEvents }: RingStats): number {
   return entries + overrun + readEvents;
 }
@@ -251,7 +251,7 @@ function sum(numbers: readonly number[]): number {
 function sourceOf(tracefs: Tracefs): TraceSource {
   return {
     instance: tracefs.instance ?? null,
-    // A kernel that marks none has the one clock that every kernel starts with.
+    // A kernel that marks no clock uses the default clock.
     clock: tracefs.clocks().current ?? 'local',
     pageBytes: tracefs.pageBytes(),
   };

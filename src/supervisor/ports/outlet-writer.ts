@@ -4,24 +4,28 @@ import { POLLOUT } from '../../native/wait/poll.ts';
 import { write } from '../../native/io/transfer.ts';
 import { Waiter } from '../../native/wait/waiter.ts';
 
-/** A poll that nobody wakes holds up the end of this process as long. */
+/** An unfinished poll delays the end of this process by up to this time. */
 const pollMs = 200;
 
-/** Writes what is the supervisor's own to a shared outlet. Nothing else writes to it meanwhile: that is the caller's affair. */
+/**
+ * Writes the supervisor's own data to a shared outlet. The caller makes sure that nothing else writes to it
+ * meanwhile.
+ */
 export class OutletWriter {
   readonly #fd: number;
   readonly #waiter = new Waiter();
   #closed = false;
 
-  /** @param fd non-blocking where it can be; this writer owns it */
+  /** @param fd non-blocking where possible; this writer owns it */
   constructor(fd: number) {
     this.#fd = fd;
   }
 
   /**
-   * Writes all of the bytes, and waits for whoever reads them.
-   * @param patienceMs how long it may take nothing
-   * @throws NativeError e.g. EPIPE or ENOSPC; ETIMEDOUT when it took nothing for that long, or the writer was closed
+   * Writes all bytes, and waits for the reader.
+   * @param patienceMs how long the reader may stall
+   * @throws NativeError e.g. EPIPE or ENOSPC; ETIMEDOUT when the reader stalled for that long, or the writer was
+   * closed
    */
   async write(bytes: Uint8Array, patienceMs: number): Promise<void> {
     let movedMs = performance.now();
@@ -39,7 +43,7 @@ export class OutletWriter {
     }
   }
 
-  /** Ends what is being written; the descriptor is the process's end's to close then. */
+  /** Aborts the current write; the descriptor stays open until the process ends. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

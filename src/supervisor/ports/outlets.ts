@@ -37,8 +37,9 @@ export function portNameOf(template: string, cpu: number): string {
 const stdoutFd = 1;
 
 /**
- * One stdout for all. A pipe is opened anew, so that our O_NONBLOCK does not reach those who share it; a file must
- * keep its one position, so it is not. splice refuses a file opened to append: its pages are copied.
+ * One stdout for all. A pipe is opened again, so that O_NONBLOCK does not affect other processes that share it; a
+ * file is not, because it must keep its one position. splice refuses a file opened with O_APPEND: its pages are
+ * copied.
  * @param framed with a header before each CPU's pages (protocol/frames.ts)
  * @throws Failure when stdout is a terminal
  */
@@ -46,8 +47,8 @@ export function stdoutOutlets(framed: boolean): OutletSource {
   if (isatty(stdoutFd)) {
     throw new Failure(
       exitCode.usage,
-      'stdout is a terminal, and raw ring-buffer pages would garble it',
-      `send them on: trace-agent -o ${framed ? '--framed > trace.framed' : '--start > trace.raw'}`,
+      'stdout is a terminal; raw ring-buffer pages would garble it',
+      `redirect it: trace-agent -o ${framed ? '--framed > trace.framed' : '--start > trace.raw'}`,
     );
   }
   const turnFd = makeMemory('trace-agent-turn', 1);
@@ -59,13 +60,13 @@ export function stdoutOutlets(framed: boolean): OutletSource {
   return { outlet, open: () => duplicate(stdoutFd), ...shared };
 }
 
-/** A pipe can be opened without a reader, a FIFO with a name cannot. @throws Failure */
+/** Opens the pipe again for writing. A pipe can be opened without a reader, a named FIFO cannot. @throws Failure */
 function openFifoAnew(): number {
   try {
     return openSync(`/proc/self/fd/${stdoutFd}`, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (errorCode(error) !== 'ENXIO') throw error;
-    throw new Failure(exitCode.missing, 'stdout is a FIFO that nobody reads', 'start its reader', {
+    throw new Failure(exitCode.missing, 'stdout is a FIFO without a reader', 'start its reader', {
       cause: error,
     });
   }

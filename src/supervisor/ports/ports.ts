@@ -16,7 +16,7 @@ const sysfsPorts = '/sys/class/virtio-ports';
 
 /**
  * The device of a named port, or undefined when there is none. Names are unique across virtio-serial devices. udev
- * makes the links below /dev/virtio-ports; a guest without udev has the names in sysfs all the same.
+ * creates the links below /dev/virtio-ports; a guest without udev still has the names in sysfs.
  */
 export function findPort(portsDir: string, name: string): string | undefined {
   const device = targetOf(join(portsDir, name));
@@ -24,7 +24,7 @@ export function findPort(portsDir: string, name: string): string | undefined {
   return portsDir === usualPortsDir ? findInSysfs(name) : undefined;
 }
 
-/** Unplugging may take the link away between any two looks, so this is one. */
+/** A single call, because unplugging may remove the link between two. */
 function targetOf(link: string): string | undefined {
   try {
     return realpathSync(link);
@@ -53,8 +53,8 @@ function nameInSysfs(device: string): string | undefined {
 }
 
 /**
- * A port cannot be opened now and may be later. `why` stays the same while the message's words change: who holds a
- * port may be one process after the other.
+ * A port cannot be opened now but may be later. `why` stays the same while the message changes, e.g. when one process
+ * after the other holds the port.
  */
 export class PortAway extends Failure {
   readonly why: 'missing' | 'busy' | 'unplugged';
@@ -68,8 +68,8 @@ export class PortAway extends Failure {
 
 /**
  * Opens a port, non-blocking and close-on-exec; the caller owns the descriptor. `out` for a trace port, `both` for
- * the control port. A FIFO may stand in for a port: to write it is opened both ways, so that like a port it has no
- * EPIPE; to talk it is opened to read only, for the agent would read its own answers.
+ * the control port. A FIFO may replace a port. For writing it is opened read-write, so that like a port it never
+ * fails with EPIPE; for orders it is opened read-only, because the agent would read its own answers.
  * @throws PortAway when it is missing or busy, Failure when it may not be opened
  */
 export function openPort(portsDir: string, name: string, direction: 'out' | 'both'): number {
@@ -78,7 +78,7 @@ export function openPort(portsDir: string, name: string, direction: 'out' | 'bot
     throw new PortAway(
       'missing',
       `no port ${name} in ${portsDir}`,
-      `give the guest one: ${qemuOptions(name)}`,
+      `add one to the guest: ${qemuOptions(name)}`,
     );
   try {
     const readOnly = direction === 'both' && statSync(path).isFIFO();
@@ -106,11 +106,11 @@ function whyNotOpened(error: unknown, name: string, path: string): Failure {
     case 'EPERM':
       return new Failure(
         exitCode.notPermitted,
-        `port ${name} (${path}) may not be opened by this user`,
+        `cannot open port ${name} (${path}): permission denied`,
         'run as root',
       );
     default:
-      return new Failure(exitCode.failed, `port ${name} (${path}) does not open: ${code}`, '', {
+      return new Failure(exitCode.failed, `cannot open port ${name} (${path}): ${code}`, '', {
         cause: error,
       });
   }
@@ -122,12 +122,12 @@ export interface PortHolder {
   readonly command: string;
 }
 
-/** The process that has a device open, as far as /proc tells us. */
+/** The process that has a device open, as far as /proc shows. */
 function holderOf(path: string): PortHolder | undefined {
   return portHolders([path]).get(path)?.[0];
 }
 
-/** Who has each of some devices open, as far as /proc tells us; one look at all processes for all of them. */
+/** Which processes have the devices open, as far as /proc shows; one pass over all processes. */
 export function portHolders(paths: readonly string[]): Map<string, PortHolder[]> {
   const found = new Map<string, PortHolder[]>();
   for (const entry of readdirSync('/proc')) {
@@ -142,7 +142,7 @@ export function portHolders(paths: readonly string[]): Map<string, PortHolder[]>
         found.set(path, [...(found.get(path) ?? []), { pid: Number(entry), command }]);
       }
     } catch {
-      // it ended meanwhile, or is not ours to look into
+      // it ended meanwhile, or this user may not inspect it
     }
   }
   return found;
@@ -156,7 +156,7 @@ function linkTarget(link: string): string | undefined {
   }
 }
 
-/** What makes QEMU give the guest such a port. */
+/** The QEMU options that add such a port. */
 export function qemuOptions(name: string): string {
   return (
     `-device virtio-serial-pci -chardev pipe,id=${name},path=/var/lib/virtio-trace/${name} ` +

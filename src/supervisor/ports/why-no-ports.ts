@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
 
-/** VIRTIO_ID_CONSOLE of linux/virtio_ids.h, as a modalias has it. */
+/** VIRTIO_ID_CONSOLE of linux/virtio_ids.h, as in a modalias. */
 const consoleAlias = /^virtio:d00000003v/;
 /** What a device needs: the module that has its driver, and the driver's name on its bus. */
 interface Driver {
@@ -17,15 +17,15 @@ const pciDriver: Driver = { module: 'virtio_pci', bus: 'pci', name: 'virtio-pci'
 /** PCI ids of a virtio-serial device, transitional and modern (virtio 1.2, 4.1.2 and 5.3). */
 const pciVendor = '0x1af4';
 const pciDevices = ['0x1003', '0x1043'];
-/** What ACPI calls a virtio device over mmio; which one it is tells only its driver. */
+/** The ACPI id of a virtio device over mmio; only its driver knows the type of device. */
 const mmioAlias = /^acpi:LNRO0005:/;
 const mostNames = 8;
 
 /**
- * Why a guest has no port at all, as far as its sysfs tells: the device is there and its driver, or that of the PCI
- * device or the mmio under it, is not.
+ * Why a guest has no port at all, as far as sysfs shows: the device exists, but its driver, or that of the PCI or
+ * mmio transport below it, is missing.
  * @param sys where sysfs is mounted
- * @returns undefined when there is no device either, so that the ports are the host's to give
+ * @returns undefined when there is no device either, so that the host has to add the ports
  */
 export function missingDriver(sys = '/sys'): Failure | undefined {
   const idle = entries(join(sys, 'bus/virtio/devices')).find(
@@ -39,7 +39,7 @@ export function missingDriver(sys = '/sys'): Failure | undefined {
       !existsSync(join(device, 'driver')),
   );
   if (idlePci !== undefined) return noDriver(sys, 'a virtio-serial PCI device', nameOf(idlePci), pciDriver);
-  // a place for a device in which there is none has no driver either
+  // an empty slot has no driver either
   if (existsSync(join(sys, 'bus/platform/drivers', mmioDriver.name))) return undefined;
   const idleMmio = entries(join(sys, 'bus/platform/devices')).find((device) =>
     mmioAlias.test(text(join(device, 'modalias'))),
@@ -52,15 +52,15 @@ function noDriver(sys: string, what: string, device: string, { module, bus, name
   const has = `this guest has ${what} (${device})`;
   const dir = `bus/${bus}/drivers/${name}`;
   if (!existsSync(join(sys, dir)))
-    return new Failure(exitCode.missing, `${has} and no driver for it`, `load it: modprobe ${module}`);
+    return new Failure(exitCode.missing, `${has} but no driver for it`, `load it: modprobe ${module}`);
   return new Failure(
     exitCode.missing,
-    `${has}, and the driver ${name} is there and does not have it`,
-    `give it: echo ${device} > /sys/${dir}/bind; dmesg says why when that fails`,
+    `${has}, but the driver ${name} is not bound to it`,
+    `bind it: echo ${device} > /sys/${dir}/bind; if that fails, dmesg says why`,
   );
 }
 
-/** Names of the ports that are there, for one who looks for others; quoted for a message, not too many. */
+/** Names of existing ports for a message about a missing one: quoted, limited in number. */
 export function otherPorts(portsDir: string, sys = '/sys'): string | undefined {
   const inSysfs = entries(join(sys, 'class/virtio-ports')).map((port) => text(join(port, 'name')));
   const names = [...new Set([...entries(portsDir).map(nameOf), ...inSysfs])].filter((name) => name !== '');

@@ -1,28 +1,30 @@
 /**
- * One CPU's life as a pure function: what is (state) apart from what is wanted, and every step from one to the next.
- * The table is in docs/supervision.md.
+ * The life of one CPU as a pure function: the actual state, the wanted state, and every step between states. The
+ * table is in docs/supervision.md.
  */
 
 export type CpuState =
-  /** Nothing is open. `restartMs`: what went is opened at once, but the next worker comes no sooner than this. */
+  /**
+   * Nothing is open. `restartMs`: the descriptors are opened at once, but the next worker starts no sooner than this.
+   */
   | { readonly kind: 'absent'; readonly restartMs?: number }
-  /** The ring or the port is not to be had; tried again now and then. */
+  /** The ring or the port is not available; retried at intervals. */
   | { readonly kind: 'waiting'; readonly why: string; readonly reason: string; readonly tries: number }
-  /** Descriptors are open; waits for its turn to fork. */
+  /** Descriptors are open; waiting for a turn to fork. */
   | { readonly kind: 'queued' }
   | { readonly kind: 'starting' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'running' }
   | { readonly kind: 'stopping' }
-  /** The worker found a descriptor dead for good and is on its way out. */
+  /** The worker found a descriptor dead for good and is exiting. */
   | { readonly kind: 'parting'; readonly what: 'ring' | 'port' }
   /** The worker was told to leave. */
   | { readonly kind: 'leaving' }
-  /** The worker crashed; the descriptors stay, and with them what the pipe holds. */
+  /** The worker crashed; the descriptors stay open, and the pipe keeps its content. */
   | { readonly kind: 'backing-off' }
   /** Given up. */
   | { readonly kind: 'failed' }
-  /** Everything is closed, as was wanted. */
+  /** Everything is closed, as wanted. */
   | { readonly kind: 'ended' };
 
 export type Wanted = 'run' | 'stop' | 'leave';
@@ -30,11 +32,11 @@ export type Wanted = 'run' | 'stop' | 'leave';
 export interface CpuModel {
   readonly state: CpuState;
   readonly wanted: Wanted;
-  /** It was to run since the last whole flush, so its ring may hold pages that a stop owes the host. */
+  /** It was wanted to run since the last complete flush, so its ring may hold pages that a stop has to send. */
   readonly owesFlush: boolean;
-  /** The stop that waits to hear from this CPU. */
+  /** The stop that waits for this CPU. */
   readonly stopId: number | undefined;
-  /** Workers that found ring or port dead while that stop waited. */
+  /** Number of workers that found ring or port dead while that stop waited. */
   readonly stopDepartures: number;
 }
 
@@ -49,29 +51,31 @@ export const newCpu: CpuModel = {
 export type CpuEvent =
   | { readonly kind: 'open' }
   | { readonly kind: 'opened' }
-  /** `why` is the same for reasons that differ in words alone. */
+  /** `why` is the same for reasons that differ only in wording. */
   | { readonly kind: 'unavailable'; readonly why: string; readonly reason: string }
   | { readonly kind: 'spawned' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'stopped'; readonly id: number; readonly flushed: boolean }
   | { readonly kind: 'gone'; readonly what: 'ring' | 'port' }
-  /** `restartMs`: the policy's delay before the next worker; `undefined`: none, or for a crash that it gives up. */
+  /**
+   * `restartMs`: the restart policy's delay before the next worker; `undefined`: no delay, or after a crash, give up.
+   */
   | { readonly kind: 'exited'; readonly clean: boolean; readonly restartMs: number | undefined }
   | { readonly kind: 'timer' }
   | { readonly kind: 'run' }
   | { readonly kind: 'stop'; readonly id: number }
-  /** `heldBytes`: what the pipe holds, which a worker must still bring to the port. */
+  /** `heldBytes`: bytes in the pipe, which a worker still has to send to the port. */
   | { readonly kind: 'leave'; readonly heldBytes: number };
 
 /** How a stop ended for one CPU. */
 export type StopOutcome =
-  /** All that was in the ring is on its way. */
+  /** Everything in the ring was sent. */
   | 'flushed'
-  /** The port took nothing for too long. */
+  /** The port was full for too long. */
   | 'timed-out'
   /** It had not been running. */
   | 'idle'
-  /** A later start came first. */
+  /** A later start superseded it. */
   | 'superseded'
   /** No ring, no port, or given up. */
   | 'unreachable';
@@ -86,7 +90,7 @@ export type Effect =
   | { readonly kind: 'close'; readonly what: 'ring' | 'port' | 'all' }
   | { readonly kind: 'timer'; readonly ms: number }
   | { readonly kind: 'report-stop'; readonly id: number; readonly outcome: StopOutcome }
-  /** A reason to wait that was not there the time before. */
+  /** The reason to wait has changed. */
   | { readonly kind: 'say-waiting'; readonly reason: string };
 
 export interface Step {
@@ -94,10 +98,10 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-/** A thing that is away is looked for again after this long, doubling up to the last. */
+/** Delay before a missing ring or port is tried again; doubles up to the last. */
 const firstRetryMs = 100;
 const lastRetryMs = 1000;
-/** What opens and is dead at once, each time, does not get better by one more try; a stop would wait for ever. */
+/** A descriptor that is dead each time it is opened will not recover with one more try; a stop would wait forever. */
 const stopDeparturesMax = 3;
 
 export function step(cpu: CpuModel, event: CpuEvent): Step {
@@ -141,7 +145,7 @@ function enter(cpu: CpuModel, state: CpuState, ...effects: Effect[]): Step {
   return { cpu: { ...cpu, state }, effects };
 }
 
-/** Answers the stop that waits for this CPU, if one does, before the effects of `next`. */
+/** Answers the waiting stop, if there is one, before the effects of `next`. */
 function answerStop(next: Step, outcome: StopOutcome): Step {
   const { stopId } = next.cpu;
   if (stopId === undefined) return next;
@@ -151,7 +155,7 @@ function answerStop(next: Step, outcome: StopOutcome): Step {
   };
 }
 
-/** What a worker without an order is told. */
+/** The order for a worker that has none. */
 function obey(cpu: CpuModel): Step {
   switch (cpu.wanted) {
     case 'run':

@@ -8,7 +8,7 @@ import type { Lent } from '../../protocol/ipc.ts';
 import { Ledger, ledgerBytes } from '../../protocol/ledger.ts';
 import type { OutletSource } from '../ports/outlets.ts';
 
-/** The ring that a CPU is read from. */
+/** The ring of a CPU. */
 export interface RingSource {
   openRing(cpu: number): number;
   pageBytes(): number;
@@ -16,8 +16,8 @@ export interface RingSource {
 }
 
 /**
- * What a CPU's workers are lent, one after the other: the ring's descriptor, the pipe, the outlet and the ledger. The
- * pipe and what it holds outlive workers, and ports that go and come.
+ * What one worker after the other of a CPU receives: the ring's descriptor, the pipe, the outlet and the ledger. The
+ * pipe and its content survive workers, and ports that are unplugged and come back.
  */
 export class CpuResources {
   readonly #cpu: number;
@@ -30,7 +30,7 @@ export class CpuResources {
   #ledger: Ledger | undefined;
   #pageBytes = 0;
 
-  /** @param pipeBytes the capacity to ask for */
+  /** @param pipeBytes the requested capacity */
   constructor(cpu: number, outlets: OutletSource, pipeBytes: number) {
     this.#cpu = cpu;
     this.#outlets = outlets;
@@ -42,8 +42,8 @@ export class CpuResources {
   }
 
   /**
-   * How many pages one splice brings into the empty pipe. A slot takes a page of any size, but the kernel asks the ring
-   * for no more bytes than the slots would hold of its own pages, and the ring refuses to give less than one page.
+   * How many pages one splice moves into the empty pipe. A slot holds a page of any size, but the kernel requests no
+   * more bytes than the slots would hold of system pages, and the ring never returns less than one of its own pages.
    */
   get pipePages(): number {
     return Math.floor(pipeBytes(this.#openPipe().writeEnd) / this.#pageBytes);
@@ -65,12 +65,12 @@ export class CpuResources {
     };
   }
 
-  /** Bytes taken from the ring that the port has not taken yet. */
+  /** Bytes taken from the ring that are not at the port yet. */
   get heldBytes(): number {
     return this.#pipe === undefined ? 0 : heldBytes(this.#pipe.readEnd);
   }
 
-  /** Opens what is not open. @throws Failure or NativeError; what could be opened is, and is not opened again */
+  /** Opens whatever is not open. @throws Failure or NativeError; what was opened stays open and is not opened again */
   open(ring: RingSource): void {
     this.#ringFd ??= ring.openRing(this.#cpu);
     this.#portFd ??= this.#outlets.open(this.#cpu);
@@ -80,7 +80,7 @@ export class CpuResources {
     this.#openLedger(pageBytes);
   }
 
-  /** What a worker is lent; only while all is open. */
+  /** What a worker receives; only while everything is open. */
   get lent(): Lent {
     const { readEnd, writeEnd } = this.#openPipe();
     const [ring, port, ledger] = [this.#ringFd, this.#portFd, this.#ledgerFd];
@@ -100,7 +100,7 @@ export class CpuResources {
     }
   }
 
-  /** Gives everything up, the pipe with what it holds too. */
+  /** Closes everything, including the pipe with its content. */
   dispose(): void {
     this.close('all');
     if (this.#pipe !== undefined) {
@@ -116,7 +116,7 @@ export class CpuResources {
     return this.#pipe;
   }
 
-  /** The account goes on over a change of page size; only the staging area changes with it. */
+  /** The counters continue across a change of page size; only the staging area changes. */
   #openLedger(pageBytes: number): void {
     if (this.#ledger !== undefined && pageBytes === this.#pageBytes) return;
     const fd = makeMemory('trace-agent-ledger', ledgerBytes(pageBytes));
@@ -136,7 +136,7 @@ export class CpuResources {
   }
 }
 
-/** @returns a pipe as near to the size asked for as this user may have */
+/** @returns a pipe as close to the requested size as this user may have */
 function makePipeOf(bytes: number): Pipe {
   const pipe = makePipe();
   for (let size = bytes; size >= 65_536; size /= 2) {
@@ -150,14 +150,17 @@ function makePipeOf(bytes: number): Pipe {
   return pipe;
 }
 
-/** Sub-buffers may be larger than the pipe that was asked for. @throws Failure when this user may not have one that large */
+/**
+ * Enlarges the pipe: sub-buffers may be larger than the requested size. @throws Failure when this user may not have
+ * one that large
+ */
 function makeRoom(pipe: Pipe, pageBytes: number): void {
   if (pipeBytes(pipe.writeEnd) >= pageBytes) return;
   try {
     setPipeBytes(pipe.writeEnd, pageBytes);
   } catch (error) {
     if (!(error instanceof NativeError && error.code === 'EPERM')) throw error;
-    const message = `a page of ${pageBytes} bytes is larger than a pipe that this user may have`;
+    const message = `a page of ${pageBytes} bytes is larger than the largest pipe that this user may have`;
     throw new Failure(exitCode.notPermitted, message, 'run as root, or raise /proc/sys/fs/pipe-max-size', {
       cause: error,
     });

@@ -18,7 +18,7 @@ import {
 import type { Standby } from './standby.ts';
 import type { WorkerEnd, WorkerListener, WorkerProcess } from './worker-process.ts';
 
-/** What all CPUs have in common. */
+/** What all CPUs share. */
 export interface CpuSetup {
   readonly outlets: OutletSource;
   readonly pipeBytes: number;
@@ -40,13 +40,14 @@ export interface CpuListener {
 }
 
 /**
- * A worker beats once a second; the supervisor counts its own seconds, so that a guest that was paused harms nobody.
- * Many workers starting at once in an emulated guest on a busy host take a minute, and killing them only adds to it.
+ * A worker beats once a second; the supervisor counts its own ticks, so that pausing the guest does no harm. Many
+ * workers starting at once in an emulated guest on a busy host take a minute, and killing them only makes it worse.
  */
 const silentTicksMax = { starting: 120, started: 5 } as const;
 
 /**
- * One CPU: carries out what the state machine says, and lends what the CPU has to one worker after the other.
+ * One CPU: carries out the effects of the state machine, and hands the CPU's descriptors to one worker after the
+ * other.
  */
 export class Cpu {
   readonly number: number;
@@ -59,18 +60,21 @@ export class Cpu {
   #worker: WorkerProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
-  /** Crashes behind which the standby came at once: these are not in the history. */
+  /** Crashes after which the standby took over at once: these are not in the history. */
   #replacedMs: readonly number[] = [];
-  /** The same for ends with a port or ring that went, which are no crashes and never given up. */
+  /**
+   * As above, for exits because of a port or ring that went away: these are not crashes, and the CPU is never given
+   * up for them.
+   */
   #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
-  /** What the port had taken when the worker got ready. */
+  /** Bytes at the port when the worker became ready. */
   #bytesOutBefore = 0;
-  /** The next worker takes another's place. */
+  /** Whether the next worker replaces another. */
   #replaces = false;
-  /** Why the last fork failed, which is said once until one succeeds. */
+  /** Why the last fork failed; logged once until one succeeds. */
   #forkFailure: string | undefined;
-  /** The worker had loaded its scripts before it got this CPU: it may not take the time of a start. */
+  /** The worker was already loaded when it got this CPU: it is not allowed the time of a start. */
   #tookLoaded = false;
   #seenBeat = 0;
   #silentTicks = 0;
@@ -78,7 +82,7 @@ export class Cpu {
   /** Why the outlet is dead for good: a port may come back, stdout does not. */
   #outletDead: string | undefined;
 
-  /** @param ring asked at each opening, for the instance may change between two */
+  /** @param ring called at each opening, because the instance may change in between */
   constructor(number: number, setup: CpuSetup, ring: () => RingSource, listener: CpuListener) {
     this.number = number;
     this.#setup = setup;
@@ -109,12 +113,12 @@ export class Cpu {
     return this.#resources.account;
   }
 
-  /** Bytes taken from the ring that the port has not taken yet. */
+  /** Bytes taken from the ring that are not at the port yet. */
   get heldBytes(): number {
     return this.#resources.heldBytes;
   }
 
-  /** Size of a page of the ring that was opened last; 0 before any was. */
+  /** Page size of the ring that was opened last; 0 before the first. */
   get pageBytes(): number {
     return this.#resources.pageBytes;
   }
@@ -141,7 +145,7 @@ export class Cpu {
     this.#worker?.kill();
   }
 
-  /** Once a second: a worker that does not beat is killed; its successor goes on. */
+  /** Called once a second: a worker without a heartbeat is killed, and its successor continues. */
   tick(): void {
     const { kind } = this.#model.state;
     const { beat } = this.#resources;
@@ -155,11 +159,11 @@ export class Cpu {
     const limit = starts ? silentTicksMax.starting : silentTicksMax.started;
     if (this.#silentTicks <= limit) return;
     this.#silentTicks = 0;
-    this.#log.error({ pid: this.pid, silentSeconds: limit }, 'worker does not answer: killed');
+    this.#log.error({ pid: this.pid, silentSeconds: limit }, 'worker does not respond: killed');
     this.kill();
   }
 
-  /** Gives everything up; a worker that is still there sees its channel close, empties the pipe and leaves. */
+  /** Closes everything; a remaining worker sees its channel close, empties the pipe and exits. */
   dispose(): void {
     clearTimeout(this.#timer);
     this.#worker?.forsake();
@@ -205,7 +209,7 @@ export class Cpu {
     let event: CpuEvent = { kind: 'opened' };
     try {
       if (this.#outletDead !== undefined)
-        throw new Failure(exitCode.lost, `stdout takes no more pages: ${this.#outletDead}`);
+        throw new Failure(exitCode.lost, `stdout accepts no more pages: ${this.#outletDead}`);
       this.#resources.open(this.#ring());
     } catch (error) {
       if (!(error instanceof Failure || error instanceof NativeError)) throw error;
@@ -224,14 +228,14 @@ export class Cpu {
     void this.#setup.forkLimit(
       () =>
         new Promise<void>((started) => {
-          // The order to leave may have come while it queued.
+          // The order to leave may have come while it was queued.
           if (this.#model.state.kind === 'queued') this.#start(started);
           else started();
         }),
     );
   }
 
-  /** @param settled called once, when the worker is ready or has failed: the next may fork */
+  /** @param settled called once, when the worker is ready or has failed: then the next one may fork */
   #start(settled: () => void): void {
     const { fork, standby } = this.#setup;
     const listener: WorkerListener = {
@@ -269,11 +273,11 @@ export class Cpu {
         this.#readyMs = performance.now();
         this.#bytesOutBefore = this.account.bytesOut;
         if (!message.pinned)
-          this.#log.warn('CPU is offline: its ring is read from another CPU until it is back');
+          this.#log.warn('CPU is offline: reading its ring from another CPU until it is back');
         return this.#dispatch({ kind: 'ready' });
       case 'stopped':
         if (!message.flushed)
-          this.#log.error({ heldBytes: message.heldBytes }, 'port takes nothing: stopped with pages left');
+          this.#log.error({ heldBytes: message.heldBytes }, 'port is full: stopped with pages left');
         return this.#dispatch({ kind: 'stopped', id: message.id, flushed: message.flushed });
       case 'gone':
         this.#log.warn({ what: message.what, code: message.code }, `${message.what} is gone`);
@@ -283,11 +287,11 @@ export class Cpu {
         }
         return this.#dispatch({ kind: 'gone', what: message.what });
       case 'lost':
-        this.#log.error({ bytes: message.bytes }, 'port took pages and dropped them: lost');
+        this.#log.error({ bytes: message.bytes }, 'port accepted pages and dropped them: lost');
         return;
       case 'host':
         if (message.connected) this.#log.info('host end of the port is connected');
-        else this.#log.warn('host end of the port is not connected: pages wait in the ring');
+        else this.#log.warn('host end of the port is not connected: pages stay in the ring');
         return;
       default:
         return message satisfies never;
@@ -315,7 +319,8 @@ export class Cpu {
     }
     this.#replaces = true;
     if (kind === 'parting') {
-      // What went may be there again and go again at once: without a wait that would be a fork after the other.
+      // The port or ring may come back and fail again at once: without a delay that would fork one worker after the
+      // other.
       const limits = { ...defaultRestartLimits, maxRestarts: Number.POSITIVE_INFINITY };
       const decision = decideRestart(this.#departures, nowMs, livedMs, limits, Math.random());
       this.#departures = decision.history;
@@ -330,23 +335,23 @@ export class Cpu {
     if (replacedMs !== undefined) {
       this.#replacedMs = replacedMs;
       this.#restarts += 1;
-      this.#log[sayAt]({ how, restartMs: 0 }, 'worker crashed: restarts');
+      this.#log[sayAt]({ how, restartMs: 0 }, 'worker crashed: restarting');
       this.#dispatch({ kind: 'exited', clean, restartMs: 0 });
       return;
     }
     const decision = decideRestart(this.#history, nowMs, livedMs, limits, Math.random());
     this.#history = decision.history;
     if (decision.kind === 'give-up') {
-      this.#log.error({ how, maxRestarts: limits.maxRestarts }, 'worker crashes again and again: given up');
+      this.#log.error({ how, maxRestarts: limits.maxRestarts }, 'worker keeps crashing: given up');
       this.#dispatch({ kind: 'exited', clean, restartMs: undefined });
       return;
     }
     this.#restarts += 1;
-    this.#log[sayAt]({ how, restartMs: decision.delayMs }, 'worker crashed: restarts');
+    this.#log[sayAt]({ how, restartMs: decision.delayMs }, 'worker crashed: restarting');
     this.#dispatch({ kind: 'exited', clean, restartMs: decision.delayMs });
   }
 
-  /** One that brought nothing to the port would be followed by another one that does not. */
+  /** After a worker that moved nothing, the next one would probably move nothing either. */
   #mayBeReplaced(livedMs: number): boolean {
     const wasOfUse = livedMs > 0 && this.account.bytesOut > this.#bytesOutBefore;
     return wasOfUse && this.#setup.standby?.isNear === true;

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** How much later than its workers the supervisor is a victim, in thousandths of the memory that is short. */
+/** How much lower the supervisor's OOM score is than its workers', in thousandths of the memory. */
 const advantage = 500;
 const leastScore = -999; // -1000: never, which is not ours to claim
 
 /**
- * In want of memory the kernel ends the process with the highest score. A worker that ends costs a restart, its
- * supervisor's end the tracing: so it goes last. Takes CAP_SYS_RESOURCE; without it all stays as it is.
- * @returns the score that workers are given back, undefined when nothing was changed
+ * When memory runs out the kernel kills the process with the highest score. Losing a worker costs a restart, losing
+ * the supervisor ends the trace, so its score is lowered. Needs CAP_SYS_RESOURCE; without it nothing changes.
+ * @returns the score to restore in workers; undefined when nothing was changed
  */
 export function scoreBelowWorkers(): number | undefined {
   try {
@@ -19,11 +19,11 @@ export function scoreBelowWorkers(): number | undefined {
   }
 }
 
-/** Gives a worker, which inherited its supervisor's score, its own. Raising one takes no privilege. */
+/** Sets a worker's score, as it inherited the supervisor's. Raising a score needs no privilege. */
 export function setScore(pid: number, score: number): void {
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(score));
   } catch {
-    // it ended already
+    // it has already ended
   }
 }

@@ -1,10 +1,10 @@
 export interface RestartLimits {
-  /** Restarts within `windowMs` beyond which a worker is given up. */
+  /** More restarts than this within `windowMs`, and the worker is given up. */
   readonly maxRestarts: number;
   readonly windowMs: number;
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** A worker that lived this long starts over with the first delay. */
+  /** After this lifetime a worker's delays start over. */
   readonly healthyMs: number;
 }
 
@@ -15,7 +15,10 @@ export const defaultRestartLimits = {
   healthyMs: 30_000,
 } as const;
 
-/** What the policy remembers of a worker: crash times within the window, and crashes without health between. */
+/**
+ * What the policy remembers about a worker: crash times within the window, and the number of crashes without a
+ * healthy time in between.
+ */
 export interface CrashHistory {
   readonly crashesMs: readonly number[];
   readonly streak: number;
@@ -28,8 +31,8 @@ export type RestartDecision =
   | { readonly kind: 'give-up'; readonly history: CrashHistory };
 
 /**
- * What to do about a crash: exponential back-off with jitter, so that workers felled together do not come back
- * together, and an end to it when a worker crashes again and again.
+ * What to do about a crash: exponential back-off with jitter, so that workers that crashed together do not restart
+ * together; giving up when a worker keeps crashing.
  *
  * @param nowMs time of the crash, monotonic
  * @param livedMs how long the worker had been ready
@@ -51,10 +54,10 @@ export function decideRestart(
 }
 
 /**
- * Whether a worker is replaced by the standby without a wait: in 60 s half as many times as restarts are allowed. Beyond
- * that, and for whatever is no such replacement, `decideRestart` has the word, and knows nothing of these.
- * @param replacedMs when that was so
- * @returns the same with this time; undefined: it is to wait
+ * Whether the standby replaces a worker at once: within 60 s, half as often as restarts are allowed. Beyond that, and
+ * for all other restarts, `decideRestart` decides; it does not count these.
+ * @param replacedMs times of such replacements
+ * @returns the times with this one added; undefined: wait instead
  */
 export function replaceAtOnce(
   replacedMs: readonly number[],

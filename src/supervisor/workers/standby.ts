@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
 import type { WorkerEnd, WorkerListener } from './worker-process.ts';
 
-/** Looks, one a second, at a standby that does not load before it is killed: it keeps others from their turn to fork. */
+/** Seconds until a standby that does not load is killed: it keeps others from their turn to fork. */
 const loadTicksMax = 120;
 
-/** What a standby needs of a worker's process. */
+/** The part of a worker's process that a standby uses. */
 export interface Spare {
   readonly pid: number | undefined;
   set listener(listener: WorkerListener);
@@ -15,7 +15,7 @@ export interface Spare {
 }
 
 export interface StandbySetup<Worker extends Spare> {
-  /** Deaths within 60 s beyond which there is none until the next `prepare`. */
+  /** After more deaths than this within 60 s there is no standby until the next `prepare`. */
   readonly maxRestarts: number;
   readonly forkLimit: LimitFunction;
   readonly fork: (listener: WorkerListener) => Worker;
@@ -23,21 +23,21 @@ export interface StandbySetup<Worker extends Spare> {
 }
 
 /**
- * One worker more than there are CPUs, with its scripts loaded, for the first CPU whose worker dies. It waits for a
- * fork's turn as any worker does, and when it dies itself the next one comes by the rules that hold for a CPU's.
+ * One extra worker with its scripts loaded, for the first CPU whose worker dies. It waits for a turn to fork like any
+ * worker, and is restarted by the same rules.
  */
 export class Standby<Worker extends Spare> {
   readonly #setup: StandbySetup<Worker>;
   #worker: Worker | undefined;
   #loadedMs: number | undefined;
   #loadTicks = 0;
-  /** A fork waits for its turn or, with a timer, for its time. */
+  /** Waiting for a turn to fork or, with a timer, for the time of the next try. */
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
-  /** Why the last fork failed, which is said once until one succeeds. */
+  /** Why the last fork failed; logged once until one succeeds. */
   #forkFailure: string | undefined;
-  /** Gives a fork's turn to the next. */
+  /** Passes the turn to fork on. */
   #settled: () => void = () => undefined;
   #ended: (() => void) | undefined;
   #over = false;
@@ -46,17 +46,17 @@ export class Standby<Worker extends Spare> {
     this.#setup = setup;
   }
 
-  /** Whether `take` gives one: it may be loading still, and is sooner there than one that is yet to be forked. */
+  /** Whether `take` returns one: it may still be loading, but is ready sooner than a new fork. */
   get isThere(): boolean {
     return this.#worker !== undefined && !this.#over;
   }
 
-  /** Whether there is one or it is next but for its turn to fork: who waits for a turn behind it can take it. */
+  /** Whether there is one, or it only waits for its turn to fork: a CPU that waits behind it can take it. */
   get isNear(): boolean {
     return this.isThere || (this.#isDue && this.#timer === undefined);
   }
 
-  /** Has one made, unless there is one or is to be one. */
+  /** Requests a standby, unless there is one or one is already requested. */
   prepare(): void {
     if (this.#over || this.#isDue || this.#worker !== undefined) return;
     this.#isDue = true;
@@ -71,8 +71,8 @@ export class Standby<Worker extends Spare> {
   }
 
   /**
-   * Gives it away, for good, also while it loads; its turn to fork ends when it has.
-   * @param listener hears of it from now on
+   * Hands over the standby, even while it loads; its turn to fork ends once it has loaded.
+   * @param listener receives its events from now on
    */
   take(listener: WorkerListener): Worker | undefined {
     if (!this.isThere) return undefined;
@@ -93,7 +93,7 @@ export class Standby<Worker extends Spare> {
     return worker;
   }
 
-  /** Once a second: one that does not load is killed. */
+  /** Called once a second: a standby that does not load is killed. */
   tick(): void {
     if (this.#worker === undefined || this.#loadedMs !== undefined) return;
     this.#loadTicks += 1;
@@ -106,7 +106,7 @@ export class Standby<Worker extends Spare> {
     this.#worker.kill();
   }
 
-  /** Ends it, at once: it holds nothing. Resolves when it is gone; there is no other one then. */
+  /** Ends the standby at once, as it holds nothing. Resolves when it is gone; no other one is started. */
   end(): Promise<void> {
     this.#over = true;
     clearTimeout(this.#timer);
@@ -152,7 +152,7 @@ export class Standby<Worker extends Spare> {
     const isSaid = end.kind === 'not-forked' && this.#forkFailure === end.code;
     this.#forkFailure = end.kind === 'not-forked' ? end.code : undefined;
     if (decision.kind === 'give-up') {
-      log.warn({ how, maxRestarts }, 'standby dies again and again: none until a worker crashes');
+      log.warn({ how, maxRestarts }, 'standby keeps dying: none until a worker crashes');
       return;
     }
     log[isSaid ? 'debug' : 'warn']({ how, restartMs: decision.delayMs }, 'standby died: another one comes');

@@ -28,9 +28,9 @@ export interface SupervisorSetup extends Omit<CpuSetup, 'fork' | 'standby' | 'fo
   readonly stopTimeoutMs: number;
   /** Whom workers become; undefined: they stay who we are. */
   readonly identity: Identity | undefined;
-  /** What the kernel's OOM killer makes of a worker; undefined: the same as of the supervisor. */
+  /** A worker's OOM score adjustment; undefined: the same as the supervisor's. */
   readonly workerOomScore: number | undefined;
-  /** Whether a worker is kept ready to take the place of one that dies. */
+  /** Whether a standby worker is kept ready. */
   readonly standby: boolean;
 }
 
@@ -44,7 +44,7 @@ interface Watch {
   readonly resolve: () => void;
 }
 
-/** All CPUs together: orders go to each, and are done when each has said so. */
+/** All CPUs together: an order goes to each, and is done when each has reported. */
 export class Supervisor {
   readonly #cpus: readonly Cpu[];
   readonly #standby: Standby<WorkerProcess> | undefined;
@@ -108,28 +108,29 @@ export class Supervisor {
     return this.#cpus.some((cpu) => onTheWay.has(cpu.state)) ? 'starting' : 'running';
   }
 
-  /** Opens every CPU's descriptors and forks its worker. Resolves when each is ready, waiting for something, or given up. */
+  /**
+   * Opens every CPU's descriptors and forks its worker. Resolves when each is ready, waits for something, or is given
+   * up.
+   */
   async open(ring: RingSource): Promise<void> {
     this.#ring = ring;
     for (const cpu of this.#cpus) cpu.open();
     if (this.#wanted === 'run') for (const cpu of this.#cpus) cpu.run();
     await this.#until(() => this.#cpus.every((cpu) => settled.has(cpu.state)));
-    // Behind those that are needed now.
+    // After the workers that are needed now.
     this.#standby?.prepare();
   }
 
-  /** Resolves when every worker that can run does. A stop under way is over: the last order wins. */
+  /** Resolves when every worker that can run does. Ends a running stop: the last order wins. */
   async start(): Promise<void> {
     this.#wanted = 'run';
     for (const cpu of this.#cpus) cpu.run();
-    // Every CPU has answered the stop by now, if only that it was superseded; a later one is a new one.
+    // By now every CPU has answered the stop, even if only that it was superseded; a later stop is a new one.
     this.#pending = undefined;
     await this.#until(() => this.#wanted !== 'run' || this.#cpus.every((cpu) => !onTheWay.has(cpu.state)));
   }
 
-  /**
-   * Resolves when every CPU has sent what was in its ring, or cannot. A second stop joins the first.
-   */
+  /** Resolves when every CPU has sent the content of its ring, or cannot. A second stop joins the first. */
   async stop(): Promise<StopReport> {
     this.#wanted = 'stop';
     const pending = this.#pending ?? this.#orderStop();
@@ -144,7 +145,7 @@ export class Supervisor {
     );
   }
 
-  /** Workers empty their pipes and go; rings and ports are closed. What a port does not take stays in the pipe. */
+  /** Workers empty their pipes and exit; rings and ports are closed. What a port does not accept stays in the pipe. */
   async close(): Promise<void> {
     for (const cpu of this.#cpus) cpu.leave();
     const ended = (): boolean => this.#cpus.every((cpu) => cpu.state === 'ended');
@@ -153,12 +154,12 @@ export class Supervisor {
     await Promise.race([this.#until(ended), after(leaveGraceMs)]);
   }
 
-  /** Ends the standby, for good. */
+  /** Ends the standby for good. */
   async dismissStandby(): Promise<void> {
     await Promise.race([this.#standby?.end(), after(leaveGraceMs)]);
   }
 
-  /** After `close`: gives everything up. */
+  /** Closes everything; to be called after `close`. */
   dispose(): void {
     clearInterval(this.#ticker);
     void this.#standby?.end();
@@ -201,7 +202,7 @@ const settled: ReadonlySet<CpuState['kind']> = new Set([
   'failed',
   'ended',
 ]);
-/** On the way to a worker that moves pages. */
+/** States before a worker moves pages. */
 const onTheWay: ReadonlySet<CpuState['kind']> = new Set([
   'absent',
   'queued',

@@ -3,21 +3,21 @@ import { fileURLToPath } from 'node:url';
 /** How a worker is started; the single executable has its own, tools/single/inside/worker-command.ts. */
 export interface WorkerCommand {
   readonly file: string;
-  /** Of the program itself and of the worker script; the workers' set-up comes behind them. */
+  /** Arguments for Node and the worker script; the worker's set-up follows them. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Inherited behind `lendingFd` of protocol/ipc.ts. */
+  /** Descriptors that are inherited after `lendingFd` of protocol/ipc.ts. */
   readonly lent: readonly number[];
 }
 
 /**
- * A worker runs a few lines of script some hundred times a second. Compiling them, and the memory and threads to
- * compile with, cost more than they ever bring back; in an emulated guest, where fresh machine code has to be
- * translated again, far more. (WebAssembly is only named to keep V8 from warning that it goes with the compiler.)
+ * A worker runs a few lines of script some hundred times a second. Compiling them, and the memory and threads for
+ * that, cost more than they save; even more in an emulated guest, which has to translate new machine code again. (The
+ * WebAssembly flag only avoids V8's warning that it is disabled together with the compiler.)
  */
 const flags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
 
-/** The build makes one script of the worker's modules: loading them one by one takes half as long again. */
+/** The build bundles the worker's modules into one script: loading them one by one takes 1.5 times as long. */
 const script = fileURLToPath(new URL('../../worker/main.cjs', import.meta.url));
 
 export function workerCommand(): WorkerCommand {

@@ -15,35 +15,35 @@ import { setScore } from './oom-score.ts';
 import { workerCommand } from './worker-command.ts';
 
 /**
- * A worker runs on the CPU whose events it moves, and so beside what makes them. It needs little time, but soon: where
- * a CPU is busy all the time, an equal share came too late for one event in three, and this lost none.
+ * A worker competes with the tasks whose events it moves, on the same CPU. It needs little time, but promptly: on a
+ * CPU that is always busy, an equal share lost one event in three, and this niceness lost none.
  */
 const workerNice = -10;
 
-/** How a worker came to its end. */
+/** How a worker ended. */
 export type WorkerEnd =
   | { readonly kind: 'exited'; readonly clean: boolean; readonly how: string }
-  /** It never was; errno's name. */
+  /** It could not be forked; the errno's name. */
   | { readonly kind: 'not-forked'; readonly code: string };
 
 export interface WorkerListener {
   heard(message: ToSupervisor): void;
-  /** Once, and never from within the constructor. */
+  /** Called once, and never from within the constructor. */
   ended(end: WorkerEnd): void;
 }
 
-/** One child process: a worker that waits for the CPU that it is to serve, and then moves its pages. */
+/** One child process: a worker that waits for its CPU, and then moves that CPU's pages. */
 export class WorkerProcess {
   readonly #child: ChildProcess | undefined;
   #listener: WorkerListener;
-  /** On which it is lent its CPU's descriptors, until that is done. */
+  /** The socket for its CPU's descriptors, until they are sent. */
   #lending: number | undefined;
-  /** Why that could not be done. */
+  /** Why the descriptors could not be sent. */
   #refused: string | undefined;
   #isLoaded = false;
   #over = false;
 
-  /** @param oomScore its score for the OOM killer; undefined: ours */
+  /** @param oomScore its OOM score adjustment; undefined: the same as this process */
   constructor(setup: WorkerSetup, oomScore: number | undefined, listener: WorkerListener) {
     this.#listener = listener;
     try {
@@ -67,7 +67,7 @@ export class WorkerProcess {
       this.#end({ kind: 'exited', clean: code === 0, how });
     });
     child.on('error', (error) => {
-      // Also emitted when a message cannot be sent to a worker that is going; then its exit says all.
+      // Also emitted when a message cannot be sent to an exiting worker; its exit is reported anyway.
       if (child.pid === undefined) this.#end({ kind: 'not-forked', code: errorCode(error) });
     });
   }
@@ -76,25 +76,25 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  /** Whether it has its scripts and only waits, or has waited, for its CPU. */
+  /** Whether its scripts are loaded. */
   get isLoaded(): boolean {
     return this.#isLoaded;
   }
 
-  /** Who hears of it from now on. */
+  /** Who receives its events from now on. */
   set listener(listener: WorkerListener) {
     this.#listener = listener;
   }
 
-  /** Gives it a CPU, once: it says `ready` then. What is lent may be closed behind this. */
+  /** Assigns it a CPU, once; it then reports `ready`. The descriptors may be closed afterwards. */
   serve(assignment: Assignment, lent: Lent): void {
-    // it could not be forked, which Node says a turn later
+    // it could not be forked; Node reports that one turn later
     if (this.#lending === undefined || this.pid === undefined) return;
     try {
       sendDescriptors(this.#lending, JSON.stringify(assignment), lentAsList(lent));
       this.send({ kind: 'serve' });
     } catch (error) {
-      // One that is going has closed its end: then its exit says all.
+      // An exiting worker has closed its end; its exit is reported anyway.
       const code = codeOf(error);
       if (code !== 'EPIPE') this.#refused = `cannot lend descriptors: ${code}`;
       this.kill();
@@ -102,17 +102,17 @@ export class WorkerProcess {
     this.#closeLending();
   }
 
-  /** A worker that is going cannot be reached; what it was told is told its successor. */
+  /** An exiting worker cannot be reached; its successor gets the same order. */
   send(message: ToWorker): void {
     this.#child?.send(message, () => undefined);
   }
 
   kill(): void {
-    // Of a fork that failed Node signals whatever pid its memory holds: 0 is this process and all of its group.
+    // After a failed fork Node would signal whatever pid its memory holds: 0 is this process and its whole group.
     if (this.pid !== undefined) this.#child?.kill('SIGKILL');
   }
 
-  /** Closes the channel: the worker empties its pipe and leaves, and nobody waits for it. */
+  /** Closes the channel: the worker empties its pipe and exits, and nobody waits for it. */
   forsake(): void {
     if (this.#child?.connected === true) this.#child.disconnect();
     this.#child?.unref();
@@ -125,7 +125,8 @@ export class WorkerProcess {
       const command = workerCommand();
       return spawn(command.file, [...command.args, JSON.stringify(setup)], {
         stdio: ['ignore', 'ignore', 'inherit', theirs, ...command.lent, 'ipc'],
-        // One thread of libuv's pool is enough to load scripts; nothing else of our environment is the worker's.
+        // One thread of libuv's pool is enough to load scripts; the worker gets nothing else of this process's
+        // environment.
         env: { ...command.env, UV_THREADPOOL_SIZE: '1' },
         argv0: process.execPath,
         cwd: '/',
@@ -149,11 +150,11 @@ export class WorkerProcess {
   }
 }
 
-/** Without the privilege workers compete as they are. */
+/** Without the privilege, workers keep the normal priority. */
 function preferOnCpu(pid: number): void {
   try {
     setPriority(pid, workerNice);
   } catch {
-    // EACCES, or ESRCH: it is gone already, and its exit says all
+    // EACCES, or ESRCH: it has already exited
   }
 }

@@ -2,15 +2,15 @@ import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync }
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from '../../base/error-code.ts';
 
-/** 0 or 1: addresses are for those with CAP_SYSLOG; 2: for nobody. */
+/** 0 or 1: addresses are visible with CAP_SYSLOG; 2: to nobody. */
 export const kptrRestrictFile = '/proc/sys/kernel/kptr_restrict';
 
-/** Of kallsyms at a turn of the event loop, some 2 ms. */
+/** Bytes of kallsyms read in one turn of the event loop, about 2 ms. */
 const sliceBytes = 64 << 10;
 
 /**
- * Function symbols only (types t, T, w, W): half of the whole, and a report needs no others. Undefined when there
- * are none to be read, or the addresses stay hidden: all zero, every function the same.
+ * Function symbols only (types t, T, w, W): half of the file, and a report needs no others. Undefined when they
+ * cannot be read, or the addresses are hidden (all zero).
  */
 export async function readTextSymbols(path: string): Promise<Buffer | undefined> {
   const kept: string[] = [];
@@ -33,8 +33,8 @@ export async function readTextSymbols(path: string): Promise<Buffer | undefined>
 }
 
 /**
- * The kernel gives kallsyms in pieces of a page at most: a read stream would go through the thread pool for each
- * of 1,500 of them, at ten times the cost.
+ * The kernel returns at most a page of kallsyms per read: a read stream would use the thread pool for each of 1,500
+ * reads, at ten times the cost.
  */
 async function* readInSlices(path: string): AsyncGenerator<string> {
   const slice = Buffer.alloc(sliceBytes);
@@ -57,9 +57,9 @@ async function* readInSlices(path: string): AsyncGenerator<string> {
 }
 
 /**
- * The kernel decides at the opening whether this descriptor is to see addresses. Where they are hidden from everybody they
- * are shown for the length of one open(2), to those with CAP_SYSLOG only. No signal handler runs between, and nothing is
- * waited for: only SIGKILL can leave it so.
+ * The kernel decides at open(2) whether this descriptor shows addresses. Where kptr_restrict hides them from
+ * everybody, it is lowered for the duration of one open(2), so that processes with CAP_SYSLOG see them. No signal
+ * handler runs in between and nothing waits: only SIGKILL could leave it lowered.
  */
 export function openShown(open: () => number, kptrRestrict: string): number {
   const old = hiddenFromAll(kptrRestrict);
@@ -71,7 +71,7 @@ export function openShown(open: () => number, kptrRestrict: string): number {
   }
 }
 
-/** The value to put back; undefined when there is nothing to lower. */
+/** The value to restore; undefined when there is nothing to lower. */
 function hiddenFromAll(kptrRestrict: string): string | undefined {
   try {
     const text = readFileSync(kptrRestrict, 'latin1').trim();
@@ -82,7 +82,7 @@ function hiddenFromAll(kptrRestrict: string): string | undefined {
   }
 }
 
-/** Not where /proc/sys is read-only, as in containers and for services, or without CAP_SYS_ADMIN. */
+/** Fails where /proc/sys is read-only, as in containers and services, or without CAP_SYS_ADMIN. */
 function tryWrite(path: string, text: string): boolean {
   try {
     writeFileSync(path, text);

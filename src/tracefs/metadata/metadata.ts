@@ -13,7 +13,7 @@ import { kptrRestrictFile, readTextSymbols } from './kernel-symbols.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** One file of the archive, under its name in tracefs, or for the few others under their own. */
+/** One file of the archive: its path in tracefs, or a name of its own for the few others. */
 export interface MetadataEntry {
   readonly name: string;
   readonly content: Buffer;
@@ -33,15 +33,15 @@ const machineFiles: readonly NamedPath[] = [
   ['version', '/proc/version'],
 ];
 
-/** Files read between two turns of the event loop: some 2 ms natively, 20 under emulation. */
+/** Files read between two turns of the event loop: about 2 ms natively, 20 ms under emulation. */
 const filesPerTurn = 64;
-/** Given to gzip at once. */
+/** Bytes passed to gzip at once. */
 const batchBytes = 256 << 10;
 
 /**
- * Everything that a reader of the pages needs to know of this kernel, some 2,000 small files, one at a time and
- * sorted within each part. What this kernel lacks is left out. Lets the event loop run every few milliseconds. With
- * `names` only what changes while a trace runs, with `instance` only what the instance has for itself.
+ * Everything that a reader of the pages needs to know about this kernel: about 2,000 small files, one at a time,
+ * sorted within each part. Files that this kernel does not have are skipped. Lets the event loop run every few
+ * milliseconds. With `names`: only what changes while a trace runs; with `instance`: only the instance's own files.
  */
 export async function* collectMetadata(
   tracefs: Tracefs,
@@ -69,7 +69,7 @@ const filesOf: Readonly<Record<MetadataPart, (tracefs: Tracefs) => Iterable<Name
   instance: ownFiles,
 };
 
-/** Names in the archive and paths, found a system at a time: listing all of them at once takes 20 ms. */
+/** Names in the archive and paths, listed one system at a time: listing all at once takes 20 ms. */
 function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   const own = (name: string) => [name, join(tracefs.dir, name)] as const;
   yield* instanceFileNames.map(own);
@@ -81,7 +81,7 @@ function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   yield* changingFiles(tracefs);
 }
 
-/** Since 6.8 an instance has pages of its own size, and a header_page that tells it. */
+/** Since 6.8 an instance has its own page size, and its own header_page. */
 function* ownFiles(tracefs: Tracefs): Generator<NamedPath> {
   for (const name of instanceFileNames) yield [name, join(tracefs.dir, name)];
   yield* statsFiles(tracefs);
@@ -99,7 +99,10 @@ function* changingFiles(tracefs: Tracefs): Generator<NamedPath> {
   yield* nameFiles.map((name) => [name, join(tracefs.root, name)] as const);
 }
 
-/** tracefs files say size 0, so they are read to their end. Undefined for a file that this kernel lacks, that went with its module, or that says it cannot be read. */
+/**
+ * tracefs files report size 0, so this reads to the end. Undefined for a file that this kernel does not have, that
+ * was removed with its module, or that cannot be read.
+ */
 function readIfAny(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
@@ -112,15 +115,15 @@ function readIfAny(path: string): Buffer | undefined {
 export interface PackedMetadata {
   /** A gzipped tar of plain files dated 1970; 0.5 to 1 MB for all, all of it in memory. */
   readonly packed: Buffer;
-  /** Groups that are as they were told to be, and not in the archive. */
+  /** Groups that are unchanged and therefore not in the archive. */
   readonly same: readonly string[];
 }
 
 /**
- * Packs the metadata. Takes about half a second (several under emulation, two thirds of them for tar and gzip), gzip in
- * the thread pool. Every file is read also when `have` spares the sending: what a module or a probe has changed meanwhile
- * cannot be told in another way.
- * @param seen gets every file, also those that are left out
+ * Packs the metadata. Takes about half a second (several under emulation, two thirds of it for tar and gzip); gzip
+ * runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is no other way to
+ * notice what a module or a probe has changed.
+ * @param seen called with every file, also those that are not sent
  */
 export async function packMetadata(
   tracefs: Tracefs,
@@ -139,7 +142,7 @@ export async function packMetadata(
   return { packed: Buffer.concat(packed), same };
 }
 
-/** Leaves groups out whose digest is that of `have`; the entries of one come in a row. */
+/** Skips groups whose digest equals that in `have`; the entries of a group are consecutive. */
 async function* changedEntries(
   entries: AsyncIterable<MetadataEntry>,
   seen: (entry: MetadataEntry) => void,
@@ -165,7 +168,7 @@ async function* changedEntries(
   yield* release();
 }
 
-/** A tar comes in thousands of pieces, and each write to a gzip stream is a trip to the thread pool. */
+/** A tar stream has thousands of small chunks, and each write to a gzip stream is a round trip to the thread pool. */
 async function* inBatches(archive: Pack): AsyncGenerator<Buffer> {
   let batch: Buffer[] = [];
   let bytes = 0;

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from '../../base/error-code.ts';
 
-/** As many as the kernel can save names of; their text is about 1 MB. */
+/** As many as the kernel can save names for; their text is about 1 MB. */
 const mostTasks = 32_768;
-/** Read between two turns of the event loop: some 2 ms natively, 20 under emulation. */
+/** Tasks read between two turns of the event loop: about 2 ms natively, 20 ms under emulation. */
 const tasksPerTurn = 64;
 
 /**
- * A line `tid comm tgid ppid` for each thread of the machine, in no order, at most `maxTasks` of them: who belongs to
- * whom, also of those that no event named. A name may have blanks in it, never a line break. Undefined where
- * there is no such directory. Lets the event loop run.
+ * A line `tid comm tgid ppid` for each thread of the machine, unordered, at most `maxTasks`: the processes of all
+ * threads, also of those in no event. A name may contain blanks, never a line break. Undefined without such a
+ * directory. Lets the event loop run.
  * @param proc where procfs is mounted
  */
 export async function readProcesses(proc: string, maxTasks = mostTasks): Promise<Buffer | undefined> {
@@ -29,11 +29,11 @@ export async function readProcesses(proc: string, maxTasks = mostTasks): Promise
 }
 
 /**
- * @param stat text of `/proc/TGID/task/TID/stat`: `5 (a b) S 2 …`, the name being any bytes at all
+ * @param stat text of `/proc/TGID/task/TID/stat`: `5 (a b) S 2 …`, the name may contain any bytes
  * @returns undefined for any other text
  */
 export function taskLine(tgid: string, stat: string): string | undefined {
-  // The name ends at the last bracket: what follows has none.
+  // The name ends at the last bracket: the fields after it contain none.
   const [, tid, comm = '', ppid] = /^(\d+) \(([^]*)\) \S (\d+) /.exec(stat) ?? [];
   if (tid === undefined || ppid === undefined) return undefined;
   // oxlint-disable-next-line no-control-regex -- what a task may call itself, and no line may have
@@ -48,7 +48,7 @@ function readIfThere(path: string): string {
   return unlessGone(() => readFileSync(path, 'latin1'), '');
 }
 
-/** Tasks end at any moment: ENOENT before the opening, ESRCH after it. */
+/** Tasks may exit at any time: ENOENT before the open, ESRCH after it. */
 function unlessGone<T>(read: () => T, gone: T): T {
   try {
     return read();

@@ -7,13 +7,16 @@ const file = 'saved_cmdlines_size';
 const maxNames = 32_768;
 /** The name and its pid. */
 const bytesPerName = 16 + 4;
-/** Of the machine's memory, that names may take; the kernel rounds up to a power of two, 1 MB for 32,768. */
+/**
+ * The share of the machine's memory that names may take; the kernel rounds up to a power of two, 1 MB for 32,768
+ * names.
+ */
 const namesShare = 0.001;
-/** The kernel keeps a number for each pid that there can be, 16 MB with pid_max 4194304, and never gives it back. */
+/** The kernel allocates a number for each possible pid, 16 MB with pid_max 4194304, and never frees it. */
 const bytesPerTgid = 4;
 const tgidsShare = 0.01;
 
-/** How many pids there can be and how much memory there is; undefined where /proc does not say. */
+/** The largest number of pids, and the size of memory; undefined where /proc does not say. */
 export interface Machine {
   readonly pidMax: number | undefined;
   readonly memoryBytes: number | undefined;
@@ -37,25 +40,24 @@ function numberIn(path: string, form: RegExp, unit: number): number | undefined 
 }
 
 /**
- * How many names to save: one for each pid, as far as the kernel can and a thousandth of the memory holds them.
- * Without, they are gone after as many more tasks as the kernel saves (128, since 6.9 some 6,500), and a report has
- * `<...>` for them.
+ * How many names to save: one for each pid, limited by the kernel and by a thousandth of the memory. By default the
+ * kernel keeps the last 128 (since 6.9 about 6,500), and a report shows `<...>` for older tasks.
  */
 export function namesToSave({ pidMax = maxNames, memoryBytes }: Machine): number {
   const fitting = memoryBytes === undefined ? maxNames : (memoryBytes * namesShare) / bytesPerName;
   return Math.floor(Math.min(pidMax, maxNames, fitting));
 }
 
-/** Whether a table of every pid's process is within a hundredth of the memory. */
+/** Whether a table with every pid's process fits in a hundredth of the memory. */
 export function canRecordTgids({ pidMax, memoryBytes }: Machine): boolean {
   if (pidMax === undefined || memoryBytes === undefined) return false;
   return pidMax * bytesPerTgid <= memoryBytes * tgidsShare;
 }
 
 /**
- * Names that the kernel saves for all instances together. Raised at most once, before tracing begins, and put back
- * when nobody will ask for metadata any more: at any new size, a larger one too, the kernel forgets every name
- * that it has (seen on 6.1; the same size written again does that too).
+ * The number of names that the kernel saves, for all instances together. Raised at most once, before tracing begins,
+ * and restored when no more metadata will be requested: whenever a size is written, even a larger one or the same,
+ * the kernel forgets all names (seen on 6.1).
  */
 export class SavedNames {
   readonly #top: Tracefs;
@@ -67,7 +69,7 @@ export class SavedNames {
     this.#top = top;
   }
 
-  /** Never lowers it. Does nothing once it is raised, nor where the kernel has no such file or refuses. */
+  /** Never lowers it. Does nothing when it is already raised, or where the kernel has no such file or refuses. */
   raise(machine: Machine): void {
     if (this.#old !== undefined) return;
     const wanted = namesToSave(machine);
@@ -80,7 +82,7 @@ export class SavedNames {
     });
   }
 
-  /** Unless somebody else has changed it since. Names are gone with it. */
+  /** Restores the size, unless another process changed it since. The kernel forgets the names. */
   putBack(): void {
     const old = this.#old;
     if (old === undefined) return;
@@ -90,7 +92,7 @@ export class SavedNames {
     });
   }
 
-  /** Pages are worth having without names: EACCES, ENOENT or ENOMEM here is no reason not to trace. */
+  /** Pages are useful without names: EACCES, ENOENT or ENOMEM here must not prevent tracing. */
   #unlessRefused(change: () => void): void {
     try {
       change();

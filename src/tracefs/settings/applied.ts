@@ -1,6 +1,6 @@
 import { errorCode } from '../../base/error-code.ts';
 
-/** A tracefs file that did not take its old value back, and the errno's name. */
+/** A tracefs file whose old value could not be restored, and the errno's name. */
 export interface RestoreFailure {
   readonly file: string;
   readonly errno: string;
@@ -12,12 +12,14 @@ interface Undo {
 }
 
 /**
- * Settings in force, and the old value of everything that was changed for them. Put back in two steps, as the
- * rings are to be emptied between them: `quiesce` ends what fills them, `restore` does what would lose their
- * content (a new clock empties a ring, a smaller one drops pages) or needs them closed (a tracer).
+ * Active settings, and the old value of everything that was changed for them. Restored in two steps, because the
+ * rings are emptied in between: `quiesce` stops what fills them; `restore` does what would lose their content (a new
+ * clock empties a ring, a smaller size drops pages) or needs them closed (a tracer).
  */
 export class Applied {
-  /** Whether `restore` needs every ring of the instance closed; else the kernel says EBUSY to the old tracer. */
+  /**
+   * Whether `restore` needs every ring of the instance closed; otherwise the kernel answers EBUSY to the old tracer.
+   */
   readonly needsClosedRings: boolean;
   readonly #quiet: Undo[] = [];
   readonly #rest: Undo[] = [];
@@ -26,21 +28,21 @@ export class Applied {
     this.needsClosedRings = needsClosed;
   }
 
-  /** To be called before the change; the last one remembered is the first one put back. */
+  /** To be called before the change; changes are restored in reverse order. */
   remember(step: 'quiesce' | 'restore', file: string, run: () => void): void {
     (step === 'quiesce' ? this.#quiet : this.#rest).push({ file, run });
   }
 
   /**
-   * Puts events, filters and `tracing_on` back. Settings with a tracer leave tracing off until `restore`, as the
-   * tracer itself cannot be taken away while the rings are open. Goes on past failures and returns them; what
-   * failed is tried again at the next call, what is done is not done twice.
+   * Restores events, filters and `tracing_on`. Settings with a tracer leave tracing off until `restore`, because the
+   * tracer cannot be removed while the rings are open. Continues after failures and returns them; the next call
+   * retries only what failed.
    */
   quiesce(): RestoreFailure[] {
     return unwind(this.#quiet);
   }
 
-  /** As `quiesce` (which it begins with), then tracer, clock, sizes and percentage. */
+  /** Calls `quiesce`, then restores tracer, clock, sizes and percentage. */
   restore(): RestoreFailure[] {
     return [...unwind(this.#quiet), ...unwind(this.#rest)];
   }
@@ -55,7 +57,7 @@ function unwind(undos: Undo[]): RestoreFailure[] {
     } catch (error) {
       const errno = errorCode(error);
       if (errno === '') throw error;
-      // An event whose module was unloaded, an instance that was removed: nothing is left to put back.
+      // The event's module was unloaded, or the instance was removed: nothing to restore.
       if (errno === 'ENOENT' || errno === 'ENODEV') continue;
       failed.unshift(undo);
       failures.push({ file: undo.file, errno });

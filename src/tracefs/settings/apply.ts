@@ -16,9 +16,9 @@ import { copyMarkers, takePrintk } from './top-level-lines.ts';
 import { Tracefs } from '../tracefs.ts';
 
 /**
- * Checks the settings and puts them in force; tracing begins with the last write. When the kernel refuses one, all
- * is put back and a SettingsError with the kernel's own words is thrown. Blocks for some milliseconds (a whole
- * system of events: up to some hundred). A new clock empties the rings, a smaller size drops pages of them.
+ * Checks the settings and applies them; tracing begins with the last write. When the kernel refuses one, everything
+ * is restored and a SettingsError with the kernel's own words is thrown. Blocks for some milliseconds (for a whole
+ * event system, up to some hundred). A new clock empties the rings, a smaller size drops pages.
  */
 export function applySettings(tracefs: Tracefs, settings: TraceSettings): Applied {
   checkSettings(tracefs, settings);
@@ -29,7 +29,7 @@ export function applySettings(tracefs: Tracefs, settings: TraceSettings): Applie
     const failures = applied.restore();
     if (!(error instanceof SettingsError) || failures.length === 0) throw error;
     const left = failures.map(({ file, errno }) => `${file} (${errno})`).join(', ');
-    throw new SettingsError(error.code, `${error.message}; not put back: ${left}`, { cause: error });
+    throw new SettingsError(error.code, `${error.message}; not restored: ${left}`, { cause: error });
   }
   return applied;
 }
@@ -52,12 +52,12 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
   for (const [option, on] of Object.entries(settings.options ?? {})) {
     setOption(tracefs, applied, option, on);
   }
-  // The kernel takes blanks at both ends away, and shows what is left.
+  // The kernel trims a filter, and shows it trimmed.
   const filters = Object.entries(settings.filters ?? {}).map(([name, filter]) => ({
     spec: specOf(name),
     filter: filter.trim(),
   }));
-  // A system's filter overwrites those of its events, so the events' own come after it.
+  // A system's filter overwrites those of its events, so the events' own are set after it.
   for (const { spec, filter } of filters.filter((each) => each.spec.event === undefined)) {
     setSystemFilter(tracefs, applied, spec, filter);
   }
@@ -72,16 +72,16 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
   if (settings.tracer !== undefined) setTracer(tracefs, applied, settings.tracer);
   const triggers = Object.entries(settings.triggers ?? {});
   if (triggers.length > 0) {
-    // with rings that are to be closed it is put back last
+    // when rings have to be closed, it is restored last
     if (!applied.needsClosedRings)
       applied.remember('restore', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', wasOn));
     const { current } = tracefs.clocks();
     for (const [name, each] of triggers) setTriggers(tracefs, applied, specOf(name), each);
-    // A hist trigger that uses times sets the clock that it likes.
+    // A hist trigger that uses times changes the clock.
     if (current !== undefined && tracefs.clocks().current !== current) tracefs.write('trace_clock', current);
   }
   const wantsOn = wantsTracing(settings);
-  // Processes are recorded by events that are enabled while this is on.
+  // Only events that are enabled while this is on record the processes of tasks.
   if (wantsOn) recordTgids(tracefs, applied);
   const off = new Set((settings.eventsOff ?? []).flatMap((name) => eventFilesOf(tracefs, specOf(name))));
   for (const file of off) disableEvent(tracefs, applied, file);
@@ -91,7 +91,7 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     attempt('failed', 'tracing', () => setSwitch(tracefs, 'tracing_on', true));
   }
   if (settings.printk === true) takePrintk(tracefs, applied);
-  // Programs could write no markers at all when a trigger has switched the instance off.
+  // If a trigger switched the instance off, programs could not write markers any more.
   const canEnd = triggers.some(([, each]) => each.some((trigger) => trigger.trim().startsWith('traceoff')));
   if (wantsOn && !canEnd) copyMarkers(tracefs, applied);
 }
@@ -115,8 +115,8 @@ function setBufferSize(tracefs: Tracefs, applied: Applied, bufferKb: number): vo
   if (old.kb === undefined) {
     for (const cpu of tracefs.cpus()) rememberText(tracefs, applied, `per_cpu/cpu${cpu}/buffer_size_kb`);
   } else {
-    // Once written, a size is never again "to be expanded" by the first event; what it would have become then is
-    // the nearest to how it was.
+    // After a write, a size is never again "to be expanded" by the first event; the expanded size is the closest to
+    // the old state.
     const oldText = String(old.expandedKb ?? old.kb);
     applied.remember('restore', 'buffer_size_kb', () => tracefs.write('buffer_size_kb', oldText));
   }
@@ -147,7 +147,7 @@ function followChildren(tracefs: Tracefs, applied: Applied): void {
 }
 
 function setGraphDepth(tracefs: Tracefs, applied: Applied, depth: number): void {
-  // All instances share it, but on the newest kernels.
+  // All instances share it, except on the newest kernels.
   const owner = tracefs.readIfThere('max_graph_depth') === undefined ? new Tracefs(tracefs.root) : tracefs;
   setValue(owner, applied, 'max_graph_depth', depth, 'maxGraphDepth');
 }
@@ -163,10 +163,10 @@ function setValue(
   attempt('bad-value', `${name} (${file}) ${value}`, () => tracefs.write(file, String(value)));
 }
 
-/** Of a file whose text, written to it, is its value. */
+/** For a file whose text can be written back as it is. */
 function rememberText(tracefs: Tracefs, applied: Applied, file: string): void {
   const old = tracefs.read(file).trim();
-  // The size of a ring that never was, as its CPU never came online: nothing to put back, and 0 is refused.
+  // The CPU was never online and has no ring: nothing to restore, and the kernel refuses 0.
   if (old === '0' && file.endsWith('buffer_size_kb')) return;
   applied.remember('restore', file, () => {
     if (tracefs.read(file).trim() !== old) tracefs.write(file, old);
@@ -189,7 +189,7 @@ function recordTgids(tracefs: Tracefs, applied: Applied): void {
   try {
     setSwitch(tracefs, file, true);
   } catch (error) {
-    // Short of memory: the trace is worth having without.
+    // Out of memory: the trace is useful without it.
     if (errorCode(error) !== 'ENOMEM') throw error;
   }
 }
@@ -198,10 +198,10 @@ function setSwitch(tracefs: Tracefs, file: string, on: boolean): void {
   tracefs.write(file, on ? '1' : '0');
 }
 
-/** Without those of `off`, which are not on for a moment either. */
+/** Events of `off` are not enabled, not even for a moment. */
 function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: ReadonlySet<string>): void {
   const all = eventFilesOf(tracefs, spec);
-  // `1`, or `1*` for one that a trigger holds as well.
+  // `1`, or `1*` when a trigger uses the event too.
   const files = all.filter((file) => !off.has(file) && tracefs.readIfThere(file)?.startsWith('0') === true);
   if (files.length === 0) return;
   for (const file of files) applied.remember('quiesce', file, () => setSwitch(tracefs, file, false));
@@ -213,7 +213,7 @@ function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: 
 
 function disableEvent(tracefs: Tracefs, applied: Applied, file: string): void {
   if (tracefs.readIfThere(file)?.startsWith('1') !== true) return;
-  // Not at quiesce: it would fill the rings again.
+  // Not in quiesce: it would fill the rings again.
   applied.remember('restore', file, () => setSwitch(tracefs, file, true));
   attempt('failed', file, () => setSwitch(tracefs, file, false));
 }

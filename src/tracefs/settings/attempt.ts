@@ -2,8 +2,8 @@ import { errorCode } from '../../base/error-code.ts';
 import { SettingsError } from './settings-error.ts';
 
 /**
- * One change. EINVAL and ENOMEM mean that this value will not do (`refused` names the kind); EBUSY, that something
- * uses what would change; any other errno is the machine's trouble.
+ * Makes one change. EINVAL and ENOMEM mean a bad value (`refused` names the kind); EBUSY means that something is in
+ * use; any other errno is a fault of the machine.
  */
 export function attempt(
   refused: SettingsError['code'],

@@ -7,7 +7,7 @@ export function cpusOfMask(mask: string, possible: readonly number[]): number[] 
     .toReversed();
 }
 
-/** The other way round. */
+/** The inverse of `cpusOfMask`. */
 export function maskOfCpus(cpus: readonly number[]): string {
   const digits = cpus.reduce((mask, cpu) => mask | (1n << BigInt(cpu)), 0n).toString(16);
   return digits.replace(/(?<=.)(?=(?:.{8})+$)/g, ',');

@@ -14,8 +14,8 @@ export function setEventFilter(tracefs: Tracefs, applied: Applied, spec: EventSp
 }
 
 /**
- * The kernel sets it for each event that has the fields, and takes the filters of the others away. It answers no
- * error even when not one event took it (seen on 6.18), so that is looked up in the events' own files.
+ * The kernel sets the filter for each event that has the fields, and removes the filters of the others. It reports no
+ * error even when no event accepted it (seen on 6.18), so this checks the events' own files.
  */
 export function setSystemFilter(tracefs: Tracefs, applied: Applied, spec: EventSpec, filter: string): void {
   const file = filterFile(spec);
@@ -31,7 +31,10 @@ export function setSystemFilter(tracefs: Tracefs, applied: Applied, spec: EventS
   applied.remember('quiesce', file, () => putFilterBack(tracefs, file, old));
   writeFilter(tracefs, spec, filter);
   if (eventFiles.some((eventFile) => tracefs.readIfThere(eventFile)?.trim() === filter)) return;
-  throw new SettingsError('bad-filter', `filter of ${spec.system} refused: no event of it takes "${filter}"`);
+  throw new SettingsError(
+    'bad-filter',
+    `filter of ${spec.system} refused: none of its events accepts "${filter}"`,
+  );
 }
 
 function writeFilter(tracefs: Tracefs, spec: EventSpec, filter: string): void {
@@ -50,7 +53,7 @@ function filterFile({ system, event }: EventSpec): string {
 function putFilterBack(tracefs: Tracefs, file: string, old: string): void {
   if (tracefs.read(file) === old) return;
   const [expression = '', ...more] = old.trimEnd().split('\n');
-  // `none`, and the legend that a system without a filter shows.
+  // `none`, or the comment that a system without a filter shows.
   if (expression === 'none' || expression.startsWith('###')) {
     tracefs.write(file, '0');
     return;
@@ -58,8 +61,8 @@ function putFilterBack(tracefs: Tracefs, file: string, old: string): void {
   try {
     tracefs.write(file, expression);
   } catch (error) {
-    // A refused expression stays in its file with the complaint below it, and no filter in force. Refused again
-    // is how it was.
+    // A refused expression stays in its file with the error message below it, and no filter is active. Being refused
+    // again restores that state.
     if (more.length === 0 || errorCode(error) !== 'EINVAL') throw error;
   }
 }

@@ -7,10 +7,10 @@ import { kernelWords } from '../error-log.ts';
 import { SettingsError } from './settings-error.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** The kernel takes these for a histogram that is there, and what they did could not be put back. */
+/** The kernel applies these to an existing histogram, and the change could not be undone. */
 const ofAnother = /^hist:.*:(?:pause|cont|continue|clear)(?:[:\s]|$)/;
 
-/** Whatever its triggers have switched on or off, `tracing_on` is again as it was. */
+/** Triggers may have changed `tracing_on`: it is restored. */
 export function setTriggers(
   tracefs: Tracefs,
   applied: Applied,
@@ -22,14 +22,14 @@ export function setTriggers(
     if (ofAnother.test(trigger))
       throw new SettingsError(
         'bad-trigger',
-        `trigger "${trigger}" of ${formatEventSpec({ system, event })} changes one that is there`,
+        `trigger "${trigger}" of ${formatEventSpec({ system, event })} changes an existing one`,
       );
     attempt(
       'bad-trigger',
       `trigger "${trigger}" of ${formatEventSpec({ system, event })}`,
       () => tracefs.write(file, trigger),
       (errno) =>
-        errno === 'EEXIST' ? 'the event has one of this kind already' : kernelWords(tracefs, trigger),
+        errno === 'EEXIST' ? 'the event already has one of this kind' : kernelWords(tracefs, trigger),
     );
     applied.remember('quiesce', file, () => takeAway(tracefs, file, trigger));
   }
@@ -39,7 +39,7 @@ function takeAway(tracefs: Tracefs, file: string, trigger: string): void {
   try {
     tracefs.write(file, `!${trigger}`);
   } catch (error) {
-    // A trigger of this kind that is gone already: ENOENT, and EINVAL of a hist trigger.
+    // The trigger is already gone: ENOENT, or EINVAL for a hist trigger.
     if (errorCode(error) !== 'EINVAL') throw error;
     if (tracefs.readIfThere(file)?.includes(trigger.split(/[\s:]/)[0] ?? trigger) === true) throw error;
   }

@@ -5,10 +5,10 @@ import { type FunctionField, functionFiles, listedFunctions } from './function-l
 import { SettingsError } from './settings-error.ts';
 import { Tracefs } from '../tracefs.ts';
 
-/** The kernel compares each name with all functions it has. */
+/** The kernel compares each name with all of its functions. */
 const maxListed = 4096;
 
-/** In force before the tracer is, and until it is gone. */
+/** Set before the tracer starts, and restored after it is removed. */
 export function setFunctions(
   tracefs: Tracefs,
   applied: Applied,
@@ -16,7 +16,7 @@ export function setFunctions(
   functions: readonly string[],
 ): void {
   const file = functionFiles[field];
-  // All instances share what function_graph follows.
+  // All instances share set_graph_function.
   const owner = field === 'graphFunctions' ? new Tracefs(tracefs.root) : tracefs;
   attempt('failed', `${field} (${file})`, () => {
     const old = owner.read(file);
@@ -24,11 +24,11 @@ export function setFunctions(
     if (listed.length > maxListed) {
       throw new SettingsError(
         'busy',
-        `${file} has ${listed.length} functions already, more than the ${maxListed} that could be put back; empty it first`,
+        `${file} has ${listed.length} functions already, more than the ${maxListed} that can be restored; empty it first`,
       );
     }
     applied.remember('restore', file, () => {
-      // A trigger's own count may be another by now.
+      // The count of a trigger may have changed.
       if (listedFunctions(field, owner.read(file)).join() === listed.join()) return;
       owner.writeList(file, listed, writeIfKnown);
     });
@@ -40,7 +40,7 @@ export function setFunctions(
   });
 }
 
-/** A function that went with its module is not to be put back. */
+/** Functions of an unloaded module cannot be restored. */
 function writeIfKnown(_name: string, write: () => void): void {
   try {
     write();

@@ -1,6 +1,6 @@
 import type { TraceRequest } from '../../protocol/control.ts';
 
-/** Settings that are lists of functions, and the file of each. */
+/** The settings that are lists of functions, and their files. */
 export const functionFiles = {
   functionFilter: 'set_ftrace_filter',
   functionNotrace: 'set_ftrace_notrace',
@@ -15,16 +15,17 @@ export const functionFields: readonly FunctionField[] = [
 ];
 
 /**
- * What is to be written for a list of functions to be again as its file shows it now. Emptying the file keeps the
- * triggers (`vfs_read:traceon:unlimited`) and takes away functions and what waits for a module (`*:mod:ext4`).
- * @param text of the file: a function a line, those of modules with ` [module]` behind, `#` lines for "all" or "none"
+ * What to write to restore a list of functions to what its file shows now. Emptying the file keeps the triggers
+ * (`vfs_read:traceon:unlimited`) and removes functions and entries that wait for a module (`*:mod:ext4`).
+ * @param text of the file: one function per line, with ` [module]` after those of modules; `#` lines for "all" or
+ * "none"
  */
 export function listedFunctions(field: FunctionField, text: string): string[] {
   const entries = text.split('\n').flatMap((line) => {
     if (line === '' || line.startsWith('#')) return [];
     if (line.includes(':')) return /^[^:]*:mod:[^:]+$/.test(line) ? [line] : [];
     const [, name = line, module] = /^(.*) \[(.*)\]$/.exec(line) ?? [];
-    // Only set_graph_function cannot tell modules apart.
+    // Only set_graph_function does not distinguish modules.
     return module === undefined || field === 'graphFunctions' ? [name] : [`${name}:mod:${module}`];
   });
   return [...new Set(entries)];

@@ -10,7 +10,7 @@ export type SettingsErrorCode =
   | 'busy'
   | 'failed';
 
-/** Settings that this kernel does not take. Nothing of them is in force when it is thrown. */
+/** Settings that this kernel does not accept. None of them is active when this is thrown. */
 export class SettingsError extends Error {
   readonly code: SettingsErrorCode;
 

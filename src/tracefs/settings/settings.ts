@@ -8,19 +8,23 @@ import { SettingsError, type SettingsErrorCode } from './settings-error.ts';
 import { checkPids } from './task-filter.ts';
 import { Tracefs } from '../tracefs.ts';
 
-/** What to trace and how; whatever is left out stays as it is. `sched/sched_switch` will do for `sched:sched_switch`. */
+/**
+ * What to trace and how; anything left out stays as it is. `sched/sched_switch` is accepted for `sched:sched_switch`.
+ */
 export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
 
-/** The kernel takes less than a page in one write to a filter file, its closing NUL included. */
+/** The kernel accepts less than a page per write to a filter file, including the closing NUL. */
 const maxFilterBytes = 4_095;
-/** Of the instance that has the kernel's trace_printk: since 6.12. */
+/** Set in the instance that receives trace_printk; kernel 6.12 and later. */
 export const printkDest = 'options/trace_printk_dest';
-/** 16 GiB a CPU: what is really possible is for the kernel to say. */
+/** 16 GiB per CPU; the kernel decides what is really possible. */
 const maxBufferKb = 16 << 20;
-/** Of the free memory that rings may take. */
+/** The share of free memory that rings may take. */
 const largestShare = 0.75;
 
-/** Throws a SettingsError for the first setting that cannot hold. Changes nothing and does not wait. */
+/**
+ * Throws a SettingsError for the first setting that this kernel does not support. Changes nothing and does not block.
+ */
 export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
   for (const name of [...(settings.events ?? []), ...(settings.eventsOff ?? [])]) checkEvent(tracefs, name);
   for (const [name, filter] of Object.entries(settings.filters ?? {})) {
@@ -52,8 +56,8 @@ export function checkSettings(tracefs: Tracefs, settings: TraceSettings): void {
 }
 
 /**
- * The kernel fills the pages of all rings while the write waits, and would have the agent stand still for as long as
- * it looks for memory that is not there.
+ * The kernel allocates the pages of all rings during the write, so too large a size would block the agent while the
+ * kernel looks for memory.
  */
 function checkBufferKb(bufferKb: number, rings: number): void {
   checkRange('bufferKb', bufferKb, 1, maxBufferKb);
@@ -75,7 +79,7 @@ function memoryAvailableKb(): number | undefined {
   }
 }
 
-/** The top level has it on all kernels, as long as no other takes it. */
+/** The top level receives it on all kernels, unless another instance takes it. */
 function checkPrintk(tracefs: Tracefs): void {
   if (tracefs.instance === undefined || tracefs.readIfThere(printkDest) !== undefined) return;
   throw new SettingsError(
@@ -91,12 +95,12 @@ function checkEvent(tracefs: Tracefs, name: string): void {
   if (spec && tracefs.hasEvent(spec.system, spec.event)) {
     throw new SettingsError(
       'unknown-event',
-      `${shown} cannot be switched on: tracers write it, not an event of its own`,
+      `${shown} cannot be enabled: it is written by tracers and is not an event of its own`,
     );
   }
   const known = spec?.event === undefined ? [...tracefs.systems(), ...tracefs.events()] : tracefs.events();
   const near = nearNames(spec ? formatEventSpec(spec) : name, known);
-  const hint = near.length > 0 ? `; near it: ${near.join(', ')}` : '';
+  const hint = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : '';
   throw new SettingsError('unknown-event', `this kernel has no event ${shown}${hint}`);
 }
 
@@ -105,9 +109,9 @@ function checkFilter(name: string, filter: string): void {
   if (Buffer.byteLength(filter) > maxFilterBytes) {
     throw new SettingsError('bad-filter', `the filter of ${name} is longer than ${maxFilterBytes} bytes`);
   }
-  // The kernel would take what is before such a character for the whole of it.
+  // The kernel would ignore everything from such a character on.
   if (/[\n\0]/.test(filter))
-    throw new SettingsError('bad-filter', `the filter of ${name} has a line break or NUL in it`);
+    throw new SettingsError('bad-filter', `the filter of ${name} contains a line break or NUL`);
 }
 
 /** An instance has fewer tracers than the top level: before 6.12, no function_graph. */
@@ -124,17 +128,20 @@ function checkTracer(tracefs: Tracefs, tracer: string): void {
   checkListed('unknown-tracer', 'tracer', tracer, known);
 }
 
-/** Set with what else they take, and put back in time (top-level-lines.ts). */
+/** Options that are set together with other settings and restored at the right time (top-level-lines.ts). */
 const ownOptions: readonly string[] = ['copy_trace_marker', 'trace_printk_dest'];
 
 function checkOption(tracefs: Tracefs, option: string): void {
   if (ownOptions.includes(option))
-    throw new SettingsError('bad-value', `option ${option} is set by what is traced, and by printk`);
+    throw new SettingsError(
+      'bad-value',
+      `option ${option} cannot be set directly: it follows from what is traced, and from printk`,
+    );
   const known = tracefs.options();
   if (known.includes(option)) return;
   const where = tracefs.instance === undefined ? '' : ` in an instance such as ${tracefs.instance}`;
   const near = nearNames(option, known);
-  const hint = near.length > 0 ? `; near it: ${near.join(', ')}` : '';
+  const hint = near.length > 0 ? `; did you mean ${near.join(' or ')}?` : '';
   const shown = JSON.stringify(option.slice(0, 80));
   throw new SettingsError('unknown-option', `this kernel has no trace option ${shown}${where}${hint}`);
 }
@@ -145,9 +152,9 @@ function checkCpuMask(mask: string, possible: readonly number[]): void {
   if (absent !== undefined)
     throw new SettingsError(
       'bad-value',
-      `cpuMask ${mask} has CPU ${absent}; there are ${possible.join(', ')}`,
+      `cpuMask ${mask} has CPU ${absent}; this machine has ${possible.join(', ')}`,
     );
-  if (cpus.length === 0) throw new SettingsError('bad-value', `cpuMask ${mask} has no CPU in it`);
+  if (cpus.length === 0) throw new SettingsError('bad-value', `cpuMask ${mask} selects no CPU`);
 }
 
 function checkGraphDepth(tracefs: Tracefs): void {
@@ -156,12 +163,12 @@ function checkGraphDepth(tracefs: Tracefs): void {
 }
 
 function checkFunction(field: FunctionField, name: string): void {
-  // A blank ends a name, "!" takes away what is there, and "name:command" would plant a trigger that stays.
+  // A blank ends a name, "!" removes an entry, and "name:command" would set a trigger that stays.
   if (/^[^\s\0!#:][^\s\0:]*$/.test(name)) return;
   if (field !== 'graphFunctions' && /^([^\s\0!#:][^\s\0:]*)?:mod:[^\s\0:]+$/.test(name)) return;
   throw new SettingsError(
     'bad-value',
-    `${field}: ${JSON.stringify(name.slice(0, 80))} is no function or pattern`,
+    `${field}: ${JSON.stringify(name.slice(0, 80))} is not a function or a pattern`,
   );
 }
 
@@ -179,15 +186,16 @@ function checkRange(what: string, value: number, min: number, max: number): void
 }
 
 /**
- * Whether these settings can only be applied while nobody has a ring of the instance open: the kernel answers
- * EBUSY to a new tracer then, and sub-buffers of another size end what is being read. Clock and ring sizes change under an open ring (seen on 6.18; a new clock empties it).
+ * Whether these settings can only be applied while nobody has a ring of the instance open: otherwise the kernel
+ * answers EBUSY to a new tracer, and a new sub-buffer size ends a read in progress. Clock and ring sizes change under
+ * an open ring (seen on 6.18; a new clock empties it).
  */
 export function needsClosedRings(tracefs: Tracefs, settings: TraceSettings): boolean {
   if (settings.subBufferKb !== undefined) return true;
   return settings.tracer !== undefined && settings.tracer !== tracefs.currentTracer();
 }
 
-/** Whether they begin to trace something; else they only change how. */
+/** Whether they enable something; otherwise they only change how to trace. */
 export function wantsTracing({ tracer, events = [] }: TraceSettings): boolean {
   return tracer !== undefined || events.length > 0;
 }

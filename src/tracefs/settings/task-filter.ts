@@ -4,7 +4,7 @@ import { attempt } from './attempt.ts';
 import { SettingsError } from './settings-error.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** A trace of a task that is not there stays empty, and whoever gave a number of another machine would not know why. */
+/** A trace of a missing task stays empty, and the user would not know why: perhaps the pid is one of the host. */
 export function checkPids(pids: readonly number[]): void {
   if (!existsSync('/proc/self')) return;
   const missing = pids.find((pid) => !existsSync(`/proc/${pid}`));
@@ -12,11 +12,13 @@ export function checkPids(pids: readonly number[]): void {
   throw new SettingsError('bad-value', `there is no task ${missing}; it has to be one of this guest's own`);
 }
 
-/** Events go by one file, function tracers by the other. Each is a list of pids, one a line, or a text such as `no pid`. */
+/**
+ * One file is for events, the other for function tracers. Each lists pids, one per line, or a text such as `no pid`.
+ */
 export function setPids(tracefs: Tracefs, applied: Applied, pids: readonly number[], tracer: string): void {
   for (const file of tracer === 'nop' ? ['set_event_pid'] : ['set_event_pid', 'set_ftrace_pid']) {
     const old = tracefs.readIfThere(file);
-    // a kernel without function tracers, and an instance of an old one
+    // a kernel without function tracers, or an instance on an old kernel
     if (old === undefined) continue;
     const listed = old.split('\n').filter((line) => /^\d+$/.test(line));
     applied.remember('restore', file, () => tracefs.writeList(file, listed));

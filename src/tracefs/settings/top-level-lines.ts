@@ -9,9 +9,9 @@ import { Tracefs } from '../tracefs.ts';
 const copyMarker = 'options/copy_trace_marker';
 
 /**
- * Has what programs write to the top-level trace_marker in this instance too, and there as before; kernels before 6.16
- * cannot. While an instance that takes copies is off, the kernel refuses every marker (EBADF, seen on 6.18), and the top
- * level has none either: so to be called when tracing is on, and it ends before that does.
+ * Copies writes to the top-level trace_marker into this instance as well (kernel 6.16 and later). While an instance
+ * with copies has tracing off, the kernel refuses every marker (EBADF, seen on 6.18), also for the top level. So call
+ * this when tracing is on; it is undone before tracing stops.
  */
 export function copyMarkers(tracefs: Tracefs, applied: Applied): void {
   if (tracefs.instance === undefined || tracefs.readIfThere(copyMarker)?.trim() !== '0') return;
@@ -19,7 +19,7 @@ export function copyMarkers(tracefs: Tracefs, applied: Applied): void {
   attempt('failed', copyMarker, () => tracefs.write(copyMarker, '1'));
 }
 
-/** Switches an instance off whose settings stay as they are. Returns what did not take it. */
+/** Switches tracing off in an instance whose settings stay. Returns the files that could not be written. */
 export function leaveOff(tracefs: Tracefs): RestoreFailure[] {
   const copies = tracefs.instance !== undefined && tracefs.readIfThere(copyMarker)?.trim() === '1';
   return [...(copies ? [copyMarker] : []), 'tracing_on'].flatMap((file) => {
@@ -34,13 +34,13 @@ export function leaveOff(tracefs: Tracefs): RestoreFailure[] {
   });
 }
 
-/** Has the kernel's trace_printk in this instance in place of the one that has it: there is one at a time. */
+/** Redirects trace_printk to this instance; only one instance at a time receives it. */
 export function takePrintk(tracefs: Tracefs, applied: Applied): void {
-  // without the option it is the top level's alone, as checkPrintk knows
+  // without the option only the top level receives it; checkPrintk made sure of that
   if (hasPrintk(tracefs) || tracefs.readIfThere(printkDest) === undefined) return;
   const holder = printkHolder(tracefs.root);
   applied.remember('quiesce', printkDest, () => {
-    // somebody else has taken it since
+    // another instance has taken it since
     if (!hasPrintk(tracefs)) return;
     giveBack(tracefs, holder);
   });
@@ -53,7 +53,7 @@ function giveBack(tracefs: Tracefs, holder: Tracefs | undefined): void {
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
   }
-  // to the top level, also when the holder is gone; the top level takes no 0
+  // back to the top level, also when the old holder is gone; the top level does not accept 0
   if (tracefs.instance !== undefined && hasPrintk(tracefs)) tracefs.write(printkDest, '0');
 }
 

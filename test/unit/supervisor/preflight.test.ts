@@ -28,7 +28,7 @@ describe('warnOfOldKernel', () => {
     for (const kernel of ['4.18.0-553.el8_10.x86_64', '4.19.0-27-amd64', '5.14.0-503.el9', '6.0.0'])
       warnOfOldKernel(listening, kernel);
     assert.equal(said.length, 4);
-    assert.match(said[0] ?? '', /"kernel":"4\.18\.0-553\.el8_10\.x86_64".*not tried on kernels before 6\.1/);
+    assert.match(said[0] ?? '', /"kernel":"4\.18\.0-553\.el8_10\.x86_64".*not tested on kernels before 6\.1/);
   });
 });
 

@@ -60,7 +60,7 @@ test('says ready once, and its state whenever that is another one', async (conte
   assert.deepEqual(inbox.take(), [['STATUS=Traces: 2 of 2 CPUs']]);
   manager.stopping(24_000);
   assert.deepEqual(inbox.take(), [
-    ['STOPPING=1', 'STATUS=Sends what is left', 'EXTEND_TIMEOUT_USEC=29000000'],
+    ['STOPPING=1', 'STATUS=Sending remaining pages', 'EXTEND_TIMEOUT_USEC=29000000'],
   ]);
   manager.close();
 });

@@ -27,7 +27,7 @@ describe('stdout as an outlet', () => {
     const writer = openSync(path, constants.O_WRONLY);
     assert.equal(opened(writer), 'opened\n');
     closeSync(reader);
-    assert.equal(opened(writer), 'Failure: stdout is a FIFO that nobody reads — start its reader\n');
+    assert.equal(opened(writer), 'Failure: stdout is a FIFO without a reader — start its reader\n');
     closeSync(writer);
   });
 });

@@ -70,7 +70,7 @@ describe('a port', () => {
     const failure = failureOf(() => openPort(dir, 'folder', 'out'));
     assert.equal(failure.exitCode, exitCode.failed);
     assert.ok(!(failure instanceof PortAway));
-    assert.match(failure.message, /folder .* does not open: EISDIR/);
+    assert.match(failure.message, /^cannot open port folder .*: EISDIR$/);
   });
 
   it('that this user may not open says so', (context) => {
@@ -86,7 +86,7 @@ describe('a port', () => {
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
     assert.deepEqual(JSON.parse(said), [
       exitCode.notPermitted,
-      `port forbidden (${join(dir, 'forbidden')}) may not be opened by this user`,
+      `cannot open port forbidden (${join(dir, 'forbidden')}): permission denied`,
       'run as root',
     ]);
   });

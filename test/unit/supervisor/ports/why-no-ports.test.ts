@@ -21,7 +21,7 @@ describe('a guest without ports', () => {
   it('lacks the driver of its virtio-serial device', (test) => {
     const failure = missingDriver(sysfs(test, 'bus/virtio/devices/virtio2', serial));
     assert.equal(failure?.exitCode, exitCode.missing);
-    assert.equal(failure.message, 'this guest has a virtio-serial device (virtio2) and no driver for it');
+    assert.equal(failure.message, 'this guest has a virtio-serial device (virtio2) but no driver for it');
     assert.equal(failure.remedy, 'load it: modprobe virtio_console');
   });
 
@@ -38,7 +38,7 @@ describe('a guest without ports', () => {
     const failure = missingDriver(sys);
     assert.equal(
       failure?.message,
-      'this guest has a virtio device over mmio (LNRO0005:00) and no driver for it',
+      'this guest has a virtio device over mmio (LNRO0005:00) but no driver for it',
     );
     assert.equal(failure?.remedy, 'load it: modprobe virtio_mmio');
     mkdirSync(join(sys, 'bus/platform/drivers/virtio-mmio'), { recursive: true });
@@ -49,7 +49,7 @@ describe('a guest without ports', () => {
     const sys = sysfs(test, 'bus/virtio/devices/virtio2', serial);
     mkdirSync(join(sys, 'bus/virtio/drivers/virtio_console'), { recursive: true });
     const failure = missingDriver(sys);
-    assert.match(failure?.message ?? '', /\(virtio2\), and the driver virtio_console is there/);
+    assert.match(failure?.message ?? '', /\(virtio2\), but the driver virtio_console is not bound to it/);
     assert.match(failure?.remedy ?? '', /echo virtio2 > \/sys\/bus\/virtio\/drivers\/virtio_console\/bind/);
   });
 
