@@ -26,7 +26,7 @@ describe('parseCpuList', () => {
     assertUsage(() => parseCpuList('', '--cpus'), /^--cpus: an empty entry in ""/, /0-3,6/);
     assertUsage(() => parseCpuList('1,,2', '--cpus'), /an empty entry in "1,,2"/);
     assertUsage(() => parseCpuList('1,', '--cpus'), /an empty entry/);
-    assertUsage(() => parseCpuList('0,a', '--cpus'), /"a" in "0,a" is no CPU/);
+    assertUsage(() => parseCpuList('0,a', '--cpus'), /"a" in "0,a" is neither a CPU nor a range/);
     for (const text of [
       '-1',
       '1-',

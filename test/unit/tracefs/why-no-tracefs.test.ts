@@ -32,7 +32,7 @@ describe('why there is no tracefs', () => {
     ['not root', 'absent', { mayMount: false, isRoot: false }, /is not mounted/, /mount it/],
     ['lockdown', 'empty', { lockdown: 'confidentiality' }, /locked down/, /without lockdown=/],
     ['a later lockdown', 'shut', { lockdown: 'confidentiality' }, /locked down/, /without lockdown=/],
-    ['not lockdown', 'empty', { lockdown: 'integrity' }, /mounted and has no rings/, /dmesg/],
+    ['not lockdown', 'empty', { lockdown: 'integrity' }, /mounted but has no rings/, /dmesg/],
     ['no right', 'denied', { isRoot: false }, /^cannot read \S+: permission denied$/, /run as root/],
     ["root's lack of a right", 'denied', {}, /although this is root/, /container/],
     ['a file that is shut to root', 'shut', {}, /although this is root/, /security module/],
