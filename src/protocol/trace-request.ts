@@ -13,7 +13,7 @@ export const maxTriggers = 512;
 const maxOptions = 256;
 const maxPids = 1024;
 /** The kernel accepts filters and triggers shorter than a page. */
-const maxCommandBytes = 4095;
+export const maxCommandBytes = 4095;
 const maxNameLength = 255;
 /** The kernel's own limit, PID_MAX_LIMIT. */
 export const maxPid = 4 * 1024 * 1024;

@@ -1,33 +1,18 @@
-import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { NativeError } from '../../native/error.ts';
 import type { CpuAccount } from '../../protocol/control.ts';
-import type { Assignment, ToSupervisor } from '../../protocol/ipc.ts';
+import type { ToSupervisor } from '../../protocol/ipc.ts';
 import { CpuResources, type RingSource } from './cpu-resources.ts';
 import { type CpuEvent, type CpuModel, type Effect, newCpu, type StopOutcome, step } from './cpu-machine.ts';
 import type { OutletSource } from '../ports/outlets.ts';
 import { PortAway } from '../ports/ports.ts';
-import {
-  type CrashHistory,
-  decideRestart,
-  defaultRestartLimits,
-  noCrashes,
-  replaceAtOnce,
-} from './restart-policy.ts';
-import type { Standby } from './standby.ts';
-import type { WorkerEnd, WorkerListener, WorkerProcess } from './worker-process.ts';
+import { CpuWorker, type WorkerSource } from './cpu-worker.ts';
 
 /** What all CPUs share. */
-export interface CpuSetup {
+export interface CpuSetup extends WorkerSource {
   readonly outlets: OutletSource;
   readonly pipeBytes: number;
-  readonly maxRestarts: number;
-  readonly fork: (listener: WorkerListener) => WorkerProcess;
-  /** undefined: there is none. */
-  readonly standby: Standby<WorkerProcess> | undefined;
-  /** How many workers may start at once. */
-  readonly forkLimit: LimitFunction;
   readonly log: Logger;
 }
 
@@ -39,16 +24,7 @@ export interface CpuListener {
   outletGone(cpu: number, code: string): void;
 }
 
-/**
- * A worker beats once a second; the supervisor counts its own ticks, so that pausing the guest does no harm. Many
- * workers starting at once in an emulated guest on a busy host take a minute, and killing them only makes it worse.
- */
-const silentTicksMax = { starting: 120, started: 5 } as const;
-
-/**
- * One CPU: carries out the effects of the state machine, and hands the CPU's descriptors to one worker after the
- * other.
- */
+/** One CPU: performs the effects of the state machine and owns what its workers are lent. */
 export class Cpu {
   readonly number: number;
   readonly #setup: CpuSetup;
@@ -56,29 +32,9 @@ export class Cpu {
   readonly #listener: CpuListener;
   readonly #log: Logger;
   readonly #resources: CpuResources;
+  readonly #worker: CpuWorker;
   #model: CpuModel = newCpu;
-  #worker: WorkerProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #history: CrashHistory = noCrashes;
-  /** Crashes after which the standby took over at once: these are not in the history. */
-  #replacedMs: readonly number[] = [];
-  /**
-   * As above, for exits because of a port or ring that went away: these are not crashes, and the CPU is never given
-   * up for them.
-   */
-  #departures: CrashHistory = noCrashes;
-  #readyMs: number | undefined;
-  /** Bytes at the port when the worker became ready. */
-  #bytesOutBefore = 0;
-  /** Whether the next worker replaces another. */
-  #replaces = false;
-  /** Why the last fork failed; logged once until one succeeds. */
-  #forkFailure: string | undefined;
-  /** The worker was already loaded when it got this CPU: it is not allowed the time of a start. */
-  #tookLoaded = false;
-  #seenBeat = 0;
-  #silentTicks = 0;
-  #restarts = 0;
   /** Why the outlet is dead for good: a port may come back, stdout does not. */
   #outletDead: string | undefined;
 
@@ -90,6 +46,11 @@ export class Cpu {
     this.#listener = listener;
     this.#log = setup.log.child({ cpu: number });
     this.#resources = new CpuResources(number, setup.outlets, setup.pipeBytes);
+    this.#worker = new CpuWorker(number, setup, this.#resources, this.#log, {
+      state: () => this.state,
+      dispatch: (event) => this.#dispatch(event),
+      heard: (message) => this.#heard(message),
+    });
   }
 
   get state(): CpuModel['state']['kind'] {
@@ -102,11 +63,11 @@ export class Cpu {
   }
 
   get pid(): number | undefined {
-    return this.#worker?.pid;
+    return this.#worker.pid;
   }
 
   get restarts(): number {
-    return this.#restarts;
+    return this.#worker.restarts;
   }
 
   get account(): CpuAccount {
@@ -124,7 +85,7 @@ export class Cpu {
   }
 
   open(): void {
-    this.#replaces = false;
+    this.#worker.startOver();
     this.#dispatch({ kind: 'open' });
   }
 
@@ -142,31 +103,18 @@ export class Cpu {
 
   /** Ends the worker at once. */
   kill(): void {
-    this.#worker?.kill();
+    this.#worker.kill();
   }
 
-  /** Called once a second: a worker without a heartbeat is killed, and its successor continues. */
+  /** Once a second: kills a worker whose heartbeat stopped. */
   tick(): void {
-    const { kind } = this.#model.state;
-    const { beat } = this.#resources;
-    if (this.#worker === undefined || beat !== this.#seenBeat) {
-      this.#seenBeat = beat;
-      this.#silentTicks = 0;
-      return;
-    }
-    this.#silentTicks += 1;
-    const starts = kind === 'starting' && !this.#tookLoaded;
-    const limit = starts ? silentTicksMax.starting : silentTicksMax.started;
-    if (this.#silentTicks <= limit) return;
-    this.#silentTicks = 0;
-    this.#log.error({ pid: this.pid, silentSeconds: limit }, 'worker does not respond: killed');
-    this.kill();
+    this.#worker.tick();
   }
 
   /** Closes everything; a remaining worker sees its channel close, empties the pipe and exits. */
   dispose(): void {
     clearTimeout(this.#timer);
-    this.#worker?.forsake();
+    this.#worker.forsake();
     this.#resources.dispose();
   }
 
@@ -182,13 +130,13 @@ export class Cpu {
       case 'open':
         return this.#open();
       case 'fork':
-        return this.#queueFork();
+        return this.#worker.queueFork();
       case 'send-start':
-        return this.#worker?.send({ kind: 'start' });
+        return this.#worker.send({ kind: 'start' });
       case 'send-stop':
-        return this.#worker?.send({ kind: 'stop', id: effect.id, maxPages: this.#ringPages() });
+        return this.#worker.send({ kind: 'stop', id: effect.id, maxPages: this.#ringPages() });
       case 'send-leave':
-        return this.#worker?.send({ kind: 'leave' });
+        return this.#worker.send({ kind: 'leave' });
       case 'close':
         return this.#resources.close(effect.what);
       case 'timer':
@@ -220,58 +168,11 @@ export class Cpu {
     this.#dispatch(event);
   }
 
-  #queueFork(): void {
-    if (this.#replaces && this.#setup.standby?.isThere === true) {
-      this.#start(() => undefined);
-      return;
-    }
-    void this.#setup.forkLimit(
-      () =>
-        new Promise<void>((started) => {
-          // The order to leave may have come while it was queued.
-          if (this.#model.state.kind === 'queued') this.#start(started);
-          else started();
-        }),
-    );
-  }
-
-  /** @param settled called once, when the worker is ready or has failed: then the next one may fork */
-  #start(settled: () => void): void {
-    const { fork, standby } = this.#setup;
-    const listener: WorkerListener = {
-      heard: (message) => {
-        if (message.kind === 'ready') settled();
-        this.#heard(message);
-      },
-      ended: (end) => {
-        settled();
-        this.#worker = undefined;
-        this.#ended(end);
-      },
-    };
-    this.#silentTicks = 0;
-    this.#readyMs = undefined;
-    const spare = this.#replaces ? standby?.take(listener) : undefined;
-    this.#tookLoaded = spare?.isLoaded === true;
-    if (spare !== undefined) this.#log.info({ pid: spare.pid }, 'standby takes over');
-    this.#worker = spare ?? fork(listener);
-    this.#worker.serve(this.#assignment(), this.#resources.lent);
-    if (this.#replaces) standby?.prepare();
-    this.#dispatch({ kind: 'spawned' });
-  }
-
-  #assignment(): Assignment {
-    const { pageBytes, pipePages } = this.#resources;
-    return { cpu: this.number, pageBytes, pipePages };
-  }
-
   #heard(message: ToSupervisor): void {
     switch (message.kind) {
       case 'loaded':
         return;
       case 'ready':
-        this.#readyMs = performance.now();
-        this.#bytesOutBefore = this.account.bytesOut;
         if (!message.pinned)
           this.#log.warn('CPU is offline: reading its ring from another CPU until it is back');
         return this.#dispatch({ kind: 'ready' });
@@ -296,65 +197,6 @@ export class Cpu {
       default:
         return message satisfies never;
     }
-  }
-
-  #ended(end: WorkerEnd): void {
-    if (end.kind === 'exited') {
-      this.#forkFailure = undefined;
-      this.#exited(end.clean, end.how);
-      return;
-    }
-    const isNew = this.#forkFailure !== end.code;
-    this.#forkFailure = end.code;
-    this.#exited(false, `cannot fork: ${end.code}`, isNew ? 'warn' : 'debug');
-  }
-
-  #exited(clean: boolean, how: string, sayAt: 'warn' | 'debug' = 'warn'): void {
-    const { kind } = this.#model.state;
-    const nowMs = performance.now();
-    const livedMs = this.#readyMs === undefined ? 0 : nowMs - this.#readyMs;
-    if (kind === 'leaving' && clean) {
-      this.#dispatch({ kind: 'exited', clean, restartMs: undefined });
-      return;
-    }
-    this.#replaces = true;
-    if (kind === 'parting') {
-      // The port or ring may come back and fail again at once: without a delay that would fork one worker after the
-      // other.
-      const limits = { ...defaultRestartLimits, maxRestarts: Number.POSITIVE_INFINITY };
-      const decision = decideRestart(this.#departures, nowMs, livedMs, limits, Math.random());
-      this.#departures = decision.history;
-      const restartMs = decision.kind === 'restart' ? decision.delayMs : undefined;
-      this.#dispatch({ kind: 'exited', clean, restartMs });
-      return;
-    }
-    const limits = { ...defaultRestartLimits, maxRestarts: this.#setup.maxRestarts };
-    const replacedMs = this.#mayBeReplaced(livedMs)
-      ? replaceAtOnce(this.#replacedMs, nowMs, limits)
-      : undefined;
-    if (replacedMs !== undefined) {
-      this.#replacedMs = replacedMs;
-      this.#restarts += 1;
-      this.#log[sayAt]({ how, restartMs: 0 }, 'worker crashed: restarting');
-      this.#dispatch({ kind: 'exited', clean, restartMs: 0 });
-      return;
-    }
-    const decision = decideRestart(this.#history, nowMs, livedMs, limits, Math.random());
-    this.#history = decision.history;
-    if (decision.kind === 'give-up') {
-      this.#log.error({ how, maxRestarts: limits.maxRestarts }, 'worker keeps crashing: given up');
-      this.#dispatch({ kind: 'exited', clean, restartMs: undefined });
-      return;
-    }
-    this.#restarts += 1;
-    this.#log[sayAt]({ how, restartMs: decision.delayMs }, 'worker crashed: restarting');
-    this.#dispatch({ kind: 'exited', clean, restartMs: decision.delayMs });
-  }
-
-  /** After a worker that moved nothing, the next one would probably move nothing either. */
-  #mayBeReplaced(livedMs: number): boolean {
-    const wasOfUse = livedMs > 0 && this.account.bytesOut > this.#bytesOutBefore;
-    return wasOfUse && this.#setup.standby?.isNear === true;
   }
 
   #ringPages(): number {

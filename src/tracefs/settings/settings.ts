@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { TraceRequest } from '../../protocol/control.ts';
 import { formatEventSpec, parseEventSpec } from '../../protocol/event-name.ts';
+import { maxBufferKb, maxCommandBytes } from '../../protocol/trace-request.ts';
 import { cpusOfMask } from './cpu-mask.ts';
 import { type FunctionField, functionFields } from './function-lists.ts';
 import { nearNames } from '../../base/near-names.ts';
@@ -13,12 +14,8 @@ import { Tracefs } from '../tracefs.ts';
  */
 export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
 
-/** The kernel accepts less than a page per write to a filter file, including the closing NUL. */
-const maxFilterBytes = 4_095;
 /** Set in the instance that receives trace_printk; kernel 6.12 and later. */
 export const printkDest = 'options/trace_printk_dest';
-/** 16 GiB per CPU; the kernel decides what is really possible. */
-const maxBufferKb = 16 << 20;
 /** The share of free memory that rings may take. */
 const largestShare = 0.75;
 
@@ -106,8 +103,8 @@ function checkEvent(tracefs: Tracefs, name: string): void {
 
 function checkFilter(name: string, filter: string): void {
   if (filter.trim() === '') throw new SettingsError('bad-filter', `the filter of ${name} is empty`);
-  if (Buffer.byteLength(filter) > maxFilterBytes) {
-    throw new SettingsError('bad-filter', `the filter of ${name} is longer than ${maxFilterBytes} bytes`);
+  if (Buffer.byteLength(filter) > maxCommandBytes) {
+    throw new SettingsError('bad-filter', `the filter of ${name} is longer than ${maxCommandBytes} bytes`);
   }
   // The kernel would ignore everything from such a character on.
   if (/[\n\0]/.test(filter))
