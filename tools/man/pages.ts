@@ -57,7 +57,7 @@ function agentPage(document: ReadDocument, date: string): string[] {
     '.PP',
     ...filled(escaped(precedence)),
     section('Signals'),
-    ...manOfMarkdown(sectionOf(document('README.md'), 'Signals')),
+    ...manOfMarkdown(sectionOf(document('docs/reference.md'), 'Signals')),
     section('Exit status'),
     ...manOfMarkdown(sectionOf(document('docs/exit-codes.md'), 'trace-agent')),
     section('Files'),
