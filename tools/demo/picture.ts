@@ -2,7 +2,7 @@
  * Draws terminal output as an SVG picture of a terminal window. docs/demo.svg was made with:
  *
  *     npm run --silent demo > demo.txt 2>&1
- *     node dist/tools/demo/picture.js 'npm run demo' 2-22,42-60 < demo.txt > docs/demo.svg
+ *     node dist/tools/demo/picture.js 'npm run demo' 2-26,51,62-68,79-90 < demo.txt > docs/demo.svg
  *
  * RANGES: lines to show, from 1; `…` replaces each gap. Default: all lines.
  */
@@ -36,7 +36,7 @@ function escaped(text: string): string {
 }
 
 function colorOf(line: string): string {
-  if (/^\$ /.test(line)) return '#ffffff';
+  if (line.startsWith('$ ')) return '#ffffff';
   if (/^\[ *[\d.]+ s\]/.test(line)) return '#8fd18f';
   if (/^ {12}\S/.test(line)) return '#8ab8e6';
   return '#d0d0d0';
