@@ -1,15 +1,15 @@
 import type { Machine, MachineKind } from './machine/machine.ts';
 import type { Table } from './report/table.ts';
 
-/** How long, how often and under what. */
+/** Duration, repetitions and load of a benchmark. */
 export interface Extent {
-  /** The form that shows that all of it works and measures little. */
+  /** A quick run that only checks that everything works. */
   readonly small: boolean;
-  /** How often each side has its turn. */
+  /** Number of runs of each side. */
   readonly rounds: number;
-  /** Of load in one measure. */
+  /** Duration of the load in one measurement. */
   readonly seconds: number;
-  /** MB/s on each CPU; undefined: flat out. */
+  /** MB/s on each CPU; undefined: as fast as possible. */
   readonly rates: readonly (number | undefined)[];
 }
 
@@ -17,9 +17,9 @@ export interface Extent {
 export interface Bench {
   readonly kind: MachineKind;
   readonly extent: Extent;
-  /** A machine with so many CPUs traced; the one before is closed when it was another. Never to be closed by its user. */
+  /** A machine with this number of traced CPUs; closes the previous machine if it differs. Callers must not close it. */
   readonly open: (cpus: number) => Promise<Machine>;
-  /** One line for who waits. */
+  /** Prints a line of progress. */
   readonly say: (text: string) => void;
 }
 
@@ -29,5 +29,5 @@ export interface Benchmark {
   run(bench: Bench): Promise<Table>;
 }
 
-/** CPUs that are traced where a benchmark does not say otherwise. */
+/** Default number of traced CPUs. */
 export const usualCpus = 2;

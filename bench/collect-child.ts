@@ -1,4 +1,4 @@
-/** Collects one FIFO into a file as `trace-host record` does, and says what that cost: FIFO FILE BYTES. */
+/** Collects one FIFO into a file as `trace-host record` does, and prints the CPU seconds. Arguments: FIFO FILE BYTES. */
 import { constants, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Collector } from '../src/host/record/collector.ts';

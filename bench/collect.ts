@@ -14,7 +14,7 @@ import { alternate } from './measure/rounds.ts';
 const fixtures = fileURLToPath(new URL('../../test/fixtures/A/', import.meta.url));
 const collectChild = fileURLToPath(new URL('collect-child.js', import.meta.url));
 
-/** The host's side: what it costs to bring pages from a FIFO into a file, and a file into a trace.dat. */
+/** The host's side: cost of moving pages from a FIFO into a file, and of converting a file to a trace.dat. */
 export const collect: Benchmark = {
   name: 'collect',
   on: ['native'],
@@ -59,7 +59,7 @@ export const collect: Benchmark = {
   },
 };
 
-/** Real pages, again and again. @returns bytes written */
+/** Writes recorded pages repeatedly. @returns bytes written */
 function writeRaw(path: string, atLeast: number): number {
   const pages = gunzipSync(readFileSync(join(fixtures, 'cpu0.raw.gz')));
   const fd = openSync(path, 'wx');
@@ -100,7 +100,7 @@ async function collected(
   );
 }
 
-/** By cp(1): Node's own copy takes three times as long. @returns seconds */
+/** Copies with cp(1), because Node's own copy takes three times as long. @returns seconds */
 function copied(dir: string, raw: string): number {
   const out = join(dir, 'copy.raw');
   rmSync(out, { force: true });

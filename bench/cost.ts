@@ -11,7 +11,7 @@ import type { Side } from './sides/side.ts';
 
 const columns = ['MB/s per CPU', 'side', 'CPU s/GB', 'spread', 'ratio', 'lost', 'lost %', 'reached MB/s'];
 
-/** CPU seconds that each side spends on a GB of trace, and what it loses, by rate. */
+/** CPU seconds per GB of trace and lost events of each side, by rate. */
 export const cost: Benchmark = {
   name: 'cost',
   on: ['native', 'guest'],

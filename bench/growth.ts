@@ -11,7 +11,7 @@ import { cPump } from './sides/c-pump.ts';
 import { defaultOptions, type SideOptions } from './sides/side.ts';
 
 const columns = ['varied', 'value', 'side', 'CPU s/GB', 'ratio', 'lost'];
-/** A rate that both kinds of machine carry without loss. */
+/** A rate that both kinds of machine sustain without loss. */
 const mbPerSecond = { native: 40, guest: 10 } as const;
 
 interface Variant {
@@ -21,7 +21,7 @@ interface Variant {
   readonly options: SideOptions;
 }
 
-/** How the cost of a GB grows with one setting at a time, the others as they are by default. */
+/** Cost per GB while one setting varies and the others keep their defaults. */
 export const growth: Benchmark = {
   name: 'growth',
   on: ['native', 'guest'],

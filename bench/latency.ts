@@ -16,7 +16,7 @@ const waiting = { rate: 0, count: 100 };
 const flowing = { rate: 2000, count: 2000 };
 const settleMs = 300;
 
-/** How long the host waits: for the first page after `1`, for the last after `0`, for an event while pages fill slowly. */
+/** Latency at the host: first page after `1`, last page after `0`, and one event while pages fill slowly. */
 export const latency: Benchmark = {
   name: 'latency',
   on: ['native', 'guest'],
@@ -78,7 +78,7 @@ async function orders(machine: Machine): Promise<{ firstMs: number; lastMs: numb
   };
 }
 
-/** From the order to write an event, which a shell that runs already carries out, to its page at the host. */
+/** Time from telling a running shell to write an event until the page with it arrives at the host. */
 async function events(machine: Machine, times: number): Promise<number[]> {
   await resetRings(machine, defaultRing);
   const cpu = machine.cpus[0] ?? 0;
@@ -89,7 +89,7 @@ async function events(machine: Machine, times: number): Promise<number[]> {
   const drain = await Drain.open(machine.hostFifo(cpu), await pageBytesOf(machine), true);
   const found: number[] = [];
   for (let time = 0; time < times; time += 1) {
-    // Not in step with the flushes.
+    // avoid synchronising with the flushes
     await sleep(settleMs + ((time * 37) % flushIntervalMs));
     const atNs = process.hrtime.bigint();
     writer.write(`event ${time}\n`);

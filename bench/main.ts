@@ -1,4 +1,4 @@
-/** `npm run bench`: measures what the agent costs, side by side with others and a floor written in C. */
+/** `npm run bench`: measures the cost of the agent and compares it with other tools and with a minimal C program. */
 import { exitCode } from '../src/base/failure.ts';
 import type { Benchmark } from './benchmark.ts';
 import { collect } from './collect.ts';
@@ -18,7 +18,7 @@ const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growt
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Under way once a signal has come. */
+/** Set once a signal has arrived. */
 let leaving: Promise<void> | undefined;
 
 function say(text: string): void {
@@ -32,7 +32,7 @@ async function runAll({ names, machines, extent, json }: BenchOptions): Promise<
     );
     if (wanted.length === 0) continue;
     const machines = new Machines(kind);
-    // An instance of tracefs and a directory of FIFOs outlive whoever made them.
+    // a tracefs instance and a directory of FIFOs outlive their creator
     const leave = (): void => {
       leaving ??= machines.close().finally(() => process.exit(exitCode.failed));
     };
@@ -57,7 +57,7 @@ try {
   if (options.help) process.stdout.write(`${usage}\n`);
   else await runAll(options);
 } catch (error) {
-  // What fails then fails because its machine goes.
+  // errors from here on are only caused by closing the machine
   if (leaving !== undefined) await leaving;
   endWithFailure('bench', error);
 }

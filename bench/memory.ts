@@ -24,7 +24,7 @@ const columns = [
 const slowMs = 120_000;
 const settleMs = 1000;
 
-/** What the agent takes of memory and of time to be ready, by number of workers. */
+/** Memory of the agent and its time until ready, by number of workers. */
 export const memory: Benchmark = {
   name: 'memory',
   on: ['native'],
@@ -44,16 +44,16 @@ export const memory: Benchmark = {
 
 interface Sample {
   readonly readyMs: number;
-  /** What that would be with nothing but Node to start: an empty script for the supervisor and for each worker. */
+  /** The same with only Node to start: an empty script for the supervisor and for each worker. */
   readonly bareMs: number;
-  /** Of supervisor and workers: what `readyMs` would come to on one CPU that has nothing else to do. */
+  /** CPU time of supervisor and workers: `readyMs` on a single CPU without other load. */
   readonly readyCpuSeconds: number;
   readonly supervisor: ProcessMemory;
   readonly workers: readonly ProcessMemory[];
   readonly standby: ProcessMemory;
 }
 
-/** Once it is ready it is let move pages: memory that its first work takes counts. */
+/** Moves pages once the agent is ready, so that memory allocated by its first work is included. */
 async function sample(machine: Machine, workers: number, { say }: Bench): Promise<Sample> {
   await resetRings(machine, defaultRing);
   const many = await manyCpus(machine, workers);

@@ -9,7 +9,7 @@ export interface BenchOptions {
   readonly machines: readonly MachineKind[];
   readonly extent: Extent;
   readonly json: string | undefined;
-  /** To be told how it is used, and nothing else. */
+  /** Only print the usage. */
   readonly help: boolean;
 }
 
@@ -17,16 +17,16 @@ export const usage = `npm run bench -- [NAME...] [--native] [--guest] [--small] 
 
   NAME      cost, slowdown, memory, latency, growth, replacement, collect; default all
   --native  on this machine only; --guest: in a QEMU guest only
-  --small   shows in a minute that all of it works, and measures little
-  --json    writes the results there too, in the place of older ones of the same benchmarks
-  --rounds  how often each side has its turn
-  --rate    MB/s of markers on each CPU; default 10, 40, 100 and max, which is flat out`;
+  --small   check in a minute that everything works, without measuring much
+  --json    also write the results to FILE, replacing older ones of the same benchmarks
+  --rounds  number of runs of each side
+  --rate    MB/s of markers on each CPU; default 10, 40, 100 and max (as fast as possible)`;
 
-/** @throws Failure with what cannot be understood */
+/** @throws Failure (usage) for invalid options */
 export function parseBenchOptions(args: readonly string[], known: readonly string[]): BenchOptions {
   const { values, positionals } = parse(args);
   const stranger = positionals.find((name) => !known.includes(name));
-  if (stranger !== undefined) throw new Failure(exitCode.usage, `no benchmark ${stranger}`, usage);
+  if (stranger !== undefined) throw new Failure(exitCode.usage, `unknown benchmark ${stranger}`, usage);
   const { small = false, native = false, guest = false, help = false } = values;
   const both: readonly MachineKind[] = ['native', 'guest'];
   return {
@@ -69,6 +69,6 @@ function parse(args: readonly string[]) {
 
 function number(text: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new Failure(exitCode.usage, `${text} is no number above 0`, usage);
+  if (!(value > 0)) throw new Failure(exitCode.usage, `${text} is not a number above 0`, usage);
   return value;
 }

@@ -21,7 +21,7 @@ const columns = [
   'of all %',
 ];
 const slowMs = 120_000;
-/** A few pages on each CPU: less than what wakes a worker. */
+/** A few pages on each CPU, fewer than would wake a worker. */
 const waiting = { rate: 0, count: 100 };
 const rate = 20_000;
 const killEveryMs = 200;
@@ -37,7 +37,7 @@ const variants: readonly Variant[] = [
   { name: 'no standby', options: ['--no-standby'] },
 ];
 
-/** How long a CPU is without a worker when one is killed, and what is lost meanwhile, with and without a standby. */
+/** How long a CPU has no worker after its worker is killed, and what is lost meanwhile, with and without a standby. */
 export const replacement: Benchmark = {
   name: 'replacement',
   on: ['native'],
@@ -65,8 +65,8 @@ export const replacement: Benchmark = {
 };
 
 /**
- * From the SIGKILL of each CPU's worker, its first one, to the first page at the host; the ring has some. The worker
- * stands still while they are written, so that they are its successor's.
+ * Time from the SIGKILL of each CPU's first worker to the first page at the host. The ring already has pages: the worker
+ * is stopped while they are written, so that its successor moves them.
  */
 async function gapsOf(machine: Machine, { options }: Variant): Promise<number[]> {
   await resetRings(machine, defaultRing);
@@ -95,7 +95,7 @@ interface Killed {
   readonly moved: Moved;
 }
 
-/** Workers of the CPUs are killed in turn while all CPUs are under load; the standby is left alone. */
+/** Kills the workers of the CPUs in turn while all CPUs are under load; never the standby. */
 async function killing(
   machine: Machine,
   { name, options }: Variant,

@@ -17,16 +17,16 @@ const columns = [
 ];
 const slowMs = 60_000;
 
-/** Not traced at all; traced and never read; traced and read by a side. */
+/** Not traced; traced but not read; traced and read by a side. */
 type Case = 'untraced' | 'unread' | Side;
 
 interface Pace {
   readonly perSecond: number;
-  /** By the program's own CPU time: what tracing costs within it, whoever else has the CPU meanwhile. */
+  /** Per second of the program's own CPU time: the cost of tracing inside the program. */
   readonly perCpuSecond: number;
 }
 
-/** How much slower a program is whose every system call leaves two events, with each side reading them on the same CPU. */
+/** Slowdown of a program whose every system call causes two events, while each side reads them on the same CPU. */
 export const slowdown: Benchmark = {
   name: 'slowdown',
   on: ['native', 'guest'],
@@ -67,7 +67,7 @@ async function paceIn(machine: Machine, one: Case, { extent, say }: Bench): Prom
     String(machine.cpus[0] ?? 0),
     String(extent.seconds * 1000),
   ];
-  // Only its own calls: what else the machine does is not part of the measure.
+  // trace only its own calls: other programs are not part of the measurement
   const traced = [
     '/bin/sh',
     '-c',

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /**
- * Makes a fresh checkout ready and then runs a command: npm packages, the build, and what tests need of the machine.
+ * Prepares a fresh checkout (npm packages, build, what tests need on the machine), then runs a command.
  *
  *     node tools/bootstrap.mjs [--local] [--guest] -- COMMAND [ARGUMENT...]
  *
  * `--local`: for tests on this machine's tracefs; `--guest`: for those in a QEMU guest. As root it installs and
- * mounts what is missing; else it says what to do and exits 3. Otherwise the exit code is the command's.
- * Plain JavaScript without a dependency: nothing else is there yet when it runs.
+ * mounts what is missing; otherwise it prints what to do and exits with 3. The exit code is that of the command.
+ * Plain JavaScript without dependencies, because nothing is installed or built yet when it runs.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
@@ -18,7 +18,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const missingExit = 3;
 const usage = 'usage: node tools/bootstrap.mjs [--local] [--guest] -- COMMAND [ARGUMENT...]';
 
-/** Debian package to what shows that it is there: commands, or paths of which one exists. */
+/** Debian packages, and how to detect each: a command or path, any of which is enough. */
 const compiler = {
   gcc: ['gcc'],
   'libc6-dev': ['/usr/lib/x86_64-linux-gnu/libc.a', '/usr/lib/libc.a', '/usr/lib64/libc.a'],
@@ -94,7 +94,7 @@ function parse(args) {
   return { local: flags.includes('--local'), guest: flags.includes('--guest'), command };
 }
 
-/** Runs a step; its output shows only when it fails. */
+/** Runs a step; its output is printed only if it fails. */
 function step(why, command, args, env = {}) {
   say(`${[command, ...args].join(' ')} (${why})`);
   const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } });
@@ -115,7 +115,7 @@ function npmPackages() {
 
 function debianPackages(wanted, needsKernel) {
   const missing = Object.keys(wanted).filter((name) => !wanted[name].some(isThere));
-  // The guest's kernel is downloaded by its harness, through apt's lists.
+  // the test harness downloads the guest's kernel, for which it needs apt's package lists
   const lists =
     needsKernel && process.env.GUEST_KERNEL === undefined && onPath('apt-cache') && !aptKnowsKernel();
   if (missing.length === 0 && !lists) return;
@@ -157,7 +157,7 @@ function tracefs() {
 function run([command, ...args]) {
   const path = `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`;
   const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, PATH: path } });
-  // The terminal sends SIGINT to the command too, and its end is ours.
+  // the terminal sends SIGINT to the command too; this process exits when the command does
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('error', (error) => stop(127, `${command}: ${error.message}`));

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: boots a QEMU guest with trace-agent, traces its scheduler for five seconds, orders given as any
- * host gives them, and shows what arrived on the host; then once more by `trace-host record`, into a trace.dat.
+ * `npm run demo`: boots a QEMU guest with trace-agent and traces its scheduler for five seconds, controlled by `echo`
+ * as from any shell; shows what arrived on the host; then records again with `trace-host record`, into a trace.dat.
  */
 import {
   accessSync,
@@ -12,8 +12,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { exitCode, Failure } from '../src/base/failure.ts';
 import { parseRingStats } from '../src/tracefs/ring-files.ts';
 import { accelerator } from '../test/guest/harness/accel.ts';
@@ -30,39 +31,56 @@ import { endWithFailure } from './end-with-failure.ts';
 const traceMs = 5000;
 const redrawMs = 200;
 const arrivalMs = 10_000;
-/** An emulated guest on a busy machine takes its time to start Node. */
+/** An emulated guest on a busy machine starts Node slowly. */
 const slowMs = 120_000;
 
-/** Partial pages every 250 ms: the demo looks on while a page fills. */
+/** Sends partly filled pages every 250 ms, so that the live view moves. */
 const agentCommand = ['trace-agent', '--flush-interval', '250'];
 const tracing = '/sys/kernel/tracing';
-/** Starts processes that talk through a pipe: switches, wake-ups, forks, execs and exits, one loop a CPU. */
+/** Causes context switches, wake-ups, forks, execs and exits: processes connected by a pipe, one loop per CPU. */
 const load = 'while :; do cat /proc/stat | grep -c cpu >/dev/null; done';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** Where the trace.dat is kept without --keep; relative, because users see it. */
+const defaultOut = relative(process.cwd(), join(root, 'dist/demo-trace.dat'));
+
+/** Announces a step, or reports one that takes no time. */
 function say(text: string): void {
-  process.stdout.write(`${process.uptime().toFixed(1).padStart(6)} s  ${text}\n`);
+  process.stdout.write(`            ${text}\n`);
+}
+
+let phaseBeganMs = performance.now();
+
+/** Reports the end of a phase, with the time since the end of the phase before. */
+function done(text: string): void {
+  const nowMs = performance.now();
+  process.stdout.write(`[${((nowMs - phaseBeganMs) / 1000).toFixed(1).padStart(6)} s]  ${text}\n`);
+  phaseBeganMs = nowMs;
 }
 
 async function boot(cpus: number): Promise<Guest> {
-  say("guest kernel: GUEST_KERNEL's, else Debian's (the first time apt downloads 70 MB)");
+  say('finding a guest kernel: GUEST_KERNEL, or the one of Debian (apt downloads 70 MB the first time)');
   const kernel = guestKernel();
-  say(`guest image: kernel ${kernel.version}, busybox, Node and the agent (packed again when one is new)`);
+  done(`guest kernel ready: ${kernel.version}`);
   guestImage(kernel);
+  done('guest image ready: kernel, busybox, Node and the agent');
   const accel = accelerator(kernel);
-  const slow = accel === 'kvm' ? '' : ': no KVM here, so the guest is slow';
-  say(`booting a guest with ${cpus} CPU${cpus === 1 ? '' : 's'} (QEMU, ${accel}${slow})`);
-  return bootGuest({ cpus });
+  const cpuCount = `${cpus} CPU${cpus === 1 ? '' : 's'}`;
+  if (accel !== 'kvm') say('KVM is not available: the guest is emulated and slow');
+  const guest = await bootGuest({ cpus });
+  done(`guest booted: QEMU with ${accel}, ${cpuCount}`);
+  return guest;
 }
 
 async function startAgent(guest: Guest): Promise<GuestProcess> {
   say(`in the guest: ${agentCommand.join(' ')}`);
   const agent = await guest.spawn(agentCommand);
   const [, able, of] = await agent.waitFor(/"cpus":(\d+),"of":(\d+),"msg":"ready"/, slowMs);
-  say(`the agent is ready: a worker on ${able} of ${of} CPUs`);
+  done(`agent ready: a worker on ${able} of ${of} CPUs`);
   return agent;
 }
 
-/** Gives an order as `echo` does. */
+/** Sends an order as `echo` does. */
 async function order(guest: Guest, digit: '1' | '0'): Promise<void> {
   say(`on the host:  echo ${digit} > ${guest.control.port.path}.in`);
   await guest.control.order(digit);
@@ -81,22 +99,22 @@ async function watch(collectors: readonly Collector[]): Promise<void> {
   }
 }
 
-/** Every byte that the agent says it sent is waited for. */
+/** Waits for every byte that the agent reports as sent. */
 async function awaitArrival(agent: GuestProcess, collectors: readonly Collector[]): Promise<void> {
   const [, sent = ''] = await agent.waitFor(/"bytesOut":(\d+).*"msg":"stopped"/, slowMs);
   const arrived = () => collectors.reduce((sum, { bytes }) => sum + bytes, 0);
   const deadlineMs = performance.now() + arrivalMs;
   while (arrived() < Number(sent)) {
     if (performance.now() > deadlineMs) {
-      throw new Failure(exitCode.lost, `${sent} bytes were sent, and ${arrived()} have arrived`);
+      throw new Failure(exitCode.lost, `the agent sent ${sent} bytes, but only ${arrived()} arrived`);
     }
     await sleep(10);
   }
-  say(`the agent has stopped: ${Number(sent).toLocaleString('en')} bytes sent, and all have arrived`);
+  done(`trace stopped: the agent sent ${Number(sent).toLocaleString('en')} bytes, and all of them arrived`);
 }
 
 async function trace(guest: Guest, agent: GuestProcess, cpus: number): Promise<Collector[]> {
-  say(`in the guest: echo 1 > ${tracing}/events/sched/enable, and a small load on each CPU`);
+  say(`in the guest: echo 1 > ${tracing}/events/sched/enable  (and a small load on each CPU)`);
   await guest.check(`echo 1 > ${tracing}/events/sched/enable`);
   const loads: GuestProcess[] = [];
   const collectors: Collector[] = [];
@@ -106,12 +124,13 @@ async function trace(guest: Guest, agent: GuestProcess, cpus: number): Promise<C
   }
   await order(guest, '1');
   await agent.waitFor(/"msg":"started"/, slowMs);
+  done('trace started');
   await watch(collectors);
   await order(guest, '0');
   await awaitArrival(agent, collectors);
   for (const process of loads) process.kill('SIGKILL', 'group');
   await guest.check(`echo 0 > ${tracing}/events/sched/enable`);
-  // A FIFO has one reader at a time, or each gets a part of it.
+  // trace-host reads the same FIFOs next: with two readers, each would get a part of the data.
   for (const collector of collectors) await collector.close();
   return collectors;
 }
@@ -125,10 +144,10 @@ async function tracesOf(guest: Guest, collectors: readonly Collector[]): Promise
   return traces;
 }
 
-/** The same by `trace-host`, which makes of it what other programs open. */
+/** Records again with `trace-host`, which writes a trace.dat for trace-cmd and KernelShark. */
 async function traceByHost(guest: Guest, cpus: number, out: string): Promise<void> {
   say(
-    'on the host:  trace-host record -e sched -e irq --duration 3s (it fetches the formats and symbols first)',
+    'on the host:  trace-host record -e sched -e irq --duration 3s  (fetches event formats and symbols first)',
   );
   const loads: GuestProcess[] = [];
   for (let cpu = 0; cpu < cpus; cpu++) {
@@ -136,6 +155,7 @@ async function traceByHost(guest: Guest, cpus: number, out: string): Promise<voi
   }
   await record(dirname(guest.control.port.path), out);
   for (const process of loads) process.kill('SIGKILL', 'group');
+  done('recording finished');
   const { command, text } = reportHead(out);
   say(`on the host:  ${command}`);
   process.stdout.write(`\n${text}\n`);
@@ -144,7 +164,7 @@ async function traceByHost(guest: Guest, cpus: number, out: string): Promise<voi
 async function endAgent(agent: GuestProcess): Promise<void> {
   agent.kill('SIGTERM');
   const { code } = await agent.wait(slowMs);
-  if (code !== 0) throw new Failure(exitCode.failed, `the agent ended with ${code}\n${agent.stderr}`);
+  if (code !== 0) throw new Failure(exitCode.failed, `the agent exited with code ${code}\n${agent.stderr}`);
 }
 
 function keepAll(dir: string, collectors: readonly Collector[], { texts }: Formats): void {
@@ -155,43 +175,65 @@ function keepAll(dir: string, collectors: readonly Collector[], { texts }: Forma
   }
 }
 
-/** Before the guest is booted: five seconds of trace are not to be lost to a slip. */
+/** Called before the guest boots, so that a wrong path does not cost a trace. Throws Failure (usage). */
 function makeDir(dir: string): void {
   try {
     if (!existsSync(dir)) mkdirSync(dir);
     accessSync(dir, fsConstants.W_OK);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Failure(exitCode.usage, `--keep: ${why}`, 'name a directory that can be made or written', {
+    throw new Failure(exitCode.usage, `--keep: ${why}`, 'choose a directory that can be created or written', {
       cause,
     });
   }
 }
 
+/** @param out the trace.dat; KernelShark is not installed by the demo */
+function sayWhatNext(out: string, keep: string | undefined): void {
+  const next: [command: string, why: string][] = [
+    [`node dist/bin/trace-host.js info ${out}`, 'what the recording contains'],
+    [`trace-cmd report -i ${out} | less`, 'all events as text'],
+    [`kernelshark ${out}`, 'all events as a graph'],
+    ['npm run guest', 'a shell in a fresh guest with the agent'],
+    ['npm test', 'the tests'],
+  ];
+  if (keep === undefined)
+    next.push(['npm run demo -- --cpus 4 --keep DIR', 'four CPUs; keeps the raw pages too']);
+  const width = Math.max(...next.map(([command]) => command.length));
+  const lines = next.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}`);
+  const links = 'docs/install.md (your own guest), docs/recording.md, docs/troubleshooting.md';
+  process.stdout.write(`\nTry next:\n\n${lines.join('\n')}\n\nRead next: ${links}\n`);
+}
+
 async function demo({ cpus, keep }: DemoOptions): Promise<number> {
   if (keep !== undefined) makeDir(keep);
+  const out = keep === undefined ? defaultOut : join(keep, 'trace.dat');
+  const whole = await traceTwice(cpus, keep, out);
+  done(`guest ended; the demo took ${process.uptime().toFixed(0)} s`);
+  sayWhatNext(out, keep);
+  return whole ? exitCode.done : exitCode.failed;
+}
+
+/** Runs the guest and both traces. Resolves to whether every event arrived in the first. */
+async function traceTwice(cpus: number, keep: string | undefined, out: string): Promise<boolean> {
   await using guest = await boot(cpus);
-  say('the guest is up');
   const agent = await startAgent(guest);
   const collectors = await trace(guest, agent, cpus);
   const formats = await readFormats(guest);
   const { text, whole } = report(await tracesOf(guest, collectors), formats);
+  done('raw pages decoded on the host');
   process.stdout.write(`\n${text}\n`);
-  const out = join(keep ?? guest.dir, 'trace.dat');
   rmSync(out, { force: true });
   await traceByHost(guest, cpus, out);
   await endAgent(agent);
   if (keep !== undefined) {
     keepAll(keep, collectors, formats);
-    say(
-      `kept in ${keep}: trace.dat; cpuN.raw, the pages of the first trace; events/, the formats to decode them`,
-    );
+    say(`kept in ${keep}: trace.dat; cpuN.raw (pages of the first trace); events/ (formats to decode them)`);
   }
-  say('ending the guest');
-  return whole ? exitCode.done : exitCode.failed;
+  return whole;
 }
 
-// At exit the harness removes the guest's directory, and the kernel ends QEMU with its parent.
+// at exit the harness removes the guest's directory, and the kernel kills QEMU when its parent dies
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => process.exit(128 + constants.signals[signal]));
 }

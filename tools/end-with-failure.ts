@@ -1,8 +1,8 @@
 import { Failure } from '../src/base/failure.ts';
 
 /**
- * Says what a user can mend on stderr, with the name of the command, and sets the exit code of this process. Throws
- * everything else: that is a bug.
+ * Prints a Failure, which a user can fix, to stderr with the name of the command, and sets the exit code of this process.
+ * Rethrows everything else, which is a bug.
  */
 export function endWithFailure(command: string, error: unknown): void {
   if (!(error instanceof Failure)) throw error;

@@ -1,6 +1,6 @@
 /**
- * `npm run guest [-- [DIR]]`: a shell in a guest of the tests: in one that a test has kept (its directory is DIR), or in a
- * fresh one with the agent on its PATH. Each line runs in the guest's `/bin/sh -c`; the end of the input ends a fresh guest.
+ * `npm run guest [-- [DIR]]`: a shell in a test guest: in the one that a test kept in DIR, or in a fresh one with the
+ * agent in its PATH. Each line runs with the guest's `/bin/sh -c`; at the end of the input a fresh guest is ended.
  */
 import { createInterface } from 'node:readline/promises';
 import { connect } from 'node:net';
@@ -23,25 +23,29 @@ async function kept(dir: string): Promise<{ shell: GuestShell; end: () => Promis
   } catch (cause) {
     throw new Failure(
       exitCode.missing,
-      `no guest runs in ${quoted(dir)}: ${codeOf(cause)}`,
-      'give the directory that a failed test with --keep names (npm run test:guest -- --keep PATTERN)',
+      `no guest is running in ${quoted(dir)}: ${codeOf(cause)}`,
+      'use the directory that a failed test prints with --keep (npm run test:guest -- --keep PATTERN)',
       { cause },
     );
   }
-  // the test's own shell has counted up from 1, and so may others have since
+  // the test's own shell counted up from 1, and so may later ones: start at an unused number
   const shell = new GuestShell(socket, Date.now() % 2 ** 31);
   return { shell, end: () => Promise.resolve(shell.close()) };
 }
 
 async function fresh() {
   const guest = await restoreGuest({ cpus: 2 });
-  process.stdout.write(`guest of 2 CPUs; its ports are in ${join(guest.dir, 'ports')}\n`);
+  process.stdout.write(`guest with 2 CPUs; its ports are in ${join(guest.dir, 'ports')}\n`);
   return { shell: guest, end: () => guest.close() };
 }
 
 async function main([dir, ...more]: readonly string[]): Promise<void> {
   if (more.length > 0)
-    throw new Failure(exitCode.usage, `one directory, not ${more.length + 1}`, 'npm run guest -- DIR');
+    throw new Failure(
+      exitCode.usage,
+      `expected one directory, got ${more.length + 1}`,
+      'npm run guest -- DIR',
+    );
   const { shell, end } = dir === undefined ? await fresh() : await kept(dir);
   const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: 'guest# ' });
   lines.prompt();

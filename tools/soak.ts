@@ -3,7 +3,7 @@
  *
  *     npm run soak [-- --minutes N] [--cpus N]
  *
- * Ends with 0 when every marker arrived once and in order and neither memory nor descriptors grew; else says what did.
+ * Exits with 0 if every marker arrived once and in order, and neither memory nor descriptors grew; otherwise reports what failed.
  */
 import { parseArgs } from 'node:util';
 import { soak } from '../test/guest/support/soak.ts';

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Task } from './machine.ts';
 
-/** What takes longer hangs. */
+/** A program that takes longer is considered to hang. */
 const defaultMs = 120_000;
 
-/** A program on this machine. It dies with us, however we end. */
+/** A program on this machine. The kernel kills it when this process ends. */
 export class ChildTask implements Task {
   stdout = '';
   stderr = '';
@@ -18,7 +18,7 @@ export class ChildTask implements Task {
     this.#argv = argv;
     this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], {
       stdio: 'pipe',
-      // What Node does for a NODE_… variable at its start is not what is measured.
+      // without NODE_… variables, which would change what is measured
       env: { PATH: process.env['PATH'] },
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -29,7 +29,7 @@ export class ChildTask implements Task {
       this.stderr += text;
       this.#look();
     });
-    // A program that ends does not read its stdin to the end.
+    // EPIPE: the program ended before it read all of its stdin
     this.#child.stdin?.on('error', () => undefined);
     this.#child.on('error', (error) => {
       this.stderr += String(error);

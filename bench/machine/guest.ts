@@ -7,7 +7,7 @@ import { executable } from './programs.ts';
 
 const tracefs = '/sys/kernel/tracing';
 
-/** A QEMU guest with real virtio-serial ports, their host ends FIFOs on this machine. */
+/** A QEMU guest with virtio-serial ports whose host ends are FIFOs on this machine. */
 export class GuestMachine implements Machine {
   readonly kind = 'guest';
   readonly cpus: readonly number[];
@@ -25,7 +25,7 @@ export class GuestMachine implements Machine {
   }
 
   static async boot(cpus: number): Promise<GuestMachine> {
-    // What trace-cmd records lies in the guest's memory.
+    // trace-cmd's recordings are in the guest's memory
     const guest = await bootGuest({ cpus, memoryMb: 1536 });
     const machine = new GuestMachine(guest, cpus);
     await machine.shell(`mkdir ${machine.tracefsDir}`);
@@ -56,7 +56,7 @@ export class GuestMachine implements Machine {
     return path;
   }
 
-  /** This machine's own, with the libraries that its dynamic linker would load. */
+  /** Copies this machine's trace-cmd with the libraries that its dynamic linker loads. */
   async traceCmd(): Promise<readonly string[] | undefined> {
     if (this.#traceCmd !== undefined) return this.#traceCmd;
     let path: string;

@@ -1,53 +1,53 @@
-/** What benchmarks need of a machine that is traced; one implementation is this machine, one a QEMU guest. */
+/** A traced machine, as benchmarks need it: this machine or a QEMU guest. */
 
 export type MachineKind = 'native' | 'guest';
 
 export interface Machine {
   readonly kind: MachineKind;
   readonly cpus: readonly number[];
-  /** Name of a tracefs instance of the benchmark's own. */
+  /** Name of the benchmark's own tracefs instance. */
   readonly instance: string;
-  /** That instance's directory. */
+  /** Directory of that instance. */
   readonly tracefsDir: string;
-  /** Directory of the ports, as the machine sees it. */
+  /** Directory of the ports, as a path on the machine. */
   readonly portsDir: string;
   /** The command of this checkout's trace-agent, without options. */
   readonly agentCommand: readonly string[];
-  /** Starts a program and lets it run; no shell between, so signals reach it alone. */
+  /** Starts a program without a shell, so that signals reach only it. Does not wait for its end. */
   spawn(argv: readonly string[]): Promise<Task>;
-  /** Runs a script of `sh` to its end and gives its stdout. Throws when it fails. */
+  /** Runs an `sh` script to its end and returns its stdout. Throws if it fails. */
   shell(script: string): Promise<string>;
   read(path: string): Promise<string>;
   write(path: string, text: string): Promise<void>;
-  /** Path of one of the C programs on the machine, compiled and brought there at its first use. */
+  /** Path of a C program on the machine; compiled and copied there on first use. */
   program(name: ProgramName): Promise<string>;
-  /** Command of `trace-cmd` there; undefined when this machine has none to bring. */
+  /** Command that runs trace-cmd on the machine; undefined if it is not installed on the host. */
   traceCmd(): Promise<readonly string[] | undefined>;
-  /** The FIFO on this machine out of which a port's bytes come. */
+  /** The FIFO on the host that delivers the bytes of a port. */
   hostFifo(cpu: number): string;
   /** Writes to the control port, as `echo` and `printf` on the host do. */
   order(text: string): Promise<void>;
-  /** Ends everything and leaves nothing behind. */
+  /** Ends all programs and removes everything that was created. */
   close(): Promise<void>;
 }
 
 export type ProgramName = 'c-pump' | 'call-loop' | 'markers';
 
-/** A program that runs, or ran, on the machine. */
+/** A program on the machine, running or ended. */
 export interface Task {
   readonly pid: number;
   readonly stdout: string;
   readonly stderr: string;
   kill(signal?: NodeJS.Signals): void;
-  /** To its stdin. */
+  /** Writes to its stdin. */
   write(text: string): void;
-  /** Waits for its end. Throws, with what it said, when that does not come in time. */
+  /** Waits for its end. On a timeout throws an error with its output. */
   wait(timeoutMs?: number): Promise<{ readonly code: number }>;
   /** Waits until stdout and stderr together match. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
 }
 
-/** The stdout of a program that must end with 0. */
+/** Waits for the end of a program and returns its stdout. Throws if the exit code is not 0. */
 export async function finished(task: Task, timeoutMs: number): Promise<string> {
   const { code } = await task.wait(timeoutMs);
   if (code !== 0) throw new Error(`pid ${task.pid}: exit code ${code}\n${task.stdout}${task.stderr}`);

@@ -2,7 +2,7 @@ import { GuestMachine } from './guest.ts';
 import type { Machine, MachineKind } from './machine.ts';
 import { NativeMachine } from './native.ts';
 
-/** One machine at a time: benchmarks that want the same one share it. */
+/** Keeps one machine at a time: benchmarks that need the same machine share it. */
 export class Machines {
   readonly #kind: MachineKind;
   #machine: Machine | undefined;
@@ -11,7 +11,7 @@ export class Machines {
     this.#kind = kind;
   }
 
-  /** Opens a machine with so many traced CPUs, or as many as this one has; closes the one before unless it is such. */
+  /** Returns a machine with this number of traced CPUs, at most those of the host; closes the previous one if it differs. */
   async open(cpus: number): Promise<Machine> {
     if (this.#machine?.cpus.length === cpus) return this.#machine;
     await this.close();

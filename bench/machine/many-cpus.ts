@@ -2,17 +2,17 @@ import type { Machine } from './machine.ts';
 
 /** An agent on more CPUs than the machine has. */
 export interface ManyCpus {
-  /** Says `mounted` on stdout, then is the agent. */
+  /** Prints `mounted`, then runs the agent. */
   readonly command: readonly string[];
-  /** After the agent's end. */
+  /** Call after the agent's end. */
   remove(): Promise<void>;
 }
 
 /**
- * For measures of memory and start: an agent, unchanged, that finds `count` CPUs. In a mount namespace of its own
- * tracefs is mounted once more, with directories of rings over those of the top level and of the instance: their
- * many names lead to the few rings of the real instance. The CPUs beyond the real ones are offline to it, so their
- * workers run anywhere. Ports are FIFOs that nobody reads.
+ * Makes an unmodified agent find `count` CPUs, to measure memory and startup. In its own mount namespace tracefs is
+ * mounted again, with a `per_cpu` directory bind-mounted over those of the top level and of the instance, in which
+ * `count` symbolic links point to the few rings of the real instance. The additional CPUs are offline for the agent, so
+ * their workers run on any CPU. Ports are FIFOs that nobody reads.
  */
 export async function manyCpus(machine: Machine, count: number): Promise<ManyCpus> {
   const dir = (await machine.shell('mktemp -d')).trim();

@@ -13,7 +13,7 @@ import { executable } from './programs.ts';
 
 const run = promisify(execFile);
 
-/** This machine: a tracefs instance of our own, and FIFOs in a directory as ports. */
+/** This machine, with its own tracefs instance, and FIFOs in a directory as ports. */
 export class NativeMachine implements Machine {
   readonly kind = 'native';
   readonly cpus: readonly number[];
@@ -23,10 +23,10 @@ export class NativeMachine implements Machine {
   readonly agentCommand = [process.execPath, join(repoRoot, 'dist/bin/trace-agent.js')];
   readonly #root = locateTracefs();
   readonly #tasks: ChildTask[] = [];
-  /** Open as long as the machine is, as QEMU has a port's chardev: a FIFO without a writer hangs up. */
+  /** Kept open like a port's chardev in QEMU: a FIFO without a writer hangs up. */
   readonly #controlFd: number;
 
-  /** @param cpuCount how many of this machine's CPUs are traced, at most */
+  /** @param cpuCount maximum number of traced CPUs */
   constructor(cpuCount: number) {
     const online = parseCpuList(readFileSync('/sys/devices/system/cpu/online', 'utf8').trim(), 'online');
     this.cpus = online.slice(0, cpuCount);
@@ -55,7 +55,7 @@ export class NativeMachine implements Machine {
   }
 
   async write(path: string, text: string): Promise<void> {
-    // O_TRUNC on `trace` would clear it; a control file takes its value in one write.
+    // O_TRUNC would clear `trace`; a control file takes its value from a single write
     const fd = openSync(path, constants.O_WRONLY);
     try {
       writeSync(fd, text);

@@ -6,7 +6,7 @@ import { repoRoot } from '../../test/guest/harness/paths.ts';
 import { program as guestProgram } from '../../test/guest/harness/programs.ts';
 import { tool } from '../../test/guest/harness/tool.ts';
 
-/** Path on this machine of a static executable, compiled when its source is new: one of ours or of the guest tests'. Blocks. */
+/** Path on this machine of a static executable, compiled if its source changed: a program of the benchmarks or of the guest tests. Blocks. */
 export function executable(name: 'c-pump' | 'call-loop' | 'drain' | 'markers'): string {
   if (name === 'markers') return guestProgram(name);
   const source = join(repoRoot, 'bench/programs', `${name}.c`);

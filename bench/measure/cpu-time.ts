@@ -1,14 +1,14 @@
 import type { Machine } from '../machine/machine.ts';
 
 /**
- * Script function `walk PID`: for a process and all below it a line `pid PID` and one of schedstat for each thread,
- * which begins with its time on a CPU in ns, whatever else the machine does.
+ * Script function `walk PID`: for a process and its descendants prints `pid PID` and the schedstat line of each thread,
+ * whose first value is its time on a CPU in ns, independent of other load on the machine.
  */
 const walk =
   'walk() { echo "pid $1"; cat /proc/$1/task/*/schedstat 2>/dev/null; ' +
   'for child in $(cat /proc/$1/task/*/children 2>/dev/null); do walk $child; done; }; ';
 
-/** CPU time in ns that each living process below `pids`, these included, has had. */
+/** CPU time in ns of `pids` and of each of their living descendants. */
 export async function cpuTimes(machine: Machine, pids: readonly number[]): Promise<Map<number, number>> {
   const said = await machine.shell(`${walk}${pids.map((pid) => `walk ${pid}`).join('; ')}; true`);
   const times = new Map<number, number>();

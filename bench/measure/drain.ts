@@ -1,23 +1,23 @@
 import { ChildTask } from '../machine/child-task.ts';
 import { executable } from '../machine/programs.ts';
 
-/** What takes longer hangs. */
+/** A program that takes longer is considered to hang. */
 const answerMs = 120_000;
 
 /** What came out of a port: see bench/programs/drain.c. */
 export interface Received {
   readonly pages: number;
-  /** Bytes of trace in the pages, without headers and padding. */
+  /** Bytes of trace data, without page headers and padding. */
   readonly dataBytes: number;
   readonly events: number;
   readonly missed: number;
   readonly torn: number;
-  /** CLOCK_MONOTONIC, as `process.hrtime.bigint()`; 0n: nothing came. */
+  /** CLOCK_MONOTONIC, as `process.hrtime.bigint()`; 0n: no data arrived. */
   readonly firstNs: bigint;
   readonly lastNs: bigint;
 }
 
-/** The reader at the host's end of one port. */
+/** The reader at the host end of one port. */
 export class Drain {
   readonly #task: ChildTask;
   #answers = 0;
@@ -33,7 +33,7 @@ export class Drain {
     return new Drain(task);
   }
 
-  /** What has come so far. Not with `live`. */
+  /** What has arrived up to now. Not with `live`. */
   async received(): Promise<Received> {
     const lines = this.#answers + 1;
     this.#task.kill('SIGUSR1');
@@ -42,7 +42,7 @@ export class Drain {
     return this.#last();
   }
 
-  /** With `live`: waits for the first page that came behind `afterNs` and gives the time of it. */
+  /** With `live`: waits for the first page after `afterNs` and returns its time. */
   async arrival(afterNs: bigint): Promise<bigint> {
     const deadlineMs = performance.now() + answerMs;
     while (performance.now() < deadlineMs) {
@@ -50,10 +50,10 @@ export class Drain {
       if (late !== undefined) return late.lastNs;
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    throw new Error(`nothing came within ${answerMs} ms`);
+    throw new Error(`no data within ${answerMs} ms`);
   }
 
-  /** Takes what is left, and ends. */
+  /** Reads what is left, and ends. */
   async end(): Promise<Received> {
     this.#task.kill('SIGTERM');
     const { code } = await this.#task.wait(answerMs);
@@ -63,7 +63,7 @@ export class Drain {
 
   #last(): Received {
     const last = this.#lines().at(-1);
-    if (last === undefined) throw new Error('drain said nothing');
+    if (last === undefined) throw new Error('drain printed nothing');
     return last;
   }
 

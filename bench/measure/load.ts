@@ -1,11 +1,11 @@
 import { finished, type Machine } from '../machine/machine.ts';
 
-/** Bytes of a marker's text: with headers four of them fill a page. */
+/** Bytes of a marker's text: with headers, four markers fill a page. */
 export const markerBytes = 1000;
 const slowMs = 600_000;
 
 export interface Load {
-  /** Markers a second on each CPU; 0: as fast as they go. */
+  /** Markers per second on each CPU; 0: as fast as possible. */
   readonly rate: number;
   /** Markers on each CPU. */
   readonly count: number;
@@ -17,7 +17,7 @@ export interface Written {
   readonly seconds: number;
 }
 
-/** Writes numbered markers on all CPUs at once, to the end. */
+/** Writes numbered markers on all CPUs in parallel, and waits for the end. */
 export async function writeMarkers(machine: Machine, { rate, count }: Load): Promise<Written> {
   const program = await machine.program('markers');
   const words = ['--rate', rate, '--count', count, '--size', markerBytes, '--instance', machine.instance];
@@ -35,7 +35,7 @@ export async function writeMarkers(machine: Machine, { rate, count }: Load): Pro
   return { markers, seconds };
 }
 
-/** Loads by rate, for about `seconds` each; undefined: flat out, with as many markers as that takes without a reader. */
+/** Loads by rate, for about `seconds` each; undefined: as fast as possible, with as many markers as that takes without a reader. */
 export async function loadOf(
   machine: Machine,
   mbPerSecond: number | undefined,

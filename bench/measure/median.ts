@@ -1,4 +1,4 @@
-/** The middle one, or the mean of the two in the middle, of those that are numbers; NaN when none is. */
+/** Median of the values that are not NaN; NaN if there are none. */
 export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).toSorted((a, b) => a - b);
   const upper = sorted[sorted.length >> 1] ?? Number.NaN;

@@ -2,7 +2,7 @@ import type { Machine } from '../machine/machine.ts';
 
 export interface ProcessMemory {
   readonly pid: number;
-  /** Its share of memory that several processes have, and all that it has alone. */
+  /** Private memory plus its share of memory shared with other processes. */
   readonly pssBytes: number;
   readonly privateDirtyBytes: number;
 }
@@ -10,7 +10,7 @@ export interface ProcessMemory {
 const walk =
   'walk() { echo "pid $1"; cat /proc/$1/smaps_rollup; for child in $(cat /proc/$1/task/*/children); do walk $child; done; }; ';
 
-/** Of a process, which is the first, and of all below it. */
+/** Memory of a process, which comes first, and of all its descendants. */
 export async function memoryBelow(machine: Machine, pid: number): Promise<ProcessMemory[]> {
   const said = await machine.shell(`${walk}walk ${pid}`);
   return said

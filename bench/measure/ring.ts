@@ -6,10 +6,10 @@ export interface RingSettings {
   readonly bufferPercent: number;
 }
 
-/** The kernel's own. */
+/** The kernel's default. */
 export const defaultRing: RingSettings = { bufferKb: 1408, bufferPercent: 50 };
 
-/** Empties the instance's rings and their statistics, with nothing enabled but trace_marker and tracing on. */
+/** Empties the instance's rings and counters, disables everything except trace_marker, and turns tracing on. */
 export async function resetRings(machine: Machine, { bufferKb, bufferPercent }: RingSettings): Promise<void> {
   const at = machine.tracefsDir;
   await machine.shell(

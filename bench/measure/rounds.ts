@@ -1,6 +1,6 @@
 /**
- * Measures sides in turn, each once a round and every other round the other way about, so that whatever else the
- * machine does meets all of them alike. A side that cannot run says so by undefined and is left out.
+ * Measures sides in turn, each once per round, in reverse order every other round, so that other load on the machine
+ * affects all of them equally. A side that cannot run returns undefined and is skipped.
  */
 export async function alternate<Side, Value>(
   sides: readonly Side[],

@@ -7,9 +7,9 @@ import { type Load, markerBytes, writeMarkers } from './load.ts';
 import { defaultRing, pageBytesOf, resetRings, type RingSettings, ringStats } from './ring.ts';
 
 const lookMs = 100;
-/** Nothing more comes: an emulated CPU may stand still for as long as its host is busy. */
+/** After this time without data, nothing more is expected: an emulated CPU may pause while its host is busy. */
 const quietMs = { native: 500, guest: 3000 } as const;
-/** Of a side that brings all that it takes what is missing is on its way, or it has a fault. */
+/** How long to wait for the agent, which delivers everything it reads: what is missing is in transit, or it is a bug. */
 const arrivalMs = 60_000;
 
 export interface Run {
@@ -19,24 +19,24 @@ export interface Run {
   readonly options?: SideOptions;
 }
 
-/** What one side did under one load, all CPUs together. */
+/** Result of one side under one load, summed over all CPUs. */
 export interface Moved {
-  /** Of trace in the pages, without headers and padding, while it ran. */
+  /** Bytes of trace data moved, without page headers and padding. */
   readonly dataBytes: number;
-  /** NaN when it ended by itself. */
+  /** NaN if the side ended by itself. */
   readonly cpuNs: number;
-  /** What the load came to on each CPU. */
+  /** The rate that the load reached on each CPU. */
   readonly reachedMbPerSecond: number;
   readonly written: number;
-  /** Events that came; with an outlet of files those that the kernel says were read. */
+  /** Events that arrived; for sides that write files, those that the kernel reports as read. */
   readonly received: number;
-  /** Events that newer ones overwrote in the ring before they were taken. */
+  /** Events overwritten in the ring before they were read. */
   readonly overrun: number;
-  /** Events still in the rings behind the end. */
+  /** Events still in the rings after the end. */
   readonly left: number;
 }
 
-/** Starts a side, loads all CPUs, waits until what it sends has come, and ends it. */
+/** Starts a side, loads all CPUs, waits until the data has arrived, and ends the side. */
 export async function measure(machine: Machine, run: Run): Promise<Moved> {
   const { side, load, ring = defaultRing, options = defaultOptions } = run;
   await resetRings(machine, ring);
@@ -62,7 +62,7 @@ interface Arrived {
   readonly left: number;
 }
 
-/** Waits until every event that was written has come, is in a ring or was overwritten, or until nothing more comes. */
+/** Waits until every written event arrived, is in a ring or was overwritten, or until no more data arrives. */
 async function arrived(
   machine: Machine,
   { side }: Run,
@@ -89,27 +89,27 @@ async function arrived(
   }
 }
 
-/** NaN once one of its processes has ended by itself: then it has moved only a part. */
+/** NaN if one of its processes ended by itself, because it then moved only a part. */
 async function cpuNsOf(machine: Machine, { tasks }: Moving): Promise<number> {
   const pids = tasks.map(({ pid }) => pid);
   const times = await cpuTimes(machine, pids);
   return pids.every((pid) => times.has(pid)) ? total(times) : Number.NaN;
 }
 
-/** CPU seconds for each 10^9 bytes of trace; NaN when the side ended by itself. */
+/** CPU seconds per 10^9 bytes of trace; NaN if the side ended by itself. */
 export function secondsPerGb({ cpuNs, dataBytes }: Moved): number {
   return cpuNs / dataBytes;
 }
 
-/** Events that neither came nor are in the rings any more. */
+/** Events that neither arrived nor are still in the rings. */
 export function lostOf({ written, received, left }: Moved): number {
   return written - received - left;
 }
 
-/** The agent sends all that it takes: throws when more went missing than the kernel overwrote, or anything is left. */
+/** The agent sends everything it reads: throws if more is missing than the kernel overwrote, or if events are left. */
 export function assertAccount(moved: Moved, { name }: Side): void {
   if (name !== 'agent' || (lostOf(moved) === moved.overrun && moved.left === 0)) return;
-  throw new Error(`the agent's account does not add up: ${JSON.stringify(moved)}`);
+  throw new Error(`the agent's totals do not add up: ${JSON.stringify(moved)}`);
 }
 
 function sum<Field extends string>(all: readonly Record<Field, number>[], field: Field): number {

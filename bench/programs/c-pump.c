@@ -1,7 +1,7 @@
 /*
- * The floor: what the smallest C program does that moves a ring to a port, for the benchmarks to compare with.
- * One thread a CPU, tied to it; a blocking splice from the ring into a pipe, a blocking splice from the pipe to the
- * port. It has no stop, no flush, no restart: SIGTERM ends it where it stands.
+ * The floor: the smallest C program that moves a ring to a port, as the baseline of the benchmarks.
+ * One thread per CPU, pinned to it; a blocking splice from the ring into a pipe, a blocking splice from the pipe to the
+ * port. It has no stop, no flush, no restart: SIGTERM ends it immediately.
  *
  *   c-pump [-p PIPE_BYTES] [-n NICE] TRACEFS_DIR OUTLET_TEMPLATE CPU...
  *

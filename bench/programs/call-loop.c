@@ -1,5 +1,5 @@
 /*
- * The traced program: a loop of the cheapest system call there is, on one CPU, for so many milliseconds.
+ * The traced program: calls the cheapest system call in a loop, on one CPU, for the given time.
  *
  *   call-loop CPU MILLISECONDS
  *

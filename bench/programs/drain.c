@@ -1,13 +1,13 @@
 /*
- * The host's end of a trace port: takes pages out of a FIFO and counts what is in them, as a host must that wants to
- * know whether anything is missing. Nothing is kept. Its own CPU time is not part of any measure.
+ * The host end of a trace port: reads pages from a FIFO and counts their events, to detect missing ones. The data is
+ * discarded. The CPU time of this program is not part of any measurement.
  *
  *   drain [--live] FIFO PAGE_BYTES
  *
  * Prints "open", then for each SIGUSR1, and at SIGTERM once the FIFO has been empty for 100 ms, one line of JSON:
  *   {"pages","dataBytes","events","missed","torn","firstNs","lastNs"}
- * missed: events that the kernel says were overwritten before a page; torn: bytes of an incomplete page at the end;
- * times are CLOCK_MONOTONIC. With --live such a line also comes with every read that brought something.
+ * missed: events that the kernel reports as overwritten before a page; torn: bytes of an incomplete page at the end;
+ * times are CLOCK_MONOTONIC. With --live it also prints such a line after every read that returned data.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -62,7 +62,7 @@ static void count_page(const char *page)
 	const char *data = page + HEADER_BYTES;
 
 	if (length > page_bytes - HEADER_BYTES) {
-		fprintf(stderr, "drain: page %lu says that it holds %u bytes\n", (unsigned long)pages, length);
+		fprintf(stderr, "drain: page %lu claims to hold %u bytes\n", (unsigned long)pages, length);
 		exit(1);
 	}
 	pages++;
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	signal(SIGUSR1, on_signal);
 	signal(SIGTERM, on_signal);
 
-	/* Both ways, so that it never ends with a writer. */
+	/* open for reading and writing: no end of file when the writer closes it */
 	fifo.fd = open(argv[live + 1], O_RDWR | O_NONBLOCK);
 	fifo.events = POLLIN;
 	if (fifo.fd < 0 || fcntl(fifo.fd, F_SETPIPE_SZ, BUFFER_BYTES) < 0)

@@ -1,12 +1,12 @@
 /** One value of one side. */
 export interface Point {
-  /** Label on the x axis; points come in its order. */
+  /** Label on the x axis; points are sorted by it. */
   readonly at: string;
   readonly series: string;
   readonly value: number;
 }
 
-/** SVG of one chart, of the size given. */
+/** SVG of one chart of the given size. */
 export type Panel = (width: number, height: number) => string;
 
 const colours: Readonly<Record<string, string>> = {
@@ -24,12 +24,12 @@ interface Frame {
   readonly labels: readonly string[];
   readonly series: readonly string[];
   readonly slot: number;
-  /** The y of a value. */
+  /** The y coordinate of a value. */
   y(value: number): number;
   readonly svg: string;
 }
 
-/** Groups of bars, one a label, one bar a series. */
+/** Bar chart: one group per label, one bar per series. */
 export function bars(title: string, points: readonly Point[]): Panel {
   return (width, height) => {
     const frame = frameOf(title, points, width, height);
@@ -43,7 +43,7 @@ export function bars(title: string, points: readonly Point[]): Panel {
   };
 }
 
-/** A line a series, its points evenly apart in the order of their labels. */
+/** Line chart: one line per series, points evenly spaced in the order of their labels. */
 export function lines(title: string, points: readonly Point[]): Panel {
   return (width, height) => {
     const frame = frameOf(title, points, width, height);
@@ -86,7 +86,7 @@ function frameOf(title: string, points: readonly Point[], width: number, height:
   return { labels, series, slot, y, svg };
 }
 
-/** The next 1, 2, 4 or 8 times a power of ten: its quarters read well. */
+/** The next 1, 2, 4 or 8 times a power of ten, so that its quarters are round numbers. */
 function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 4, 8, 10].find((step) => step * power >= value) ?? 10) * power;

@@ -1,4 +1,4 @@
-/** `node dist/bench/report/plot.js RESULTS.json PLOT.svg`: draws what the benchmarks found. */
+/** `node dist/bench/report/plot.js RESULTS.json PLOT.svg`: draws the results of the benchmarks. */
 import { writeFileSync } from 'node:fs';
 import { readResults } from './results.ts';
 import { bars, lines, type Panel, type Point } from './panels.ts';
@@ -39,7 +39,7 @@ function growthPanels({ name, rows }: Table): Panel[] {
   });
 }
 
-/** JSON has no NaN: what was not measured is null there, and is left out. */
+/** JSON has no NaN: values that were not measured are null, and are skipped. */
 function points(rows: readonly Row[], along: string): Point[] {
   return rows.flatMap((row) => {
     const value = row['CPU s/GB'];

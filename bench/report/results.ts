@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import type { Table } from './table.ts';
 
-/** The file of `--json`: what ran last under each name, so that benchmarks can be run one by one. */
+/** The file of `--json`: the last result under each name, so that benchmarks can run one at a time. */
 export interface Results {
   readonly host: {
     readonly cpu: string;
@@ -19,7 +19,7 @@ export function readResults(path: string): Results {
   return JSON.parse(readFileSync(path, 'utf8')) as Results;
 }
 
-/** Writes tables into the file, in the place of those of the same name. */
+/** Writes tables to the file; they replace those of the same name. */
 export function addResults(path: string, tables: readonly Table[]): void {
   const before = existsSync(path) ? readResults(path).tables : [];
   const kept = before.filter(({ name }) => !tables.some((table) => table.name === name));

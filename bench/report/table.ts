@@ -1,4 +1,4 @@
-/** One benchmark's results on one machine. Cells are medians; undefined, and NaN: not measured. */
+/** One benchmark's results on one machine. Cells are medians; undefined or NaN: not measured. */
 export interface Table {
   /** The benchmark's name, and where it ran. */
   readonly name: string;

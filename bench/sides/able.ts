@@ -8,8 +8,8 @@ import { defaultOptions, type Side } from './side.ts';
 import { traceCmd } from './trace-cmd.ts';
 
 /**
- * The floor, this agent, and what others would use where that runs here; the floor first. Says what is left out and why;
- * the small form leaves the others out.
+ * The sides that can run here: the floor first, this agent, and other tools. Prints which are skipped and why; the small
+ * form skips the other tools.
  */
 export async function ableSides(machine: Machine, { extent, say }: Bench): Promise<readonly Side[]> {
   if (extent.small) return [cPump, agent];

@@ -1,7 +1,7 @@
 import { finished, type Machine, type Task } from '../machine/machine.ts';
 import { noFile, type Side } from './side.ts';
 
-/** An emulated guest on a busy machine takes its time to start Node. */
+/** An emulated guest on a busy machine starts Node slowly. */
 const slowMs = 120_000;
 
 /** This checkout's trace-agent: the supervisor and a worker for each CPU. */
@@ -19,7 +19,7 @@ export const agent: Side = {
   },
 };
 
-/** Starts it on the machine's CPUs and ports and returns when it is ready, its standby too: its start is not measured. */
+/** Starts the agent on the machine's CPUs and ports; resolves when it and its standby are ready. */
 export async function startAgent(machine: Machine, ...options: string[]): Promise<Task> {
   const { agentCommand, portsDir, instance, cpus } = machine;
   const place = ['--ports-dir', portsDir, '--instance', instance, '--cpus', cpus.join(',')];
@@ -29,7 +29,7 @@ export async function startAgent(machine: Machine, ...options: string[]): Promis
   return task;
 }
 
-/** Lets it flush, and wants a clean end. */
+/** Ends the agent with a flush. Throws unless it exits with 0. */
 export async function endAgent(task: Task): Promise<void> {
   task.kill('SIGTERM');
   await finished(task, slowMs);

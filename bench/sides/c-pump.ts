@@ -1,6 +1,6 @@
 import { noFile, type Side, type SideName } from './side.ts';
 
-/** bench/programs/c-pump.c. What fills less than `buffer_percent` of a ring at its end stays there. */
+/** bench/programs/c-pump.c. At its end, data below `buffer_percent` of a ring stays there. */
 function cPumpOf(name: SideName, nice: number): Side {
   return {
     name,
@@ -25,5 +25,5 @@ function cPumpOf(name: SideName, nice: number): Side {
 /** The floor. */
 export const cPump = cPumpOf('c-pump', 0);
 
-/** The floor with the agent's priority, which takes time from what it traces that the plain one leaves and then lacks. */
+/** The floor with the agent's priority, at which it takes CPU time from the traced programs. */
 export const cPumpFirst = cPumpOf('c-pump nice -10', -10);

@@ -1,11 +1,11 @@
 import type { Machine, Task } from '../machine/machine.ts';
 
-/** One way to move rings to where the host, or a file, has them. */
+/** One way to move rings to the host or into files. */
 export interface Side {
   readonly name: SideName;
   /** Where pages go: the trace ports, or files on the machine. */
   readonly outlet: 'port' | 'file';
-  /** Starts it and returns when it moves pages. Throws when it cannot run here. */
+  /** Starts it; resolves when it moves pages. Throws if it cannot run here. */
   start(machine: Machine, options: SideOptions): Promise<Moving>;
 }
 
@@ -17,13 +17,13 @@ export interface SideOptions {
 
 export const defaultOptions: SideOptions = { pipeBytes: 512 << 10 };
 
-/** A side at work. */
+/** A running side. */
 export interface Moving {
-  /** Its processes; whatever these start belongs to it. */
+  /** Its processes; their descendants belong to it too. */
   readonly tasks: readonly Task[];
-  /** Bytes in its files so far; 0 where the outlet is the ports. */
+  /** Bytes in its files up to now; 0 if the outlet is the ports. */
   fileBytes(): Promise<number>;
-  /** Ends it; what it flushes at its end is flushed. */
+  /** Ends it, including the flush that it does at its end. */
   stop(): Promise<void>;
 }
 

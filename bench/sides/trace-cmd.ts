@@ -1,23 +1,23 @@
 import type { Side } from './side.ts';
 
-/** An event that is hardly ever seen: trace-cmd wants one, and what is measured are markers. */
+/** An event that hardly ever occurs: trace-cmd requires one, but markers are measured. */
 const someEvent = 'oom:mark_victim';
 const dir = '/tmp/trace-cmd-bench';
 const slowMs = 60_000;
 
-/** `trace-cmd record` to tmpfs, with a recorder for each CPU: what one has who can fetch the file later. */
+/** `trace-cmd record` to tmpfs, with a recorder per CPU: an alternative if the file can be fetched later. */
 export const traceCmd: Side = {
   name: 'trace-cmd',
   outlet: 'file',
   async start(machine) {
     const command = await machine.traceCmd();
-    if (command === undefined) throw new Error('there is no trace-cmd');
+    if (command === undefined) throw new Error('trace-cmd is not installed');
     await machine.shell(`rm -rf ${dir}; mkdir ${dir}`);
-    // -k: or it removes the instance at its end, statistics and all.
+    // -k: otherwise it removes the instance and its counters at the end
     const record = ['record', '-k', '-B', machine.instance, '-e', someEvent, '-o', `${dir}/trace.dat`];
     const task = await machine.spawn([...command, ...record]);
-    // What it says stays in its buffer until its end; its recorders are its children.
-    // -k: or it removes the instance at its end, statistics and all.
+    // its output is buffered until its end, so wait until its recorders, which are its children, run
+    // -k: otherwise it removes the instance and its counters at the end
     const recorders = `wc -w 2>/dev/null < /proc/${task.pid}/task/${task.pid}/children`;
     const fewer = `n=$(${recorders}) && [ "$n" -lt ${machine.cpus.length} ]`;
     const all = `while ${fewer}; do sleep 0.1; done; sleep 1; test -e /proc/${task.pid}`;

@@ -9,7 +9,7 @@ import { TracedGuest } from './support/traced-guest.ts';
 
 const inputs = isLong ? 5000 : 500;
 const batch = 100;
-/** What Node's heap may grow by between two collections, with orders carried out meanwhile. */
+/** How much Node's heap may grow between two garbage collections while orders are executed. */
 const growthKb = 40_000;
 
 /** What was ordered among all that is carried out first, and as long as 64 orders wait, one more is refused as busy. */
@@ -25,8 +25,8 @@ async function stopAtLast(agent: GuestAgent): Promise<void> {
   }
 }
 
-describe('a control port in hostile hands', { timeout: 1_800_000 }, () => {
-  test(`${inputs} random and mutated inputs: every order behind them is obeyed, the supervisor stays as it is`, async () => {
+describe('a control port with hostile input', { timeout: 1_800_000 }, () => {
+  test(`${inputs} random and mutated inputs: every order after them is executed, the supervisor does not grow`, async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: [] });
     const { agent, guest } = traced;
     const { pid } = agent.process;

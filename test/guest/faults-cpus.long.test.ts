@@ -13,14 +13,14 @@ interface HotpluggableCpu {
   readonly 'qom-path'?: string;
 }
 
-/** A guest of three CPUs with room for one more, and an agent that would trace it too. */
+/** A guest with three CPUs and room for a fourth, and an agent that traces the fourth too. */
 function restored(): Promise<TracedGuest> {
   const agent = ['--start', '--cpus', `0-${absentCpu}`];
   return TracedGuest.restore({ cpus: 3, maxCpus: 4, ports: tracePorts(4), agent }, [0, 1, 2, absentCpu]);
 }
 
 describe('CPUs that come and go', { timeout: 1_800_000 }, () => {
-  test('one that goes offline under load and comes back: its ring is drained, its worker tied to it again', async () => {
+  test('one that goes offline under load and comes back: its ring is drained, its worker is pinned to it again', async () => {
     await using traced = await restored();
     const { agent } = traced;
     const others = traced.load({ rate: 1000, count: 1000 * 14, cpus: [0, 2] });
@@ -44,7 +44,7 @@ describe('CPUs that come and go', { timeout: 1_800_000 }, () => {
     await traced.assertEnd(agent, [0, 1, 2]);
   });
 
-  test('one that never was online costs nothing, and is traced from the moment that it comes', async () => {
+  test('one that was never online costs nothing, and is traced as soon as it comes online', async () => {
     await using traced = await restored();
     const { agent, guest } = traced;
     const worker = await workerOf(agent, absentCpu);

@@ -5,7 +5,7 @@ import { setOnline, untilTied, workerOf } from './support/cpus.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 describe('CPUs that come and go', { timeout: 1_800_000 }, () => {
-  test('one that is offline when its worker starts is read from elsewhere', async () => {
+  test('one that is offline when its worker starts is read from another CPU', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const { agent } = traced;
     await traced.load({ rate: 0, count: 1000, cpus: [1] });

@@ -5,7 +5,7 @@ import type { Guest } from './harness/index.ts';
 import { assertIdle, availableBytes, shellMs } from './support/measures.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** Entries of a port's queue; each splice takes one, however large. */
+/** Entries of a port's queue; each splice takes one, whatever its size. */
 const queueEntries = 128;
 const defaultPipeBytes = 512 * 1024;
 
@@ -20,7 +20,7 @@ async function quickAgain(guest: Guest, mostMs: number): Promise<number> {
 }
 
 describe('a host that does not read', { timeout: 1_800_000 }, () => {
-  test('for 30 s pins what its queues take and no more; the guest stays as quick; a late reader gets all of it', async () => {
+  test('for 30 s pins no more than its queues hold; the guest stays as fast; a late reader gets everything', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, memoryMb: 1024, agent: ['--start'] });
     const { agent, guest, cpus } = traced;
     const quietMs = await shellMs(guest);
@@ -31,7 +31,7 @@ describe('a host that does not read', { timeout: 1_800_000 }, () => {
     const loadedMs = await shellMs(guest);
     await written;
     const stalledMs = await quickAgain(guest, 10 * quietMs + 100);
-    // one worker that spins takes all of its CPU
+    // a spinning worker would use all of its CPU
     await assertIdle(guest, [agent.process.pid, ...(await agent.workers()).values()], 10, 0.3);
     const pinned = before - (await availableBytes(guest));
 
@@ -43,7 +43,7 @@ describe('a host that does not read', { timeout: 1_800_000 }, () => {
     await traced.assertEnd();
   });
 
-  test('that pauses the guest for longer than the heartbeat finds the same workers, and everything', async () => {
+  test('that pauses the guest for longer than the heartbeat finds the same workers, and loses nothing', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const { agent, guest } = traced;
     const workers = await agent.workers();

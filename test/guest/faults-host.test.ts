@@ -21,7 +21,7 @@ describe('a host that does not always read', { timeout: 1_800_000 }, () => {
     assert.equal(traced.agent.said('worker crashed: restarting'), 0);
   });
 
-  test('knows by the ledger of a stop when the guest may power off: everything is there', async () => {
+  test('knows from the totals of a stop when the guest may power off: everything has arrived', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const { agent, guest } = traced;
     await traced.load({ rate: 0, count: 20_000 });

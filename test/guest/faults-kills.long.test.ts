@@ -6,7 +6,7 @@ import { GuestAgent } from './support/agent.ts';
 import { killLoop } from './support/kill-loop.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** The back-off of a worker that dies again and again grows, so the more than 500 kills come from several agents in turn. */
+/** The back-off of a worker that dies repeatedly grows, so the more than 500 kills come from several agents in turn. */
 const agents = 10;
 const cpus = span(0, 2);
 const killsPerAgent = 14;
@@ -27,7 +27,7 @@ const all = [
 
 describe('workers killed at random moments', { timeout: 5_400_000 }, () => {
   for (const [name, chardev] of all) {
-    test(`${name} load, ${chardev} chardevs: nothing lost, nothing doubled, in order`, async () => {
+    test(`${name} load, ${chardev} chardevs: nothing lost, nothing duplicated, in order`, async () => {
       const ports = tracePorts(cpus.length, { chardev });
       await using traced = await TracedGuest.restore({ cpus: cpus.length, ports });
       let kills = 0;

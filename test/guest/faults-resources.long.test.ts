@@ -13,7 +13,7 @@ const filler = '/tmp/fork-filler';
 /** Of this test itself. */
 const mine = { but: /fork-filler/ };
 
-/** An agent in a memory cgroup, and the means to fill the table of processes. */
+/** An agent in a memory cgroup, and a program that fills the process table. */
 async function startInGroup({ guest }: TracedGuest, ...options: string[]): Promise<GuestAgent> {
   await guest.check(`echo +memory > /sys/fs/cgroup/cgroup.subtree_control; mkdir ${group}`);
   await guest.writeFile(filler, readFileSync(program('fork-filler')));
@@ -33,7 +33,7 @@ async function squeezeUntilAKill(guest: Guest): Promise<void> {
 }
 
 describe('a guest that runs out of', { timeout: 1_800_000 }, () => {
-  test('processes: one CPU waits, which is said once, the other goes on, and nothing is lost', async () => {
+  test('processes: one CPU waits, which is reported once, the other continues, and nothing is lost', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2 });
     const agent = await startInGroup(traced, '--no-standby');
     const victim = (await agent.workers()).get(1);
@@ -58,7 +58,7 @@ describe('a guest that runs out of', { timeout: 1_800_000 }, () => {
     assert.ok(!agent.log.includes('given up'));
   });
 
-  test('memory in its own cgroup: workers are felled and replaced, not the supervisor, and nothing is lost', async () => {
+  test('memory in its own cgroup: workers are killed and replaced, the supervisor survives, and nothing is lost', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2 });
     const agent = await startInGroup(traced);
     const { guest } = traced;

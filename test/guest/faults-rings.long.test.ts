@@ -10,7 +10,7 @@ const fullRingKb = 1408;
 /** Takes all markers of a test, whoever reads it when. */
 const hugeRingKb = 20_480;
 
-describe('a ring that somebody else turns and shakes', { timeout: 1_800_000 }, () => {
+describe('a ring that another process resizes and clears', { timeout: 1_800_000 }, () => {
   async function allAccounted(traced: TracedGuest): Promise<void> {
     await setRing(traced.guest, 'buffer_percent', 50);
     await setRing(traced.guest, 'buffer_size_kb', fullRingKb);
@@ -19,7 +19,7 @@ describe('a ring that somebody else turns and shakes', { timeout: 1_800_000 }, (
   }
 
   for (const percent of [0, 1])
-    test(`buffer_percent ${percent} with a small ring: poll says readable for nothing, and no worker spins`, async () => {
+    test(`buffer_percent ${percent} with a small ring: poll reports an empty ring as readable, and no worker spins`, async () => {
       await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
       const { guest } = traced;
       await setRing(guest, 'buffer_size_kb', 64);
@@ -31,7 +31,7 @@ describe('a ring that somebody else turns and shakes', { timeout: 1_800_000 }, (
       await allAccounted(traced);
     });
 
-  test('resized up and down under load: what the kernel throws away with it is in its own count', async () => {
+  test('resized up and down under load: what the kernel discards is in its own count', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const written = traced.load({ rate: 3000, count: 3000 * 6 });
     for (const kb of [4096, 512, 2048, 128, fullRingKb]) {
@@ -44,7 +44,7 @@ describe('a ring that somebody else turns and shakes', { timeout: 1_800_000 }, (
     await allAccounted(traced);
   });
 
-  test('cleared under load: what was in it is gone, and all that comes after arrives', async () => {
+  test('cleared under load: its content is lost, and everything after that arrives', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const { agent } = traced;
     await setRing(traced.guest, 'buffer_size_kb', hugeRingKb);
@@ -58,7 +58,7 @@ describe('a ring that somebody else turns and shakes', { timeout: 1_800_000 }, (
     await agent.order0();
     await agent.end();
     for (const [index, cpu] of traced.cpus.entries()) {
-      // clearing sets the kernel's counts back too
+      // clearing also resets the kernel's counters
       const { numbers } = await traced.account(cpu, 0);
       const last = traced.written(cpu);
       assert.deepEqual(

@@ -5,8 +5,8 @@ import { guestTracefs } from './support/account.ts';
 import { setRing } from './support/rings.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-describe('a ring that somebody else turns', { timeout: 1_800_000 }, () => {
-  test('tracing_on 0 and 1 from outside: the worker goes on with what comes after', async () => {
+describe('a ring that another process controls', { timeout: 1_800_000 }, () => {
+  test('tracing_on 0 and 1 from outside: the worker continues with later events', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     await traced.load({ rate: 2000, count: 1000 });
     await setRing(traced.guest, 'tracing_on', 0);
@@ -17,7 +17,7 @@ describe('a ring that somebody else turns', { timeout: 1_800_000 }, () => {
     assert.equal(traced.agent.said('worker crashed: restarting'), 0, traced.agent.log);
   });
 
-  test('another tracer is refused while the ring is open, and can be had through the agent', async () => {
+  test('another tracer is refused while the ring is open, and can be selected through the agent', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const written = traced.load({ rate: 2000, count: 2000 });
     const { code, stderr } = await traced.guest.run(`echo function > ${guestTracefs}/current_tracer`);

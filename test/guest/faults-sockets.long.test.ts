@@ -6,12 +6,12 @@ import { GuestAgent } from './support/agent.ts';
 import { assertIdle } from './support/measures.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** Entries of a port's queue; each splice takes one, however large. */
+/** Entries of a port's queue; each splice takes one, whatever its size. */
 const queueEntries = 128;
 const defaultPipeBytes = 512 * 1024;
 
 describe('a socket client', { timeout: 1_800_000 }, () => {
-  test('that disconnects under load loses what is queued at that moment; when it is back all goes on in whole pages', async () => {
+  test('that disconnects under load loses what is queued at that moment; after it reconnects, whole pages arrive again', async () => {
     const ports = tracePorts(2, { chardev: 'socket' });
     await using traced = await TracedGuest.restore({ cpus: 2, ports });
     const agent = await GuestAgent.start(traced.guest, '--start');
@@ -42,7 +42,7 @@ describe('a socket client', { timeout: 1_800_000 }, () => {
 });
 
 describe('a control port on a socket', { timeout: 1_800_000 }, () => {
-  test('without a client: no spin, then orders are obeyed', async () => {
+  test('without a client: no spin, then orders are executed', async () => {
     const ports = tracePorts(2, { controlChardev: 'socket' });
     await using traced = await TracedGuest.restore({ cpus: 2, ports });
     const { guest } = traced;

@@ -5,7 +5,7 @@ import { GuestAgent } from './support/agent.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 const pipePages = 16;
-/** What a worker has in its hands beyond the pipe: the page that is staged. */
+/** What a worker holds in addition to the pipe: the staged page. */
 const stagedPages = 1;
 const pageBytes = 4096;
 const markerBytes = 1000;

@@ -21,7 +21,7 @@ async function leave(guest: Guest, pids: readonly number[]): Promise<void> {
 }
 
 describe('a supervisor that is killed', { timeout: 1_800_000 }, () => {
-  test('under load is followed at once by another one, and nothing at all is lost', async () => {
+  test('under load is replaced at once, and nothing is lost', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     let { agent } = traced;
     await traced.loadWhile({ rate, count: rate }, async () => {

@@ -6,13 +6,13 @@ import { GuestAgent } from './support/agent.ts';
 import { assertIdle } from './support/measures.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** A port that is there for its number alone. */
+/** A port that only takes up a number. */
 function filler(index: number): PortSpec {
   return { name: `filler${index}`, chardev: 'pipe' };
 }
 
 describe('the 16th pipe-backed port of a virtio-serial device', { timeout: 1_800_000 }, () => {
-  test('is never connected to its host: said once, costs nothing, and works when it was plugged in again', async () => {
+  test('is never connected to its host: reported once, costs nothing, and works after it is plugged in again', async () => {
     const ports = [...Array.from({ length: 13 }, (_, index) => filler(index)), ...tracePorts(2)];
     await using traced = await TracedGuest.restore({ cpus: 2, ports, portsPerDevice: 16 });
     const { guest } = traced;

@@ -9,13 +9,13 @@ const victim = 1;
 const other = 0;
 const port = `trace-path-cpu${victim}`;
 const turns = isLong ? 3 : 2;
-/** Entries of a port's queue; each splice takes one, however large. */
+/** Entries of a port's queue; each splice takes one, whatever its size. */
 const queueEntries = 128;
 const defaultPipeBytes = 512 * 1024;
 const markerBytes = 1000;
 
 describe('a port that is unplugged', { timeout: 1_800_000 }, () => {
-  test('and plugged in again: what is written meanwhile arrives, and the other CPU goes on', async () => {
+  test('and plugged in again: what is written meanwhile arrives, and the other CPU continues', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const { agent, guest } = traced;
     for (let turn = 1; turn <= turns; turn += 1) {
@@ -71,7 +71,7 @@ describe('a port that is unplugged', { timeout: 1_800_000 }, () => {
     assert.equal(agent.said('worker crashed: restarting'), 0);
   });
 
-  test('if it is the control port: tracing goes on, and orders are obeyed when it is back', async () => {
+  test('if it is the control port: tracing continues, and orders are executed when it is back', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const { agent, guest } = traced;
     const written = traced.load({ rate: 2000, count: 2000 * 4 });

@@ -9,10 +9,10 @@ const other = 0;
 const load = { rate: 500, count: 500 * 10 } as const;
 
 describe('a worker that', { timeout: 1_800_000 }, () => {
-  test('throws is replaced, in the end given up, with its error in the log; the other loses nothing', async () => {
+  test('throws is replaced and finally given up, with its error in the log; the other loses nothing', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2 });
     const { guest } = traced;
-    // splice into it fails with EINVAL, which no port ever says
+    // splice into it fails with EINVAL, which a port never returns
     const dir = '/tmp/ports';
     await guest.check(
       `mkdir ${dir}; ln -s /dev/virtio-ports/* ${dir}/; ln -sf /dev/full ${dir}/trace-path-cpu${stuck}`,

@@ -8,7 +8,7 @@ const other = 0;
 const load = { rate: 500, count: 500 * 6 } as const;
 
 describe('a worker that', { timeout: 1_800_000 }, () => {
-  test('stands still is replaced by the heartbeat; the other goes on, and nothing is lost', async () => {
+  test('hangs is replaced by the heartbeat; the other continues, and nothing is lost', async () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: ['--start'] });
     const { agent } = traced;
     const pid = (await agent.workers()).get(stuck);

@@ -9,7 +9,7 @@ const rate = isLong ? 5000 : 2000;
 const kills = 10;
 
 describe('workers that are killed', { timeout: 1_800_000 }, () => {
-  test('SIGKILL of random workers, also before they are ready, under load: nothing lost, nothing doubled', async () => {
+  test('SIGKILL of random workers, also before they are ready, under load: nothing lost, nothing duplicated', async () => {
     const options = ['--max-restarts', '1000', '--start'];
     await using traced = await TracedGuest.restore({ cpus: 2, agent: options });
     const { agent } = traced;

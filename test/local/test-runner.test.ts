@@ -117,7 +117,7 @@ describe('the test runner', () => {
       /^UNSTEADY .*: is right at the second try\n-- first try: failed after .*\nError: not yet$/m,
     );
     assert.match(stdout, /^-- second try: passed/m);
-    assert.match(stdout, /^unsteady: 1 tests failed in one of two tries \(up to 2 are let pass\)$/m);
+    assert.match(stdout, /^unsteady: 1 tests failed in one of two tries \(up to 2 are tolerated\)$/m);
     assert.equal(lastLine(stdout), '2 passed, 0 failed, 0 skipped');
   });
 
@@ -155,7 +155,7 @@ describe('the test runner', () => {
     for (const [args, message] of [
       [['--in', 'space'], /--in space: not one of unit, local, guest/],
       [['('], /the pattern \( is not a regular expression/],
-      [['--set', 'tiny'], /there is no set tiny/],
+      [['--set', 'tiny'], /unknown set tiny/],
       [['--fast'], /--fast/],
     ] as const) {
       const { code, stderr } = run(...args);

@@ -2,7 +2,7 @@ import type { Values } from '../../src/cli/options/setting.ts';
 import type { OptionShape, Shape } from './shape.ts';
 import { identifier, offersGuests, offersList, takesCommand } from './shape.ts';
 
-/** A completion for bash, which needs no bash-completion: a guest may have none. */
+/** A completion for bash. It does not use bash-completion, which a guest may not have. */
 export function bashCompletion(program: Shape, guestsDir: string): string {
   const name = `_${identifier(program.name)}`;
   const each = program.commands.length > 0 ? program.commands : [program];
@@ -18,7 +18,7 @@ ${name}_words() {
   ${name}_take < <(compgen -W "$1" -- "$cur")
 }
 
-${offersList(program) ? listFunction(name) : ''}# $1: -f for files, -d for directories; a directory gets its slash and no blank.
+${offersList(program) ? listFunction(name) : ''}# $1: -f for files, -d for directories; a directory gets a slash and no space.
 ${name}_paths() {
   compopt -o filenames 2>/dev/null
   ${name}_take < <(compgen "$1" -- "$cur")
@@ -66,7 +66,7 @@ complete -F ${name} ${program.name}
 }
 
 function listFunction(name: string): string {
-  return `# One more word of a comma-separated list.
+  return `# The next word of a comma-separated list.
 ${name}_list() {
   local before=
   [[ $cur == *,* ]] && before=\${cur%,*},
@@ -96,7 +96,7 @@ ${name}_guests() {
 }
 
 function programFunction(name: string): string {
-  return `# Another program and its arguments, which begin at word $1.
+  return `# Completes another program and its arguments, which begin at word $1.
 ${name}_command() {
   if declare -F _command_offset >/dev/null; then
     _command_offset "$1"
@@ -118,7 +118,7 @@ function commandNames(program: Shape): string {
   return program.commands.map((command) => command.name).join(' ');
 }
 
-/** What stands behind `--`. */
+/** What follows `--`. */
 function operandCases(commands: readonly Shape[], name: string, at: string): string {
   return commands
     .flatMap((command) => {
@@ -132,7 +132,7 @@ function operandCases(commands: readonly Shape[], name: string, at: string): str
 function freeOperand(command: Shape, program: Shape, name: string): string[] {
   switch (command.operand) {
     case undefined:
-    // only behind -- is it certain that a word is the command's
+    // only after -- is a word certain to belong to the command
     case 'command':
       return [];
     case 'file':
@@ -146,7 +146,7 @@ function freeOperand(command: Shape, program: Shape, name: string): string[] {
   }
 }
 
-/** A value that no shell knows offers nothing, rather than the files of the directory. */
+/** An unknown kind of value offers nothing, rather than the files of the directory. */
 function valueCases(command: Shape, name: string): string[] {
   return command.options.flatMap(({ names, value }) => {
     if (value === undefined) return [];

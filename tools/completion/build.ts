@@ -1,4 +1,4 @@
-/** `npm run build:completions`: the shells' completions into dist/completions. */
+/** `npm run build:completions`: writes the shell completions to dist/completions. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -6,12 +6,12 @@ import { fishCompletion } from './fish.ts';
 import { shapeOf } from './shape.ts';
 import { zshCompletion } from './zsh.ts';
 
-/** A completion's path below dist/completions, its file named as the shell wants it, and its text. */
+/** A completion: its path below dist/completions, with the file name that the shell expects, and its text. */
 export type Completion = readonly [path: string, script: string];
 
 /**
- * Files rather than a command that answers each Tab: they take no start of Node, which is half a second in an
- * emulated guest, and go where a package puts them.
+ * Static files rather than a command that runs at each Tab: they do not start Node, which takes half a second in an
+ * emulated guest, and a package can install them.
  */
 export function completions(): Completion[] {
   const programs = [

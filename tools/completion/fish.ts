@@ -25,7 +25,7 @@ ${lines.map((line) => `complete -c ${program.name} ${line}`).join('\n')}
 }
 
 function commandFunction(name: string): string {
-  return `# Whether the command is this one; "": none yet.
+  return `# Whether this is the current command; "": no command yet.
 function ${name}_in
     set -l words (commandline -opc)
     set -l command (string match -v -- '-*' $words[2..])[1]
@@ -57,7 +57,7 @@ end
 }
 
 function programFunction(name: string): string {
-  return `# Another program and its arguments, behind --.
+  return `# Completes another program and its arguments, after --.
 function ${name}_command
     set -l words (commandline -opc) (commandline -ct)
     set -l at (contains -i -- -- $words)
@@ -92,7 +92,7 @@ function optionText({ names, description, value }: OptionShape, name: string): s
   return `${forms.join(' ')}${offer} -d ${quoted(description)}`;
 }
 
-/** `-x`: takes a value, which is no file; `-r -F`: one that is. */
+/** `-x`: takes a value that is not a file; `-r -F`: takes a file. */
 function offerOf(offers: Values | undefined, name: string): string {
   switch (offers) {
     case undefined:

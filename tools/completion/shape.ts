@@ -2,7 +2,7 @@ import type { Command, Option } from 'commander';
 import type { Values } from '../../src/cli/options/setting.ts';
 import { SettingOption } from '../../src/cli/options/setting.ts';
 
-/** A command as a shell's completion needs it. */
+/** A command, as needed for shell completion. */
 export interface Shape {
   readonly name: string;
   readonly description: string;
@@ -20,10 +20,10 @@ export interface OptionShape {
   readonly repeatable: boolean;
 }
 
-/** `command`: another program with its arguments; `subcommand`: one of the program's own; `doctor`: that word. */
+/** `command`: another program with its arguments; `subcommand`: a command of this program; `doctor`: that word. */
 export type Operand = 'file' | 'command' | 'subcommand' | 'doctor';
 
-/** Operands by the names that the programs give them. */
+/** Operands, by their names in the programs. */
 const operands: Readonly<Record<string, Operand>> = {
   file: 'file',
   input: 'file',
@@ -32,7 +32,7 @@ const operands: Readonly<Record<string, Operand>> = {
   doctor: 'doctor',
 };
 
-/** What a command takes, from the object that its `--help` is made of. */
+/** Describes a command, from the object that generates its `--help`. */
 export function shapeOf(command: Command): Shape {
   const help = command.createHelp();
   return {
@@ -53,7 +53,7 @@ function optionShape(option: Option): OptionShape {
       name === undefined
         ? undefined
         : { name, offers: option instanceof SettingOption ? option.values : undefined },
-    // only those that collect have a parser of their own
+    // only repeatable options have their own parser
     repeatable: option.parseArg !== undefined,
   };
 }
@@ -62,11 +62,11 @@ function operandOf(command: Command): Operand | undefined {
   const [argument] = command.registeredArguments;
   if (argument === undefined) return undefined;
   const operand = operands[argument.name()];
-  if (operand === undefined) throw new Error(`${command.name()}: what is ${argument.name()}?`);
+  if (operand === undefined) throw new Error(`${command.name()}: unknown operand ${argument.name()}`);
   return operand;
 }
 
-/** Part of a function's name in each shell. */
+/** A name usable in function names of all shells. */
 export function identifier(name: string): string {
   return name.replaceAll('-', '_');
 }

@@ -2,7 +2,7 @@ import type { Values } from '../../src/cli/options/setting.ts';
 import type { Operand, OptionShape, Shape } from './shape.ts';
 import { identifier, offersGuests } from './shape.ts';
 
-/** A completion for zsh's compsys, to be found as `_PROGRAM` on its `fpath`. */
+/** A completion for zsh's compsys; the file is `_PROGRAM` in a directory of `fpath`. */
 export function zshCompletion(program: Shape, guestsDir: string): string {
   const name = `_${identifier(program.name)}`;
   const body =
@@ -69,7 +69,7 @@ function argumentLines(command: Shape, program: Shape, name: string, indent: str
   const names = program.commands.map((each) => each.name).join(' ');
   const operands = {
     file: "'*:file:_files'",
-    // zsh knows a command called -
+    // zsh has a command called -
     command: "'*:::command:{ [[ $words[1] == -* ]] || _normal }'",
     subcommand: `'1:command:(${names})'`,
     doctor: "'1:command:(doctor)'",
@@ -79,7 +79,7 @@ function argumentLines(command: Shape, program: Shape, name: string, indent: str
   return lines.map((line) => `${indent}${line}`).join(' \\\n');
 }
 
-/** As `_arguments` takes it: `'(-s --size)'{-s+,--size=}'[what]:NAME:action'`. */
+/** In the syntax of `_arguments`: `'(-s --size)'{-s+,--size=}'[what]:NAME:action'`. */
 function optionSpec({ names, description, value, repeatable }: OptionShape, name: string): string {
   const text = `[${description.replaceAll(/[[\]\\]/g, '\\$&')}]`;
   const action = value === undefined ? '' : `:${value.name}:${offerOf(value.offers, name)}`;

@@ -9,20 +9,20 @@ import type { Package, PackagedFile, Parts } from './packages.ts';
 
 export interface Build extends Parts {
   readonly version: string;
-  /** Where NAME_VERSION_amd64.deb goes. */
+  /** Destination directory of NAME_VERSION_amd64.deb. */
   readonly into: string;
 }
 
 /**
- * Makes a package's archive.
- * @param work an empty directory of the caller's, whose umask is 022
- * @returns its path
+ * Builds the .deb file of a package. Blocks.
+ * @param work an empty directory; the caller's umask must be 022
+ * @returns path of the .deb file
  */
 export function makeArchive(build: Build, described: Package, work: string): string {
   const { root, programs, version, date, into } = build;
   const { name, program, scripts, conffiles } = described;
   const files = [...described.files, ...documents(root, described, version, date)];
-  chmodSync(work, 0o755); // it becomes the archive's own first entry
+  chmodSync(work, 0o755); // it becomes the first entry of the archive
   for (const file of files) place(work, file);
   const paths = files.map(({ to }) => to).sort();
   const [kilobytes = ''] = tool('du', ['-sk', '--apparent-size', work], 'install coreutils').split('\t');
@@ -30,7 +30,7 @@ export function makeArchive(build: Build, described: Package, work: string): str
 
   const control = join(work, 'DEBIAN');
   mkdirSync(control);
-  // What is inside the program, and what it brings along, load the same libraries.
+  // the program and the native code embedded in it load the same libraries
   const native = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node');
   const depends = dependencies(libraryVersions([join(programs, program), native]));
   put(join(control, 'control'), controlFile(described, version, depends, kilobytes), 0o644);
@@ -42,8 +42,8 @@ export function makeArchive(build: Build, described: Package, work: string): str
   const archive = join(into, `${name}_${version}_amd64.deb`);
   const epoch = String(date.getTime() / 1000);
   tool('find', [work, '-exec', 'touch', '-h', '-d', `@${epoch}`, '{}', '+'], 'install findutils');
-  // One thread: xz cuts blocks by the number of threads, on which the machine's memory has a say. Level 6 takes five
-  // times as long for an eighth less.
+  // One thread, because xz splits blocks by the number of threads, which depends on the machine's memory. Level 6
+  // takes five times as long and saves an eighth.
   const env = [`SOURCE_DATE_EPOCH=${epoch}`, 'DPKG_DEB_THREADS_MAX=1'];
   const how = ['--root-owner-group', '-Zxz', '-z1', '--build', work, archive];
   tool('env', [...env, 'dpkg-deb', ...how], 'install dpkg');

@@ -1,9 +1,9 @@
 /**
- * Debian packages for the guest and for the host, of the single executables.
+ * Builds the Debian packages for guest and host from the single-file executables.
  *
  *     node dist/tools/deb/build.js [DIR]
  *
- * DIR has the executables and gets the packages; default: dist.
+ * DIR contains the executables and receives the packages; default: dist.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';

@@ -2,7 +2,7 @@ import { exitCode, Failure } from '../../src/base/failure.ts';
 import { maintainer } from './documents.ts';
 import type { Package } from './packages.ts';
 
-/** Versions 3.4.N of libstdc++'s interface by the GCC that has them (its manual, "ABI Policy and Guidelines"). */
+/** Versions 3.4.N of libstdc++'s interface, by the GCC version that introduced them (its manual, "ABI Policy and Guidelines"). */
 const newestInGcc: readonly (readonly [patch: number, gcc: number])[] = [
   [21, 5],
   [22, 6],
@@ -15,10 +15,10 @@ const newestInGcc: readonly (readonly [patch: number, gcc: number])[] = [
 ];
 
 /**
- * What Debian calls the libraries that a program was linked against. dpkg-shlibdeps asks for those of the machine that
- * builds, which need not be that new.
+ * Debian package names for the library interfaces that a program uses. dpkg-shlibdeps is not used: it would require
+ * the versions of the build machine, which may be newer than necessary.
  * @param interfaces as `GLIBC_2.28`
- * @throws Failure for one that we do not know
+ * @throws Failure for an unknown interface
  */
 export function dependencies(interfaces: readonly string[]): string {
   const packages = interfaces.flatMap((name) => {
@@ -30,7 +30,7 @@ export function dependencies(interfaces: readonly string[]): string {
     if (library === 'GLIBCXX' && gcc !== undefined) return [`libstdc++6 (>= ${gcc})`];
     if (library === 'CXXABI') return []; // goes with GLIBCXX
     const remedy = 'add it to tools/deb/control.ts';
-    throw new Failure(exitCode.failed, `no Debian package is known for ${name}`, remedy);
+    throw new Failure(exitCode.failed, `unknown Debian package for ${name}`, remedy);
   });
   return packages.sort().join(', ');
 }

@@ -1,4 +1,4 @@
-/** The papers that a Debian package carries: licenses and a changelog. */
+/** The documents of a Debian package: licenses and a changelog. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { exitCode, Failure } from '../../src/base/failure.ts';
@@ -15,9 +15,9 @@ export function documents(
 ): PackagedFile[] {
   const doc = `usr/share/doc/${name}`;
   const ours = readFileSync(join(root, 'LICENSE'), 'utf8');
-  const copyright = `${ours}\nThe program has Node.js and npm packages inside: third-party-notices.gz has their licenses.\n`;
+  const copyright = `${ours}\nThe program contains Node.js and npm packages: third-party-notices.gz has their licenses.\n`;
   const overrides = [
-    '# The program is Node.js as its makers build it: with zlib inside, at a fixed address.',
+    '# The program is an official Node.js build: zlib is embedded, and it is not position-independent.',
     `${name}: embedded-library zlib [usr/bin/${program}]`,
     `${name}: hardening-no-pie [usr/bin/${program}]`,
   ];
@@ -33,13 +33,13 @@ export function documents(
   ];
 }
 
-/** RFC 5322's form, in UTC. */
+/** The date is in RFC 5322 format, in UTC. */
 function changelog(name: string, version: string, date: Date): string {
   const when = date.toUTCString().replace('GMT', '+0000');
   return `${name} (${version}) stable; urgency=medium\n\n  * See CHANGELOG.md of the source.\n\n -- ${maintainer}  ${when}\n`;
 }
 
-/** The licenses of Node, with what it consists of itself, and of the npm packages. */
+/** The licenses of Node, including its bundled libraries, and of the npm packages. */
 function notices(root: string): string {
   const parts = [`Node.js ${process.version}\n\n${readFileSync(nodeLicense(), 'utf8')}`];
   for (const dir of productionPackages(root)) {
@@ -50,13 +50,13 @@ function notices(root: string): string {
   return parts.join(`\n${'-'.repeat(78)}\n\n`);
 }
 
-/** Beside the executable in an archive of nodejs.org, among the documents in a package of NodeSource. */
+/** Next to the executable in nodejs.org's archives, in /usr/share/doc in NodeSource's packages. */
 function nodeLicense(): string {
   const candidates = [join(dirname(dirname(process.execPath)), 'LICENSE'), '/usr/share/doc/nodejs/LICENSE'];
   const found = candidates.find((path) => existsSync(path));
   if (found !== undefined) return found;
-  const remedy = 'build with Node from nodejs.org or NodeSource, whose license comes with it';
-  throw new Failure(exitCode.missing, `no license of Node: ${candidates.join(' or ')}`, remedy);
+  const remedy = 'build with Node from nodejs.org or NodeSource, which include the license';
+  throw new Failure(exitCode.missing, `license of Node not found: ${candidates.join(' or ')}`, remedy);
 }
 
 function productionPackages(root: string): string[] {

@@ -2,39 +2,39 @@ import { join } from 'node:path';
 import { completions } from '../completion/completions.ts';
 import { manPages } from '../man/pages.ts';
 
-/** A file of a package: where it comes from, or what is in it, and where it goes. */
+/** A file of a package: its source or content, and its destination. */
 export interface PackagedFile {
   readonly to: string;
   readonly mode: 0o644 | 0o755;
-  /** Its path, or the text itself. */
+  /** Path of the source, or the content. */
   readonly from: string | { readonly text: string };
-  /** Compressed as Debian wants its manual pages and changelogs. */
+  /** Gzipped, as Debian requires for man pages and changelogs. */
   readonly gzip?: boolean;
 }
 
 export interface Package {
   readonly name: string;
   readonly summary: string;
-  /** Paragraphs of lines, as a control file has them. */
+  /** Lines of the description, as in a control file. */
   readonly description: readonly string[];
   readonly section: string;
-  /** The single executable: what it wants of the dynamic linker is what the package depends on. */
+  /** The single-file executable; the package depends on the libraries that it is linked with. */
   readonly program: string;
   readonly relations: Readonly<Record<string, string>>;
   readonly files: readonly PackagedFile[];
-  /** Absolute, as dpkg wants them. */
+  /** Absolute paths, as dpkg requires. */
   readonly conffiles: readonly string[];
-  /** Of packaging/deb, by what dpkg calls them. */
+  /** Files in packaging/deb, by dpkg's name for the script. */
   readonly scripts: Readonly<Partial<Record<'postinst' | 'prerm' | 'postrm', string>>>;
 }
 
-/** Where a build takes its parts from. */
+/** The inputs of a build. */
 export interface Parts {
   /** The checkout. */
   readonly root: string;
-  /** Where the single executables are. */
+  /** Directory of the single-file executables. */
   readonly programs: string;
-  /** The time of all that is in a package: the same bytes each time. */
+  /** Modification time of all files in the package; fixed, so that builds are reproducible. */
   readonly date: Date;
 }
 
@@ -43,7 +43,7 @@ export function packages(parts: Parts): Package[] {
   const own = (path: string): string => join(root, 'packaging', path);
   const agent: Package = {
     name: 'virtio-trace-agent',
-    summary: "move this guest's kernel trace to its host over virtio-serial",
+    summary: "move this guest's kernel trace to the host over virtio-serial",
     description: [
       'Takes whole pages out of the ftrace ring buffers of a virtual machine and',
       'splices them into virtio-serial ports, one for each CPU, without a network',
@@ -82,10 +82,10 @@ export function packages(parts: Parts): Package[] {
   };
   const host: Package = {
     name: 'virtio-trace-host',
-    summary: "record virtual machines' kernel traces that virtio-serial brings",
+    summary: 'record kernel traces of virtual machines over virtio-serial',
     description: [
       'Sets up the virtio-serial ports of a virtual machine under QEMU or libvirt,',
-      'gives orders to the agent in it, and records what its kernel traces into a',
+      'controls the agent in it, and records the trace of its kernel into a',
       'trace.dat file that trace-cmd and KernelShark open. Needs no root.',
       '.',
       'The package virtio-trace-agent goes into the guest.',
@@ -107,7 +107,7 @@ function programFiles(parts: Parts, program: string): PackagedFile[] {
   const scripts = new Map(completions());
   const completion = (path: string, to: string): PackagedFile => {
     const text = scripts.get(path);
-    if (text === undefined) throw new Error(`there is no completion ${path}`);
+    if (text === undefined) throw new Error(`completion missing: ${path}`);
     return { from: { text }, to: `usr/share/${to}`, mode: 0o644 };
   };
   return [
@@ -121,6 +121,6 @@ function programFiles(parts: Parts, program: string): PackagedFile[] {
 
 function manPage({ root, date }: Parts, name: string): PackagedFile {
   const text = new Map(manPages(root, date.toISOString().slice(0, 10))).get(name);
-  if (text === undefined) throw new Error(`there is no page ${name}`);
+  if (text === undefined) throw new Error(`man page missing: ${name}`);
   return { from: { text }, to: `usr/share/man/man${name.at(-1)}/${name}.gz`, mode: 0o644, gzip: true };
 }

@@ -2,18 +2,18 @@ import type { Guest } from '../../test/guest/harness/index.ts';
 import { EventCatalogue } from '../../src/trace/format/event-catalogue.ts';
 import { type PageLayout, parsePageLayout } from '../../src/trace/ring/page-layout.ts';
 
-/** What it takes to decode this guest's pages. */
+/** What is needed to decode this guest's pages. */
 export interface Formats {
   readonly layout: PageLayout;
   readonly catalogue: EventCatalogue;
-  /** The texts that this was made of, by path below tracefs. */
+  /** The source texts, by path below tracefs. */
   readonly texts: ReadonlyMap<string, string>;
 }
 
 const readAll =
   "cd /sys/kernel/tracing && grep -H '' events/header_page events/ftrace/*/format events/sched/*/format";
 
-/** Reads page layout and event formats out of the guest, by one program: each takes its time to start there. */
+/** Reads page layout and event formats from the guest with a single command: starting programs is slow there. */
 export async function readFormats(guest: Guest): Promise<Formats> {
   const lines = (await guest.check(readAll)).split('\n').slice(0, -1);
   const texts = new Map<string, string>();

@@ -2,19 +2,19 @@ import type { WriteStream } from 'node:tty';
 
 const barWidth = 40;
 
-/** Bytes per CPU while they arrive: redrawn in place on a terminal, a line a second elsewhere. */
+/** Shows the bytes that have arrived per CPU: redrawn in place on a terminal, otherwise one line per second. */
 export class LiveView {
   readonly #out: WriteStream;
   readonly #inPlace: boolean;
   #drawn = 0;
-  #saidSecond = 0;
+  #lastSecond = 0;
 
   constructor(out: WriteStream, cpus: number) {
     this.#out = out;
     this.#inPlace = out.isTTY && cpus + 1 < out.rows && out.columns >= barWidth + 40;
   }
 
-  /** @param bytes arrived so far, by CPU */
+  /** @param bytes arrived up to now, by CPU */
   show(elapsedMs: number, bytes: readonly number[]): void {
     if (this.#inPlace) this.#redraw(elapsedMs, bytes);
     else this.#line(elapsedMs, bytes);
@@ -34,14 +34,14 @@ export class LiveView {
 
   #line(elapsedMs: number, bytes: readonly number[]): void {
     const second = Math.floor(elapsedMs / 1000);
-    if (second <= this.#saidSecond) return;
-    this.#saidSecond = second;
+    if (second <= this.#lastSecond) return;
+    this.#lastSecond = second;
     const counts = bytes.map((count, cpu) => `CPU ${cpu} ${rightAligned(count, 9)}`);
     this.#out.write(`  ${second} s  bytes  ${counts.join('   ')}\n`);
   }
 }
 
-/** A whole number with its thousands parted. */
+/** An integer with thousands separators. */
 export function rightAligned(count: number, width: number): string {
   return count.toLocaleString('en').padStart(width);
 }

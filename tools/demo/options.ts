@@ -4,23 +4,23 @@ import { exitCode, Failure } from '../../src/base/failure.ts';
 
 export interface DemoOptions {
   readonly cpus: number;
-  /** Directory for the raw pages and the formats that they are decoded with; undefined: nothing is kept. */
+  /** Directory for the trace.dat, the raw pages and their formats; undefined: only the trace.dat is kept, in dist/. */
   readonly keep: string | undefined;
 }
 
 export const usage = `npm run demo -- [--cpus N] [--keep DIR]
 
-Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host; then
-records it with trace-host and shows the head of the report.
+Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host. Then
+records the guest with trace-host and shows the first lines of trace-cmd's report of dist/demo-trace.dat.
 
   --cpus N     CPUs of the guest, 1 to 64 (default 2)
-  --keep DIR   keep the trace.dat, the raw pages and the event formats in DIR
+  --keep DIR   write trace.dat, the raw pages and the event formats to DIR
   -h, --help   show this
 `;
 
 const cpusMax = 64;
 
-/** @returns 'help' when that is asked for; throws Failure (usage) */
+/** @returns 'help' for --help. Throws Failure (usage). */
 export function parseDemoOptions(args: readonly string[]): DemoOptions | 'help' {
   const { values } = parsed(args);
   if (values.help) return 'help';
@@ -28,11 +28,11 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | 'help' 
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > cpusMax) {
     throw new Failure(
       exitCode.usage,
-      `--cpus ${String(values.cpus)} is no number of CPUs`,
-      `give 1 to ${cpusMax}`,
+      `--cpus ${String(values.cpus)} is not a valid number of CPUs`,
+      `use 1 to ${cpusMax}`,
     );
   }
-  // npm runs scripts in the package's directory; INIT_CWD is where the user stands.
+  // npm runs scripts in the package's directory; INIT_CWD is the user's working directory
   const from = process.env['INIT_CWD'] ?? process.cwd();
   return { cpus, keep: values.keep === undefined ? undefined : resolve(from, values.keep) };
 }

@@ -6,7 +6,7 @@ import { exitCode, Failure } from '../../src/base/failure.ts';
 const traceHost = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
 const headLines = 12;
 
-/** Records the scheduler for three seconds, as a user does: `trace-host record`, its view and words and all. */
+/** Records the scheduler for three seconds with `trace-host record`; its output goes to the terminal. Throws Failure. */
 export async function record(portsDir: string, out: string): Promise<void> {
   const words = [
     '--dir',
@@ -24,10 +24,10 @@ export async function record(portsDir: string, out: string): Promise<void> {
   ];
   const child = spawn(process.execPath, [traceHost, 'record', ...words], { stdio: 'inherit' });
   const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Failure(exitCode.failed, `trace-host record ended with ${String(code)}`);
+  if (code !== 0) throw new Failure(exitCode.failed, `trace-host record exited with code ${String(code)}`);
 }
 
-/** How trace-cmd's report of a file begins; what trace-host itself says of it where there is no trace-cmd. */
+/** The first lines of trace-cmd's report of a file, or of `trace-host info` if trace-cmd is not installed. */
 export function reportHead(file: string): { readonly command: string; readonly text: string } {
   const report = spawnSync('trace-cmd', ['report', '-i', file], { encoding: 'utf8', maxBuffer: 1 << 30 });
   if (report.error !== undefined) {

@@ -8,24 +8,24 @@ import type { RingStats } from '../../src/tracefs/ring-files.ts';
 import type { Formats } from './formats.ts';
 import { rightAligned } from './live-view.ts';
 
-/** One CPU as the host has it and as the guest's kernel tells it. */
+/** What the host received of one CPU, and the counters of the guest's kernel. */
 export interface CpuTrace {
   readonly cpu: number;
-  /** Raw pages as they arrived. */
+  /** Raw pages in order of arrival. */
   readonly bytes: Uint8Array;
   readonly ring: RingStats;
 }
 
 export interface Report {
   readonly text: string;
-  /** Whether every event that the kernel handed out was decoded here. */
+  /** Whether every event that the kernel handed out was decoded. */
   readonly whole: boolean;
 }
 
 const firstEvents = 4;
 const lineWidth = 110;
 
-/** What arrived, decoded and held against the kernel's own count. Pure. */
+/** Decodes what arrived and compares it with the kernel's own counters. Pure. */
 export function report(traces: readonly CpuTrace[], formats: Formats): Report {
   const { layout, catalogue } = formats;
   const rows = traces.map((trace) => ({
@@ -35,14 +35,14 @@ export function report(traces: readonly CpuTrace[], formats: Formats): Report {
   const faults = rows.flatMap(({ trace, sum }) => faultsOf(trace, sum, layout.pageBytes));
   const verdict =
     faults.length === 0
-      ? ['Each event that the kernel handed out has arrived and is decoded: "events" equals "read events".']
-      : ['What arrived is not what the kernel handed out:', ...faults.map((fault) => `  ${fault}`)];
+      ? ['Every event that the kernel handed out arrived and was decoded: "events" equals "read events".']
+      : ['What arrived differs from what the kernel handed out:', ...faults.map((fault) => `  ${fault}`)];
   const lines = [
     ...table(rows),
     '',
     ...verdict,
     '',
-    "The first events of each CPU (seconds of the guest's trace clock, thread, event):",
+    "The first events of each CPU (time in seconds of the guest's trace clock, thread, event):",
     ...traces.flatMap((trace) => first(trace, formats)),
     '',
     'Events by name:',
@@ -56,7 +56,7 @@ interface Row {
   readonly sum: RingSummary;
 }
 
-/** `lost` is the kernel's overrun: events that it overwrote before anybody read them. */
+/** `lost` is the kernel's overrun: events overwritten before they were read. */
 function table(rows: readonly Row[]): string[] {
   const cells = rows.map(({ trace, sum }) => [
     sum.pages,
@@ -81,7 +81,7 @@ function faultsOf({ cpu, bytes, ring }: CpuTrace, sum: RingSummary, pageBytes: n
   if (sum.events !== ring.readEvents) {
     faults.push(`CPU ${cpu}: ${sum.events} events decoded, ${ring.readEvents} read from the ring`);
   }
-  if (bytes.length % pageBytes !== 0) faults.push(`CPU ${cpu}: the last page is cut short`);
+  if (bytes.length % pageBytes !== 0) faults.push(`CPU ${cpu}: the last page is truncated`);
   for (const [status, pages] of sum.malformed) faults.push(`CPU ${cpu}: ${pages} pages with ${status}`);
   return faults;
 }
@@ -106,7 +106,7 @@ function fieldsOf(format: EventFormat, record: RecordData): string {
   return format.fields.map((field) => `${field.name}=${textOf(record, field)}`).join(' ');
 }
 
-/** A guest's bytes are shown on a terminal: nothing of them may control it. */
+/** Replaces control characters: bytes of a guest must not control the terminal. */
 function textOf(record: RecordData, field: Field): string {
   const value = readValue(record, field);
   if (value instanceof Uint8Array) return `${value.length} bytes`;

@@ -1,4 +1,4 @@
-/** `npm run build:man`: the manual into dist/man. */
+/** `npm run build:man`: writes the man pages to dist/man. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

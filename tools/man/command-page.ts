@@ -2,7 +2,7 @@ import type { Command, Option } from 'commander';
 import type { Example } from '../../src/cli/options/help-text.ts';
 import { bold, escaped, filled, italic, literal, section, subsection, tagged } from './roff.ts';
 
-/** What `--help` lists, in its order and its words. */
+/** The options that `--help` lists, with the same order and text. */
 export function optionLines(command: Command): string[] {
   const help = command.createHelp();
   return help
@@ -10,14 +10,14 @@ export function optionLines(command: Command): string[] {
     .flatMap((option) => tagged(optionTag(option), filled(escaped(help.optionDescription(option)))));
 }
 
-/** `-s, --pipe-size SIZE`, what one types in bold. */
+/** `-s, --pipe-size SIZE`, with the literal parts in bold. */
 function optionTag(option: Option): string {
   const names = [option.short, option.long].filter((name) => name !== undefined);
   const value = /<(.*)>/.exec(option.flags)?.[1];
   return `${names.map(bold).join(', ')}${value === undefined ? '' : ` ${italic(value)}`}`;
 }
 
-/** A program's synopsis, or a line for each of its commands. */
+/** A program's synopsis; one line per command if it has commands. */
 export function synopsis(program: Command): string[] {
   const commands = program.createHelp().visibleCommands(program);
   if (commands.length === 0) return [synopsisLine(program.name(), program.usage())];
@@ -57,9 +57,9 @@ export function exampleLines(examples: readonly Example[]): string[] {
 export function pageHead(page: PageName): string[] {
   const { name, number, date, version, summary } = page;
   return [
-    // no escapes here: other readers than troff take a date only as it is written
+    // no escapes here: readers other than troff accept only a plain date
     `.TH "${name.toUpperCase()}" "${number}" "${date}" "virtio-trace ${version}" "virtio-trace"`,
-    // no stretched blanks: a page is full of names
+    // do not justify: pages are full of names, and wide gaps make them hard to read
     '.ad l',
     section('Name'),
     `${escaped(name)} \\- ${escaped(summary)}`,

@@ -2,14 +2,14 @@ import type { Token, Tokens } from 'marked';
 import { lexer } from 'marked';
 import { bold, escaped, filled, italic, literal, section, subsection, tagged } from './roff.ts';
 
-/** A Markdown document as the body of a man page: its `##` are sections, its `###` subsections. Throws for what it does not know. */
+/** A Markdown document as the body of a man page: `##` become sections, `###` subsections. Throws Error for unsupported elements. */
 export function manOfMarkdown(markdown: string): string[] {
   return blocks(lexer(markdown));
 }
 
 /**
- * What stands below a heading up to the next of its depth or above, without the heading.
- * @throws Error when there is no such heading: a page must not lose a section because somebody renamed it
+ * The text below a heading, up to the next heading of the same or a higher level, without the heading itself.
+ * @throws Error if the heading does not exist: renaming it must not silently drop a section of a page
  */
 export function sectionOf(markdown: string, heading: string): string {
   const tokens = lexer(markdown);
@@ -46,13 +46,13 @@ function block(token: Token): string[] {
   if (isList(token)) return token.items.flatMap((item) => ['.IP \\(bu 2', ...filled(inline(item.tokens))]);
   if (token.type === 'code') return literal(String(token['text']).trimEnd());
   if (token.type === 'paragraph') return ['.PP', ...filled(inline(childrenOf(token)))];
-  throw new Error(`no man page can have a ${token.type}: ${token.raw}`);
+  throw new Error(`unsupported in a man page: ${token.type}: ${token.raw}`);
 }
 
-/** The first column is what the rest of its row is about; a column behind the second has its heading before it. */
+/** The first column becomes the term of its row; columns after the second are prefixed with their heading. */
 function table({ header, rows }: Tokens.Table): string[] {
   const [first, ...others] = header;
-  // a first heading that stands alone is the table's
+  // a single heading in the first column is the title of the table
   const title =
     first !== undefined && others.every(({ text }) => text === '')
       ? ['.PP', ...filled(`${inline(first.tokens)}:`)]
@@ -91,11 +91,11 @@ function inlineOne(token: Token): string {
       return bold(plain(token));
     case 'em':
       return italic(plain(token));
-    // other documents are not beside the page
+    // links to other documents do not work from a man page
     case 'link':
       return inline(childrenOf(token));
     default:
-      throw new Error(`no man page can have a ${token.type}: ${token.raw}`);
+      throw new Error(`unsupported in a man page: ${token.type}: ${token.raw}`);
   }
 }
 
@@ -103,7 +103,7 @@ function childrenOf(token: Token): readonly Token[] {
   return 'tokens' in token && token.tokens !== undefined ? token.tokens : [];
 }
 
-/** Without marks; the lexer leaves entities as they are, and there are none in our documents. */
+/** Text without markup. The lexer leaves entities as they are; the documents have none. */
 function plain(token: Token): string {
   const children = childrenOf(token);
   if (children.length > 0) return children.map(plain).join('');

@@ -8,11 +8,11 @@ import { commandSections, exampleLines, optionLines, pageHead, synopsis } from '
 import { manOfMarkdown, sectionOf } from './markdown.ts';
 import { bold, escaped, filled, literal, section, tagged } from './roff.ts';
 
-/** A page's file name and its text. */
+/** A page's file name and text. */
 export type Page = readonly [file: string, roff: string];
 
 /**
- * The manual, made of the commands that `--help` is made of and of the documents.
+ * The man pages, generated from the command definitions (as `--help` is) and from the documents in docs/.
  * @param root the checkout
  * @param date as 2026-11-24
  */
@@ -26,14 +26,14 @@ export function manPages(root: string, date: string): Page[] {
   return pages.map(([file, lines]) => [file, `${withoutNeedlessSpace(lines).join('\n')}\n`]);
 }
 
-/** A heading makes the space above the paragraph behind it. */
+/** Removes a .PP after a heading, which already adds the space. */
 function withoutNeedlessSpace(lines: readonly string[]): string[] {
   return lines.filter((line, index) => line !== '.PP' || !/^\.S[HS] /.test(lines[index - 1] ?? ''));
 }
 
 type ReadDocument = (path: string) => string;
 
-/** What each command's page begins with. */
+/** The first sections of each command's page. */
 function commandHead(program: Command, date: string): string[] {
   return [
     ...pageHead({ name: program.name(), number: 1, date, version, summary: program.summary() }),
@@ -57,7 +57,7 @@ function agentPage(document: ReadDocument, date: string): string[] {
     '.PP',
     ...filled(escaped(precedence)),
     section('Signals'),
-    ...manOfMarkdown(sectionOf(document('README.md'), 'Signals')),
+    ...manOfMarkdown(sectionOf(document('docs/reference.md'), 'Signals')),
     section('Exit status'),
     ...manOfMarkdown(sectionOf(document('docs/exit-codes.md'), 'trace-agent')),
     section('Files'),
@@ -67,7 +67,7 @@ function agentPage(document: ReadDocument, date: string): string[] {
     ),
     ...tagged(
       bold('/sys/kernel/tracing/'),
-      filled('tracefs, where the rings are and what is traced is chosen'),
+      filled('tracefs, which has the ring buffers and the tracing settings'),
     ),
     section('Examples'),
     ...exampleLines(agentExamples),
@@ -89,19 +89,16 @@ function hostPage(document: ReadDocument, date: string): string[] {
     section('Files'),
     ...tagged(
       bold('/var/lib/virtio-trace/'),
-      filled("the host ends of a guest's ports, or a directory with those of each guest"),
+      filled("the host ends of a guest's ports, or one directory per guest with them"),
     ),
-    ...tagged(
-      bold('trace.dat.recording/'),
-      filled('a recording that is not finished, beside the file that it will be'),
-    ),
+    ...tagged(bold('trace.dat.recording/'), filled('an unfinished recording, next to the future trace.dat')),
     ...seeAlso('trace-agent(1)', 'virtio-trace-protocol(7)', 'trace-cmd(1)', 'kernelshark(1)'),
   ];
 }
 
 function protocolPage(document: ReadDocument, date: string): string[] {
   const body = document('docs/protocol.md').replace(/^# .*\n/, '');
-  const summary = 'orders to trace-agent and its answers';
+  const summary = 'orders to trace-agent and their answers';
   return [
     ...pageHead({ name: 'virtio-trace-protocol', number: 7, date, version, summary }),
     section('Description'),

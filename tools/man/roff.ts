@@ -1,9 +1,9 @@
-/** Widest line of a page's source; a reader fills paragraphs anew. */
+/** Maximum line length of a page's source; readers refill paragraphs. */
 const sourceColumns = 78;
 
 const named: Readonly<Record<string, string>> = {
   '\\': '\\e',
-  // a plain - is a hyphen, which no shell takes for a dash when it is copied from the page
+  // a plain - is rendered as a hyphen, which a shell does not accept when copied from the page
   '-': '\\-',
   "'": '\\(aq',
   '"': '\\(dq',
@@ -12,7 +12,7 @@ const named: Readonly<Record<string, string>> = {
   '~': '\\(ti',
 };
 
-/** Text as troff prints it unchanged. */
+/** Escapes text so that troff prints it unchanged. */
 export function escaped(text: string): string {
   return text.replace(
     /[\\\-'"`^~]|[^\x20-\x7e\n\t]/gu,
@@ -29,12 +29,12 @@ export function italic(text: string): string {
   return `\\fI${escaped(text)}\\fR`;
 }
 
-/** A line that begins with a control character would be taken for a request. */
+/** troff would treat a line that begins with a control character as a request. */
 function asText(line: string): string {
   return /^[.']/.test(line) ? `\\&${line}` : line;
 }
 
-/** Lines of a paragraph of roff text, broken at blanks. */
+/** Breaks a paragraph of roff text into lines at spaces. */
 export function filled(roff: string): string[] {
   const lines: string[] = [];
   let line = '';
@@ -50,18 +50,18 @@ export function filled(roff: string): string[] {
   return lines;
 }
 
-/** Lines that stay as they are. */
+/** Preformatted lines. */
 export function literal(text: string): string[] {
   const lines = text.split('\n').map((line) => asText(escaped(line)));
   return ['.PP', '.RS 4', '.EX', ...lines, '.EE', '.RE'];
 }
 
-/** A term and what is said of it; both are roff text. */
+/** A term and its description; both are roff text. */
 export function tagged(tag: string, body: readonly string[]): string[] {
   return ['.TP', asText(tag), ...body];
 }
 
-/** Heading of a section; pages have them in capitals. */
+/** Heading of a section, in capitals. */
 export function section(text: string): string {
   return `.SH "${escaped(text.toUpperCase())}"`;
 }

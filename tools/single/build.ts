@@ -1,6 +1,6 @@
 /**
- * Makes dist/trace-agent and dist/trace-host: each one file that runs on any Linux with glibc. Node, with a program,
- * koffi's native part and zstd inside.
+ * Makes dist/trace-agent and dist/trace-host, each a single file that runs on any Linux with glibc. It contains Node, the
+ * program, koffi's native part and zstd.
  *
  *     node dist/tools/single/build.js [DIR]
  */
@@ -24,7 +24,7 @@ await runProgram('build:single', async () => {
   checkNode();
   toolPackage('esbuild', () => import.meta.resolve('esbuild'));
   const { bundle } = await import('./bundle.ts');
-  // Beside what is made, which can then be renamed: nobody sees half of it, and what runs is not written to.
+  // built next to the destination and then renamed, so that nobody sees a partial file or writes to a running one
   const work = mkdtempSync(join(dir, '.single-'));
   try {
     for (const [program, assets] of Object.entries(programs)) {

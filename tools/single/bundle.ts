@@ -2,7 +2,7 @@ import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import { join } from 'node:path';
 
-/** What a program in one file cannot look for beside itself, and what is there instead. */
+/** Modules that look for files next to their script, and their replacements in a single-file program. */
 const replaced: readonly (readonly [imported: RegExp, by: string])[] = [
   [/^koffi$/, 'koffi.ts'],
   [/^@bokuweb\/zstd-wasm$/, 'zstd.ts'],
@@ -25,9 +25,9 @@ function inside(root: string): Plugin {
 }
 
 /**
- * One CommonJS script, the only kind that Node 20 runs out of an executable, of a program and all that it imports.
+ * Bundles a program with everything it imports into one CommonJS script, the only kind that Node 20 runs from an executable.
  * @param root the checkout
- * @param version the package's
+ * @param version version of the package
  */
 export async function bundle(root: string, program: string, version: string, to: string): Promise<void> {
   await build({
@@ -38,7 +38,7 @@ export async function bundle(root: string, program: string, version: string, to:
     platform: 'node',
     format: 'cjs',
     target: 'node20',
-    // The script stays in each worker's memory. Names are kept for those who read stack traces.
+    // minified, because the script stays in each worker's memory; names are kept for stack traces
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'none',

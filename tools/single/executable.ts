@@ -5,21 +5,21 @@ import { exitCode, Failure } from '../../src/base/failure.ts';
 import { tool, toolPackage } from './tool.ts';
 
 const binutils = 'install binutils';
-/** Where Node looks for what it is to run, and the byte that says whether it shall. */
+/** Where Node looks for an embedded program, and the fuse (a marker followed by a flag byte) that enables it. */
 const resource = 'NODE_SEA_BLOB';
 const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** @throws Failure when this Node cannot be made a single executable, or what is inside could not run in it */
+/** @throws Failure if this Node cannot become a single executable, or cannot run the embedded native code */
 export function checkNode(): void {
   const install = 'build with Node 20 to 24 for Linux on x64 from nodejs.org or NodeSource';
   const { platform, arch, execPath, version } = process;
   if (platform !== 'linux' || arch !== 'x64' || glibc() === undefined) {
     throw new Failure(exitCode.failed, `${execPath} is not for x86-64 Linux with glibc`, install);
   }
-  // Distributions may keep Node in a library of its own; then this file is nothing without it.
+  // some distributions put Node into a shared library; the executable alone is then useless
   const node = readFileSync(execPath);
   if (!node.includes(`${fuse}:0`)) {
-    const why = node.includes(fuse) ? 'is a single executable already' : 'has no place for a program';
+    const why = node.includes(fuse) ? 'is a single executable already' : 'cannot embed a program';
     throw new Failure(exitCode.failed, `Node ${version} (${execPath}) ${why}`, install);
   }
 }
@@ -30,9 +30,9 @@ function glibc(): unknown {
 }
 
 /**
- * Makes an executable of this Node, without what only debuggers read, and a script with its assets.
- * The same bytes each time: names in `work` are part of them, the path of `work` is not.
- * @param work a directory of the caller's with `script` in it
+ * Makes an executable of this Node, stripped of debug information, and a script with its assets. The result is
+ * reproducible: it depends on file names in `work`, but not on the path of `work`.
+ * @param work a directory that contains `script`
  */
 export function makeExecutable(
   work: string,
@@ -51,7 +51,7 @@ export function makeExecutable(
   tool(process.execPath, [postject, to, resource, join(work, blob), '--sentinel-fuse', fuse], '');
 }
 
-/** The newest version of each library interface that files ask the dynamic linker for: `GLIBC_2.28`. */
+/** The newest version of each library interface that the files require, e.g. `GLIBC_2.28`. */
 export function libraryVersions(files: readonly string[]): string[] {
   const wanted = tool('objdump', ['--private-headers', ...files], binutils);
   const newest = new Map<string, string>();

@@ -3,8 +3,8 @@ import { exitCode, Failure } from '../../src/base/failure.ts';
 import { errorCode } from '../../src/base/error-code.ts';
 
 /**
- * Runs a command to its end. @returns its stdout
- * @param from what to install where it is missing
+ * Runs a command to its end. Blocks. @returns its stdout
+ * @param from what to install if it is missing
  */
 export function tool(command: string, args: readonly string[], from: string, cwd?: string): string {
   const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', cwd });
@@ -14,7 +14,7 @@ export function tool(command: string, args: readonly string[], from: string, cwd
   return stdout;
 }
 
-/** Finds what only this build needs in `node_modules`. */
+/** Finds a package in `node_modules` that only this build needs. */
 export function toolPackage<T>(name: string, find: () => T): T {
   try {
     return find();

@@ -6,10 +6,10 @@ import type { TestResult } from './run-file.ts';
 import type { TestFile } from './test-files.ts';
 
 const tailChars = 4000;
-/** A test's end is heard of a moment later. */
+/** The runner learns of a test's end slightly later. */
 const slackMs = 2000;
 
-/** What guests leave at their end, for those whose test fails. */
+/** Collects the reports that guests write at their end, for failed tests. */
 export class GuestReports {
   readonly #dir = mkdtempSync(join(tmpdir(), 'virtio-trace-reports-'));
 
@@ -18,7 +18,7 @@ export class GuestReports {
     process.once('exit', () => rmSync(this.#dir, { recursive: true, force: true }));
   }
 
-  /** What the guests of a failed test had to say: of those that lived while it ran. */
+  /** Reports of the guests that were running during a failed test. */
   of(file: TestFile, { endedMs, ms }: TestResult): string {
     const ofFile = readdirSync(this.#dir).filter((name) => name.startsWith(`${basename(file.program)}.`));
     const reports = ofFile.map(

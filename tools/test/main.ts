@@ -1,4 +1,4 @@
-/** `npm test` and `npm run test:long`: runs the tests of a set, or those that match, and says what came of it. */
+/** `npm test` and `npm run test:long`: runs the tests of a set, or those that match, and prints the results. */
 import { exitCode, Failure } from '../../src/base/failure.ts';
 import { GuestReports } from './guest-reports.ts';
 import { parseTestOptions, type TestOptions, usage } from './options.ts';
@@ -23,7 +23,7 @@ function say(text: string): void {
 
 interface Chosen {
   readonly file: TestFile;
-  /** Only tests with such names; empty: all of them. */
+  /** Only tests whose names match; empty: all. */
   readonly names: readonly RegExp[];
 }
 
@@ -36,7 +36,7 @@ function choose(files: readonly TestFile[], { patterns }: TestOptions): Chosen[]
   });
 }
 
-/** The long set has every guest test, and of the others those that dig deeper in it. */
+/** The long set has all guest tests, and those of the others that have a longer form. */
 function isIn(set: TestOptions['set'], { place, long, deeper }: TestFile): boolean {
   return set === 'long' ? place === 'guest' || deeper : !long;
 }
@@ -49,7 +49,7 @@ async function runAll(options: TestOptions): Promise<boolean> {
   if (chosen.length === 0) {
     const remedy =
       set === 'short'
-        ? 'npm run test:long -- PATTERN looks in the long set, --list shows all'
+        ? 'npm run test:long -- PATTERN searches the long set, --list shows all'
         : '--list shows all';
     throw new Failure(exitCode.usage, `no test of the ${set} set matches`, remedy);
   }
@@ -68,7 +68,7 @@ async function runAll(options: TestOptions): Promise<boolean> {
     const isLast = failed.length === 0 || keep || abort.signal.aborted;
     if (!isLast) say(retryLine(file, failed));
     const verdict = verdictOf(first, isLast ? undefined : await attempt(file));
-    // a pattern of names looks into files in which no test has such a name
+    // with a pattern, files run in which no test has a matching name
     if (first.tests.length === 0 && namesOf.get(file)?.length !== 0) return;
     verdicts.push(verdict);
     say(fileLine(verdict));

@@ -33,11 +33,11 @@ export interface TestOptions {
   readonly help: boolean;
 }
 
-/** Throws `Failure` with exit code `usage` on what it does not know. */
+/** Throws Failure (usage) for unknown options. */
 export function parseTestOptions(argv: readonly string[]): TestOptions {
   const { values, positionals } = parsed(argv);
   const set = values.set ?? 'short';
-  if (set !== 'short' && set !== 'long') throw wrong(`there is no set ${set}`);
+  if (set !== 'short' && set !== 'long') throw wrong(`unknown set ${set}`);
   return {
     set,
     places: (values.in ?? places).map(placeOf),

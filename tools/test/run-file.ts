@@ -7,11 +7,11 @@ import type { TestFile } from './test-files.ts';
 
 /** One test, or a suite whose hook failed. */
 export interface TestResult {
-  /** With the names of the suites that it is in. */
+  /** Includes the names of the enclosing suites. */
   readonly name: string;
   readonly state: 'passed' | 'failed' | 'skipped';
   readonly ms: number;
-  /** When it ended, as `Date.now` has it. */
+  /** When it ended, in ms as `Date.now`. */
   readonly endedMs: number;
   readonly error: string;
 }
@@ -20,11 +20,11 @@ export interface FileResult {
   readonly file: TestFile;
   readonly ms: number;
   readonly tests: readonly TestResult[];
-  /** What its tests wrote. */
+  /** Output of its tests. */
   readonly output: string;
 }
 
-/** What Node's test runner says of a test or a suite at its end. */
+/** What Node's test runner reports when a test or a suite ends. */
 interface Ended {
   readonly name: string;
   readonly nesting: number;
@@ -33,7 +33,7 @@ interface Ended {
   readonly file?: string;
 }
 
-/** A file that takes longer hangs. */
+/** A file that takes longer is considered to hang. */
 const longestMs = { short: 20 * 60_000, long: 100 * 60_000 };
 
 export interface RunOptions {
@@ -42,7 +42,7 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs a file of tests in a process of its own, to its end. */
+/** Runs a test file in its own process, to its end. */
 export async function runFile(file: TestFile, options: RunOptions): Promise<FileResult> {
   const fromMs = performance.now();
   const { ended, output } = await runProgram(file.program, options);
@@ -50,8 +50,8 @@ export async function runFile(file: TestFile, options: RunOptions): Promise<File
 }
 
 /**
- * Runs files one after the other in one process: for quick tests the start of a process takes longer than the tests.
- * When that process ends early, each file runs in a process of its own instead.
+ * Runs files one after the other in one process, because for quick tests starting a process takes longer than the
+ * tests. If that process ends early, each file runs again in its own process.
  */
 export async function runTogether(files: readonly TestFile[], options: RunOptions): Promise<FileResult[]> {
   const dir = await mkdtemp(join(tmpdir(), 'virtio-trace-tests-'));
@@ -66,7 +66,7 @@ export async function runTogether(files: readonly TestFile[], options: RunOption
       file,
       own: ended.filter(({ program }) => program === file.program),
     }));
-    // A process that ended early is counted as one more failed test, and not all files had their turn.
+    // a process that ended early counts as one more failed test, and did not run all files
     const isWhole = byFile.flatMap(({ own }) => own).length === ended.length;
     if (isWhole && byFile.every(({ own }) => own.length > 0))
       return byFile.map(({ file, own }) => ({
@@ -83,9 +83,9 @@ export async function runTogether(files: readonly TestFile[], options: RunOption
   }
 }
 
-/** A test or suite that is in no other, at its end. */
+/** The end of a top-level test or suite. */
 interface EndedAtTop {
-  /** The JavaScript file that has it. */
+  /** The JavaScript file that contains it. */
   readonly program: string | undefined;
   readonly ms: number;
   readonly results: readonly TestResult[];
@@ -124,7 +124,7 @@ async function runProgram(
   return { ended, output };
 }
 
-/** Nothing for a suite that is as its tests are, and for a file without tests. */
+/** undefined for a file without tests, and for a suite whose result only reflects its tests. */
 function resultOf(
   program: string,
   { name, nesting, details, skip }: Ended,
@@ -144,10 +144,10 @@ function resultOf(
   };
 }
 
-/** A test that did not come to its turn says nothing of itself. */
+/** Reported for a test that did not run. */
 export const cancelled = 'not run: its suite failed before';
 
-/** Empty where only the failure of tests inside is told once more. */
+/** Empty if the error only repeats the failure of nested tests. */
 function errorText(error: Error | undefined): string {
   if (error === undefined) return 'failed';
   if ('failureType' in error && error.failureType === 'subtestsFailed') return '';

@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
 import type { TestFile } from './test-files.ts';
 
-/** Unit test files share so many processes: some of these tests wait, the others keep two cores busy. */
+/** Number of processes that unit test files share: some of the tests wait, the others keep two cores busy. */
 const unitProcesses = 4;
-/** Others that may run beside another one; on two cores the third takes what the other two leave while they wait. */
+/** Number of other files that run in parallel; on two cores the third uses the time while the other two wait. */
 const lanes = 3;
 
 /**
- * Runs all files: unit tests first, many in a process, then those that may have company, and at last each of the others
- * with the machine to itself. What takes the longest starts first among its kind.
+ * Runs all files: first unit tests, many per process; then files that may run in parallel; finally, one at a time, those
+ * that need the machine for themselves. In each group the longest ones start first.
  */
 export async function schedule(
   files: readonly TestFile[],

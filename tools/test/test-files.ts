@@ -2,27 +2,27 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Place, places } from './options.ts';
 
-/** A file of tests, and what its name and its first lines say of it. */
+/** A test file, with what its name and its first lines specify. */
 export interface TestFile {
   /** `test/PLACE/….test.ts`. */
   readonly path: string;
   readonly place: Place;
-  /** What runs: its JavaScript in `dist`. */
+  /** The compiled file in `dist`, which is what runs. */
   readonly program: string;
   readonly source: string;
   /** `NAME.long.test.ts`: not in the short set. */
   readonly long: boolean;
-  /** Has more in the long set than in the short one. */
+  /** Does more in the long set than in the short one. */
   readonly deeper: boolean;
-  /** `// @alone REASON` in its first lines: nothing else runs beside it. */
+  /** `// @alone REASON` in its first lines: no other file runs at the same time. */
   readonly alone: string | undefined;
-  /** `// @first REASON`: among the first to start, for it takes the longest. */
+  /** `// @first REASON`: starts among the first, because it takes the longest. */
   readonly first: boolean;
-  /** Has hooks at its top, which would run for the tests of other files in its process as well. */
+  /** Has top-level hooks, which would also run for the tests of other files in its process. */
   readonly hooks: boolean;
 }
 
-/** All test files of a checkout, in the order of their paths. Blocks. */
+/** All test files of a checkout, sorted by path. Blocks. */
 export function testFiles(root: string): TestFile[] {
   return places.flatMap((place) =>
     readdirSync(join(root, 'test', place), { recursive: true, encoding: 'utf8' })
@@ -54,7 +54,7 @@ export interface TestName {
   readonly long: boolean;
 }
 
-/** Names of a file's tests as its source has them; a name that is made of parts has `…` in their place. */
+/** Names of a file's tests, from its source; `…` replaces the parts of a name that are computed. */
 export function testNames({ source, long }: TestFile): TestName[] {
   const calls = source.matchAll(
     /^ *(?:await )?(test|it|longTest|\w+\.test)\(\s*(['"`])((?:(?!\2)[^\\]|\\.)*)\2/gm,

@@ -12,7 +12,7 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** One line of a file that has run. */
+/** One line about a file that has run. */
 export function fileLine({ first, second, failed, unsteady }: Verdict): string {
   const mark = failed.length > 0 ? '✖' : unsteady.length > 0 ? '~' : '✔';
   const tries =
@@ -21,7 +21,7 @@ export function fileLine({ first, second, failed, unsteady }: Verdict): string {
   return `${mark} ${first.file.path.padEnd(56)} ${seconds(first.ms + (second?.ms ?? 0)).padStart(8)}  ${count}`;
 }
 
-/** Everything that is known of tests that failed or were unsteady. */
+/** All details of tests that failed or were unsteady. */
 export function failuresText(verdicts: readonly Verdict[], reports: GuestReports): string {
   return verdicts
     .filter(({ failed, unsteady }) => failed.length + unsteady.length > 0)
@@ -53,7 +53,7 @@ function failureText({ first, second, failed, unsteady }: Verdict, reports: Gues
 
 function outputText({ output }: FileResult): string {
   const text = output.length <= outputTailChars ? output : `…${output.slice(-outputTailChars)}`;
-  return `-- written by the file's tests:\n${text.trimEnd()}`;
+  return `-- output of the file's tests:\n${text.trimEnd()}`;
 }
 
 /** The tests that took the longest. */
@@ -66,7 +66,7 @@ export function slowestText(verdicts: readonly Verdict[]): string {
   return ['the slowest:', ...lines].join('\n');
 }
 
-/** What was left out and why, a line each. */
+/** Skipped tests with their reason, one per line. */
 export function skippedText(verdicts: readonly Verdict[]): string {
   const lines = verdicts.flatMap(({ first, skipped }) =>
     skipped.map(({ name }) => `${first.file.path}: ${name}`),
@@ -79,18 +79,18 @@ function minutes(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** The last lines of a run: its time, what was unsteady, and the counts. */
+/** The last lines of a run: duration, unsteady tests, and counts. */
 export function summaryText(verdicts: readonly Verdict[], set: string, ms: number): string {
   const sum = (count: (verdict: Verdict) => number): number =>
     verdicts.reduce((all, one) => all + count(one), 0);
   const unsteady = sum((verdict) => verdict.unsteady.length);
   const tooMany = unsteady > unsteadyMost;
   const lines = [`${set} set: ${verdicts.length} files in ${minutes(ms)}`];
-  // whoever runs the tests as the last of several steps says when the first one began, in seconds since 1970
+  // TEST_SINCE: when the first of several steps began, of which the tests are the last; seconds since 1970
   const since = Number(process.env['TEST_SINCE']);
   if (since > 0) lines.push(`all steps: ${minutes(Date.now() - since * 1000)}`);
   if (unsteady > 0) {
-    const judged = tooMany ? 'they count as failed' : `up to ${unsteadyMost} are let pass`;
+    const judged = tooMany ? 'they count as failed' : `up to ${unsteadyMost} are tolerated`;
     lines.push(`unsteady: ${unsteady} tests failed in one of two tries (${judged})`);
   }
   const passed = sum((verdict) => verdict.passed) + (tooMany ? 0 : unsteady);
@@ -99,7 +99,7 @@ export function summaryText(verdicts: readonly Verdict[], set: string, ms: numbe
   return lines.join('\n');
 }
 
-/** Every file with its tests and the set that each is in. */
+/** All files with their tests, and the set of each test. */
 export function listText(files: readonly TestFile[]): string {
   return files
     .map((file) => {
@@ -111,7 +111,7 @@ export function listText(files: readonly TestFile[]): string {
     .join('\n');
 }
 
-/** What a failed try says at once, while others still run. */
+/** Printed as soon as a first try fails, while other files still run. */
 export function retryLine(file: TestFile, failed: readonly TestResult[]): string {
-  return `… ${file.path}: ${failed.map(({ name }) => name).join('; ')}: failed, and is tried once more`;
+  return `… ${file.path}: ${failed.map(({ name }) => name).join('; ')}: failed, will run once more`;
 }

@@ -1,9 +1,9 @@
 import type { FileResult, TestResult } from './run-file.ts';
 
-/** What a file's tests came to, after a second try where the first one failed. */
+/** Result of a file's tests, after a second try if the first one failed. */
 export interface Verdict {
   readonly first: FileResult;
-  /** Only where something failed in the first. */
+  /** Only if a test failed in the first try. */
   readonly second: FileResult | undefined;
   readonly failed: readonly TestResult[];
   /** Failed in one try and passed in the other. */
@@ -12,7 +12,7 @@ export interface Verdict {
   readonly skipped: readonly TestResult[];
 }
 
-/** More than so many in one run are a failure: they are bugs of the product or of a test, and are to be found. */
+/** More unsteady tests than this in one run are a failure: each is a bug in the product or in a test. */
 export const unsteadyMost = 2;
 
 export function verdictOf(first: FileResult, second?: FileResult): Verdict {
@@ -42,7 +42,7 @@ export function verdictOf(first: FileResult, second?: FileResult): Verdict {
   };
 }
 
-/** Whether all of it is good enough to land. */
+/** Whether the run as a whole passed. */
 export function isGood(verdicts: readonly Verdict[]): boolean {
   const unsteady = verdicts.reduce((sum, verdict) => sum + verdict.unsteady.length, 0);
   return verdicts.every(({ failed }) => failed.length === 0) && unsteady <= unsteadyMost;

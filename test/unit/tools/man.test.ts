@@ -57,7 +57,7 @@ describe('man pages', () => {
   });
 
   it('have the sections of the documents', () => {
-    assert.match(page('trace-agent.1'), /\n\.SH "SIGNALS"\nSIGTERM and SIGINT: /);
+    assert.match(page('trace-agent.1'), /\n\.SH "SIGNALS"\nSIGTERM and SIGINT stop the trace /);
     for (const name of ['trace-agent.1', 'trace-host.1']) {
       const status = page(name).split('.SH "EXIT STATUS"')[1]?.split('.SH')[0] ?? '';
       const codes = [...status.matchAll(/^\.TP\n(\d)$/gm)].map((match) => Number(match[1]));

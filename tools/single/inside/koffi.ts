@@ -1,4 +1,4 @@
-/** In place of the package koffi, whose own loader looks for its native part beside its script. */
+/** Replaces the package koffi, whose loader looks for its native part next to its script. */
 import type koffi from 'koffi';
 import { nativePart } from './native-part.ts';
 

@@ -7,27 +7,27 @@ import { exitCode, Failure } from '../../../src/base/failure.ts';
 
 export interface NativePart {
   readonly exports: unknown;
-  /** What it was loaded from, readable only; to be lent to workers, which load the same memory again. */
+  /** Read-only descriptor it was loaded from; workers inherit it and load the same memory again. */
   readonly fd: number;
 }
 
-// Linux's, not among Node's constants: an unnamed file, which nobody has to remove.
+// Linux's O_TMPFILE, missing in Node's constants: an unnamed file, which needs no cleanup
 const O_TMPFILE = 0o20200000;
 
 let loaded: NativePart | undefined;
 
 /**
- * koffi's native part, out of this executable. The dynamic linker loads files only, so it needs one for a moment: an
- * unnamed one, gone with the last descriptor whatever happens to us, in the first directory that takes it and is not
- * mounted noexec.
- * @throws Failure (missing) when there is none
+ * Loads koffi's native part from this executable. The dynamic linker loads only files, so the native part is written to
+ * an unnamed file, which disappears with its last descriptor, even after a crash. The file is in the first directory
+ * that accepts it and is not mounted noexec.
+ * @throws Failure (missing) if there is no such directory
  */
 export function nativePart(): NativePart {
   loaded ??= load();
   return loaded;
 }
 
-/** Loads from a descriptor that a supervisor lent, and closes it. */
+/** Loads the native part from a descriptor inherited from the supervisor, and closes it. */
 export function loadLent(fd: number): void {
   loaded = { exports: open(fd), fd };
   closeSync(fd);
@@ -48,7 +48,7 @@ function load(): NativePart {
     } catch (cause) {
       closeSync(fd);
       if (errorCode(cause) !== 'ERR_DLOPEN_FAILED') throw cause;
-      // The dynamic linker gives no errno, but a text behind the path: "failed to map segment from shared object".
+      // the dynamic linker reports no errno, only a text after the path: "failed to map segment from shared object"
       tried.push(`${dir} (${String(cause).split(': ').at(-1)})`);
     }
   }
@@ -59,7 +59,7 @@ function load(): NativePart {
   );
 }
 
-/** Memory before disks, and what is seldom mounted noexec after what often is, down to the program's own directory. */
+/** Memory before disks; directories that are rarely mounted noexec follow those that often are; the program's own last. */
 function directories(): string[] {
   const { XDG_RUNTIME_DIR, TMPDIR } = process.env;
   const all = [
@@ -75,7 +75,7 @@ function directories(): string[] {
   return [...new Set(all.flatMap((dir) => (dir === undefined || dir === '' ? [] : [dir])))];
 }
 
-/** @returns a descriptor that cannot write: a worker that could would write into its supervisor's code */
+/** @returns a read-only descriptor: with a writable one a worker could change its supervisor's code */
 function unnamedFile(dir: string): number {
   const writable = openSync(dir, O_TMPFILE | fsConstants.O_RDWR, 0o400);
   try {

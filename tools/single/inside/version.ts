@@ -1,4 +1,4 @@
-/** Put here by the build, in place of src/base/version.ts: there is no package.json beside the executable. */
+/** Replaces src/base/version.ts; the build inserts the version, as there is no package.json next to the executable. */
 declare const PACKAGE_VERSION: string;
 
 export const version = PACKAGE_VERSION;

@@ -1,4 +1,4 @@
-/** In place of src/supervisor/workers/worker-command.ts: a worker is this executable run again. */
+/** Replaces src/supervisor/workers/worker-command.ts: a worker is this executable, run again. */
 import { writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { lendingFd } from '../../../src/protocol/ipc.ts';
@@ -7,30 +7,30 @@ import { loadLent, nativePart } from './native-part.ts';
 
 export const workerWord = 'worker';
 
-/** The first descriptor behind the one that every worker has. */
+/** The first descriptor after those that every worker has. */
 const nativePartFd = lendingFd + 1;
 
 /**
- * What `--jitless` does to a worker. That flag itself can only be given in NODE_OPTIONS here, where it cannot be told
- * from a warning on stderr for each worker; memory and the time to be ready are the same.
+ * These flags have the effect of `--jitless`. That flag itself could only be set in NODE_OPTIONS here, where it causes a
+ * warning on stderr for each worker; memory and startup time are the same.
  */
 const noCompilers = ['--no-opt', '--no-sparkplug', '--no-maglev', '--regexp-interpret-all'];
 
 export function workerCommand(): WorkerCommand {
   return {
-    // Not our path: a package update may have put another version there.
+    // not the path of the executable: a package update may have put another version there
     file: '/proc/self/exe',
     args: [workerWord],
-    // The one option that comes too late once we run; an executable takes Node's options from here alone.
+    // the only option that cannot be set at run time; an executable takes Node's options only from NODE_OPTIONS
     env: { NODE_OPTIONS: '--v8-pool-size=0' },
     lent: [nativePart().fd],
   };
 }
 
-/** To be called before anything of the worker is loaded. */
+/** Must be called before any code of the worker is loaded. */
 export function becomeWorker(program: string): void {
   for (const flag of noCompilers) setFlagsFromString(flag);
-  // The kernel named us after the path that we were started by, which is no name.
+  // the kernel named this process after /proc/self/exe, which is not a useful name
   writeFileSync('/proc/self/comm', program);
   loadLent(nativePartFd);
 }

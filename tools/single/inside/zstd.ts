@@ -1,4 +1,4 @@
-/** In place of the package @bokuweb/zstd-wasm, which reads its .wasm from beside its script. */
+/** Replaces the package @bokuweb/zstd-wasm, which reads its .wasm file from next to its script. */
 import { getRawAsset } from 'node:sea';
 import { Module, waitInitialized } from '../../../node_modules/@bokuweb/zstd-wasm/dist/common/module.js';
 
