@@ -34,8 +34,8 @@ const expected: readonly [name: RegExp, codes: readonly number[], left: readonly
   [/^answer-flood$/, [done, failed, lost], ['file', 'recording', 'nothing'], /time is up|metadata/],
   [/^answer-line-for-ever$/, [missing], ['nothing'], /does not answer/],
   [/^life-dies$/, [lost], ['recording'], /went away/],
-  [/^life-restarts$/, [lost], ['recording'], /started anew/],
-  [/^life-stops$/, [lost], ['recording'], /stopped by somebody else/],
+  [/^life-restarts$/, [lost], ['recording'], /was restarted and is no longer tracing/],
+  [/^life-stops$/, [lost], ['recording'], /another program stopped the trace of/],
 ];
 
 /** What of `record` such a guest needs: one that falls silent is given up soon, one that goes has time to. */
