@@ -190,7 +190,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     const third = client.metadata();
     agent.quit();
     await assert.rejects(third, failure(exitCode.missing, /went away: its QEMU has closed/));
-    await assert.rejects(client.ping(), failure(exitCode.missing, /went away/));
+    await assert.rejects(client.ping(), failure(exitCode.missing, /has gone: its QEMU closed/));
   });
 
   it('is not impressed by a second answer to the same order', async (context) => {
