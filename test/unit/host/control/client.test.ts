@@ -181,7 +181,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     agent.obey = ({ id }) => agent.send({ id, ok: true, bytes: 16 * 1024 * 1024 + 1, encoding: 'gzip' });
     await assert.rejects(
       client.metadata(),
-      failure(exitCode.failed, /as no agent should: it announces 16777217 bytes/),
+      failure(exitCode.failed, /sent an invalid answer to the order metadata: it announces 16777217 bytes/),
     );
     agent.obey = ({ id, order }) => {
       if (order === 'metadata') agent.send({ id, ok: true, bytes: 1000, encoding: 'gzip' }, 'some');

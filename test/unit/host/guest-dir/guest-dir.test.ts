@@ -100,7 +100,7 @@ describe('GuestDir', () => {
       () => GuestDir.open({ dir, guest: 'web' }),
       failure(
         exitCode.missing,
-        /has no control port/,
+        /has no file of a control port/,
         new RegExp(`^run trace-host setup --guest web --dir ${dir}$`),
       ),
     );

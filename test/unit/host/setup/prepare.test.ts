@@ -236,7 +236,7 @@ describe('prepareGuest', () => {
     await prepare(dir, { cpus: 2 });
     const { pid } = await lockElsewhere(context, dir);
     const before = readdirSync(dir);
-    const refused = failure(exitCode.failed, new RegExp(`\\(pid ${pid}\\) is giving orders`));
+    const refused = failure(exitCode.failed, new RegExp(`\\(pid ${pid}\\) is using the control port`));
     await assert.rejects(prepare(dir, { cpus: 1 }), refused);
     await assert.rejects(removeGuest({ dir, guest: undefined }), refused);
     assert.deepEqual(readdirSync(dir), before);
