@@ -94,7 +94,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assertOnly(
       still,
       'guest',
-      /stands still: its QEMU \(pid \d+\) is stopped by a signal .* kill -CONT \d+$/,
+      /is not running: its QEMU \(pid \d+\) is stopped by a signal .* kill -CONT \d+$/,
     );
     await assertSaid(context, dir, still['guest'] ?? '');
     process.kill(guest.qemuPid, 'SIGCONT');
@@ -131,7 +131,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
 
     await guest.qmp('system_reset');
     await untilQemuSays(guest, 'prelaunch');
-    assertOnly(await doctorOnHost(dir), 'guest', /has not begun to run/);
+    assertOnly(await doctorOnHost(dir), 'guest', /has not started running/);
     await guest.qmp('cont');
     await untilQemuSays(guest, 'running');
     assertOnly(await doctorOnHost(dir, '--timeout', '1s'), 'agent', /does not answer within 1 s/);
@@ -145,7 +145,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assertOnly(
       removed,
       'ports',
-      /QEMU \(pid \d+\) holds trace-path-cpu1\.out, removed from .* — give it new/,
+      /QEMU \(pid \d+\) has trace-path-cpu1\.out open, removed from .* — attach new/,
     );
     const status = await traceHost('status', '--dir', dir, ...patient);
     assert.equal(status.code, 0);
@@ -175,7 +175,11 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assert.deepEqual(await doctorOnHost(dir), {});
     for (const { path } of guest.ports) rmSync(path);
     const removed = await doctorOnHost(dir);
-    assertOnly(removed, 'directory', /holds agent-ctl-path\.socket, trace-path-cpu0\.socket, removed from/);
+    assertOnly(
+      removed,
+      'directory',
+      /has agent-ctl-path\.socket, trace-path-cpu0\.socket open, removed from/,
+    );
     await obey(removed['directory']?.replace('--apply', '--chardev socket --apply'));
     assert.deepEqual(await doctorOnHost(dir), {});
   });
@@ -196,12 +200,12 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     const before = faultsIn(withTmpfilesRule(idleRule, `${doctor} ${other} --json`).stdout);
     assert.match(
       before['tmpfiles'] ?? '',
-      /rule\.conf lets systemd-tmpfiles remove trace-path-cpu0\.in from .* after 1s: e .* — have it marked/,
+      /rule\.conf lets systemd-tmpfiles remove trace-path-cpu0\.in from .* after 1s: e .* — set the sticky bit/,
     );
     await obey(before['tmpfiles']);
     const after = withTmpfilesRule(idleRule, `${doctor} ${other} --json`).stdout;
     assert.deepEqual(Object.keys(faultsIn(after)), ['qemu'], 'nobody has these ports');
-    assert.match(after, /rule\.conf cleans the directory after 1s, and all files are marked to be kept/);
+    assert.match(after, /rule\.conf cleans the directory after 1s, but the sticky bit protects all files/);
 
     const control = join(dir, 'agent-ctl-path.in');
     for (; existsSync(control); await sleep(100)) {
@@ -247,10 +251,13 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     await recording.said('recording;');
     const { stdout } = await traceHost('doctor', '--dir', dir, '--json');
     assert.deepEqual(faultsIn(stdout), {}, 'a recording is no fault');
-    assert.match(stdout, /trace-host\.js \(pid \d+\) gives them now/);
+    assert.match(stdout, /trace-host\.js \(pid \d+\) uses the control port/);
     const second = await traceHost('status', '--dir', dir);
     assert.equal(second.code, 1);
-    assert.match(second.stderr, /another trace-host \(pid \d+\) is giving orders .* end it: kill -INT \d+\n/);
+    assert.match(
+      second.stderr,
+      /another trace-host \(pid \d+\) is using the control port .* end it: kill -INT \d+\n/,
+    );
     process.kill(Number(/kill -INT (\d+)/.exec(second.stderr)?.[1]), 'SIGINT');
     const { code, stderr } = await recording.ended;
     assert.equal(code, 0, stderr);
@@ -265,11 +272,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     const elsewhere = connect(guest.port('trace-path-cpu1').path).resume();
     context.after(() => elsewhere.destroy());
     await once(elsewhere, 'connect');
-    assertOnly(
-      await doctorOnHost(dir),
-      'cpus',
-      /the guest has a CPU 1, and there is no port for it — run trace-/,
-    );
+    assertOnly(await doctorOnHost(dir), 'cpus', /CPU 1 of the guest has no port — run trace-/);
     const work = scratchDir(context);
     const recording = startRecord(dir, join(work, 'trace.dat'), work, []);
     await recording.said('recording;');
@@ -288,7 +291,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assertOnly(
       await doctorOnHost(none),
       'directory',
-      /there is no directory .* — make it with trace-host setup/,
+      /there is no directory .* — create it with trace-host setup/,
     );
     const dir = join(scratchDir(context), 'ports');
     await traceHost('setup', '--dir', dir, '--cpus', '1', '--format', 'json');
@@ -299,7 +302,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assert.equal(full.status, 1, full.stderr);
     assert.match(
       faultsIn(full.stdout)['disk'] ?? '',
-      /^\/mnt, where recordings go, has 8 MiB free — make room, record with -o FILE on another disk, or .* -m$/,
+      /^\/mnt, where recordings go, has 8 MiB free — free space, record with -o FILE on another disk, or .* -m$/,
     );
     chmodSync(dirname(dir), 0o755);
     const [program = '', ...args] = words;
@@ -308,10 +311,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     if (nobody.status === 1 && nobody.stdout !== '') {
       const faults = faultsIn(nobody.stdout);
       assert.match(faults['directory'] ?? '', /may not be read by this user — run as its owner, or give/);
-      assert.match(
-        faults['disk'] ?? '',
-        /^\/, where recordings go, cannot be written \(EACCES\) — run it in/,
-      );
+      assert.match(faults['disk'] ?? '', /^\/, where recordings go, is not writable \(EACCES\) — run it in/);
     }
   });
 
@@ -325,7 +325,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assertOnly(
       older,
       'version',
-      /^trace-agent has version 0\.0\.9, trace-host \S+ — install the same version/,
+      /^version mismatch: trace-agent 0\.0\.9, trace-host \S+ — install the same version/,
     );
 
     await guest.unplugPort('trace-path-cpu0');
@@ -337,7 +337,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     const waiting = await doctorOnHost(dir);
     assert.match(
       waiting['cpus'] ?? '',
-      /^CPU 0 waits: .*trace-path-cpu0.* — run trace-agent doctor in the guest$/,
+      /^CPU 0 is waiting: .*trace-path-cpu0.* — run trace-agent doctor in the guest$/,
     );
     assert.match(
       (await doctorInGuest(guest))['ports'] ?? '',
@@ -352,7 +352,10 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     await untilCpuIs(dir, 0, 'running');
     const given = await doctorOnHost(dir);
     assert.deepEqual(Object.keys(given), ['version', 'cpus']);
-    assert.match(given['cpus'] ?? '', /^CPU 1 was given up — see the agent's log for the reason, and start/);
+    assert.match(
+      given['cpus'] ?? '',
+      /^CPU 1 is no longer traced: its worker kept crashing — see the agent's log for the reason, and start/,
+    );
   });
 
   test('names a kernel that is locked down while the agent runs', async (context) => {

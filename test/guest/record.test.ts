@@ -175,7 +175,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.match(refused.stderr, /trace\.dat\.recording is there already: .*trace-host convert/s);
     const again = await start(['-o', join(work, 'other.dat'), '-e', 'sched', '--duration', '1s']).ended;
     assert.equal(again.code, 1, again.stderr);
-    assert.match(again.stderr, /is tracing already .*trace-host stop/);
+    assert.match(again.stderr, /is already tracing .*trace-host stop/);
     await agent.order0();
     const converted = spawnSync(process.execPath, [hostProgram, 'convert', `${out}.recording`, '-o', out], {
       encoding: 'utf8',
@@ -213,7 +213,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
       assert.equal(code, 0, stderr);
       const [recorded] = parsedReports(stdout);
       assert.equal(recorded?.eventsByName['ftrace:print'], isIn ? 1 : undefined);
-      assert.equal(stderr.split('to trace_marker is not in this trace').length, isIn ? 1 : 2, stderr);
+      assert.equal(stderr.split('does not include writes to trace_marker').length, isIn ? 1 : 2, stderr);
       assert.equal(recorded?.unseen?.includes('trace_marker'), !isIn);
       assert.equal(/^not in it .*trace_marker/m.test(await infoOf()), !isIn);
       assert.equal(report().filter((line) => line.includes('a marker')).length, isIn ? 1 : 0);

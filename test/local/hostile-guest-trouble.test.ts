@@ -82,7 +82,7 @@ describe('trouble on the host', { concurrency }, () => {
     rmSync(scene.outDir, { recursive: true });
     const ended = await run.ended;
     assertOrderly(ended, [failed]);
-    assert.match(ended.stderr, /out is gone/);
+    assert.match(ended.stderr, /out was removed/);
     assert.ok(!ended.stderr.includes('trace-host convert'), ended.stderr);
     assert.deepEqual([reportsOf(ended)[0]!.file, reportsOf(ended)[0]!.recording], [null, null]);
   });
@@ -172,7 +172,7 @@ describe('trouble on the host', { concurrency }, () => {
     const [a, b] = reportsOf(ended);
     assert.equal(a!.failures.length, 1);
     assert.deepEqual(b!.failures, []);
-    assert.match(ended.stderr, /guest a went away/);
+    assert.match(ended.stderr, /guest a has gone/);
   });
 
   it('of several guests one can write no more: it is stopped, and the other goes on', async (test) => {

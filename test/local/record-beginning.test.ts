@@ -56,7 +56,7 @@ describe('the beginning of a recording', { concurrency }, () => {
     const [scene, orders] = await guestThatTells(test, 'tells-start-mute');
     const ended = await scene.record('--duration', '1s', '--timeout', '4s').ended;
     assertOrderly(ended, [missing]);
-    assert.match(ended.stderr, /was told to stop again, and has not said that it did/);
+    assert.match(ended.stderr, /was told to stop and has not confirmed it/);
     await until('it has heard both', () => orders().length > 1, startMs);
     assert.deepEqual(orders(), ['start', 'stop']);
     assert.deepEqual(readdirSync(scene.outDir), []);

@@ -35,7 +35,7 @@ describe('setup --apply --domain', () => {
   it('says that there is no virsh', async (test) => {
     const { code, stderr } = await apply(test, { PATH: '/nonexistent' });
     assert.equal(code, exitCode.missing, stderr);
-    assert.match(stderr, /there is no virsh — install libvirt-clients/);
+    assert.match(stderr, /virsh is not installed — install libvirt-clients/);
   });
 
   it('says that no libvirt runs', { skip: toolSkip('virsh') }, async (test) => {

@@ -34,8 +34,8 @@ export async function openChannel(guest: GuestDir, events: ChannelEvents): Promi
   function gone(cause?: unknown): void {
     if (closed) return;
     close();
-    const message = `${guest.label} went away: its QEMU has closed the control port`;
-    events.gone(new Failure(exitCode.missing, message, 'look why QEMU ended', { cause }));
+    const message = `${guest.label} has gone: its QEMU closed the control port`;
+    events.gone(new Failure(exitCode.missing, message, 'check why QEMU exited', { cause }));
   }
   output.on('data', events.heard);
   output.on('end', () => gone());

@@ -21,13 +21,13 @@ import { answerIn, lineOf, newId } from './order-line.ts';
 import { hostClocks, type PingRound } from './ping.ts';
 
 export interface ControlOptions {
-  /** How long the guest may be silent before it is given up. */
+  /** How long to wait for a sign of life from the guest. */
   readonly timeoutMs: number;
 }
 
-/** However alive the guest seems, no order takes longer. */
+/** The longest wait for any order, even if the guest answers pings. */
 const patienceMs = 10 * 60_000;
-/** Orders under way at once; more is a bug of ours. */
+/** The most orders in flight; more is a bug in this program. */
 const maxPending = 64;
 
 interface Pending {
@@ -37,7 +37,7 @@ interface Pending {
   readonly reject: (why: Failure) => void;
 }
 
-/** What is to come behind an answer. */
+/** Bytes that follow an answer. */
 interface Payload {
   readonly bytes: Buffer;
   filledBytes: number;
@@ -45,9 +45,8 @@ interface Payload {
 }
 
 /**
- * Gives orders on a guest's control port and reads the answers. One process at a time has a port. Everything that
- * comes from the guest is taken for hostile: an answer that nobody waits for is noise, one that is not as it should
- * be is a Failure, and nothing grows beyond its limit.
+ * Sends orders on a guest's control port and reads the answers. Only one process at a time uses a port. The guest is not
+ * trusted: an unexpected answer is ignored, an invalid one is a Failure, and every buffer has a limit.
  */
 export class ControlClient {
   readonly #guest: GuestDir;
@@ -72,7 +71,7 @@ export class ControlClient {
   }
 
   /**
-   * Takes the control port. Orders nothing and does not wait for the guest. The caller closes it, and the guest's
+   * Locks and opens the control port. Sends no order and does not wait for the guest. The caller closes it, and the guest's
    * directory after it.
    * @throws Failure: missing when no QEMU is there, failed when another process gives orders
    */
@@ -88,7 +87,7 @@ export class ControlClient {
       unlock();
       throw cause;
     }
-    // A host that died within a line would glue its rest to what comes now. Two bytes: see `lineOf`.
+    // Ends a partial line that a host left when it died. Two bytes: see `lineOf`.
     void client.#send(Buffer.from(' \n'));
     return client;
   }
@@ -114,7 +113,7 @@ export class ControlClient {
     return this.#gone !== undefined;
   }
 
-  /** Of the metadata that is on its way; undefined when none is. */
+  /** Progress of the metadata being received; undefined when none is. */
   get arriving(): { readonly doneBytes: number; readonly totalBytes: number } | undefined {
     const payload = this.#payload;
     return payload && { doneBytes: payload.filledBytes, totalBytes: payload.bytes.length };
@@ -124,7 +123,7 @@ export class ControlClient {
     return this.#ask('status');
   }
 
-  /** Resolves when every worker that can run does. */
+  /** Resolves when every worker that can run is running. */
   async start(trace?: TraceRequest): Promise<StartAnswer> {
     await this.#mustAnswer();
     return this.#ask('start', trace === undefined ? {} : { trace });
@@ -143,7 +142,7 @@ export class ControlClient {
   }
 
   /**
-   * The same of `all`, without the groups that have not changed: `same` names them, and nothing but what is in `have`.
+   * As above, for `all`, without the groups that have not changed: `same` names them, all of them from `have`.
    * @throws OrderRefused (unknown-field) when the agent is older than this
    */
   async changedMetadata(have: MetadataDigests): Promise<{ packed: Buffer; same: readonly string[] }> {
@@ -175,16 +174,16 @@ export class ControlClient {
     );
   }
 
-  /** Gives the port back; orders under way are given up. */
+  /** Releases the port; pending orders are rejected. */
   close(): void {
     this.#channel?.close();
-    this.#end(new Failure(exitCode.failed, `orders to ${this.#guest.label} were given up`));
+    this.#end(new Failure(exitCode.failed, `orders to ${this.#guest.label} were cancelled`));
     this.#unlock();
   }
 
   /**
-   * Orders that nobody reads now are obeyed whenever an agent comes. So a start or stop is sent only to one that has
-   * shown to be there; a ping that is left over does no harm.
+   * An agent that starts later would carry out orders left unread in the port. So a start or stop is only sent once the
+   * agent has answered; a leftover ping does no harm.
    */
   async #mustAnswer(): Promise<void> {
     if (this.#answers) return;
@@ -261,7 +260,7 @@ export class ControlClient {
         throw new Failure(
           exitCode.failed,
           `${this.#guest.label} has not carried out the order ${order} in ${patienceMs / 60_000} minutes`,
-          "look into the agent's log",
+          "see the agent's log",
         );
       if (order !== 'ping' && this.#payload === undefined) this.#askForLife();
     }

@@ -20,11 +20,11 @@ export class OrderRefused extends Failure {
 /** What to do about each code; docs/protocol.md says what they mean. */
 const remedies: { readonly [Code in ErrorCode]: string } = {
   'line-too-long': 'ask for less at once',
-  'bad-json': 'see whether trace-agent and trace-host have the same version',
-  'not-an-object': 'see whether trace-agent and trace-host have the same version',
-  'bad-id': 'see whether trace-agent and trace-host have the same version',
-  'unknown-order': 'see whether trace-agent and trace-host have the same version',
-  'unknown-field': 'see whether trace-agent and trace-host have the same version',
+  'bad-json': 'check that trace-agent and trace-host have the same version',
+  'not-an-object': 'check that trace-agent and trace-host have the same version',
+  'bad-id': 'check that trace-agent and trace-host have the same version',
+  'unknown-order': 'check that trace-agent and trace-host have the same version',
+  'unknown-field': 'check that trace-agent and trace-host have the same version',
   'not-allowed': "the guest's trace-agent decides that with --allow",
   'bad-trace': '',
   'unknown-event': "see available_events in the guest's tracefs",
@@ -36,8 +36,8 @@ const remedies: { readonly [Code in ErrorCode]: string } = {
   'unknown-clock': "see trace_clock in the guest's tracefs",
   'bad-value': 'ask for less',
   busy: 'try again later',
-  superseded: 'nothing is lost: the last order wins',
-  failed: "look into the agent's log",
+  superseded: 'nothing is lost: the latest order takes effect',
+  failed: "see the agent's log",
 };
 
 export function failureOfRefusal(
@@ -50,17 +50,17 @@ export function failureOfRefusal(
   return new OrderRefused(error.code, exit, message, remedies[error.code]);
 }
 
-/** What is said when an answer is not as docs/protocol.md has it. */
+/** The error for an answer that does not follow docs/protocol.md. */
 export function failureOfNonsense(guest: GuestDir, order: OrderName, cause: BadAnswer): Failure {
   return new Failure(
     exitCode.failed,
-    `${guest.label} answers the order ${order} as no agent should: ${cause.message}`,
-    'see which program answers there, and whether it has the version of this trace-host',
+    `${guest.label} sent an invalid answer to the order ${order}: ${cause.message}`,
+    'check which program answers there, and that its version is that of this trace-host',
     { cause },
   );
 }
 
-/** What is said when no answer came in time: the guest's state when QEMU knows a reason, else what to look at. */
+/** The error when no answer came in time: the guest's state if QEMU knows it, else what to check. */
 export async function silence(guest: GuestDir, timeoutMs: number): Promise<Failure> {
   const still = await whyStill(guest);
   if (still !== undefined) return still;
@@ -68,7 +68,7 @@ export async function silence(guest: GuestDir, timeoutMs: number): Promise<Failu
   return new Failure(
     exitCode.missing,
     `${guest.label} does not answer within ${timeoutMs / 1000} s`,
-    `see whether trace-agent runs there and its log says ready, whether its console shows a panic, and that no other program uses ${guest.path}/${answers}; ` +
-      'an agent that never answers, as that of the kernel tree, takes start --bare and stop --bare',
+    `check that trace-agent runs there and its log says ready, that its console shows no panic, and that no other program uses ${guest.path}/${answers}; ` +
+      'for an agent that never answers, such as that of the kernel tree, use start --bare and stop --bare',
   );
 }

@@ -18,15 +18,15 @@ import { tmpfilesLink } from './tmpfiles.ts';
 
 export interface ExamineOptions {
   readonly location: GuestLocation;
-  /** How long the guest's agent may be silent. */
+  /** How long to wait for the guest's agent. */
   readonly timeoutMs: number;
   /** Where recordings go. */
   readonly outDir: string;
 }
 
 /**
- * Looks at every link from this host to a guest's agent and to the file. Changes nothing, and while another
- * trace-host gives orders it asks the agent nothing, so that a recording goes on undisturbed.
+ * Checks every link from this host to a guest's agent and to the output file. Changes nothing. While another trace-host
+ * has the control port it does not ask the agent, so that a recording is not disturbed.
  */
 export async function examineGuest({
   location,
@@ -50,7 +50,7 @@ export async function examineGuest({
 }
 
 function the<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('a link was looked at without the one that it needs');
+  if (value === undefined) throw new Error('a link was checked without the one that it depends on');
   return value;
 }
 
@@ -65,7 +65,9 @@ async function examineHostEnds(chain: Chain, guest: () => GuestDir, timeoutMs: n
   await chain.look('guest', ['qemu'], () => guestLink(guest(), holders));
   await chain.look('orders', ['qemu'], () => {
     giver = holders.find(({ files }) => files.some(({ name }) => name === lockFileName));
-    return giver === undefined ? 'nobody gives any now' : `${nameOf(giver)} gives them now`;
+    return giver === undefined
+      ? 'no other trace-host uses the control port'
+      : `${nameOf(giver)} uses the control port`;
   });
   await chain.look('readers', ['qemu'], () => readersLink(holders));
   await examineAgent(chain, guest, () => giver, timeoutMs);
@@ -86,7 +88,7 @@ async function examineAgent(
   try {
     await chain.look('agent', ['guest', 'readers'], async () => {
       const other = giver();
-      if (other !== undefined) throw new Untold(`not asked while ${nameOf(other)} gives orders`);
+      if (other !== undefined) throw new Untold(`not asked: ${nameOf(other)} uses the control port`);
       client = await ControlClient.open(guest(), { timeoutMs });
       status = await client.status();
       return `answers: ${status.state}, up ${Math.round(status.uptimeMs / 1000)} s`;
@@ -108,12 +110,12 @@ function portsLink(guest: GuestDir): string {
   if (lost !== undefined) throw lost;
   const names = [controlPortName, ...guest.cpus.map(tracePortName)];
   const suffixes = guest.chardev === 'pipe' ? ['in', 'out'] : ['socket'];
-  // sockets are QEMU's to make
+  // QEMU creates the sockets
   if (guest.chardev === 'socket') return `${names.length} by socket`;
   for (const file of names.flatMap((name) => suffixes.map((suffix) => `${name}.${suffix}`))) {
     const found = lstatSync(`${guest.path}/${file}`, { throwIfNoEntry: false });
     if (found?.isFIFO() === true) continue;
-    const what = `${printable(guest.path)}/${file} is ${found === undefined ? 'not there' : 'no FIFO'}`;
+    const what = `${printable(guest.path)}/${file} is ${found === undefined ? 'missing' : 'not a FIFO'}`;
     throw new Failure(exitCode.missing, what, `run trace-host setup${guest.options}`);
   }
   if (guest.cpus.length === 0)
@@ -130,12 +132,12 @@ function qemuLink(guest: GuestDir, holders: readonly Holder[]): string {
   if (qemu !== undefined) return `pid ${qemu.pid} has the ports open`;
   if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
   else if (!existsSync(guest.socketPath(controlPortName))) throw guest.nobody(`${controlPortName}.socket`);
-  throw new Untold('what has the ports open is no QEMU that this user may look into');
+  throw new Untold("cannot tell which QEMU has the ports open: run as root, or as QEMU's user");
 }
 
 async function guestLink(guest: GuestDir, holders: readonly Holder[]): Promise<string> {
   const qemu = holders.find(isQemu);
-  if (qemu === undefined) throw new Untold('there is no QEMU to ask');
+  if (qemu === undefined) throw new Untold('no QEMU to ask');
   const state = await runStateOf(qemu);
   const still = standstill(guest, qemu.pid, state);
   if (still !== undefined) throw still;
@@ -143,18 +145,18 @@ async function guestLink(guest: GuestDir, holders: readonly Holder[]): Promise<s
   throw new Untold(state.kind === 'unknown' ? `QEMU cannot be asked: ${state.why}` : 'QEMU cannot be asked');
 }
 
-/** Another reader takes pages and answers away: each byte of a FIFO comes to one of its readers. */
+/** A second reader steals pages and answers: each byte of a FIFO goes to only one of its readers. */
 function readersLink(holders: readonly Holder[]): string {
   const isOurs = (holder: Holder): boolean => holder.files.some(({ name }) => name === lockFileName);
   const strangers = holders.filter((holder) => !isQemu(holder) && !isOurs(holder));
   for (const stranger of strangers) {
     const held = stranger.files.find(({ name }) => portOfFile(name) !== undefined);
-    // what stands in for QEMU has all ports
+    // a program in place of QEMU has all ports open
     if (held === undefined || !holders.some(isQemu)) continue;
     throw new Failure(
       exitCode.failed,
-      `${nameOf(stranger)} has ${printable(held.name)} open and takes what comes from it`,
-      `end it when trace-host is to read: kill ${stranger.pid}`,
+      `${nameOf(stranger)} has ${printable(held.name)} open and reads from it: that data is lost to trace-host`,
+      `end it before using trace-host: kill ${stranger.pid}`,
     );
   }
   return 'no other program has the ports open';
@@ -164,7 +166,7 @@ function versionLink({ version: theirs }: StatusAnswer): string {
   if (theirs === version) return theirs;
   throw new Failure(
     exitCode.failed,
-    `trace-agent has version ${printable(theirs)}, trace-host ${version}`,
+    `version mismatch: trace-agent ${printable(theirs)}, trace-host ${version}`,
     'install the same version on both sides',
   );
 }
@@ -174,19 +176,19 @@ function cpusLink(guest: GuestDir, { cpus }: StatusAnswer): string {
     if (state === 'failed')
       throw new Failure(
         exitCode.lost,
-        `CPU ${cpu} was given up`,
+        `CPU ${cpu} is no longer traced: its worker kept crashing`,
         "see the agent's log for the reason, and start the agent again",
       );
     if (!guest.cpus.includes(Number(cpu)))
       throw new Failure(
         exitCode.missing,
-        `the guest has a CPU ${cpu}, and there is no port for it`,
+        `CPU ${cpu} of the guest has no port`,
         `run trace-host setup${guest.options} --cpus N, and give QEMU the new ports`,
       );
     if (state === 'waiting')
       throw new Failure(
         exitCode.missing,
-        `CPU ${cpu} waits: ${printable(reason ?? 'for no reason that it says')}`,
+        `CPU ${cpu} is waiting: ${printable(reason ?? 'no reason given')}`,
         'run trace-agent doctor in the guest',
       );
   }
@@ -198,13 +200,13 @@ function ringsLink({ cpus }: StatusAnswer): string {
   if (rings.length === 0)
     throw new Failure(
       exitCode.failed,
-      "the agent cannot ask any of the guest's rings",
+      "the agent cannot read the statistics of any of the guest's ring buffers",
       'run trace-agent doctor in the guest',
     );
   const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);
   const entries = sum(rings.map((ring) => ring.entries));
   const overrun = sum(rings.map((ring) => ring.overrun));
-  return `${entries} events wait in them, ${overrun} were overwritten`;
+  return `${entries} events unread, ${overrun} overwritten`;
 }
 
 const pingRounds = 3;

@@ -3,10 +3,10 @@ import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
 
-/** With less, a recording of some seconds may fill the disk: pages and the file that is made of them take room at once. */
+/** With less, a recording of a few seconds may fill the disk: raw pages and the file made from them exist at the same time. */
 const leastBytes = 256 * 1024 * 1024;
 
-/** Whether recordings have room in a directory. @returns bytes free for this user. @throws Failure */
+/** Checks that a directory has room for recordings. @returns bytes free for this user. @throws Failure */
 export function roomIn(dir: string): number {
   const shown = printable(dir);
   try {
@@ -14,7 +14,7 @@ export function roomIn(dir: string): number {
   } catch (cause) {
     throw new Failure(
       exitCode.notPermitted,
-      `${shown}, where recordings go, cannot be written (${codeOf(cause)})`,
+      `${shown}, where recordings go, is not writable (${codeOf(cause)})`,
       'run it in another directory, or record with -o FILE elsewhere',
     );
   }
@@ -24,6 +24,6 @@ export function roomIn(dir: string): number {
   throw new Failure(
     exitCode.failed,
     `${shown}, where recordings go, has ${Math.floor(freeBytes / 2 ** 20)} MiB free`,
-    'make room, record with -o FILE on another disk, or keep the newest pages only with -m',
+    'free space, record with -o FILE on another disk, or keep only the newest pages with -m',
   );
 }

@@ -4,7 +4,7 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
 import type { GuestDir } from '../guest-dir/guest-dir.ts';
 
-/** Where tmpfiles.d(5) has rules; a file hides those of the same name in later ones. */
+/** Directories with rules, see tmpfiles.d(5); a file overrides those of the same name in later directories. */
 const ruleDirs = ['/etc/tmpfiles.d', '/run/tmpfiles.d', '/usr/local/lib/tmpfiles.d', '/usr/lib/tmpfiles.d'];
 
 export interface CleaningRule {
@@ -15,19 +15,19 @@ export interface CleaningRule {
   readonly age: string;
 }
 
-/** Whether systemd-tmpfiles leaves a guest's files alone. @throws Failure that names the rule by which it does not */
+/** Checks that systemd-tmpfiles leaves a guest's files alone. @throws Failure that names the rule that removes them */
 export function tmpfilesLink(guest: GuestDir): string {
   if (!existsSync('/run/systemd/system'))
-    return 'systemd does not run here, so its tmpfiles rules do nothing';
+    return 'systemd is not running, so its tmpfiles rules have no effect';
   const rule = cleaningRule(guest.path);
   if (rule === undefined) return 'no rule cleans the directory';
   const [unkept] = guest.unkept();
   if (unkept === undefined)
-    return `${rule.file} cleans the directory after ${rule.age}, and all files are marked to be kept`;
+    return `${rule.file} cleans the directory after ${rule.age}, but the sticky bit protects all files`;
   throw new Failure(
     exitCode.failed,
     `${rule.file} lets systemd-tmpfiles remove ${unkept} from ${printable(guest.path)} after ${rule.age}: ${printable(rule.line)}`,
-    `have it marked to be kept: trace-host setup${guest.options} --cpus ${Math.max(1, guest.cpus.length)}`,
+    `set the sticky bit on them: trace-host setup${guest.options} --cpus ${Math.max(1, guest.cpus.length)}`,
   );
 }
 
@@ -48,7 +48,7 @@ export function cleaningRule(dir: string, dirs: readonly string[] = ruleDirs): C
     .sort((a, b) => b.path.length - a.path.length)
     .at(0);
   if (cleaning === undefined) return undefined;
-  // a directory of its own without an age is left alone
+  // a nearer rule without an age disables cleaning
   const nearer = rules.find(
     ({ type, path, age }) =>
       /^[dDvqQe]/.test(type) &&

@@ -39,7 +39,7 @@ export class GuestDir {
   }
 
   /**
-   * Opens what `trace-host setup` made, or what was made by hand with mkfifo. The caller closes it.
+   * Opens what `trace-host setup` made, or what was created manually with mkfifo. The caller closes it.
    * @throws Failure (missing, not permitted)
    */
   static open(location: GuestLocation): GuestDir {
@@ -80,7 +80,7 @@ export class GuestDir {
     }
     if (fstatSync(fd).isFIFO()) return fd;
     closeSync(fd);
-    const message = `${printable(this.path)}/${name} is no FIFO`;
+    const message = `${printable(this.path)}/${name} is not a FIFO`;
     throw new Failure(exitCode.missing, message, `remove it and run trace-host setup${this.options}`);
   }
 
@@ -89,7 +89,7 @@ export class GuestDir {
     return this.#dir.entry(`${port}.socket`);
   }
 
-  /** What is said when nobody is at the other end of a port. */
+  /** The error when no QEMU has a port's other end open. */
   nobody(file: string, cause?: unknown): Failure {
     const lost = cutOff(this);
     if (lost !== undefined) return lost;
@@ -137,7 +137,7 @@ function findPorts(dir: OwnedDir, location: GuestLocation): FoundPorts {
   const file = readGuestFile(dir);
   if (file !== undefined)
     return { chardev: file.chardev, cpus: Array.from({ length: file.cpus }, (_, cpu) => cpu) };
-  // made by hand: what is there is what counts
+  // created manually: the files present determine the ports
   const files = readdirSync(dir.entry());
   const control = files.map(portOfFile).find((found) => found?.port === controlPortName);
   if (control === undefined)
@@ -145,7 +145,7 @@ function findPorts(dir: OwnedDir, location: GuestLocation): FoundPorts {
       cutOff(wordsOf(location, dir.path)) ??
       new Failure(
         exitCode.missing,
-        `${printable(dir.path)} has no control port`,
+        `${printable(dir.path)} has no file of a control port`,
         `run trace-host setup${guestOptions(location)}`,
       )
     );
@@ -169,7 +169,7 @@ function openOwned(location: GuestLocation): OwnedDir {
     if (!(cause instanceof Failure) || cause.exitCode !== exitCode.missing) throw cause;
     const lost = cutOff(wordsOf(location, guestPath(location)));
     if (lost !== undefined) throw lost;
-    const remedy = `make it with trace-host setup${guestOptions(location)}`;
+    const remedy = `create it with trace-host setup${guestOptions(location)}`;
     throw new Failure(exitCode.missing, cause.message, remedy, { cause });
   }
 }

@@ -52,7 +52,7 @@ export function readGuestFile(dir: OwnedDir): GuestFile | undefined {
     try {
       value = JSON.parse(buffer.toString('utf8', 0, bytes));
     } catch (cause) {
-      throw spoilt(dir, 'no JSON', cause);
+      throw spoilt(dir, 'not JSON', cause);
     }
     return parseGuestFile(value) ?? throwSpoilt(dir);
   } finally {

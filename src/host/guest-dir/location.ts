@@ -72,10 +72,10 @@ export function guestOptions({ dir, guest }: GuestLocation): string {
 /** Checks a guest's name: it becomes a directory's, and stands in messages. Throws Failure (usage). */
 export function parseGuestName(text: string, name: string): string {
   if (/^[A-Za-z0-9_][\w.-]{0,63}$/.test(text)) return text;
-  const message = `${name}: ${quoted(text)} is no name of a guest`;
+  const message = `${name}: ${quoted(text)} is not a guest name`;
   throw new Failure(
     exitCode.usage,
     message,
-    'give up to 64 letters, digits, _, . and -, not beginning with . or -',
+    'use up to 64 letters, digits, _, . and -; do not begin with . or -',
   );
 }

@@ -31,7 +31,11 @@ export function lockGuest(dir: OwnedDir, label: string): () => void {
   }
   if (!fstatSync(fd).isFile()) {
     closeSync(fd);
-    throw new Failure(exitCode.failed, `${printable(dir.path)}/${lockFileName} is no file`, 'remove it');
+    throw new Failure(
+      exitCode.failed,
+      `${printable(dir.path)}/${lockFileName} is not a regular file`,
+      'remove it',
+    );
   }
   if (!tryLock(fd)) {
     const holder = readPid(fd);
@@ -39,7 +43,7 @@ export function lockGuest(dir: OwnedDir, label: string): () => void {
     const who = holder === undefined ? 'another trace-host' : `another trace-host (pid ${holder})`;
     throw new Failure(
       exitCode.failed,
-      `${who} is giving orders to ${label}`,
+      `${who} is using the control port of ${label}`,
       holder === undefined
         ? 'wait until it has ended'
         : `wait until it has ended, or end it: kill -INT ${holder}`,

@@ -89,14 +89,14 @@ function openDir(path: string): number {
         throw new Failure(
           exitCode.missing,
           `there is no directory ${shown}`,
-          'make it with trace-host setup',
+          'create it with trace-host setup',
         );
       case 'ENOTDIR':
       case 'ELOOP': {
         const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
         throw new Failure(
           exitCode.notPermitted,
-          `${shown} is ${isLink ? 'a symbolic link' : 'no directory'}`,
+          `${shown} is ${isLink ? 'a symbolic link' : 'not a directory'}`,
           'give another --dir',
         );
       }
@@ -124,8 +124,14 @@ function makeDir(path: string): boolean {
     if (code === 'EEXIST') return false;
     const shown = printable(path);
     if (code === 'EACCES' || code === 'EPERM')
-      throw new Failure(exitCode.notPermitted, `this user may not make ${shown}`, 'give another --dir');
-    throw new Failure(exitCode.failed, `${shown} cannot be made (${code})`, 'give another --dir', { cause });
+      throw new Failure(
+        exitCode.notPermitted,
+        `cannot create ${shown}: permission denied`,
+        'give another --dir',
+      );
+    throw new Failure(exitCode.failed, `${shown} cannot be created (${code})`, 'give another --dir', {
+      cause,
+    });
   }
 }
 
@@ -134,7 +140,7 @@ function safePath(given: string): string {
   const path = resolve(given);
   const name = basename(path);
   if (name === '')
-    throw new Failure(exitCode.usage, 'the root directory is no guest directory', 'give another --dir');
+    throw new Failure(exitCode.usage, 'the root directory cannot be a guest directory', 'give another --dir');
   let parent: string;
   try {
     parent = realpathSync(dirname(path));
@@ -163,7 +169,7 @@ function refuseSwappable(dir: string): void {
   if (uid !== 0 && uid !== process.geteuid?.())
     throw new Failure(
       exitCode.notPermitted,
-      `${shown} belongs to another user (uid ${uid}), who could swap what is in it`,
+      `${shown} belongs to another user (uid ${uid}), who could replace what is in it`,
       'give a --dir elsewhere',
     );
   const sticky = (mode & 0o1000) !== 0;
@@ -173,7 +179,7 @@ function refuseSwappable(dir: string): void {
   if (!sticky && (groupWrites || anybodyWrites))
     throw new Failure(
       exitCode.notPermitted,
-      `other users may write to ${shown} and swap what is in it`,
+      `other users may write to ${shown} and replace what is in it`,
       `chmod ${anybodyWrites ? 'o' : 'g'}-w ${shown}, or give a --dir elsewhere`,
     );
 }

@@ -100,7 +100,7 @@ function isPrivate(path: string): boolean {
   return found.uid === process.geteuid?.() && (found.mode & 0o022) === 0;
 }
 
-/** The same, or one that can be made where that holds. */
+/** As above, for a directory that exists or can be created in such a one. */
 function isPrivateOrMissing(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return isPrivate(found === undefined ? dirname(path) : path);

@@ -15,13 +15,13 @@ export interface GuestWords {
   readonly options: string;
 }
 
-/** States of QEMU's RunState (qapi/run-state.json) in which a guest's CPUs stand still: what that is, and what ends it. */
+/** States of QEMU's RunState (qapi/run-state.json) in which a guest's CPUs do not run: description and remedy. */
 const standing: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
   paused: ['is paused', 'resume it: cont in its QMP or monitor, or virsh resume'],
-  prelaunch: ['has not begun to run (QEMU was started with -S)', 'start it: cont in its QMP or monitor'],
+  prelaunch: ['has not started running (QEMU was started with -S)', 'start it: cont in its QMP or monitor'],
   suspended: ['is suspended to RAM', 'wake it: system_wakeup in its QMP or monitor, or virsh dompmwakeup'],
   'guest-panicked': [
-    'has panicked: its kernel runs no more, and what was in its rings is lost',
+    'has panicked: its kernel no longer runs, and the contents of its ring buffers are lost',
     'see its console for the reason, and restart it: system_reset, then cont, in its QMP or monitor, or virsh reset',
   ],
   'internal-error': [
@@ -29,27 +29,27 @@ const standing: Readonly<Record<string, readonly [what: string, remedy: string]>
     "see QEMU's log for the reason, and restart it: system_reset, then cont, or virsh reset",
   ],
   'io-error': [
-    'was stopped by an error of its disk on this host',
-    'mend that (often a full disk), and resume it: cont, or virsh resume',
+    'was stopped by an I/O error of its disk on this host',
+    'fix that (often a full disk), then resume it: cont, or virsh resume',
   ],
   shutdown: [
-    'has shut down, and its QEMU stays',
+    'has shut down, but its QEMU is still running',
     'start it again: system_reset, then cont, or end that QEMU',
   ],
   watchdog: ['was stopped by its watchdog', 'restart it: system_reset, then cont, or virsh reset'],
   debug: ['is stopped by a debugger', 'continue it there'],
-  inmigrate: ['waits for its migration to come in', 'wait until it is there'],
-  'finish-migrate': ['is just being migrated to another host', 'trace it there'],
+  inmigrate: ['is waiting for an incoming migration', 'wait until the migration has completed'],
+  'finish-migrate': ['is being migrated to another host', 'trace it there'],
   postmigrate: [
-    'was migrated or saved, and stands still here',
+    'was migrated or saved, and is stopped here',
     'trace it where it runs now, or let it run here again: cont, or virsh restore',
   ],
-  'save-vm': ['is just being saved', 'wait until that is done'],
-  'restore-vm': ['is just being restored', 'wait until that is done'],
-  colo: ['is a COLO copy that stands still', 'trace the one that runs'],
+  'save-vm': ['is being saved', 'wait until that is done'],
+  'restore-vm': ['is being restored', 'wait until that is done'],
+  colo: ['is a COLO secondary that is not running', 'trace the one that runs'],
 };
 
-/** A message names no more files than that. */
+/** The most file names in one message. */
 const mostNames = 4;
 
 /** QEMUs that hold ports of a directory. */
@@ -57,12 +57,12 @@ export function qemusOf(dir: string): Holder[] {
   return holdersBelow(dir).filter(isQemu);
 }
 
-/** What is wrong when a guest's QEMU does not let it run; undefined when it runs, or it cannot be told. */
+/** Why a guest does not run, by its QEMU's state; undefined when it runs, or the state is unknown. */
 export function standstill(guest: GuestWords, pid: number, state: RunState): Failure | undefined {
   if (state.kind === 'process-stopped')
     return new Failure(
       exitCode.missing,
-      `${guest.label} stands still: its QEMU (pid ${pid}) is stopped by a signal or a debugger`,
+      `${guest.label} is not running: its QEMU (pid ${pid}) is stopped by a signal or a debugger`,
       `let it run: kill -CONT ${pid}`,
     );
   if (state.kind === 'unknown' || !Object.hasOwn(standing, state.state)) return undefined;
@@ -74,7 +74,7 @@ export function standstill(guest: GuestWords, pid: number, state: RunState): Fai
   );
 }
 
-/** Why a guest may be silent, by QEMU's word; undefined when QEMU has none. Waits as `runStateOf` does. */
+/** Why a guest does not answer, by QEMU's state; undefined when QEMU gives no reason. Waits as `runStateOf` does. */
 export async function whyStill(guest: GuestWords): Promise<Failure | undefined> {
   for (const { pid, argv } of qemusOf(guest.path)) {
     const failure = standstill(guest, pid, await runStateOf({ pid, argv }));
@@ -83,7 +83,7 @@ export async function whyStill(guest: GuestWords): Promise<Failure | undefined> 
   return undefined;
 }
 
-/** A QEMU that runs, and the files of a guest's directory that it holds and nobody can open by their path any more. */
+/** A QEMU that runs, and the files of a guest's directory that it holds and that can no longer be opened by path. */
 export interface CutOff {
   readonly qemu: Holder;
   /** Names in the directory, each once; only such as the host would open. */
@@ -118,8 +118,8 @@ export function cutOff(guest: GuestWords): Failure | undefined {
   const keeper = socket === undefined ? '--qmp SOCKET (or --domain DOMAIN)' : `--qmp ${printable(socket)}`;
   return new Failure(
     exitCode.missing,
-    `${label} runs, but its QEMU (pid ${qemu.pid}) holds ${names}, removed from ${printable(guest.path)}`,
-    `give it new ones: trace-host setup${options} --apply ${keeper}; ` +
-      `without QMP, trace-host setup${options} and a new start of the guest`,
+    `${label} runs, but its QEMU (pid ${qemu.pid}) has ${names} open, removed from ${printable(guest.path)}`,
+    `attach new ones: trace-host setup${options} --apply ${keeper}; ` +
+      `without QMP, trace-host setup${options} then restart the guest`,
   );
 }

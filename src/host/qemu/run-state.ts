@@ -4,7 +4,7 @@ import { QmpConnection, QmpRefusal } from '../qmp/connection.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Holder } from './holders.ts';
 
-/** What QEMU is doing with a guest, as far as one can tell from beside it. */
+/** What QEMU is doing with a guest, as seen from outside. */
 export type RunState =
   | { readonly kind: 'known'; readonly state: string }
   /** QEMU itself does not run: it was sent SIGSTOP, or is being debugged. */
@@ -22,12 +22,12 @@ const patienceMs = 1500;
 export async function runStateOf(qemu: Pick<Holder, 'pid' | 'argv'>): Promise<RunState> {
   if (isStopped(qemu.pid)) return { kind: 'process-stopped' };
   const sockets = qmpSockets(qemu.argv);
-  if (sockets.length === 0) return { kind: 'unknown', why: 'its command line names no QMP socket by a path' };
+  if (sockets.length === 0) return { kind: 'unknown', why: 'its command line has no QMP socket with a path' };
   for (const socket of sockets) {
     const state = await queryStatus(socket);
     if (state !== undefined) return { kind: 'known', state };
   }
-  return { kind: 'unknown', why: 'its QMP socket does not answer, as while another program is connected' };
+  return { kind: 'unknown', why: 'its QMP socket does not answer; another program may be connected' };
 }
 
 /** Paths of the UNIX sockets on which a QEMU with these arguments speaks QMP; absolute ones only, for its directory is not ours. */

@@ -56,7 +56,7 @@ export class QmpConnection {
           `${shown} may not be opened by this user`,
           'run as the user of QEMU',
         );
-      const remedy = `start QEMU with -qmp unix:${shown},server=on,wait=off, or give the socket that it has`;
+      const remedy = `start QEMU with -qmp unix:${shown},server=on,wait=off, or give its actual socket`;
       throw new Failure(exitCode.missing, `no QEMU listens on ${shown} (${codeOf(cause)})`, remedy, {
         cause,
       });
@@ -108,8 +108,9 @@ export class QmpConnection {
           else resolve(message);
         },
       };
-      const late = `QEMU on ${printable(this.#path)} does not send ${what} within ${this.#timeoutMs / 1000} s`;
-      const remedy = 'see whether another program is connected to that socket: QEMU serves one at a time';
+      const late = `QEMU on ${printable(this.#path)} did not send ${what} within ${this.#timeoutMs / 1000} s`;
+      const remedy =
+        'check whether another program is connected to that socket: QEMU serves one client at a time';
       const timer = setTimeout(
         () => waiting.take(new Failure(exitCode.missing, late, remedy)),
         this.#timeoutMs,
@@ -136,7 +137,7 @@ export class QmpConnection {
     this.#ended ??= new Failure(
       exitCode.missing,
       `QEMU closed ${printable(this.#path)}`,
-      'look why it ended',
+      'check why it exited',
     );
     for (const waiting of this.#waiting) waiting.take(this.#ended);
   }

@@ -18,7 +18,7 @@ export function checkCommand(command: readonly string[]): void {
   if (program === undefined) return;
   const found = candidates(program).map(faultOf);
   if (found.includes(undefined)) return;
-  const why = found.includes('EACCES') ? 'may not be run' : 'no such command';
+  const why = found.includes('EACCES') ? 'permission denied' : 'no such command';
   throw new Failure(exitCode.usage, `${quoted(program)}: ${why}`, 'name a command that runs on this host');
 }
 
@@ -32,7 +32,7 @@ export function startCommand(
   const child = spawn(program, words, { stdio: ['inherit', output === 'stdout' ? 1 : 2, 'inherit'] });
   child.on('exit', (code, signal) => ended({ exitCode: code, signal }));
   child.on('error', (cause) => {
-    const message = `${quoted(program)} does not run: ${codeOf(cause)}`;
+    const message = `${quoted(program)} cannot be run: ${codeOf(cause)}`;
     ended(new Failure(exitCode.usage, message, 'name a command that does', { cause }));
   });
   return child;

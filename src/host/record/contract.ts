@@ -44,7 +44,7 @@ export interface CpuProgress {
   readonly readEvents: number | undefined;
 }
 
-/** How it goes at this moment. */
+/** Progress at this moment. */
 export interface RecordProgress {
   readonly elapsedMs: number;
   readonly guests: readonly { readonly label: string; readonly cpus: readonly CpuProgress[] }[];
@@ -81,7 +81,7 @@ export interface RecordResult {
   readonly guests: readonly GuestReport[];
 }
 
-/** What the one who called wants to hear. All are called from the event loop, none may throw. */
+/** Notifications for the caller. All are called from the event loop, none may throw. */
 export interface RecordListener {
   readonly phase: (text: string) => void;
   readonly started: () => void;

@@ -68,8 +68,8 @@ export class GuestPorts {
       if (performance.now() >= deadlineMs) {
         throw new Failure(
           exitCode.failed,
-          `${this.#guest.label} says that it is stopped, and goes on sending`,
-          'see which program writes to its trace ports',
+          `${this.#guest.label} reports that it is stopped, but keeps sending`,
+          'check which program writes to its trace ports',
         );
       }
       last = stale();

@@ -2,7 +2,6 @@ import { open } from 'node:fs/promises';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../base/failure.ts';
-import { printable } from '../../base/quoted.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
@@ -14,42 +13,36 @@ import {
 } from '../../trace/convert/convert.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
-import { readMetadataArchive } from '../../trace/metadata/archive.ts';
-import { MetadataCache } from '../metadata/cache.ts';
-import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/changes.ts';
 import { parseMetadata } from '../../trace/metadata/guest-metadata.ts';
-import { instanceFiles } from '../../trace/metadata/instance-files.ts';
-import { quoted } from '../../base/quoted.ts';
-import { unseenLines } from '../../trace/metadata/unseen.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
 import { recordingVersion } from '../../trace/recording/recording-format.ts';
-import type { Collector, StreamFault } from './collector.ts';
-import { EventNames, knownEvents } from './event-names.ts';
+import { dropEarlierPages, failureOf, waitForArrival } from './arrival.ts';
+import type { Collector } from './collector.ts';
 import type { CpuProgress } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
-import { firstPageAt } from '../../trace/recording/raw-file.ts';
+import { MetadataFetch } from './metadata-fetch.ts';
 import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
 
 export interface RecordRequest {
   readonly location: GuestLocation;
   readonly out: string;
   readonly trace: TraceRequest | undefined;
-  /** Whether to leave out events that the guest does not have. */
+  /** Whether to skip events that the guest does not have. */
   readonly skipUnknown: boolean;
-  /** Of what is kept of each CPU; undefined: everything. */
+  /** Limit of what is kept of each CPU; undefined: keep everything. */
   readonly capBytes: number | undefined;
   readonly timeoutMs: number;
-  /** Something that the user should know while it runs. */
+  /** Reports something to the user while the recording runs. */
   readonly note: (text: string) => void;
-  /** This guest's recording cannot go on as it should; what was recorded is there. May be said more than once. */
+  /** This guest's recording cannot continue; what was recorded is kept. May be called more than once. */
   readonly failed: (why: Failure) => void;
 }
 
-/** A guest that has not said by then that it has taken a start back is left with the order to. */
-const takeBackMs = 15_000;
+/** How long to wait for the guest to confirm a cancelled start. */
+const cancelTimeoutMs = 15_000;
 
-/** One guest's recording, from its first byte to its trace.dat. */
+/** One guest's recording, from the metadata to the trace.dat. */
 export class GuestRecording {
   readonly guest: GuestDir;
   readonly #request: RecordRequest;
@@ -58,13 +51,12 @@ export class GuestRecording {
   readonly #startedAt = new Date().toISOString();
   #dir: RecordingDir | undefined;
   #described: Promise<void> = Promise.resolve();
-  /** The guest's metadata of the beginning. */
-  #fetched: ReadonlyMap<string, Buffer> = new Map();
+  readonly #metadata: MetadataFetch;
   readonly #ports: GuestPorts;
-  /** Of an earlier trace, taken out of the files. */
+  /** Bytes of an earlier trace removed from the files, by CPU. */
   readonly #cutBytes = new Map<number, number>();
   readonly account: GuestAccount;
-  /** From the order to start until the guest is known to trace for us no more. */
+  /** From the start order until this recording's tracing is known to have ended. */
   #tracing = false;
   #discarded = false;
   #doing = '';
@@ -75,13 +67,14 @@ export class GuestRecording {
     this.guest = guest;
     this.#client = client;
     this.#collector = collector;
+    this.#metadata = new MetadataFetch(guest, client, request.note);
     this.account = new GuestAccount(request.trace?.instance !== undefined);
     this.#ports = new GuestPorts(guest, (cpu, fault) =>
       request.failed(failureOf(fault, guest, cpu, this.dir)),
     );
   }
 
-  /** Takes the guest's control port. Orders nothing. @throws Failure */
+  /** Opens and locks the guest's control port. Sends no order. @throws Failure */
   static async open(request: RecordRequest, collector: Collector): Promise<GuestRecording> {
     const guest = GuestDir.open(request.location);
     try {
@@ -95,7 +88,7 @@ export class GuestRecording {
     }
   }
 
-  /** Where the recording is until it is finished; undefined before `begin`. */
+  /** The recording directory, until the recording is finished; undefined before `begin`. */
   get dir(): string | undefined {
     return this.#dir?.path;
   }
@@ -104,15 +97,15 @@ export class GuestRecording {
     return this.#request.out;
   }
 
-  /** What is waited for at the moment, for people; empty when nothing is. */
+  /** The step in progress, for people; empty while there is none. */
   get doing(): string {
     const { arriving } = this.#client;
-    const ofHow = arriving === undefined ? '' : `, ${share(arriving)}`;
+    const received = arriving === undefined ? '' : `, ${share(arriving)}`;
     const converted = this.#converted === undefined ? '' : `, ${share(this.#converted)}`;
-    return this.#doing === '' ? '' : `${this.guest.label}: ${this.#doing}${ofHow}${converted}`;
+    return this.#doing === '' ? '' : `${this.guest.label}: ${this.#doing}${received}${converted}`;
   }
 
-  /** Whether the guest traces for us, as far as is known. */
+  /** Whether the guest traces for this recording, as far as is known. */
   get tracing(): boolean {
     return this.#tracing;
   }
@@ -128,9 +121,9 @@ export class GuestRecording {
   }
 
   /**
-   * Fetches what explains the pages, throws away what the ports still hold of an earlier trace, makes the directory,
-   * and starts. From here on a recording that is killed can be converted.
-   * @throws Failure; the guest does not trace for us then
+   * Fetches metadata, drains stale pages from the ports, creates the recording directory, then starts tracing. After
+   * that, a recording that is killed can still be converted.
+   * @throws Failure; the guest does not trace for this recording then
    */
   async begin(): Promise<void> {
     try {
@@ -148,17 +141,16 @@ export class GuestRecording {
       const { label, options } = this.guest;
       throw new Failure(
         exitCode.failed,
-        `${label} is tracing already`,
-        `stop that first: trace-host stop${options}`,
+        `${label} is already tracing`,
+        `stop that trace first: trace-host stop${options}`,
       );
     }
-    this.#doing = 'fetching what explains its pages';
-    const { packed, contents } = await this.#fetchAll();
-    this.#fetched = contents;
+    this.#doing = 'fetching metadata';
+    const { packed, contents } = await this.#metadata.all();
     this.#mustGoOn();
-    // what cannot be read later is refused now
+    // metadata that the conversion could not read is an error now
     parseMetadata(contents);
-    const trace = this.#resolved(contents);
+    const trace = this.#metadata.resolve(this.#request.trace, this.#request.skipUnknown);
     await this.#openPorts();
     this.#mustGoOn();
     this.#dir = new RecordingDir(this.#request.out);
@@ -172,62 +164,31 @@ export class GuestRecording {
       this.account.started = await this.#client.start(trace);
       this.#ports.havePages(this.account.started.pageBytes);
     } catch (cause) {
-      // who discards it is at it already
+      // discard() is already running
       if (this.#discarded) throw cause;
-      // a refusal has changed nothing; whatever else went wrong, the start may still be carried out
+      // a refused start has changed nothing; after any other error the guest may still start
       if (cause instanceof OrderRefused) this.#tracing = false;
       await this.discard();
       throw cause;
     }
   }
 
-  #resolved(contents: ReadonlyMap<string, Buffer>): TraceRequest | undefined {
-    const { trace, skipUnknown, note } = this.#request;
-    if (trace === undefined) return undefined;
-    const skip = (name: string): void =>
-      note(`${this.guest.label} has no event ${quoted(name)}, which is left out`);
-    return new EventNames(knownEvents(contents.keys()), skipUnknown ? skip : undefined).resolve(trace);
-  }
-
-  /** With what the guest's last recording has left, only what has changed. */
-  async #fetchAll(): Promise<FetchedMetadata> {
-    const cache = new MetadataCache(this.guest.path);
-    const known = await cache.read();
-    const fetched = await fetchMetadata(this.#client, known);
-    // what is no metadata is not kept; who reads it says so
-    if (fetched.contents.has(instanceFiles.page)) cache.write(fetched.packed);
-    return fetched;
-  }
-
   /**
-   * The traced instance may have been made by the start, and what was fetched before is another's: pages of another size,
-   * another clock. Fetches what it has for itself, while it is there; a stop waits for that. Pages come meanwhile.
+   * Fetches the metadata of the traced instance in the background, while it exists; `stop` waits for that. The start may
+   * have created the instance, and its page size and clock differ from those fetched before.
    */
   describe(): void {
     this.#described = this.#describeInstance();
   }
 
   async #describeInstance(): Promise<void> {
-    let options: string | undefined;
-    try {
+    await this.#metadata.instance(this.#dir, this.account.started?.instance, () =>
       // page size and clock
-      this.#writeRecording(null);
-      const packed = await this.#client.metadata('instance');
-      const own = await readMetadataArchive([packed]);
-      this.#dir?.writeInstance(packed);
-      options = own.get('trace_options')?.toString('latin1');
-    } catch (cause) {
-      // those two are known without; an older agent does not know this part
-      if (!(cause instanceof Failure)) throw cause;
-      if (!(cause instanceof OrderRefused)) this.#request.note(cause.message);
-    }
-    if (!unseenLines(this.account.started?.instance, options)?.includes('trace_marker')) return;
-    const what = `${this.guest.label}: what programs write to trace_marker is not in this trace, but in the top-level buffer`;
-    const remedy = 'to record that: -B top';
-    this.#request.note(`${what} — ${remedy}`);
+      this.#writeRecording(null),
+    );
   }
 
-  /** Asks how it goes. @throws Failure when the guest is gone, or its agent traces no more */
+  /** Fetches the status. @throws Failure when the guest is gone, or its agent no longer traces */
   async look(): Promise<void> {
     const last = this.account.status ?? this.account.before;
     const status = await this.#client.status();
@@ -237,66 +198,62 @@ export class GuestRecording {
       this.#tracing = false;
       throw new Failure(
         exitCode.failed,
-        `the agent of ${this.guest.label} was started anew and traces no more`,
+        `the agent of ${this.guest.label} was restarted and is no longer tracing`,
       );
     }
     if (state === 'stopped') {
       this.#tracing = false;
-      throw new Failure(exitCode.failed, `${this.guest.label} was stopped by somebody else`);
+      throw new Failure(exitCode.failed, `another program stopped the trace of ${this.guest.label}`);
     }
   }
 
-  /** Stops, and waits until all that was sent has arrived. @throws Failure when the guest does not stop */
+  /** Stops tracing, and waits until all that was sent has arrived. @throws Failure when the guest does not stop */
   async stop(): Promise<void> {
-    this.#doing = 'waiting for it to send what is in its rings, and to stop';
+    this.#doing = 'waiting for it to flush its ring buffers and stop';
     try {
       await this.#described;
       this.account.stopped = await this.#client.stop();
       this.#tracing = false;
-      await this.#arrive();
+      await waitForArrival(this.guest, this.#ports, this.account);
     } finally {
       this.#doing = '';
     }
   }
 
   /**
-   * Takes a beginning back: the guest is told to stop if it was told to start, and nothing is kept. Waits a while for
-   * its word that it has; throws nothing.
+   * Undoes `begin`: sends a stop if a start was sent, and removes the recording. Waits up to 15 s for the guest to
+   * confirm; does not throw.
    */
   async discard(): Promise<void> {
     this.#discarded = true;
     if (this.#tracing) {
-      this.#doing = 'taking the start back';
+      this.#doing = 'cancelling the start';
       const stopped = this.#client.stop().then(
         () => true,
         () => false,
       );
-      const late = new Promise<false>((resolve) => setTimeout(resolve, takeBackMs, false).unref());
+      const late = new Promise<false>((resolve) => setTimeout(resolve, cancelTimeoutMs, false).unref());
       if (!(await Promise.race([stopped, late])) && !this.#client.isGone)
-        this.#request.note(`${this.guest.label} was told to stop again, and has not said that it did`);
+        this.#request.note(`${this.guest.label} was told to stop and has not confirmed it`);
       this.#tracing = false;
     }
     this.#remove();
   }
 
   /**
-   * Fetches what came up meanwhile: names of tasks, and formats of events that came into being.
-   * @throws Failure; what was known at the beginning is there then
+   * Fetches task names, and formats of events added during the recording.
+   * @throws Failure; the metadata from before the start is kept
    */
   async fetchChanges(): Promise<void> {
-    this.#doing = 'fetching the names of its tasks, and events that are new';
+    this.#doing = 'fetching task names and new events';
     try {
-      const changes = await fetchChanges(this.#client, this.#fetched);
-      const packed = changes?.packed ?? (await this.#client.metadata('names'));
-      // an archive that cannot be read would stand in the way of every conversion
-      if (changes === undefined) await readMetadataArchive([packed]);
-      this.#dir?.writeNames(packed);
+      await this.#metadata.changes(this.#dir);
     } finally {
       this.#doing = '';
     }
   }
 
-  /** Ends the directory, when nothing is collected any more: only `convert` is left to do. @throws Failure; what was recorded is there */
+  /** Completes the directory after collection has ended; only `convert` is left. @throws Failure; what was recorded is kept */
   async close(): Promise<void> {
     this.#client.close();
     this.guest.close();
@@ -306,30 +263,18 @@ export class GuestRecording {
     this.#writeRecording(new Date().toISOString());
     if (this.#dir === undefined) return;
     await joinAllCapped(this.#dir.path, [...this.#ports.files.keys()]);
-    await this.#dropEarlier(this.#dir);
+    await dropEarlierPages(this.#dir, this.#ports, this.account, (cpu, bytes) => {
+      this.#cutBytes.set(cpu, bytes);
+      this.#request.note(
+        `${this.guest.label}, CPU ${cpu}: discarded ${bytes} bytes of an earlier trace that the guest had held back`,
+      );
+    });
     this.#writeRecording(new Date().toISOString());
   }
 
-  /** What the guest had held back of an earlier trace, whose pages may be of another size and another clock. */
-  async #dropEarlier(dir: RecordingDir): Promise<void> {
-    const { started } = this.account;
-    if (started === undefined) return;
-    for (const [cpu, file] of this.#ports.files) {
-      const earlierBytes = this.account.earlierBytes(cpu);
-      const droppedBytes = file.receivedBytes - file.keptBytes;
-      if (earlierBytes === 0) continue;
-      const bytes = Math.min(firstPageAt(earlierBytes, droppedBytes, started.pageBytes), file.keptBytes);
-      if (bytes > 0) await dir.dropFront(cpu, bytes);
-      this.#cutBytes.set(cpu, bytes);
-      this.#request.note(
-        `${this.guest.label}, CPU ${cpu}: threw away ${bytes} bytes of an earlier trace that the guest had held back`,
-      );
-    }
-  }
-
-  /** Makes the trace.dat; the directory stays until `removeDir`. @throws Failure */
+  /** Writes the trace.dat; the directory stays until `removeDir`. @throws Failure */
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
-    if (this.#dir === undefined) throw new Error('converted before it began');
+    if (this.#dir === undefined) throw new Error('convert called before begin');
     this.#doing = `writing ${this.#request.out}`;
     try {
       const report = await convertRecording(this.#dir.path, {
@@ -347,7 +292,7 @@ export class GuestRecording {
     }
   }
 
-  /** To be called when every page is in the file, and nothing is missing. */
+  /** Call when every page is in the file, and nothing is missing. */
   removeDir(): void {
     this.#dir?.remove();
   }
@@ -356,43 +301,14 @@ export class GuestRecording {
     this.#ports.open(this.#collector);
     const bytes = await this.#ports.drain(() => this.#mustGoOn());
     if (bytes === 0) return;
-    // what waited for a reader may be counted as sent only now
+    // the agent may count as sent only now what waited for a reader
     this.account.before = await this.#client.status();
     this.#request.note(
-      `${this.guest.label}: threw away ${bytes} bytes of an earlier trace that nobody had read`,
+      `${this.guest.label}: discarded ${bytes} bytes of an earlier trace that had not been read`,
     );
   }
 
-  /** The agent counts what it has sent: that many bytes are to come. @throws Failure when they do not */
-  async #arrive(): Promise<void> {
-    const missing = await this.#ports.arrive((cpu) => this.account.sentBytes(cpu));
-    this.#mustHavePorts();
-    const [first] = missing;
-    if (first === undefined) return;
-    const [cpu] = first;
-    const bytes = missing.reduce((sum, [, each]) => sum + each, 0);
-    const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
-    throw new Failure(
-      exitCode.lost,
-      `${this.guest.label}, CPU ${cpu}${more}: ${bytes} bytes that the agent sent did not arrive`,
-      'see which other program reads the trace ports',
-    );
-  }
-
-  /** What a CPU without a port here has sent went to whatever its port is connected with. @throws Failure */
-  #mustHavePorts(): void {
-    for (const cpu of this.account.sendingCpus) {
-      if (this.#ports.files.has(cpu)) continue;
-      const { label, path, options } = this.guest;
-      throw new Failure(
-        exitCode.lost,
-        `${label}, CPU ${cpu}: ${this.account.sentBytes(cpu)} bytes were sent to a port that has no file in ${printable(path)}`,
-        `see trace-host doctor${options}`,
-      );
-    }
-  }
-
-  /** Between the steps of a beginning: one that is taken back must not take the next. */
+  /** Between the steps of `begin`: a cancelled start must not take the next step. */
   #mustGoOn(): void {
     if (this.#discarded) throw new Failure(exitCode.failed, 'interrupted');
   }
@@ -430,7 +346,7 @@ function share({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: numbe
   return `${Math.floor((doneBytes / Math.max(1, totalBytes)) * 100)} %`;
 }
 
-/** The raw pages go only when the file, and its name, would outlast a power cut. */
+/** Syncs the file and its directory: raw pages may only be removed once the file would survive a power cut. */
 async function onDisk(path: string): Promise<void> {
   for (const each of [path, dirname(path)]) {
     const file = await open(each, 'r');
@@ -440,12 +356,4 @@ async function onDisk(path: string): Promise<void> {
       await file.close();
     }
   }
-}
-
-function failureOf(fault: StreamFault, guest: GuestDir, cpu: number, dir: string | undefined): Failure {
-  if (fault.kind === 'file') {
-    const what = fault.code === 'ENOSPC' ? 'the disk is full' : `the file takes no more (${fault.code})`;
-    return new Failure(exitCode.failed, `${guest.label}, CPU ${cpu}: ${what}`, `make room beside ${dir}`);
-  }
-  return new Failure(exitCode.failed, `${guest.label}, CPU ${cpu}: its port broke (${fault.code})`);
 }

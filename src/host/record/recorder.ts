@@ -97,12 +97,12 @@ export class Recorder {
         stopping: undefined,
       });
     }
-    this.#listener.phase('fetching what explains the pages');
+    this.#listener.phase('fetching metadata');
     const beginning = Promise.allSettled(this.#entries.map(({ recording }) => recording.begin()));
     const first = await Promise.race([beginning, this.#ended]);
     const why = 'kind' in first ? reasonOf(first) : first.find(isRejected)?.reason;
     if (why === undefined) return;
-    // Those that began stop again, and leave nothing: their users were promised a trace of all.
+    // guests that started stop again and leave nothing: a recording has all guests or none
     await Promise.all(this.#entries.map(({ recording }) => recording.discard()));
     throw why;
   }
@@ -165,7 +165,7 @@ export class Recorder {
       clearInterval(ticker);
       clearTimeout(timer);
       if (child?.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-      // one that does not obey must not keep us
+      // a child that ignores SIGTERM must not keep this process alive
       child?.unref();
     }
   }
@@ -181,7 +181,7 @@ export class Recorder {
     }
   }
 
-  /** A guest that cannot go on ends alone; the last one ends the recording. */
+  /** A guest that cannot continue ends alone; the last one ends the recording. */
   #endOne(entry: Entry, why: Failure): void {
     this.#fail([entry], why);
     if (entry.stopping !== undefined) return;
@@ -287,12 +287,12 @@ function diskFull(entries: readonly Entry[]): Failure {
   return new Failure(
     exitCode.failed,
     `the disk of ${placeOf(entries)} is full`,
-    'make room; what was recorded is kept',
+    'free space; what was recorded is kept',
   );
 }
 
 function outputGone(entries: readonly Entry[]): Failure {
-  return new Failure(exitCode.failed, `${placeOf(entries)} is gone, and with it what was recorded`);
+  return new Failure(exitCode.failed, `${placeOf(entries)} was removed, and what was recorded is lost`);
 }
 
 function placeOf(entries: readonly Entry[]): string {

@@ -35,7 +35,7 @@ function changedPageSize({ pageSizes }: GuestAccount): Failure[] {
   if (pageSizes === undefined) return [];
   const [before, after] = pageSizes;
   const message = `the guest's ring had pages of ${before} bytes at the start and of ${after} at the stop`;
-  return [new Failure(exitCode.lost, message, 'leave buffer_subbuf_size_kb alone while it is recorded')];
+  return [new Failure(exitCode.lost, message, 'do not change buffer_subbuf_size_kb during a recording')];
 }
 
 /** What was collected is what was converted. */
@@ -44,7 +44,7 @@ function missingBytes(report: ConvertReport, progress: readonly CpuProgress[]): 
     const rawBytes = report.cpus.find((converted) => converted.cpu === cpu)?.rawBytes ?? 0;
     if (rawBytes === keptBytes) return [];
     const message = `CPU ${cpu}: ${keptBytes} bytes were collected, its raw file had ${rawBytes}`;
-    return [new Failure(exitCode.lost, message, 'see what else writes to the directory of the recording')];
+    return [new Failure(exitCode.lost, message, 'check what else writes to the directory of the recording')];
   });
 }
 
@@ -52,9 +52,9 @@ function missingBytes(report: ConvertReport, progress: readonly CpuProgress[]): 
 function emptiedRing(cpu: number, readEvents: number, events: number): Failure {
   return new Failure(
     exitCode.lost,
-    `CPU ${cpu}: the guest's ring was emptied while it was recorded, and what was in it is lost: ` +
-      `its kernel says that ${readEvents} events were read, the file has ${events}`,
-    'remove no event, and write to no trace file there, while it is recorded',
+    `CPU ${cpu}: the guest's ring buffer was emptied during the recording, and its contents are lost: ` +
+      `its kernel counted ${readEvents} events read, the file has ${events}`,
+    'do not remove events or write to a trace file there during a recording',
   );
 }
 
@@ -64,7 +64,7 @@ function missingEvents(report: ConvertReport, progress: readonly CpuProgress[]):
     const events = report.cpus.find((converted) => converted.cpu === cpu)?.events ?? 0;
     if (readEvents === undefined || readEvents === events) return [];
     if (events > readEvents) return [emptiedRing(cpu, readEvents, events)];
-    const message = `CPU ${cpu}: the guest's kernel says that ${readEvents} events were read, the file has ${events}`;
-    return [new Failure(exitCode.lost, message, 'look for bad pages above, and into the log of the agent')];
+    const message = `CPU ${cpu}: the guest's kernel counted ${readEvents} events read, the file has ${events}`;
+    return [new Failure(exitCode.lost, message, "check for bad pages above, and see the agent's log")];
   });
 }

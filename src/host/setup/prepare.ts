@@ -38,8 +38,8 @@ export interface PreparedGuest {
 const maxSocketPathBytes = 107;
 
 /**
- * Makes a guest's directory and FIFOs and writes guest.json; keeps what is right, mends what is wrong, and touches
- * nothing that is not its own. What the options leave open is as guest.json has it.
+ * Makes a guest's directory and FIFOs and writes guest.json; keeps what is right, fixes what is wrong, and leaves
+ * other files alone. Options not given are taken from guest.json.
  * @param defaultCpus asked when neither says
  * @throws Failure
  */
@@ -69,7 +69,7 @@ export async function prepareGuest(
     if (dir.made) changes.made.push('.');
     refuseLongSockets(dir, file);
     const gid = group === undefined ? undefined : groupNumber(group);
-    mendDirectory(dir, gid, changes);
+    fixDirectory(dir, gid, changes);
     await removeStale(dir, file, location, changes);
     if (file.chardev === 'pipe') {
       for (const name of fifoNames(file)) prepareFifo(dir, name, gid, changes);
@@ -113,7 +113,7 @@ function prepareParent(path: string, forGroup: boolean): void {
   }
 }
 
-/** guest.json that is spoilt is written anew, as long as it is a file. */
+/** An invalid guest.json is replaced, as long as it is a regular file. */
 function readEarlier(dir: OwnedDir): GuestFile | undefined {
   try {
     return readGuestFile(dir);
@@ -142,7 +142,7 @@ function refuseLongSockets(dir: OwnedDir, { cpus, chardev }: GuestFile): void {
   }
 }
 
-function mendDirectory(dir: OwnedDir, gid: number | undefined, changes: Changes): void {
+function fixDirectory(dir: OwnedDir, gid: number | undefined, changes: Changes): void {
   const wanted = gid === undefined ? 0o700 : 0o710;
   const stats = dir.stats();
   if ((stats.mode & 0o7777) === wanted && (gid === undefined || stats.gid === gid)) return;
@@ -158,12 +158,12 @@ function refuseForeign(dir: OwnedDir): void {
   if (foreign === undefined) return;
   throw new Failure(
     exitCode.failed,
-    `${printable(dir.path)} is open to others and holds what is not trace-host's, such as ${quoted(foreign)}`,
+    `${printable(dir.path)} is open to other users and contains files that are not trace-host's, such as ${quoted(foreign)}`,
     `give a --dir of its own, or chmod 700 ${printable(dir.path)}`,
   );
 }
 
-/** A named guest's directory, whether setup made it or somebody by hand. */
+/** A named guest's directory, created by setup or manually. */
 function isGuest(dir: OwnedDir, name: string): boolean {
   return guestMarks.some((mark) => existsSync(dir.entry(join(name, mark))));
 }
@@ -210,7 +210,7 @@ function prepareFifo(dir: OwnedDir, name: string, gid: number | undefined, chang
     makeFifo(path, 0o600);
     changes.made.push(name);
   } else if (!found.isFIFO()) {
-    const message = `${printable(dir.path)}/${name} is in the way: it is no FIFO`;
+    const message = `${printable(dir.path)}/${name} is in the way: it is not a FIFO`;
     throw new Failure(exitCode.failed, message, `look what it is, then rm ${printable(dir.path)}/${name}`);
   } else if (found.uid !== process.geteuid?.()) {
     // libvirt, as root, gives it to QEMU's user while the guest runs
@@ -229,7 +229,7 @@ function giveToGroup(give: () => void, gid: number): void {
   try {
     give();
   } catch (cause) {
-    const message = `this user may not give files to the group ${gid}`;
+    const message = `cannot change the group of files to ${gid}: permission denied`;
     throw new Failure(exitCode.notPermitted, message, 'run as root, or as a member of the group', { cause });
   }
 }

@@ -48,7 +48,10 @@ describe('parseCpuList', () => {
     assertUsage(() => parseCpuList('0-3:0/2', '--cpus'), /takes 0 CPUs of every 2/);
     assertUsage(() => parseCpuList('0-3:3/2', '--cpus'), /takes 3 CPUs of every 2/);
     assertUsage(() => parseCpuList('0-3:0/0', '--cpus'), /takes 0 CPUs of every 0/);
-    assertUsage(() => parseCpuList('\n\u001b[31m'.repeat(500) + 'x', '--cpus'), /is neither a CPU nor a range/);
+    assertUsage(
+      () => parseCpuList('\n\u001b[31m'.repeat(500) + 'x', '--cpus'),
+      /is neither a CPU nor a range/,
+    );
   });
 
   it('reads back any list that it could have been given', () => {

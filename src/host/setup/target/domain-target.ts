@@ -47,7 +47,7 @@ async function attach(
     const missing = wanted.filter(({ name }) => !channels.has(name));
     if (scope === 'live' && file.chardev === 'pipe' && missing.length > 0) {
       notes.push(
-        `libvirt adds no pipes to ${domain} while it runs: ${later(scopes)}, or use --chardev socket`,
+        `libvirt cannot add pipes to ${domain} while it runs: ${later(scopes)}, or use --chardev socket`,
       );
       continue;
     }
@@ -87,7 +87,7 @@ async function attach(
 function later(scopes: readonly Scope[]): string {
   return scopes.includes('config')
     ? 'shut it down and start it again'
-    : 'it is transient, so create it anew with the XML of trace-host setup --format libvirt';
+    : 'it is transient, so create it again with the XML of trace-host setup --format libvirt';
 }
 
 async function detach(domain: string, scopes: readonly Scope[]): Promise<TargetChanges> {
@@ -110,7 +110,7 @@ async function release(
     (name, element) => names.includes(name) && element.startsWith("<channel type='unix'"),
   );
   const kept = names.length - done.length;
-  const notes = kept > 0 ? [`libvirt adds no pipes to ${domain} while it runs: ${later(scopes)}`] : [];
+  const notes = kept > 0 ? [`libvirt cannot add pipes to ${domain} while it runs: ${later(scopes)}`] : [];
   return { done, already: [], notes };
 }
 

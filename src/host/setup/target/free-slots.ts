@@ -3,7 +3,7 @@ import { maxPortsPerDevice, serialDevice } from '../placement.ts';
 
 /** A virtio-serial device that a guest has already. */
 export interface SerialBus {
-  /** What the guest's keeper calls it. */
+  /** Its name in the guest's manager (QEMU or libvirt). */
   readonly name: string;
   /** Slots, the reserved one counted. */
   readonly maxPorts: number;

@@ -1,7 +1,7 @@
 import type { ApplyTo } from '../options.ts';
 import type { Target } from './target.ts';
 
-/** Reaches the guest's keeper. The caller closes it. @throws Failure (missing) */
+/** Connects to the guest's manager (QEMU or libvirt). The caller closes it. @throws Failure (missing) */
 export async function openTarget(applyTo: ApplyTo): Promise<Target> {
   // only the one that is asked for
   if (applyTo.kind === 'qmp') return (await import('./qmp-target.ts')).openQmpTarget(applyTo.socket);

@@ -15,21 +15,21 @@ import type { Target, TargetChanges } from './target.ts';
 export async function openQmpTarget(socket: string): Promise<Target> {
   const qmp = await QmpConnection.open(socket);
   return {
-    cpus: () => inOurWords(countCpus(qmp)),
-    dropLeftovers: () => inOurWords(dropLeftovers(qmp)),
-    release: (names) => inOurWords(takeOut(qmp, ({ name }) => names.includes(name))),
-    attach: (guest) => inOurWords(attach(qmp, guest)),
-    detach: () => inOurWords(detach(qmp)),
+    cpus: () => asFailure(countCpus(qmp)),
+    dropLeftovers: () => asFailure(dropLeftovers(qmp)),
+    release: (names) => asFailure(takeOut(qmp, ({ name }) => names.includes(name))),
+    attach: (guest) => asFailure(attach(qmp, guest)),
+    detach: () => asFailure(detach(qmp)),
     close: () => qmp.close(),
   };
 }
 
-async function inOurWords<T>(work: Promise<T>): Promise<T> {
+async function asFailure<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
     if (!(cause instanceof QmpRefusal)) throw cause;
-    throw new Failure(exitCode.failed, cause.message, 'run the same again when that is mended', { cause });
+    throw new Failure(exitCode.failed, cause.message, 'fix that, then run the same command again', { cause });
   }
 }
 
@@ -66,7 +66,7 @@ async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promis
 function refuseMmio(ports: number): never {
   throw new Failure(
     exitCode.missing,
-    `${ports} of the ports need a virtio-serial device, and QEMU adds none over mmio to a machine that runs`,
+    `${ports} of the ports need a virtio-serial device, and QEMU cannot add an mmio device to a running machine`,
     'start QEMU with the options that trace-host setup --transport mmio prints',
   );
 }
@@ -85,7 +85,7 @@ async function addSerial(qmp: QmpConnection, device: SerialDevice, transport: Tr
   if (bus === undefined)
     throw new Failure(
       exitCode.missing,
-      'the guest has no PCI Express root port that is free, and its ports need a virtio-serial device',
+      'the guest has no free PCI Express root port for the virtio-serial device that its ports need',
       'start QEMU with -device pcie-root-port,id=spare,chassis=1, or with the options that trace-host setup prints',
     );
   await qmp.execute('device_add', { ...serialProperties(device, transport), bus });

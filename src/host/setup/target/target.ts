@@ -9,11 +9,11 @@ export interface TargetChanges {
 
 /** A running guest that ports are attached to. */
 export interface Target {
-  /** CPUs that the guest has or can get, as far as its keeper says. */
+  /** CPUs that the guest has or can get, as its manager (QEMU or libvirt) reports. */
   readonly cpus: () => Promise<number>;
-  /** Takes away what an attempt that ended half-way has left and no port uses, for it holds the guest's files open. */
+  /** Takes away what an interrupted attempt left and no port uses: it keeps the guest's files open. */
   readonly dropLeftovers: () => Promise<void>;
-  /** Takes out ports of these names, whose files were removed, so that `attach` gives them anew. @throws Failure */
+  /** Takes out ports of these names, whose files were removed, so that `attach` adds them again. @throws Failure */
   readonly release: (names: readonly string[]) => Promise<TargetChanges>;
   /** Attaches the ports that are not there yet. @throws Failure */
   readonly attach: (guest: PreparedGuest) => Promise<TargetChanges>;

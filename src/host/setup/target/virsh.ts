@@ -22,7 +22,7 @@ export async function virsh(...args: readonly string[]): Promise<string> {
     execFile('virsh', args, options, (cause, stdout, stderr) => {
       if (cause === null) resolve(stdout);
       else if (codeOf(cause) === 'ENOENT')
-        reject(new Failure(exitCode.missing, 'there is no virsh', 'install libvirt-clients', { cause }));
+        reject(new Failure(exitCode.missing, 'virsh is not installed', 'install libvirt-clients', { cause }));
       else {
         const said = printable(
           stderr
@@ -71,6 +71,6 @@ function failureOf([command = '', domain = '']: readonly string[], said: string,
     return new Failure(exitCode.missing, `libvirt has no domain ${quoted(domain)}`, 'see virsh list --all', {
       cause,
     });
-  const message = `virsh ${command}: ${said === '' ? `no end within ${timeoutMs / 1000} s` : said}`;
+  const message = `virsh ${command}: ${said === '' ? `not finished within ${timeoutMs / 1000} s` : said}`;
   return new Failure(exitCode.failed, message, 'see virsh list --all, and LIBVIRT_DEFAULT_URI', { cause });
 }

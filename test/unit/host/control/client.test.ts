@@ -181,7 +181,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     agent.obey = ({ id }) => agent.send({ id, ok: true, bytes: 16 * 1024 * 1024 + 1, encoding: 'gzip' });
     await assert.rejects(
       client.metadata(),
-      failure(exitCode.failed, /as no agent should: it announces 16777217 bytes/),
+      failure(exitCode.failed, /sent an invalid answer to the order metadata: it announces 16777217 bytes/),
     );
     agent.obey = ({ id, order }) => {
       if (order === 'metadata') agent.send({ id, ok: true, bytes: 1000, encoding: 'gzip' }, 'some');
@@ -189,8 +189,8 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     await assert.rejects(client.metadata(), failure(exitCode.missing, /does not answer/));
     const third = client.metadata();
     agent.quit();
-    await assert.rejects(third, failure(exitCode.missing, /went away: its QEMU has closed/));
-    await assert.rejects(client.ping(), failure(exitCode.missing, /went away/));
+    await assert.rejects(third, failure(exitCode.missing, /has gone: its QEMU closed/));
+    await assert.rejects(client.ping(), failure(exitCode.missing, /has gone: its QEMU closed/));
   });
 
   it('is not impressed by a second answer to the same order', async (context) => {

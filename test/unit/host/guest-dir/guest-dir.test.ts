@@ -100,7 +100,7 @@ describe('GuestDir', () => {
       () => GuestDir.open({ dir, guest: 'web' }),
       failure(
         exitCode.missing,
-        /has no control port/,
+        /has no file of a control port/,
         new RegExp(`^run trace-host setup --guest web --dir ${dir}$`),
       ),
     );
@@ -131,7 +131,10 @@ describe('GuestDir', () => {
     writeFileSync(join(dir, 'trace-path-cpu0.out'), '');
     symlinkSync('agent-ctl-path.out', join(dir, 'trace-path-cpu1.out'));
     const guest = GuestDir.open({ dir, guest: undefined });
-    assert.throws(() => guest.openFifo('trace-path-cpu0', 'out'), failure(exitCode.missing, /is no FIFO$/));
+    assert.throws(
+      () => guest.openFifo('trace-path-cpu0', 'out'),
+      failure(exitCode.missing, /is not a FIFO$/),
+    );
     assert.throws(() => guest.openFifo('trace-path-cpu1', 'out'), failure(exitCode.failed, /ELOOP/, /^/));
     guest.close();
   });
@@ -143,7 +146,10 @@ describe('GuestDir', () => {
     const guest = GuestDir.open({ dir, guest: undefined });
     assert.throws(
       () => guest.lock(),
-      failure(exitCode.failed, new RegExp(`\\(pid ${holder.pid}\\) is giving orders to the guest in`)),
+      failure(
+        exitCode.failed,
+        new RegExp(`\\(pid ${holder.pid}\\) is using the control port of the guest in`),
+      ),
     );
     holder.kill('SIGKILL');
     await once(holder, 'exit');

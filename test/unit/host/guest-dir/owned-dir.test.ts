@@ -48,7 +48,7 @@ describe('OwnedDir', () => {
     writeFileSync(join(base, 'file'), '');
     assert.throws(
       () => OwnedDir.make(join(base, 'file')),
-      failure(exitCode.notPermitted, /is no directory$/),
+      failure(exitCode.notPermitted, /is not a directory$/),
     );
     assert.throws(
       () => OwnedDir.open(join(base, 'none')),
@@ -84,7 +84,7 @@ describe('OwnedDir', () => {
     chmodSync(open, 0o777);
     assert.throws(
       () => OwnedDir.open(join(open, 'mine', 'deep')),
-      failure(exitCode.notPermitted, /open and swap/),
+      failure(exitCode.notPermitted, /open and replace/),
     );
   });
 
@@ -94,7 +94,7 @@ describe('OwnedDir', () => {
     chownSync(theirs, 12345, 12345);
     assert.throws(
       () => OwnedDir.make(join(theirs, 'sub', 'mine')),
-      failure(exitCode.notPermitted, /who could swap/),
+      failure(exitCode.notPermitted, /who could replace/),
     );
   });
 

@@ -110,7 +110,7 @@ describe("a guest's state", () => {
     const say = (state: string) => standstill(guest, 7, { kind: 'known', state });
     for (const state of ['running', 'constructor', '__proto__']) assert.equal(say(state), undefined);
     assert.match(say('paused')?.message ?? '', /^guest web is paused \(QEMU pid 7/);
-    assert.match(say('guest-panicked')?.message ?? '', /kernel runs no more/);
+    assert.match(say('guest-panicked')?.message ?? '', /kernel no longer runs/);
     for (const state of ['internal-error', 'postmigrate', 'io-error', 'shutdown', 'save-vm', 'prelaunch']) {
       assert.equal(say(state)?.exitCode, exitCode.missing);
       assert.notEqual(say(state)?.remedy, '');

@@ -160,7 +160,7 @@ describe('prepareGuest', () => {
       make(join(dir, name, 'agent-ctl-path.in'));
       await assert.rejects(
         prepare(join(dir, name)),
-        failure(exitCode.failed, /agent-ctl-path\.in is in the way: it is no FIFO$/, /rm /),
+        failure(exitCode.failed, /agent-ctl-path\.in is in the way: it is not a FIFO$/, /rm /),
       );
     }
     assert.equal(mode(join(dir, 'victim')), 0o644);
@@ -172,7 +172,11 @@ describe('prepareGuest', () => {
     writeFileSync(join(dir, 'thesis.txt'), '');
     await assert.rejects(
       prepare(dir),
-      failure(exitCode.failed, /holds what is not trace-host's, such as "thesis\.txt"/, /--dir of its own/),
+      failure(
+        exitCode.failed,
+        /contains files that are not trace-host's, such as "thesis\.txt"/,
+        /--dir of its own/,
+      ),
     );
     await assert.rejects(prepare(dir, {}, 'web'), failure(exitCode.failed, /thesis/));
     assert.equal(mode(dir), 0o755);
@@ -186,7 +190,7 @@ describe('prepareGuest', () => {
     const dir = scratchDir(context);
     mkdirSync(join(dir, 'alice', 'guest.json.d'), { recursive: true });
     chmodSync(dir, 0o755);
-    const refused = failure(exitCode.failed, /holds what is not trace-host's, such as "alice"/);
+    const refused = failure(exitCode.failed, /contains files that are not trace-host's, such as "alice"/);
     await assert.rejects(prepare(dir), refused);
     await assert.rejects(prepare(dir, {}, 'web'), refused);
     assert.equal(mode(dir), 0o755);
@@ -232,7 +236,7 @@ describe('prepareGuest', () => {
     await prepare(dir, { cpus: 2 });
     const { pid } = await lockElsewhere(context, dir);
     const before = readdirSync(dir);
-    const refused = failure(exitCode.failed, new RegExp(`\\(pid ${pid}\\) is giving orders`));
+    const refused = failure(exitCode.failed, new RegExp(`\\(pid ${pid}\\) is using the control port`));
     await assert.rejects(prepare(dir, { cpus: 1 }), refused);
     await assert.rejects(removeGuest({ dir, guest: undefined }), refused);
     assert.deepEqual(readdirSync(dir), before);

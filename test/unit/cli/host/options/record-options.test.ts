@@ -77,7 +77,7 @@ describe('trace-host record', () => {
     );
     refused(/web is named twice/, '-A', 'web', '-A', 'web');
     refused(/both name guests/, '-A', 'web', '--guest', 'db');
-    refused(/no name of a guest/, '-A', '../web');
+    refused(/not a guest name/, '-A', '../web');
   });
 
   it('reads limits and the command', () => {
