@@ -1,4 +1,4 @@
-/** Both ends' names of the ports, as the C agent of the kernel tree has them. */
+/** The names of the ports on both sides, the same as those of the kernel tree's C agent. */
 export const controlPortName = 'agent-ctl-path';
 
 export function tracePortName(cpu: number): string {
@@ -26,16 +26,19 @@ export type Chardev = (typeof chardevs)[number];
 /** How the guest finds its virtio-serial devices: `mmio` on machines without PCI such as microvm, `ccw` on s390x. */
 export const transports = ['pci', 'mmio', 'ccw'] as const;
 export type Transport = (typeof transports)[number];
-/** Whether the host opens a file of a port's: of a trace port's two FIFOs it reads one, and the other is QEMU's alone. */
+/**
+ * Whether the host opens this file of a port: of a trace port's two FIFOs it reads one, and only QEMU opens the
+ * other.
+ */
 export function hostOpens(file: string): boolean {
   const port = portOfFile(file)?.port;
   return port !== undefined && (port === controlPortName || !file.endsWith('.in'));
 }
 
-/** What setup wrote last, or what a guest made by hand has at least. */
+/** The file that setup writes last, or the least that a manually created guest has. */
 export const guestMarks = ['guest.json', `${controlPortName}.in`, `${controlPortName}.socket`] as const;
 
-/** The port that a file in a guest's directory belongs to; undefined: the file is none of a port's. */
+/** The port that a file in a guest's directory belongs to; undefined when it belongs to none. */
 export function portOfFile(file: string): { readonly port: string; readonly chardev: Chardev } | undefined {
   const [, port = '', suffix] = /^(.*)\.(in|out|socket)$/.exec(file) ?? [];
   if (port !== controlPortName && cpuOfPort(port) === undefined) return undefined;

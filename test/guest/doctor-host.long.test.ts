@@ -291,7 +291,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assertOnly(
       await doctorOnHost(none),
       'directory',
-      /there is no directory .* — create it with trace-host setup/,
+      /directory .* does not exist — create it with trace-host setup/,
     );
     const dir = join(scratchDir(context), 'ports');
     await traceHost('setup', '--dir', dir, '--cpus', '1', '--format', 'json');
@@ -310,7 +310,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     // closed to nobody, where the checkout is
     if (nobody.status === 1 && nobody.stdout !== '') {
       const faults = faultsIn(nobody.stdout);
-      assert.match(faults['directory'] ?? '', /may not be read by this user — run as its owner, or give/);
+      assert.match(faults['directory'] ?? '', /cannot read \S+: permission denied — run as its owner, or give/);
       assert.match(faults['disk'] ?? '', /^\/, where recordings go, is not writable \(EACCES\) — run it in/);
     }
   });

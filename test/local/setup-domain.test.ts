@@ -42,7 +42,7 @@ describe('setup --apply --domain', () => {
     const uri = 'qemu+unix:///system?socket=/nonexistent/libvirt-sock';
     const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: uri });
     assert.equal(code, exitCode.missing, stderr);
-    assert.match(stderr, /libvirt cannot be reached: .*No such file or directory — start libvirtd/);
+    assert.match(stderr, /cannot connect to libvirt: .*No such file or directory — start libvirtd/);
   });
 
   it('says that libvirt has no such domain', { skip: toolSkip('virsh') }, async (test) => {

@@ -56,7 +56,7 @@ async function remove(options: SetupOptions, target: Target | undefined): Promis
   const { location } = options;
   const path = guestPath(location);
   const removed = await removeGuest(location);
-  if (removed === undefined) say(`there is no ${path}`);
+  if (removed === undefined) say(`${path} does not exist`);
   else if (removed.directory) say(`removed ${path}`);
   else
     say(

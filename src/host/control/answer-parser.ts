@@ -19,11 +19,11 @@ import { isObject, typeName } from '../../base/json-type.ts';
 import { printable } from '../../base/quoted.ts';
 import { maxPageBytes, minPageBytes } from '../../trace/metadata/usual-layout.ts';
 
-/** A packed Debian guest has 1.1 MiB with all of its symbols. */
+/** The packed metadata of a Debian guest with all symbols is 1.1 MiB. */
 export const maxMetadataBytes = 16 * 1024 * 1024;
 const maxTextLength = 1000;
 
-/** An answer that is not as docs/protocol.md has it; the message says what is wrong and is fit for a terminal. */
+/** An answer that violates docs/protocol.md; the message says how, and is safe to print on a terminal. */
 export class BadAnswer extends Error {
   constructor(message: string) {
     super(message);
@@ -59,7 +59,7 @@ const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => 
     if (fields['encoding'] !== 'gzip') throw new BadAnswer('its encoding is not gzip');
     const bytes = readCount(fields, 'bytes');
     if (bytes > maxMetadataBytes)
-      throw new BadAnswer(`it announces ${bytes} bytes of metadata; ${maxMetadataBytes} at most are taken`);
+      throw new BadAnswer(`it announces ${bytes} bytes of metadata; the limit is ${maxMetadataBytes}`);
     const same = fields['same'] === undefined ? {} : { same: readGroups(fields['same']) };
     return { id, ok: true, bytes, encoding: 'gzip', ...same };
   },
@@ -78,8 +78,8 @@ const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => 
 };
 
 /**
- * Checks a guest's answer: types, ranges, and every text made fit for a terminal. Fields that are not known are left
- * out, for a newer agent may have more. Pure.
+ * Checks a guest's answer: types and ranges; texts are made safe for a terminal. Unknown fields are ignored, as a
+ * newer agent may send more. Pure.
  * @param order what was ordered under this id
  * @throws BadAnswer
  */
@@ -141,7 +141,7 @@ function readState(fields: Fields): AgentState {
 
 function readSource(fields: Fields): TraceSource {
   const { instance, clock } = fields;
-  // Both may become part of a file or a name: nothing but what the kernel has.
+  // Both may become part of a file or a name: accept only what a kernel uses.
   if (typeof clock !== 'string' || !/^[\w-]{1,64}$/.test(clock)) throw wrong('clock', 'a clock', clock);
   if (instance !== null && (typeof instance !== 'string' || !/^[\w-][\w.-]{0,63}$/.test(instance)))
     throw wrong('instance', 'the name of one', instance);
@@ -157,7 +157,7 @@ function readPerCpu<T>(fields: Fields, name: string, read: (cpu: Fields) => T): 
   return Object.fromEntries(
     entries.map(([cpu, value]): [string, T] => {
       if (!/^(0|[1-9]\d{0,3})$/.test(cpu) || Number(cpu) >= maxCpus)
-        throw new BadAnswer(`its ${name} has what is no CPU`);
+        throw new BadAnswer(`its ${name} has an entry that is not a CPU`);
       if (!isObject(value)) throw wrong(`${name}.${cpu}`, 'an object', value);
       return [cpu, read(value)];
     }),

@@ -1,21 +1,21 @@
-/** The newline not counted. The status of a thousand CPUs has a quarter of it. */
+/** Without the newline. The status of a thousand CPUs takes a quarter of it. */
 export const maxAnswerBytes = 1024 * 1024;
 
 const newline = 0x0a;
 
 export interface AnswerSink {
   /**
-   * A line without its newline, blank ones left out; must not be kept.
-   * @returns how many bytes that are no lines come right behind it
+   * Receives a line without its newline; blank lines are skipped. The buffer is reused: do not keep it.
+   * @returns the number of payload bytes that follow the line
    */
   readonly line: (line: Buffer) => number;
-  /** A piece of those bytes; must not be kept. */
+  /** Receives a part of the payload. The buffer is reused: do not keep it. */
   readonly payload: (piece: Buffer) => void;
 }
 
 /**
- * Cuts what a guest sends into lines and payloads, the same whatever the chunks. Holds at most one line's limit; a
- * longer line is thrown away up to its newline. Never throws, never waits.
+ * Divides what a guest sends into lines and payloads, however it is cut into chunks. Holds at most one line's limit;
+ * a longer line is discarded up to its newline. Never throws, never waits.
  */
 export class AnswerReader {
   readonly #sink: AnswerSink;
@@ -32,7 +32,7 @@ export class AnswerReader {
     for (let from = 0; from < chunk.length; ) from += this.#take(from === 0 ? chunk : chunk.subarray(from));
   }
 
-  /** @returns how much of it was taken */
+  /** @returns how many bytes of it were consumed */
   #take(bytes: Buffer): number {
     if (this.#payloadBytes > 0) {
       const piece = bytes.subarray(0, this.#payloadBytes);
@@ -58,7 +58,7 @@ export class AnswerReader {
       this.#pendingBytes = 0;
       return;
     }
-    // a copy: the chunk is its owner's again
+    // a copy, because the caller reuses the chunk
     this.#pieces.push(Buffer.from(piece));
     this.#pendingBytes += piece.length;
   }

@@ -6,21 +6,21 @@ import type { GuestDir } from '../guest-dir/guest-dir.ts';
 import { controlPortName } from '../port-names.ts';
 
 export interface ChannelEvents {
-  /** Bytes from the guest, as they come; the chunk is the callee's. */
+  /** Receives bytes from the guest as they arrive; the callee may keep the chunk. */
   readonly heard: (chunk: Buffer) => void;
-  /** QEMU went away, or the descriptors broke; said once, and not after `close`. */
+  /** QEMU ended, or the descriptors failed; called once, and not after `close`. */
   readonly gone: (why: Failure) => void;
 }
 
 /** The control port's host end as a byte stream in both directions. */
 export interface Channel {
-  /** Queues bytes; resolves when QEMU or the FIFO has them. Never settles when nobody takes them. */
+  /** Queues bytes; resolves when QEMU or the FIFO has them. Never settles when nobody reads them. */
   readonly send: (bytes: Buffer) => Promise<void>;
   readonly close: () => void;
 }
 
 /**
- * Opens the control port without waiting for a QEMU that is not there.
+ * Opens the control port without waiting for QEMU.
  * @throws Failure (missing) when nobody is at the other end
  */
 export async function openChannel(guest: GuestDir, events: ChannelEvents): Promise<Channel> {
@@ -34,7 +34,7 @@ export async function openChannel(guest: GuestDir, events: ChannelEvents): Promi
   function gone(cause?: unknown): void {
     if (closed) return;
     close();
-    const message = `${guest.label} has gone: its QEMU closed the control port`;
+    const message = `${guest.label} has disconnected: its QEMU closed the control port`;
     events.gone(new Failure(exitCode.missing, message, 'check why QEMU exited', { cause }));
   }
   output.on('data', events.heard);
@@ -47,7 +47,7 @@ export async function openChannel(guest: GuestDir, events: ChannelEvents): Promi
 }
 
 function openFifos(guest: GuestDir): [Socket, Socket] {
-  // the reader first: who finds nobody at `in` has changed nothing
+  // open the reader first: if nobody has `in` open, nothing was changed
   const outFd = guest.openFifo(controlPortName, 'out');
   let inFd: number;
   try {

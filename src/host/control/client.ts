@@ -32,7 +32,7 @@ const maxPending = 64;
 
 interface Pending {
   readonly order: OrderName;
-  /** @returns how many bytes come behind the answer. @throws BadAnswer */
+  /** @returns how many payload bytes follow the answer. @throws BadAnswer */
   readonly take: (value: unknown) => number;
   readonly reject: (why: Failure) => void;
 }
@@ -60,7 +60,7 @@ export class ControlClient {
   #channel: Channel | undefined;
   #payload: Payload | undefined;
   #heardMs = 0;
-  /** Whether the agent has shown on this connection that it speaks JSON. */
+  /** Whether the agent has answered in JSON on this connection. */
   #answers = false;
   #gone: Failure | undefined;
 
@@ -129,7 +129,7 @@ export class ControlClient {
     return this.#ask('start', trace === undefined ? {} : { trace });
   }
 
-  /** Resolves when all that was in the rings is on its way, so the trace ports must be read meanwhile. */
+  /** Resolves when everything in the rings was sent, so the trace ports must be read meanwhile. */
   async stop(): Promise<StopAnswer> {
     await this.#mustAnswer();
     return this.#ask('stop');
@@ -164,9 +164,8 @@ export class ControlClient {
   }
 
   /**
-   * Gives the bare order that agents of the original's kind take, which nobody answers: whether it was obeyed cannot
-   * be told.
-   * @throws Failure (missing) when QEMU does not take it in time
+   * Sends the bare order of the original C agent. It has no answer, so whether it was obeyed is unknown.
+   * @throws Failure (missing) when QEMU does not accept it in time
    */
   async sendBare(order: 'start' | 'stop'): Promise<void> {
     await this.#within(this.#send(Buffer.from(order === 'start' ? '1\n' : '0\n')), () =>
@@ -202,7 +201,7 @@ export class ControlClient {
     });
   }
 
-  /** @param take gets the answer, calls `done` now or with the payload, and returns the payload's bytes */
+  /** @param take receives the answer, calls `done` now or with the payload, and returns the payload's size */
   async #order<Name extends OrderName, Result>(
     order: Name,
     fields: object,
@@ -253,7 +252,7 @@ export class ControlClient {
       const settled = await Promise.race([done, later(this.#timeoutMs / 2)]);
       if (settled !== undefined) return settled.result;
       const nowMs = performance.now();
-      // While this process did not run, it could not hear: that is not the guest's silence.
+      // This process did not run meanwhile and could not receive: do not blame the guest for it.
       this.#heardMs += nowMs - wakeMs;
       if (nowMs - this.#heardMs >= this.#timeoutMs) throw await silence(this.#guest, this.#timeoutMs);
       if (nowMs - fromMs >= patienceMs)
@@ -291,7 +290,7 @@ export class ControlClient {
       if (value === undefined) continue;
       this.#heardMs = performance.now();
       this.#answers = true;
-      // once: a second answer under this id is noise, like any other
+      // only once: a second answer with this id is noise, like any other
       this.#pending.set(id, { ...pending, take: () => 0 });
       return this.#take(pending, value);
     }
@@ -314,7 +313,7 @@ export class ControlClient {
     const payload = this.#payload;
     if (payload === undefined) return;
     this.#heardMs = performance.now();
-    // no list of pieces: a guest that sends byte by byte would make millions
+    // not a list of chunks: a guest that sends single bytes would create millions
     payload.filledBytes += piece.copy(payload.bytes, payload.filledBytes);
     if (payload.filledBytes < payload.bytes.length) return;
     this.#payload = undefined;

@@ -10,7 +10,7 @@ export interface PingRound {
   readonly received: Clocks;
 }
 
-/** This host's, now. */
+/** This host's clocks, now. */
 export function hostClocks(): Clocks {
   return {
     boottime: clockNs('boottime'),
@@ -19,17 +19,17 @@ export function hostClocks(): Clocks {
   };
 }
 
-/** How long a round took, by a clock that nothing sets. */
+/** How long a round took, by a clock that is never adjusted. */
 export function roundTripNs({ sent, received }: PingRound): bigint {
   return received.monotonicRaw - sent.monotonicRaw;
 }
 
-/** What is to be added to the guest's clock to have the host's; off by at most half the round trip. */
+/** What to add to the guest's clock to get the host's; the error is at most half the round trip. */
 export function offsetNs(round: PingRound, clock: ClockName): bigint {
   return (round.sent[clock] + round.received[clock]) / 2n - round.guest[clock];
 }
 
-/** The round that bounds the offset most closely. */
+/** The round with the smallest error of the offset. */
 export function fastest(rounds: readonly [PingRound, ...PingRound[]]): PingRound {
   return rounds.reduce((best, round) => (roundTripNs(round) < roundTripNs(best) ? round : best));
 }

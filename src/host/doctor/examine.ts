@@ -142,7 +142,7 @@ async function guestLink(guest: GuestDir, holders: readonly Holder[]): Promise<s
   const still = standstill(guest, qemu.pid, state);
   if (still !== undefined) throw still;
   if (state.kind === 'known') return `QEMU says ${state.state}`;
-  throw new Untold(state.kind === 'unknown' ? `QEMU cannot be asked: ${state.why}` : 'QEMU cannot be asked');
+  throw new Untold(state.kind === 'unknown' ? `cannot query QEMU: ${state.why}` : 'QEMU cannot be asked');
 }
 
 /** A second reader steals pages and answers: each byte of a FIFO goes to only one of its readers. */
@@ -151,7 +151,7 @@ function readersLink(holders: readonly Holder[]): string {
   const strangers = holders.filter((holder) => !isQemu(holder) && !isOurs(holder));
   for (const stranger of strangers) {
     const held = stranger.files.find(({ name }) => portOfFile(name) !== undefined);
-    // a program in place of QEMU has all ports open
+    // a program that replaces QEMU has all ports open
     if (held === undefined || !holders.some(isQemu)) continue;
     throw new Failure(
       exitCode.failed,

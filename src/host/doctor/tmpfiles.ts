@@ -32,8 +32,8 @@ export function tmpfilesLink(guest: GuestDir): string {
 }
 
 /**
- * The rule of systemd-tmpfiles by which files below a directory are removed when nobody has touched them for a while;
- * undefined when there is none. FIFOs that QEMU has open are removed too: their times stand still.
+ * The rule of systemd-tmpfiles that removes old files below a directory; undefined when there is none. It also
+ * removes FIFOs that QEMU has open, because their times do not change.
  * @param dir absolute
  */
 export function cleaningRule(dir: string, dirs: readonly string[] = ruleDirs): CleaningRule | undefined {

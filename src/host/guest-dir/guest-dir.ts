@@ -13,15 +13,15 @@ import { OwnedDir } from './owned-dir.ts';
 import type { Chardev } from '../port-names.ts';
 import { controlPortName, cpuOfPort, portOfFile, tracePortName } from '../port-names.ts';
 
-/** A guest's directory as the host uses it: its ports' host ends, and who may give orders. */
+/** A guest's directory as the host uses it: the host ends of its ports, and the lock for giving orders. */
 export class GuestDir {
   /** Absolute, without symbolic links. */
   readonly path: string;
-  /** The guest's name, undefined for the one in the directory itself. */
+  /** The guest's name; undefined for the guest in the directory itself. */
   readonly guest: string | undefined;
   /** What messages call the guest. */
   readonly label: string;
-  /** The options that name the guest to another trace-host command, with a blank before them. */
+  /** The options that select the guest in another trace-host command, with a leading blank. */
   readonly options: string;
   readonly chardev: Chardev;
   /** CPUs that have a trace port, ascending. */
@@ -52,14 +52,17 @@ export class GuestDir {
     }
   }
 
-  /** Takes the control port for this process, and marks the files for cleaners to keep. @returns gives it back. @throws Failure (failed) when another has it */
+  /**
+   * Locks the control port for this process, and marks the files so that cleaners keep them. @returns releases the
+   * lock. @throws Failure (failed) when another process has it
+   */
   lock(): () => void {
     const unlock = lockGuest(this.#dir, this.label);
     keepFromCleaners(this.#dir);
     return unlock;
   }
 
-  /** Files that cleaners may remove, as their age has it. */
+  /** Files that cleaners may remove because of their age. */
   unkept(): readonly string[] {
     return unkeptFiles(this.#dir);
   }
@@ -67,7 +70,7 @@ export class GuestDir {
   /**
    * Opens one end of a port's FIFO pair, non-blocking, and never waits for QEMU. The caller owns the descriptor.
    * @param end `in`: to write to the guest; `out`: to read from it
-   * @throws Failure (missing) when the FIFO is not there, or, for `in`, when no QEMU has it open
+   * @throws Failure (missing) when the FIFO does not exist, or, for `in`, when no QEMU has it open
    */
   openFifo(port: string, end: 'in' | 'out'): number {
     const name = `${port}.${end}`;
@@ -84,7 +87,10 @@ export class GuestDir {
     throw new Failure(exitCode.missing, message, `remove it and run trace-host setup${this.options}`);
   }
 
-  /** Path of a port's UNIX socket: short, whatever the directory's, for the kernel takes 107 bytes. */
+  /**
+   * Path of a port's UNIX socket, through the descriptor: short whatever the directory's path, because the kernel
+   * allows 107 bytes.
+   */
   socketPath(port: string): string {
     return this.#dir.entry(`${port}.socket`);
   }
@@ -114,7 +120,7 @@ export class GuestDir {
       case 'ENOENT':
         return (
           cutOff(this) ??
-          new Failure(exitCode.missing, `there is no ${path}`, `run trace-host setup${this.options}`)
+          new Failure(exitCode.missing, `${path} does not exist`, `run trace-host setup${this.options}`)
         );
       case 'EACCES':
         return new Failure(
@@ -123,7 +129,7 @@ export class GuestDir {
           'run as its owner',
         );
       default:
-        return new Failure(exitCode.failed, `${path} cannot be opened (${code})`, '', { cause });
+        return new Failure(exitCode.failed, `cannot open ${path}: ${code}`, '', { cause });
     }
   }
 }
@@ -145,7 +151,7 @@ function findPorts(dir: OwnedDir, location: GuestLocation): FoundPorts {
       cutOff(wordsOf(location, dir.path)) ??
       new Failure(
         exitCode.missing,
-        `${printable(dir.path)} has no file of a control port`,
+        `${printable(dir.path)} has no control port file`,
         `run trace-host setup${guestOptions(location)}`,
       )
     );
@@ -161,7 +167,7 @@ function findPorts(dir: OwnedDir, location: GuestLocation): FoundPorts {
   return { chardev: control.chardev, cpus };
 }
 
-/** A directory that is not there is made by a setup with the same options. */
+/** A missing directory is created by setup with the same options. */
 function openOwned(location: GuestLocation): OwnedDir {
   try {
     return OwnedDir.open(guestPath(location));

@@ -23,19 +23,19 @@ export const guestFileName = 'guest.json';
 export const newFileName = 'guest.json.new';
 const maxFileBytes = 64 * 1024;
 
-/** What `trace-host setup` settled about a guest. */
+/** What `trace-host setup` decided for a guest. */
 export interface GuestFile {
   readonly format: 1;
   /** Ports of CPUs 0 to `cpus` - 1. */
   readonly cpus: number;
   readonly chardev: Chardev;
-  /** Of its virtio-serial devices; left out: PCI. */
+  /** The transport of its virtio-serial devices; absent: PCI. */
   readonly transport?: Exclude<Transport, 'pci'>;
-  /** Group that QEMU reaches the directory by; left out: QEMU runs as the directory's owner. */
+  /** Group through which QEMU has access to the directory; absent: QEMU runs as the directory's owner. */
   readonly group?: string;
 }
 
-/** Reads guest.json; undefined when there is none. @throws Failure (failed) that names the file when it is not as setup writes it */
+/** Reads guest.json; undefined when there is none. @throws Failure (failed) when it is not as setup writes it */
 export function readGuestFile(dir: OwnedDir): GuestFile | undefined {
   let fd: number;
   try {
@@ -60,7 +60,7 @@ export function readGuestFile(dir: OwnedDir): GuestFile | undefined {
   }
 }
 
-/** Puts guest.json in place, whole or not at all. */
+/** Replaces guest.json atomically. */
 export function writeGuestFile(dir: OwnedDir, file: GuestFile): void {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const path = dir.entry(newFileName);
@@ -98,6 +98,6 @@ function throwSpoilt(dir: OwnedDir): never {
 }
 
 function spoilt(dir: OwnedDir, why: string, cause?: unknown): Failure {
-  const message = `${printable(dir.path)}/${guestFileName} cannot be used: ${why}`;
+  const message = `cannot use ${printable(dir.path)}/${guestFileName}: ${why}`;
   return new Failure(exitCode.failed, message, 'remove it and run trace-host setup again', { cause });
 }

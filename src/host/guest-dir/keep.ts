@@ -5,12 +5,16 @@ import type { OwnedDir } from './owned-dir.ts';
 import { guestMarks, portOfFile } from '../port-names.ts';
 
 /**
- * The sticky bit, which means nothing to the kernel on a FIFO or file. systemd-tmpfiles takes it for "keep me", however
- * old; nothing writes to the FIFOs of a guest that is not traced, and their names are all that leads to its QEMU.
+ * The sticky bit, which the kernel ignores on FIFOs and files. systemd-tmpfiles keeps such files whatever their age.
+ * It matters because nothing writes to the FIFOs of a guest that is not traced, and without their names QEMU cannot
+ * be reached.
  */
 export const keptBit = 0o1000;
 
-/** Marks what an earlier version or a hand with mkfifo made, as far as it is this user's, or anybody's for root. Throws nothing. */
+/**
+ * Marks files of an earlier version or created manually, if this user owns them, or this user is root. Does not
+ * throw.
+ */
 export function keepFromCleaners(dir: OwnedDir): void {
   for (const name of unkeptFiles(dir)) {
     const stats = dir.look(name);
@@ -24,7 +28,7 @@ export function keepFromCleaners(dir: OwnedDir): void {
   }
 }
 
-/** Files of the guest that are not marked. Sockets need no mark: those that are bound are left alone. */
+/** Files of the guest that are not marked. Sockets need no mark: systemd-tmpfiles keeps bound ones. */
 export function unkeptFiles(dir: OwnedDir): string[] {
   return readdirSync(dir.entry()).filter((name) => {
     if (portOfFile(name) === undefined && !ownFiles.includes(name)) return false;

@@ -5,12 +5,12 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
 import { guestMarks } from '../port-names.ts';
 
-/** Of root, and what manuals name: not cleaned by age, and there after a reboot, before libvirt starts its guests. */
+/** The default for root: not cleaned by age, and present after a reboot, before libvirt starts its guests. */
 export const rootsDefaultDir = '/var/lib/virtio-trace';
-/** Where the C agent's instructions have the FIFOs, and the default of earlier versions. */
+/** Where the C agent's instructions put the FIFOs, and the default of earlier versions. */
 const formerDir = '/tmp/virtio-trace';
 
-/** Where guests are without `--dir`. */
+/** The directory of guests without `--dir`. */
 export const defaultDir = process.geteuid?.() === 0 ? rootsDefaultDir : join(stateHome(), 'virtio-trace');
 
 function stateHome(): string {
@@ -19,8 +19,8 @@ function stateHome(): string {
 }
 
 /**
- * Which guest is meant. The directory itself is one guest's, as in the C agent's instructions; each named guest has
- * a directory of its own in it, as trace-cmd's named guests have.
+ * Selects a guest. The directory itself belongs to one guest, as in the C agent's instructions; each named guest has
+ * a directory of its own in it, as in trace-cmd.
  */
 export interface GuestLocation {
   readonly dir: string;
@@ -28,12 +28,15 @@ export interface GuestLocation {
   readonly guest: string | undefined;
 }
 
-/** Absolute path of the guest's directory, links not resolved; a guest of the default directory may be in the former one. */
+/**
+ * Absolute path of the guest's directory, links not resolved; a guest of the default directory may be in the former
+ * default.
+ */
 export function guestPath(location: GuestLocation): string {
   return pathIn(holdingDir(location), location.guest);
 }
 
-/** The directory that the guest is in, or would be made in. */
+/** The directory that contains the guest, or would contain it. */
 export function holdingDir({ dir, guest }: GuestLocation, former = formerDir): string {
   const given = resolve(dir);
   if (given !== defaultDir || holdsGuest(pathIn(given, guest))) return given;
@@ -44,7 +47,7 @@ function pathIn(dir: string, guest: string | undefined): string {
   return guest === undefined ? dir : join(dir, guest);
 }
 
-/** Whether there is a guest of this user's: anybody may make a directory in /tmp. */
+/** Whether it contains a guest that belongs to this user: anybody may create a directory in /tmp. */
 function holdsGuest(path: string): boolean {
   const own = (name: string): boolean => {
     try {
@@ -61,7 +64,7 @@ export function guestLabel(location: GuestLocation): string {
   return location.guest === undefined ? `the guest in ${guestPath(location)}` : `guest ${location.guest}`;
 }
 
-/** The options that name this guest to another trace-host command, with a blank before them; empty for the default. */
+/** The options that select this guest in another trace-host command, with a leading blank; empty for the default. */
 export function guestOptions({ dir, guest }: GuestLocation): string {
   const given = [];
   if (guest !== undefined) given.push(` --guest ${guest}`);
@@ -69,7 +72,7 @@ export function guestOptions({ dir, guest }: GuestLocation): string {
   return given.join('');
 }
 
-/** Checks a guest's name: it becomes a directory's, and stands in messages. Throws Failure (usage). */
+/** Checks a guest's name, which becomes a directory's name and appears in messages. Throws Failure (usage). */
 export function parseGuestName(text: string, name: string): string {
   if (/^[A-Za-z0-9_][\w.-]{0,63}$/.test(text)) return text;
   const message = `${name}: ${quoted(text)} is not a guest name`;

@@ -8,11 +8,11 @@ import type { OwnedDir } from './owned-dir.ts';
 export const lockFileName = 'lock';
 
 /**
- * Takes a guest's control port for this process: two hosts on one port would read each other's answers. The kernel
- * gives the lock back when the process ends, however it ends.
- * @param label what the message calls the guest
- * @returns gives the lock back
- * @throws Failure (failed) that names the process which has it; never waits
+ * Locks a guest's control port for this process: two hosts on one port would read each other's answers. The kernel
+ * releases the lock when the process ends, however it ends.
+ * @param label the guest's name in messages
+ * @returns a function that releases the lock
+ * @throws Failure (failed) that names the process which has it; does not wait
  */
 export function lockGuest(dir: OwnedDir, label: string): () => void {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -22,7 +22,7 @@ export function lockGuest(dir: OwnedDir, label: string): () => void {
   } catch (cause) {
     throw new Failure(
       exitCode.failed,
-      `${printable(dir.path)}/${lockFileName} cannot be opened (${codeOf(cause)})`,
+      `cannot open ${printable(dir.path)}/${lockFileName}: ${codeOf(cause)}`,
       'remove it',
       {
         cause,

@@ -15,14 +15,14 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
 
 /**
- * A directory that belongs to this user and that no other user can swap for another: held by a descriptor, its
- * entries reached through that descriptor, so that what was checked is what is used.
+ * A directory that belongs to this user and that no other user can replace. It is held open, and its entries are
+ * opened through that descriptor, so that the checked directory is the one used.
  */
 export class OwnedDir {
-  /** Absolute, without symbolic links: what others (QEMU) may be told. */
+  /** Absolute, without symbolic links, so that it can be passed to QEMU. */
   readonly path: string;
   readonly fd: number;
-  /** Whether this call made it. */
+  /** Whether this call created it. */
   readonly made: boolean;
 
   private constructor(path: string, fd: number, made: boolean) {
@@ -32,22 +32,22 @@ export class OwnedDir {
   }
 
   /**
-   * Opens a directory. Refuses a symbolic link, what is no directory, another user's, and one that another user
-   * could put a different one in place of.
+   * Opens a directory. Refuses a symbolic link, anything but a directory, another user's directory, and one that
+   * another user could replace.
    * @throws Failure (missing, not permitted)
    */
   static open(path: string): OwnedDir {
     return OwnedDir.#open(safePath(path), false);
   }
 
-  /** The same, made with mode 0700 when nothing has that name; its parent must be there. */
+  /** As `open`, but creates the directory with mode 0700 if it does not exist; its parent must exist. */
   static make(path: string): OwnedDir {
     const real = safePath(path);
     return OwnedDir.#open(real, makeDir(real));
   }
 
   static #open(path: string, made: boolean): OwnedDir {
-    // also without the sticky bit's help: what is opened is what is checked
+    // check the opened directory itself, and do not rely on the sticky bit
     const fd = openDir(path);
     const { uid } = fstatSync(fd);
     if (uid === process.geteuid?.()) return new OwnedDir(path, fd, made);
@@ -63,12 +63,12 @@ export class OwnedDir {
     return fstatSync(this.fd);
   }
 
-  /** A path to an entry, or with no name to the directory itself, that goes through the descriptor. */
+  /** A path through the descriptor to an entry, or without a name to the directory itself. */
   entry(name = '.'): string {
     return `/proc/self/fd/${this.fd}/${name}`;
   }
 
-  /** An entry itself, also when it is a symbolic link; undefined when nothing has that name. */
+  /** lstat of an entry; undefined when it does not exist. */
   look(name: string): Stats | undefined {
     return lstatSync(this.entry(name), { throwIfNoEntry: false });
   }
@@ -88,7 +88,7 @@ function openDir(path: string): number {
       case 'ENOENT':
         throw new Failure(
           exitCode.missing,
-          `there is no directory ${shown}`,
+          `directory ${shown} does not exist`,
           'create it with trace-host setup',
         );
       case 'ENOTDIR':
@@ -103,7 +103,7 @@ function openDir(path: string): number {
       case 'EACCES':
         throw new Failure(
           exitCode.notPermitted,
-          `${shown} may not be read by this user`,
+          `cannot read ${shown}: permission denied`,
           'run as its owner, or give another --dir',
         );
       default:
@@ -112,11 +112,11 @@ function openDir(path: string): number {
   }
 }
 
-/** @returns false when something has that name already */
+/** @returns false when the name exists */
 function makeDir(path: string): boolean {
   try {
     mkdirSync(path, 0o700);
-    // whatever the umask took away
+    // undo the effect of the umask
     chmodSync(path, 0o700);
     return true;
   } catch (cause) {
@@ -129,13 +129,13 @@ function makeDir(path: string): boolean {
         `cannot create ${shown}: permission denied`,
         'give another --dir',
       );
-    throw new Failure(exitCode.failed, `${shown} cannot be created (${code})`, 'give another --dir', {
+    throw new Failure(exitCode.failed, `cannot create ${shown}: ${code}`, 'give another --dir', {
       cause,
     });
   }
 }
 
-/** The path with every symbolic link above the last name resolved, and every directory above it beyond others' reach. */
+/** Resolves every symbolic link above the last name, and checks that no other user can change a directory above it. */
 function safePath(given: string): string {
   const path = resolve(given);
   const name = basename(path);
@@ -145,10 +145,10 @@ function safePath(given: string): string {
   try {
     parent = realpathSync(dirname(path));
   } catch (cause) {
-    const message = `${printable(dirname(path))} cannot be reached (${codeOf(cause)})`;
-    throw new Failure(exitCode.missing, message, 'make it, or give another --dir', { cause });
+    const message = `cannot access ${printable(dirname(path))}: ${codeOf(cause)}`;
+    throw new Failure(exitCode.missing, message, 'create it, or give another --dir', { cause });
   }
-  // From the root down: a directory that others cannot change keeps the next one in its place.
+  // From the root down: in a directory that others cannot change, nobody can replace the next one.
   const above =
     parent === '/'
       ? ['/']
@@ -169,17 +169,17 @@ function refuseSwappable(dir: string): void {
   if (uid !== 0 && uid !== process.geteuid?.())
     throw new Failure(
       exitCode.notPermitted,
-      `${shown} belongs to another user (uid ${uid}), who could replace what is in it`,
+      `${shown} belongs to another user (uid ${uid}), who could replace its contents`,
       'give a --dir elsewhere',
     );
   const sticky = (mode & 0o1000) !== 0;
-  // a group of the user's own number is the user's private one
+  // a group with the user's own number is the user's private group
   const groupWrites = (mode & 0o020) !== 0 && gid !== 0 && gid !== uid;
   const anybodyWrites = (mode & 0o002) !== 0;
   if (!sticky && (groupWrites || anybodyWrites))
     throw new Failure(
       exitCode.notPermitted,
-      `other users may write to ${shown} and replace what is in it`,
+      `other users may write to ${shown} and replace its contents`,
       `chmod ${anybodyWrites ? 'o' : 'g'}-w ${shown}, or give a --dir elsewhere`,
     );
 }

@@ -7,24 +7,24 @@ import { errorCode } from '../../base/error-code.ts';
 import { Failure } from '../../base/failure.ts';
 import { readMetadataArchive } from '../../trace/metadata/archive.ts';
 
-/** All guests' together; one has 0.5 to 1 MB. */
+/** Size limit for all guests together; one takes 0.5 to 1 MB. */
 const maxCacheBytes = 64 << 20;
 const maxFiles = 256;
 const suffix = '.tar.gz';
 
 /**
- * What the last recording of each guest fetched, so that the next one fetches only what has changed. A file of its own for
- * each guest's directory, in `~/.cache/trace-host`, which is used only while it and what it is in belong to this user
- * alone. Nothing depends on it: what cannot be read or written is done without, and what is in it is believed only as far
- * as the guest's digests of this moment go.
+ * A cache of each guest's metadata, so that the next recording fetches only what has changed. One file per guest
+ * directory, in `~/.cache/trace-host`, which is used only if no other user can change it. Nothing depends on it:
+ * files that cannot be read or written are ignored, and content is used only where the guest's current digests
+ * confirm it.
  */
 export class MetadataCache {
   readonly #dir: string;
   readonly #path: string;
 
   /**
-   * @param guestDir absolute path of the guest's directory, without links: what one guest said is never another's
-   * @param cacheHome where users' caches are
+   * @param guestDir absolute path of the guest's directory, without links, so that guests never share a file
+   * @param cacheHome the directory of the user's caches
    */
   constructor(guestDir: string, cacheHome = cacheHomeOf(process.env)) {
     this.#dir = join(cacheHome, 'trace-host');
@@ -32,7 +32,7 @@ export class MetadataCache {
     this.#path = join(this.#dir, `${name}${suffix}`);
   }
 
-  /** The contents that were kept last; undefined when there are none that are good. */
+  /** The contents that were stored last; undefined when there are none, or they are damaged. */
   async read(): Promise<Map<string, Buffer> | undefined> {
     try {
       if (!isPrivate(this.#dir)) return undefined;
@@ -49,7 +49,7 @@ export class MetadataCache {
     }
   }
 
-  /** Keeps an archive that has been read and found good, and forgets the oldest others beyond the limits. */
+  /** Stores an archive that was read without errors, and deletes the oldest files beyond the limits. */
   write(packed: Uint8Array): void {
     const fresh = `${this.#path}.${process.pid}`;
     try {
@@ -79,12 +79,12 @@ export class MetadataCache {
   }
 }
 
-/** Of the XDG specification: a relative path does not count. */
+/** By the XDG specification a relative path is ignored. */
 function cacheHomeOf({ XDG_CACHE_HOME: given = '' }: NodeJS.ProcessEnv): string {
   return isAbsolute(given) ? given : join(homedir(), '.cache');
 }
 
-/** What cannot be removed was never made. */
+/** A file that cannot be removed was never created. */
 function discard(path: string): void {
   try {
     rmSync(path, { force: true });
@@ -93,7 +93,7 @@ function discard(path: string): void {
   }
 }
 
-/** A directory, no link, of this user's, into which nobody else writes. */
+/** Whether it is a directory (not a link) of this user that nobody else can write to. */
 function isPrivate(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined || !found.isDirectory()) return false;

@@ -6,15 +6,15 @@ import { packContents } from './pack.ts';
 
 type Contents = ReadonlyMap<string, Buffer>;
 
-/** A guest's metadata, packed and read. */
+/** A guest's metadata, packed and parsed. */
 export interface FetchedMetadata {
   readonly packed: Buffer;
   readonly contents: Contents;
 }
 
 /**
- * All of a guest's metadata, of which only what differs from `known` is sent. What is taken from there has the digest
- * that the agent has just made of its own files; an older agent sends everything. Throws Failure.
+ * Fetches all of a guest's metadata; the guest sends only what differs from `known`. What is taken from `known` has
+ * the digest that the agent has just computed of its own files. An older agent sends everything. Throws Failure.
  */
 export async function fetchMetadata(
   client: ControlClient,
@@ -35,7 +35,10 @@ export async function fetchMetadata(
   return { packed: await packContents(whole), contents: whole };
 }
 
-/** What differs from `known`, and the groups that do not; undefined when the agent is too old to tell. Throws Failure. */
+/**
+ * Fetches what differs from `known`, and the names of unchanged groups; undefined when the agent is too old. Throws
+ * Failure.
+ */
 export async function fetchChanges(
   client: ControlClient,
   known: Contents,

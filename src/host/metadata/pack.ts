@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack as tarPack } from 'tar-stream';
 
-/** A gzipped tar of the contents, as an agent packs them: some 50 ms for 3 MB. */
+/** A gzipped tar of the contents, as an agent packs them; takes about 50 ms for 3 MB. */
 export async function packContents(contents: ReadonlyMap<string, Buffer>): Promise<Buffer> {
   const archive = tarPack();
   for (const [name, content] of contents) {

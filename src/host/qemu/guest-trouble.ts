@@ -6,12 +6,12 @@ import { holdersBelow, isQemu } from './holders.ts';
 import type { RunState } from './run-state.ts';
 import { qmpSockets, runStateOf } from './run-state.ts';
 
-/** A guest as messages speak of it. */
+/** How messages refer to a guest. */
 export interface GuestWords {
   /** Absolute path of its directory, without symbolic links. */
   readonly path: string;
   readonly label: string;
-  /** The options that name it to another command, with a blank before them. */
+  /** The options that select it in another command, with a leading blank. */
   readonly options: string;
 }
 
@@ -63,7 +63,7 @@ export function standstill(guest: GuestWords, pid: number, state: RunState): Fai
     return new Failure(
       exitCode.missing,
       `${guest.label} is not running: its QEMU (pid ${pid}) is stopped by a signal or a debugger`,
-      `let it run: kill -CONT ${pid}`,
+      `continue it: kill -CONT ${pid}`,
     );
   if (state.kind === 'unknown' || !Object.hasOwn(standing, state.state)) return undefined;
   const [what, remedy] = standing[state.state] ?? ['', ''];
@@ -83,17 +83,17 @@ export async function whyStill(guest: GuestWords): Promise<Failure | undefined> 
   return undefined;
 }
 
-/** A QEMU that runs, and the files of a guest's directory that it holds and that can no longer be opened by path. */
+/** A running QEMU, and the files of a guest's directory that it has open and that can no longer be opened by path. */
 export interface CutOff {
   readonly qemu: Holder;
-  /** Names in the directory, each once; only such as the host would open. */
+  /** Names in the directory, each once; only those that the host would open. */
   readonly files: readonly string[];
 }
 
 /** Files that were removed, or replaced by new ones of the same names. */
 export function cutOffFiles(dir: string): CutOff | undefined {
   const qemus = [...qemusOf(dir)];
-  // A QEMU that lingers does not matter where another has the files that are there.
+  // An old QEMU that still runs does not matter when another one has the current files open.
   const held = new Set(
     qemus.flatMap(({ files }) => files.filter((file) => !file.isRemoved)).map(({ name }) => name),
   );
@@ -105,7 +105,7 @@ export function cutOffFiles(dir: string): CutOff | undefined {
   return undefined;
 }
 
-/** What is wrong when a QEMU that runs holds files that were removed; undefined when none does. */
+/** The error when a running QEMU has removed files open; undefined when none does. */
 export function cutOff(guest: GuestWords): Failure | undefined {
   const found = cutOffFiles(guest.path);
   if (found === undefined) return undefined;
@@ -113,7 +113,7 @@ export function cutOff(guest: GuestWords): Failure | undefined {
   const { label, options } = guest;
   const shown = files.slice(0, mostNames).join(', ');
   const names = files.length > mostNames ? `${shown} and ${files.length - mostNames} more` : shown;
-  // of several, another program often has the first
+  // of several sockets, another program often uses the first
   const socket = qmpSockets(qemu.argv).at(-1);
   const keeper = socket === undefined ? '--qmp SOCKET (or --domain DOMAIN)' : `--qmp ${printable(socket)}`;
   return new Failure(

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** A process that has files of a guest's directory open. */
 export interface Holder {
   readonly pid: number;
-  /** Its program and arguments; empty when it has just ended. */
+  /** Its command line; empty when it has just ended. */
   readonly argv: readonly string[];
   readonly files: readonly HeldFile[];
 }
@@ -11,16 +11,19 @@ export interface Holder {
 export interface HeldFile {
   /** Name in the directory. */
   readonly name: string;
-  /** Whether the directory's entry of that name is another file by now, or none: nobody can reach this one by its path. */
+  /**
+   * Whether the directory's entry of that name is now another file, or missing, so that this one cannot be opened by
+   * path.
+   */
   readonly isRemoved: boolean;
 }
 
 const deletedMark = ' (deleted)';
 
 /**
- * Who has what open below a directory, which need not be there any more: FIFOs and files by /proc/PID/fd, UNIX sockets
- * by /proc/net/unix. Reads only, blocks for a few milliseconds for some hundred processes. Processes that this user
- * may not look into are left out.
+ * Which processes have which files open below a directory, even a removed one: FIFOs and files by /proc/PID/fd, UNIX
+ * sockets by /proc/net/unix. Changes nothing. Blocks for a few milliseconds for some hundred processes. Processes
+ * that this user may not inspect are skipped.
  * @param dir absolute, without symbolic links
  */
 export function holdersBelow(dir: string): Holder[] {
@@ -41,7 +44,7 @@ function heldFile(
   const [, inode] = /^socket:\[(\d+)\]$/.exec(target) ?? [];
   if (inode !== undefined) {
     const name = sockets.get(inode);
-    // an entry that is another socket's by now can only be told by connecting
+    // whether the entry now belongs to another socket could only be found out by connecting
     return name === undefined ? undefined : { name, isRemoved: !existsSync(`${dir}/${name}`) };
   }
   if (!target.startsWith(`${dir}/`)) return undefined;
@@ -77,7 +80,7 @@ function numbersIn(dir: string): number[] {
       .filter((name) => /^\d+$/.test(name))
       .map(Number);
   } catch {
-    // it has ended, or is not ours to look into
+    // it has ended, or this user may not inspect it
     return [];
   }
 }

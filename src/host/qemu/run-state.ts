@@ -4,20 +4,20 @@ import { QmpConnection, QmpRefusal } from '../qmp/connection.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Holder } from './holders.ts';
 
-/** What QEMU is doing with a guest, as seen from outside. */
+/** The state of a guest, as seen from outside. */
 export type RunState =
   | { readonly kind: 'known'; readonly state: string }
-  /** QEMU itself does not run: it was sent SIGSTOP, or is being debugged. */
+  /** QEMU itself does not run: it was stopped by SIGSTOP or a debugger. */
   | { readonly kind: 'process-stopped' }
-  /** `why`: for a person, as "it has no QMP socket". */
+  /** `why`: for messages, e.g. "it has no QMP socket". */
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** QEMU answers at once unless another program is connected, and then not at all. */
+/** QEMU answers at once, or, while another program is connected, not at all. */
 const patienceMs = 1500;
 
 /**
- * Asks QEMU by a QMP socket of its command line whether its guest runs. Changes nothing; waits 1.5 s at most for
- * each socket: QEMU serves one client at a time, and who is connected is not disturbed.
+ * Asks QEMU whether its guest runs, through a QMP socket of its command line. Changes nothing. Waits at most 1.5 s
+ * for each socket: QEMU serves one client at a time, and a connected client is not disturbed.
  */
 export async function runStateOf(qemu: Pick<Holder, 'pid' | 'argv'>): Promise<RunState> {
   if (isStopped(qemu.pid)) return { kind: 'process-stopped' };
@@ -30,7 +30,10 @@ export async function runStateOf(qemu: Pick<Holder, 'pid' | 'argv'>): Promise<Ru
   return { kind: 'unknown', why: 'its QMP socket does not answer; another program may be connected' };
 }
 
-/** Paths of the UNIX sockets on which a QEMU with these arguments speaks QMP; absolute ones only, for its directory is not ours. */
+/**
+ * Paths of the UNIX sockets on which a QEMU with these arguments serves QMP; absolute ones only, because its working
+ * directory may differ.
+ */
 export function qmpSockets(argv: readonly string[]): string[] {
   const paths: string[] = [];
   const chardevs = new Map<string, string>();
@@ -57,7 +60,7 @@ export function qmpSockets(argv: readonly string[]): string[] {
   return paths.filter((path) => path.startsWith('/'));
 }
 
-/** `a=b,c=d` as QEMU has it; the first word without a name under the empty name. */
+/** Parses QEMU's `a=b,c=d`; a first word without a name gets the empty name. */
 function fieldsOf(text: string): Map<string, string> {
   return new Map(
     text.split(',').map((field): [string, string] => {
@@ -84,7 +87,7 @@ async function queryStatus(socket: string): Promise<string | undefined> {
 
 function isStopped(pid: number): boolean {
   try {
-    // behind the name, which may have blanks and parentheses in it
+    // after the name, which may contain blanks and parentheses
     return /^.*\) [Tt] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;

@@ -5,7 +5,7 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { isObject } from '../../base/json-type.ts';
 import { printable } from '../../base/quoted.ts';
 
-/** QEMU refuses a command; `class` is its own word for the kind. */
+/** QEMU refused a command; `class` is QEMU's error class. */
 export class QmpRefusal extends Error {
   constructor(command: string, description: string) {
     super(`QEMU refuses ${command}: ${printable(description)}`);
@@ -14,7 +14,7 @@ export class QmpRefusal extends Error {
 }
 
 const answerTimeoutMs = 10_000;
-/** Of one message; a device list of a large guest has some 100 KB. */
+/** Size limit of one message; a device list of a large guest is about 100 KB. */
 const maxMessageBytes = 16 * 1024 * 1024;
 
 type Message = Readonly<Record<string, unknown>>;
@@ -23,7 +23,7 @@ type Waiting = {
   readonly take: (message: Message | Failure) => void;
 };
 
-/** QEMU's machine protocol over its UNIX socket, one command at a time or many. */
+/** A connection to QEMU's machine protocol (QMP) over a UNIX socket. */
 export class QmpConnection {
   readonly #path: string;
   readonly #socket: Socket;
@@ -43,7 +43,7 @@ export class QmpConnection {
     socket.on('close', () => this.#end());
   }
 
-  /** Connects and takes the greeting. The caller closes it. @throws Failure (missing, not permitted) */
+  /** Connects and reads the greeting. The caller closes it. @throws Failure (missing, not permitted) */
   static async open(path: string, timeoutMs = answerTimeoutMs): Promise<QmpConnection> {
     const socket = connect(path);
     try {
@@ -53,8 +53,8 @@ export class QmpConnection {
       if (codeOf(cause) === 'EACCES')
         throw new Failure(
           exitCode.notPermitted,
-          `${shown} may not be opened by this user`,
-          'run as the user of QEMU',
+          `cannot open ${shown}: permission denied`,
+          "run as QEMU's user",
         );
       const remedy = `start QEMU with -qmp unix:${shown},server=on,wait=off, or give its actual socket`;
       throw new Failure(exitCode.missing, `no QEMU listens on ${shown} (${codeOf(cause)})`, remedy, {
@@ -72,7 +72,7 @@ export class QmpConnection {
     return qmp;
   }
 
-  /** Runs one command. @throws QmpRefusal in QEMU's own words; Failure (missing) when it does not answer */
+  /** Runs one command. @throws QmpRefusal with QEMU's own message; Failure (missing) when it does not answer */
   async execute(command: string, args: object = {}): Promise<unknown> {
     this.#lastId += 1;
     const id = this.#lastId;
@@ -84,7 +84,7 @@ export class QmpConnection {
     throw new QmpRefusal(command, String(error['desc']));
   }
 
-  /** Waits for an event that comes from now on. @throws Failure (missing) when it does not come in time */
+  /** Waits for a future event. @throws Failure (missing) when it does not arrive in time */
   event(name: string, has: (data: Message) => boolean): Promise<unknown> {
     return this.#next(
       ({ event, data }) => event === name && isObject(data) && has(data),

@@ -2,11 +2,11 @@ import { isObject } from '../../base/json-type.ts';
 import type { QmpConnection } from './connection.ts';
 import { QmpRefusal } from './connection.ts';
 
-/** A port that a guest has. */
+/** A port of a guest. */
 export interface QemuPort {
-  /** In QEMU's tree of objects, which names it whether it was given an id or not. */
+  /** Its path in QEMU's object tree, which it has even without an id. */
   readonly path: string;
-  /** In the guest's /dev/virtio-ports; empty for a console. */
+  /** Its name in the guest's /dev/virtio-ports; empty for a console. */
   readonly name: string;
   readonly nr: number;
   readonly chardev: string;
@@ -14,7 +14,7 @@ export interface QemuPort {
   readonly bus: string;
 }
 
-/** A virtio-serial device that ports can be put on. */
+/** A virtio-serial device that ports can be attached to. */
 export interface QemuSerial {
   readonly path: string;
   readonly id: string;
@@ -46,7 +46,7 @@ export async function listPorts(qmp: QmpConnection): Promise<QemuPort[]> {
   return ports;
 }
 
-/** Only those with an id, by which their bus is named. */
+/** Only those with an id, as their bus is named after it. */
 export async function listSerials(qmp: QmpConnection): Promise<QemuSerial[]> {
   const serials: QemuSerial[] = [];
   for (const { path, name, anonymous } of await children(qmp, /^virtio-serial-(pci|device|ccw)/)) {
@@ -61,7 +61,7 @@ export async function listSerials(qmp: QmpConnection): Promise<QemuSerial[]> {
   return serials;
 }
 
-/** CPUs that the guest has or can get. */
+/** CPUs that the guest has or that can be added. */
 export async function countCpus(qmp: QmpConnection): Promise<number> {
   const now = asList(await qmp.execute('query-cpus-fast')).length;
   try {
@@ -71,20 +71,20 @@ export async function countCpus(qmp: QmpConnection): Promise<number> {
       possible.reduce((sum: number, entry) => sum + Number(entry['vcpus-count']), 0),
     );
   } catch (cause) {
-    // a machine that cannot get more
+    // a machine without CPU hotplug
     if (cause instanceof QmpRefusal) return now;
     throw cause;
   }
 }
 
-/** Ids of the chardevs that QEMU has. */
+/** Ids of QEMU's chardevs. */
 export async function listChardevs(qmp: QmpConnection): Promise<Set<string>> {
   return new Set(asList(await qmp.execute('query-chardev')).map((entry) => String(entry['label'])));
 }
 
 /**
- * Names of PCI Express root ports with nothing in them, where a q35 machine takes new devices. Asked of the object
- * tree: `query-pci` shows what is behind a bridge only when the guest's firmware has numbered it.
+ * Names of empty PCI Express root ports, where a q35 machine accepts new devices. From the object tree, because
+ * `query-pci` shows devices behind a bridge only after the guest's firmware has numbered it.
  */
 export async function freeRootPorts(qmp: QmpConnection): Promise<string[]> {
   const rootPorts = await children(qmp, /^(pcie-root-port|ioh3420)$/);

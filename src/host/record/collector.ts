@@ -8,47 +8,47 @@ import { makePipe, type Pipe, setPipeBytes } from '../../native/io/pipe.ts';
 import { splice } from '../../native/io/transfer.ts';
 import type { RawFile } from '../../trace/recording/raw-file.ts';
 
-/** A splice of the largest pipe that an unprivileged user may have. */
+/** The size of a splice: the largest pipe of an unprivileged user. */
 const spliceBytes = 1024 * 1024;
-/** Splices from one stream before the others have their turn. */
+/** Splices from one stream before the others get a turn. */
 const splicesAtOnce = 4;
-/** The event loop has a turn this often: that late may its timers be, and new streams and closed ones be seen. */
+/** How often the event loop gets a turn: timers, new streams and closed streams may be delayed by this. */
 const loopTurnMs = 50;
-/** A stream that hung up is looked at again this soon, and later and later. */
+/** The first delay until a stream that hung up is checked again; it grows. */
 const hungUpMs = 20;
 const hungUpMostMs = 200;
 
 /** Why a stream ended before it was closed. */
 export type StreamFault =
-  /** The file takes no more: disk full, quota, a broken disk. */
+  /** The file cannot be written: disk full, quota, a broken disk. */
   | { readonly kind: 'file'; readonly code: string }
   /** The port's host end is broken. */
   | { readonly kind: 'port'; readonly code: string };
 
-/** One CPU's way from its port to its file. */
+/** The transfer of one CPU, from its port to its file. */
 export interface Stream {
   /** Non-blocking; a FIFO's reading end or a connected socket. The collector closes it. */
   readonly fd: number;
   readonly chardev: 'pipe' | 'socket';
-  /** May be exchanged at any time: what comes from then on goes there. */
+  /** May be replaced at any time; later bytes go to the new file. */
   file: RawFile;
-  /** Said once of a port, which is not read any more; of a file too, unless another one was put in its place. */
+  /** Called once for a port, which is then no longer read; also once for a file, unless it is replaced. */
   readonly failed: (fault: StreamFault) => void;
 }
 
 interface Running {
   readonly stream: Stream;
-  /** Between a socket and the file; a FIFO is a pipe itself. */
+  /** A pipe between a socket and the file; a FIFO needs none. */
   readonly between: Pipe | undefined;
-  /** Without QEMU at the other end a FIFO says POLLHUP at once and for ever. */
+  /** Without QEMU at the other end a FIFO reports POLLHUP at once and forever. */
   readonly hungUp: Backoff;
   notBeforeMs: number;
   betweenBytes: number;
 }
 
 /**
- * Moves what trace ports bring into files, for any number of guests and CPUs in one loop and without a byte passing
- * through this process: the kernel splices from FIFO to file.
+ * Moves the data of trace ports into files, for any number of guests and CPUs in one loop. No byte passes through
+ * this process: the kernel splices from FIFO to file.
  */
 export class Collector {
   readonly #loopFd = eventLoopFd();
@@ -71,7 +71,7 @@ export class Collector {
     this.#done = this.#run();
   }
 
-  /** Stops reading and closes the streams' descriptors; what is in the FIFOs stays there. The files stay open. */
+  /** Stops reading and closes the streams' descriptors; the FIFOs keep their content. The files stay open. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#done;
@@ -80,8 +80,8 @@ export class Collector {
   }
 
   /**
-   * The main thread waits for streams and event loop together: a wake on another thread would cost more than the move.
-   * What the event loop has to do ends the wait, all but timers, which may be late by `loopTurnMs`.
+   * The main thread polls streams and event loop together, because waking another thread would cost more than the
+   * transfer. Work of the event loop ends the wait, except timers, which may be late by `loopTurnMs`.
    */
   async #run(): Promise<void> {
     let turnedMs = 0;
@@ -122,7 +122,7 @@ export class Collector {
   }
 
   #fail(running: Running, failure: number): void {
-    // a FIFO that is read knows no failure, nor does the pipe behind a socket
+    // reading a FIFO, or the pipe after a socket, cannot fail
     if (running.between === undefined || running.betweenBytes > 0) {
       this.#failFile(running, errnoName(failure));
       return;
@@ -135,7 +135,7 @@ export class Collector {
     const { stream } = running;
     const { file } = stream;
     stream.failed({ kind: 'file', code });
-    // a port that nobody reads would hold up its guest's stop
+    // a port that nobody reads would delay its guest's stop
     if (stream.file === file) this.#drop(running);
   }
 
@@ -149,11 +149,11 @@ function isTransient(failure: number): boolean {
   return failure === errno.EAGAIN || failure === errno.EINTR || failure === errno.ENOMEM;
 }
 
-/** @returns bytes that went into the file, 0 at the end of what there is, or the negated errno */
+/** @returns bytes written to the file, 0 when there is no more data, or the negated errno */
 function move(running: Running): number {
   const { stream, between } = running;
   if (between === undefined) return toFile(stream, stream.fd, spliceBytes);
-  // splice wants a pipe at one end, and a socket is none
+  // splice needs a pipe at one end, and a socket is not one
   if (running.betweenBytes === 0) {
     const got = splice(stream.fd, between.writeEnd, spliceBytes);
     if (got <= 0) return got;
@@ -170,7 +170,7 @@ function toFile({ file }: Stream, from: number, bytes: number): number {
   return moved;
 }
 
-/** A larger pipe means fewer wakes; the default one works too where this user may not have it. */
+/** A larger pipe means fewer wake-ups; where this user may not have one, the default size works too. */
 function enlarge(fd: number): void {
   try {
     setPipeBytes(fd, spliceBytes);
@@ -191,7 +191,7 @@ function release({ stream, between }: Running): void {
   closeSync(between.writeEnd);
 }
 
-/** Takes bytes and keeps none: what a port still brings of an earlier trace. */
+/** Discards bytes: for what a port still delivers of an earlier trace. */
 export class Nowhere implements RawFile {
   readonly fd = openSync('/dev/null', constants.O_WRONLY);
   readonly roomBytes = spliceBytes;

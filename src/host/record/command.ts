@@ -5,24 +5,24 @@ import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
 
-/** How the command that a recording ran along with has ended. */
+/** How the command that ran during a recording ended. */
 export interface CommandEnd {
-  /** Null when a signal ended it. */
+  /** Null when a signal ended the command. */
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
 
-/** Finds out before anything is started whether a command can be. @throws Failure (usage) */
+/** Checks, before anything is started, whether a command can be run. @throws Failure (usage) */
 export function checkCommand(command: readonly string[]): void {
   const [program] = command;
   if (program === undefined) return;
   const found = candidates(program).map(faultOf);
   if (found.includes(undefined)) return;
   const why = found.includes('EACCES') ? 'permission denied' : 'no such command';
-  throw new Failure(exitCode.usage, `${quoted(program)}: ${why}`, 'name a command that runs on this host');
+  throw new Failure(exitCode.usage, `${quoted(program)}: ${why}`, 'give a command that runs on this host');
 }
 
-/** Runs it; `ended` is called once, also when it could not be started. Its output goes to stdout or stderr. */
+/** Runs the command; `ended` is called once, even when it could not be started. Its output goes to stdout or stderr. */
 export function startCommand(
   command: readonly string[],
   output: 'stdout' | 'stderr',
@@ -32,13 +32,13 @@ export function startCommand(
   const child = spawn(program, words, { stdio: ['inherit', output === 'stdout' ? 1 : 2, 'inherit'] });
   child.on('exit', (code, signal) => ended({ exitCode: code, signal }));
   child.on('error', (cause) => {
-    const message = `${quoted(program)} cannot be run: ${codeOf(cause)}`;
-    ended(new Failure(exitCode.usage, message, 'name a command that does', { cause }));
+    const message = `cannot run ${quoted(program)}: ${codeOf(cause)}`;
+    ended(new Failure(exitCode.usage, message, 'give another command', { cause }));
   });
   return child;
 }
 
-/** Where execvp(3) looks. */
+/** The directories that execvp(3) searches. */
 function candidates(program: string): string[] {
   if (program.includes('/')) return [program];
   if (program === '') return [];

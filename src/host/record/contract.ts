@@ -7,18 +7,18 @@ import type { CommandEnd } from './command.ts';
 
 export interface RecordOptions {
   readonly guests: readonly { readonly location: GuestLocation; readonly out: string }[];
-  /** Undefined: what the guest has enabled by itself. */
+  /** Undefined: what is already enabled in the guest. */
   readonly trace: TraceRequest | undefined;
-  /** Whether to leave out events that a guest does not have; else they are an error. */
+  /** Whether to skip events that a guest does not have; otherwise they are an error. */
   readonly skipUnknown: boolean;
-  /** Of what is kept of each CPU, the newest. */
+  /** Size limit of the newest pages kept for each CPU. */
   readonly capBytes: number | undefined;
   readonly durationMs: number | undefined;
-  /** Of all files together: reaching it ends the recording. */
+  /** Size limit of all files together; reaching it ends the recording. */
   readonly maxBytes: number | undefined;
-  /** Records while this runs; empty: until a signal, or one of the limits above. */
+  /** The command during which to record; empty: until a signal, or one of the limits above. */
   readonly command: readonly string[];
-  /** Where its output goes: not to stdout where a report for a program goes there. */
+  /** Where the command's output goes: not to stdout when a report for programs goes there. */
   readonly commandOutput: 'stdout' | 'stderr';
   readonly timeoutMs: number;
   readonly version: FileVersion;
@@ -33,22 +33,22 @@ export type RecordEnd =
   | ({ readonly kind: 'command' } & CommandEnd)
   | { readonly kind: 'failed'; readonly why: Failure };
 
-/** What one CPU has brought so far. */
+/** What one CPU has delivered so far. */
 export interface CpuProgress {
   readonly cpu: number;
   readonly receivedBytes: number;
   readonly keptBytes: number;
-  /** Events that the guest's kernel overwrote since the start, as last told. */
+  /** Events that the guest's kernel overwrote since the start, as last reported. */
   readonly overrun: number;
-  /** Events that left the ring since the start, as its kernel counts them; known behind a stop. */
+  /** Events read from the ring since the start, by the kernel's count; known after a stop. */
   readonly readEvents: number | undefined;
 }
 
-/** Progress at this moment. */
+/** The current progress. */
 export interface RecordProgress {
   readonly elapsedMs: number;
   readonly guests: readonly { readonly label: string; readonly cpus: readonly CpuProgress[] }[];
-  /** Free on the file system of the first file, in bytes. */
+  /** Free bytes on the file system of the first file. */
   readonly freeBytes: number;
 }
 
@@ -59,20 +59,20 @@ export interface GuestReport {
   readonly out: string;
   /** Undefined when the file could not be made. */
   readonly report: ConvertReport | undefined;
-  /** The directory that can be converted; undefined when it is not needed any more, or somebody removed it. */
+  /** The directory that can be converted; undefined when it is no longer needed, or was removed. */
   readonly dir: string | undefined;
   readonly cpus: readonly CpuProgress[];
-  /** Lost between ring and host, as the agent says. */
+  /** Bytes lost between ring and host, as the agent reports. */
   readonly lostBytes: number;
-  /** Taken from the rings and held back by the agent, because a port took nothing. */
+  /** Bytes taken from the rings that the agent still holds, because a port was full. */
   readonly heldBytes: number;
-  /** CPUs that the agent gave up. */
+  /** CPUs that the agent has given up. */
   readonly failedCpus: readonly string[];
-  /** CPUs that have a port, and that the agent does not trace. */
+  /** CPUs with a port that the agent does not trace. */
   readonly untracedCpus: readonly number[];
-  /** Events that lay unread in the guest's rings when the recording began; they are in the file too. */
+  /** Events that were unread in the guest's rings when the recording began; they are in the file too. */
   readonly earlierEvents: number;
-  /** What went wrong with this guest, in order. */
+  /** The errors of this guest, in order. */
   readonly failures: readonly Failure[];
 }
 
@@ -81,7 +81,7 @@ export interface RecordResult {
   readonly guests: readonly GuestReport[];
 }
 
-/** Notifications for the caller. All are called from the event loop, none may throw. */
+/** Notifications for the caller. They are called from the event loop and must not throw. */
 export interface RecordListener {
   readonly phase: (text: string) => void;
   readonly started: () => void;

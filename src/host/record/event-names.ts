@@ -5,17 +5,17 @@ import { maxFilters, maxTriggers } from '../../protocol/trace-request.ts';
 import { quoted } from '../../base/quoted.ts';
 import { type Glob, globOf } from './glob.ts';
 
-/** Names of a kernel's events by system, as they can be switched on. */
+/** Names of a kernel's events by system: those that can be enabled. */
 export type KnownEvents = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** @param paths of the files of a metadata archive: an event is known whose format cannot be read, too */
+/** @param paths of the files of a metadata archive, so that events with an unreadable format are known too */
 export function knownEvents(paths: Iterable<string>): KnownEvents {
   const known = new Map<string, Set<string>>();
   for (const path of paths) {
     const [, system, event] = /^events\/([^/]+)\/([^/]+)\/format$/.exec(path) ?? [];
-    // those of ftrace are written by tracers, and cannot be switched on
+    // those of ftrace are written by tracers and cannot be enabled
     if (system === undefined || event === undefined || system === 'ftrace') continue;
-    // no name of a kernel's: a guest could make the search take as long as it likes
+    // not a kernel's name: a guest could make the search take arbitrarily long
     if (parseEventSpec(`${system}:${event}`) === undefined) continue;
     const events = known.get(system) ?? new Set();
     known.set(system, events.add(event));
@@ -24,24 +24,24 @@ export function knownEvents(paths: Iterable<string>): KnownEvents {
 }
 
 /**
- * The guest knows systems and `system:event`. People also say what the kernel's `set_event` and trace-cmd take; what
- * the guest's kernel has under such a name takes its place.
+ * A guest accepts systems and `system:event`. Users may also write what the kernel's `set_event` and trace-cmd
+ * accept: such names are replaced by the matching names of the guest's kernel.
  */
 export class EventNames {
   readonly #known: KnownEvents;
   readonly #skip: ((name: string) => void) | undefined;
   readonly #skipped = new Set<string>();
 
-  /** @param skip is told of names of no event, that are left out; without it they are an error */
+  /** @param skip called for names without an event, which are skipped; without it they are an error */
   constructor(known: KnownEvents, skip?: (name: string) => void) {
     this.#known = known;
     this.#skip = skip;
   }
 
   /**
-   * The request with such names only as the guest knows. A plain name that nothing has is left for the guest to refuse,
-   * as it says what is near it.
-   * @throws Failure of a pattern that matches nothing
+   * The request with expanded names. A plain name that does not match is left for the guest to refuse, because its
+   * error suggests similar names.
+   * @throws Failure for a pattern that matches nothing
    */
   resolve(request: TraceRequest): TraceRequest {
     const { events, eventsOff, filters, triggers } = request;
@@ -74,7 +74,7 @@ export class EventNames {
     return [...new Set(asked.flatMap((name) => this.#find(name)))];
   }
 
-  /** @param both what is in force where two names mean one event */
+  /** @param both combines the values when two names refer to one event */
   #keysOf<Value>(
     asked: Readonly<Record<string, Value>>,
     each: (name: string) => readonly string[],
@@ -90,7 +90,7 @@ export class EventNames {
     return Object.fromEntries(found);
   }
 
-  /** A system's events, as triggers are not set for a system. */
+  /** A system's events, because triggers cannot be set for a system. */
   #eventsOf(name: string): string[] {
     const spec = parseEventSpec(name);
     if (spec === undefined || spec.event !== undefined) return [name];
@@ -100,9 +100,9 @@ export class EventNames {
   #find(asked: string): string[] {
     const exact = this.#exact(asked);
     if (exact !== undefined) return [exact];
-    // a comma may be part of a class, and of a name
+    // a comma may be part of a character class, and of a name
     const names = asked.split(/\s+|,(?![^[]*\])/).filter((name) => name !== '');
-    if (names.length === 0) throw new Failure(exitCode.usage, 'an event without a name', 'name one after -e');
+    if (names.length === 0) throw new Failure(exitCode.usage, 'an event without a name', 'give one after -e');
     return names.flatMap((name) => {
       const found = this.#exact(name) ?? this.#matching(name);
       if (found.length > 0) return found;
@@ -127,7 +127,7 @@ export class EventNames {
     return formatEventSpec(spec);
   }
 
-  /** A system whose events all match is named as such: an order for all events is short then. */
+  /** A system whose events all match is sent as the system's name, so that an order for all events stays short. */
   #matching(pattern: string): string[] {
     const at = pattern.search(/[:/]/);
     const first = at === -1 ? allOr(pattern) : globOf(pattern.slice(0, at) || '*');
@@ -151,18 +151,18 @@ function bothTriggers(first: readonly string[], second: readonly string[]): stri
   return [...new Set([...first, ...second])];
 }
 
-/** trace-cmd's word for everything. */
+/** trace-cmd's name for all events. */
 function allOr(pattern: string): Glob {
   return globOf(pattern === 'all' ? '*' : pattern);
 }
 
-/** @throws Failure of more than the guest takes: its kernel needs a while for each */
+/** @throws Failure for more than the guest accepts: its kernel needs time for each */
 function few<Value>(what: string, most: number, byEvent: Record<string, Value>): Record<string, Value> {
   const count = Object.values(byEvent).flat().length;
   if (count <= most) return byEvent;
   throw new Failure(
     exitCode.usage,
-    `${count} events would get ${what}, and a guest takes ${most}`,
-    what === 'filters' ? 'name a whole system, or fewer events' : 'name fewer events',
+    `${count} events would get ${what}; a guest accepts ${most}`,
+    what === 'filters' ? 'give a whole system, or fewer events' : 'give fewer events',
   );
 }

@@ -2,12 +2,12 @@ export interface Glob {
   test(name: string): boolean;
 }
 
-/** One character, or `*`, which is any number of them. */
+/** One character, or `*` for any number of characters. */
 type Token = '*' | ((character: string) => boolean);
 
 /**
- * The kernel's glob of event names: `*`, `?`, and classes such as `[a-c_]` and `[!x]`; a bracket that nothing closes
- * stands for itself. Takes at most the product of both lengths, whatever the pattern: names are the guest's.
+ * The kernel's glob of event names: `*`, `?`, and classes such as `[a-c_]` and `[!x]`; an unclosed bracket is a
+ * literal. Takes at most the product of both lengths, whatever the pattern, because names come from the guest.
  */
 export function globOf(pattern: string): Glob {
   const tokens = Array.from(
@@ -23,7 +23,7 @@ export function globOf(pattern: string): Glob {
   return { test: (name) => matches(tokens, Array.from(name)) };
 }
 
-/** Of a class: characters, and ranges, of which one that runs backwards has none. */
+/** A character class: characters and ranges; a backwards range matches nothing. */
 function membersOf(text: string): (character: string) => boolean {
   const ranges = Array.from(
     text.matchAll(/(.)-(.)|(.)/gsu),
@@ -35,7 +35,7 @@ function membersOf(text: string): (character: string) => boolean {
 function matches(tokens: readonly Token[], name: readonly string[]): boolean {
   let token = 0;
   let at = 0;
-  // where to go on when the last star takes one more
+  // where to continue when the last star matches one more
   let star = -1;
   let starAt = 0;
   while (at < name.length) {

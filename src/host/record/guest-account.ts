@@ -1,7 +1,10 @@
 import type { RingStats, StartAnswer, StatusAnswer, StopAnswer } from '../../protocol/control.ts';
 import { ringSince } from '../../trace/recording/ring-stats.ts';
 
-/** What a guest's agent has said about a recording: before it, while it ran, and at its end. Counts since its start. */
+/**
+ * What a guest's agent has reported about a recording: before it, while it ran, and at its end. Counts since its
+ * start.
+ */
 export class GuestAccount {
   before: StatusAnswer | undefined;
   started: StartAnswer | undefined;
@@ -10,14 +13,14 @@ export class GuestAccount {
   readonly #ownRings: boolean;
 
   /**
-   * @param ownRings the trace has an instance of its own; where the agent does not tell what its rings had counted before,
-   *   they are taken for new
+   * @param ownRings the trace has an instance of its own; if the agent does not report its rings' counts at the
+   * start, they are assumed to be new
    */
   constructor(ownRings: boolean) {
     this.#ownRings = ownRings;
   }
 
-  /** Bytes that a CPU's worker has sent, known behind the stop. */
+  /** Bytes that a CPU's worker has sent, known after the stop. */
   sentBytes(cpu: number): number {
     return (this.stopped?.ledger[cpu]?.bytesOut ?? 0) - (this.before?.cpus[cpu]?.bytesOut ?? 0);
   }
@@ -29,7 +32,7 @@ export class GuestAccount {
       .filter((cpu) => this.sentBytes(cpu) > 0);
   }
 
-  /** Lost between ring and port. */
+  /** Bytes lost between ring and port. */
   get lostBytes(): number {
     const ledger = Object.entries(this.stopped?.ledger ?? {});
     return ledger.reduce(
@@ -38,48 +41,51 @@ export class GuestAccount {
     );
   }
 
-  /** Bytes that the guest holds back because a port took nothing. */
+  /** Bytes that the guest still holds because a port was full. */
   get heldBytes(): number {
     return Object.values(this.stopped?.ledger ?? {}).reduce((sum, { bytesHeld }) => sum + bytesHeld, 0);
   }
 
-  /** Sizes of a page at start and stop, when somebody changed it between: pages of both are in the files. */
+  /** Page sizes at start and stop, if the size was changed in between: the files then have pages of both. */
   get pageSizes(): readonly [number, number] | undefined {
     const [start, stop] = [this.started?.pageBytes, this.stopped?.pageBytes];
     return start === undefined || stop === undefined || start === stop ? undefined : [start, stop];
   }
 
-  /** Bytes of an earlier trace, which the guest had held back and now sends before this one's. */
+  /** Bytes of an earlier trace that the guest still held, and now sends first. */
   earlierBytes(cpu: number): number {
     const started = this.started?.cpus?.[cpu];
     if (started === undefined) return 0;
     return Math.max(0, started.bytesOut + started.bytesHeld - (this.before?.cpus[cpu]?.bytesOut ?? 0));
   }
 
-  /** Events that lay unread in the ring when the trace began; they are in the file too. */
+  /** Events that were unread in the ring when the trace began; they are in the file too. */
   earlierEvents(cpu: number): number {
     return this.#baseline(cpu)?.entries ?? 0;
   }
 
-  /** Events that the guest's kernel overwrote, as last told. */
+  /** Events that the guest's kernel overwrote, as last reported. */
   overrun(cpu: number): number {
     const now = (this.stopped?.ledger[cpu]?.ring ?? this.status?.cpus[cpu]?.ring)?.overrun ?? 0;
     return Math.max(0, now - (this.#baseline(cpu)?.overrun ?? 0));
   }
 
-  /** Events that left the ring; undefined before the stop, and where the ring had been read before and nobody told how far. */
+  /**
+   * Events read from the ring; undefined before the stop, and when the ring had been read before by an unknown
+   * amount.
+   */
   readEvents(cpu: number): number | undefined {
     if (this.started?.cpus?.[cpu] === undefined && !this.#ownRings) return undefined;
     return this.ring(cpu)?.readEvents;
   }
 
-  /** What the kernel has counted for this recording alone; null before the stop, and when the guest did not tell. */
+  /** The kernel's counts for this recording alone; null before the stop, and when the guest did not report them. */
   ring(cpu: number): RingStats | null {
     const now = this.stopped?.ledger[cpu]?.ring ?? null;
     return now === null ? null : ringSince(now, this.#baseline(cpu));
   }
 
-  /** The ring's counts when the trace began; undefined: it began with none. */
+  /** The ring's counts when the trace began; undefined: all zero. */
   #baseline(cpu: number): RingStats | undefined {
     const started = this.started?.cpus?.[cpu];
     if (started !== undefined) return started.ring ?? undefined;

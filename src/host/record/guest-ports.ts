@@ -7,26 +7,26 @@ import { type Collector, Nowhere, type Stream, type StreamFault } from './collec
 import type { RawFile } from '../../trace/recording/raw-file.ts';
 
 /**
- * Nothing more comes of an earlier trace when nothing has come for this long. What a FIFO holds is there at once; when
- * there was something, QEMU may have more behind it, and be a while about it on a busy machine.
+ * When nothing has arrived for this long, an earlier trace is drained. A FIFO's content is available at once, but
+ * QEMU may have more, and take a while on a busy machine.
  */
 const staleQuietMs = { nothing: 150, something: 1000 } as const;
-/** What ports, pipes and QEMU hold is some MiB: a stopped guest that sends for longer makes new pages. */
+/** Ports, pipes and QEMU hold some MiB: a stopped guest that sends for longer produces new pages. */
 const staleMs = 5000;
-/** Bytes that the agent has sent are here after this long, unless something is wrong. */
+/** How long bytes that the agent has sent may take to arrive. */
 const arrivalMs = 10_000;
 const arrivalPollMs = 20;
 
-/** A guest's trace ports and the files that they are collected into: nowhere at first. */
+/** A guest's trace ports and the files that they are collected into; at first their data is discarded. */
 export class GuestPorts {
   readonly #guest: GuestDir;
   readonly #failed: (cpu: number, fault: StreamFault) => void;
   readonly #streams = new Map<number, Stream>();
   readonly #files = new Map<number, RawFile>();
-  /** CPUs whose pages go nowhere any more. */
+  /** CPUs that are no longer collected. */
   readonly #faulted = new Set<number>();
 
-  /** @param failed a file or a port takes or gives no more; the other CPUs are collected on */
+  /** @param failed a file or a port has failed; collection of the other CPUs continues */
   constructor(guest: GuestDir, failed: (cpu: number, fault: StreamFault) => void) {
     this.#guest = guest;
     this.#failed = failed;
@@ -37,7 +37,7 @@ export class GuestPorts {
     return this.#files;
   }
 
-  /** Opens all of them; what they bring is thrown away. @throws Failure */
+  /** Opens all ports; their data is discarded. @throws Failure */
   open(collector: Collector): void {
     for (const cpu of this.#guest.cpus) {
       const stream: Stream = {
@@ -56,9 +56,9 @@ export class GuestPorts {
   }
 
   /**
-   * Waits until nothing comes any more of an earlier trace.
-   * @param goOn called now and then; ends the wait by throwing
-   * @returns bytes that were thrown away. @throws Failure when it does not end
+   * Waits until an earlier trace is drained.
+   * @param goOn called at intervals; ends the wait by throwing
+   * @returns bytes that were discarded. @throws Failure when it does not end
    */
   async drain(goOn: () => void): Promise<number> {
     const stale = (): number =>
@@ -80,7 +80,7 @@ export class GuestPorts {
     return stale();
   }
 
-  /** From now on what comes goes into files. @throws what `makeFile` throws */
+  /** From now on data goes into files. @throws what `makeFile` throws */
   collectInto(makeFile: (cpu: number) => RawFile): void {
     for (const [cpu, stream] of this.#streams) {
       const nowhere = stream.file;
@@ -90,7 +90,7 @@ export class GuestPorts {
     }
   }
 
-  /** Tells the files the size of their pages; one that takes no more is a fault of its stream. */
+  /** Sets the page size of the files; one that cannot be written is a fault of its stream. */
   havePages(pageBytes: number): void {
     for (const [cpu, file] of this.#files) {
       try {
@@ -104,8 +104,8 @@ export class GuestPorts {
   }
 
   /**
-   * Waits until as many bytes have come as were sent since the ports were opened, or a while.
-   * @returns by CPU how many are missing
+   * Waits, for a limited time, until as many bytes have arrived as were sent since the ports were opened.
+   * @returns the number of missing bytes by CPU
    */
   async arrive(sentBytes: (cpu: number) => number): Promise<readonly (readonly [number, number])[]> {
     const missing = (): [number, number][] =>
@@ -120,16 +120,16 @@ export class GuestPorts {
     return missing();
   }
 
-  /** Closes the files, which are to go; the ports are collected on, into nothing. */
+  /** Closes the files, which will be removed; data of the ports is discarded from now on. */
   forgetFiles(): void {
-    // the collector runs on, and a closed descriptor's number may be another file's
+    // the collector still runs, and the number of a closed descriptor may be reused
     for (const [cpu, stream] of this.#streams)
       if (stream.file === this.#files.get(cpu)) stream.file = new Nowhere();
     for (const file of this.#files.values()) file.close();
     this.#files.clear();
   }
 
-  /** Closes what is written to, when nothing is collected any more. `files` still tells how much came. */
+  /** Closes the files when nothing is collected any more. `files` still has their sizes. */
   close(): void {
     const files = new Set([...this.#files.values(), ...[...this.#streams.values()].map(({ file }) => file)]);
     for (const file of files) file.close();

@@ -19,13 +19,13 @@ import { isWhole, openAccounts } from './whole.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
 
 const tickMs = 500;
-/** What must be left on the disk: enough to write the names and to say what happened. */
+/** Free space that must remain on the disk: enough for the task names and the report. */
 const reservedBytes = 16 * 1024 * 1024;
 
 interface Entry {
   readonly recording: GuestRecording;
   readonly failures: Failure[];
-  /** Its stop, once that has begun: before the others' when it could not go on. */
+  /** The guest's stop, once it has begun: earlier than the others' when the guest cannot continue. */
   stopping: Promise<void> | undefined;
 }
 
@@ -51,13 +51,13 @@ export class Recorder {
     this.#end({ kind: 'signal' });
   }
 
-  /** What is waited for at the moment, for people; undefined while it records. */
+  /** What is being waited for, for messages; undefined while recording. */
   get doing(): string | undefined {
     const doing = this.#entries.map(({ recording }) => recording.doing).filter((text) => text !== '');
     return doing.length === 0 ? undefined : doing.join('; ');
   }
 
-  /** For a process that ends now. @returns the directories of recordings that began and are not finished */
+  /** For a process that ends now. @returns the directories of unfinished recordings */
   abandon(): readonly { readonly dir: string; readonly out: string }[] {
     removeUnfinishedFiles();
     if (!this.#began) for (const { recording } of this.#entries) recording.removeDir();
@@ -66,7 +66,7 @@ export class Recorder {
     );
   }
 
-  /** Records, and makes a file of each guest. @throws Failure when nothing was recorded */
+  /** Records, and writes a file for each guest. @throws Failure when nothing was recorded */
   async run(): Promise<RecordResult> {
     checkCommand(this.#options.command);
     for (const { out } of this.#options.guests) RecordingDir.check(out);
@@ -102,7 +102,7 @@ export class Recorder {
     const first = await Promise.race([beginning, this.#ended]);
     const why = 'kind' in first ? reasonOf(first) : first.find(isRejected)?.reason;
     if (why === undefined) return;
-    // guests that started stop again and leave nothing: a recording has all guests or none
+    // guests that were started are stopped again and leave nothing: a recording has all guests or none
     await Promise.all(this.#entries.map(({ recording }) => recording.discard()));
     throw why;
   }
@@ -156,7 +156,7 @@ export class Recorder {
         looking = false;
       });
     }, tickMs);
-    // the tick is coarser than a duration may be
+    // a duration may be shorter than the tick
     const limit = this.#options.durationMs;
     const timer = limit === undefined ? undefined : setTimeout(() => this.#end({ kind: 'duration' }), limit);
     try {
@@ -206,7 +206,7 @@ export class Recorder {
       }
     };
     if (recording.tracing) await step(() => recording.stop());
-    // one that has not answered is not waited for again
+    // do not wait again for a guest that has not answered
     if (!recording.tracing) await step(() => recording.fetchChanges());
   }
 
@@ -222,7 +222,7 @@ export class Recorder {
   async #finish({ recording, failures }: Entry): Promise<GuestReport> {
     let report: ConvertReport | undefined;
     const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
-    // without it there is nothing to convert, and why is among the failures
+    // without it there is nothing to convert; the reason is among the failures
     if (isThere()) {
       this.#listener.phase(`writing ${recording.out}`);
       try {
@@ -250,12 +250,12 @@ export class Recorder {
       earlierEvents: guest.cpus.reduce((sum, cpu) => sum + account.earlierEvents(cpu), 0),
       failures,
     };
-    // what is not whole may be in the pages, and these are nowhere else
+    // keep the raw pages: what the file lacks may be in them
     if (isWhole(found)) recording.removeDir();
     return { ...found, dir: isThere() ? recording.dir : undefined };
   }
 
-  /** Undefined when the directory of the files is gone. */
+  /** Undefined when the directory of the files was removed. */
   #progress(elapsedMs: number): RecordProgress | undefined {
     const guests = this.#entries.map(({ recording }) => ({
       label: recording.guest.label,

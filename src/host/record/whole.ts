@@ -8,7 +8,7 @@ interface Recorded {
   readonly account: GuestAccount;
 }
 
-/** Whether nothing is missing of a guest's trace, as far as anybody has counted: its raw pages are not needed any more. */
+/** Whether a guest's trace is complete by all counts, so that its raw pages are no longer needed. */
 export function isWhole(guest: Omit<GuestReport, 'dir'>): boolean {
   const { report, failures, lostBytes, heldBytes, failedCpus } = guest;
   if (report === undefined || failures.length > 0 || failedCpus.length > 0) return false;
@@ -16,8 +16,8 @@ export function isWhole(guest: Omit<GuestReport, 'dir'>): boolean {
 }
 
 /**
- * What does not add up between guest, raw files and the file that was made of them.
- * @param capBytes of what was kept; undefined: everything, and events can be counted
+ * Differences between the counts of guest, raw files and the resulting file.
+ * @param capBytes size limit of what was kept; undefined: everything was kept, so events can be compared
  */
 export function openAccounts(
   report: ConvertReport,
@@ -38,7 +38,7 @@ function changedPageSize({ pageSizes }: GuestAccount): Failure[] {
   return [new Failure(exitCode.lost, message, 'do not change buffer_subbuf_size_kb during a recording')];
 }
 
-/** What was collected is what was converted. */
+/** Compares collected with converted bytes. */
 function missingBytes(report: ConvertReport, progress: readonly CpuProgress[]): Failure[] {
   return progress.flatMap(({ cpu, keptBytes }) => {
     const rawBytes = report.cpus.find((converted) => converted.cpu === cpu)?.rawBytes ?? 0;
@@ -48,7 +48,10 @@ function missingBytes(report: ConvertReport, progress: readonly CpuProgress[]): 
   });
 }
 
-/** Counts begin anew when a ring is emptied: the kernel does that too when a probe or a module with events goes. */
+/**
+ * Counts restart when a ring is emptied; the kernel also empties it when a probe, or a module with events, is
+ * removed.
+ */
 function emptiedRing(cpu: number, readEvents: number, events: number): Failure {
   return new Failure(
     exitCode.lost,
@@ -58,7 +61,7 @@ function emptiedRing(cpu: number, readEvents: number, events: number): Failure {
   );
 }
 
-/** The kernel's count of events that were read is the count of events in the file, or some are missing. */
+/** Compares the kernel's count of read events with the events in the file. */
 function missingEvents(report: ConvertReport, progress: readonly CpuProgress[]): Failure[] {
   return progress.flatMap(({ cpu, readEvents }) => {
     const events = report.cpus.find((converted) => converted.cpu === cpu)?.events ?? 0;

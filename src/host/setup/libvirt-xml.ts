@@ -1,10 +1,10 @@
 import type { Transport } from '../port-names.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
 
-/** Index of the first controller that is printed: 0 is what libvirt gives a domain for its own channels. */
+/** Index of the first printed controller: libvirt uses 0 for a domain's own channels. */
 const firstControllerIndex = 1;
 
-/** Elements for a domain's `<devices>`, the controllers before what is on them. */
+/** Elements for a domain's `<devices>`, controllers before their channels. */
 export function libvirtElements(devices: readonly SerialDevice[], transport: Transport = 'pci'): string[] {
   return [
     ...devices.map((device, index) => controllerXml(device, firstControllerIndex + index, transport)),
@@ -14,7 +14,7 @@ export function libvirtElements(devices: readonly SerialDevice[], transport: Tra
   ];
 }
 
-/** libvirt gives a PCI or ccw address by itself, as the machine has it; only PCI has vectors. */
+/** libvirt assigns PCI and ccw addresses itself; only PCI has vectors. */
 export function controllerXml(
   { maxPorts, vectors }: SerialDevice,
   index: number,

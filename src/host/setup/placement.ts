@@ -2,37 +2,37 @@ import { join } from 'node:path';
 import type { Chardev } from '../port-names.ts';
 import { portNames } from '../port-names.ts';
 
-/** With 16 pipe-backed ports on one virtio-serial device one of them is never connected to the host. */
+/** With 16 pipe-backed ports on one virtio-serial device, one of them is never connected to the host. */
 export const maxPortsPerDevice = 15;
 
-/** A port, and where it goes in the guest. */
+/** A port, and its place in the guest. */
 export interface PlacedPort {
-  /** In the guest's /dev/virtio-ports. */
+  /** Its name in the guest's /dev/virtio-ports. */
   readonly name: string;
   /** QEMU's id of both the chardev and the port; libvirt chooses its own. */
   readonly id: string;
-  /** Number on its device, from 1: slot 0 is kept for a console. */
+  /** Number on its device, from 1: slot 0 is reserved for a console. */
   readonly nr: number;
   readonly chardev: Chardev;
-  /** Of the socket, or of the FIFO pair without `.in` and `.out`. */
+  /** Path of the socket, or of the FIFO pair without `.in` and `.out`. */
   readonly path: string;
 }
 
 export interface SerialDevice {
   readonly id: string;
-  /** Slots, the reserved one counted. */
+  /** Number of slots, including the reserved one. */
   readonly maxPorts: number;
   readonly vectors: number;
   readonly ports: readonly PlacedPort[];
 }
 
-/** QEMU's id of a port and its chardev: `virtio-trace-ctl`, or by what its name ends in, `virtio-trace-cpu0`. */
+/** QEMU's id of a port and its chardev: `virtio-trace-ctl`, or by the end of its name, `virtio-trace-cpu0`. */
 export function portId(name: string): string {
   const cpu = /cpu\d+$/.exec(name)?.[0];
   return `virtio-trace-${cpu ?? 'ctl'}`;
 }
 
-/** Whether an id of QEMU's is one that `portId` gives. */
+/** Whether a QEMU id comes from `portId`. */
 export function isPortId(id: string): boolean {
   return /^virtio-trace-(?:ctl|cpu\d+)$/.test(id);
 }
@@ -64,8 +64,8 @@ export function serialDevice(index: number, ports: readonly PlacedPort[]): Seria
 }
 
 /**
- * Interrupt vectors for a queue each: two of each slot, those of the control messages, of which one needs none, and
- * one for the device itself. With fewer, the guest lets all queues share one.
+ * One interrupt vector for each queue: two per slot and those of the control messages, of which one needs none, and
+ * one for the device itself. With fewer, the guest lets all queues share one vector.
  */
 function vectorsFor(maxPorts: number): number {
   return 2 * maxPorts + 2;

@@ -27,7 +27,7 @@ import type { SetupOptions } from './options.ts';
 import { portPath } from './placement.ts';
 import { refuseRunning } from './running.ts';
 
-/** A guest's directory as setup leaves it. */
+/** A guest's directory after setup. */
 export interface PreparedGuest {
   readonly path: string;
   readonly file: GuestFile;
@@ -40,7 +40,7 @@ const maxSocketPathBytes = 107;
 /**
  * Makes a guest's directory and FIFOs and writes guest.json; keeps what is right, fixes what is wrong, and leaves
  * other files alone. Options not given are taken from guest.json.
- * @param defaultCpus asked when neither says
+ * @param defaultCpus called when neither has the number
  * @throws Failure
  */
 export async function prepareGuest(
@@ -50,7 +50,7 @@ export async function prepareGuest(
   const { location } = options;
   const path = guestPath(location);
   if (/\p{Cc}/u.test(path))
-    throw new Failure(exitCode.usage, `${printable(path)} has control characters`, 'give another --dir');
+    throw new Failure(exitCode.usage, `${printable(path)} contains control characters`, 'give another --dir');
   if (path.startsWith(defaultDir)) mkdirSync(dirname(defaultDir), { recursive: true, mode: 0o700 });
   if (location.guest !== undefined) prepareParent(holdingDir(location), options.group !== undefined);
   const dir = OwnedDir.make(path);
@@ -86,19 +86,19 @@ export async function prepareGuest(
   }
 }
 
-/** What a file system refuses that is full, read-only, or knows no FIFOs. */
+/** The error of a file system that is full, read-only, or does not support FIFOs. */
 function cannotWrite(dir: OwnedDir, cause: unknown): unknown {
   const code = errnoOf(cause);
   if (code === '') return cause;
-  const message = `${printable(dir.path)} cannot be written (${code})`;
-  return new Failure(exitCode.failed, message, 'make room there, or give another --dir', { cause });
+  const message = `cannot write to ${printable(dir.path)}: ${code}`;
+  return new Failure(exitCode.failed, message, 'free space there, or give another --dir', { cause });
 }
 
 function fifoNames({ cpus }: Pick<GuestFile, 'cpus'>): string[] {
   return portNames(cpus).flatMap((name) => [`${name}.in`, `${name}.out`]);
 }
 
-/** DIR of a DIR/NAME: with QEMU as another user it must let that one through to its guest. */
+/** For DIR/NAME: DIR must let QEMU's user through to its guest. */
 function prepareParent(path: string, forGroup: boolean): void {
   const dir = OwnedDir.make(path);
   try {
@@ -126,7 +126,7 @@ function readEarlier(dir: OwnedDir): GuestFile | undefined {
 function groupNumber(group: string): number {
   const gid = /^\d{1,9}$/.test(group) ? Number(group) : lookUpGroup(group);
   if (gid !== undefined) return gid;
-  throw new Failure(exitCode.usage, `--group: there is no group ${quoted(group)}`, 'see getent group');
+  throw new Failure(exitCode.usage, `--group: no such group: ${quoted(group)}`, 'see getent group');
 }
 
 function refuseLongSockets(dir: OwnedDir, { cpus, chardev }: GuestFile): void {
@@ -152,7 +152,7 @@ function fixDirectory(dir: OwnedDir, gid: number | undefined, changes: Changes):
   if (!dir.made) changes.mended.push('.');
 }
 
-/** A directory with other things in it is not ours to close to others: --dir may have been a slip, such as /home. */
+/** Do not restrict access to a directory with other files in it: --dir may be a mistake, such as /home. */
 function refuseForeign(dir: OwnedDir): void {
   const foreign = readdirSync(dir.entry()).find((name) => !isOwnName(name) && !isGuest(dir, name));
   if (foreign === undefined) return;
@@ -196,7 +196,7 @@ async function removeStale(
   changes.removed.push(...stale);
 }
 
-/** What makes a file of a port's name ours: its kind. */
+/** Whether a file with a port's name is of the kind that setup creates. */
 export function isPortFile(dir: OwnedDir, name: string): boolean {
   const stats = dir.look(name);
   return stats !== undefined && (stats.isFIFO() || stats.isSocket());
@@ -211,16 +211,16 @@ function prepareFifo(dir: OwnedDir, name: string, gid: number | undefined, chang
     changes.made.push(name);
   } else if (!found.isFIFO()) {
     const message = `${printable(dir.path)}/${name} is in the way: it is not a FIFO`;
-    throw new Failure(exitCode.failed, message, `look what it is, then rm ${printable(dir.path)}/${name}`);
+    throw new Failure(exitCode.failed, message, `check what it is, then rm ${printable(dir.path)}/${name}`);
   } else if (found.uid !== process.geteuid?.()) {
-    // libvirt, as root, gives it to QEMU's user while the guest runs
+    // libvirt, as root, changes its owner to QEMU's user while the guest runs
     return;
   } else if ((found.mode & 0o7777) === wanted && (gid === undefined || found.gid === gid)) {
     return;
   } else {
     changes.mended.push(name);
   }
-  // only this user can put anything in the name's place
+  // only this user can replace the file
   if (gid !== undefined) giveToGroup(() => chownSync(path, process.geteuid?.() ?? -1, gid), gid);
   chmodSync(path, wanted);
 }

@@ -1,10 +1,10 @@
 import type { Transport } from '../port-names.ts';
 import type { PlacedPort, SerialDevice } from './placement.ts';
 
-/** An object of QEMU's, as `-device` and `-chardev` take it and as `device_add` does. */
+/** A QEMU object, as arguments of `-device`, `-chardev` and `device_add`. */
 export type Properties = Readonly<Record<string, string | number>>;
 
-/** QEMU's options for the ports, a word each: `-device`, its value, and so on. */
+/** QEMU's options for the ports, one word each: `-device`, its value, and so on. */
 export function qemuArguments(devices: readonly SerialDevice[], transport: Transport = 'pci'): string[] {
   return devices.flatMap((device) => [
     '-device',
@@ -48,14 +48,14 @@ function optionText(properties: Properties & { readonly driver: string }): strin
   );
 }
 
-/** QEMU ends a value at a comma; a doubled one is a comma. */
+/** A comma ends a value in QEMU options; a doubled comma stands for one. */
 function optionValue(value: string): string {
   return value.replaceAll(',', ',,');
 }
 
 /**
- * The options a line each, option and value together.
- * @param toPaste with a shell's quotes and continuations, for people; else as a shell splits `$(…)`
+ * The options, one per line, option and value together.
+ * @param toPaste with shell quotes and continuations, for people; otherwise for `$(…)` in a shell
  */
 export function qemuText(words: readonly string[], toPaste: boolean): string {
   const lines: string[] = [];

@@ -8,8 +8,8 @@ import { cutOffFiles } from '../qemu/guest-trouble.ts';
 import type { Target, TargetChanges } from './target/target.ts';
 
 /**
- * Takes ports out of a running guest whose files were removed from its directory: whoever makes new ones of the same
- * names reaches nobody by them.
+ * Detaches ports from a running guest whose files were removed from its directory: new files with the same names
+ * would not be connected.
  * @returns undefined when there are none
  * @throws Failure (failed) while another process gives orders
  */

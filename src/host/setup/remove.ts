@@ -11,14 +11,14 @@ import { refuseRunning } from './running.ts';
 
 export interface Removed {
   readonly files: readonly string[];
-  /** The directory went too. */
+  /** Whether the directory was removed too. */
   readonly directory: boolean;
-  /** What is not trace-host's, and was left. */
+  /** Files that do not belong to trace-host and were kept. */
   readonly left: readonly string[];
 }
 
 /**
- * Removes what setup made; the directory only when nothing else is in it. undefined: there was none.
+ * Removes what setup created; the directory only if nothing else is in it. Returns undefined when there was none.
  * @throws Failure (failed) while the guest has the ports, or another process gives orders
  */
 export async function removeGuest(location: GuestLocation): Promise<Removed | undefined> {

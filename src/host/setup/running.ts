@@ -7,7 +7,8 @@ import { guestLabel, guestOptions } from '../guest-dir/location.ts';
 import { controlPortName } from '../port-names.ts';
 
 /**
- * Before ports are removed: a guest whose FIFOs are gone has ports that nobody can reach until it is started again.
+ * To be called before ports are removed: without its FIFOs, a running guest's ports cannot be reached until it is
+ * restarted.
  * @throws Failure (failed) when a QEMU has them open
  */
 export async function refuseRunning(location: GuestLocation): Promise<void> {
@@ -30,7 +31,7 @@ async function hasQemu(location: GuestLocation): Promise<boolean> {
   }
   try {
     if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
-    // a look, no talk; who has the lock takes nobody's place
+    // only a check, no orders; whoever has the lock is not disturbed
     else (await openChannel(guest, { heard: () => {}, gone: () => {} })).close();
     return true;
   } catch (cause) {

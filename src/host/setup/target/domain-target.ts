@@ -7,7 +7,7 @@ import type { PreparedGuest } from '../prepare.ts';
 import type { Target, TargetChanges } from './target.ts';
 import { virsh, virshWithFile } from './virsh.ts';
 
-/** The domain as it runs, and as it is at its next start. */
+/** The running domain, and its configuration for the next start. */
 type Scope = 'live' | 'config';
 
 /** A libvirt domain, by virsh. @throws Failure (missing, failed) */
@@ -83,7 +83,7 @@ async function attach(
   };
 }
 
-/** What gives a domain that runs what libvirt cannot add to it. */
+/** How a running domain gets what libvirt cannot add to it. */
 function later(scopes: readonly Scope[]): string {
   return scopes.includes('config')
     ? 'shut it down and start it again'
@@ -97,7 +97,7 @@ async function detach(domain: string, scopes: readonly Scope[]): Promise<TargetC
   return { done: [...done], already: [], notes: [] };
 }
 
-/** Sockets only: FIFOs cannot be given back while the domain runs, and a new start of it opens the new ones. */
+/** Sockets only: FIFOs cannot be attached again while the domain runs; its next start opens the new ones. */
 async function release(
   domain: string,
   scopes: readonly Scope[],

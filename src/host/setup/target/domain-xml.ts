@@ -1,6 +1,6 @@
 import type { SerialBus } from './free-slots.ts';
 
-/** What a domain has of virtio-serial. */
+/** The virtio-serial devices of a domain. */
 export interface DomainSerial {
   /** Its controllers; their names are their indices. */
   readonly controllers: readonly SerialBus[];
@@ -12,8 +12,8 @@ export interface DomainSerial {
 const defaultPorts = 31;
 
 /**
- * Reads a domain's virtio-serial controllers and channels out of what `virsh dumpxml` prints: libvirt writes it
- * itself, always in this one form, so it takes no XML parser. Pure.
+ * Parses a domain's virtio-serial controllers and channels from the output of `virsh dumpxml`. libvirt always writes
+ * it in this form, so no XML parser is needed. Pure.
  */
 export function readDomainXml(xml: string): DomainSerial {
   const channels = new Map<string, string>();

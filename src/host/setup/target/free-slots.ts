@@ -1,25 +1,25 @@
 import type { PlacedPort, SerialDevice } from '../placement.ts';
 import { maxPortsPerDevice, serialDevice } from '../placement.ts';
 
-/** A virtio-serial device that a guest has already. */
+/** A virtio-serial device of a guest. */
 export interface SerialBus {
   /** Its name in the guest's manager (QEMU or libvirt). */
   readonly name: string;
-  /** Slots, the reserved one counted. */
+  /** Number of slots, including the reserved one. */
   readonly maxPorts: number;
-  /** Numbers of its ports. */
+  /** Port numbers in use. */
   readonly used: ReadonlySet<number>;
 }
 
 export interface Placement {
-  /** Ports with numbers of their own on devices that are there, by the device's name. */
+  /** Ports placed on existing devices, by the device's name. */
   readonly onBuses: readonly { readonly bus: string; readonly port: PlacedPort }[];
-  /** Devices for the rest; their ids are not taken. */
+  /** New devices for the rest, with unused ids. */
   readonly newDevices: readonly SerialDevice[];
 }
 
 /**
- * Finds room for ports: what is free on the devices that are there, then new devices.
+ * Places ports in free slots of existing devices, then on new devices.
  * @param firstNew number in the id of the first new device
  */
 export function findRoom(

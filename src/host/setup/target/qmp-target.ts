@@ -11,7 +11,7 @@ import type { PreparedGuest } from '../prepare.ts';
 import { portProperties, serialProperties } from '../qemu-options.ts';
 import type { Target, TargetChanges } from './target.ts';
 
-/** A QEMU that runs, by its QMP socket. @throws Failure (missing, not permitted) */
+/** A running QEMU, by its QMP socket. @throws Failure (missing, not permitted) */
 export async function openQmpTarget(socket: string): Promise<Target> {
   const qmp = await QmpConnection.open(socket);
   return {
@@ -62,7 +62,10 @@ async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promis
   return { done: missing.map(({ name }) => name), already: already.map(({ name }) => name), notes: [] };
 }
 
-/** What the machine has of virtio-mmio is fixed when it starts; a port on a device that is there can come at any time. */
+/**
+ * The number of virtio-mmio devices is fixed when the machine starts; ports can be added to existing devices at any
+ * time.
+ */
 function refuseMmio(ports: number): never {
   throw new Failure(
     exitCode.missing,
@@ -80,7 +83,7 @@ async function addSerial(qmp: QmpConnection, device: SerialDevice, transport: Tr
     if (/No 'PCI' bus/.test(cause.message)) throw noPci(cause);
     if (!/hotplug/.test(cause.message)) throw cause;
   }
-  // q35: the root bus takes nothing while the guest runs
+  // q35: the root bus accepts no devices while the guest runs
   const [bus] = await freeRootPorts(qmp);
   if (bus === undefined)
     throw new Failure(
@@ -100,7 +103,7 @@ function noPci(cause: QmpRefusal): Failure {
   );
 }
 
-/** A port with its chardev, both or neither. */
+/** Adds a port with its chardev, both or neither. */
 async function addPort(qmp: QmpConnection, port: PlacedPort, bus: string): Promise<void> {
   await qmp.execute('chardev-add', { id: port.id, backend: chardevBackend(port) });
   try {
@@ -127,7 +130,7 @@ async function detach(qmp: QmpConnection): Promise<TargetChanges> {
   return changes;
 }
 
-/** Takes ports out with their chardevs, which QEMU may have been started with under any id. */
+/** Removes ports with their chardevs; QEMU may have been started with any ids. */
 async function takeOut(qmp: QmpConnection, isMeant: (port: QemuPort) => boolean): Promise<TargetChanges> {
   const done: string[] = [];
   for (const port of await listPorts(qmp)) {

@@ -11,11 +11,11 @@ export interface TargetChanges {
 export interface Target {
   /** CPUs that the guest has or can get, as its manager (QEMU or libvirt) reports. */
   readonly cpus: () => Promise<number>;
-  /** Takes away what an interrupted attempt left and no port uses: it keeps the guest's files open. */
+  /** Removes chardevs that an interrupted attempt left and no port uses: they keep the guest's files open. */
   readonly dropLeftovers: () => Promise<void>;
-  /** Takes out ports of these names, whose files were removed, so that `attach` adds them again. @throws Failure */
+  /** Removes the ports of these names, whose files were removed, so that `attach` adds them again. @throws Failure */
   readonly release: (names: readonly string[]) => Promise<TargetChanges>;
-  /** Attaches the ports that are not there yet. @throws Failure */
+  /** Attaches missing ports. @throws Failure */
   readonly attach: (guest: PreparedGuest) => Promise<TargetChanges>;
   /** Detaches the ports, whether setup attached them or QEMU was started with them. @throws Failure */
   readonly detach: () => Promise<TargetChanges>;

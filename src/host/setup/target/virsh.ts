@@ -10,13 +10,14 @@ const timeoutMs = 30_000;
 const maxOutputBytes = 16 * 1024 * 1024;
 
 /**
- * Runs virsh, which finds libvirt by LIBVIRT_DEFAULT_URI or as its user is used to.
+ * Runs virsh, which finds libvirt by LIBVIRT_DEFAULT_URI or its default.
  * @returns its stdout
- * @throws Failure: missing without virsh, libvirt or the domain, not permitted, else failed in virsh's own words
+ * @throws Failure: missing without virsh, libvirt or the domain, not permitted; otherwise failed, with virsh's own
+ * message
  */
 export async function virsh(...args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    // words that are read must be those of the C locale
+    // messages are parsed, so use the C locale
     const env = { ...process.env, LC_ALL: 'C' };
     const options = { timeout: timeoutMs, maxBuffer: maxOutputBytes, env };
     execFile('virsh', args, options, (cause, stdout, stderr) => {
@@ -53,17 +54,17 @@ export async function virshWithFile(
   }
 }
 
-/** virsh ends with 1 whatever went wrong: its words, in the C locale, tell what. */
+/** virsh exits with 1 for any error; its messages in the C locale tell which. */
 function failureOf([command = '', domain = '']: readonly string[], said: string, cause: Error): Failure {
   const refused = /^failed to connect to the hypervisor; (.*)$/.exec(said)?.[1];
   if (refused !== undefined) {
     const permission = /permission denied|authentication/i.test(refused);
     return new Failure(
       permission ? exitCode.notPermitted : exitCode.missing,
-      `libvirt cannot be reached: ${refused}`,
+      `cannot connect to libvirt: ${refused}`,
       permission
         ? 'run as root or as a member of the group libvirt'
-        : 'start libvirtd (systemctl start libvirtd), or name another libvirt with LIBVIRT_DEFAULT_URI',
+        : 'start libvirtd (systemctl start libvirtd), or set LIBVIRT_DEFAULT_URI',
       { cause },
     );
   }

@@ -52,7 +52,7 @@ describe('OwnedDir', () => {
     );
     assert.throws(
       () => OwnedDir.open(join(base, 'none')),
-      failure(exitCode.missing, /^there is no directory/, /trace-host setup/),
+      failure(exitCode.missing, /^directory .* does not exist$/, /trace-host setup/),
     );
     assert.throws(
       () => OwnedDir.make(join(base, 'none', 'deeper')),
