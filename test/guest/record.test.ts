@@ -172,7 +172,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.ok(existsSync(`${out}.recording`));
     const refused = await start(['-e', 'sched']).ended;
     assert.equal(refused.code, 1, refused.stderr);
-    assert.match(refused.stderr, /trace\.dat\.recording is there already: .*trace-host convert/s);
+    assert.match(refused.stderr, /trace\.dat\.recording already exists: .*trace-host convert/s);
     const again = await start(['-o', join(work, 'other.dat'), '-e', 'sched', '--duration', '1s']).ended;
     assert.equal(again.code, 1, again.stderr);
     assert.match(again.stderr, /is tracing already .*trace-host stop/);

@@ -81,10 +81,10 @@ describe('the beginning of a recording', { concurrency }, () => {
     chmodSync(plain, 0o644);
     mkdirSync(join(scene.outDir, 'old.recording'));
     for (const [args, code, said] of [
-      [['-o', '/nonexistent/x'], missing, /\/nonexistent\/x: there is no directory \/nonexistent — make it/],
-      [['-o', join(plain, 'x')], missing, /there is no directory .*plain/],
-      [['-o', scene.outDir], usage, /out is a directory — give the path of a file/],
-      [['-o', join(scene.outDir, 'old')], failed, /old\.recording is there already/],
+      [['-o', '/nonexistent/x'], missing, /\/nonexistent\/x: no such directory: \/nonexistent — create it/],
+      [['-o', join(plain, 'x')], missing, /no such directory: .*plain/],
+      [['-o', scene.outDir], usage, /out is a directory — specify a file/],
+      [['-o', join(scene.outDir, 'old')], failed, /old\.recording already exists/],
       [['--', 'no-such-command', 'x'], usage, /"no-such-command": no such command/],
       [['--', plain], usage, /plain": may not be run/],
       [['--', scene.outDir], usage, /out": may not be run/],

@@ -62,7 +62,7 @@ describe('unusual input', () => {
         const [remark = '', ...more] = remarksOn(report);
         assert.match(
           remark,
-          /^format of sched:sched_switch: cannot read the line ".*its records are in the file$/,
+          /^format of sched:sched_switch: cannot parse the line ".*its records are in the file$/,
         );
         assert.deepEqual(more, []);
       }

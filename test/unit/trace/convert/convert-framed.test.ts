@@ -170,7 +170,7 @@ describe('a framed stream from stdin', () => {
       await file.close();
       await assert.rejects(
         spooled(chunksOf(stream, size), join(dir, 'trace.dat')),
-        /is there, of an earlier/,
+        /already exists, from an earlier/,
       );
       assert.ok(readFileSync(path).equals(stream));
       rmSync(path);
@@ -195,7 +195,7 @@ describe('a framed stream from stdin', () => {
     async function* raw(): AsyncGenerator<Uint8Array> {
       for (; read < 100; read += 1) yield await Promise.resolve(Buffer.alloc(4096));
     }
-    await assert.rejects(spooled(raw(), out), { name: 'Failure', message: /no framed stream/ });
+    await assert.rejects(spooled(raw(), out), { name: 'Failure', message: /not a framed stream/ });
     assert.ok(read < 2, `${read} pieces`);
     await assert.rejects(spooled(chunksOf(Buffer.alloc(0), 1), out), { name: 'Failure' });
     assert.equal(existsSync(out), false);
