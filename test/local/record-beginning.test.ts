@@ -100,13 +100,13 @@ describe('the beginning of a recording', { concurrency }, () => {
   it('convert of what is not there', async () => {
     const ended = await traceHost('convert', '/nonexistent').ended;
     assertOrderly(ended, [missing]);
-    assert.match(ended.stderr, /\/nonexistent: no such file or directory — give what record left/);
+    assert.match(ended.stderr, /\/nonexistent: no such file or directory — specify a recording/);
   });
 
   it('an order that an agent which answers pings never carries out is not waited for in silence', async (test) => {
     const [scene] = await guestThatTells(test, 'tells-start-never');
     const run = traceHost('start', '--dir', scene.dir, '--timeout', '1s');
-    const what = /waiting until it has carried out the order start \(\d+\.\d s\)/;
+    const what = /waiting for it to carry out the order start \(\d+\.\d s\)/;
     await until('it says so', () => what.test(run.said()), startMs);
     run.child.kill('SIGINT');
     await run.ended;
