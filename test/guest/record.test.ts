@@ -231,7 +231,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.equal(hidden.code, 0, hidden.stderr);
     assert.equal(parsedReports(hidden.stdout)[0]?.symbols, 'hidden');
     assert.equal(hidden.stderr.split('functions have no names').length, 2, hidden.stderr);
-    assert.match(await infoOf(), /^symbols .*metadata has no symbols/m);
+    assert.match(await infoOf(), /^symbols .*metadata contains no symbols/m);
 
     const recorded = await record('-p', 'function', '-l', 'vfs_read', '--duration', '1s');
     assert.equal(recorded.symbols, 'shown', 'what was hidden is not kept');
