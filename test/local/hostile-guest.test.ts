@@ -23,7 +23,7 @@ const expected: readonly [name: RegExp, codes: readonly number[], left: readonly
   [/^metadata-(escapes|path-(?!many).*)$/, [done], ['file'], /duration reached/],
   [/^metadata-/, [failed], ['nothing'], /metadata/],
   [/^names-override$/, [done], ['file'], /duration reached/],
-  [/^names-/, [lost], ['recording'], /metadata is no tar/],
+  [/^names-/, [lost], ['recording'], /metadata is not a tar/],
   [/^answer-(status|start|metadata)-none$/, [missing], ['nothing'], /does not answer/],
   [/^answer-(status|start|metadata)-\d$/, [failed], ['nothing'], /as no agent should/],
   [/^answer-(status|start|metadata)-error$/, [failed], ['nothing'], /refuses the order/],
