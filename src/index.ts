@@ -1,4 +1,4 @@
-/** The library: reads traces. docs/library.md shows how; whatever this does not export may change at any time. */
+/** The library: reads traces. See docs/library.md. Anything not exported here may change at any time. */
 export { exitCode, Failure, type ExitCode } from './base/failure.ts';
 export type { EventBatch } from './trace/events/event-batches.ts';
 export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';

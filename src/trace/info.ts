@@ -7,13 +7,13 @@ import type { Recording } from './recording/recording-format.ts';
 import type { PageLayout } from './ring/page-layout.ts';
 import { openSource } from './source/open-source.ts';
 
-/** What a trace holds. Texts are the guest's: make them harmless before they reach a terminal. */
+/** Summary of a trace. Texts come from the guest: escape them before printing to a terminal. */
 export interface TraceInfo {
   readonly path: string;
   readonly kind: 'trace.dat' | 'recording';
-  /** Of the file's format; undefined for a recording. */
+  /** File format; undefined for a recording. */
   readonly format: { readonly version: 6 | 7; readonly compression: 'none' | 'zstd' } | undefined;
-  /** Of the file; for a recording, of its raw pages and metadata. */
+  /** Size of the file; for a recording, of its raw pages and metadata. */
   readonly totalBytes: number;
   readonly pageBytes: number;
   readonly uname: string;
@@ -21,15 +21,15 @@ export interface TraceInfo {
   readonly writer: string;
   readonly traceId: bigint | undefined;
   readonly eventFormats: number;
-  /** Of the guest's kernel: whether functions have names. */
+  /** Whether the guest's kernel functions have names. */
   readonly symbols: Symbols;
-  /** What the guest wrote elsewhere than into these buffers; null: not told. */
+  /** Top-level lines (trace_marker, trace_printk) that went to other buffers; null if unknown. */
   readonly unseen: readonly TopLevelLine[] | null;
   readonly buffers: readonly BufferInfo[];
   readonly recording: Recording | undefined;
 }
 
-/** One tracing instance; the top one's name is empty. */
+/** One tracing instance; the top level's name is empty. */
 export interface BufferInfo {
   readonly name: string;
   /** Name of the trace clock; empty when unknown. */
@@ -39,24 +39,24 @@ export interface BufferInfo {
   readonly events: number;
   readonly lost: bigint;
   readonly pagesAfterUncountedLoss: number;
-  /** Unit of all times of this buffer; null when its clock is none of time, or not known. */
+  /** Unit of all times of this buffer; null if its clock does not count time, or is unknown. */
   readonly timeUnit: 'ns' | null;
   readonly first: bigint | undefined;
   readonly last: bigint | undefined;
-  /** Pages that begin before the page before them ended; 0 for the pages of one CPU and one clock. */
+  /** Pages that begin before the previous page ended; 0 if all pages are from one CPU and one clock. */
   readonly stepsBack: number;
   /** Events by `system:name`, most first. */
   readonly eventsByName: ReadonlyMap<string, number>;
 }
 
-/** What a CPU's pages hold; pages that cannot be read are in `leftOut`. */
+/** Counts of a CPU's pages; unreadable pages are in `leftOut`. */
 export interface CpuInfo extends RawTally {
   readonly cpu: number;
-  /** As stored: compressed or not. */
+  /** Size as stored, compressed or not. */
   readonly dataBytes: number;
 }
 
-/** Reads all pages of a trace.dat or of a recording's directory, at 1 to 2 GB/s. Throws Failure. */
+/** Reads all pages of a trace.dat or of a recording directory, at 1 to 2 GB/s. Throws Failure. */
 export async function readInfo(path: string): Promise<TraceInfo> {
   const source = await openSource(path);
   try {
@@ -152,7 +152,7 @@ function bufferInfo(
   };
 }
 
-/** The same as values that JSON has: maps as objects, 64-bit numbers as texts. */
+/** Converts to JSON values: maps become objects, 64-bit integers become strings. */
 export function infoAsJson(info: TraceInfo): unknown {
   return JSON.parse(
     JSON.stringify(info, (_key, value: unknown) => {

@@ -10,13 +10,13 @@ import { taskNamesOf } from './metadata/task-lines.ts';
 import { openSource } from './source/open-source.ts';
 import type { TraceSource } from './source/source.ts';
 
-/** Which events to read; all of them by default. */
+/** Which events to read; all by default. */
 export interface EventFilter {
   /** CPUs of the guest. */
   readonly cpus?: Iterable<number>;
-  /** Events as `system:event`, or all of a `system`. */
+  /** Events as `system:event`, or `system` for all its events. */
   readonly events?: Iterable<string>;
-  /** Times of the first and the last event wanted, in the unit of the trace clock. */
+  /** Time range, inclusive, in the unit of the trace clock. */
   readonly from?: bigint;
   readonly to?: bigint;
   /** Names of tracing instances; empty for the top level. */
@@ -27,31 +27,31 @@ export interface EventFilter {
 export interface TraceBuffer {
   /** Empty for the top level. */
   readonly name: string;
-  /** Name of the trace clock; empty when unknown. */
+  /** Name of the trace clock; empty if unknown. */
   readonly clock: string;
-  /** Unit of all times of this buffer; null when its clock counts something else, or is unknown. */
+  /** Unit of all times of this buffer; null if its clock does not count time, or is unknown. */
   readonly timeUnit: 'ns' | null;
   /** CPUs that have pages, ascending. */
   readonly cpus: readonly number[];
 }
 
-/** Read ahead for all CPUs together: 1 MiB each for few CPUs, less for many. */
+/** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
 
 /**
- * Opens a trace.dat (version 6 or 7) or the directory of a recording, finished or not. Reads the metadata; pages are
- * read while `events` is iterated. The caller closes the trace. Throws Failure that names the path.
+ * Opens a trace.dat (version 6 or 7) or a recording directory, finished or not. Reads the metadata; iterating `events`
+ * reads the pages. The caller closes the trace. Throws Failure that names the path.
  */
 export async function openTrace(path: string): Promise<Trace> {
   return new Trace(await openSource(path));
 }
 
-/** A trace that is open for reading. Texts are the guest's: they may hold control characters. */
+/** A trace that is open for reading. Texts come from the guest and may contain control characters. */
 export class Trace {
   readonly path: string;
   readonly kind: 'trace.dat' | 'recording';
-  /** `uname` of the guest; empty when unknown. */
+  /** `uname` of the guest; empty if unknown. */
   readonly uname: string;
   readonly buffers: readonly TraceBuffer[];
   readonly #source: TraceSource;
@@ -77,24 +77,24 @@ export class Trace {
     return [...this.#source.catalogue.formats()];
   }
 
-  /** The format of `system:event`; undefined when the trace has none. */
+  /** The format of `system:event`; undefined if the trace has none. */
   format(name: string): EventFormat | undefined {
     return this.#source.catalogue.byName(name);
   }
 
-  /** The name of a task; undefined when the guest did not keep it. */
+  /** The name of a task; undefined if the guest did not keep it. */
   task(pid: number): string | undefined {
     return this.#names.task(pid);
   }
 
   /**
-   * Events in the order of their times over all CPUs, in batches. Memory is bounded, whatever the size of the trace. Events of
-   * buffers with different clocks are compared as they are. May be called again, also at the same time.
+   * All events in time order across CPUs, in batches. Uses bounded memory for any trace size. Timestamps of buffers
+   * with different clocks are compared as plain numbers. May be called several times, also concurrently.
    *
    *     for await (const batch of trace.events())
    *       for (const event of batch) use(event.timestamp, event.name);
    *
-   * Throws Failure: at once for a filter that names what the trace does not have, later for pages that cannot be read.
+   * Throws Failure: at once if the filter names something that the trace does not have, later for unreadable pages.
    */
   events(filter: EventFilter = {}): AsyncGenerator<EventBatch, void, undefined> {
     const { layout, catalogue } = this.#source;
@@ -117,7 +117,7 @@ export class Trace {
     return eventBatches(streams, this.#names);
   }
 
-  /** Closes the file. Iterations that go on fail. */
+  /** Closes the file. Iterations still running fail. */
   close(): Promise<void> {
     return this.#source.close();
   }

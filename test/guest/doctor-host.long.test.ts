@@ -310,7 +310,10 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     // closed to nobody, where the checkout is
     if (nobody.status === 1 && nobody.stdout !== '') {
       const faults = faultsIn(nobody.stdout);
-      assert.match(faults['directory'] ?? '', /cannot read \S+: permission denied — run as its owner, or give/);
+      assert.match(
+        faults['directory'] ?? '',
+        /cannot read \S+: permission denied — run as its owner, or give/,
+      );
       assert.match(faults['disk'] ?? '', /^\/, where recordings go, is not writable \(EACCES\) — run it in/);
     }
   });

@@ -20,7 +20,7 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
     await guest.check(`until grep -q '^State:.T' /proc/${agent.process.pid}/status; do usleep 10000; done`);
     const stopped = await doctorInGuest(guest);
     assertOnly(stopped, 'agent', /trace-agent \(pid \d+\) is stopped by a signal/);
-    await guest.check(/ — let it run: (kill -CONT \d+)$/.exec(stopped['agent'] ?? '')?.[1] ?? 'false');
+    await guest.check(/ — continue it: (kill -CONT \d+)$/.exec(stopped['agent'] ?? '')?.[1] ?? 'false');
     assert.deepEqual(await doctorInGuest(guest), {});
     await agent.end();
     assertOnly(

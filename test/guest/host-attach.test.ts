@@ -61,7 +61,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
       assert.deepEqual(await portsOf(qmp), ports);
       assert.equal(existsSync(join(dir, 'ports', 'agent-ctl-path.socket')), chardev === 'socket');
       const again = await traceHost(...to);
-      assert.match(again.stderr, /there already: control port, CPUs 0-1\n/);
+      assert.match(again.stderr, /already attached: control port, CPUs 0-1\n/);
       // the device itself goes only with a guest's consent, and this one is asleep
       const connection = await QmpConnection.open(qmp);
       for (const id of ['virtio-trace-ctl', 'virtio-trace-cpu0', 'virtio-trace-cpu1']) {
@@ -93,8 +93,8 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     rmSync(join(ports, 'trace-path-cpu0.out'));
     const mended = await traceHost(...to, '--apply', '--qmp', qmp);
     assert.equal(mended.code, 0, mended.stderr);
-    assert.match(mended.stderr, /took out, for their files were removed: CPU 0\n/);
-    assert.match(mended.stderr, /attached: CPU 0; there already: control port\n/);
+    assert.match(mended.stderr, /detached because their files were removed: CPU 0\n/);
+    assert.match(mended.stderr, /attached: CPU 0; already attached: control port\n/);
     assert.deepEqual(await portsOf(qmp), before);
 
     const removed = await traceHost('setup', '--dir', ports, '--remove', '--apply', '--qmp', qmp);
@@ -307,7 +307,7 @@ describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () =
         /name = "trace-path-cpu15"/,
       );
       const again = libvirt.traceHost('setup', ...where, '--apply', '--domain', 'vt');
-      assert.match(again.stderr, /there already: control port, CPUs 0-15\n/);
+      assert.match(again.stderr, /already attached: control port, CPUs 0-15\n/);
     });
   }
 
@@ -323,7 +323,7 @@ describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () =
     libvirt.check('virsh', 'start', 'vt');
     const live = libvirt.traceHost(...to, '--cpus', '3');
     assert.equal(live.status, 0, live.stderr);
-    assert.match(live.stderr, /attached: CPUs 1-2; there already: control port, CPU 0\n/);
+    assert.match(live.stderr, /attached: CPUs 1-2; already attached: control port, CPU 0\n/);
     assert.match(
       live.stderr,
       /1 of the ports need a virtio-serial controller.*: shut it down and start it again\n/,

@@ -172,7 +172,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.ok(existsSync(`${out}.recording`));
     const refused = await start(['-e', 'sched']).ended;
     assert.equal(refused.code, 1, refused.stderr);
-    assert.match(refused.stderr, /trace\.dat\.recording is there already: .*trace-host convert/s);
+    assert.match(refused.stderr, /trace\.dat\.recording already exists: .*trace-host convert/s);
     const again = await start(['-o', join(work, 'other.dat'), '-e', 'sched', '--duration', '1s']).ended;
     assert.equal(again.code, 1, again.stderr);
     assert.match(again.stderr, /is already tracing .*trace-host stop/);
@@ -231,7 +231,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.equal(hidden.code, 0, hidden.stderr);
     assert.equal(parsedReports(hidden.stdout)[0]?.symbols, 'hidden');
     assert.equal(hidden.stderr.split('functions have no names').length, 2, hidden.stderr);
-    assert.match(await infoOf(), /^symbols .*metadata has no symbols/m);
+    assert.match(await infoOf(), /^symbols .*metadata contains no symbols/m);
 
     const recorded = await record('-p', 'function', '-l', 'vfs_read', '--duration', '1s');
     assert.equal(recorded.symbols, 'shown', 'what was hidden is not kept');

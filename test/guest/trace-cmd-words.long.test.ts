@@ -173,7 +173,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     assert.deepEqual([said.code, said.stdout, said.stderr], [0, '', '']);
     assert.ok(scene.lines().length > 0);
     const loud = await scene.run(['-s', '1000', '-e', 'sched', '--duration', '0.5s']);
-    assert.match(loud.stderr, /-s changes nothing: a worker sleeps until/);
+    assert.match(loud.stderr, /-s has no effect: a worker sleeps until/);
     assert.match(loud.stdout, /events/);
   });
 });

@@ -184,7 +184,7 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
         await load(writers, 300);
         // as a terminal's Ctrl-C does: to both
         host.kill('SIGINT');
-        await until('a word of the host', () => said.includes('waits for the end of the stream'), 60_000);
+        await until('a word of the host', () => said.includes('waiting for the end of the stream'), 60_000);
         agent.signal('SIGINT');
         assert.equal((await agent.exit()).code, exitCode.done);
         assert.deepEqual(await ended, [0, null], said);
@@ -215,7 +215,7 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
         for (const writer of writers) await writer.halt();
         const report = converted(scene, sink.received(scene));
         assert.equal(report.status, exitCode.lost);
-        assert.match(report.stderr, /the stream has no end/);
+        assert.match(report.stderr, /the stream has no end record/);
         assert.ok(report.events > 500, `${report.events} events`);
         for (const numbers of reported(scene).values())
           assert.ok(numbers.every((number, index) => number === (numbers[0] ?? 0) + index));

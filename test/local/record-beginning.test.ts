@@ -81,10 +81,10 @@ describe('the beginning of a recording', { concurrency }, () => {
     chmodSync(plain, 0o644);
     mkdirSync(join(scene.outDir, 'old.recording'));
     for (const [args, code, said] of [
-      [['-o', '/nonexistent/x'], missing, /\/nonexistent\/x: there is no directory \/nonexistent — make it/],
-      [['-o', join(plain, 'x')], missing, /there is no directory .*plain/],
-      [['-o', scene.outDir], usage, /out is a directory — give the path of a file/],
-      [['-o', join(scene.outDir, 'old')], failed, /old\.recording is there already/],
+      [['-o', '/nonexistent/x'], missing, /\/nonexistent\/x: no such directory: \/nonexistent — create it/],
+      [['-o', join(plain, 'x')], missing, /no such directory: .*plain/],
+      [['-o', scene.outDir], usage, /out is a directory — specify a file/],
+      [['-o', join(scene.outDir, 'old')], failed, /old\.recording already exists/],
       [['--', 'no-such-command', 'x'], usage, /"no-such-command": no such command/],
       [['--', plain], usage, /plain": may not be run/],
       [['--', scene.outDir], usage, /out": may not be run/],
@@ -100,13 +100,13 @@ describe('the beginning of a recording', { concurrency }, () => {
   it('convert of what is not there', async () => {
     const ended = await traceHost('convert', '/nonexistent').ended;
     assertOrderly(ended, [missing]);
-    assert.match(ended.stderr, /\/nonexistent: no such file or directory — give what record left/);
+    assert.match(ended.stderr, /\/nonexistent: no such file or directory — specify a recording/);
   });
 
   it('an order that an agent which answers pings never carries out is not waited for in silence', async (test) => {
     const [scene] = await guestThatTells(test, 'tells-start-never');
     const run = traceHost('start', '--dir', scene.dir, '--timeout', '1s');
-    const what = /waiting until it has carried out the order start \(\d+\.\d s\)/;
+    const what = /waiting for it to carry out the order start \(\d+\.\d s\)/;
     await until('it says so', () => what.test(run.said()), startMs);
     run.child.kill('SIGINT');
     await run.ended;

@@ -25,13 +25,10 @@ describe('trace-agent', () => {
       [['--pipe-siz', '1M'], /^trace-agent: unknown option '--pipe-siz' — did you mean --pipe-size\?\n$/],
       [
         ['-s', '2M'],
-        /^trace-agent: --pipe-size: a pipe of "2M" is above 1M — give a size from 64K to 1M, e\.g\. 512K\n$/,
+        /^trace-agent: --pipe-size: a pipe of "2M" is above 1M — use a size from 64K to 1M, e\.g\. 512K\n$/,
       ],
       [['--cpus', '3-1'], /^trace-agent: --cpus: the range 3-1 runs backwards — .*\n$/],
-      [
-        ['--config', '/nonexistent'],
-        /^trace-agent: --config \/nonexistent: cannot be read \(ENOENT\) — .*\n$/,
-      ],
+      [['--config', '/nonexistent'], /^trace-agent: --config: cannot read \/nonexistent: ENOENT — .*\n$/],
     ];
     for (const [argv, stderr] of cases) {
       const ended = run(...argv);

@@ -69,7 +69,7 @@ describe('trace.dat on a file system that is too small', { skip: mountSkip }, ()
       const input = { cpus: writeRaws(dir, samplePages('A')), metadata: await sampleMetadata('A') };
       await assert.rejects(convert({ ...input, out: join(small, 'trace.dat') }), {
         name: 'Failure',
-        message: /small\/trace\.dat: the disk is full after \d\.\d MiB, \d\.\d MiB were left$/,
+        message: /small\/trace\.dat: the disk is full after \d\.\d MiB, \d\.\d MiB left$/,
       });
       assert.deepEqual(readdirSync(small), []);
       const report = await convert({ ...input, out: join(small, 'trace.dat'), compress: 'zstd' });

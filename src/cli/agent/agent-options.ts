@@ -12,7 +12,7 @@ import type { Setting, WithDefault } from '../options/setting.ts';
 import { addNegation, addSetting, SettingOption, usageFailure } from '../options/setting.ts';
 import { version } from '../../base/version.ts';
 
-/** What a command line asks for: tracing, a look at what it takes, or only a text on stdout (`--help`, `--version`). */
+/** What a command line asks for: tracing, a diagnosis, or a text on stdout (`--help`, `--version`). */
 export type AgentCommand =
   | { readonly kind: 'run'; readonly options: AgentOptions }
   | { readonly kind: 'doctor'; readonly options: AgentOptions; readonly json: boolean }
@@ -24,22 +24,25 @@ const description =
   'virtio-serial port per CPU, started and stopped by the host through a control port.';
 
 export const agentExamples: readonly Example[] = [
-  ['trace-agent', "wait for the host's orders, trace all CPUs"],
-  ['trace-agent --cpus 0-3,6 -s 1M', 'five CPUs, larger pipes'],
-  ['trace-agent --port-name trace-pipe-cpu%d', 'ports named as trace-cmd names them'],
-  ['trace-agent --instance host --start', 'an instance of its own, at once'],
-  ['trace-agent -o --framed > trace.framed', 'no host: to a file for trace-host convert, until Ctrl-C'],
-  ['trace-agent -o --start --cpus 0 > cpu0.raw', 'raw pages of one CPU, nothing else'],
-  ['trace-agent --allow start,stop,status', "refuse the host's other orders"],
-  ['trace-agent doctor', 'see what is wrong; with the options that the agent has'],
-  ['trace-agent --config /etc/virtio-trace/agent.json', 'options from a file'],
+  ['trace-agent', 'wait for orders from the host, trace all CPUs'],
+  ['trace-agent --cpus 0-3,6 -s 1M', 'trace five CPUs, with larger pipes'],
+  ['trace-agent --port-name trace-pipe-cpu%d', 'use the port names of trace-cmd'],
+  ['trace-agent --instance host --start', 'use a separate tracefs instance, start at once'],
+  [
+    'trace-agent -o --framed > trace.framed',
+    'write a file for trace-host convert, until Ctrl-C; needs no host',
+  ],
+  ['trace-agent -o --start --cpus 0 > cpu0.raw', 'write only the raw pages of one CPU'],
+  ['trace-agent --allow start,stop,status', 'refuse all other orders from the host'],
+  ['trace-agent doctor', 'check the setup; use the same options as for the agent'],
+  ['trace-agent --config /etc/virtio-trace/agent.json', 'read options from a file'],
 ];
 
-/** What the file may say; its second line is the example. */
+/** What the configuration file may contain; the second line is an example. */
 export const configFileText = [
-  'Every option but --config, --json, --help and --version may stand in the configuration file, its name in camelCase:',
+  'The configuration file may contain any option except --config, --json, --help and --version, named in camelCase:',
   '{ "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }',
-  'The command line wins over the file; --no-stdout, --no-framed, --no-start and --standby take back what the file says.',
+  'The command line overrides the file; --no-stdout, --no-framed, --no-start and --standby override its flags.',
 ] as const;
 
 const afterOptions = `${examplesText(agentExamples)}
@@ -47,15 +50,15 @@ ${configFileText[0]}
   ${configFileText[1]}
 ${configFileText[2]}
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing, 4 not permitted, 5 gave up on a CPU
-or lost data; doctor: 1 when something is wrong`;
+Exit codes: 0 done, 1 failed, 2 usage error, 3 something needed is missing, 4 permission denied, 5 gave up on a CPU
+or lost data; doctor: 1 if something is wrong`;
 
-/** The one command besides tracing. */
+/** The only command other than tracing. */
 const doctorWord = 'doctor';
 
 /**
- * Reads trace-agent's command line (without node and script) and the configuration file that it names. Reads that
- * file and nothing else, prints nothing. Throws Failure (usage) that names the value and the remedy.
+ * Parses trace-agent's command line (without node and script) and reads the configuration file that it names, if any.
+ * Prints nothing. Throws Failure (usage) that names the value and the remedy.
  */
 export function parseAgentOptions(
   argv: readonly string[],
@@ -80,17 +83,20 @@ export function parseAgentOptions(
   if (operand === doctorWord) return { kind: 'doctor', options, json };
   if (operand !== undefined)
     throw new Failure(exitCode.usage, `unexpected argument ${quoted(operand)}`, 'see trace-agent --help');
-  if (json) throw new Failure(exitCode.usage, '--json is nothing without doctor', 'see trace-agent --help');
+  if (json) throw new Failure(exitCode.usage, '--json only works with doctor', 'see trace-agent --help');
   return { kind: 'run', options };
 }
 
-/** The command as commander has it; `say` takes the text of `--help` and `--version`. */
+/** The commander command; `say` receives the text of `--help` and `--version`. */
 export function agentCommand(say: (text: string) => void): Command {
   const command = new Command('trace-agent')
     .summary(summary)
     .description(description)
     .usage('[doctor] [options]')
-    .argument(`[${doctorWord}]`, 'look at everything from the rings to the ports, and say what is wrong')
+    .argument(
+      `[${doctorWord}]`,
+      'check everything from the ring buffers to the ports and report what is wrong',
+    )
     .exitOverride()
     .configureOutput({ writeOut: say, writeErr: () => {} });
   for (const name of agentSettingNames) {
@@ -99,7 +105,7 @@ export function agentCommand(say: (text: string) => void): Command {
   }
   return command
     .addOption(new SettingOption('--config <FILE>', 'JSON file with any of these options', 'file'))
-    .addOption(new SettingOption('--json', 'with doctor: print what is found as JSON'))
+    .addOption(new SettingOption('--json', 'with doctor: print the results as JSON'))
     .helpOption('-h, --help', 'show this help')
     .version(version, '--version', 'show the version')
     .addHelpText('after', afterOptions);

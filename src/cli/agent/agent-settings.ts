@@ -9,7 +9,7 @@ import type { Setting } from '../options/setting.ts';
 import { parseFlag } from '../options/setting.ts';
 import { parsePipeBytes } from '../options/size.ts';
 
-/** The one list of trace-agent's options: command line, configuration file and help all come from it. */
+/** All options of trace-agent: command line, configuration file and help are derived from this list. */
 export const agentSettings = {
   stdout: {
     short: 'o',
@@ -20,7 +20,7 @@ export const agentSettings = {
   },
   framed: {
     long: 'framed',
-    description: 'with -o: say whose pages are whose, and what explains them, for trace-host convert',
+    description: 'with -o: add CPU numbers and metadata to the stream, for trace-host convert',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -61,7 +61,7 @@ export const agentSettings = {
   controlPort: {
     long: 'control-port',
     placeholder: 'NAME',
-    description: "name of the port with the host's orders",
+    description: "name of the port for the host's orders",
     defaultText: 'agent-ctl-path',
     parse: parseFileName,
   },
@@ -75,19 +75,19 @@ export const agentSettings = {
   instance: {
     long: 'instance',
     placeholder: 'NAME',
-    description: 'trace in this tracefs instance, made when it is not there (default: the top-level one)',
+    description: 'trace in this tracefs instance, created if missing (default: the top level)',
     parse: parseFileName,
   },
   start: {
     long: 'start',
-    description: "start at once instead of waiting for the host's order",
+    description: 'start at once instead of waiting for an order from the host',
     defaultText: 'false',
     parse: parseFlag,
   },
   flushInterval: {
     long: 'flush-interval',
     placeholder: 'MS',
-    description: 'send partly filled pages this often while running; 0: only at a stop',
+    description: 'interval for sending partly filled pages while tracing; 0: only at a stop',
     defaultText: '0',
     fileTypes: ['number'],
     parse: parseDurationMs,
@@ -95,7 +95,7 @@ export const agentSettings = {
   stopTimeout: {
     long: 'stop-timeout',
     placeholder: 'MS',
-    description: 'how long a port that takes nothing may hold up a stop; milliseconds, or e.g. 500ms, 10s',
+    description: 'how long a stop waits for a port that accepts no data; milliseconds, or e.g. 500ms, 10s',
     defaultText: '10s',
     fileTypes: ['number'],
     parse: parseDurationMs,
@@ -103,22 +103,21 @@ export const agentSettings = {
   maxRestarts: {
     long: 'max-restarts',
     placeholder: 'N',
-    description: "restarts of one CPU's worker within 60 s before that CPU is given up",
+    description: 'give up on a CPU after this many restarts of its worker within 60 s',
     defaultText: '10',
     fileTypes: ['number'],
     parse: (text: string, name: string): number => parseCount(text, name, 1000),
   },
   standby: {
     long: 'standby',
-    description:
-      'keep one more worker, ready to take the place of one that dies (default; --no-standby: none)',
+    description: 'keep a spare worker ready to replace one that dies (default; --no-standby: none)',
     defaultText: 'true',
     parse: parseFlag,
   },
   user: {
     long: 'user',
     placeholder: 'NAME',
-    description: 'user that the workers become',
+    description: 'user to run the workers as',
     values: 'user',
     defaultText: 'nobody',
     parse: parseUser,
@@ -126,7 +125,7 @@ export const agentSettings = {
   allow: {
     long: 'allow',
     placeholder: 'LIST',
-    description: `orders that the host may give, of ${orderNames.join(',')}`,
+    description: `orders to accept from the host: ${orderNames.join(',')}`,
     values: { words: orderNames, list: true },
     defaultText: 'all',
     fileTypes: ['array'],
@@ -135,7 +134,7 @@ export const agentSettings = {
   logLevel: {
     long: 'log-level',
     placeholder: 'LEVEL',
-    description: `least level that is logged, of ${logLevels.join(', ')}`,
+    description: `lowest level to log: ${logLevels.join(', ')}`,
     values: { words: logLevels },
     defaultText: 'info',
     parse: (text: string, name: string) => parseChoice(text, name, logLevels),
@@ -143,7 +142,7 @@ export const agentSettings = {
   logFormat: {
     long: 'log-format',
     placeholder: 'FORMAT',
-    description: `${logFormats.join(' or ')} (default: pretty when stderr is a terminal, else json)`,
+    description: `${logFormats.join(' or ')} (default: pretty if stderr is a terminal, else json)`,
     values: { words: logFormats },
     parse: (text: string, name: string) => parseChoice(text, name, logFormats),
   },

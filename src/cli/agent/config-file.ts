@@ -8,42 +8,37 @@ import { agentSettingNames, agentSettings, isAgentSettingName } from './agent-se
 import { nearestName } from '../options/nearest-name.ts';
 import type { Setting } from '../options/setting.ts';
 
-/** Setting texts as they would stand on the command line; flags are `true` or `false`. */
+/** Setting values as text, as on the command line; flags are `true` or `false`. */
 export type SettingTexts = ReadonlyMap<AgentSettingName, string>;
 
 /**
- * Reads the configuration file, one JSON object of the long option names in camelCase. Throws Failure (usage) that
- * names the file and the key.
+ * Reads the configuration file: a JSON object whose keys are the long option names in camelCase. Throws Failure (usage)
+ * that names the file and the key.
  */
 export function readConfigFile(path: string): SettingTexts {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    const remedy = 'give the path of a JSON file that can be read';
-    throw new Failure(
-      exitCode.usage,
-      `--config ${printable(path)}: cannot be read (${codeOf(cause)})`,
-      remedy,
-      {
-        cause,
-      },
-    );
+    const remedy = 'specify a readable JSON file';
+    throw new Failure(exitCode.usage, `--config: cannot read ${printable(path)}: ${codeOf(cause)}`, remedy, {
+      cause,
+    });
   }
   return parseConfig(text, printable(path));
 }
 
-/** The same from the file's text; `path` is for messages and must be fit for them. */
+/** Parses the file's text. `path` is for messages and must be printable. */
 function parseConfig(text: string, path: string): SettingTexts {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     const why = cause instanceof Error ? printable(cause.message) : String(cause);
-    throw new Failure(exitCode.usage, `${path} is no JSON: ${why}`, 'mend the file', { cause });
+    throw new Failure(exitCode.usage, `${path} is not valid JSON: ${why}`, 'fix the file', { cause });
   }
   if (!isObject(value))
-    throw new Failure(exitCode.usage, `${path} holds no JSON object`, 'write e.g. {"cpus": "0-3"}');
+    throw new Failure(exitCode.usage, `${path} does not contain a JSON object`, 'write e.g. {"cpus": "0-3"}');
   const texts = new Map<AgentSettingName, string>();
   for (const [key, given] of Object.entries(value)) {
     if (!isAgentSettingName(key)) throw unknownKey(key, path);

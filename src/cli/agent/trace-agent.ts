@@ -2,7 +2,7 @@ import { exitCode } from '../../base/failure.ts';
 import { parseAgentOptions } from './agent-options.ts';
 import { runProgram } from '../options/program.ts';
 
-/** trace-agent, from its arguments to its end. */
+/** Runs trace-agent. */
 export function traceAgent(args: readonly string[]): Promise<void> {
   return runProgram('trace-agent', async () => {
     const command = parseAgentOptions(args);
@@ -14,7 +14,7 @@ export function traceAgent(args: readonly string[]): Promise<void> {
       const { runAgentDoctor } = await import('./doctor.ts');
       return runAgentDoctor(command.options, command.json);
     }
-    // only now: --help must be quick, and work where koffi does not
+    // loaded late: --help must be fast, and must work even if koffi does not
     const { runAgent } = await import('../../supervisor/agent.ts');
     return runAgent(command.options);
   });

@@ -12,13 +12,13 @@ import { printable } from '../../base/quoted.ts';
 import { gapsText } from '../report/framed-report.ts';
 import { rawInput, saysCpu } from './options/raw-input.ts';
 
-/** Stands for stdin, with a framed stream. */
+/** Operand that means a framed stream on stdin. */
 export const stdinWord = '-';
 
 /**
- * A stream cannot be taken again: all that can be wrong without it is found before, and it stays until its trace.dat is
- * whole.
- * @param onRead called when all of it is here. @throws Failure
+ * Converts a framed stream from stdin. The stream cannot be repeated: so checks everything else first, and keeps the
+ * saved stream until its trace.dat is complete.
+ * @param onRead called at the end of the stream. @throws Failure
  */
 export async function convertStdin(
   inputs: readonly string[],
@@ -27,11 +27,10 @@ export async function convertStdin(
   onRead: () => void,
 ): Promise<FramedReport> {
   const { out } = settings;
-  if (inputs.length > 1)
-    throw new Failure(exitCode.usage, 'stdin is converted alone', 'give - and nothing else');
+  if (inputs.length > 1) throw new Failure(exitCode.usage, 'stdin must be the only input', 'specify only -');
   checkReplaceable(out);
   if (metadata !== undefined) {
-    mustStay(metadata, out);
+    checkNotOutput(metadata, out);
     await readArchiveFile(metadata);
   }
   const { file, path, broken } = await spooled(process.stdin, out);
@@ -54,7 +53,7 @@ function isWhole({ gaps, leftOut, reusedIds }: FramedReport): boolean {
   return gapsText(gaps).length === 0 && leftOut.size === 0 && reusedIds.length === 0;
 }
 
-/** The framed stream that is to be converted, open; undefined: something else is. Throws Failure. */
+/** Opens the framed stream among the inputs; undefined if there is none. Throws Failure. */
 export async function framedOf(inputs: readonly string[]): Promise<FileHandle | undefined> {
   for (const given of inputs) {
     const path = saysCpu(given) ? rawInput(given).path : given;
@@ -65,8 +64,8 @@ export async function framedOf(inputs: readonly string[]): Promise<FileHandle | 
       await file.close();
       throw new Failure(
         exitCode.usage,
-        `${path} is a framed stream, with the pages of all of its CPUs, and converted alone`,
-        `give ${path} and nothing else`,
+        `${path} is a framed stream with the pages of all CPUs; it must be the only input`,
+        `specify only ${path}`,
       );
     }
     await file.close();
@@ -74,7 +73,7 @@ export async function framedOf(inputs: readonly string[]): Promise<FileHandle | 
   return undefined;
 }
 
-/** Throws Failure. */
+/** Converts a framed stream from a file, and closes the file. Throws Failure. */
 export async function convertStream(
   file: FileHandle,
   path: string,
@@ -82,19 +81,19 @@ export async function convertStream(
   settings: ConvertSettings,
 ): Promise<FramedReport> {
   try {
-    if (metadata !== undefined) mustStay(metadata, settings.out);
+    if (metadata !== undefined) checkNotOutput(metadata, settings.out);
     return await convertFramed(file, path, metadata, settings);
   } finally {
     await file.close();
   }
 }
 
-/** What is read must not be what is written. Throws Failure. */
-export function mustStay(metadata: string, out: string): void {
+/** Checks that the output does not overwrite the metadata. Throws Failure. */
+export function checkNotOutput(metadata: string, out: string): void {
   if (resolve(metadata) !== resolve(out)) return;
   throw new Failure(
     exitCode.usage,
-    `${metadata} is to be read, and would be lost`,
-    'give another file with -o',
+    `${metadata} is an input file and would be overwritten`,
+    'specify another file with -o',
   );
 }

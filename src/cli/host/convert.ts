@@ -15,7 +15,7 @@ import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import { exitNow } from '../../native/process/process.ts';
 import { json, printable, quoted } from '../../base/quoted.ts';
 import { countsOf, leftOutOf, remarksOn, reusedIdsOf, summaryOf } from '../report/convert-report.ts';
-import { convertStdin, convertStream, framedOf, mustStay, stdinWord } from './convert-stream.ts';
+import { convertStdin, convertStream, framedOf, checkNotOutput, stdinWord } from './convert-stream.ts';
 import { gapsAsJson, gapsText } from '../report/framed-report.ts';
 import type { ConvertCommand } from './options/convert-options.ts';
 import { humanBytes } from '../report/human.ts';
@@ -25,7 +25,7 @@ import { Waiting } from '../report/waiting.ts';
 
 type Report = ConvertReport | FramedReport;
 
-/** Makes a trace.dat and says what is in it. Throws Failure. */
+/** Writes a trace.dat and reports its contents. Throws Failure. */
 export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   const report = await watched(command);
   const gaps = 'gaps' in report ? report.gaps : undefined;
@@ -38,22 +38,22 @@ export async function runConvert(command: ConvertCommand): Promise<ExitCode> {
   return isWhole ? exitCode.done : exitCode.lost;
 }
 
-/** With a word about how far it is, and an end in order at a signal. */
+/** Converts with a progress display; a signal cancels it cleanly. */
 async function watched(command: ConvertCommand): Promise<Report> {
   let progress: ConvertProgress | undefined;
   let reading = command.inputs[0] === stdinWord;
   const ended = new AbortController();
   const interrupt = (): void => {
-    // A terminal's Ctrl-C reaches the agent that feeds us too, which ends its stream in order.
+    // a Ctrl-C on the terminal also reaches the agent at the other end of the pipe, which ends its stream cleanly
     if (reading)
-      process.stderr.write('trace-host: waits for the end of the stream; a second signal gives it up\n');
+      process.stderr.write('trace-host: waiting for the end of the stream; a second signal aborts\n');
     else ended.abort(new Failure(exitCode.failed, 'interrupted; nothing was written'));
   };
   const abandon = (): void => {
     removeUnfinishedFiles();
     exitNow(exitCode.failed);
   };
-  // nobody ends the listening: a signal on the way out is not to change how it ends
+  // the handlers stay until the process ends: a late signal must not change the exit code
   onEndSignals(interrupt, abandon, interrupt);
   const waiting = new Waiting(new LiveText(process.stderr), () => describe(command, progress));
   try {
@@ -80,7 +80,7 @@ function describe({ inputs, settings }: ConvertCommand, progress: ConvertProgres
   return `${what}, ${Math.floor((doneBytes / totalBytes) * 100)} % of ${humanBytes(totalBytes)}`;
 }
 
-/** @param onRead called when all of stdin is here */
+/** @param onRead called at the end of stdin */
 async function converted(
   command: ConvertCommand,
   settings: ConvertSettings,
@@ -93,13 +93,13 @@ async function converted(
   if (framed !== undefined) return convertStream(framed, first, metadata, settings);
   if (saysCpu(first) || !(await isDirectory(first))) return convertFiles(inputs, metadata, settings);
   if (inputs.length > 1) {
-    throw new Failure(exitCode.usage, 'a recording is converted alone', `give ${first} and nothing else`);
+    throw new Failure(exitCode.usage, 'a recording must be the only input', `specify only ${first}`);
   }
   if (metadata !== undefined) {
     throw new Failure(
       exitCode.usage,
-      '--metadata goes with raw files',
-      `a recording has its own; leave it out`,
+      '--metadata is only for raw files',
+      `omit it: a recording contains its metadata`,
     );
   }
   return convertRecording(first, settings);
@@ -111,12 +111,12 @@ async function isDirectory(path: string): Promise<boolean> {
   } catch (cause) {
     const code = codeOf(cause);
     if (code === 'EACCES')
-      throw new Failure(exitCode.notPermitted, `${path}: may not be read`, 'run as its owner', { cause });
+      throw new Failure(exitCode.notPermitted, `${path}: permission denied`, 'run as its owner', { cause });
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
     throw new Failure(
       exitCode.missing,
       `${path}: no such file or directory`,
-      'give what record left, FILE.recording, or raw files and their --metadata',
+      'specify a recording (FILE.recording), or raw files and their --metadata',
       { cause },
     );
   }
@@ -130,11 +130,11 @@ async function convertFiles(
   if (metadata === undefined) {
     throw new Failure(
       exitCode.usage,
-      'raw files cannot be read without the metadata of their guest',
+      'raw files cannot be converted without the metadata of their guest',
       'add --metadata FILE; trace-host metadata -o FILE fetches it from the guest',
     );
   }
-  mustStay(metadata, settings.out);
+  checkNotOutput(metadata, settings.out);
   const cpus = new Map<number, string>();
   for (const given of paths) {
     const { cpu, path } = rawInput(given);
@@ -142,8 +142,8 @@ async function convertFiles(
     if (other !== undefined)
       throw new Failure(
         exitCode.usage,
-        `two files are of CPU ${cpu}: ${quoted(other)} and ${quoted(path)}`,
-        'say of which CPU each one is: cpu0=FILE cpu1=FILE',
+        `two files for CPU ${cpu}: ${quoted(other)} and ${quoted(path)}`,
+        'specify the CPU of each file: cpu0=FILE cpu1=FILE',
       );
     cpus.set(cpu, path);
   }

@@ -3,7 +3,7 @@ import type { ExitCode } from '../../base/failure.ts';
 import { examineGuest } from '../../host/doctor/examine.ts';
 import type { OrderOptions } from './options/host-options.ts';
 
-/** Prints what is found on the way to a guest's agent. Ends with failed when a link is wrong. */
+/** Checks everything between host and agent and prints the results. Returns `failed` if a link is wrong. */
 export async function runDoctor({ location, timeoutMs, json }: OrderOptions): Promise<ExitCode> {
   return printLinks(await examineGuest({ location, timeoutMs, outDir: process.cwd() }), json);
 }

@@ -4,10 +4,10 @@ import { json as jsonText, printable } from '../../base/quoted.ts';
 import { noSymbolsText, stepsBackText, unseenText } from '../report/convert-report.ts';
 import { humanBytes, signedSeconds, table } from '../report/human.ts';
 
-/** Events by name are listed up to here. */
+/** How many event names to list. */
 const namesMax = 20;
 
-/** Says what a trace.dat or a recording holds. Throws Failure. */
+/** Prints a summary of a trace.dat or a recording. Throws Failure. */
 export async function runInfo(path: string, json: boolean): Promise<ExitCode> {
   const info = await readInfo(path);
   process.stdout.write(json ? `${jsonText(infoAsJson(info))}\n` : textOf(info));
@@ -21,14 +21,14 @@ function textOf(info: TraceInfo): string {
   const lines = [`${printable(path)}: ${kind}, ${humanBytes(totalBytes)}`];
   if (uname !== '') lines.push(`guest      ${printable(uname)}`);
   if (writer !== '') lines.push(`written by ${printable(writer)}`);
-  lines.push(`pages      of ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
+  lines.push(`page size  ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
   if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
   if (unseen !== null && unseen.length > 0) lines.push(`not in it  ${unseenText(unseen)}`);
   return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
 }
 
 function compressionOf({ compression }: NonNullable<TraceInfo['format']>): string {
-  return compression === 'none' ? 'not compressed' : `compressed by ${compression}`;
+  return compression === 'none' ? 'uncompressed' : `compressed with ${compression}`;
 }
 
 function bufferText(buffer: BufferInfo): string {
@@ -50,11 +50,11 @@ function bufferText(buffer: BufferInfo): string {
   const warnings = cpus.filter(({ stepsBack }) => stepsBack > 0).map((cpu) => `${stepsBackText(cpu)}\n`);
   return (
     `${head}\n${table(['CPU', 'pages', 'events', 'lost', 'data', 'bad pages'], rows)}\n` +
-    `${table(['events', 'name'], names)}${more > 0 ? `and ${more} names more\n` : ''}${warnings.join('')}`
+    `${table(['events', 'name'], names)}${more > 0 ? `and ${more} more names\n` : ''}${warnings.join('')}`
   );
 }
 
-/** A length of time only where the clock counts time. */
+/** The time span, in seconds only if the clock counts time. */
 function spanOf({ timeUnit, first, last }: BufferInfo): string {
   if (first === undefined || last === undefined) return '';
   if (timeUnit === 'ns') return ` over ${signedSeconds(last - first).slice(1)}`;

@@ -11,7 +11,7 @@ import { humanBytes } from '../report/human.ts';
 import { LiveText } from '../report/live-text.ts';
 import { Waiting } from '../report/waiting.ts';
 
-/** Fetches a guest's metadata archive into a file, as it came: it is read first, and a bad one not kept. Throws Failure. */
+/** Fetches a guest's metadata archive and saves it unchanged, after checking that it is valid. Throws Failure. */
 export async function runMetadata(
   { location, timeoutMs, json: asJson }: OrderOptions,
   out: string,

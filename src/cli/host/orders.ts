@@ -13,24 +13,24 @@ import { humanBytes, humanDuration, signedSeconds, table } from '../report/human
 import { LiveText } from '../report/live-text.ts';
 import { Waiting } from '../report/waiting.ts';
 
-/** What a command prints, and how the program ends. */
+/** A command's output and exit code. */
 interface Result {
   readonly json: object;
   readonly text: string;
-  /** For stderr, a line each. */
+  /** Lines for stderr. */
   readonly notes?: readonly string[];
   readonly exitCode: ExitCode;
 }
 
 type OrderCommand = Extract<HostCommand, { readonly kind: 'start' | 'stop' | 'status' | 'ping' }>;
 
-/** Gives one order, prints its answer. Throws Failure. */
+/** Sends one order and prints its answer. Throws Failure. */
 export async function runOrder(command: OrderCommand): Promise<ExitCode> {
   const { location, timeoutMs, json } = command.options;
   const guest = GuestDir.open(location);
   try {
     const client = await ControlClient.open(guest, { timeoutMs });
-    const what = `${guest.label}: waiting until it has carried out the order ${command.kind}`;
+    const what = `${guest.label}: waiting for it to carry out the order ${command.kind}`;
     const waiting = new Waiting(new LiveText(process.stderr), () => what);
     try {
       const result = await order(command, guest, client);
@@ -48,7 +48,7 @@ export async function runOrder(command: OrderCommand): Promise<ExitCode> {
   }
 }
 
-/** The agent answers, and yet nothing of it may arrive. */
+/** The agent may answer although its trace data cannot arrive. */
 function cutOffNotes(guest: GuestDir): string[] {
   const lost = cutOff(guest);
   return lost === undefined ? [] : [`${lost.message} — ${lost.remedy}`];
@@ -74,7 +74,7 @@ async function bare(kind: 'start' | 'stop', guest: GuestDir, client: ControlClie
   return {
     json: { guest: guest.guest ?? null, sent: kind },
     text: '',
-    notes: [`${guest.label} was sent a bare ${kind === 'start' ? 1 : 0}; nothing tells whether it obeys`],
+    notes: [`sent a bare ${kind === 'start' ? 1 : 0} to ${guest.label}; it does not confirm the order`],
     exitCode: exitCode.done,
   };
 }
@@ -120,15 +120,15 @@ function stopNotes(guest: GuestDir, ledger: PerCpu<CpuLedger>): string[] {
   const notes: string[] = [];
   for (const [cpu, { bytesHeld, bytesLost, flushed }] of inOrder(ledger)) {
     if (bytesLost > 0)
-      notes.push(`CPU ${cpu}: ${humanBytes(bytesLost)} were lost in the guest since its agent began`);
+      notes.push(`CPU ${cpu}: ${humanBytes(bytesLost)} lost in the guest since its agent started`);
     const port = `${guest.path}/${tracePortName(Number(cpu))}.${guest.chardev === 'pipe' ? 'out' : 'socket'}`;
     if (bytesHeld > 0)
       notes.push(
-        `CPU ${cpu}: ${humanBytes(bytesHeld)} are held in the guest, whose port took no more: what arrived is not ` +
-          `all, and the rest comes first at the next start — read ${port}`,
+        `CPU ${cpu}: ${humanBytes(bytesHeld)} are held in the guest because its port accepted no more data; they are ` +
+          `sent first at the next start — read ${port}`,
       );
     else if (!flushed)
-      notes.push(`CPU ${cpu}: not everything in its ring was sent — see trace-host status${guest.options}`);
+      notes.push(`CPU ${cpu}: its ring was not emptied — see trace-host status${guest.options}`);
   }
   return notes;
 }

@@ -12,7 +12,7 @@ import { LiveText } from '../report/live-text.ts';
 import { RecordView } from '../report/record-view.ts';
 import { Waiting } from '../report/waiting.ts';
 
-/** Records until the first reason to end, makes the files, and says what is in them. Throws Failure. */
+/** Records until the first reason to end, converts to files and reports their contents. Throws Failure. */
 export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   const live = new LiveText(process.stderr);
   const view = new RecordView(live);
@@ -55,7 +55,7 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   }
 }
 
-/** The first signal ends the recording as it should, the second one leaves it as it is. */
+/** The first signal ends the recording cleanly, the second aborts it and keeps the raw data. */
 function listen(recorder: Recorder, live: LiveText): () => void {
   const interrupt = (): void => recorder.interrupt();
   const abandon = (): void => {
@@ -66,7 +66,7 @@ function listen(recorder: Recorder, live: LiveText): () => void {
 }
 
 function howToConvert(dir: string, out: string): string {
-  return `the recording stays in ${dir} — make a file of it: trace-host convert ${dir} -o ${out}`;
+  return `the recording is kept in ${dir} — convert it: trace-host convert ${dir} -o ${out}`;
 }
 
 function howItEnds({ command, durationMs }: RecordOptions): string {
@@ -80,13 +80,13 @@ function whyItEnded(end: RecordEnd): string {
     case 'signal':
       return 'interrupted';
     case 'duration':
-      return 'time is up';
+      return 'duration reached';
     case 'max-size':
-      return 'the size given is reached';
+      return 'maximum size reached';
     case 'command':
       return end.signal === null
-        ? `the command ended with ${end.exitCode}`
-        : `the command ended by ${end.signal}`;
+        ? `the command exited with code ${end.exitCode}`
+        : `the command was killed by ${end.signal}`;
     case 'failed':
       return printable(end.why.message);
     default:
@@ -100,12 +100,12 @@ function textOf({ label, out, report, cpus }: GuestReport): string {
   const lines = [`${out}: ${label}, ${summaryOf(report)}`];
   if (overrun > 0)
     lines.push(
-      `  ${overrun} events were overwritten in the guest before they could be read — larger rings: -b`,
+      `  ${overrun} events were overwritten in the guest before they could be read — use larger rings: -b`,
     );
   return `${lines.join('\n')}\n`;
 }
 
-/** What is worth knowing of a trace that is whole. */
+/** Notes about the trace that do not mean that it is incomplete. */
 function notesOf({ untracedCpus, earlierEvents, report }: GuestReport): string[] {
   const which = `CPU ${cpuRanges(untracedCpus)}`;
   return [
@@ -113,25 +113,29 @@ function notesOf({ untracedCpus, earlierEvents, report }: GuestReport): string[]
     ...(untracedCpus.length === 0
       ? []
       : [
-          `${which} has a port here and is not traced by the guest's agent (trace-agent --cpus, or no such CPU)`,
+          `${which} has a port on this host but the guest's agent does not trace it (trace-agent --cpus, or no such CPU)`,
         ]),
     ...(earlierEvents === 0
       ? []
-      : [`${counted(earlierEvents, 'event')} of before the start lay in the guest's rings and came along`]),
+      : [
+          `${counted(earlierEvents, 'event')} from before the start were still in the guest's rings and are included`,
+        ]),
   ];
 }
 
-/** Why the trace is not whole, a line each; empty when it is. */
+/** Why the trace is incomplete, one line per reason; empty if it is complete. */
 function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): string[] {
   return [
-    ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} were lost on the way`] : []),
-    ...(heldBytes > 0 ? [`${humanBytes(heldBytes)} are held in the guest, whose port took no more`] : []),
+    ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} lost in transit`] : []),
+    ...(heldBytes > 0
+      ? [`${humanBytes(heldBytes)} are held in the guest because its port accepted no more data`]
+      : []),
     ...(failedCpus.length > 0 ? [`not traced to the end: CPU ${failedCpus.join(', ')}`] : []),
     ...(report === undefined ? [] : [...leftOutOf(report), ...reusedIdsOf(report)]),
   ];
 }
 
-/** An entry a guest; docs/json.md has the fields. */
+/** One entry per guest; docs/json.md describes the fields. */
 function jsonOf({ end, guests }: RecordResult): string {
   return json(
     guests.map(({ guest, report, dir, cpus, failures, ...rest }) => ({
@@ -156,7 +160,7 @@ function endedOf(end: RecordEnd): object {
   return { by: end.kind, exitCode: end.exitCode, signal: end.signal };
 }
 
-/** Of the recording alone: how a command ended that ran along is not among it. */
+/** The exit code of the recording; the exit code of its COMMAND does not matter. */
 function codeOf(guests: readonly GuestReport[]): ExitCode {
   if (guests.every(({ report }) => report === undefined)) return exitCode.failed;
   const whole = guests.every((guest) => isWhole(guest));

@@ -8,7 +8,7 @@ import { runMetadata } from './metadata.ts';
 import { runRecord } from './record.ts';
 import { runSetup } from './setup.ts';
 
-/** Carries out one command of trace-host; prints to stdout and stderr. Throws Failure. */
+/** Runs one command of trace-host; prints to stdout and stderr. Throws Failure. */
 export async function runHost(command: Exclude<HostCommand, { readonly kind: 'say' }>): Promise<ExitCode> {
   switch (command.kind) {
     case 'setup':

@@ -16,10 +16,10 @@ import type { Target, TargetChanges } from '../../host/setup/target/target.ts';
 import { openTarget } from '../../host/setup/target/open-target.ts';
 import { counted, cpuRanges } from '../report/human.ts';
 
-/** Type of a file system, as statfs(2) has it. */
+/** TMPFS_MAGIC of statfs(2). */
 const tmpfs = 0x01021994;
 
-/** `trace-host setup`: what QEMU or libvirt needs to stdout, what was done to stderr. Throws Failure. */
+/** `trace-host setup`: prints the options for QEMU or libvirt to stdout, what it did to stderr. Throws Failure. */
 export async function runSetup(options: SetupOptions): Promise<ExitCode> {
   const target = options.applyTo === undefined ? undefined : await openTarget(options.applyTo);
   try {
@@ -33,17 +33,17 @@ export async function runSetup(options: SetupOptions): Promise<ExitCode> {
 async function setUp(options: SetupOptions, target: Target | undefined): Promise<void> {
   await target?.dropLeftovers();
   const released = target && (await releaseCutOff(options.location, target));
-  if (released !== undefined) sayPorts(released, 'took out, for their files were removed', 'not there');
+  if (released !== undefined) sayPorts(released, 'detached because their files were removed', 'not attached');
   const guest = await prepareGuest(options, async () => {
     if (target !== undefined) return target.cpus();
     const cpus = availableParallelism();
-    say(`no --cpus: ports for ${cpus}, as many as this host has`);
+    say(`no --cpus: creating ports for ${cpus} CPUs, the number of this host`);
     return cpus;
   });
   sayPrepared(guest);
   if (target !== undefined) {
     const changes = await target.attach(guest);
-    sayPorts(changes, 'attached', 'there already');
+    sayPorts(changes, 'attached', 'already attached');
   }
   if (options.format !== undefined) process.stdout.write(setupText(options, guest, options.format));
 }
@@ -51,7 +51,7 @@ async function setUp(options: SetupOptions, target: Target | undefined): Promise
 async function remove(options: SetupOptions, target: Target | undefined): Promise<void> {
   if (target !== undefined) {
     const changes = await target.detach();
-    sayPorts(changes, 'detached', 'not there');
+    sayPorts(changes, 'detached', 'not attached');
   }
   const { location } = options;
   const path = guestPath(location);
@@ -60,7 +60,7 @@ async function remove(options: SetupOptions, target: Target | undefined): Promis
   else if (removed.directory) say(`removed ${path}`);
   else
     say(
-      `removed ${counted(removed.files.length, 'file')} of ${guestLabel(location)}; left ${someOf(removed.left)}`,
+      `removed ${counted(removed.files.length, 'file')} of ${guestLabel(location)}; kept ${someOf(removed.left)}`,
     );
 }
 
@@ -87,15 +87,15 @@ function setupText({ location }: SetupOptions, { path, file }: PreparedGuest, fo
 function sayPrepared({ path, file, changes }: PreparedGuest): void {
   const { made, mended, removed } = changes;
   const done = [
-    ...(made.length > 0 ? [`made ${counted(made.length, 'entry', 'entries')}`] : []),
-    ...(mended.length > 0 ? [`mended ${someOf(mended)}`] : []),
+    ...(made.length > 0 ? [`created ${counted(made.length, 'entry', 'entries')}`] : []),
+    ...(mended.length > 0 ? [`fixed ${someOf(mended)}`] : []),
     ...(removed.length > 0 ? [`removed ${someOf(removed)}`] : []),
   ];
-  const what = done.length > 0 ? done.join(', ') : 'everything is there already';
+  const what = done.length > 0 ? done.join(', ') : 'already set up';
   say(`${path}: ${what} (${counted(file.cpus, 'CPU')}, chardev ${file.chardev})`);
   if (statfsSync(path).type === tmpfs)
     say(
-      `${path} is in memory (tmpfs), so a reboot of this host takes it away: run setup again then, before the guest`,
+      `${path} is in memory (tmpfs), so a reboot of this host removes it: run setup again after a reboot, before starting the guest`,
     );
 }
 
@@ -107,7 +107,7 @@ function sayPorts({ done, already, notes }: TargetChanges, did: string, was: str
   for (const note of notes) say(note);
 }
 
-/** `control port, CPUs 0-3,8` for a list of ports' names. */
+/** `control port, CPUs 0-3,8` for a list of port names. */
 function portsText(names: readonly string[]): string {
   const cpus = names.map(cpuOfPort).filter((cpu) => cpu !== undefined);
   const parts = cpus.length < names.length ? ['control port'] : [];

@@ -2,7 +2,7 @@ import { exitCode } from '../../base/failure.ts';
 import { parseHostOptions } from './options/host-options.ts';
 import { runProgram } from '../options/program.ts';
 
-/** trace-host, from its arguments to its end. */
+/** Runs trace-host. */
 export function traceHost(args: readonly string[]): Promise<void> {
   return runProgram('trace-host', async () => {
     const command = parseHostOptions(args);
@@ -10,7 +10,7 @@ export function traceHost(args: readonly string[]): Promise<void> {
       process.stdout.write(command.text);
       return exitCode.done;
     }
-    // only now: --help must be quick, and work where koffi does not
+    // loaded late: --help must be fast, and must work even if koffi does not
     const { runHost } = await import('./run.ts');
     return runHost(command);
   });

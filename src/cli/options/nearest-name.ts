@@ -1,12 +1,12 @@
 import { editDistance } from '../../base/edit-distance.ts';
 
-/** The name that a mistyped one most likely meant: at most a third of it differs. */
+/** The name that was most likely meant by a mistyped one; at most a third of the letters may differ. */
 export function nearestName(typed: string, names: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(typed.length / 3));
   let nearest: string | undefined;
   let least = limit + 1;
   for (const name of names) {
-    // also keeps a hostile length from costing anything
+    // also limits the cost for very long input
     if (Math.abs(name.length - typed.length) >= least) continue;
     const distance = editDistance(typed.toLowerCase(), name.toLowerCase());
     if (distance < least) {

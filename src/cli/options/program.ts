@@ -2,20 +2,19 @@ import { codeOf } from '../../base/error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../../base/failure.ts';
 
 /**
- * Runs a program to its end: its exit code becomes the process's, and what a user can mend becomes a line on stderr.
- * Anything else that it throws is thrown on.
+ * Runs a program and sets the process's exit code. Prints a Failure as one line on stderr; rethrows any other error.
  */
 export async function runProgram(name: string, program: () => Promise<ExitCode>): Promise<void> {
   let unwritten = false;
   process.stdout.once('error', (cause) => {
     process.stdout.on('error', () => undefined);
-    // who reads may have seen enough, as head has
+    // the reader may have seen enough, like head
     if (codeOf(cause) === 'EPIPE') return;
     unwritten = true;
     process.exitCode = exitCode.failed;
-    process.stderr.write(`${name}: stdout cannot be written (${codeOf(cause)})\n`);
+    process.stderr.write(`${name}: cannot write to stdout: ${codeOf(cause)}\n`);
   });
-  // nobody is there to be told
+  // there is no other place to report this
   process.stderr.on('error', () => undefined);
   try {
     const code = await program();

@@ -4,8 +4,8 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { printable, quoted } from '../../base/quoted.ts';
 
 /**
- * What a shell can offer for a value: words, alone or as a comma-separated list, or something that it looks for.
- * A guest is a directory below `--dir`.
+ * What shell completion offers for a value: fixed words (alone or as a comma-separated list), or names that it looks
+ * up. A guest is a directory below `--dir`.
  */
 export type Values =
   | { readonly words: readonly string[]; readonly list?: true }
@@ -15,29 +15,29 @@ export type Values =
   | 'user'
   | 'group';
 
-/** One thing that a program can be told, on the command line and, where it has one, in the configuration file. */
+/** One option of a program, on the command line and, for trace-agent, in the configuration file. */
 export interface Setting<Value> {
   readonly short?: string;
-  /** The command line's long name, without dashes; the file has it in camelCase. */
+  /** Long name on the command line, without dashes; the configuration file uses it in camelCase. */
   readonly long: string;
-  /** What the value is called in the help; `undefined`: a flag, which takes none. */
+  /** Placeholder for the value in the help; `undefined`: a flag, which takes no value. */
   readonly placeholder?: string;
   readonly description: string;
-  /** `undefined`: nothing that a shell knows. */
+  /** `undefined`: no completion. */
   readonly values?: Values;
-  /** Read by `parse` like a given one; `undefined`: the description says what happens without. */
+  /** Default value, parsed like a given one; `undefined`: the description gives the default. */
   readonly defaultText?: string;
-  /** May be given several times; the values in the order of the command line, joined by newlines, are one text. */
+  /** May be repeated; `parse` gets all values in order, joined by newlines. */
   readonly repeatable?: boolean;
-  /** JSON types that the file may use besides a string. */
+  /** JSON types allowed in the configuration file in addition to string. */
   readonly fileTypes?: readonly ('number' | 'array')[];
-  /** `name` says in an error where the text was given. Throws Failure (usage). */
+  /** `name` tells the user where the text was given. Throws Failure (usage). */
   readonly parse: (text: string, name: string) => Value;
 }
 
 export type WithDefault<Value> = Setting<Value> & { readonly defaultText: string };
 
-/** commander's option, and what a shell can offer for its value. */
+/** A commander option with completions for its value. */
 export class SettingOption extends Option {
   readonly values: Values | undefined;
 
@@ -51,7 +51,7 @@ export function parseFlag(text: string): boolean {
   return text === 'true';
 }
 
-/** Adds a setting to a command, its default in the help; a flag only as such, see `addNegation`. */
+/** Adds a setting to a command, with its default in the help; for `--no-X` see `addNegation`. */
 export function addSetting(command: Command, setting: Setting<unknown>): void {
   const short = setting.short === undefined ? '' : `-${setting.short}, `;
   const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
@@ -65,15 +65,15 @@ export function addSetting(command: Command, setting: Setting<unknown>): void {
   command.addOption(option);
 }
 
-/** Adds `--no-X` to a flag X, for a program whose configuration file may have said it. */
+/** Adds `--no-X` for a flag X, for programs whose configuration file may set the flag. */
 export function addNegation(command: Command, setting: Setting<unknown>): void {
   if (setting.placeholder === undefined) command.addOption(new Option(`--no-${setting.long}`).hideHelp());
 }
 
 /**
- * commander's "error: unknown option '--pip'\n(Did you mean --pipe-size?)" in our form.
- * @param command the command or subcommand that was being read
- * @param program what to ask for help
+ * Converts commander's "error: unknown option '--pip'\n(Did you mean --pipe-size?)" to a Failure.
+ * @param command the command or subcommand that was being parsed
+ * @param program the command line whose --help to suggest
  */
 export function usageFailure(cause: CommanderError, command: Command, program: string): Failure {
   const help = `see ${program} --help`;

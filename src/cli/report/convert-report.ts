@@ -4,17 +4,17 @@ import type { TopLevelLine } from '../../trace/metadata/unseen.ts';
 import { printable } from '../../base/quoted.ts';
 import { counted, humanBytes } from './human.ts';
 
-/** What is in a file that was made, for people: `2 CPUs, 700 events in 20 pages, 80.0 KiB`. */
+/** One-line summary of a written file: `2 CPUs, 700 events in 20 pages, 80.0 KiB`. */
 export function summaryOf({ cpus, events, pages, fileBytes }: ConvertReport): string {
   return `${counted(cpus.length, 'CPU')}, ${counted(events, 'event')} in ${counted(pages, 'page')}, ${humanBytes(fileBytes)}`;
 }
 
-/** What is not in it though it was recorded, a line for each reason. */
+/** Pages that were recorded but are not in the file, one line per reason. */
 export function leftOutOf({ leftOut }: ConvertReport): string[] {
-  return [...leftOut].map(([reason, pages]) => `${pages} bad pages left out: ${reason}`);
+  return [...leftOut].map(([reason, pages]) => `${pages} bad pages skipped: ${reason}`);
 }
 
-/** What a reader of the file has to know though nothing is missing in it, a line for each. */
+/** Other remarks for readers of the file, one line each; they do not mean that data is missing. */
 export function remarksOn({ cpus, undescribed, oddFormats, eventsByName, symbols }: ConvertReport): string[] {
   const unknown = undescribed.map((id) => {
     const name = `unknown:event_${id}`;
@@ -33,23 +33,23 @@ export function remarksOn({ cpus, undescribed, oddFormats, eventsByName, symbols
 }
 
 export function noSymbolsText(symbols: Exclude<Symbols, 'shown'>): string {
-  if (symbols === 'missing') return 'functions have no names, as the metadata has no symbols (kallsyms)';
-  const what = 'functions have no names, as the guest hides their addresses';
+  if (symbols === 'missing') return 'functions have no names: the metadata contains no symbols (kallsyms)';
+  const what = 'functions have no names: the guest hides their addresses';
   const remedy =
-    'before the next recording, in the guest: sysctl kernel.kptr_restrict=1, and CAP_SYSLOG for its agent';
+    'before the next recording, run in the guest: sysctl kernel.kptr_restrict=1, and give its agent CAP_SYSLOG';
   return `${what} — ${remedy}`;
 }
 
 export function unseenText(unseen: readonly TopLevelLine[]): string {
-  return `${unseen.join(' and ')}: the guest's kernel gave them to another buffer, as a rule its top level — record that: -B top`;
+  return `${unseen.join(' and ')}: the guest's kernel wrote them to another buffer, usually the top level — record it with -B top`;
 }
 
-/** As many as a person reads. */
+/** Limits a list to what a user will read. */
 function firstFew(lines: readonly string[], what: string): string[] {
   const most = 10;
   return lines.length <= most
     ? [...lines]
-    : [...lines.slice(0, most), `and ${lines.length - most} ${what} more`];
+    : [...lines.slice(0, most), `and ${lines.length - most} more ${what}`];
 }
 
 export function stepsBackText({
@@ -60,23 +60,23 @@ export function stepsBackText({
   readonly stepsBack: number;
 }): string {
   return (
-    `CPU ${cpu}: time steps back at ${counted(stepsBack, 'page')}: ` +
-    'these are pages of several CPUs in one file, as trace-agent -o writes them without --framed, or the clock was set back'
+    `CPU ${cpu}: time goes backwards at ${counted(stepsBack, 'page')}: ` +
+    'the file mixes pages of several CPUs, as trace-agent -o writes them without --framed, or the clock was set back'
   );
 }
 
-/** Of formats in JSON: a guest may send any number. */
+/** Limit for formats in JSON: a guest may send any number. */
 const oddFormatsMost = 1000;
 
-/** Events that nobody can tell apart, a line each. */
+/** Event ids that two events used, one line each. */
 export function reusedIdsOf({ reusedIds }: ConvertReport): string[] {
   return reusedIds.map(
     ({ id, before, after }) =>
-      `events of id ${id} are not described: the guest's kernel gave it to ${printable(before)} and later to ${printable(after)}`,
+      `events with id ${id} have no format: the guest's kernel used the id for ${printable(before)} and later for ${printable(after)}`,
   );
 }
 
-/** For programs (docs/json.md): maps as objects, big numbers as decimal strings. */
+/** The JSON fields (docs/json.md): maps become objects, 64-bit integers become decimal strings. */
 export function countsOf(report: ConvertReport): object {
   return {
     file: report.out,
@@ -85,7 +85,7 @@ export function countsOf(report: ConvertReport): object {
     fileBytes: report.fileBytes,
     rawBytes: report.rawBytes,
     lostEvents: String(report.lost),
-    // The kernel leaves out the count where the page has no room for it.
+    // the kernel omits the count if the page has no room for it
     uncountedLosses: report.cpus.reduce((sum, cpu) => sum + cpu.pagesAfterUncountedLoss, 0),
     leftOut: Object.fromEntries(report.leftOut),
     reusedIds: report.reusedIds,

@@ -5,8 +5,8 @@ import type { Link } from '../../base/diagnosis.ts';
 import { isSound } from '../../base/diagnosis.ts';
 
 /**
- * A line for each link, with its remedy; or all as JSON.
- * @returns the program's exit code: failed when a link is wrong
+ * Prints one line per link, with its remedy; or all as JSON.
+ * @returns the program's exit code: failed if a link is wrong
  */
 export function printLinks(links: readonly Link[], asJson: boolean): ExitCode {
   const sound = isSound(links);

@@ -1,28 +1,28 @@
 import type { FramedGaps } from '../../trace/convert/convert-framed.ts';
 import { counted } from './human.ts';
 
-/** What a framed stream lacks, a line for each. */
+/** What is missing or wrong in a framed stream, one line each. */
 export function gapsText(gaps: FramedGaps): string[] {
   const { missingBytes, ended, strayBytes, another, miscounted } = gaps;
   const lines = [...missingBytes].map(
     ([cpu, bytes]) =>
-      `CPU ${cpu}: ${counted(bytes, 'byte')} of its pages are not in the stream, or in no whole page`,
+      `CPU ${cpu}: ${counted(bytes, 'byte')} of its pages are missing from the stream, or part of an incomplete page`,
   );
-  if (!ended) lines.push('the stream has no end: what its agent still had, and its account, are missing');
+  if (!ended) lines.push("the stream has no end record: the agent's last pages and its totals are missing");
   if (strayBytes > 0)
     lines.push(
       another
-        ? `another stream follows in the same file, ${counted(strayBytes, 'byte')}: it is not converted`
-        : `${counted(strayBytes, 'byte')} of the stream are of no use`,
+        ? `another stream of ${counted(strayBytes, 'byte')} follows in the same file: it is not converted`
+        : `${counted(strayBytes, 'byte')} of the stream are unusable`,
     );
   for (const [cpu, { readEvents, events }] of miscounted)
     lines.push(
-      `CPU ${cpu}: the guest's kernel says that ${readEvents} events were read, the file has ${events}`,
+      `CPU ${cpu}: the guest's kernel counted ${readEvents} events read, but the file has ${events}`,
     );
   return lines;
 }
 
-/** For programs (docs/json.md). */
+/** The JSON fields (docs/json.md). */
 export function gapsAsJson({ missingBytes, ended, strayBytes, another, miscounted }: FramedGaps): object {
   return {
     ended,

@@ -1,11 +1,11 @@
 const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** Bytes for people: `4096 bytes` is `4.0 KiB`. */
+/** Formats a size: 4096 bytes is `4.0 KiB`. */
 export function humanBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   let value = bytes / 1024;
   let unit = 0;
-  // what would round to 1024.0 is 1.0 of the next
+  // a value that would round to 1024.0 is shown as 1.0 of the next unit
   while (value >= 1023.95 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
@@ -13,7 +13,7 @@ export function humanBytes(bytes: number): string {
   return `${value.toFixed(1)} ${units[unit]}`;
 }
 
-/** A time for people: `1 h 2 min`, `3 min 4 s`, `5.6 s`. */
+/** Formats a duration: `1 h 2 min`, `3 min 4 s`, `5.6 s`. */
 export function humanDuration(ms: number): string {
   const seconds = ms / 1000;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
@@ -30,13 +30,13 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 
 const nsPerSecond = 1_000_000_000n;
 
-/** Nanoseconds as seconds with all nine digits, signed with `+` too. */
+/** Nanoseconds as seconds with nine decimals, always with a sign. */
 export function signedSeconds(ns: bigint): string {
   const size = ns < 0n ? -ns : ns;
   return `${ns < 0n ? '-' : '+'}${size / nsPerSecond}.${String(size % nsPerSecond).padStart(9, '0')} s`;
 }
 
-/** Rows with their columns lined up, numbers to the right; the first row is the head. Ends in a newline. */
+/** Formats an aligned table, with numbers to the right. Ends with a newline. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
@@ -55,7 +55,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .join('');
 }
 
-/** CPU numbers as the kernel lists them: `0-3,6`. */
+/** CPU numbers in the kernel's list format: `0-3,6`. */
 export function cpuRanges(cpus: readonly number[]): string {
   const ranges: { first: number; last: number }[] = [];
   for (const cpu of [...cpus].sort((a, b) => a - b)) {

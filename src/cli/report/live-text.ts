@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty';
 
-/** Text for people on stderr: lines that stay, and below them, on a terminal, lines that are drawn again and again. */
+/** Output on stderr: permanent lines and, on a terminal, lines below them that are redrawn in place. */
 export class LiveText {
   readonly #out: WriteStream;
   #drawnLines = 0;
@@ -14,12 +14,12 @@ export class LiveText {
     return this.#out.isTTY;
   }
 
-  /** Of the terminal. */
+  /** Height of the terminal. */
   get rows(): number {
     return this.#out.rows;
   }
 
-  /** Replaces what was drawn last; nothing where the output is no terminal. */
+  /** Replaces the redrawn lines; does nothing if the output is not a terminal. */
   draw(lines: readonly string[]): void {
     if (!this.redraws || (lines.length === 0 && this.#drawnLines === 0)) return;
     const up = this.#drawnLines > 0 ? `\x1b[${this.#drawnLines}A\x1b[J` : '';
@@ -27,7 +27,7 @@ export class LiveText {
     this.#drawnLines = lines.length;
   }
 
-  /** Something to say that stays; what is drawn afterwards comes below it. */
+  /** Prints a permanent line; later redrawn lines come below it. */
   say(text: string): void {
     this.draw([]);
     this.#out.write(`${text}\n`);

@@ -2,9 +2,9 @@ import type { RecordProgress } from '../../host/record/contract.ts';
 import { counted, humanBytes, humanDuration, table } from './human.ts';
 import type { LiveText } from './live-text.ts';
 
-/** Lines are said this far apart where they cannot be redrawn. */
+/** Interval between lines if they cannot be redrawn. */
 const lineMs = 5000;
-/** A CPU each up to here; beyond it, or where the terminal is too low, the busiest. */
+/** Maximum number of CPUs to show; if there are more, or the terminal is too small, shows the busiest. */
 const rowsMax = 32;
 
 interface Row {
@@ -15,7 +15,7 @@ interface Row {
   readonly overrun: number;
 }
 
-/** How a recording goes: redrawn in place on a terminal, a line every few seconds elsewhere. */
+/** Progress of a recording: redrawn in place on a terminal, otherwise a line every few seconds. */
 export class RecordView {
   readonly #live: LiveText;
   #saidMs = 0;

@@ -2,10 +2,10 @@ import { humanDuration } from './human.ts';
 import type { LiveText } from './live-text.ts';
 
 const tickMs = 500;
-/** Lines are said this far apart where they cannot be redrawn. */
+/** Interval between lines if they cannot be redrawn. */
 const lineMs = 5000;
 
-/** Says what is waited for and since when, so that a slow guest or disk does not look like a program that hangs. */
+/** Shows what the program is waiting for and for how long, so that a slow guest or disk does not look like a hang. */
 export class Waiting {
   readonly #live: LiveText;
   readonly #describe: () => string | undefined;
@@ -13,14 +13,14 @@ export class Waiting {
   #fromMs: number | undefined;
   #saidMs = 0;
 
-  /** @param describe what is waited for; undefined while nothing is. Called until `stop` */
+  /** @param describe returns what the program is waiting for; undefined for nothing. Called until `stop` */
   constructor(live: LiveText, describe: () => string | undefined) {
     this.#live = live;
     this.#describe = describe;
     this.#ticker = setInterval(() => this.#tick(), tickMs);
   }
 
-  /** Takes away what was drawn. */
+  /** Stops and erases the redrawn line. */
   stop(): void {
     clearInterval(this.#ticker);
     if (this.#fromMs !== undefined) this.#live.draw([]);

@@ -3,33 +3,33 @@ import type { PageLayout } from '../ring/page-layout.ts';
 import { addLoss, markLoss, type Loss } from './loss-mark.ts';
 import { PageChecker, type CheckStatus } from './page-checker.ts';
 
-/** Why a page was left out; 'truncated' is a last page of which a part is missing. */
+/** Why a page was skipped; 'truncated' is an incomplete last page. */
 export type LeftOut = Exclude<CheckStatus, 'ok'> | 'truncated';
 
-/** What a CPU's pages were found to hold. Grows while {@link checkedRuns} goes on. */
+/** Counts of what a CPU's pages contain. {@link checkedRuns} updates it as it runs. */
 export interface RawTally {
   /** Good pages. */
   pages: number;
   /** Events in good pages. */
   events: number;
-  /** Lost before or between good pages, as far as counted: by the ring, and by pages left out. */
+  /** Events lost before or between good pages, as far as counted: in the ring, and with skipped pages. */
   lost: bigint;
-  /** Good pages before which events were lost that nobody counted. */
+  /** Good pages preceded by a loss of unknown size. */
   pagesAfterUncountedLoss: number;
-  /** Pages left out, by reason. */
+  /** Skipped pages, by reason. */
   readonly leftOut: Map<LeftOut, number>;
   readonly eventsById: Map<number, number>;
-  /** Times of the first and of the last event, in the unit of the trace's clock. */
+  /** Times of the first and last event, in the unit of the trace clock. */
   first: bigint | undefined;
   last: bigint | undefined;
-  /** Good pages that begin before the good page before them ended: not the pages of one CPU, or of one clock. */
+  /** Good pages that begin before the previous good page ended: the pages mix CPUs or clocks. */
   stepsBack: number;
 }
 
-/** A row of good pages. `bytes` are theirs, valid until the next run is asked for. */
+/** A run of adjacent good pages. `bytes` is valid until the next run is requested. */
 export interface PageRun {
   readonly bytes: Uint8Array;
-  /** Where, counted from the first block, the same bytes are; undefined when a loss was marked in them. */
+  /** Offset of the same bytes, counted from the first block; undefined if a loss was marked in them. */
   readonly rawOffset: number | undefined;
 }
 
@@ -48,9 +48,9 @@ export function emptyTally(): RawTally {
 }
 
 /**
- * Checks a CPU's pages and gives the good ones, in order, with `tally` counting. A bad page is left out and its loss
- * marked in the good page that follows. `blocks` are whole pages, but for the last one, and are changed where a loss
- * is marked.
+ * Checks a CPU's pages, yields the good ones in order and counts them in `tally`. A bad page is skipped, and its loss
+ * is marked in the next good page. Each of `blocks` holds whole pages, except that the last page may be incomplete.
+ * Modifies a block where it marks a loss.
  */
 export async function* checkedRuns(
   blocks: AsyncIterable<Uint8Array>,
@@ -91,7 +91,7 @@ export async function* checkedRuns(
         yield { bytes: page, rawOffset: undefined };
       } else {
         count(tally, status);
-        // Only a page whose records could all be walked tells how many are lost with it.
+        // how many events a bad page loses is known only if all its records could be walked
         const walked = status === 'short-record';
         loss = walked ? addLoss(loss, addLoss(lostBefore, BigInt(checker.pageEvents))) : 'unknown';
       }

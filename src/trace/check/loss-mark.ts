@@ -1,7 +1,7 @@
 import { commitMask, missedEvents, missedStored, parsePageHeader } from '../ring/page-header.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 
-/** How many events were lost; 'unknown' when they were, and nobody counted. */
+/** How many events were lost; 'unknown' if some were but were not counted. */
 export type Loss = bigint | 'unknown';
 
 export function addLoss(a: Loss, b: Loss): Loss {
@@ -9,8 +9,8 @@ export function addLoss(a: Loss, b: Loss): Loss {
 }
 
 /**
- * Marks in a good page that `loss` events more were lost before it, as the kernel would have: a flag, and behind
- * the data the count, when it is known and there is room. Changes the page.
+ * Marks in a good page that `loss` more events were lost before it, the way the kernel does: sets a flag and, if the
+ * count is known and fits, stores it after the data. Modifies the page.
  */
 export function markLoss(page: Uint8Array, layout: PageLayout, loss: Loss): void {
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
@@ -22,7 +22,7 @@ export function markLoss(page: Uint8Array, layout: PageLayout, loss: Loss): void
   const flags = counted ? missedEvents | missedStored : missedEvents;
   const dataBytes = view.getUint32(layout.commitOffset, true) & commitMask;
   view.setInt32(layout.commitOffset, dataBytes | flags, true);
-  // The kernel's commit is a signed long: bit 31 reaches to its top.
+  // the kernel's commit is a signed long: bit 31 is sign-extended
   if (layout.commitBytes === 8) view.setUint32(layout.commitOffset + 4, 0xffff_ffff, true);
   if (!counted) return;
   if (layout.commitBytes === 8) view.setBigUint64(countAt, BigInt.asUintN(64, total), true);

@@ -3,39 +3,39 @@ import { PageCursor, type PageStatus } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import { QuickWalk, unusual } from './quick-walk.ts';
 
-/** What is wrong with a page, beyond what makes it unreadable. */
+/** Result of checking a page. */
 export type CheckStatus =
   | PageStatus
-  /** A record too short to hold its event's id and thread. */
+  /** A record is too short for its event id and thread id. */
   | 'short-record';
 
 const eventIds = 1 << 16;
 
 /**
- * Checks one page after another, at some GB/s, and counts what good pages hold. Whether a record is whole its length
- * tells; its event needs no format. Any bytes may be checked; nothing throws.
+ * Checks one page after another, at some GB/s, and counts the events of good pages. A record is judged by its length
+ * alone; no event format is needed. Accepts any bytes and never throws.
  */
 export class PageChecker {
   readonly cursor: PageCursor;
-  /** Data records of the page that was checked last; of a bad one those before the fault. */
+  /** Data records of the last checked page; for a bad page, those before the fault. */
   pageEvents = 0;
-  /** Time of the first data record in all good pages, as their clock counts. */
+  /** Time of the first data record in all good pages, in units of the trace clock. */
   first: bigint | undefined;
-  /** Good pages that begin before the good page before them ended. */
+  /** Good pages that begin before the previous good page ended. */
   stepsBack = 0;
   readonly #typeOffset: number;
   readonly #needBytes: number;
   readonly #timestampWord: number;
   readonly #quick: QuickWalk;
   #words: Uint32Array | undefined;
-  /** Of the page with the last data record: the halves of its timestamp, and the time since. */
+  /** Page with the last data record: both halves of its timestamp, and the last record's offset from it. */
   #lastLow = 0;
   #lastHigh = 0;
   #lastDelta = 0;
-  /** By event id: in good pages, and in the page at hand. */
+  /** Events by id: in all good pages, and in the current page. */
   readonly #counts = new Float64Array(eventIds);
   readonly #pageCounts = new Uint32Array(eventIds);
-  /** Ids of the page at hand, each once. */
+  /** Ids in the current page, each once. */
   readonly #pageIds = new Uint16Array(eventIds);
 
   constructor(layout: PageLayout, { type, pid }: CommonFields) {
@@ -53,19 +53,19 @@ export class PageChecker {
     return BigInt.asUintN(64, page + BigInt(this.#lastDelta));
   }
 
-  /** Takes the block whose pages `quickCheck` is asked about. */
+  /** Sets the block whose pages `quickCheck` checks. */
   take(block: Uint8Array): void {
     this.#words = this.#quick.wordsOf(block);
   }
 
   /**
-   * Whether a page of the block is good and nothing was lost before it, where that can be told soon; its events count
-   * then, and `pageEvents` is theirs. False says nothing: `check` it.
-   * @param at where in the block the whole page begins
+   * A fast check of one page. True: the page is good, nothing was lost before it, and its events are counted. False
+   * proves nothing: call `check`.
+   * @param at offset of the whole page in the block
    */
   quickCheck(at: number): boolean {
     const words = this.#words;
-    // the first event's time is the other way's to tell
+    // `check` records the time of the first event
     if (words === undefined || this.first === undefined) return false;
     const events = this.#quick.walk(words, at >> 2);
     if (events === unusual) return false;
@@ -83,7 +83,7 @@ export class PageChecker {
     return true;
   }
 
-  /** Checks a page; its events count only when it is good. */
+  /** Checks a page; counts its events only if it is good. */
   check(page: Uint8Array): CheckStatus {
     const { cursor } = this;
     let status: CheckStatus = 'ok';
@@ -118,12 +118,12 @@ export class PageChecker {
     return status;
   }
 
-  /** Takes the time at which a page begins; halves, for a number does not hold it. */
+  /** Compares a page's start time with the last event. In two halves: a number cannot hold 64 bits. */
   #compare(low: number, high: number): void {
     if ((high - this.#lastHigh) * 2 ** 32 + (low - this.#lastLow) < this.#lastDelta) this.stepsBack++;
   }
 
-  /** Events of all good pages by id. */
+  /** Event counts of all good pages, by id. */
   *counts(): Generator<readonly [id: number, events: number]> {
     for (const [id, events] of this.#counts.entries()) if (events > 0) yield [id, events];
   }

@@ -4,18 +4,18 @@ import type { PageLayout } from '../ring/page-layout.ts';
 const typePadding = 29;
 const typeTimeExtend = 30;
 
-/** A page that is not as most are: whether it is good, the cursor tells. */
+/** A page outside the fast path: `PageCursor` must check it. */
 export const unusual = -1;
 
 /**
- * Walks pages as most of them are: whole, every record in its place, nothing lost before. Makes no object and calls
- * nothing, which is most of what it costs to check gigabytes. Whatever it does not expect it leaves to `PageCursor`,
- * with which it must agree.
+ * Fast path for the usual page: whole, well-formed, nothing lost before it. Allocates nothing and calls nothing,
+ * which otherwise dominates the cost of checking gigabytes. Leaves anything else to `PageCursor`, with whose results
+ * it must agree.
  */
 export class QuickWalk {
-  /** Ids of the events of the page walked last, in order. */
+  /** Event ids of the last walked page, in order. */
   readonly ids: Uint16Array;
-  /** From the page's timestamp to its last record. */
+  /** Time from the page's timestamp to its last record. */
   delta = 0;
   readonly #headerWord: number;
   readonly #dataWord: number;
@@ -26,8 +26,8 @@ export class QuickWalk {
   readonly #usable: boolean;
 
   /**
-   * @param typeOffset of the event's id in a record's data
-   * @param needBytes that an event's data have at least
+   * @param typeOffset offset of the event id in a record's data
+   * @param needBytes minimum size of an event's data
    */
   constructor(layout: PageLayout, typeOffset: number, needBytes: number) {
     this.#headerWord = layout.commitOffset >> 2;
@@ -43,20 +43,20 @@ export class QuickWalk {
       (typeOffset & 3) !== 3;
   }
 
-  /** The block as words; undefined where it cannot be walked so. */
+  /** The block as 32-bit words; undefined if the fast path does not support it. */
   wordsOf(block: Uint8Array): Uint32Array | undefined {
     if (!this.#usable || (block.byteOffset & 3) !== 0) return undefined;
     return new Uint32Array(block.buffer, block.byteOffset, block.length >> 2);
   }
 
-  /** @param pageWord where the whole page begins. @returns how many events it has, or `unusual` */
+  /** @param pageWord index of the page's first word. @returns the number of events, or `unusual` */
   walk(words: Uint32Array, pageWord: number): number {
     const { ids } = this;
     const need = this.#needBytes;
     const typeWord = this.#typeWord;
     const typeShift = this.#typeShift;
     const dataBytes = words[pageWord + this.#headerWord]!;
-    // flags of lost events are above the length
+    // a value above the maximum also means that lost-event flags are set
     if (dataBytes > this.#maxDataBytes || (dataBytes & 3) !== 0) return unusual;
     let at = pageWord + this.#dataWord;
     const end = at + (dataBytes >> 2);
@@ -88,7 +88,7 @@ export class QuickWalk {
       ids[events] = (words[data + typeWord]! >>> typeShift) & 0xffff;
       events += 1;
     }
-    // beyond that a sum of numbers is not exact
+    // a larger sum is not exact
     if (delta > Number.MAX_SAFE_INTEGER) return unusual;
     this.delta = delta;
     return events;

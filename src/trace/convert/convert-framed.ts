@@ -7,16 +7,16 @@ import { mergeMetadata } from '../recording/recording-metadata.ts';
 import { pagesOfExtents } from './raw-pages.ts';
 import { type FramedTrace, readFramed } from '../framed/framed-trace.ts';
 
-/** What a framed stream lacks. */
+/** What is missing or wrong in a framed stream. */
 export interface FramedGaps {
-  /** Bytes of whole pages and parts of pages that should be in the stream and are not, by CPU. */
+  /** Bytes (whole or partial pages) missing from the stream, by CPU. */
   readonly missingBytes: ReadonlyMap<number, number>;
-  /** Whether the stream ends as it should; if not, nobody knows what is missing behind. */
+  /** Whether the stream has its end record; if not, how much is missing after the cut is unknown. */
   readonly ended: boolean;
-  /** Bytes in it that are of no use, and whether they begin as another stream. */
+  /** Unusable bytes in the stream, and whether they begin like another stream. */
   readonly strayBytes: number;
   readonly another: boolean;
-  /** CPUs of which the kernel says that another number of events was read than the file has; both numbers. */
+  /** CPUs where the kernel's count of read events differs from the file's; both counts. */
   readonly miscounted: ReadonlyMap<number, { readonly readEvents: number; readonly events: number }>;
 }
 
@@ -25,10 +25,10 @@ export interface FramedReport extends ConvertReport {
 }
 
 /**
- * Makes a trace.dat of a framed stream.
- * @param file open, and stays so
+ * Converts a framed stream to trace.dat.
+ * @param file an open file; the caller closes it
  * @param path for messages
- * @param metadata path of an archive to be taken for that of the stream
+ * @param metadata path of a metadata archive to use instead of the stream's own
  * @throws Failure
  */
 export async function convertFramed(
@@ -64,10 +64,10 @@ async function metadataOf(trace: FramedTrace, path: string, given: string | unde
   if (start === undefined)
     throw new Failure(
       exitCode.missing,
-      `${path}: the stream was cut off before the metadata of its guest was whole`,
+      `${path}: the stream was cut off before the guest's metadata was complete`,
       [...trace.cpus.values()].some(({ end }) => end > 0)
-        ? 'add --metadata FILE; docs/raw-pages.md says how to make one in the guest'
-        : 'there are no pages in it: take it again, and wait until the agent says that it has started',
+        ? 'add --metadata FILE; docs/raw-pages.md shows how to create one in the guest'
+        : 'it contains no pages: record again, and wait until the agent reports that it has started',
     );
   const cpus = [...trace.cpus.keys()].map((cpu) => ({
     cpu,
@@ -75,7 +75,7 @@ async function metadataOf(trace: FramedTrace, path: string, given: string | unde
     ring: trace.account?.get(cpu)?.ring ?? null,
   }));
   const end = await archiveOf(trace.laterMetadata, path);
-  // what the instance has for itself is in it: the agent traced no other
+  // the archive already holds the instance's own files: the agent traced only this instance
   return mergeMetadata(start, start, end, {
     pageBytes: trace.pageBytes,
     cpus,
@@ -96,7 +96,7 @@ async function archiveOf(
   }
 }
 
-/** Of a CPU that has a line in the account alone. */
+/** For a CPU that only appears in the totals. */
 const nothing = { rawBytes: 0, events: 0, leftOut: new Map<string, number>() };
 
 function gapsOf(trace: FramedTrace, report: ConvertReport): FramedGaps {
@@ -109,7 +109,7 @@ function gapsOf(trace: FramedTrace, report: ConvertReport): FramedGaps {
     const missing = Math.max(account?.bytes ?? 0, trace.cpus.get(cpu)?.end ?? 0) - rawBytes;
     if (missing > 0) missingBytes.set(cpu, missing);
     const readEvents = account?.ring?.readEvents;
-    // With pages missing or left out the numbers cannot agree, and that is said already.
+    // with pages missing or skipped the counts cannot agree, and that is reported already
     if (missing > 0 || leftOut.size > 0 || readEvents === undefined || readEvents === events) continue;
     miscounted.set(cpu, { readEvents, events });
   }

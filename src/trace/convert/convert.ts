@@ -29,33 +29,33 @@ import { writeReplacing } from '../file/write-replacing.ts';
 export type FileVersion = 6 | 7;
 
 export interface ConvertSettings {
-  /** Path of the file to make; an older one is replaced when the new one is whole. */
+  /** Path of the output file. An existing file is replaced once the new one is complete. */
   readonly out: string;
-  /** Of the format; 7 by default. */
+  /** trace.dat format version; 7 by default. */
   readonly version?: FileVersion;
-  /** `none` by default; `zstd` takes version 7. */
+  /** `none` by default; `zstd` needs version 7. */
   readonly compress?: Compression;
-  /** Name of the trace clock, where the metadata was taken after it had been put back. */
+  /** Trace clock, if the metadata was fetched after the clock had been restored. */
   readonly clock?: string;
-  /** By which other files name this one; random by default. */
+  /** Id by which other files refer to this one; random by default. */
   readonly traceId?: bigint;
-  /** Called after each piece, some MiB at most. */
+  /** Called after each piece of a few MiB at most. */
   readonly onProgress?: (progress: ConvertProgress) => void;
-  /** Ends the conversion, with its reason, and leaves nothing behind. */
+  /** Cancels the conversion: it throws the signal's reason and leaves no files. */
   readonly signal?: AbortSignal;
 }
 
 export interface ConvertInput extends ConvertSettings {
-  /** By CPU: the path of a file of its raw pages, or pages in a file that is open and stays so. */
+  /** By CPU: the path of its raw-page file, or pages in an open file, which stays open. */
   readonly cpus: ReadonlyMap<number, string | RawPages>;
   readonly metadata: GuestMetadata;
-  /** What the guest wrote elsewhere than into these pages; undefined: not known. */
+  /** Top-level lines (trace_marker, trace_printk) that went to another buffer; undefined if unknown. */
   readonly unseen?: readonly TopLevelLine[];
 }
 
 export interface ConvertProgress {
   readonly cpu: number;
-  /** Of all CPUs' raw pages: done so far, and in all. */
+  /** Raw bytes of all CPUs: done so far, and in total. */
   readonly doneBytes: number;
   readonly totalBytes: number;
 }
@@ -68,15 +68,15 @@ export interface ConvertReport {
   readonly events: number;
   readonly lost: bigint;
   readonly leftOut: ReadonlyMap<LeftOut, number>;
-  /** Ids in the file that were of two events, one after the other, and are described as neither. */
+  /** Ids in the file that two events used one after the other; neither format is used for them. */
   readonly reusedIds: readonly ReusedId[];
   readonly symbols: Symbols;
-  /** What the guest wrote elsewhere than into these pages; undefined: not known. */
+  /** Top-level lines (trace_marker, trace_printk) that went to another buffer; undefined if unknown. */
   readonly unseen: readonly TopLevelLine[] | undefined;
   readonly eventsByName: ReadonlyMap<string, number>;
-  /** Ids of events without a format; in the file they are `unknown:event_ID`. */
+  /** Ids of events without a format; the file names them `unknown:event_ID`. */
   readonly undescribed: readonly number[];
-  /** Formats of the guest that could not be read, in whole or in part, and why. */
+  /** Guest event formats that could not be parsed, wholly or partly, and why. */
   readonly oddFormats: readonly FormatError[];
   readonly rawBytes: number;
   readonly fileBytes: number;
@@ -86,19 +86,19 @@ export interface ConvertReport {
 export interface ConvertedCpu extends RawTally {
   readonly cpu: number;
   readonly rawBytes: number;
-  /** In the file, compressed or not. */
+  /** Size in the file, after any compression. */
   readonly dataBytes: number;
 }
 
 interface RawInput {
   readonly cpu: number;
   readonly pages: RawPages;
-  /** Whether the file is to be closed here. */
+  /** Whether this module opened the file and must close it. */
   readonly opened: boolean;
   readonly tally: RawTally;
 }
 
-/** Makes a trace.dat of a recording's directory, also of one that was never finished. Throws Failure. */
+/** Converts a recording directory to trace.dat, also one of an unfinished recording. Throws Failure. */
 export async function convertRecording(dir: string, settings: ConvertSettings): Promise<ConvertReport> {
   const recording = await readRecording(dir);
   const { metadata, reusedIds, unseen } = await readRecordingMetadata(dir, recording);
@@ -116,10 +116,9 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
 }
 
 /**
- * Makes a trace.dat of raw pages and metadata. Pages are checked on the way: a bad one is left out, and the report
- * says so. The file appears when it is whole; a conversion that fails leaves nothing. Takes a few MiB of memory
- * whatever the sizes, and about the time of a copy: twice that when an event has no format, for a file begins with its
- * formats. Throws Failure.
+ * Converts raw pages and metadata to trace.dat. Checks each page; skips bad ones and reports them. The file appears
+ * only once it is complete; a failed conversion leaves no files. Uses a few MiB of memory at any size, and takes about
+ * as long as a copy; twice that if an event has no format, since formats come first in the file. Throws Failure.
  */
 export async function convert(input: ConvertInput): Promise<ConvertReport> {
   const report = await convertOnce(input);
@@ -138,7 +137,11 @@ function undescribedIds({ cpus }: ConvertReport, { catalogue }: GuestMetadata): 
 async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
   const { out, metadata, version = 7, compress = 'none' } = input;
   if (version === 6 && compress !== 'none') {
-    throw new Failure(exitCode.usage, 'version 6 of trace.dat has no compression', 'leave one of them out');
+    throw new Failure(
+      exitCode.usage,
+      'trace.dat version 6 has no compression',
+      'use version 7, or no compression',
+    );
   }
   const started = performance.now();
   const raws: RawInput[] = [];
@@ -146,8 +149,8 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
     for (const [cpu, path] of [...input.cpus].sort(([a], [b]) => a - b)) {
       raws.push(await openRaw(cpu, path));
     }
-    if (raws.length === 0) throw new Failure(exitCode.usage, 'no CPU to convert', 'give raw files');
-    for (const { pages } of raws) await mustBeAnother(out, pages.file);
+    if (raws.length === 0) throw new Failure(exitCode.usage, 'no CPU to convert', 'specify raw files');
+    for (const { pages } of raws) await mustDiffer(out, pages.file);
     const facts = factsOf(input);
     const sources = sourcesOf(raws, input);
     const { result: extents, bytes: fileBytes } = await writeReplacing(out, async (file) => {
@@ -167,8 +170,8 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
     if (!(error instanceof RawFileShrank)) throw error;
     throw new Failure(
       exitCode.failed,
-      'a raw file became shorter while it was converted',
-      'convert again when nothing writes to it',
+      'a raw file shrank during the conversion',
+      'convert again once no process writes to it',
       { cause: error },
     );
   } finally {
@@ -176,18 +179,18 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
   }
 }
 
-/** A file takes the place of an older one of its name, which must not be what it is made of. */
-async function mustBeAnother(out: string, input: FileHandle): Promise<void> {
+/** The output replaces an existing file of that name, which must not be one of the inputs. */
+async function mustDiffer(out: string, input: FileHandle): Promise<void> {
   const [there, read] = [statIfThere(out), await input.stat()];
   if (there === undefined || there.ino !== read.ino || there.dev !== read.dev) return;
   throw new Failure(
     exitCode.usage,
-    `${out} is one of the files to convert, and would be lost`,
-    'give another file with -o',
+    `${out} is an input file and would be overwritten`,
+    'specify another file with -o',
   );
 }
 
-/** Why it is not to be had is said when it is written. */
+/** The write reports why the path cannot be used. */
 function statIfThere(path: string): Stats | undefined {
   try {
     return statSync(path);
@@ -200,7 +203,7 @@ function statIfThere(path: string): Stats | undefined {
 async function openRaw(cpu: number, raw: string | RawPages): Promise<RawInput> {
   if (!Number.isInteger(cpu) || cpu < 0 || cpu >= maxCpus) {
     const where = typeof raw === 'string' ? `${raw}: ` : '';
-    throw new Failure(exitCode.usage, `${where}no CPU is ${cpu}`, `CPUs are 0 to ${maxCpus - 1}`);
+    throw new Failure(exitCode.usage, `${where}${cpu} is not a CPU number`, `CPUs are 0 to ${maxCpus - 1}`);
   }
   const tally = emptyTally();
   if (typeof raw !== 'string') return { cpu, pages: raw, opened: false, tally };
@@ -211,7 +214,11 @@ async function openRaw(cpu: number, raw: string | RawPages): Promise<RawInput> {
 function factsOf(input: ConvertInput): TraceFacts {
   const { metadata, clock = metadata.clock } = input;
   if (!/^[a-z0-9_-]{1,32}$/.test(clock)) {
-    throw new Failure(exitCode.usage, 'the clock is no name of a trace clock', 'see trace_clock in tracefs');
+    throw new Failure(
+      exitCode.usage,
+      'the clock is not the name of a trace clock',
+      'see trace_clock in tracefs',
+    );
   }
   return {
     cpus: [...input.cpus.keys()],

@@ -3,17 +3,17 @@ import type { FileHandle } from 'node:fs/promises';
 import { usualBlockBytes, blocksOf } from '../file/blocks.ts';
 import type { PageRun } from '../check/checked-runs.ts';
 
-/** A CPU's raw pages, in a file of their own or in pieces of another one. */
+/** A CPU's raw pages: a whole file, or extents of a file. */
 export interface RawPages {
   readonly file: FileHandle;
   readonly bytes: number;
-  /** All of them, in blocks that are good until the next is asked for; once. */
+  /** All pages in blocks; each block is valid until the next is requested. Call once. */
   blocks(): AsyncIterable<Uint8Array>;
-  /** Where in the file rows of these pages are; runs are given in order. */
+  /** Maps runs of these pages to file offsets. The runs must be in order. */
   placed(runs: AsyncIterable<PageRun>): AsyncIterable<PageRun>;
 }
 
-/** All of a file. */
+/** The pages of a whole file. */
 export function pagesOfFile(file: FileHandle, bytes: number): RawPages {
   return { file, bytes, blocks: () => blocksOf(file, 0, bytes), placed: (runs) => runs };
 }
@@ -23,7 +23,7 @@ interface Extent {
   readonly bytes: number;
 }
 
-/** @param extents of whole pages when taken together; gone through anew for each reading */
+/** @param extents together whole pages; called again for each read */
 export function pagesOfExtents(file: FileHandle, extents: () => Iterable<Extent>): RawPages {
   let total = 0;
   for (const { bytes } of extents()) total += bytes;
@@ -35,7 +35,7 @@ export function pagesOfExtents(file: FileHandle, extents: () => Iterable<Extent>
   };
 }
 
-// oxlint-disable-next-line typescript/require-await -- its like reads a file of pages alone
+// oxlint-disable-next-line typescript/require-await -- same type as blocksOf, which awaits
 async function* extentBlocks(
   { fd }: FileHandle,
   extents: Iterable<Extent>,
@@ -46,7 +46,7 @@ async function* extentBlocks(
   for (const { offset, bytes } of extents) {
     for (let done = 0; done < bytes; ) {
       const got = readSync(fd, block, filled, Math.min(bytes - done, block.length - filled), offset + done);
-      // shorter than it was: what there is of the last page is counted as truncated
+      // the file shrank: an incomplete last page counts as truncated
       if (got === 0) break;
       done += got;
       filled += got;
@@ -72,7 +72,7 @@ async function* placedRuns(runs: AsyncIterable<PageRun>, extents: Iterable<Exten
       while (at >= from + piece.bytes) {
         from += piece.bytes;
         const next = pieces.next();
-        if (next.done === true) throw new Error('a run of pages that are in no extent');
+        if (next.done === true) throw new Error('a run of pages outside all extents');
         piece = next.value;
       }
       const end = Math.min(run.bytes.length, done + from + piece.bytes - at);

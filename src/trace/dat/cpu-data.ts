@@ -3,33 +3,33 @@ import type { PageRun } from '../check/checked-runs.ts';
 import type { Output } from '../file/output.ts';
 import { zstdCompress } from './zstd.ts';
 
-/** Where a CPU's data are in the file. */
+/** Location of a CPU's data in the file. */
 export interface CpuExtent {
   readonly cpu: number;
   readonly offset: number;
   readonly bytes: number;
 }
 
-/** A CPU's pages on their way into a file. */
+/** A CPU's pages to write to a file. */
 export interface CpuSource {
   readonly cpu: number;
   readonly raw: FileHandle;
   readonly runs: AsyncIterable<PageRun>;
 }
 
-/** Pages in a chunk of compressed data, as trace-cmd has them. */
+/** Pages per compressed chunk, same as trace-cmd. */
 const chunkPages = 10;
-/** Handed to the kernel at once; in between the next pages are checked. */
+/** Bytes per copy request to the kernel; the next pages are checked meanwhile. */
 const rangeBytes = 16 << 20;
-/** Of the number of chunks, which trace-cmd does not count into the size of a CPU's compressed data. */
+/** Size of the chunk count, which trace-cmd excludes from the size of a CPU's compressed data. */
 export const chunkCountBytes = 4;
 
-/** A raw file has less than it had when it was opened. */
+/** A raw file is shorter than when it was opened. */
 export class RawFileShrank extends Error {}
 
 /**
- * Appends the pages as they are, page-aligned. What is unchanged is copied from the raw file, while the next pages
- * are read and checked.
+ * Appends the pages uncompressed, page-aligned. Copies unmodified pages straight from the raw file while the next
+ * pages are read and checked.
  */
 export async function appendPages(output: Output, source: CpuSource, pageBytes: number): Promise<CpuExtent> {
   await output.align(pageBytes);
@@ -42,7 +42,7 @@ export async function appendPages(output: Output, source: CpuSource, pageBytes: 
     const [start, length] = [from, bytes];
     bytes = 0;
     copying = copyAll(output, source.raw, start, length);
-    // Awaited at the next flush: until then a failure is not an unhandled one.
+    // awaited at the next flush: until then a rejection must not count as unhandled
     copying.catch(() => undefined);
   };
   try {
@@ -65,7 +65,7 @@ export async function appendPages(output: Output, source: CpuSource, pageBytes: 
     await flush();
     await copying;
   } finally {
-    // The kernel may still be writing: the caller closes the files next, and their numbers go to others.
+    // wait for the copy: the caller closes the files next, and their descriptors may be reused
     await copying.catch(() => undefined);
   }
   return { cpu: source.cpu, offset, bytes: output.offset - offset };
@@ -76,7 +76,7 @@ async function copyAll(output: Output, raw: FileHandle, from: number, bytes: num
   if (copied < bytes) throw new RawFileShrank();
 }
 
-/** Appends the pages in chunks of zstd, page-aligned as a whole: u32 number of chunks, then u32, u32 and a frame each. */
+/** Appends the pages as zstd chunks, the whole page-aligned: u32 chunk count, then per chunk two u32 lengths and a frame. */
 export async function appendCompressed(
   output: Output,
   source: CpuSource,
@@ -110,7 +110,7 @@ export async function appendCompressed(
   return { cpu: source.cpu, offset, bytes: output.offset - offset - chunkCountBytes };
 }
 
-/** A compressed piece with its two lengths before it. */
+/** A zstd frame preceded by two u32: its compressed and its original length. */
 export function frameOf(bytes: Uint8Array): Buffer {
   const frame = zstdCompress(bytes);
   const lengths = Buffer.alloc(8);

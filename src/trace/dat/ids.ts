@@ -1,8 +1,8 @@
-/** The numbers of trace-cmd.dat.v7(5), as far as they are written or read here. */
+/** The numbers of trace-cmd.dat.v7(5) that are used here. */
 
 export const magic = Buffer.from('\x17\x08\x44tracing', 'latin1');
 
-/** An option of the same number as a section tells where the section is. */
+/** An option with the same number as a section gives the section's offset. */
 export const sectionId = {
   options: 0,
   buffer: 3,
@@ -26,7 +26,7 @@ export const optionId = {
   traceId: 11,
 } as const;
 
-/** Of a section header: the payload is compressed. */
+/** Section header flag: the payload is compressed. */
 export const flagCompressed = 1;
 
 export const sectionHeaderBytes = 16;

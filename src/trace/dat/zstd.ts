@@ -1,29 +1,29 @@
 import { compress, decompress, init } from '@bokuweb/zstd-wasm';
 
-/** Level 3 is zstd's own default, and trace-cmd's. */
+/** Level 3 is the default of both zstd and trace-cmd. */
 const level = 3;
 
 let ready: Promise<void> | undefined;
 
-/** Loads the compressor; the other functions may be called once this has resolved. */
+/** Loads the compressor. Await this before calling the other functions. */
 export function loadZstd(): Promise<void> {
   ready ??= init();
   return ready;
 }
 
-/** Compresses on this thread, about 150 MB/s, into one frame. */
+/** Compresses into one frame. Blocks; about 150 MB/s. */
 export function zstdCompress(bytes: Uint8Array): Uint8Array {
   return compress(bytes, level);
 }
 
 /**
- * Unpacks a frame that must hold exactly `bytes`, whatever it claims itself. The frame may be anything.
- * Returns undefined when it is not that.
+ * Decompresses a frame that must contain exactly `bytes` bytes. The frame is untrusted.
+ * Returns undefined if it is not a frame of that size. Blocks.
  */
 export function zstdDecompress(frame: Uint8Array, bytes: number): Uint8Array | undefined {
   const claimed = contentBytes(frame);
-  // The library makes room for what a frame claims: one that claims something else is not even tried.
-  if (claimed === undefined || (claimed !== 'unsaid' && claimed !== BigInt(bytes))) return undefined;
+  // the library allocates the size that a frame claims: do not try a frame that claims another size
+  if (claimed === undefined || (claimed !== 'unspecified' && claimed !== BigInt(bytes))) return undefined;
   try {
     const unpacked = decompress(frame, { defaultHeapSize: bytes });
     return unpacked.length === bytes ? unpacked : undefined;
@@ -34,11 +34,11 @@ export function zstdDecompress(frame: Uint8Array, bytes: number): Uint8Array | u
 
 const frameMagic = 0xfd2fb528;
 const reservedBit = 8;
-/** What zstd itself takes unless told otherwise: 128 MiB. */
+/** 128 MiB, zstd's own default limit. */
 const maxWindowLog = 27;
 
-/** What the frame header (RFC 8878, 3.1.1.1) says of the content's size; undefined when it is no frame. */
-function contentBytes(frame: Uint8Array): bigint | 'unsaid' | undefined {
+/** The content size in the frame header (RFC 8878, 3.1.1.1); undefined if it is not a frame. */
+function contentBytes(frame: Uint8Array): bigint | 'unspecified' | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (view.byteLength < 6 || view.getUint32(0, true) !== frameMagic) return undefined;
   const descriptor = view.getUint8(4);
@@ -51,7 +51,7 @@ function contentBytes(frame: Uint8Array): bigint | 'unsaid' | undefined {
   if (at + sizeBytes > view.byteLength) return undefined;
   switch (sizeBytes) {
     case 0:
-      return 'unsaid';
+      return 'unspecified';
     case 1:
       return BigInt(view.getUint8(at));
     case 2:

@@ -4,7 +4,7 @@ import { PageCursor } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import type { SourceCpu } from '../source/source.ts';
 
-/** Which events of a CPU are read. Times are those of the trace clock. */
+/** Which events of a CPU to read. Times are in units of the trace clock. */
 export interface CpuFilter {
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
@@ -13,18 +13,17 @@ export interface CpuFilter {
 }
 
 /**
- * Steps through the events of one CPU, a block of pages at a time: `load` reads the next block and may wait, `next`
- * does not. A page that cannot be read to its end gives the events before the fault, and the next event tells that an
- * unknown number was lost.
+ * Steps through the events of one CPU, a block of pages at a time: `load` reads the next block and may wait; `next`
+ * never waits. A bad page yields the events before the fault, and the next event's `lost` is 'unknown'.
  */
 export class CpuEvents {
   readonly cpu: number;
   readonly cursor: PageCursor;
-  /** Of the event that the cursor stands on. */
+  /** Id, thread and time of the event at the cursor. */
   id = 0;
   pid = 0;
   timestamp = 0n;
-  /** Events lost between the event before and this one; undefined for none. */
+  /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
   readonly #blocks: AsyncIterator<Uint8Array>;
   readonly #pageBytes: number;
@@ -54,7 +53,7 @@ export class CpuEvents {
     this.#filter = filter;
   }
 
-  /** Reads the next block of pages. @returns false when there is none, or no later event is wanted. Throws Failure. */
+  /** Reads the next block of pages. @returns false if there is none, or if no later event can match. Throws Failure. */
   async load(): Promise<boolean> {
     if (this.#ended) return false;
     const { done, value } = await this.#blocks.next();
@@ -64,7 +63,7 @@ export class CpuEvents {
     return true;
   }
 
-  /** Steps to the next event of the block. @returns false: `load` the next block */
+  /** Steps to the next event of the block. @returns false at its end: call `load` */
   next(): boolean {
     const { cursor } = this;
     for (;;) {
@@ -77,12 +76,12 @@ export class CpuEvents {
     }
   }
 
-  /** Closes the file where this opened one. */
+  /** Closes the file if this object opened one. */
   async close(): Promise<void> {
     await this.#blocks.return?.();
   }
 
-  /** @returns whether the event that the cursor stands on is wanted */
+  /** @returns whether the event at the cursor passes the filter */
   #take(): boolean {
     const { cursor } = this;
     const { from, to, ids } = this.#filter;

@@ -3,18 +3,18 @@ import { Merge } from './merge.ts';
 import type { EventNames } from './trace-event.ts';
 import { TraceEvent } from './trace-event.ts';
 
-/** The events of one CPU and buffer, and what the buffer is called. */
+/** The events of one CPU of a buffer, and the buffer's name. */
 export interface EventStream {
   readonly events: CpuEvents;
   readonly buffer: string;
 }
 
-/** Some events in the order of their times, to be iterated once, before the next batch is requested. Does not wait. */
+/** Some events in time order. Iterate it once, before requesting the next batch. Iterating never waits. */
 export type EventBatch = Iterable<TraceEvent>;
 
 /**
- * All events of the streams in the order of their times, a batch for each block of pages that was read. Events of a
- * batch that nobody iterates are skipped. Closes the streams at the end, also when the iteration is left early.
+ * All events of the streams in time order, one batch per block of pages read. Events of a batch that the caller does
+ * not iterate are skipped. Closes the streams at the end, also if the caller stops early.
  */
 export async function* eventBatches(
   streams: readonly EventStream[],
@@ -27,7 +27,7 @@ export async function* eventBatches(
     while (merge.first !== undefined) {
       const batch = batchOf(merge, bufferOf, names);
       yield batch;
-      // What the caller left.
+      // skip what the caller did not iterate
       for (const _ of batch);
       const { first } = merge;
       if (first === undefined) return;
@@ -39,13 +39,13 @@ export async function* eventBatches(
   }
 }
 
-/** Steps to the next event, with what has to be read for it. */
+/** Steps to the next event, loading blocks as needed. */
 async function step(events: CpuEvents): Promise<boolean> {
   while (!events.next()) if (!(await events.load())) return false;
   return true;
 }
 
-/** Events until one of the streams has to read its next block: that one is the first of `merge` then. */
+/** Events until a stream must load its next block; that stream is then `merge.first`. */
 function batchOf(
   merge: Merge<CpuEvents>,
   bufferOf: ReadonlyMap<CpuEvents, string>,

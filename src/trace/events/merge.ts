@@ -1,8 +1,8 @@
 import type { CpuEvents } from './cpu-events.ts';
 
 /**
- * Puts the events of several CPUs in the order of their times; equal times in the order of `streams`. A binary heap of
- * the streams, each standing on its next event.
+ * Merges the events of several CPUs in time order; equal times keep the order of `streams`. A binary heap of streams,
+ * each standing on its next event.
  */
 export class Merge<Stream extends CpuEvents> {
   readonly #order: ReadonlyMap<Stream, number>;
@@ -12,7 +12,7 @@ export class Merge<Stream extends CpuEvents> {
     this.#order = new Map(streams.map((stream, index) => [stream, index]));
   }
 
-  /** The stream with the next event; undefined when there is none. */
+  /** The stream with the next event; undefined if there is none. */
   get first(): Stream | undefined {
     return this.#heap[0];
   }
@@ -30,13 +30,13 @@ export class Merge<Stream extends CpuEvents> {
     heap[at] = stream;
   }
 
-  /** To be called when the first stream has stepped to its next event. */
+  /** Call after the first stream has stepped to its next event. */
   moved(): void {
     const [stream] = this.#heap;
     if (stream !== undefined) this.#sink(stream);
   }
 
-  /** Takes the first stream out. */
+  /** Removes the first stream. */
   remove(): void {
     const last = this.#heap.pop();
     if (last !== undefined && this.#heap.length > 0) this.#sink(last);

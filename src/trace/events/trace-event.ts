@@ -4,7 +4,7 @@ import type { Field } from '../format/field.ts';
 import { type FieldValue, readValue } from '../format/record-data.ts';
 import type { CpuEvents } from './cpu-events.ts';
 
-/** One event as a plain object that stays as it is. Bytes are copied. */
+/** One event as a plain object that stays valid. Bytes are copied. */
 export interface EventObject {
   readonly timestamp: bigint;
   readonly cpu: number;
@@ -14,7 +14,7 @@ export interface EventObject {
   readonly fields: Readonly<Record<string, FieldValue>>;
 }
 
-/** What events have in common: names of fields and tasks, looked up once. */
+/** Field and task names, shared by all events. */
 export class EventNames {
   readonly catalogue: EventCatalogue;
   readonly #fields = new Map<number, ReadonlyMap<string, Field>>();
@@ -25,12 +25,12 @@ export class EventNames {
     this.#tasks = tasks;
   }
 
-  /** The name of a task; undefined when the guest did not keep it. */
+  /** The name of a task; undefined if the guest did not keep it. */
   task(pid: number): string | undefined {
     return pid === 0 ? '<idle>' : this.#tasks.get(pid);
   }
 
-  /** Fields by name of the event with that id; an event's own win over common ones. */
+  /** Fields by name of the event with that id; its own fields override common ones. */
   fields(id: number): ReadonlyMap<string, Field> {
     const known = this.#fields.get(id);
     if (known !== undefined) return known;
@@ -42,8 +42,8 @@ export class EventNames {
 }
 
 /**
- * The event at hand. One object serves all events of an iteration: take out what you keep, or keep `toObject()`.
- * Texts are the guest's: they may hold control characters.
+ * The current event. One object serves all events of an iteration: copy out what you need, or keep `toObject()`.
+ * Texts come from the guest and may contain control characters.
  */
 export class TraceEvent {
   readonly #names: EventNames;
@@ -57,7 +57,7 @@ export class TraceEvent {
   }
 
   /**
-   * Moves on to the event that `stream` stands on.
+   * Moves to the event at which `stream` stands.
    * @internal
    */
   set(stream: CpuEvents, buffer: string): this {
@@ -66,7 +66,7 @@ export class TraceEvent {
     return this;
   }
 
-  /** Time by the buffer's clock; nanoseconds where the buffer's `timeUnit` is `'ns'`. */
+  /** Time by the buffer's clock; in nanoseconds if the buffer's `timeUnit` is `'ns'`. */
   get timestamp(): bigint {
     return this.#stream.timestamp;
   }
@@ -75,17 +75,17 @@ export class TraceEvent {
     return this.#stream.cpu;
   }
 
-  /** The thread that ran when the event happened. */
+  /** Thread id of the thread that was running when the event happened. */
   get pid(): number {
     return this.#stream.pid;
   }
 
-  /** That thread's name as of the end of the trace; undefined when the guest did not keep it. */
+  /** That thread's name as of the end of the trace; undefined if the guest did not keep it. */
   get task(): string | undefined {
     return this.#names.task(this.#stream.pid);
   }
 
-  /** Number of the event's type in the guest's kernel. */
+  /** Event type id in the guest's kernel. */
   get id(): number {
     return this.#stream.id;
   }
@@ -100,14 +100,14 @@ export class TraceEvent {
     return this.#buffer;
   }
 
-  /** The type's format; undefined when the trace has none. */
+  /** The type's format; undefined if the trace has none. */
   get format(): EventFormat | undefined {
     return this.#names.catalogue.byId(this.#stream.id);
   }
 
   /**
-   * Events that this CPU's ring lost between the event before and this one: how many, `'unknown'` when the kernel did
-   * not count them or a page could not be read, undefined for none. With a filter, since the last event that passed it.
+   * Number of events lost on this CPU between the previous event and this one; `'unknown'` if the kernel did not count
+   * them or a page could not be read; undefined for none. With a filter, since the last event that passed it.
    */
   get lost(): bigint | 'unknown' | undefined {
     return this.#stream.lost;
@@ -115,14 +115,14 @@ export class TraceEvent {
 
   /**
    * A field's value: a number, a bigint for 8 bytes, a string, an array of numbers, or bytes (a view that is valid
-   * until the next event). Undefined when the event has no such field, or the record is too short for it.
+   * until the next event). Undefined if the event has no such field, or the record is too short for it.
    */
   get(field: string): FieldValue | undefined {
     const found = this.#names.fields(this.#stream.id).get(field);
     return found === undefined ? undefined : readValue(this.#stream.cursor, found);
   }
 
-  /** The event as an object of its own, with its own fields; without the common ones. */
+  /** The event as a separate object, with its own fields but not the common ones. */
   toObject(): EventObject {
     const fields: [string, FieldValue][] = [];
     for (const field of this.format?.fields ?? []) {

@@ -1,13 +1,13 @@
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 
-/** Read at once. A sub-buffer has 1 MiB at most and a power of two, so a block holds whole ones. */
+/** Bytes per read. A sub-buffer is a power of two of at most 1 MiB, so a block holds whole sub-buffers. */
 export const usualBlockBytes = 1 << 20;
 
 /**
- * A part of a file in blocks of 1 MiB, the last one shorter; less when the file ends before. Each is good until the
- * next is asked for. `bytes` gives a file that is still growing an end. Reads at once, for the kernel reads ahead: a
- * block on its way over a thread costs more than the reading, and one that was just read is in the processor's cache.
+ * A part of a file in blocks of `blockBytes`, the last one shorter; ends early if the file does. Each block is valid
+ * until the next is requested. `bytes` limits the read in a file that is still growing. Blocks the thread: the kernel
+ * reads ahead, so handing a block to another thread costs more than the read, and a fresh block is in the CPU cache.
  */
 export async function* blocksOf(
   file: FileHandle,

@@ -5,22 +5,22 @@ import { exitCode, Failure, type ExitCode } from '../../base/failure.ts';
 
 const reasons: Readonly<Record<string, readonly [ExitCode, string, string]>> = {
   ENOENT: [exitCode.missing, 'no such file', 'check the path'],
-  EACCES: [exitCode.notPermitted, 'may not be read', 'run as its owner or as root'],
-  EPERM: [exitCode.notPermitted, 'may not be read', 'run as its owner or as root'],
+  EACCES: [exitCode.notPermitted, 'permission denied', 'run as its owner or as root'],
+  EPERM: [exitCode.notPermitted, 'permission denied', 'run as its owner or as root'],
 };
 
-/** Opens a regular file to read; the caller closes it. Throws Failure that begins with the path. */
+/** Opens a regular file for reading; the caller closes it. Throws Failure that begins with the path. */
 export async function openInput(path: string): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    // a FIFO, such as a port's, would have us wait for its writer
+    // opening a FIFO would block until it has a writer
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = codeOf(error);
-    const [exit, reason, remedy] = reasons[code] ?? [exitCode.failed, `cannot be opened: ${code}`, ''];
+    const [exit, reason, remedy] = reasons[code] ?? [exitCode.failed, `cannot open it: ${code}`, ''];
     throw new Failure(exit, `${path}: ${reason}`, remedy, { cause: error });
   }
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw new Failure(exitCode.failed, `${path}: not a regular file`, 'give a file');
+  throw new Failure(exitCode.failed, `${path}: not a regular file`, 'specify a regular file');
 }

@@ -1,12 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import { copyRange } from '../../native/io/copy-range.ts';
 
-/** Copied at once by the kernel: a pause in which nothing else can be done with the thread, and no more than that. */
+/** Bytes per copy by the kernel, which blocks the thread; small enough to keep each pause short. */
 const copyBytes = 16 << 20;
-/** Copied at once by hand, where the kernel does not. */
+/** Bytes per read and write where the kernel cannot copy. */
 const bufferBytes = 1 << 20;
 
-/** A file that is written from front to end, with places in it filled in later. */
+/** A file that is written sequentially, with some fields filled in later. */
 export class Output {
   readonly #file: FileHandle;
   #offset = 0;
@@ -16,7 +16,7 @@ export class Output {
     this.#file = file;
   }
 
-  /** Where the next byte goes. */
+  /** Offset of the next appended byte. */
   get offset(): number {
     return this.#offset;
   }
@@ -27,13 +27,13 @@ export class Output {
     await this.writeAt(at, bytes);
   }
 
-  /** Zeros up to a multiple of `bytes`. */
+  /** Appends zeros up to a multiple of `bytes`. */
   async align(bytes: number): Promise<void> {
     const over = this.#offset % bytes;
     if (over > 0) await this.append(new Uint8Array(bytes - over));
   }
 
-  /** Writes over what is there. */
+  /** Overwrites bytes at `offset`. */
   async writeAt(offset: number, bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, offset + done);
@@ -42,8 +42,8 @@ export class Output {
   }
 
   /**
-   * Appends a part of another file, by the kernel alone where it can. Returns the bytes that were there: fewer than
-   * asked for when the other file has become shorter.
+   * Appends a part of another file, copied inside the kernel if possible. Returns the number of bytes appended: fewer
+   * than requested if the other file has shrunk.
    */
   async appendRange(from: FileHandle, fromOffset: number, bytes: number): Promise<number> {
     let done = 0;
@@ -51,7 +51,7 @@ export class Output {
       const part = Math.min(copyBytes, bytes - done);
       const copied = this.#kernelCopies
         ? await copyRange(from.fd, fromOffset + done, this.#file.fd, this.#offset, part)
-        : await this.#copyByHand(from, fromOffset + done, part);
+        : await this.#copyBuffered(from, fromOffset + done, part);
       if (copied === undefined) {
         this.#kernelCopies = false;
         continue;
@@ -63,7 +63,7 @@ export class Output {
     return done;
   }
 
-  async #copyByHand(from: FileHandle, fromOffset: number, bytes: number): Promise<number> {
+  async #copyBuffered(from: FileHandle, fromOffset: number, bytes: number): Promise<number> {
     const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, bytes));
     const { bytesRead } = await from.read(buffer, 0, buffer.length, fromOffset);
     await this.writeAt(this.#offset, buffer.subarray(0, bytesRead));

@@ -1,15 +1,15 @@
 import { rmSync } from 'node:fs';
 
-/** Files that are written beside the one whose name they will take. */
+/** Temporary files that will be renamed to their final name. */
 const unfinished = new Set<string>();
 
-/** Remembers a file that must not outlast this process when it is not finished. @returns call it when it is, or gone */
+/** Registers a temporary file to remove if this process ends early. @returns unregisters it */
 export function unfinishedFile(path: string): () => void {
   unfinished.add(path);
   return () => unfinished.delete(path);
 }
 
-/** Removes what is half-written, for a process that ends now. The writers may still be at it. */
+/** Removes all registered files, for a process that is about to exit. Their writers may still be running. */
 export function removeUnfinishedFiles(): void {
   for (const path of unfinished) rmSync(path, { force: true });
 }

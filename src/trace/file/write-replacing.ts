@@ -6,21 +6,21 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { unfinishedFile } from './unfinished-files.ts';
 
 /**
- * Finds out whether a new file may take the name `path`: not the name of /dev/null or of a pipe, which would be gone,
- * nor of a link, whose target would stay as it is. @throws Failure (usage), and what node:fs throws
+ * Checks whether a new file may replace `path`. It must not be /dev/null or a pipe, which the rename would destroy, nor
+ * a link, whose target would stay unchanged. @throws Failure (usage), and what node:fs throws
  */
 export function checkReplaceable(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined || found.isFile()) return;
-  const link = found.isSymbolicLink() ? 'a symbolic link' : 'no file';
+  const link = found.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
   const what = found.isDirectory() ? 'a directory' : link;
-  throw new Failure(exitCode.usage, `${path} is ${what}`, 'give the path of a file with -o');
+  throw new Failure(exitCode.usage, `${path} is ${what}`, 'specify a file with -o');
 }
 
 /**
- * Has `write` fill a new file beside `path`, which then takes the name `path` in one step: a reader sees the old file
- * or the new one whole. When anything fails the new one is removed. Throws Failure for what the file system refuses.
- * @returns what `write` returned, and the file's bytes
+ * Lets `write` fill a temporary file next to `path`, then renames it to `path`: a reader sees either the old file or
+ * the complete new one. Removes the temporary file on error. Throws Failure for file system errors.
+ * @returns the result of `write`, and the size of the file
  */
 export async function writeReplacing<T>(
   path: string,
@@ -31,12 +31,12 @@ export async function writeReplacing<T>(
   let file: FileHandle | undefined;
   try {
     checkReplaceable(path);
-    // left by a process of this number that was killed, or put there by somebody else: a new one, whatever it is
+    // may be left over from a killed process with the same pid, or planted by another user: always create a new one
     await rm(temporary, { force: true });
     file = await open(temporary, 'wx', 0o644);
     const result = await write(file);
     const { size } = await file.stat();
-    // the older file goes with the rename: the new one must be on disk, or a power cut would leave neither
+    // the rename drops the old file: sync first, or a power failure could lose both
     await file.sync();
     await file.close();
     await rename(temporary, path);
@@ -53,7 +53,7 @@ export async function writeReplacing<T>(
   }
 }
 
-/** A Failure for what the file system refuses; any other error as it is. @param file what was written of it */
+/** Converts a file system error to a Failure; returns any other error unchanged. @param file the partly written file */
 export async function refusalOf(
   path: string,
   file: FileHandle | undefined,
@@ -67,25 +67,29 @@ export async function refusalOf(
     case 'EDQUOT': {
       const written = mib((await file?.stat().catch(() => undefined))?.size ?? 0);
       const free = await statfs(dirname(path)).catch(() => undefined);
-      const left = free === undefined ? '' : `, ${mib(free.bavail * free.bsize)} were left`;
-      const what = code === 'ENOSPC' ? 'the disk is full' : 'the disk quota is used up';
-      return failure(exitCode.failed, `${what} after ${written}${left}`, 'make room, or write elsewhere');
+      const left = free === undefined ? '' : `, ${mib(free.bavail * free.bsize)} left`;
+      const what = code === 'ENOSPC' ? 'the disk is full' : 'the disk quota is exceeded';
+      return failure(
+        exitCode.failed,
+        `${what} after ${written}${left}`,
+        'free some space, or write elsewhere',
+      );
     }
     case 'EFBIG':
       return failure(exitCode.failed, 'too large for this file system', 'write elsewhere');
     case 'ENOENT':
-      return failure(exitCode.missing, 'no such directory', 'make the directory, or write elsewhere');
+      return failure(exitCode.missing, 'no such directory', 'create the directory, or write elsewhere');
     case 'ENOTDIR':
-      return failure(exitCode.failed, 'cannot be a file there', 'give the path of a file');
+      return failure(exitCode.failed, 'a parent of it is not a directory', 'specify another path');
     case 'EACCES':
     case 'EPERM':
-      return failure(exitCode.notPermitted, 'may not be written', 'write elsewhere, or as another user');
+      return failure(exitCode.notPermitted, 'permission denied', 'write elsewhere, or as another user');
     case 'EROFS':
       return failure(exitCode.failed, 'the file system is read-only', 'write elsewhere');
     case '':
       return error;
     default:
-      return failure(exitCode.failed, `cannot be made (${code})`, 'write elsewhere');
+      return failure(exitCode.failed, `cannot create it: ${code}`, 'write elsewhere');
   }
 }
 

@@ -2,13 +2,13 @@ import { fieldOf, parseEventFormat, type EventFormat } from './event-format.ts';
 import { parseFieldLine, type Field } from './field.ts';
 import { FormatError } from './format-error.ts';
 
-/** Where every record has its event id and its thread. */
+/** The fields of every record that hold its event id and thread id. */
 export interface CommonFields {
   readonly type: Field;
   readonly pid: Field;
 }
 
-/** As every kernel since 2.6.32 has them; formats, where given, are asked first. */
+/** The fields of every kernel since 2.6.32; used if no format declares them. */
 const usualCommonFields: CommonFields = {
   type: parseFieldLine('field:unsigned short common_type; offset:0; size:2; signed:0;')!,
   pid: parseFieldLine('field:int common_pid; offset:4; size:4; signed:1;')!,
@@ -19,15 +19,15 @@ const formatPath = /(?:^|\/)events\/([^/]+)\/[^/]+\/format$/;
 /** The events of one kernel, by id and by name. */
 export class EventCatalogue {
   readonly common: CommonFields;
-  /** Format files that could not be read, in whole or in part, and why. */
+  /** Format files that could not be parsed, wholly or partly, and why. */
   readonly malformed: readonly FormatError[];
   readonly #byId = new Map<number, EventFormat>();
   readonly #byName = new Map<string, EventFormat>();
 
   /**
-   * `texts`: text by path, as in tracefs or in a metadata archive; paths that are not `events/SYSTEM/NAME/format`
-   * are passed over. `longBytes`: size of the guest's `long`, which is its page layout's `commitBytes`.
-   * Never throws: a bad format is put into `malformed`, and its event stays unknown.
+   * `texts`: text by path, as in tracefs or in a metadata archive; ignores paths other than
+   * `events/SYSTEM/NAME/format`. `longBytes`: size of the guest's `long`, the page layout's `commitBytes`.
+   * Never throws: bad formats are listed in `malformed`, and their events stay unknown.
    */
   constructor(texts: Iterable<readonly [path: string, text: string]> = [], longBytes: 4 | 8 = 8) {
     const malformed: FormatError[] = [];
@@ -46,7 +46,7 @@ export class EventCatalogue {
       if (first === undefined) continue;
       const more = unread.length > 1 ? `, and ${unread.length - 1} more` : '';
       malformed.push(
-        new FormatError(`format of ${fullName}`, `cannot read the line ${excerpt(first)}${more}`),
+        new FormatError(`format of ${fullName}`, `cannot parse the line ${excerpt(first)}${more}`),
       );
     }
     this.malformed = malformed;
@@ -61,7 +61,7 @@ export class EventCatalogue {
     return this.#byId.get(id);
   }
 
-  /** `name` with its system, as in `sched:sched_switch`. */
+  /** `name` includes the system, e.g. `sched:sched_switch`. */
   byName(name: string): EventFormat | undefined {
     return this.#byName.get(name);
   }
@@ -73,14 +73,17 @@ export class EventCatalogue {
   #add(format: EventFormat): void {
     const other = this.#byId.get(format.id);
     if (other) {
-      throw new FormatError(`format of ${format.fullName}`, `id ${format.id} is ${other.fullName}'s`);
+      throw new FormatError(
+        `format of ${format.fullName}`,
+        `id ${format.id} already belongs to ${other.fullName}`,
+      );
     }
     this.#byId.set(format.id, format);
     this.#byName.set(format.fullName, format);
   }
 }
 
-/** As most formats have them: one that is odd must not decide where all others' ids are. */
+/** The fields that most formats declare: a single odd format must not decide for all others. */
 function commonOf(formats: Iterable<EventFormat>): CommonFields {
   const votes = new Map<string, { readonly common: CommonFields; count: number }>();
   for (const format of formats) {

@@ -5,30 +5,29 @@ import { FormatError } from './format-error.ts';
 export interface EventFormat {
   readonly system: string;
   readonly name: string;
-  /** `system:name`, which is unique in a kernel; `name` alone is not. */
+  /** `system:name`, unique in a kernel; `name` alone is not. */
   readonly fullName: string;
-  /** The number that a record of this event carries in `common_type`. */
+  /** The value of `common_type` in this event's records. */
   readonly id: number;
-  /** Fields that every event has, in the file's order. */
+  /** Fields common to all events, in file order. */
   readonly commonFields: readonly Field[];
-  /** The event's own fields, in the file's order. */
+  /** The event's own fields, in file order. */
   readonly fields: readonly Field[];
-  /** Declarations that could not be read: fields that the event has, and that are in none of the lists. */
+  /** Field declarations that could not be parsed; these fields are missing from the lists above. */
   readonly unread: readonly string[];
-  /** What follows `print fmt:`, to the end of the file: a C expression list, on several lines at times. */
+  /** What follows `print fmt:`, to the end of the file: a C expression list, possibly on several lines. */
   readonly printFormat: string;
 }
 
 /** `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
-/** What a directory of tracefs can be named: user_events allow all but blanks and colons. */
+/** Names that a tracefs directory can have: user_events allow anything but blanks and colons. */
 const nameLine = /^name: *(\S{1,255}) *$/m;
 
 /**
- * Parses the text of a format file. `system` is the directory's name, which the text does not hold; `longBytes` is
- * the size of the guest's `long`. A field that is declared in an unusual way is left out and named in `unread`: all
- * others, and the event's records, can be read without it.
- * Throws FormatError when the name or the id is not as the kernel writes it.
+ * Parses the text of a format file. `system` is the directory's name, which the text does not contain; `longBytes` is
+ * the size of the guest's `long`. A field declaration that cannot be parsed goes to `unread`; the other fields remain
+ * readable. Throws FormatError if the name or the id is missing or malformed.
  */
 export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 = 8): EventFormat {
   const printAt = text.search(/^print fmt:/m);
@@ -42,7 +41,7 @@ export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 
   const commonFields: Field[] = [];
   const fields: Field[] = [];
   const unread: string[] = [];
-  // An empty line parts the common fields from the event's own.
+  // an empty line separates the common fields from the event's own
   let into = commonFields;
   const lines = head.split('\n');
   for (const line of lines.slice(lines.findIndex((line) => line.startsWith('format:')) + 1)) {
@@ -58,7 +57,7 @@ export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 
   return { system, name, fullName: `${system}:${name}`, id, commonFields, fields, unread, printFormat };
 }
 
-/** The field of that name, the event's own before a common one; undefined when there is none. */
+/** The field of that name, own fields first; undefined if there is none. */
 export function fieldOf(format: EventFormat, name: string): Field | undefined {
   return (
     format.fields.find((field) => field.name === name) ??

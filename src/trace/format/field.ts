@@ -1,11 +1,11 @@
 /**
- * Where a field's bytes are: in the record at the field's offset; behind a `__data_loc` (offset from the record's
- * start) or a `__rel_loc` (offset from the field's end); or from the offset to the end of the record (`char buf[]`
- * of size 0).
+ * Where a field's bytes are: in the record at the field's offset; at the target of a `__data_loc` (offset from the
+ * record's start) or a `__rel_loc` (offset from the field's end); or from the offset to the end of the record
+ * (`char buf[]` of size 0).
  */
 export type FieldPlace = 'inline' | 'data-loc' | 'rel-loc' | 'tail';
 
-/** What the bytes are: one integer, text ending at its first NUL, integers in a row, or something opaque. */
+/** What the bytes are: one integer, text up to the first NUL, an array of integers, or opaque bytes. */
 export type FieldContent = 'integer' | 'text' | 'integers' | 'bytes';
 
 /** One field of an event's record, as its format file declares it. */
@@ -15,27 +15,27 @@ export interface Field {
   readonly type: string;
   /** Offset of the field in the record. */
   readonly offset: number;
-  /** Bytes that the field takes in the record; 4 for `__data_loc` and `__rel_loc`, 0 for a tail. */
+  /** Size of the field in the record; 4 for `__data_loc` and `__rel_loc`, 0 for a tail. */
   readonly bytes: number;
   readonly signed: boolean;
   readonly place: FieldPlace;
   readonly content: FieldContent;
-  /** Bytes of one integer; for text and opaque bytes 1. */
+  /** Size of one integer; 1 for text and opaque bytes. */
   readonly elementBytes: number;
 }
 
 const fieldLine = /^\s*field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:([01]);)?\s*$/;
-/** The kernel's own are at most 83. A guest's may be anything, and what `declaration` takes grows with the square. */
+/** The kernel's lines are at most 83 long, a hostile guest's may be longer, and `declaration` takes quadratic time. */
 const maxLineLength = 1000;
 const declaration = /^(?:(__data_loc|__rel_loc)\s+)?(.*?)\s*\b(\w+)\s*(\[[^\]]*\])?$/;
 
-/** A record fits into a sub-buffer, and the ring's write counter holds a sub-buffer to 1 MiB (RB_WRITE_MASK). */
+/** A record fits in a sub-buffer, and the ring's write counter limits that to 1 MiB (RB_WRITE_MASK). */
 const maxFieldEnd = 1 << 20;
 
 /**
  * Parses one `field:` line, as in `events/header_page` and in the format files.
- * `longBytes` is the size of the guest's `long`. Returns undefined when the line is not one, or claims bytes that no
- * record can hold.
+ * `longBytes` is the size of the guest's `long`. Returns undefined if the line is malformed or the field does not fit
+ * in a record.
  */
 export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | undefined {
   if (line.length > maxLineLength) return undefined;
@@ -49,7 +49,7 @@ export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | unde
   const [, loc, rawType = '', name = '', brackets] = declared;
   const place = placeOf(loc, brackets, bytes);
   if (place !== 'inline' && place !== 'tail' && bytes !== 4) return undefined;
-  // `__data_loc char[] name` has its brackets in the type.
+  // in `__data_loc char[] name` the brackets are part of the type
   const type = rawType.replace(/\s*\[[^\]]*\]$/, '');
   const isArray = place !== 'inline' || brackets !== undefined;
   return {
@@ -69,7 +69,7 @@ function placeOf(loc: string | undefined, brackets: string | undefined, bytes: n
   return brackets !== undefined && bytes === 0 ? 'tail' : 'inline';
 }
 
-/** An inline array's size tells its element's; elsewhere only the type does. 0: unknown. */
+/** Inline: from the field's size and the array length; otherwise from the type. 0: unknown. */
 function elementBytesOf(
   type: string,
   place: FieldPlace,
@@ -96,7 +96,7 @@ function isIntegerSize(bytes: number): boolean {
   return bytes === 1 || bytes === 2 || bytes === 4 || bytes === 8;
 }
 
-/** Sizes of the element types of arrays whose format does not tell the element's size. */
+/** Element sizes by type, for arrays whose format does not give the element size. */
 const integerBytes: ReadonlyMap<string, number> = new Map(
   Object.entries({
     1: ['u8', 's8', '__u8', '__s8', 'uint8_t', 'int8_t', 'unsigned char', 'signed char', 'bool'],

@@ -1,4 +1,4 @@
-/** A text that a kernel should have written (a format, a header page) and did not. `what` names the text. */
+/** A malformed text of a kernel (a format, a header page). `what` names the text. */
 export class FormatError extends Error {
   readonly what: string;
 

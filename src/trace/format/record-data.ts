@@ -1,38 +1,38 @@
 import type { Field } from './field.ts';
 
-/** The data of one record inside its page. A page cursor is one, so that reading a field makes no garbage. */
+/** The data of one record in its page. `PageCursor` implements it, so that reading a field allocates nothing. */
 export interface RecordData {
-  /** The page's bytes, and a view of the same bytes. */
+  /** The page's bytes, and a DataView of them. */
   readonly page: Uint8Array;
   readonly view: DataView;
-  /** Where in the page the record's data starts, and how long it is; both within the page. */
+  /** Offset in the page and size of the record's data, which is within the page. */
   readonly dataOffset: number;
   readonly dataBytes: number;
 }
 
 export type FieldValue = number | bigint | string | readonly (number | bigint)[] | Uint8Array;
 
-/** Bounds of a field's bytes in the page: start x 2^24 + length in one number, or -1; see `spanOf`. */
+/** `spanOf` packs a field's bounds in the page into one number: start x 2^24 + length. */
 const spanUnit = 2 ** 24;
 
 /**
- * A field's integer: a number for 1, 2 and 4 bytes, a bigint for 8, signed as the field says.
- * Undefined when the record is too short for it or the field is not an integer.
+ * A field's integer: a number for 1, 2 and 4 bytes, a bigint for 8; signed if the field is.
+ * Undefined if the record is too short for it or the field is not an integer.
  */
 export function readInteger(record: RecordData, field: Field): number | bigint | undefined {
   if (field.content !== 'integer' || field.offset + field.bytes > record.dataBytes) return undefined;
   return integerAt(record.view, record.dataOffset + field.offset, field.elementBytes, field.signed);
 }
 
-/** A field's integer of at most 4 bytes; undefined when it is wider, no integer, or beyond the record. */
+/** A field's integer of at most 4 bytes; undefined if it is wider, not an integer, or beyond the record. */
 export function readNumber(record: RecordData, field: Field): number | undefined {
   const value = readInteger(record, field);
   return typeof value === 'number' ? value : undefined;
 }
 
 /**
- * A field's text up to its first NUL (or its end), as UTF-8, with U+FFFD for what is not.
- * Undefined when the field is no text or lies, or points, beyond the record.
+ * A field's text up to its first NUL or its end, decoded as UTF-8, with U+FFFD for invalid bytes.
+ * Undefined if the field is not text, or lies or points beyond the record.
  */
 export function readText(record: RecordData, field: Field): string | undefined {
   if (field.content !== 'text') return undefined;
@@ -45,7 +45,7 @@ export function readText(record: RecordData, field: Field): string | undefined {
   return textAt(record.page, start, stop);
 }
 
-/** A field's bytes as they are, a view into the page; undefined when they lie, or point, beyond the record. */
+/** A field's raw bytes, a view into the page; undefined if they lie or point beyond the record. */
 export function readBytes(record: RecordData, field: Field): Uint8Array | undefined {
   const span = spanOf(record, field);
   if (span < 0) return undefined;
@@ -53,7 +53,7 @@ export function readBytes(record: RecordData, field: Field): Uint8Array | undefi
   return record.page.subarray(start, start + (span % spanUnit));
 }
 
-/** A field's value in the shape that its content has; undefined when it lies, or points, beyond the record. */
+/** A field's value, of the type that its `content` implies; undefined if it lies or points beyond the record. */
 export function readValue(record: RecordData, field: Field): FieldValue | undefined {
   switch (field.content) {
     case 'integer':
@@ -79,7 +79,7 @@ function readIntegers(record: RecordData, field: Field): (number | bigint)[] | u
   );
 }
 
-/** Resolves where a field's bytes are, packed into one number, so that no object is made for each field read. */
+/** Bounds of a field's bytes in one number, to avoid allocating an object per field; -1 if beyond the record. */
 function spanOf(record: RecordData, field: Field): number {
   const end = field.offset + field.bytes;
   if (end > record.dataBytes) return -1;
@@ -112,7 +112,7 @@ function integerAt(view: DataView, at: number, bytes: number, signed: boolean): 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const shortTextBytes = 32;
 
-/** A TextDecoder costs more than a comm is long: short ASCII, nearly all text there is, is put together by hand. */
+/** Decodes short ASCII, the usual case, without TextDecoder, whose call overhead exceeds the work for a comm. */
 function textAt(page: Uint8Array, start: number, end: number): string {
   if (end - start > shortTextBytes) return utf8.decode(page.subarray(start, end));
   let text = '';

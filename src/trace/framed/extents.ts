@@ -5,8 +5,8 @@ export interface Extent {
 }
 
 /**
- * Where one CPU's pages are in a framed stream. Every frame says where in the row of that CPU's bytes it belongs, so that
- * a page which was cut in two by a worker's death is whole again.
+ * Where one CPU's pages are in a framed stream. Each frame gives the position of its bytes in that CPU's byte sequence,
+ * so a page that a worker's death split over two frames can be reassembled.
  */
 export class PageExtents {
   readonly #positions: number[] = [];
@@ -15,15 +15,15 @@ export class PageExtents {
 
   #seamless = true;
 
-  /** Whether each frame began where the one before it ended. */
+  /** Whether each frame began where the previous one ended. */
   get seamless(): boolean {
     return this.#seamless;
   }
 
   /**
-   * Adds a frame's bytes; it belongs behind those before it. What it and the last one both claim is its own, for that one
-   * was cut off.
-   * @returns false when it belongs before the last one, which no agent writes: then it is left out
+   * Adds a frame's bytes after the earlier ones. Where it overlaps the last frame, it wins, because the last frame was
+   * cut off.
+   * @returns false, and ignores the frame, if its position is before the last one's; no agent writes that
    */
   add(position: number, offset: number, bytes: number): boolean {
     const last = this.#positions.length - 1;
@@ -43,19 +43,19 @@ export class PageExtents {
     return true;
   }
 
-  /** Where the last one ends in the row of this CPU's bytes. */
+  /** End position of the last frame in this CPU's byte sequence. */
   get end(): number {
     return (this.#positions.at(-1) ?? 0) + (this.#lengths.at(-1) ?? 0);
   }
 
-  /** The whole pages, in order: what is left of a page of which a part is missing is left out. */
+  /** Extents of the whole pages, in order. Skips pages of which a part is missing. */
   *wholePages(pageBytes: number): Generator<Extent> {
     for (let first = 0; first < this.#positions.length; ) {
       let next = first + 1;
-      let rowEnd = this.#endOf(first);
-      while (this.#positions[next] === rowEnd) rowEnd = this.#endOf(next++);
+      let runEnd = this.#endOf(first);
+      while (this.#positions[next] === runEnd) runEnd = this.#endOf(next++);
       const from = Math.ceil((this.#positions[first] ?? 0) / pageBytes) * pageBytes;
-      const to = Math.floor(rowEnd / pageBytes) * pageBytes;
+      const to = Math.floor(runEnd / pageBytes) * pageBytes;
       for (; first < next; first += 1) {
         const position = this.#positions[first] ?? 0;
         const start = Math.max(position, from);

@@ -15,39 +15,39 @@ import { ringSince } from '../recording/ring-stats.ts';
 import { PageExtents } from './extents.ts';
 import { type Frame, framesOf } from './frames.ts';
 
-/** Of pages; each takes 24 bytes of memory. In frames of 512 KiB that are 4 TiB. */
+/** Limit for page frames; each takes 24 bytes of memory. With frames of 512 KiB this allows 4 TiB. */
 const maxFrames = 8 << 20;
-/** As much as an archive may be. */
+/** The limit for a metadata archive. */
 const maxArchiveBytes = 64 << 20;
 const maxJsonBytes = 4 << 20;
 const maxPageBytes = 1 << 20;
 
-/** What is in a framed stream. */
+/** The contents of a framed stream. */
 export interface FramedTrace {
   readonly pageBytes: number;
-  /** Pages by CPU, also of those that are said to be traced and have none. */
+  /** Pages by CPU, including traced CPUs without pages. */
   readonly cpus: ReadonlyMap<number, PageExtents>;
-  /** Gzipped archives; undefined: not in the stream, or not whole. */
+  /** Gzipped archives; undefined if missing or incomplete. */
   readonly metadata: Buffer | undefined;
   readonly laterMetadata: Buffer | undefined;
-  /** Name of the trace clock; null when the stream does not tell. */
+  /** Name of the trace clock; null if the stream does not give it. */
   readonly clock: string | null;
-  /** Of tracefs; null: the top level. Undefined when the stream does not tell. */
+  /** Tracefs instance; null for the top level, undefined if the stream does not give it. */
   readonly instance: string | null | undefined;
-  /** What the agent took from each ring and how its kernel counted; undefined: the stream has no end. */
+  /** Totals per ring: bytes the agent read, and the kernel's counts; undefined if the stream has no end record. */
   readonly account: ReadonlyMap<number, CpuAccount> | undefined;
-  /** Bytes that are no frame's, and whether they begin as another stream does. */
+  /** Bytes outside any frame, and whether they begin like another stream. */
   readonly strayBytes: number;
   readonly another: boolean;
 }
 
 export interface CpuAccount {
   readonly bytes: number;
-  /** Of this trace alone; null when the guest did not tell. */
+  /** Counts of this trace alone; null if the guest did not report them. */
   readonly ring: RingStats | null;
 }
 
-/** Whether a file begins as a framed stream. */
+/** Whether a file begins like a framed stream. */
 export async function isFramedFile(file: FileHandle): Promise<boolean> {
   const head = Buffer.alloc(headSize);
   const { bytesRead } = await file.read(head, 0, headSize, 0);
@@ -55,17 +55,17 @@ export async function isFramedFile(file: FileHandle): Promise<boolean> {
 }
 
 /**
- * Finds out what is where in a framed stream. It may have been cut off anywhere and may be anything: what is whole is
- * found, and nothing that it says of itself is believed unseen. Reads the headers, and of the pages nothing, unless a
- * frame was cut off; all of it when what was found that way does not fit together. @throws Failure
+ * Indexes a framed stream. It may be cut off anywhere and is untrusted: finds all complete parts and checks every claim
+ * against the file. Reads only the headers, and a frame's contents only if it was cut off; reads the whole file if the
+ * result is inconsistent. @throws Failure
  */
 export async function readFramed(file: FileHandle, path: string, signal?: AbortSignal): Promise<FramedTrace> {
   const start = Buffer.alloc(headSize);
   await file.read(start, 0, headSize, 0);
   const head = decodeHead(start);
   if (head.version !== framesVersion)
-    throw refused(path, `it is of version ${head.version}, and ${framesVersion} is known`);
-  if (!isPageSize(head.pageBytes)) throw refused(path, `no page has ${head.pageBytes} bytes`);
+    throw refused(path, `its version is ${head.version}; only version ${framesVersion} is supported`);
+  if (!isPageSize(head.pageBytes)) throw refused(path, `${head.pageBytes} bytes is not a possible page size`);
   let index = await indexOf(file, head.sync, path, false, signal);
   const isSound = index.strayBytes === 0 && [...index.cpus.values()].every(({ seamless }) => seamless);
   if (!isSound) index = await indexOf(file, head.sync, path, true, signal);
@@ -88,7 +88,7 @@ export async function readFramed(file: FileHandle, path: string, signal?: AbortS
 
 interface StreamIndex {
   readonly cpus: Map<number, PageExtents>;
-  /** The last frame of each kind but pages. */
+  /** The last frame of each kind except pages. */
   readonly others: ReadonlyMap<FrameKind, Frame>;
   readonly strayBytes: number;
   readonly another: boolean;
@@ -128,7 +128,7 @@ async function indexOf(
 function refused(path: string, why: string): Failure {
   return new Failure(
     exitCode.failed,
-    `${path}: a framed stream that cannot be read: ${why}`,
+    `${path}: cannot read the framed stream: ${why}`,
     'see docs/framed-output.md',
   );
 }
@@ -137,7 +137,7 @@ function isPageSize(bytes: number): boolean {
   return bytes >= 64 && bytes <= maxPageBytes && (bytes & (bytes - 1)) === 0;
 }
 
-/** @returns undefined when the frame is not there, not whole, or too large */
+/** @returns undefined if the frame is missing, incomplete or too large */
 async function readWhole(
   file: FileHandle,
   frame: Frame | undefined,

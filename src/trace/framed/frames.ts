@@ -3,35 +3,35 @@ import type { FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeFrameHeader, type FrameHeader, frameHeaderSize, isFramed } from '../../protocol/frames.ts';
 
-/** Read at once while a header is looked for, at first and at most. */
+/** Bytes per read while searching for a header: the first time, and the maximum. */
 const firstScanBytes = 4096;
 const lastScanBytes = 1 << 20;
-/** Headers read without a turn for the event loop. */
+/** Headers to read before yielding to the event loop. */
 const framesPerTurn = 4096;
 
-/** A frame as it is in the file. */
+/** A frame's location in the file. */
 export interface Frame extends FrameHeader {
-  /** Where its first byte behind the header is. */
+  /** Offset of the first byte after the header. */
   readonly offset: number;
-  /** How many bytes of it are there: fewer than `bytes` when it was cut off. */
+  /** How many of its bytes are present: fewer than `bytes` if it was cut off. */
   readonly thereBytes: number;
 }
 
 /** How a stream ended. */
 export interface StreamTail {
-  /** Bytes behind the last frame that are none. */
+  /** Bytes after the last frame that belong to no frame. */
   readonly strayBytes: number;
-  /** They begin as another stream does: two were appended to one file. */
+  /** They begin like another stream: two were appended to one file. */
   readonly another: boolean;
 }
 
 /**
- * The frames of a stream, in order. A frame may be cut off at any byte, by the death of the process that wrote it; the
- * next header follows. So one is believed to be whole when a header, or the end of the file, stands where it ends; else the
- * next header is looked for in it. Whatever the file is, each byte is looked at once or twice.
- * @param start behind the stream's head
- * @param end the file's size
- * @param thorough looks for headers in all of it: one may stand by chance where a frame that was cut off should have ended
+ * The frames of a stream, in order. A frame may be cut off at any byte if its writer died; the next header then follows
+ * there. So a frame counts as whole if a header, or the end of the file, follows its end; otherwise the next header is
+ * searched for inside it. Reads each byte at most twice, whatever the file contains.
+ * @param start offset after the stream's head
+ * @param end size of the file
+ * @param thorough searches the whole file for headers: one may happen to stand where a cut-off frame should have ended
  */
 export async function* framesOf(
   file: FileHandle,
@@ -42,7 +42,7 @@ export async function* framesOf(
 ): AsyncGenerator<Frame, StreamTail, undefined> {
   const here = Buffer.alloc(frameHeaderSize);
   const block = Buffer.allocUnsafe(lastScanBytes + frameHeaderSize);
-  // The file may grow meanwhile: what is behind `end` is none of this stream's.
+  // the file may be growing: ignore everything after `end`
   const headerAt = (offset: number): FrameHeader | undefined =>
     offset + frameHeaderSize <= end && readAt(file, here, offset) === frameHeaderSize
       ? decodeFrameHeader(sync, here)
@@ -71,7 +71,7 @@ export async function* framesOf(
   return { strayBytes: end - start, another: false };
 }
 
-/** @returns where the first header at `from` or behind is; `end` when there is none */
+/** @returns offset of the first header at or after `from`; `end` if there is none */
 async function findHeader(
   file: FileHandle,
   sync: Uint8Array,
@@ -79,10 +79,10 @@ async function findHeader(
   from: number,
   end: number,
 ): Promise<number> {
-  // Most often it is near, and a stream of nothing but headers must not cost a large read for each.
+  // start small: the header is usually near, and a stream of only headers must not cost a large read for each
   let scanBytes = firstScanBytes;
   for (let offset = from; offset < end; ) {
-    // Pieces overlap by a header, so that each is found whole in one of them.
+    // pieces overlap by a header, so that each header is whole in one of them
     const piece = block.subarray(0, scanBytes + frameHeaderSize);
     const bytes = piece.subarray(0, Math.min(readAt(file, piece, offset), end - offset));
     for (let at = bytes.indexOf(sync); at >= 0 && at < scanBytes; at = bytes.indexOf(sync, at + 1)) {
@@ -96,7 +96,7 @@ async function findHeader(
   return end;
 }
 
-/** Fills the buffer as far as the file goes. @returns bytes read */
+/** Fills the buffer, up to the end of the file. @returns bytes read */
 function readAt({ fd }: FileHandle, buffer: Buffer, offset: number): number {
   let filled = 0;
   while (filled < buffer.length) {

@@ -5,22 +5,22 @@ import { headSize } from '../../protocol/frames.ts';
 import { refusalOf } from '../file/write-replacing.ts';
 import { isFramedFile } from './framed-trace.ts';
 
-/** A stream that was taken into a file. */
+/** A stream that was saved to a file. */
 export interface Spooled {
   readonly file: FileHandle;
-  /** Who has what they want of it removes it: it cannot be taken again. */
+  /** The caller removes it after a successful conversion: the stream cannot be read again. */
   readonly path: string;
-  /** Why it ended before its end; undefined when it did not. */
+  /** Why it was cut short; undefined if it is complete. */
   readonly broken: Failure | undefined;
 }
 
 /**
- * Takes a framed stream into a file of its own, `OUT.framed`, which is read from more than one place at once. What came
- * until a fault stays. @throws Failure when the file cannot be made, or what comes is no framed stream
+ * Saves a framed stream to `OUT.framed`, since converting it needs random access. After an error the part received so
+ * far stays. @throws Failure if the file cannot be created, or the input is not a framed stream
  */
 export async function spooled(source: AsyncIterable<Uint8Array>, out: string): Promise<Spooled> {
   const path = `${out}.framed`;
-  const file = await made(path);
+  const file = await create(path);
   let bytes = 0;
   try {
     for await (const chunk of source) {
@@ -42,14 +42,14 @@ export async function spooled(source: AsyncIterable<Uint8Array>, out: string): P
   }
 }
 
-async function made(path: string): Promise<FileHandle> {
+async function create(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx+', 0o600);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST')
       throw new Failure(
         exitCode.usage,
-        `${path} is there, of an earlier stream`,
+        `${path} already exists, from an earlier stream`,
         `convert it (trace-host convert ${path}) or remove it`,
         { cause: error },
       );
@@ -62,7 +62,7 @@ async function mustBeFramed(file: FileHandle, path: string): Promise<void> {
   await rm(path);
   throw new Failure(
     exitCode.failed,
-    'what comes from stdin is no framed stream',
-    'have it written by trace-agent -o --framed; raw pages are converted from files',
+    'stdin is not a framed stream',
+    'use trace-agent -o --framed to write one; raw pages must be in files',
   );
 }

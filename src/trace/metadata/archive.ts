@@ -5,29 +5,29 @@ import { extract as tarExtract, type Header } from 'tar-stream';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
 
-/** Of the tar, headers and padding included; a kernel's metadata is 3 to 8 MiB. */
+/** Limit for the tar, including headers and padding; a kernel's metadata is 3 to 8 MiB. */
 const maxUnpackedBytes = 64 << 20;
-/** Of the gzip'ed archive, whatever it unpacks to. */
+/** Limit for the gzipped archive. */
 const maxPackedBytes = 64 << 20;
-/** Event ids have 16 bits; a kernel has some 2,000 formats. */
+/** Limit for files: event ids have 16 bits; a kernel has some 2,000 formats. */
 const maxKept = 70_000;
 
-/** Files of tracefs, under their names there, that are of use at all. Other files of its `events` are not. */
+/** The tracefs files that are used, by their names there. */
 const fileOfTracefs =
   /^(?:|.*\/)(events\/(?:header_(?:page|event)|[^/]+\/[^/]+\/format)|per_cpu\/cpu\d{1,5}\/stats)$/s;
-/** What the agent packs beside these, and what stands at the top of a tracefs that somebody has packed. */
+/** The other files that the agent packs, and those at the top of a manually packed tracefs. */
 const topFile = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 function refused(reason: string, cause?: unknown): Failure {
   return new Failure(
     exitCode.failed,
     `the guest's metadata ${reason}`,
-    'fetch the metadata again; a guest that goes on sending this is broken or hostile',
+    'fetch the metadata again; a guest that keeps sending this is broken or hostile',
     { cause },
   );
 }
 
-/** Passes bytes on until there are more than there may be. */
+/** Passes bytes through; fails once there are more than the limit. */
 class Cap extends Transform {
   readonly #what: string;
   #leftBytes: number;
@@ -46,11 +46,10 @@ class Cap extends Transform {
 }
 
 /**
- * Reads a tar of tracefs files, gzip'ed or not, into memory: contents by name in tracefs. What else is in it is passed
- * over, so a copy of all of tracefs, from whatever directory it was packed, does as well as what the agent sends; of an
- * entry that is there twice the later one counts, as it does for tar. Nothing is written anywhere. The archive is a
- * guest's and may be anything: its size and the number of its entries are bounded.
- * Throws Failure that says what is wrong with it.
+ * Reads a tar of tracefs files, gzipped or not, into memory; returns contents by tracefs name. Ignores other files, so
+ * a copy of all of tracefs works as well as the agent's archive, whatever directory it was packed from. Of duplicate
+ * entries the last one counts, as in tar. Writes nothing to disk. The archive comes from a guest and is untrusted: its
+ * size and number of entries are limited. Throws Failure that says what is wrong with it.
  */
 export async function readMetadataArchive(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -74,7 +73,7 @@ export async function readMetadataArchive(
       }
       const pieces: Buffer[] = [];
       for await (const piece of entry) {
-        if (!Buffer.isBuffer(piece)) throw new TypeError('tar-stream gave something else than bytes');
+        if (!Buffer.isBuffer(piece)) throw new TypeError('tar-stream returned something other than bytes');
         pieces.push(piece);
       }
       found.set(name, Buffer.concat(pieces));
@@ -82,31 +81,31 @@ export async function readMetadataArchive(
     }
     await unpacked;
   } catch (error) {
-    // The stream that failed first says why; what it broke downstream says only that it broke.
+    // only the stream that failed first knows the reason
     const reason = await unpacked.then(
       () => error,
       (first: unknown) => (error instanceof Failure ? error : first),
     );
     if (reason instanceof Failure) throw reason;
     const code = reason instanceof Error ? reason.message : String(reason);
-    throw refused(`is no tar of tracefs files, gzip'ed or not: ${quoted(code)}`, reason);
+    throw refused(`is not a tar of tracefs files, gzipped or not: ${quoted(code)}`, reason);
   }
   return belowRoot(found);
 }
 
-/** Whether the first bytes are a gzip's. They stay in the stream. */
+/** Whether the stream starts with the gzip magic. Consumes nothing. */
 async function isGzip(source: Readable): Promise<boolean> {
   for await (const first of source.iterator({ destroyOnReturn: false })) {
     if (!(first instanceof Uint8Array)) throw new TypeError('an archive is bytes');
     if (first.length === 0) continue;
     source.unshift(first);
-    // A gzip that comes a byte at a time is told by its first one; a tar begins with a name.
+    // a single byte is enough to tell: a tar begins with a file name
     return first[0] === 0x1f && (first.length === 1 || first[1] === 0x8b);
   }
   throw refused('is empty');
 }
 
-/** The name to look at again when all are known; undefined for what is of no use. */
+/** The entry's normalised path; undefined for entries that are not used. */
 function usefulName({ name, type }: Header): string | undefined {
   if (type !== 'file') return undefined;
   const steps = name.split('/').filter((step) => step !== '' && step !== '.');
@@ -117,8 +116,8 @@ function usefulName({ name, type }: Header): string | undefined {
 }
 
 /**
- * Files of the tracefs that was packed, without the directory before them. Instances have an `events` of their own
- * below it, so the one that is nearest to the top is meant.
+ * The files by their path in the packed tracefs. Its root is the topmost directory that has `events`: instances below
+ * it have their own.
  */
 function belowRoot(found: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
   const roots = [...found.keys()]
@@ -132,7 +131,7 @@ function belowRoot(found: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
     const name = path.slice(root.length);
     if (topFile.test(name) || fileOfTracefs.exec(name)?.[1] === name) files.set(name, content);
   }
-  // Symbols and others come from beside tracefs.
+  // kallsyms and a few others come from outside tracefs
   for (const [path, content] of found) {
     const name = path.slice(path.lastIndexOf('/') + 1);
     if (elsewhere.has(name) && !files.has(name)) files.set(name, content);
@@ -140,5 +139,5 @@ function belowRoot(found: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
   return files;
 }
 
-/** Files that a person packs from elsewhere, such as `proc/kallsyms`. */
+/** Files packed from outside tracefs, such as `proc/kallsyms`. */
 const elsewhere: ReadonlySet<string> = new Set(['kallsyms', 'uname', 'cpuinfo', 'version']);

@@ -9,16 +9,16 @@ import { cleanTaskNames, cleanTgids } from './task-lines.ts';
 import { chosenClock } from './trace-clock.ts';
 import { parseUsualLayout } from './usual-layout.ts';
 
-/** What a guest's kernel says of itself: all it takes to read its pages. Bytes are the guest's, as they came. */
+/** What it takes to read a guest's pages, as its kernel describes it. Contents are raw data from the guest. */
 export interface GuestMetadata {
   readonly layout: PageLayout;
   readonly headerPage: Buffer;
   readonly headerEvent: Buffer;
-  /** Text of each format file by system, then by event's directory. */
+  /** Text of each format file, by system and event directory. */
   readonly formats: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
-  /** The same, parsed. */
+  /** `formats`, parsed. */
   readonly catalogue: EventCatalogue;
-  /** Empty where the guest gave none, as are the next three. Names of tasks and thread groups are whole lines. */
+  /** This and the next three are empty if the guest sent none. `savedCmdlines` and `savedTgids` are valid lines only. */
   readonly kallsyms: Buffer;
   readonly printkFormats: Buffer;
   readonly savedCmdlines: Buffer;
@@ -26,33 +26,33 @@ export interface GuestMetadata {
   readonly symbols: Symbols;
   /** Text of `per_cpu/cpuN/stats` by CPU. */
   readonly stats: ReadonlyMap<number, string>;
-  /** Text of `trace_clock`, with the clock in use in brackets; empty when unknown. */
+  /** Text of `trace_clock`, with the current clock in brackets; empty if unknown. */
   readonly traceClock: string;
-  /** The clock in use; the kernel's default when unknown. */
+  /** The current clock; the kernel's default if unknown. */
   readonly clock: string;
-  /** One line; empty when unknown. */
+  /** One line; empty if unknown. */
   readonly uname: string;
-  /** Every other file, e.g. `cpuinfo`, `trace_options`, by its name. */
+  /** All other files by name, e.g. `cpuinfo`, `trace_options`. */
   readonly others: ReadonlyMap<string, Buffer>;
 }
 
 const none = Buffer.alloc(0);
 
-/** Of all formats: parsed they take ten times as much. A Debian guest has 2 MiB. */
+/** Limit for all format texts: parsed, they take ten times as much. A Debian guest has 2 MiB. */
 const maxFormatBytes = 16 << 20;
 
 function unusable(reason: string, cause?: unknown): Failure {
   return new Failure(
     exitCode.failed,
-    `the guest's metadata cannot be used: ${reason}`,
-    'fetch the metadata of the guest that the pages are from',
+    `cannot use the guest's metadata: ${reason}`,
+    'fetch the metadata from the guest that the pages come from',
     { cause },
   );
 }
 
 /**
- * Reads what {@link readMetadataArchive} gave. Only `events/header_page` and formats must be there.
- * Throws Failure when one of them is missing or makes no sense.
+ * Parses the result of {@link readMetadataArchive}. Only `events/header_page` and event formats are required.
+ * Throws Failure if one of them is missing or malformed.
  */
 export function parseMetadata(contents: ReadonlyMap<string, Buffer>): GuestMetadata {
   const headerPage = contents.get('events/header_page');
@@ -120,7 +120,7 @@ const knownNames: ReadonlySet<string> = new Set([
   'uname',
 ]);
 
-/** Texts of all formats by their paths. */
+/** All format texts, by path. */
 export function* formatTexts(formats: GuestMetadata['formats']): Generator<readonly [string, string]> {
   for (const [system, events] of formats) {
     for (const [event, text] of events) yield [`events/${system}/${event}/format`, text.toString('latin1')];

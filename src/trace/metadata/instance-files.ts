@@ -1,6 +1,6 @@
 import { instanceFileNames } from '../../protocol/instance-files.ts';
 
-/** Those of an instance's own files that say how its pages are. */
+/** The instance's own files that describe its pages. */
 export const instanceFiles = { page: 'events/header_page', clock: 'trace_clock' } as const;
 
 const own: ReadonlySet<string> = new Set(instanceFileNames);
@@ -10,8 +10,8 @@ export function isInstanceFile(name: string): boolean {
 }
 
 /**
- * The text of `events/header_page` for pages of that size: the kernel's of an instance differs in nothing but the size of
- * `data`. What makes no sense is left as it is, for its reader to refuse.
+ * Adapts the text of `events/header_page` to another page size: an instance's text differs from the top level's only in
+ * the size of `data`. Returns a malformed text unchanged; its parser will reject it.
  */
 export function withPageBytes(headerPage: Buffer | undefined, pageBytes: number): Buffer {
   const text = headerPage?.toString('latin1') ?? '';

@@ -1,7 +1,7 @@
-/** An id that was one event's at the beginning of a recording, and another's at its end. */
+/** An id that belonged to one event at the start of a recording and to another at its end. */
 export interface ReusedId {
   readonly id: number;
-  /** `system:event`, as its file says; from the guest. */
+  /** `system:event`, untrusted text from the guest. */
   readonly before: string;
   readonly after: string;
 }
@@ -14,10 +14,9 @@ interface FormatFile {
 }
 
 /**
- * Adds the formats of events that came into being while a recording ran to those of its beginning. A format that only
- * the beginning has stays: its event was removed meanwhile. An id that went from one event to another tells nothing any
- * more, as nobody knows of which of them a record is: both are taken out, and returned. Files that say no id are the
- * beginning's, or the end's where it has none.
+ * Adds the formats of events that were created during a recording (`end`) to those from its start (`contents`). Formats
+ * that only the start has stay: their events were removed during the recording. An id that changed from one event to
+ * another is ambiguous: removes both formats and returns the id. Of files without an id, the start's is preferred.
  */
 export function withLaterFormats(
   contents: Map<string, Buffer>,
@@ -50,7 +49,7 @@ function* formatsOf(files: ReadonlyMap<string, Buffer>): Generator<FormatFile> {
   }
 }
 
-/** A module that is loaded may put numbers for names into the `print fmt` of others; the fields stay. */
+/** Ignores `print fmt`: loading a module may replace names by numbers in it; the fields stay the same. */
 function describesTheSame(before: FormatFile, after: FormatFile): boolean {
   if (before.content.equals(after.content)) return true;
   return before.event === after.event && fieldsOf(before) === fieldsOf(after);
@@ -62,7 +61,7 @@ function fieldsOf({ content }: FormatFile): string {
   return end === -1 ? text : text.slice(0, end);
 }
 
-/** An event that was removed and made again has the same name, and another id: both are needed. */
+/** An unused path: an event that was removed and created again has the same name but another id; both are needed. */
 function freePath(contents: ReadonlyMap<string, Buffer>, { path }: FormatFile): string {
   for (let time = 2, free = path; ; time++) {
     if (!contents.has(free)) return free;

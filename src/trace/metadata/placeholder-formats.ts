@@ -1,12 +1,12 @@
 import { EventCatalogue } from '../format/event-catalogue.ts';
 import { type GuestMetadata, formatTexts } from './guest-metadata.ts';
 
-/** System of the events that a guest did not describe. */
+/** System name for events that the guest did not describe. */
 const system = 'unknown';
 
 /**
- * The same metadata with a format for each event id that has none: `unknown:event_ID`, with the fields that every event
- * has. Readers need one: trace-cmd ends its report at the first event without a format and says nothing.
+ * Adds a format for each of `ids`, which have none: `unknown:event_ID`, with the common fields. Readers need one:
+ * trace-cmd silently ends its report at the first event without a format.
  */
 export function withPlaceholders(metadata: GuestMetadata, ids: readonly number[]): GuestMetadata {
   if (ids.length === 0) return metadata;

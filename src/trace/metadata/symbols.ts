@@ -1,14 +1,14 @@
-/** Whether the functions of a trace have names; hidden: the guest showed each address as zero, or showed none at all. */
+/** Whether kernel functions have names; 'hidden': the guest shows all addresses as zero, or no symbols at all. */
 export type Symbols = 'shown' | 'hidden' | 'missing';
 
-/** Of the text of a kallsyms, or of its beginning: of some thousand lines only the first few are at zero. */
+/** Checks the text of kallsyms or its first part: of some thousand lines, only the first few have address zero. */
 export function symbolsIn(kallsyms: Buffer): Symbols {
   const text = kallsyms.toString('latin1');
   if (/^0*[1-9a-f][0-9a-f]* /m.test(text)) return 'shown';
   return /^0+ /m.test(text) ? 'hidden' : 'missing';
 }
 
-/** Of a guest's metadata: an agent that tells of `kernel.kptr_restrict` has looked for symbols, and leaves hidden ones out. */
+/** Checks a guest's metadata. An agent that sends `kptr_restrict` has checked for symbols and skips hidden ones. */
 export function symbolsOf(contents: ReadonlyMap<string, Buffer>): Symbols {
   const found = symbolsIn(contents.get('kallsyms') ?? Buffer.alloc(0));
   return found === 'missing' && contents.has('kptr_restrict') ? 'hidden' : found;

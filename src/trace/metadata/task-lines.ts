@@ -1,15 +1,15 @@
-/** Longest name of a task (TASK_COMM_LEN less its NUL). */
+/** Maximum length of a task name (TASK_COMM_LEN without the NUL). */
 const maxNameBytes = 15;
 const maxPid = 1 << 22;
 
 /**
- * The text of `saved_cmdlines`, a line for each task, with only names that fit on a line. A task may name itself
- * anything (`PR_SET_NAME`): the kernel writes a line break in it as one, and readers such as trace-cmd give up at the
- * first line that is none of `PID NAME`, so that all tasks behind it lose their names. Control characters become
- * `\n` or `\x1b`, an empty name becomes `(empty)`; what begins no task is the rest of the name before it.
+ * Cleans the text of `saved_cmdlines` to one line `PID NAME` per task. A task may choose any name (`PR_SET_NAME`): the
+ * kernel prints a line break in it unchanged, and readers such as trace-cmd stop at the first line that is not
+ * `PID NAME`, so all later tasks lose their names. Control characters become `\n` or `\x1b`, an empty name becomes
+ * `(empty)`; a line that does not begin with a PID is the rest of the previous name.
  *
- * A rest that looks like a line of its own (`two\n77 lines`) cannot be told from one. Where it names a task that has
- * another line, that other line counts.
+ * A rest that looks like a task line (`two\n77 lines`) cannot be told apart from one. If that task has another line,
+ * the other line wins.
  */
 export function cleanTaskNames(text: Buffer): Buffer {
   const tasks: { readonly pid: string; name: string; readonly maybeRest: boolean }[] = [];
@@ -21,7 +21,7 @@ export function cleanTaskNames(text: Buffer): Buffer {
       tasks.push({ pid, name, maybeRest: joinedBytes <= maxNameBytes });
     else if (before !== undefined && joinedBytes <= maxNameBytes) before.name += `\n${line}`;
   }
-  // A break at the end of a name, or of the text, leaves an empty rest.
+  // a line that may be the rest of a name counts only if its pid has no other line
   const sure = new Set(tasks.filter(({ maybeRest }) => !maybeRest).map(({ pid }) => pid));
   const seen = new Set<string>();
   const lines: string[] = [];
@@ -33,7 +33,7 @@ export function cleanTaskNames(text: Buffer): Buffer {
   return Buffer.from(lines.join(''), 'latin1');
 }
 
-/** The lines of `saved_tgids` that are `PID TGID`. */
+/** The lines of `saved_tgids` that have the form `PID TGID`. */
 export function cleanTgids(text: Buffer): Buffer {
   const lines = text.toString('latin1').split('\n');
   return Buffer.from(
@@ -46,15 +46,16 @@ export function cleanTgids(text: Buffer): Buffer {
 }
 
 function visible(name: string): string {
+  // a line break at the end of a name, or of the file, leaves an empty rest
   const text = name.replace(/\n+$/, '');
   if (text.trim() === '') return '(empty)';
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  // oxlint-disable-next-line no-control-regex -- this replaces control characters
   return text.replaceAll(/[\x00-\x1f\x7f]/g, (character) =>
     character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }
 
-/** Names by pid of the text of `saved_cmdlines`; the last line of a pid counts. */
+/** Parses `saved_cmdlines`: names by pid; the last line for a pid counts. */
 export function taskNamesOf(text: string): Map<number, string> {
   const names = new Map<number, string>();
   for (const line of text.split('\n')) {

@@ -1,11 +1,11 @@
-/** Lines of a guest that its kernel gives to one buffer, the top level, unless it is told otherwise. */
+/** Kinds of lines that the kernel writes only to the top-level buffer by default. */
 export const topLevelLines = ['trace_marker', 'trace_printk'] as const;
 export type TopLevelLine = (typeof topLevelLines)[number];
 
 /**
- * Which of those the traced buffer did not get.
- * @param instance the tracefs instance, `null` for the top level; undefined: not known, as is the answer then and of an instance without
- * @param options text of its `trace_options`; a kernel that does not have an option cannot do what it is for
+ * Which of these lines did not go to the traced buffer. Undefined: unknown.
+ * @param instance the tracefs instance, `null` for the top level; undefined if unknown
+ * @param options text of its `trace_options`; a missing option means that the kernel does not have the feature
  */
 export function unseenLines(
   instance: string | null | undefined,
@@ -21,12 +21,12 @@ export function unseenLines(
   return topLevelLines.filter((line) => !seen[line]);
 }
 
-/** Behind the name of the program that wrote a file: its format has no better place. */
+/** Suffix for the name of the program that wrote a file: the file format has no better place for it. */
 export function unseenNote(unseen: readonly TopLevelLine[] | undefined): string {
   return unseen === undefined || unseen.length === 0 ? '' : ` (without ${unseen.join(', ')})`;
 }
 
-/** The name of the program and that note; undefined where it tells nothing. */
+/** Splits a writer's name into the program and that note; `unseen` is undefined without a note. */
 export function withoutNote(writer: string): { readonly writer: string; readonly unseen?: TopLevelLine[] } {
   const [, name, listed] = /^(virtio-trace \S+) \(without ([\w, ]{1,80})\)$/.exec(writer) ?? [];
   if (name === undefined || listed === undefined) return { writer };

@@ -1,13 +1,13 @@
 import { FormatError } from '../format/format-error.ts';
 import { parsePageLayout, type PageLayout } from '../ring/page-layout.ts';
 
-/** Sub-buffers are system pages in a power of two, and at most what the ring's write counter holds. */
+/** A sub-buffer is a power of two of system pages, limited by the ring's write counter. */
 export const minPageBytes = 4096;
 export const maxPageBytes = 1 << 20;
 
 /**
- * The layout that the text of `events/header_page` describes, of a size that a kernel's pages can have: what comes in
- * blocks, and is aligned in files, relies on it. Throws FormatError.
+ * Parses `events/header_page` and checks the page size, since block reads and file alignment rely on it. Throws
+ * FormatError.
  */
 export function parseUsualLayout(text: string): PageLayout {
   const layout = parsePageLayout(text);

@@ -4,18 +4,18 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { Output } from '../file/output.ts';
 import { unfinishedFile } from '../file/unfinished-files.ts';
 
-/** Pages of one CPU on their way into a file, as they come, whole or cut anywhere. */
+/** Output file for one CPU's byte stream of pages; chunks need not end at page boundaries. */
 export interface RawFile {
-  /** Where the next bytes go, and at most how many. */
+  /** Descriptor for the next bytes, and how many it may take at most. */
   readonly fd: number;
   readonly roomBytes: number;
-  /** Bytes that came in all, those that a cap has dropped again included. */
+  /** Total bytes received, including those that a cap has dropped. */
   readonly receivedBytes: number;
-  /** Bytes that are kept. */
+  /** Bytes currently kept. */
   readonly keptBytes: number;
-  /** Tells that `bytes` were put into `fd`. Throws what node:fs throws when the next file cannot be begun. */
+  /** Call after `bytes` were written to `fd`. Throws what node:fs throws if the next file cannot be created. */
   took(bytes: number): void;
-  /** Tells one that drops pages their size, which nobody knows before the trace has begun. Throws as `took`. */
+  /** Sets the page size, which is unknown until the trace has started. Throws as `took`. */
   havePages?(pageBytes: number): void;
   close(): void;
 }
@@ -24,13 +24,13 @@ function create(path: string): number {
   return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
 }
 
-/** Keeps everything. */
+/** A raw file without a size limit. */
 export class WholeFile implements RawFile {
   readonly fd: number;
   readonly roomBytes = Number.MAX_SAFE_INTEGER;
   #bytes = 0;
 
-  /** @param path of a file that is not there yet */
+  /** @param path a file that does not exist yet */
   constructor(path: string) {
     this.fd = create(path);
   }
@@ -53,9 +53,8 @@ export class WholeFile implements RawFile {
 }
 
 /**
- * Keeps the newest pages up to a cap, as `trace-cmd record -m` does: two files of half the cap, and whenever the one
- * is full the other is begun anew. The halves are whole pages, so no page lies in both; until their size is known,
- * everything is kept.
+ * Keeps the newest pages up to a cap, like `trace-cmd record -m`: two files of half the cap each; when one is full, the
+ * other is started again. Each half holds whole pages. Keeps everything until the page size is known.
  */
 export class CappedFile implements RawFile {
   readonly #path: string;
@@ -67,7 +66,7 @@ export class CappedFile implements RawFile {
   #olderBytes = 0;
   #receivedBytes = 0;
 
-  /** @param capBytes at least two pages, else it is two pages */
+  /** @param capBytes rounded up to two pages */
   constructor(path: string, capBytes: number) {
     this.#path = path;
     this.#olderPath = olderPath(path);
@@ -82,7 +81,7 @@ export class CappedFile implements RawFile {
   get roomBytes(): number {
     const pageBytes = this.#pageBytes;
     if (pageBytes === undefined) return Number.MAX_SAFE_INTEGER;
-    // at least to the end of the page: more than half had come before its size was known
+    // at least to the end of the page: more than half the cap may have come before the page size was known
     return Math.max(halfOf(this.#capBytes, pageBytes) - this.#bytes, pageBytes - (this.#bytes % pageBytes));
   }
 
@@ -106,7 +105,7 @@ export class CappedFile implements RawFile {
     if (pageBytes === undefined || this.#bytes < halfOf(this.#capBytes, pageBytes)) return;
     if (this.#bytes % pageBytes !== 0) return;
     renameSync(this.#path, this.#olderPath);
-    // the old descriptor stays ours until there is a new one: `close` must not meet a closed one
+    // keep the old descriptor until there is a new one: `close` must not close one twice
     const fd = create(this.#path);
     closeSync(this.#fd);
     this.#fd = fd;
@@ -131,7 +130,7 @@ function joinedPath(path: string): string {
   return `${path}.joined`;
 }
 
-/** What there is of one CPU's pages, the older first, wherever recording and joining were ended. */
+/** The files with one CPU's pages, oldest first, also if recording or joining was interrupted. */
 export function keptFiles(path: string): readonly string[] {
   const older = olderPath(path);
   if (existsSync(older)) return existsSync(path) ? [older, path] : [older];
@@ -139,14 +138,14 @@ export function keptFiles(path: string): readonly string[] {
   return [existsSync(joined) ? joined : path];
 }
 
-/** Whether a cap has left more than the one file. */
+/** Whether a capped recording left more than one file. */
 export function isCut(path: string): boolean {
   return existsSync(olderPath(path)) || existsSync(joinedPath(path));
 }
 
 /**
- * Where in what is kept the first page of a trace begins, when `earlierBytes` of another one came before it: what a cap has
- * dropped was cut between pages of the earlier ones' count.
+ * Offset of a trace's first page in the kept bytes, if `earlierBytes` of an earlier trace precede it. A cap drops whole
+ * pages, counted from the start of all bytes, so the trace's own pages may be misaligned with the cut.
  */
 export function firstPageAt(earlierBytes: number, droppedBytes: number, pageBytes: number): number {
   if (droppedBytes <= earlierBytes) return earlierBytes - droppedBytes;
@@ -154,7 +153,7 @@ export function firstPageAt(earlierBytes: number, droppedBytes: number, pageByte
   return over === 0 ? 0 : pageBytes - over;
 }
 
-/** Takes the first bytes out of a file; it is the old one or the new one whenever that is ended. Takes a copy's time. */
+/** Removes the first bytes of a file, atomically, by copying the rest. */
 export async function dropFront(path: string, bytes: number): Promise<void> {
   const rest = `${path}.rest`;
   const source = await open(path, 'r');
@@ -175,32 +174,32 @@ export async function dropFront(path: string, bytes: number): Promise<void> {
 }
 
 /**
- * Makes one file of the two that a cap leaves; does nothing where there is only one. May be ended anywhere and called
- * again: as long as the older half is there, what was joined is not whole; without it, it is.
+ * Joins the two files of a capped recording; does nothing if there is only one. May be interrupted anywhere and called
+ * again: the joined file is complete once the older half no longer exists.
  */
 export async function joinCapped(path: string): Promise<void> {
   const older = olderPath(path);
   const joined = joinedPath(path);
   if (existsSync(older)) {
     if (!existsSync(path)) {
-      // ended between the two steps of beginning anew
+      // interrupted between renaming the full file and creating the new one
       renameSync(older, path);
       return;
     }
     await join(joined, older, path);
-    // on disk, and as long as both: only then
+    // only now: the joined file is synced and has the size of both
     rmSync(older);
   }
   if (existsSync(joined)) renameSync(joined, path);
 }
 
-/** Something writes to what is being joined: it would be lost. */
+/** A process is writing to a file that is being joined; its data would be lost. */
 export class RawFileChanged extends Failure {
   constructor(path: string) {
     super(
       exitCode.failed,
-      `${path} changed while it was read`,
-      'convert when nothing records into it any more',
+      `${path} changed while it was being read`,
+      'convert it after the recording has ended',
     );
   }
 }

@@ -30,13 +30,13 @@ import { checkReplaceable } from '../file/write-replacing.ts';
 import { tryLock } from '../../native/io/file-lock.ts';
 import { CappedFile, dropFront, isCut, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
 
-/** The directory that a recording is while it runs: whatever happens, `trace-host convert` makes a file of it. */
+/** The directory of a running recording. Whatever happens, `trace-host convert` can convert it. */
 export class RecordingDir {
   readonly path: string;
   readonly #inode: number;
   #unlock: (() => void) | undefined;
 
-  /** Finds out, before a guest is asked for anything, whether a recording can be made there. @throws Failure */
+  /** Checks, before contacting a guest, whether a recording can be created there. @throws Failure */
   static check(out: string): void {
     const path = pathOf(out);
     try {
@@ -49,7 +49,7 @@ export class RecordingDir {
     if (existsSync(path)) throw isThere(path, out);
   }
 
-  /** Makes it, beside the file that it will become. @throws Failure when there is one already, or it cannot be made */
+  /** Creates and locks it, next to the later output file. @throws Failure if it exists or cannot be created */
   constructor(out: string) {
     this.path = pathOf(out);
     try {
@@ -61,13 +61,13 @@ export class RecordingDir {
     this.#unlock = lockRecording(this.path);
   }
 
-  /** Says that nothing is collected any more. May be called again. */
+  /** Unlocks the directory: no more data arrives. May be called again. */
   unlock(): void {
     this.#unlock?.();
     this.#unlock = undefined;
   }
 
-  /** The file for a CPU's pages. @param capBytes of what is kept; undefined: everything */
+  /** Creates the file for a CPU's pages. @param capBytes limit for the kept bytes; undefined for none */
   rawFile(cpu: number, capBytes: number | undefined): RawFile {
     const path = join(this.path, rawFile(cpu));
     try {
@@ -77,7 +77,7 @@ export class RecordingDir {
     }
   }
 
-  /** Takes what came of an earlier trace out of a CPU's file. @throws Failure */
+  /** Removes the bytes of an earlier trace from the start of a CPU's file. @throws Failure */
   async dropFront(cpu: number, bytes: number): Promise<void> {
     try {
       await dropFront(join(this.path, rawFile(cpu)), bytes);
@@ -102,7 +102,7 @@ export class RecordingDir {
     this.#replace(recordingFile, formatRecording(recording));
   }
 
-  /** Removes it with what a recording puts there; not what somebody else did, nor a directory that took its place. */
+  /** Removes the directory and a recording's files; not other files, nor a directory that replaced this one. */
   remove(): void {
     this.unlock();
     if (lstatSync(this.path, { throwIfNoEntry: false })?.ino !== this.#inode) return;
@@ -115,7 +115,7 @@ export class RecordingDir {
     }
   }
 
-  /** Never half a file, not even when killed: renamed when it is whole. */
+  /** Writes a file atomically: renames it once it is complete. */
   #replace(name: string, content: string | Uint8Array): void {
     const path = join(this.path, name);
     try {
@@ -136,16 +136,16 @@ const ownFiles: ReadonlySet<string> = new Set([
   lockFile,
 ]);
 
-/** `.new` is of what was being replaced; the others are of a cap. */
+/** `.new` is a file being replaced; the other suffixes come from a cap or from `dropFront`. */
 function isOwnName(name: string): boolean {
   return ownFiles.has(name.replace(/\.new$/, '')) || /^cpu\d+\.raw(?:\.older|\.joined|\.rest)?$/.test(name);
 }
 
 /**
- * Takes a recording's directory for this process, which collects into it or rearranges what is there. The kernel gives the
- * lock back when the process ends, however it ends.
- * @returns gives it back
- * @throws Failure when another process has it; never waits
+ * Locks a recording directory for this process, which records into it or joins its files. The kernel releases the lock
+ * when the process ends, however it ends.
+ * @returns releases the lock
+ * @throws Failure if another process holds it; never waits
  */
 function lockRecording(dir: string): () => void {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -159,16 +159,16 @@ function lockRecording(dir: string): () => void {
   closeSync(fd);
   throw new Failure(
     exitCode.failed,
-    `${dir} is being recorded into, with a cap that takes the oldest pages away`,
-    'convert it when the recording has ended',
+    `${dir} is in use by a recording with a size limit`,
+    'convert it after the recording has ended',
   );
 }
 
-/** Makes one file each of what a cap has left of CPUs in two, in a recording's directory. @throws Failure */
+/** Joins the two files of each CPU in the directory of a capped recording. @throws Failure */
 export async function joinAllCapped(dir: string, cpus: readonly number[]): Promise<void> {
   const paths = cpus.map((cpu) => join(dir, rawFile(cpu))).filter(isCut);
   if (paths.length === 0) return;
-  // one that records would go on writing into files that are gone
+  // a running recorder would keep writing to removed files
   const unlock = lockRecording(dir);
   try {
     for (const path of paths) await joinCapped(path);
@@ -189,24 +189,24 @@ function cannotWrite(dir: string, cause: unknown): unknown {
     case '':
       return cause;
     case 'ENOENT':
-      return new Failure(exitCode.failed, `${dir} is gone: somebody removed it or a part of it`, '', {
+      return new Failure(exitCode.failed, `${dir}, or a file in it, was removed`, '', {
         cause,
       });
     case 'ENOSPC':
     case 'EDQUOT':
-      return new Failure(exitCode.failed, `${dir} cannot be written: its disk is full`, 'make room', {
+      return new Failure(exitCode.failed, `cannot write to ${dir}: its disk is full`, 'free some space', {
         cause,
       });
     default:
-      return new Failure(exitCode.failed, `${dir} cannot be written: ${code}`, '', { cause });
+      return new Failure(exitCode.failed, `cannot write to ${dir}: ${code}`, '', { cause });
   }
 }
 
 function isThere(path: string, out: string): Failure {
   return new Failure(
     exitCode.failed,
-    `${path} is there already: a recording that runs, or one that was not finished`,
-    `make a file of it with trace-host convert ${path} -o ${out}, or remove it`,
+    `${path} already exists: a recording that is running or was not finished`,
+    `convert it with trace-host convert ${path} -o ${out}, or remove it`,
   );
 }
 
@@ -219,13 +219,17 @@ function cannotMake(path: string, out: string, cause: unknown): Failure {
     case 'ENOTDIR':
       return new Failure(
         exitCode.missing,
-        `${out}: there is no directory ${dirname(out)}`,
-        'make it, or name another file with -o',
+        `${out}: no such directory: ${dirname(out)}`,
+        'create it, or specify another file with -o',
       );
     case 'EACCES':
     case 'EROFS':
-      return new Failure(exitCode.notPermitted, `${path} may not be made`, 'name another file with -o');
+      return new Failure(
+        exitCode.notPermitted,
+        `cannot create ${path}: ${code === 'EROFS' ? 'read-only file system' : 'permission denied'}`,
+        'specify another file with -o',
+      );
     default:
-      return new Failure(exitCode.failed, `${path} cannot be made: ${code}`, '', { cause });
+      return new Failure(exitCode.failed, `cannot create ${path}: ${code}`, '', { cause });
   }
 }

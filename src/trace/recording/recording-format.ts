@@ -5,39 +5,39 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { isObject } from '../../base/json-type.ts';
 
 /**
- * `recording.json`: what a recording's directory holds. Written when a recording starts and again when it ends; after
- * a crash the first one is all there is, so a reader takes byte counts from the files themselves.
+ * `recording.json` describes a recording directory. Written when a recording starts and again when it ends. After a
+ * crash only the first version exists, so readers take byte counts from the files themselves.
  */
 export interface Recording {
   readonly version: typeof recordingVersion;
   readonly guest: string;
   readonly cpus: readonly RecordedCpu[];
-  /** Of a ring-buffer page; null when the guest did not tell. */
+  /** Size of a ring-buffer page; null if the guest did not report it. */
   readonly pageBytes: number | null;
-  /** Name of the trace clock; null when the guest did not tell. */
+  /** Name of the trace clock; null if the guest did not report it. */
   readonly clock: string | null;
   /** ISO 8601. */
   readonly startedAt: string;
-  /** Null while the recording runs, and for ever after a crash. */
+  /** ISO 8601; null while the recording runs, and after a crash. */
   readonly endedAt: string | null;
   readonly agentVersion: string | null;
-  /** The tracefs instance that was traced, null for the top level; not there until the guest has told. */
+  /** The traced tracefs instance, null for the top level; missing until the guest has reported it. */
   readonly instance?: string | null;
   /** `uname -r` of the host. */
   readonly hostKernel: string;
-  /** Events as they were asked for, e.g. `sched`, `irq:irq_handler_entry`. */
+  /** Events as requested, e.g. `sched`, `irq:irq_handler_entry`. */
   readonly events: readonly string[];
 }
 
 export interface RecordedCpu {
   readonly cpu: number;
-  /** Bytes collected, as known when this was written. */
+  /** Bytes recorded, as known when this was written. */
   readonly bytes: number;
-  /** What the guest's ring had counted at the end, of this recording alone; null when the guest did not tell. */
+  /** The guest's ring counters at the end, for this recording alone; null if the guest did not report them. */
   readonly ring: RecordedRing | null;
 }
 
-/** Events, as the guest's kernel counts them. */
+/** Event counts of the guest's kernel. */
 export interface RecordedRing {
   readonly entries: number;
   readonly overrun: number;
@@ -48,19 +48,19 @@ export interface RecordedRing {
 
 export const recordingVersion = 1;
 export const recordingFile = 'recording.json';
-/** What the pages are read with, of the recording's beginning. */
+/** The guest's metadata at the start of the recording. */
 export const metadataFile = 'metadata.tar.gz';
-/** What the traced instance has for itself, as it was when it had just been started. */
+/** The traced instance's own files, as they were just after the start. */
 export const instanceFile = 'instance.tar.gz';
-/** The names of tasks, and whatever else had changed, of its end; not there after a crash. */
+/** Task names and other changed metadata at the end; missing after a crash. */
 export const namesFile = 'names.tar.gz';
 
-/** Locked while a process collects into the directory. */
+/** Locked while a process records into the directory. */
 export const lockFile = 'lock';
 
 const maxTextBytes = 4 << 20;
 
-/** Name of a CPU's raw pages in the directory. No name is ever taken from the file's contents. */
+/** File name of a CPU's raw pages. Names never come from the contents of `recording.json`. */
 export function rawFile(cpu: number): string {
   return `cpu${cpu}.raw`;
 }
@@ -70,7 +70,7 @@ export function formatRecording(recording: Recording): string {
   return `${JSON.stringify(recording, null, 2)}\n`;
 }
 
-/** Reads a recording directory's `recording.json`. Throws Failure when it is missing or is not one. */
+/** Reads the `recording.json` of a recording directory. Throws Failure if it is missing or invalid. */
 export async function readRecording(dir: string): Promise<Recording> {
   const path = join(dir, recordingFile);
   let text: string;
@@ -79,8 +79,8 @@ export async function readRecording(dir: string): Promise<Recording> {
   } catch (error) {
     throw new Failure(
       exitCode.missing,
-      `${dir}: no recording: ${recordingFile} cannot be read`,
-      `give a directory that a recording made, or the raw files and --metadata`,
+      `${dir}: not a recording: cannot read ${recordingFile}`,
+      `specify a recording directory, or the raw files and --metadata`,
       { cause: error },
     );
   }
@@ -97,23 +97,23 @@ function parseRecording(text: string, path: string): Recording {
   } catch {
     value = undefined;
   }
-  if (!isObject(value)) throw bad('no JSON object');
-  if (value['version'] !== recordingVersion) throw bad(`not of version ${recordingVersion}`);
+  if (!isObject(value)) throw bad('not a JSON object');
+  if (value['version'] !== recordingVersion) throw bad(`version is not ${recordingVersion}`);
   const { guest, cpus, pageBytes, clock, startedAt, endedAt, agentVersion, hostKernel, events, instance } =
     value;
-  if (typeof guest !== 'string') throw bad('guest is no text');
-  if (!isCount(pageBytes) && pageBytes !== null) throw bad('pageBytes is no count');
-  if (!isTextOrNull(clock)) throw bad('clock is no text');
-  if (typeof startedAt !== 'string') throw bad('startedAt is no text');
-  if (!isTextOrNull(endedAt)) throw bad('endedAt is no text');
-  if (!isTextOrNull(agentVersion)) throw bad('agentVersion is no text');
-  if (instance !== undefined && !isTextOrNull(instance)) throw bad('instance is no text');
-  if (typeof hostKernel !== 'string') throw bad('hostKernel is no text');
+  if (typeof guest !== 'string') throw bad('guest is not a string');
+  if (!isCount(pageBytes) && pageBytes !== null) throw bad('pageBytes is not a count');
+  if (!isTextOrNull(clock)) throw bad('clock is not a string');
+  if (typeof startedAt !== 'string') throw bad('startedAt is not a string');
+  if (!isTextOrNull(endedAt)) throw bad('endedAt is not a string');
+  if (!isTextOrNull(agentVersion)) throw bad('agentVersion is not a string');
+  if (instance !== undefined && !isTextOrNull(instance)) throw bad('instance is not a string');
+  if (typeof hostKernel !== 'string') throw bad('hostKernel is not a string');
   if (!Array.isArray(events) || !events.every((event) => typeof event === 'string')) {
-    throw bad('events is no list of texts');
+    throw bad('events is not a list of strings');
   }
-  if (!Array.isArray(cpus) || !cpus.every(isCpu)) throw bad('cpus is no list of CPUs');
-  if (new Set(cpus.map(({ cpu }) => cpu)).size !== cpus.length) throw bad('cpus has one twice');
+  if (!Array.isArray(cpus) || !cpus.every(isCpu)) throw bad('cpus is not a list of CPUs');
+  if (new Set(cpus.map(({ cpu }) => cpu)).size !== cpus.length) throw bad('cpus lists a CPU twice');
   return {
     version: recordingVersion,
     guest,

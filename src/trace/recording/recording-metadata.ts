@@ -9,18 +9,18 @@ import { type TopLevelLine, unseenLines } from '../metadata/unseen.ts';
 
 export interface RecordingMetadata {
   readonly metadata: GuestMetadata;
-  /** Ids that the guest's kernel gave to one event after the other; none of the two is in `metadata`. */
+  /** Ids that two events used one after the other; `metadata` contains neither format. */
   readonly reusedIds: readonly ReusedId[];
-  /** What was written in the guest and not into the buffer that was traced; undefined: not known. */
+  /** Top-level lines that did not go to the traced buffer; undefined if unknown. */
   readonly unseen: readonly TopLevelLine[] | undefined;
 }
 
 type Contents = Map<string, Buffer>;
 
 /**
- * Reads what a recording's directory has: the archive of its beginning, over it what the traced instance has for itself,
- * and over that what had changed at its end. Formats of both ends are in it. Where the guest told its page size, ring
- * counts and clock, those hold. Throws Failure.
+ * Reads the metadata in a recording directory: the archive from the start, overridden by the traced instance's own
+ * files, then by what had changed at the end. It has the formats of both start and end. Page size and ring counts from
+ * `recording` take precedence. Throws Failure.
  */
 export async function readRecordingMetadata(dir: string, recording: Recording): Promise<RecordingMetadata> {
   const contents = await readArchiveFile(join(dir, metadataFile));
@@ -29,7 +29,7 @@ export async function readRecordingMetadata(dir: string, recording: Recording): 
   return mergeMetadata(contents, instance, end, recording);
 }
 
-/** The same of contents that were read. Throws Failure. */
+/** As above, from archives already in memory. Throws Failure. */
 export function mergeMetadata(
   start: ReadonlyMap<string, Buffer>,
   instance: ReadonlyMap<string, Buffer> | undefined,
@@ -41,7 +41,7 @@ export function mergeMetadata(
   for (const [name, content] of end ?? []) {
     if (namesOfEnd.has(name)) contents.set(name, content);
     if (linesOfBothEnds.has(name)) contents.set(name, linesOfBoth(contents.get(name), content));
-    // an older agent's, which told no counts of before
+    // from an older agent, which does not report the counts before the start
     if (/^per_cpu\/cpu\d+\/stats$/.test(name)) contents.set(name, content);
   }
   if (pageBytes !== null)
@@ -49,15 +49,15 @@ export function mergeMetadata(
   for (const { cpu, ring } of cpus)
     if (ring !== null) contents.set(`per_cpu/cpu${cpu}/stats`, Buffer.from(statsText(ring)));
   const reusedIds = end === undefined ? [] : withLaterFormats(contents, end);
-  // without its own there are only those of what the agent reads otherwise
+  // without instance files only the top level's options are known
   const options = (instance ?? (traced === null ? start : undefined))?.get('trace_options');
   const unseen = unseenLines(traced, options?.toString('latin1'));
   return { metadata: parseMetadata(contents), reusedIds, unseen };
 }
 
-/** What the end knows better. */
+/** Files whose version at the end replaces the earlier one. */
 const namesOfEnd: ReadonlySet<string> = new Set(['saved_cmdlines', 'saved_tgids', 'ps', 'modules']);
-/** Modules come and go, and their symbols and texts with them. */
+/** Files whose lines from both ends are kept: modules come and go with their symbols and texts. */
 const linesOfBothEnds: ReadonlySet<string> = new Set(['kallsyms', 'printk_formats']);
 
 function linesOfBoth(start: Buffer | undefined, end: Buffer): Buffer {

@@ -2,8 +2,8 @@ import type { RingStats } from '../../protocol/control.ts';
 import type { RecordedRing } from './recording-format.ts';
 
 /**
- * The text of `per_cpu/cpuN/stats` that a recording's own counts make, for `trace-cmd report --stat`. Without the lines
- * about times, of which the guest tells nothing.
+ * The text of `per_cpu/cpuN/stats` for a recording's counts, for `trace-cmd report --stat`. Without the lines about
+ * times, which the guest does not report.
  */
 export function statsText({
   entries,
@@ -22,12 +22,12 @@ export function statsText({
   ].join('\n');
 }
 
-/** What a ring has counted since `before`; undefined: it began with nothing counted. */
+/** A ring's counts since `before`; undefined if they started from zero. */
 export function ringSince(now: RingStats, before: RingStats | undefined): RingStats {
   if (before === undefined) return now;
   const since = (count: (ring: RingStats) => number): number => Math.max(0, count(now) - count(before));
   return {
-    // what is there is there, and is not counted up
+    // current values, not running counters
     entries: now.entries,
     bytes: now.bytes,
     overrun: since(({ overrun }) => overrun),

@@ -4,23 +4,23 @@ import { readNumber, readText } from '../format/record-data.ts';
 import { PageCursor } from './page-cursor.ts';
 import type { PageLayout } from './page-layout.ts';
 
-/** One event with its place, for looking at; what decodes gigabytes uses the cursor itself. */
+/** One event with its location, for inspection; code that decodes gigabytes uses the cursor directly. */
 export interface RingEvent {
   /** Nanoseconds of the trace clock. */
   readonly timestamp: bigint;
   readonly id: number;
-  /** `system:name`, when the catalogue knows the id. */
+  /** `system:name`, if the catalogue knows the id. */
   readonly name: string | undefined;
   /** The thread that was running. */
   readonly pid: number;
   /** Index of the page in the stream. */
   readonly pageIndex: number;
-  /** Where in the page the event's record data is. */
+  /** Offset of the event's record data in the page. */
   readonly dataOffset: number;
   readonly dataBytes: number;
 }
 
-/** All events of a CPU's pages, in order. Malformed pages give what is before the fault; `summarise` counts them. */
+/** All events of a CPU's pages, in order. A malformed page yields the events before the fault; `summarise` counts it. */
 export function* eventsOf(
   pages: Iterable<Uint8Array>,
   layout: PageLayout,
@@ -44,7 +44,7 @@ export function* eventsOf(
 }
 
 /**
- * The texts written to `trace_marker`, in order, each without the newline that the kernel puts behind it.
+ * The texts written to `trace_marker`, in order, without the newline that the kernel appends.
  * `printFormat` is the format of `ftrace:print`.
  */
 export function* markersOf(

@@ -2,23 +2,23 @@ import type { RecordData } from '../format/record-data.ts';
 import { parsePageHeader, type HeaderFault, type PageHeader } from './page-header.ts';
 import type { PageLayout } from './page-layout.ts';
 
-/** What makes the rest of a page unreadable; the records before it stand. */
+/** Why the rest of a page is unreadable; the records before the fault are valid. */
 export type RecordFault =
-  /** A record that ends behind the data that the commit word tells. */
+  /** A record ends after the data size in the commit word. */
   | 'record-beyond-data'
-  /** A stored length that no record has: shorter than itself, or not a multiple of four. */
+  /** A stored length is invalid: shorter than the length word itself, or not a multiple of four. */
   | 'bad-length';
 
 export type PageStatus = 'ok' | HeaderFault | RecordFault;
 
-/** `discarded`: reserved and then dropped by the kernel (a filter); only its time counts. */
+/** `discarded`: reserved and then dropped by the kernel (by a filter); only its time delta counts. */
 export type RecordKind = 'data' | 'discarded' | 'time-extend' | 'time-stamp';
 
 /** RINGBUF_TYPE_* of include/linux/ring_buffer.h; 0 and 1 to 28 are data. */
 const typePadding = 29;
 const typeTimeExtend = 30;
 const typeTimeStamp = 31;
-/** An absolute stamp has 59 bits; the page's own timestamp lends it the rest (TS_MSB of ring_buffer.c). */
+/** An absolute stamp has 59 bits; the top bits come from the page's timestamp (TS_MSB of ring_buffer.c). */
 const stampBits = 59n;
 const stampTopBits = 0xf8n << 56n;
 
@@ -26,29 +26,29 @@ const noPage = new Uint8Array(0);
 const noView = new DataView(noPage.buffer);
 
 /**
- * Walks the records of one page after another, and is itself the record that it stands on. One cursor serves any
- * number of pages; a step makes no garbage but at time-extend and time-stamp records.
+ * Walks the records of one page after another; the cursor's properties are those of the current record. One cursor
+ * serves any number of pages; a step allocates only at time-extend and time-stamp records.
  *
  *     cursor.load(page);
  *     while (cursor.next()) if (cursor.kind === 'data') use(cursor.timestamp, readText(cursor, field));
  *     if (cursor.status !== 'ok') ...
  *
- * Any bytes may be loaded: nothing throws, nothing outside the page's data is read, and each step advances by at
+ * Accepts any bytes: never throws, never reads outside the page's data, and each step advances by at
  * least four bytes.
  */
 export class PageCursor implements RecordData {
   page: Uint8Array = noPage;
   view: DataView = noView;
-  /** 'ok', or what ended the page early. */
+  /** 'ok', or why the page ended early. */
   status: PageStatus = 'ok';
   header: PageHeader | undefined;
   kind: RecordKind = 'data';
-  /** Offset in the page of the record's first word. */
+  /** Offset of the record's first word in the page. */
   recordOffset = 0;
   dataOffset = 0;
   dataBytes = 0;
   readonly layout: PageLayout;
-  /** Time is a base that only stamps and extends change, and the small deltas since: numbers, not bigints. */
+  /** Time is a bigint base, changed only by stamps and extends, plus the small deltas since, as a number for speed. */
   #baseNs = 0n;
   #deltaNs = 0;
   #next = 0;
@@ -58,7 +58,7 @@ export class PageCursor implements RecordData {
     this.layout = layout;
   }
 
-  /** Sets the cursor before the first record of `page`, which must not change while it is walked. */
+  /** Places the cursor before the first record of `page`, which must not change during the walk. */
   load(page: Uint8Array): PageStatus {
     this.page = page;
     this.view = new DataView(page.buffer, page.byteOffset, page.byteLength);
@@ -77,12 +77,12 @@ export class PageCursor implements RecordData {
     return BigInt.asUintN(64, this.#baseNs + BigInt(this.#deltaNs));
   }
 
-  /** Offset in the page right behind the record. */
+  /** Offset in the page of the first byte after the record. */
   get recordEnd(): number {
     return this.#next;
   }
 
-  /** Steps to the next record; false at the end of the page, whose reason is `status`. */
+  /** Steps to the next record. @returns false at the end of the page; `status` says why it ended */
   next(): boolean {
     const at = this.#next;
     const left = this.#end - at;
@@ -91,7 +91,7 @@ export class PageCursor implements RecordData {
     const word = this.view.getUint32(at, true);
     const type = word & 31;
     const delta = word >>> 5;
-    // A padding without a delta ends the page (rb_null_event).
+    // padding without a delta ends the page (rb_null_event)
     if (type === typePadding && delta === 0) return this.#fail('ok');
 
     if (type > 0 && type < typePadding) {
@@ -112,7 +112,7 @@ export class PageCursor implements RecordData {
       this.#stand('time-stamp', at, at + 8, 0);
       return true;
     }
-    // Data of any length, or discarded: the second word is a length that counts itself.
+    // long data, or discarded: the second word is a length that includes itself
     if (second < 4 || second % 4 !== 0) return this.#fail('bad-length');
     if (second > left - 4) return this.#fail('record-beyond-data');
     this.#deltaNs += delta;
@@ -139,7 +139,7 @@ export class PageCursor implements RecordData {
     this.#deltaNs = 0;
   }
 
-  /** As rb_fix_abs_ts does: the page's top bits, and one more where the 59 bits have wrapped since. */
+  /** Like rb_fix_abs_ts: adds the page's top bits, and one more if the 59 bits have wrapped since. */
   #fullStamp(stamp: bigint): bigint {
     const pageNs = this.header?.timestamp ?? 0n;
     const top = pageNs & stampTopBits;
@@ -152,7 +152,7 @@ function wideDelta(low: number, high: number): bigint {
   return BigInt(low) + (BigInt(high) << 27n);
 }
 
-/** Walks a whole page and says whether every record in it can be read. */
+/** Walks a whole page; returns whether all its records are readable. */
 export function checkPage(cursor: PageCursor, page: Uint8Array): PageStatus {
   cursor.load(page);
   while (cursor.next());

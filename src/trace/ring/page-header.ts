@@ -1,25 +1,25 @@
 import type { PageLayout } from './page-layout.ts';
 
-/** What makes a page's header unusable; such a page holds nothing that can be read. */
+/** Why a page's header is unusable; nothing in such a page can be read. */
 export type HeaderFault =
-  /** Fewer or more bytes than a page has. */
+  /** The size is not that of a page. */
   | 'wrong-page-size'
-  /** The commit word claims more data than a page holds. */
+  /** The commit word claims more data than fits in a page. */
   | 'commit-beyond-page'
-  /** The commit word says that the count of lost events is stored behind the data, where no room is left. */
+  /** The commit word claims a count of lost events after the data, but there is no room for it. */
   | 'lost-count-beyond-page';
 
 export interface PageHeader {
   readonly status: 'ok';
-  /** Nanoseconds of the trace clock, where the page's first delta starts. */
+  /** Nanoseconds of the trace clock; base for the page's first delta. */
   readonly timestamp: bigint;
-  /** Bytes of records, from the layout's `dataOffset` on. */
+  /** Size of the records, which start at the layout's `dataOffset`. */
   readonly dataBytes: number;
-  /** Events that the ring lost before this page: undefined for none, a count where the kernel stored one. */
+  /** Events that the ring lost before this page: undefined for none, 'unknown' if the kernel stored no count. */
   readonly lostBefore: undefined | 'unknown' | bigint;
 }
 
-/** The kernel keeps flags in the word's top bits; libtraceevent takes these 27 bits as the length. */
+/** The kernel uses the commit word's top bits as flags; like libtraceevent, take 27 bits as the length. */
 export const commitMask = (1 << 27) - 1;
 /** RB_MISSED_EVENTS and RB_MISSED_STORED of the kernel's ring_buffer.c. A 64-bit commit has bit 31 sign-extended. */
 export const missedEvents = 1 << 31;

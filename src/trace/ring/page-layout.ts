@@ -1,18 +1,18 @@
 import { parseFieldLine, type Field } from '../format/field.ts';
 import { FormatError } from '../format/format-error.ts';
 
-/** Where things are in a ring-buffer page (a sub-buffer), all in bytes. */
+/** Layout of a ring-buffer page (a sub-buffer); all values in bytes. */
 export interface PageLayout {
-  /** Of the whole page. */
+  /** Size of the whole page. */
   readonly pageBytes: number;
   readonly timestampOffset: number;
   readonly commitOffset: number;
-  /** Of the commit word, which is the guest's `long`: 8, or 4 on a 32-bit kernel. */
+  /** Size of the commit word, a `long` of the guest: 8, or 4 on a 32-bit kernel. */
   readonly commitBytes: 4 | 8;
   readonly dataOffset: number;
 }
 
-/** Reads the text of `events/header_page`. Throws FormatError when it describes no page that could be read. */
+/** Parses the text of `events/header_page`. Throws FormatError if it does not describe a readable page. */
 export function parsePageLayout(text: string): PageLayout {
   const fields = new Map<string, Field>();
   for (const line of text.split('\n')) {

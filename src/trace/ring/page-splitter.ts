@@ -1,6 +1,6 @@
 /**
- * Cuts whole pages out of a byte stream that arrives in pieces of any size. A page inside a piece is a view of it;
- * one that straddles pieces is copied once. Never holds more than one page.
+ * Splits a byte stream that arrives in chunks of any size into whole pages. A page inside a chunk is a view of it; a
+ * page that spans chunks is copied once. Buffers at most one page.
  */
 export class PageSplitter {
   readonly #pageBytes: number;
@@ -11,12 +11,12 @@ export class PageSplitter {
     this.#pageBytes = pageBytes;
   }
 
-  /** Bytes of the page that has begun; at the end of a stream anything but 0 is a truncated page. */
+  /** Bytes of the incomplete page; if not 0 at the end of the stream, the last page is truncated. */
   get pendingBytes(): number {
     return this.#filledBytes;
   }
 
-  /** Takes the next piece of the stream and returns the pages that it completes, in order. */
+  /** Takes the next chunk of the stream; returns the pages that it completes, in order. */
   push(chunk: Uint8Array): Uint8Array[] {
     const pages: Uint8Array[] = [];
     let at = 0;
@@ -41,7 +41,7 @@ export class PageSplitter {
   }
 }
 
-/** The whole pages of one CPU's bytes, in one piece or in several; a truncated last page is left out. */
+/** The whole pages of one CPU's bytes, given in one or more chunks; skips a truncated last page. */
 export function* pagesOf(
   bytes: Uint8Array | Iterable<Uint8Array>,
   pageBytes: number,

@@ -3,23 +3,23 @@ import { readNumber } from '../format/record-data.ts';
 import { PageCursor, type PageStatus } from './page-cursor.ts';
 import type { PageLayout } from './page-layout.ts';
 
-/** What is in one CPU's pages. */
+/** Counts of one CPU's pages. */
 export interface RingSummary {
   readonly pages: number;
   readonly events: number;
   /** Events that the ring lost, as far as the kernel stored the count. */
   readonly lost: bigint;
-  /** Pages before which events were lost that nobody counted. */
+  /** Pages preceded by a loss of unknown size. */
   readonly pagesAfterUncountedLoss: number;
-  /** Events by `system:name`, or by `#id` when the catalogue does not have it. */
+  /** Events by `system:name`, or by `#id` if the catalogue does not know it. */
   readonly byName: ReadonlyMap<string, number>;
-  /** Pages that could not be read to their end, by reason. */
+  /** Pages that are not fully readable, by reason. */
   readonly malformed: ReadonlyMap<Exclude<PageStatus, 'ok'>, number>;
-  /** Records too short to hold an event's id and thread; they are not among `events`. */
+  /** Records too short for an event id and thread id; not included in `events`. */
   readonly shortRecords: number;
 }
 
-/** Walks all pages of one CPU and counts. Pages may be anything; a malformed one is counted and passed. */
+/** Walks and counts all pages of one CPU. Accepts any bytes; counts malformed pages and goes on. */
 export function summarise(
   pages: Iterable<Uint8Array>,
   layout: PageLayout,

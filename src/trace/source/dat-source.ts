@@ -55,7 +55,7 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
   };
 }
 
-/** Pages are checked when they are read: a file may end before them. */
+/** Converts read errors: a missing page is only detected when it is read. */
 async function* readable(
   path: string,
   blocks: AsyncIterable<Uint8Array>,
@@ -75,13 +75,13 @@ function unreadable(path: string, error: unknown): unknown {
   if (!isUnreadable(error)) return error;
   return new Failure(
     exitCode.failed,
-    `${path}: not a trace.dat that can be read: ${error.message}`,
-    'look at it with trace-cmd dump',
+    `${path}: not a readable trace.dat: ${error.message}`,
+    'inspect it with trace-cmd dump',
     { cause: error },
   );
 }
 
 function framedStream(path: string): Failure {
-  const message = `${path}: a framed stream, as trace-agent -o --framed writes it, and no trace.dat yet`;
-  return new Failure(exitCode.failed, message, 'make one of it with trace-host convert, and ask about that');
+  const message = `${path}: a framed stream of trace-agent -o --framed, not a trace.dat`;
+  return new Failure(exitCode.failed, message, 'convert it with trace-host convert first');
 }

@@ -3,7 +3,7 @@ import { openDatSource } from './dat-source.ts';
 import { openRecordingSource } from './recording-source.ts';
 import type { TraceSource } from './source.ts';
 
-/** Opens a trace.dat or a recording's directory. The caller closes it. Throws Failure that names the path. */
+/** Opens a trace.dat or a recording directory. The caller closes it. Throws Failure that names the path. */
 export async function openSource(path: string): Promise<TraceSource> {
   const found = await stat(path).catch(() => undefined);
   return found?.isDirectory() === true ? openRecordingSource(path) : openDatSource(path);

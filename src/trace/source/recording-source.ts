@@ -7,7 +7,7 @@ import { metadataFile, rawFile, readRecording } from '../recording/recording-for
 import { readRecordingMetadata } from '../recording/recording-metadata.ts';
 import type { SourceCpu, TraceSource } from './source.ts';
 
-/** Opens a recording's directory, finished or not. Throws Failure that names the path. */
+/** Opens a recording directory, finished or not. Throws Failure that names the path. */
 export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const recording = await readRecording(dir);
   const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
@@ -45,7 +45,7 @@ async function cpuOf(dir: string, cpu: number): Promise<SourceCpu> {
   return { cpu, dataBytes, blocks: (blockBytes) => blocksOfFiles(path, blockBytes) };
 }
 
-/** A cap leaves two files, cut between pages. */
+/** Reads the files of a CPU; a capped recording has two, split between pages. */
 async function* blocksOfFiles(path: string, blockBytes?: number): AsyncGenerator<Uint8Array> {
   for (const part of keptFiles(path)) {
     const file = await openInput(part);

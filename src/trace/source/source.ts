@@ -4,23 +4,23 @@ import type { TopLevelLine } from '../metadata/unseen.ts';
 import type { Recording } from '../recording/recording-format.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 
-/** A trace that can be read: its metadata, and its pages where they are. Texts are the guest's, as they came. */
+/** A readable trace: its metadata, and access to its pages. Texts are untrusted input from the guest. */
 export interface TraceSource {
   readonly path: string;
   readonly kind: 'trace.dat' | 'recording';
-  /** Of the trace.dat; undefined for a recording. */
+  /** trace.dat format; undefined for a recording. */
   readonly format: { readonly version: 6 | 7; readonly compression: 'none' | 'zstd' } | undefined;
   /** Size of the file; for a recording, of its raw pages and metadata. */
   readonly totalBytes: number;
   readonly layout: PageLayout;
   readonly catalogue: EventCatalogue;
-  /** `uname` of the guest; empty when unknown. */
+  /** `uname` of the guest; empty if unknown. */
   readonly uname: string;
-  /** The program that wrote the file; empty when unknown. */
+  /** The program that wrote the file; empty if unknown. */
   readonly writer: string;
   readonly traceId: bigint | undefined;
   readonly symbols: Symbols;
-  /** Lines that the guest wrote to other buffers than these; null when unknown. */
+  /** Top-level lines that went to other buffers; null if unknown. */
   readonly unseen: readonly TopLevelLine[] | null;
   /** Text of `saved_cmdlines`: a line `PID NAME` for each task. */
   readonly taskNames: string;
@@ -32,14 +32,14 @@ export interface TraceSource {
 /** One tracing instance; the name of the top level is empty. */
 export interface SourceBuffer {
   readonly name: string;
-  /** Name of the trace clock; empty when unknown. */
+  /** Name of the trace clock; empty if unknown. */
   readonly clock: string;
   readonly cpus: readonly SourceCpu[];
 }
 
 export interface SourceCpu {
   readonly cpu: number;
-  /** As stored: compressed or not. */
+  /** Size as stored, compressed or not. */
   readonly dataBytes: number;
   /**
    * The pages in blocks of whole pages, except that the last page may be cut off. A block is valid until the next one

@@ -62,7 +62,7 @@ describe('unusual input', () => {
         const [remark = '', ...more] = remarksOn(report);
         assert.match(
           remark,
-          /^format of sched:sched_switch: cannot read the line ".*its records are in the file$/,
+          /^format of sched:sched_switch: cannot parse the line ".*its records are in the file$/,
         );
         assert.deepEqual(more, []);
       }
@@ -99,7 +99,7 @@ describe('unusual input', () => {
     );
     const report = await converted(test, samplePages('A'), parseMetadata(new Map(contents)));
     assert.ok(report.undescribed.length > 10);
-    assert.match(remarksOn(report).at(-1) ?? '', /^and \d+ events more$/);
+    assert.match(remarksOn(report).at(-1) ?? '', /^and \d+ more events$/);
     assert.equal(remarksOn(report).length, 11);
   });
 
@@ -114,7 +114,7 @@ describe('unusual input', () => {
     const report = await converted(test, pages, await unusual('stdout-of-all-cpus/meta'));
     assert.equal(report.pages, 8);
     const [remark = ''] = remarksOn(report);
-    assert.match(remark, /^CPU 0: time steps back at \d pages: .*several CPUs in one file/);
+    assert.match(remark, /^CPU 0: time goes backwards at \d pages: .*mixes pages of several CPUs/);
     assert.deepEqual(Object.keys(Reflect.get(countsOf(report), 'stepsBack')), ['0']);
     assert.ok((await readInfo(report.out)).buffers[0]!.stepsBack > 0);
   });

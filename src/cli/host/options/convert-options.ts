@@ -5,26 +5,26 @@ import { hostSettings } from './host-settings.ts';
 
 export interface ConvertCommand {
   readonly inputs: readonly string[];
-  /** With raw files. */
+  /** Path of the metadata archive; only with raw files and framed streams. */
   readonly metadata: string | undefined;
   readonly settings: ConvertSettings;
   readonly json: boolean;
 }
 
-/** Which form a trace.dat is to have. Throws Failure for what the format does not have. */
+/** Version and compression of the trace.dat. Throws Failure for impossible combinations. */
 export function readForm(given: Given): Required<Pick<ConvertSettings, 'version' | 'compress'>> {
   const v6 = given.flag('v6') || given.get(hostSettings.fileVersion) === '6';
   if (given.flag('v6') && given.get(hostSettings.fileVersion) === '7')
-    throw new Failure(exitCode.usage, '--v6 and --file-version 7 are two versions', 'give one of them');
+    throw new Failure(exitCode.usage, '--v6 conflicts with --file-version 7', 'use one of them');
   const named = given.get(hostSettings.compress);
   const compress = given.get(hostSettings.compression) ?? named ?? 'none';
   if (named !== undefined && named !== compress)
-    throw new Failure(exitCode.usage, '--compress and --compression are one', 'give one of them');
+    throw new Failure(exitCode.usage, '--compress conflicts with --compression', 'use one of them');
   if (v6 && compress !== 'none') {
     throw new Failure(
       exitCode.usage,
-      'version 6 of trace.dat has no compression',
-      'leave out one of the two',
+      'trace.dat version 6 has no compression',
+      'omit one of the two options',
     );
   }
   return { version: v6 ? 6 : 7, compress };

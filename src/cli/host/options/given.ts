@@ -4,18 +4,18 @@ import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import type { Setting, WithDefault } from '../../options/setting.ts';
 
-/** The settings that are on or off. */
+/** The settings that are flags. */
 type FlagName = {
   [Name in HostSettingName]: (typeof hostSettings)[Name] extends WithDefault<boolean> ? Name : never;
 }[HostSettingName];
 
-/** What stands on a command's line, read by the settings' own parsers. */
+/** The options and operands on a command line, parsed by the settings' own parsers. */
 export class Given {
   readonly #command: Command;
   readonly #remarks: string[] = [];
   readonly #sequence: { readonly name: HostSettingName; readonly text: string }[] = [];
 
-  /** Before the line is parsed, so that the order of its options is seen. */
+  /** Create it before the line is parsed, so that it sees the order of the options. */
   constructor(command: Command, names: readonly HostSettingName[]) {
     this.#command = command;
     for (const name of names) {
@@ -25,7 +25,7 @@ export class Given {
     }
   }
 
-  /** What is to be said of options that were given. */
+  /** Remarks about the given options, for the user. */
   get remarks(): readonly string[] {
     return this.#remarks;
   }
@@ -34,7 +34,7 @@ export class Given {
     this.#remarks.push(text);
   }
 
-  /** Options as they were given, in order, also more than once. */
+  /** All given options in order, including repeated ones. */
   get sequence(): readonly { readonly name: HostSettingName; readonly text: string }[] {
     return this.#sequence;
   }
@@ -43,9 +43,9 @@ export class Given {
     return this.#command.args;
   }
 
-  /** undefined when it is not given, also when it has a default. */
+  /** The given value; undefined if not given, even if there is a default. */
   get<Value>(setting: Setting<Value>): Value | undefined {
-    // commander knows it by its long name in camelCase
+    // commander's key is the long name in camelCase
     const key = setting.long.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
     if (this.#command.getOptionValueSource(key) !== 'cli') return undefined;
     return setting.parse(String(this.#command.getOptionValue(key)), `--${setting.long}`);

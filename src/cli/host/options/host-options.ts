@@ -14,14 +14,14 @@ import { addSetting, usageFailure } from '../../options/setting.ts';
 import { addTraceCmdWords } from './trace-cmd-words.ts';
 import { version } from '../../../base/version.ts';
 
-/** An order to a guest. */
+/** Options of an order to a guest. */
 export interface OrderOptions {
   readonly location: GuestLocation;
   readonly timeoutMs: number;
   readonly json: boolean;
 }
 
-/** What a command line asks for; `say`: only a text on stdout (`--help`, `--version`). */
+/** What a command line asks for; `say`: print a text (`--help`, `--version`). */
 export type HostCommand =
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'setup'; readonly options: SetupOptions }
@@ -36,9 +36,9 @@ export type HostCommand =
 interface Subcommand {
   readonly description: string;
   readonly settings: readonly HostSettingName[];
-  /** Whether it takes trace-cmd's options too, where it has none of its own. */
+  /** Whether it also accepts those options of trace-cmd that trace-host does not have. */
   readonly traceCmdWords?: true;
-  /** What stands behind the options, in commander's form; nothing when left out. */
+  /** Operands after the options, in commander's syntax; undefined for none. */
   readonly operands?: string;
   readonly examples: readonly Example[];
   readonly read: (given: Given) => HostCommand;
@@ -46,10 +46,10 @@ interface Subcommand {
 
 const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
 
-/** The one list of trace-host's commands; the program's help has them in this order. */
+/** All commands of trace-host, in the order of the help. */
 const subcommands: Readonly<Record<string, Subcommand>> = {
   setup: {
-    description: "make a guest's ports on this host and print what QEMU or libvirt needs for them",
+    description: "create a guest's ports on this host and print the options for QEMU or libvirt",
     settings: [
       'guest',
       'dir',
@@ -64,26 +64,26 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       'remove',
     ],
     examples: [
-      ['trace-host setup --cpus 2', "QEMU's options for a guest of two CPUs"],
-      ['qemu-system-x86_64 … $(trace-host setup)', 'the same in a script'],
-      ['trace-host setup --transport mmio', 'the same for a guest without PCI, such as a microvm'],
-      ['trace-host setup --guest web --format libvirt', "XML for the domain's <devices>"],
-      ['trace-host setup --apply --qmp /run/vm.qmp', 'attach ports to a QEMU that runs'],
-      ['trace-host setup --apply --domain web --group libvirt-qemu', 'attach them to a libvirt domain'],
-      ['trace-host setup --guest web --remove', 'remove what setup made'],
+      ['trace-host setup --cpus 2', 'print QEMU options for a guest with two CPUs'],
+      ['qemu-system-x86_64 … $(trace-host setup)', 'use them in a script'],
+      ['trace-host setup --transport mmio', 'for a guest without PCI, such as a microvm'],
+      ['trace-host setup --guest web --format libvirt', "print XML for a libvirt domain's <devices>"],
+      ['trace-host setup --apply --qmp /run/vm.qmp', 'attach the ports to a running QEMU'],
+      ['trace-host setup --apply --domain web --group libvirt-qemu', 'attach the ports to a libvirt domain'],
+      ['trace-host setup --guest web --remove', 'remove the ports again'],
     ],
     read: (given) => ({ kind: 'setup', options: readSetup(given) }),
   },
   start: {
-    description: 'start tracing what the guest has enabled',
+    description: 'start tracing the events that are enabled in the guest',
     settings: [...orderSettings, 'bare'],
-    examples: [['trace-host start --guest web', 'returns when every CPU is traced']],
+    examples: [['trace-host start --guest web', 'returns once all CPUs are being traced']],
     read: (given) => ({ kind: 'start', options: readOrder(given), bare: given.flag('bare') }),
   },
   stop: {
-    description: 'stop tracing; everything that was in the rings is sent first',
+    description: 'stop tracing, after sending everything that is in the rings',
     settings: [...orderSettings, 'bare'],
-    examples: [['trace-host stop --json', 'with the account of each CPU as JSON']],
+    examples: [['trace-host stop --json', 'print the totals of each CPU as JSON']],
     read: (given) => ({ kind: 'stop', options: readOrder(given), bare: given.flag('bare') }),
   },
   record: {
@@ -109,44 +109,50 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     traceCmdWords: true,
     operands: '[command...]',
     examples: [
-      ['trace-host record -e sched -e irq', 'until Ctrl-C, into trace.dat'],
-      ['trace-host record -e sched_switch -f "prev_prio < 100" --duration 10s', 'with a filter, for a while'],
+      ['trace-host record -e sched -e irq', 'record until Ctrl-C, into trace.dat'],
+      [
+        'trace-host record -e sched_switch -f "prev_prio < 100" --duration 10s',
+        'record for 10 s, with a filter',
+      ],
       [
         'trace-host record -e sched -v -e sched_stat_* -C boot',
-        'all of sched but some, with a clock for comparing',
+        'record sched without some events, with a clock shared with the host',
       ],
-      ['trace-host record -p function -l "vfs_*" -b 8192', 'function calls, with larger rings'],
-      ['trace-host record -e sched_wakeup -R "stacktrace if prio < 100" -P 1 -c', 'as trace-cmd has it'],
-      ['trace-host record -A web -A db -e net', 'two guests, into trace-web.dat and trace-db.dat'],
-      ['trace-host record -e kvm -o ping.dat -- ping -c 3 guest', 'while a command runs on the host'],
+      ['trace-host record -p function -l "vfs_*" -b 8192', 'record function calls, with larger rings'],
+      [
+        'trace-host record -e sched_wakeup -R "stacktrace if prio < 100" -P 1 -c',
+        'the same options as trace-cmd',
+      ],
+      ['trace-host record -A web -A db -e net', 'record two guests, into trace-web.dat and trace-db.dat'],
+      ['trace-host record -e kvm -o ping.dat -- ping -c 3 guest', 'record while a command runs on the host'],
     ],
     read: (given) => ({ kind: 'record', options: readRecord(given) }),
   },
   convert: {
-    description: 'make a trace.dat of a recording that was not finished, of a framed stream, or of raw pages',
+    description: 'convert an unfinished recording, a framed stream or raw pages to trace.dat',
     settings: ['output', 'metadata', 'clock', 'v6', 'compress', 'json'],
     operands: '<input...>',
     examples: [
-      ['trace-host convert trace.dat.recording', 'what record left behind'],
-      ['trace-host convert trace.framed -o guest.dat', 'what trace-agent -o --framed wrote'],
-      ['ssh guest trace-agent -o --framed | trace-host convert - -o guest.dat', 'the same from stdin'],
+      ['trace-host convert trace.dat.recording', 'a recording that was not finished'],
+      ['trace-host convert trace.framed -o guest.dat', 'the output of trace-agent -o --framed'],
+      ['ssh guest trace-agent -o --framed | trace-host convert - -o guest.dat', 'the same, from stdin'],
       [
         'trace-host convert cpu0.raw cpu1.raw --metadata metadata.tar.gz -o guest.dat',
-        'pages collected with cat',
+        'raw pages collected with cat',
       ],
       [
         'trace-host convert cpu0=first.raw --metadata tracefs.tar -o guest.dat',
-        'where the name of the file does not say the CPU',
+        'for a file name without the CPU number',
       ],
     ],
     read: (given) => ({ kind: 'convert', options: readConvert(given) }),
   },
   metadata: {
-    description: "save what it takes to read a guest's raw pages, for trace-host convert --metadata",
+    description: "save a guest's metadata, which trace-host convert --metadata needs for raw pages",
     settings: ['metadataOutput', ...orderSettings],
     examples: [
-      ['trace-host metadata -o metadata.tar.gz', 'once for a guest, as long as its kernel runs'],
-      ['trace-host metadata -o metadata.tar.gz --timeout 60s', 'from a slow guest'],
+      ['trace-host metadata -o metadata.tar.gz', 'needed once per boot of the guest'],
+      ['trace-host metadata -o metadata.tar.gz --timeout 60s', 'for a slow guest'],
     ],
     read: (given) => ({
       kind: 'metadata',
@@ -155,31 +161,31 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     }),
   },
   info: {
-    description: 'tell what a trace.dat or a recording holds',
+    description: 'show what is in a trace.dat or a recording',
     settings: ['json'],
     operands: '<file>',
-    examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost']],
+    examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost events']],
     read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
   },
   status: {
-    description: "show the guest's agent: its state, and each CPU's worker and ring",
+    description: "show the state of the guest's agent, and of each CPU's worker and ring",
     settings: orderSettings,
-    examples: [['watch trace-host status', 'see a trace run']],
+    examples: [['watch trace-host status', 'watch a running trace']],
     read: (given) => ({ kind: 'status', options: readOrder(given) }),
   },
   ping: {
     description:
-      "see whether the guest's agent answers, how fast, and how far its clocks are from this host's",
+      "check whether the guest's agent answers; show the round-trip time and the clock offsets to this host",
     settings: orderSettings,
-    examples: [['trace-host ping --timeout 500ms', 'fail soon']],
+    examples: [['trace-host ping --timeout 500ms', 'fail quickly']],
     read: (given) => ({ kind: 'ping', options: readOrder(given) }),
   },
   doctor: {
-    description: "look at everything between this host and the guest's rings, and say what is wrong",
+    description: "check everything between this host and the guest's rings, and report what is wrong",
     settings: orderSettings,
     examples: [
-      ['trace-host doctor --guest web', 'a line for each link, with what to do; changes nothing'],
-      ['trace-host doctor --json', 'for a script; ends with 1 when a link is wrong'],
+      ['trace-host doctor --guest web', 'one line per link, with a remedy; changes nothing'],
+      ['trace-host doctor --json', 'for scripts; exits with 1 if a link is wrong'],
     ],
     read: (given) => ({ kind: 'doctor', options: readOrder(given) }),
   },
@@ -187,21 +193,21 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
 
 const summary = 'trace guests from their host over virtio-serial';
 const description =
-  'Traces guests from their host, over virtio-serial alone: sets up the ports, gives the orders to trace-agent in ' +
-  'the guest.';
+  'Traces guests from their host over virtio-serial only: sets up the ports and sends orders to trace-agent in the ' +
+  'guest.';
 
 const exitCodes = `
-Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing or the guest does not answer,
-4 not permitted, 5 a CPU was given up or data was lost`;
+Exit codes: 0 done, 1 failed, 2 usage error, 3 something needed is missing or the guest does not answer,
+4 permission denied, 5 gave up on a CPU or lost data`;
 
 /**
- * Reads trace-host's command line (without node and script). Prints nothing, reads no file. Throws Failure (usage)
+ * Parses trace-host's command line (without node and script). Prints nothing, reads no file. Throws Failure (usage)
  * that names the value and the remedy.
  */
 export function parseHostOptions(argv: readonly string[]): HostCommand {
   const names = Object.keys(subcommands).join(', ');
   if (argv.length === 0)
-    throw new Failure(exitCode.usage, `no command; there are ${names}`, 'see trace-host --help');
+    throw new Failure(exitCode.usage, `no command given; the commands are ${names}`, 'see trace-host --help');
   let said = '';
   let read: HostCommand | undefined;
   const program = hostProgram(
@@ -228,7 +234,7 @@ export function parseHostOptions(argv: readonly string[]): HostCommand {
   return read;
 }
 
-/** The program as commander has it; `say` takes the texts of `--help` and `--version`, `chosen` what a command reads. */
+/** The commander program; `say` receives the text of `--help` and `--version`, `chosen` the parsed command. */
 export function hostProgram(say: (text: string) => void, chosen: (command: HostCommand) => void): Command {
   const program = new Command('trace-host')
     .summary(summary)
@@ -249,7 +255,7 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
       .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
       .addHelpText('after', examplesText(subcommand.examples));
     if (subcommand.operands !== undefined) command.argument(subcommand.operands);
-    // what stands behind the name of a program is that program's
+    // options after COMMAND belong to COMMAND
     command.passThroughOptions(subcommand.operands === '[command...]');
     for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);
     const given = new Given(command, subcommand.settings);
@@ -259,7 +265,7 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
   return program;
 }
 
-/** Of one of the program's commands. */
+/** The examples of one command. */
 export function hostExamples(name: string): readonly Example[] {
   return subcommands[name]?.examples ?? [];
 }
@@ -297,7 +303,7 @@ function readSetup(given: Given): SetupOptions {
   if (!remove) return options;
   for (const name of ['cpus', 'chardev', 'transport', 'group', 'format'] as const) {
     if (given.get<unknown>(hostSettings[name]) === undefined) continue;
-    throw new Failure(exitCode.usage, `--remove takes no --${name}`, 'leave one of the two out');
+    throw new Failure(exitCode.usage, `--remove conflicts with --${name}`, 'omit one of the two options');
   }
   return options;
 }
@@ -310,17 +316,13 @@ function readApplyTo(given: Given): ApplyTo | undefined {
     if (named === undefined) return undefined;
     throw new Failure(
       exitCode.usage,
-      `--${socket === undefined ? 'domain' : 'qmp'} is nothing without --apply`,
+      `--${socket === undefined ? 'domain' : 'qmp'} only works with --apply`,
       'add --apply',
     );
   }
   if (socket !== undefined && domain !== undefined)
-    throw new Failure(exitCode.usage, '--qmp and --domain are two ways to one guest', 'give one of them');
+    throw new Failure(exitCode.usage, '--qmp conflicts with --domain', 'use one of them');
   if (socket !== undefined) return { kind: 'qmp', socket };
   if (domain !== undefined) return { kind: 'domain', domain };
-  throw new Failure(
-    exitCode.usage,
-    '--apply does not say to which guest',
-    'add --qmp SOCKET or --domain NAME',
-  );
+  throw new Failure(exitCode.usage, '--apply needs to know the guest', 'add --qmp SOCKET or --domain NAME');
 }

@@ -15,22 +15,22 @@ import { parseBytes } from '../../options/size.ts';
 
 const fileVersions = ['6', '7'] as const;
 const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
-/** A month; timers of Node do not reach beyond. */
+/** 24 days; Node's timers cannot be longer (2^31 ms). */
 const longestMs = 24 * 24 * 3600 * 1000;
 
-/** The one list of the options of trace-host's commands; `subcommands` in host-options.ts says which has which. */
+/** All options of trace-host's commands; `subcommands` in host-options.ts lists the options of each. */
 export const hostSettings = {
   guest: {
     long: 'guest',
     placeholder: 'NAME',
-    description: 'which guest, when there are several: its directory is DIR/NAME (default: DIR itself)',
+    description: 'name of the guest, if there are several: its directory is DIR/NAME (default: DIR itself)',
     values: 'guest',
     parse: parseGuestName,
   },
   dir: {
     long: 'dir',
     placeholder: 'DIR',
-    description: "directory of the ports' host ends",
+    description: 'directory of the host side of the ports',
     values: 'directory',
     defaultText: defaultDir,
     parse: parsePath,
@@ -39,13 +39,13 @@ export const hostSettings = {
     long: 'cpus',
     placeholder: 'N',
     description:
-      "the guest's CPUs (default: as before, else asked of the guest with --apply, else this host's)",
+      'number of CPUs of the guest (default: as before, else from the guest with --apply, else as this host)',
     parse: (text: string, name: string) => parseCount(text, name, maxCpus, 1),
   },
   chardev: {
     long: 'chardev',
     placeholder: 'KIND',
-    description: `how QEMU holds the ports, ${chardevs.join(' or ')} (default: as before, else pipe)`,
+    description: `chardev backend of the ports in QEMU, ${chardevs.join(' or ')} (default: as before, else pipe)`,
     values: { words: chardevs },
     parse: (text: string, name: string) => parseChoice(text, name, chardevs),
   },
@@ -53,7 +53,7 @@ export const hostSettings = {
     long: 'transport',
     placeholder: 'HOW',
     description:
-      'how the guest reaches its virtio-serial devices: pci; mmio where there is no PCI, as on a microvm; ccw on s390x ' +
+      'transport of the virtio-serial devices: pci; mmio for guests without PCI, such as a microvm; ccw on s390x ' +
       '(default: as before, else pci)',
     values: { words: transports },
     parse: (text: string, name: string) => parseChoice(text, name, transports),
@@ -61,39 +61,40 @@ export const hostSettings = {
   group: {
     long: 'group',
     placeholder: 'GROUP',
-    description: 'group that QEMU runs as, when it is another user, e.g. libvirt-qemu (default: as before)',
+    description:
+      'group of the QEMU process, if it runs as another user, e.g. libvirt-qemu (default: as before)',
     values: 'group',
     parse: parseUser,
   },
   format: {
     long: 'format',
     placeholder: 'FORMAT',
-    description: `what to print, ${setupFormats.join(', ')} (default: qemu; with --apply nothing)`,
+    description: `output format: ${setupFormats.join(', ')} (default: qemu; no output with --apply)`,
     values: { words: setupFormats },
     parse: (text: string, name: string) => parseChoice(text, name, setupFormats),
   },
   apply: {
     long: 'apply',
-    description: 'attach the ports to a guest that runs: with --qmp or --domain',
+    description: 'attach the ports to a running guest, given by --qmp or --domain',
     defaultText: 'false',
     parse: parseFlag,
   },
   qmp: {
     long: 'qmp',
     placeholder: 'SOCKET',
-    description: "QEMU's QMP socket (QEMU's option: -qmp unix:SOCKET,server=on,wait=off)",
+    description: 'QMP socket of QEMU (QEMU option: -qmp unix:SOCKET,server=on,wait=off)',
     values: 'file',
     parse: parsePath,
   },
   domain: {
     long: 'domain',
     placeholder: 'DOMAIN',
-    description: 'name of a libvirt domain, as virsh takes it',
+    description: 'libvirt domain, as for virsh',
     parse: parseDomain,
   },
   remove: {
     long: 'remove',
-    description: 'remove what setup made; with --apply, detach the ports first',
+    description: 'remove what setup created; with --apply, detach the ports first',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -102,7 +103,7 @@ export const hostSettings = {
     short: 'o',
     long: 'output',
     placeholder: 'FILE',
-    description: 'file to write; with --agent NAME goes into its name',
+    description: 'file to write; with --agent, the guest name is inserted before the extension',
     values: 'file',
     defaultText: 'trace.dat',
     parse: parsePath,
@@ -120,26 +121,26 @@ export const hostSettings = {
     short: 'm',
     long: 'max-kb',
     placeholder: 'KB',
-    description: 'keep only the newest KB of each CPU',
+    description: 'keep only the newest KB kilobytes per CPU',
     parse: (text: string, name: string) => parseCount(text, name, 2 ** 40, 1),
   },
   duration: {
     long: 'duration',
     placeholder: 'TIME',
-    description: 'stop after this time; seconds, or e.g. 1.5, 500ms, 10s, 5m',
+    description: 'stop after this time; in seconds, or e.g. 1.5, 500ms, 10s, 5m',
     parse: parseSeconds,
   },
   maxSize: {
     long: 'max-size',
     placeholder: 'SIZE',
-    description: 'stop when this much is recorded, e.g. 500M, 10G',
+    description: 'stop after recording this much, e.g. 500M, 10G',
     parse: parseBytes,
   },
   guests: {
     short: 'A',
     long: 'agent',
     placeholder: 'NAME',
-    description: 'record this guest; repeatable: several at once, a file each',
+    description: 'record this guest; repeat to record several at once, into one file each',
     values: 'guest',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
@@ -147,28 +148,28 @@ export const hostSettings = {
   ignoreUnknown: {
     short: 'i',
     long: 'ignore-unknown',
-    description: 'leave out events that the guest does not have, instead of failing',
+    description: 'skip events that the guest does not have, instead of failing',
     defaultText: 'false',
     parse: parseFlag,
   },
   quiet: {
     short: 'q',
     long: 'quiet',
-    description: 'say nothing but what is wrong',
+    description: 'print only errors and warnings',
     defaultText: 'false',
     parse: parseFlag,
   },
   fileVersion: {
     long: 'file-version',
     placeholder: 'VERSION',
-    description: 'version of trace.dat, 6 or 7; 6 is what --v6 asks for',
+    description: 'trace.dat version, 6 or 7; 6 is the same as --v6',
     values: { words: fileVersions },
     parse: (text: string, name: string) => parseChoice(text, name, fileVersions),
   },
   compression: {
     long: 'compression',
     placeholder: 'HOW',
-    description: "trace-cmd's word for --compress: none, zstd or any",
+    description: "trace-cmd's name for --compress: none, zstd or any",
     values: { words: [...compressions, 'any'] },
     parse: (text: string, name: string): Compression => {
       const word = parseChoice(text, name, [...compressions, 'any'] as const);
@@ -177,7 +178,7 @@ export const hostSettings = {
   },
   v6: {
     long: 'v6',
-    description: 'write version 6 of trace.dat, for trace-cmd before 3.0',
+    description: 'write trace.dat version 6, for trace-cmd before 3.0',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -192,21 +193,21 @@ export const hostSettings = {
   metadata: {
     long: 'metadata',
     placeholder: 'FILE',
-    description: "the guest's metadata archive, with raw files",
+    description: "the guest's metadata archive, for raw files",
     values: 'file',
     parse: parsePath,
   },
   bare: {
     long: 'bare',
     description:
-      'give the order that agents without answers take (the one of the kernel tree), and wait for nothing',
+      'send the order in the form for agents that do not answer (such as the one in the kernel tree), and do not wait',
     defaultText: 'false',
     parse: parseFlag,
   },
   timeout: {
     long: 'timeout',
     placeholder: 'MS',
-    description: 'how long the guest may be silent; milliseconds, or e.g. 500ms, 10s, 1m',
+    description: 'how long to wait for the guest to respond; milliseconds, or e.g. 500ms, 10s, 1m',
     defaultText: '5s',
     parse: parseTimeoutMs,
   },
@@ -220,21 +221,21 @@ export const hostSettings = {
 
 export type HostSettingName = keyof typeof hostSettings;
 
-/** trace-cmd's users give seconds. */
+/** A number without a unit means seconds, as in trace-cmd. */
 function parseSeconds(text: string, name: string): number {
   const durationMs = parseTimeMs(text, name, 's');
   if (durationMs > 0 && durationMs <= longestMs) return durationMs;
-  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no time to record`, 'give e.g. 10s');
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is not a valid recording time`, 'use e.g. 10s');
 }
 
 function parseTimeoutMs(text: string, name: string): number {
   const timeoutMs = parseDurationMs(text, name);
   if (timeoutMs > 0) return timeoutMs;
-  throw new Failure(exitCode.usage, `${name}: no guest answers in no time`, 'give e.g. 5s');
+  throw new Failure(exitCode.usage, `${name}: must be more than 0`, 'use e.g. 5s');
 }
 
-/** virsh takes whatever follows for an option when it begins with a dash. */
+/** A leading dash is refused because virsh would take the name for an option. */
 function parseDomain(text: string, name: string): string {
   if (/^[^-\p{Cc}][^\p{Cc}]{0,254}$/u.test(text)) return text;
-  throw new Failure(exitCode.usage, `${name}: not a name that a domain can have`, 'see virsh list --all');
+  throw new Failure(exitCode.usage, `${name}: not a valid domain name`, 'see virsh list --all');
 }

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { exitCode, Failure } from '../../../base/failure.ts';
 import { quoted } from '../../../base/quoted.ts';
 
-/** A file of raw pages, and the CPU that they are of. */
+/** A file of raw pages, and their CPU. */
 export interface RawInput {
   readonly cpu: number;
   readonly path: string;
@@ -15,7 +15,7 @@ export function saysCpu(given: string): boolean {
   return cpuBefore.test(given);
 }
 
-/** Reads `cpu3=FILE`, or the path of a file whose name says `cpu3` and no other CPU: cpu3.raw, trace-path-cpu3.out. Throws Failure. */
+/** Parses `cpu3=FILE`, or a path whose file name contains exactly one CPU: cpu3.raw, trace-path-cpu3.out. Throws Failure. */
 export function rawInput(given: string): RawInput {
   const [, said, file] = cpuBefore.exec(given) ?? [];
   if (said !== undefined && file !== undefined) return { cpu: Number(said), path: file };
@@ -24,7 +24,7 @@ export function rawInput(given: string): RawInput {
   if (cpu !== undefined && named.size === 1) return { cpu, path: given };
   throw new Failure(
     exitCode.usage,
-    `of which CPU are the pages in ${quoted(given)}?`,
+    `unknown CPU for the pages in ${quoted(given)}`,
     `put the CPU before the file: cpu0=${given}`,
   );
 }

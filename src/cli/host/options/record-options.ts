@@ -11,24 +11,24 @@ import { hostSettings } from './host-settings.ts';
 export interface RecordCommand extends RecordOptions {
   readonly json: boolean;
   readonly quiet: boolean;
-  /** About options that were given, for people. */
+  /** Remarks about the given options, for the user. */
   readonly remarks: readonly string[];
 }
 
-/** Of the recording's own, unless another is named. */
+/** Name of the recording's own instance, if none is given. */
 const ownInstance = 'trace-host';
-/** Other tracers run only in the top-level instance, on all kernels or on most. */
+/** Tracers that work in any instance; most kernels allow the others only at the top level. */
 const instanceTracers: ReadonlySet<string> = new Set(['nop', 'function']);
 
 export function readRecord(given: Given): RecordCommand {
   const location = given.location();
   const names = given.get(hostSettings.guests) ?? [];
   if (names.length > 0 && location.guest !== undefined) {
-    throw new Failure(exitCode.usage, '--guest and --agent both name guests', 'name all with --agent');
+    throw new Failure(exitCode.usage, '--guest conflicts with --agent', 'use --agent for all guests');
   }
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
-    throw new Failure(exitCode.usage, `--agent: ${twice} is named twice`, 'name it once');
+    throw new Failure(exitCode.usage, `--agent: ${twice} is given twice`, 'give it once');
   const out = given.read(hostSettings.output);
   const maxKb = given.get(hostSettings.maxKb);
   return {
@@ -51,16 +51,16 @@ export function readRecord(given: Given): RecordCommand {
   };
 }
 
-/** trace.dat of guest web is trace-web.dat, as trace-cmd names it. */
+/** Inserts the guest's name like trace-cmd: trace.dat of guest web becomes trace-web.dat. */
 function fileOf(out: string, guest: string): string {
   const extension = extname(out);
   return join(dirname(out), `${basename(out, extension)}-${guest}${extension}`);
 }
 
-/** What the guest is to trace; undefined when nothing was asked for. */
+/** What the guest must trace; undefined if nothing was specified. */
 function readTrace(given: Given): TraceRequest | undefined {
   const tracer = given.get(hostSettings.plugin);
-  mustBeOnce(given);
+  checkGivenOnce(given);
   const named = given.get(hostSettings.instance);
   const request = {
     ...readEvents(given),
@@ -84,7 +84,7 @@ function readTrace(given: Given): TraceRequest | undefined {
   return Object.keys(whole).length === 0 ? undefined : checked(whole);
 }
 
-/** Which option each is from, for errors about its form. */
+/** The option that sets each field, for error messages. */
 const optionOf: Readonly<Record<keyof TraceRequest, string>> = {
   instance: '--instance',
   events: '--event',
@@ -108,9 +108,9 @@ const optionOf: Readonly<Record<keyof TraceRequest, string>> = {
   printk: '--trace-printk',
 };
 
-/** So that what the guest's agent would refuse for its form is refused here, in the user's words. */
+/** Rejects here what the guest's agent would reject, with a message that names the option. */
 function checked(request: TraceRequest): TraceRequest {
-  // names of events are patterns yet, and are looked up in the guest
+  // event names are still patterns here; they are resolved in the guest
   const { events: _, eventsOff: __, filters = {}, triggers = {}, ...rest } = request;
   try {
     for (const [event, filter] of Object.entries(filters)) readFilter(`--filter of ${event}`, filter);
@@ -120,24 +120,24 @@ function checked(request: TraceRequest): TraceRequest {
     parseTraceRequest(rest, (field) => optionOf[field]);
   } catch (cause) {
     if (!(cause instanceof Refusal)) throw cause;
-    // which of several is told by its text
+    // drop the index: the message quotes the value
     const message = cause.message.replace(/^(--[\w-]+)\[\d+\]/, '$1');
     throw new Failure(exitCode.usage, message, 'see trace-host record --help', { cause });
   }
   return request;
 }
 
-/** What trace-cmd takes more than once with another meaning: the last one alone would be another trace. */
+/** Options that have another meaning in trace-cmd when repeated: using only the last one would record something else. */
 const once = {
-  instance: '--instance: a recording is of one instance',
-  plugin: '--plugin: a recording has one tracer',
-  module: '--module: the functions of a recording are of one module, or of all',
+  instance: '--instance: a recording can only have one instance',
+  plugin: '--plugin: a recording can only have one tracer',
+  module: '--module: a recording can only be limited to one module',
 } as const;
 
-function mustBeOnce(given: Given): void {
+function checkGivenOnce(given: Given): void {
   for (const [option, why] of Object.entries(once)) {
     if (given.sequence.filter(({ name }) => name === option).length < 2) continue;
-    throw new Failure(exitCode.usage, why, 'give it once, and record again for the other');
+    throw new Failure(exitCode.usage, why, 'use it once, and make a second recording for the other');
   }
 }
 
@@ -153,7 +153,7 @@ function readFunctions(given: Given): TraceRequest {
   };
 }
 
-/** The kernel has no other name for an option that is off than this one. */
+/** Trace options by name; a leading `no` switches an option off, as in the kernel. */
 function readOptions(given: Given): Readonly<Record<string, boolean>> | undefined {
   const stack = given.flag('functionStack');
   const isFiltered =
@@ -161,7 +161,7 @@ function readOptions(given: Given): Readonly<Record<string, boolean>> | undefine
   if (stack && (given.get(hostSettings.plugin) !== 'function' || !isFiltered))
     throw new Failure(
       exitCode.usage,
-      '--func-stack of all functions is more than a machine can bear',
+      '--func-stack for all functions would overload the machine',
       'add -p function and -l FUNC',
     );
   const options = new Map<string, boolean>();
@@ -179,11 +179,11 @@ function readTasks(given: Given): TraceRequest {
   const pids = given.get(hostSettings.pid);
   const children = given.flag('children');
   if (children && pids === undefined)
-    throw new Failure(exitCode.usage, '--children is nothing without --pid', 'add -P PID');
+    throw new Failure(exitCode.usage, '--children only works with --pid', 'add -P PID');
   return { ...optional('pids', pids), ...optional('children', children || undefined) };
 }
 
-/** Events, those to leave out, and what belongs to the -e before it: filters and triggers. */
+/** Events to trace and to exclude, and the filters and triggers of the preceding -e. */
 function readEvents(given: Given): Pick<TraceRequest, 'events' | 'eventsOff' | 'filters' | 'triggers'> {
   const events: string[] = [];
   const eventsOff: string[] = [];
@@ -209,7 +209,7 @@ function readEvents(given: Given): Pick<TraceRequest, 'events' | 'eventsOff' | '
   return {
     ...(events.length > 0 ? { events } : {}),
     ...(eventsOff.length > 0 ? { eventsOff } : {}),
-    // fromEntries makes own fields, so "__proto__" is a name like any other
+    // fromEntries creates own properties, so "__proto__" is an ordinary name
     ...(filters.size > 0 ? { filters: Object.fromEntries(filters) } : {}),
     ...(triggers.size > 0 ? { triggers: Object.fromEntries(triggers) } : {}),
   };
@@ -219,8 +219,8 @@ function eventBefore(event: string | undefined, option: string, text: string): s
   if (event !== undefined) return event;
   throw new Failure(
     exitCode.usage,
-    `${option}: no event is before ${text}`,
-    'give it behind the -e it is for',
+    `${option}: no -e before ${text}`,
+    'put it after the -e that it applies to',
   );
 }
 

@@ -1,57 +1,57 @@
 import { type Command, Option } from 'commander';
 import { exitCode, Failure } from '../../../base/failure.ts';
 
-/** An option of trace-cmd record, as commander has it, and what becomes of it here. */
+/** An option of trace-cmd record in commander's syntax, and how it is handled here. */
 interface Word {
   readonly flags: string;
-  /** Why it does nothing here, or cannot. */
+  /** Why it has no effect here, or is refused. */
   readonly why: string;
-  /** What to do instead; undefined: the option is taken, and nothing is to be done. */
+  /** What to do instead; undefined: the option is accepted and ignored. */
   readonly instead?: string;
 }
 
 const network = {
-  why: "pages come over the guest's virtio ports, and no network is in the way",
-  instead: 'leave it out',
+  why: "pages come over the guest's virtio ports, no network is involved",
+  instead: 'omit it',
 } as const;
 const profile = {
-  why: 'trace-host has no profile',
+  why: 'trace-host has no profiling',
   instead: 'record the events, and use trace-cmd report --profile on the file',
 } as const;
 const clocks = {
-  why: 'trace-host does not compare clocks while it records',
+  why: 'trace-host does not synchronise clocks while recording',
   instead: 'record with -C boot or another clock that both machines have',
 } as const;
 
-/** Those of trace-cmd 3.1.6 that have no option of ours; docs/trace-cmd.md has all. */
+/** The options of trace-cmd 3.1.6 that trace-host does not have; docs/trace-cmd.md lists all. */
 export const traceCmdWords: readonly Word[] = [
   { flags: '-a', why: 'the formats of all events are always in the file' },
-  { flags: '-s <USECS>', why: 'a worker sleeps until the kernel has pages for it, not for a time' },
+  { flags: '-s <USECS>', why: 'a worker sleeps until the kernel has pages for it, not for a fixed time' },
   { flags: '--poll', why: 'workers never block in a read' },
-  { flags: '--nofifos', why: 'no FIFO is in the way of a report that follows' },
-  { flags: '--notimeout', why: 'a recording ends when its guest has said that it stopped' },
+  { flags: '--nofifos', why: 'trace-host uses no FIFOs' },
+  { flags: '--notimeout', why: 'a recording ends when its guest confirms the stop' },
   { flags: '--no-filter', why: "the agent's own tasks are always in the trace" },
-  { flags: '--cmdlines-size <SIZE>', why: 'the agent has the kernel save a name for every task' },
+  { flags: '--cmdlines-size <SIZE>', why: 'the agent makes the kernel save the names of all tasks' },
   {
     flags: '-F',
-    why: 'the command runs on this host, and the trace is of the guest',
-    instead: 'name a task of the guest with -P, and -c for its children',
+    why: 'the command runs on this host, but the trace is of the guest',
+    instead: 'use -P for a task of the guest, and -c for its children',
   },
   {
     flags: '-D',
-    why: 'it would switch function tracing off for everybody in the guest',
-    instead: 'use -d, which does it for this trace',
+    why: 'it would disable function tracing for everyone in the guest',
+    instead: 'use -d, which only affects this trace',
   },
   {
     flags: '-r <PRIO>',
-    why: 'the priority of its workers is for the guest to say',
+    why: 'the guest decides the priority of its workers',
     instead: 'set it there: chrt, or CPUSchedulingPolicy= of its service',
   },
   { flags: '-N <HOST>', ...network },
   { flags: '-V <CID>', ...network },
   { flags: '-t', ...network },
   { flags: '--proxy <CID>', ...network },
-  { flags: '--name <NAME>', why: 'a guest has the name of its directory', instead: 'give -A NAME' },
+  { flags: '--name <NAME>', why: "a guest's name is that of its directory", instead: 'use -A NAME' },
   { flags: '-S', ...profile },
   { flags: '-G', ...profile },
   { flags: '-H <HOOKS>', ...profile },
@@ -64,15 +64,15 @@ export const traceCmdWords: readonly Word[] = [
   },
   {
     flags: '--user <USER>',
-    why: 'the command runs as who runs trace-host',
+    why: 'the command runs as the user of trace-host',
     instead: 'record -- runuser -u USER -- COMMAND',
   },
   {
     flags: '--temp <DIR>',
-    why: 'raw pages lie beside the file that is made of them, where they are found after a crash',
-    instead: 'give -o a path on a disk that has room',
+    why: 'raw pages are kept next to the output file, where they can be found after a crash',
+    instead: 'use -o with a path on a disk with enough space',
   },
-  { flags: '--date', why: 'the file does not tell the time of day', instead: 'record with -C tai' },
+  { flags: '--date', why: 'the file does not contain the time of day', instead: 'record with -C tai' },
   { flags: '--ts-offset <OFFSET>', ...clocks },
   { flags: '--tsync-interval <MS>', ...clocks },
   { flags: '--tsc2nsec', ...clocks },
@@ -81,14 +81,14 @@ export const traceCmdWords: readonly Word[] = [
     why: 'progress goes to stderr already, and only the summary to stdout',
     instead: 'use >&2, or -q',
   },
-  { flags: '--nosplice', why: 'pages come by splice alone', instead: 'leave it out' },
-  { flags: '--debug', why: 'there is no more to be said', instead: 'see the log of trace-agent' },
-  { flags: '--verbose [LEVEL]', why: 'there is no more to be said', instead: 'see the log of trace-agent' },
+  { flags: '--nosplice', why: 'pages are always moved by splice', instead: 'omit it' },
+  { flags: '--debug', why: 'there is no more output', instead: 'see the log of trace-agent' },
+  { flags: '--verbose [LEVEL]', why: 'there is no more output', instead: 'see the log of trace-agent' },
 ];
 
 /**
- * Adds them to a command, not shown in its help. One that cannot be had throws Failure (usage) when it is given.
- * @param say gets a line about one that is taken
+ * Adds them to a command, hidden from its help. A refused option throws Failure (usage) when it is given.
+ * @param say called with a remark for each option that is accepted but ignored
  */
 export function addTraceCmdWords(command: Command, say: (text: string) => void): void {
   for (const { flags, why, instead } of traceCmdWords) {
@@ -97,7 +97,7 @@ export function addTraceCmdWords(command: Command, say: (text: string) => void):
     const name = option.long ?? option.short ?? flags;
     command.on(`option:${option.name()}`, () => {
       if (instead !== undefined) throw new Failure(exitCode.usage, `${name} of trace-cmd: ${why}`, instead);
-      say(`${name} changes nothing: ${why}`);
+      say(`${name} has no effect: ${why}`);
     });
   }
 }

@@ -4,14 +4,14 @@ import { quoted } from '../../../base/quoted.ts';
 import { parseCount } from '../../options/choice.ts';
 import { parseFlag, type Setting } from '../../options/setting.ts';
 
-/** Options of `trace-host record` that say what the guest is to trace; names and letters are trace-cmd's. */
+/** Options of `trace-host record` that select what the guest traces; long and short names are those of trace-cmd. */
 export const traceSettings = {
   event: {
     short: 'e',
     long: 'event',
     placeholder: 'EVENT',
     description:
-      'trace an event, all of a system, or all: sched, sched_switch, sched:*wake*, :sys_enter_*, a,b, all; repeatable',
+      'trace an event, a system, or everything: sched, sched_switch, sched:*wake*, :sys_enter_*, a,b, all; repeatable',
     repeatable: true,
     parse: lines,
   },
@@ -19,14 +19,14 @@ export const traceSettings = {
     short: 'f',
     long: 'filter',
     placeholder: 'FILTER',
-    description: 'only those events of the -e before it for which this holds; repeatable',
+    description: 'trace the events of the preceding -e only if this expression is true; repeatable',
     repeatable: true,
     parse: lines,
   },
   not: {
     short: 'v',
     long: 'not',
-    description: 'the -e options behind it name events to leave out',
+    description: 'the -e options after it name events to exclude',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -58,7 +58,7 @@ export const traceSettings = {
     short: 'g',
     long: 'graph',
     placeholder: 'FUNC',
-    description: 'with function_graph: follow only this function; repeatable',
+    description: 'with function_graph: trace only this function and what it calls; repeatable',
     repeatable: true,
     parse: lines,
   },
@@ -74,7 +74,7 @@ export const traceSettings = {
     short: 'b',
     long: 'buffer-size',
     placeholder: 'KB',
-    description: 'ring buffer of each CPU, in KiB',
+    description: 'ring buffer size per CPU, in KiB',
     parse: (text: string, name: string) => parseCount(text, name, maxBufferKb, 1),
   },
   instance: {
@@ -82,17 +82,17 @@ export const traceSettings = {
     long: 'instance',
     placeholder: 'NAME',
     description:
-      "tracefs instance to trace in, `top` for the guest's own (default: one of the recording's when events or a " +
-      'tracer that can are given, else top). What programs write to trace_marker is in top, and in others from ' +
-      'Linux 6.16 on',
+      'tracefs instance to trace in; `top` is the top level (default: a separate instance if events or a tracer that ' +
+      'works in instances are given, else top). Text written to trace_marker goes to top; since Linux 6.16 it can ' +
+      'also go to other instances',
     values: { words: ['top'] },
     parse: parseWord,
   },
   printk: {
     long: 'trace-printk',
     description:
-      "have the kernel's trace_printk in this trace, and meanwhile not in top: from Linux 6.12 on; before, it is in " +
-      'top only',
+      "send the kernel's trace_printk output to this trace instead of top; needs Linux 6.12, earlier kernels always use " +
+      'top',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -101,14 +101,14 @@ export const traceSettings = {
     long: 'trigger',
     placeholder: 'TRIGGER',
     description:
-      'set a trigger at the events of the -e before it, e.g. stacktrace, "traceoff if irq == 1"; repeatable',
+      'set a trigger on the events of the preceding -e, e.g. stacktrace, "traceoff if irq == 1"; repeatable',
     repeatable: true,
     parse: lines,
   },
   stackTrace: {
     short: 'T',
     long: 'stack-trace',
-    description: 'a stack trace behind each event',
+    description: 'record a stack trace after each event',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -116,7 +116,7 @@ export const traceSettings = {
     short: 'O',
     long: 'option',
     placeholder: 'OPTION',
-    description: "switch on one of the kernel's trace options, or off with `no` before it; repeatable",
+    description: 'enable a trace option of the kernel, or disable it with a leading `no`; repeatable',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((option) => parseWord(option, name)),
   },
@@ -124,7 +124,7 @@ export const traceSettings = {
     short: 'P',
     long: 'pid',
     placeholder: 'PID',
-    description: 'trace only this task of the guest; repeatable, or several with commas between them',
+    description: 'trace only this task of the guest; repeatable, or a comma-separated list',
     repeatable: true,
     parse: (text: string, name: string) =>
       text
@@ -135,7 +135,7 @@ export const traceSettings = {
   children: {
     short: 'c',
     long: 'children',
-    description: 'with -P: the children of those tasks too',
+    description: 'with -P: also trace the children of these tasks',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -144,61 +144,61 @@ export const traceSettings = {
     long: 'cpumask',
     placeholder: 'MASK',
     description:
-      'trace only these CPUs of the guest: a hexadecimal mask, -1 for all (default: as the guest has it)',
+      "trace only these CPUs of the guest: a hexadecimal mask, -1 for all (default: the guest's setting)",
     parse: parseMask,
   },
   maxGraphDepth: {
     long: 'max-graph-depth',
     placeholder: 'DEPTH',
-    description: 'with function_graph: how deep to follow calls; 0: no limit',
+    description: 'with function_graph: maximum call depth; 0: no limit',
     parse: (text: string, name: string) => parseCount(text, name, maxGraphDepth),
   },
   subBufferSize: {
     long: 'subbuf-size',
     placeholder: 'KB',
-    description: "size of the rings' sub-buffers, in KiB; kernel 6.8 and later",
+    description: 'ring sub-buffer size, in KiB; needs Linux 6.8 in the guest',
     parse: (text: string, name: string) => parseCount(text, name, maxSubBufferKb, 1),
   },
   functionStack: {
     long: 'func-stack',
     description:
-      'a stack trace behind each function: with -p function and -l only, as of all functions it is too much',
+      'record a stack trace after each function; needs -p function and -l, since for all functions it would be too slow',
     defaultText: 'false',
     parse: parseFlag,
   },
   withoutFunctions: {
     short: 'd',
     long: 'without-functions',
-    description: 'with a tracer that traces functions beside what it is for (irqsoff, wakeup): without them',
+    description: 'with a tracer that also traces functions (irqsoff, wakeup): do not trace functions',
     defaultText: 'false',
     parse: parseFlag,
   },
   module: {
     long: 'module',
     placeholder: 'MODULE',
-    description: 'only functions of this module, of those that -l names or of all',
+    description: 'trace only functions of this module: those given by -l, or all',
     parse: parseWord,
   },
   keep: {
     short: 'k',
     long: 'keep',
-    description: 'leave the guest set up as it was traced, with tracing off',
+    description: 'keep the trace settings in the guest, with tracing off',
     defaultText: 'false',
     parse: parseFlag,
   },
 } as const satisfies Record<string, Setting<unknown>>;
 
-/** The values of a repeatable option. */
+/** Splits the text of a repeatable option into its values. */
 export function lines(text: string): string[] {
   return text.split('\n');
 }
 
 function parseWord(text: string, name: string): string {
   if (/^[\w.:-]{1,64}$/.test(text)) return text;
-  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is no name`, 'give one word');
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is not a valid name`, 'use a single word');
 }
 
-/** trace-cmd's users write `0x` or not. */
+/** A leading `0x` is optional, as in trace-cmd. */
 function parseMask(text: string, name: string): string {
   const mask = text.trim().replace(/^0x/i, '');
   if (mask === '-1') return mask;
@@ -208,7 +208,7 @@ function parseMask(text: string, name: string): string {
   }
   throw new Failure(
     exitCode.usage,
-    `${name}: ${quoted(text)} is no hexadecimal mask`,
-    'give e.g. 5 for CPU 0 and 2, or -1 for all',
+    `${name}: ${quoted(text)} is not a hexadecimal mask`,
+    'use e.g. 5 for CPU 0 and 2, or -1 for all',
   );
 }

@@ -1,19 +1,19 @@
 import { readSync } from 'node:fs';
 
-/** The file is not as the format says; the message tells where. */
+/** The file violates the format; the message says where. */
 export class TraceFileError extends Error {}
 
-/** At most this much is taken at once: a length in a file is anybody's claim. */
+/** Limit per read: a length in a file is untrusted. */
 const maxPieceBytes = 64 << 20;
 const maxStringBytes = 64 << 10;
 const windowBytes = 64 << 10;
 
-/** Reads little-endian values one after another, from a file or from memory, never beyond the end. Blocks. */
+/** Reads little-endian values in sequence from a file or from memory, never beyond the end. Blocks. */
 export class ByteReader {
   position: number;
   readonly #fd: number;
   readonly #end: number;
-  /** The bytes at hand, and where they start. */
+  /** The buffered bytes, and their offset. */
   #window: Buffer;
   #windowAt: number;
 
@@ -25,9 +25,9 @@ export class ByteReader {
     this.#end = end;
   }
 
-  /** `end`: bytes of the file. Throws TraceFileError when it is before `position`. */
+  /** `end`: size of the file. Throws TraceFileError if `position` is beyond it. */
   static ofFile(fd: number, position: number, end: number): ByteReader {
-    if (position > end) throw new TraceFileError(`${position} is behind its ${end} bytes`);
+    if (position > end) throw new TraceFileError(`offset ${position} is beyond its ${end} bytes`);
     return new ByteReader(fd, Buffer.alloc(0), position, end);
   }
 
@@ -36,7 +36,7 @@ export class ByteReader {
     return new ByteReader(-1, window, 0, window.length);
   }
 
-  /** The next bytes; a view that is good until the next read. */
+  /** The next bytes, as a view that is valid until the next read. */
   bytes(count: number): Buffer {
     if (count > maxPieceBytes) throw new TraceFileError(`a piece of ${count} bytes at ${this.position}`);
     this.#need(count);
@@ -66,30 +66,30 @@ export class ByteReader {
     return this.bytes(8).readBigUInt64LE();
   }
 
-  /** A length or an offset of 64 bits. */
+  /** A 64-bit length or offset. */
   size(): number {
     const value = this.u64();
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new TraceFileError(`a size of ${value}`);
     return Number(value);
   }
 
-  /** Text up to its NUL, which is passed over. */
+  /** NUL-terminated text, without the NUL. */
   string(): string {
     const start = this.position;
     const longest = Math.min(maxStringBytes, this.#end - start);
     this.#need(longest);
     const at = start - this.#windowAt;
     const nul = this.#window.subarray(at, at + longest).indexOf(0);
-    if (nul < 0) throw new TraceFileError(`a text without an end at ${start}`);
+    if (nul < 0) throw new TraceFileError(`the text at ${start} has no end`);
     this.position = start + nul + 1;
     return this.#window.toString('latin1', at, at + nul);
   }
 
   #ended(count: number): TraceFileError {
-    return new TraceFileError(`it ends before ${count} bytes at ${this.position}`);
+    return new TraceFileError(`it ends before the ${count} bytes at ${this.position}`);
   }
 
-  /** Brings the next `count` bytes into the window. */
+  /** Loads the next `count` bytes into the window. */
   #need(count: number): void {
     const { position } = this;
     if (position < 0 || count > this.#end - position) throw this.#ended(count);

@@ -6,13 +6,13 @@ import type { TraceOptions } from './trace-file.ts';
 /** Event ids have 16 bits. */
 const maxFormats = 1 << 16;
 
-/** Of symbols that are looked at. */
+/** How much of the symbols to check. */
 const firstSymbolsBytes = 64 << 10;
 
-/** The kernel keeps names of 4 Mi tasks at most, and by default of 128. */
+/** The kernel keeps the names of at most 4 Mi tasks, by default 128. */
 const maxTaskNamesBytes = 32 << 20;
 
-/** Both texts of the header info; the first is that of `events/header_page`. */
+/** Reads the header info; returns the text of `events/header_page`. */
 export function readHeaderInfo(reader: ByteReader): string {
   if (reader.string() !== 'header_page') throw new TraceFileError('no header_page');
   const text = reader.bytes(reader.size()).toString('latin1');
@@ -21,25 +21,25 @@ export function readHeaderInfo(reader: ByteReader): string {
   return text;
 }
 
-/** A number of formats of one system, added to `formats`. */
+/** Reads the formats of one system into `formats`. */
 export function readFormats(reader: ByteReader, system: string, formats: Map<string, string>): void {
   const count = reader.u32();
   if (count + formats.size > maxFormats) throw new TraceFileError(`${count} formats of one system`);
   for (let index = 0; index < count; index++) {
-    // A path has one name per part, whatever the file says: it is a key here and never opened.
+    // the path is only a key and never opened; a system name must not add path components
     const path = `events/${system.replaceAll('/', '_')}/${formats.size}/format`;
     formats.set(path, reader.bytes(reader.size()).toString('latin1'));
   }
 }
 
-/** Formats of all systems but `ftrace`. */
+/** Reads the formats of all systems except `ftrace`. */
 export function readSystems(reader: ByteReader, formats: Map<string, string>): void {
   const systems = reader.u32();
   if (systems > maxFormats) throw new TraceFileError(`${systems} event systems`);
   for (let index = 0; index < systems; index++) readFormats(reader, reader.string(), formats);
 }
 
-/** Passes over symbols, and tells from the first of them whether they have addresses. */
+/** Skips the symbols; the first ones show whether they have addresses. */
 export function readSymbols(reader: ByteReader): Symbols {
   const count = reader.u32();
   const first = Math.min(count, firstSymbolsBytes);
@@ -48,7 +48,7 @@ export function readSymbols(reader: ByteReader): Symbols {
   return symbols;
 }
 
-/** The text of `saved_cmdlines`; names beyond `maxTaskNamesBytes` are passed over. */
+/** The text of `saved_cmdlines`; skips names beyond `maxTaskNamesBytes`. */
 export function readTaskNames(reader: ByteReader): string {
   const count = reader.size();
   const first = Math.min(count, maxTaskNamesBytes);
@@ -57,7 +57,7 @@ export function readTaskNames(reader: ByteReader): string {
   return text;
 }
 
-/** Takes what one option says, if it is one that is of interest here. */
+/** Stores an option's value if it is one that is used here. */
 export function takeOption(options: TraceOptions, id: number, content: Buffer): void {
   switch (id) {
     case optionId.cpuStat:

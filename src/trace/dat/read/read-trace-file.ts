@@ -8,33 +8,33 @@ import { readV7 } from './read-v7.ts';
 import type { TraceFile } from './trace-file.ts';
 import { loadZstd, zstdDecompress } from '../zstd.ts';
 
-/** Of one chunk, packed or not; trace-cmd makes chunks of 10 pages. */
+/** Limit for one chunk, compressed or not; trace-cmd writes chunks of 10 pages. */
 const maxChunkBytes = 16 << 20;
 
-/** Reads what a trace.dat says of itself; pages are left where they are. Throws TraceFileError. */
+/** Reads a trace.dat's headers, metadata and page table, but no pages. Throws TraceFileError. */
 export async function readTraceFile(file: FileHandle): Promise<TraceFile> {
   const { size } = await file.stat();
   const open = (position: number): ByteReader => ByteReader.ofFile(file.fd, position, size);
   const reader = open(0);
   if (size < magic.length || !reader.bytes(magic.length).equals(magic)) {
-    throw new TraceFileError('it does not begin as a trace.dat does');
+    throw new TraceFileError('it does not begin like a trace.dat');
   }
   const version = reader.string();
-  if (version !== '6' && version !== '7') throw new TraceFileError('it is neither of version 6 nor of 7');
-  if (reader.u8() !== 0) throw new TraceFileError('it is of a big-endian machine');
-  // The size of long and of a page: the header page tells both, and more surely.
+  if (version !== '6' && version !== '7') throw new TraceFileError('its version is neither 6 nor 7');
+  if (reader.u8() !== 0) throw new TraceFileError('it is from a big-endian machine');
+  // sizes of long and of a page: the header page gives both more reliably
   reader.skip(1 + 4);
   await loadZstd();
   const trace = version === '6' ? readV6(reader, open) : readV7(reader, open);
-  // Tables may point to one place all of them, and it would be read again and again.
+  // in a bad file all tables may point to the same place, which would be read over and over
   const pageBytes = trace.buffers.flatMap(({ cpus }) => cpus).reduce((sum, { bytes }) => sum + bytes, 0);
   if (pageBytes > size) throw new TraceFileError(`pages of ${pageBytes} bytes in ${size}`);
   return trace;
 }
 
 /**
- * A CPU's pages in blocks of whole pages; each block is good until the next is asked for.
- * Throws TraceFileError when they are not where the file says.
+ * A CPU's pages in blocks of whole pages; each block is valid until the next is requested.
+ * Throws TraceFileError if the file does not have them where its table says.
  */
 export async function* cpuBlocks(
   file: FileHandle,
@@ -62,7 +62,7 @@ export async function* cpuBlocks(
     }
     const chunk = zstdDecompress(reader.bytes(frameBytes), chunkBytes);
     if (chunk === undefined)
-      throw new TraceFileError(`the chunk before ${reader.position} cannot be unpacked`);
+      throw new TraceFileError(`the chunk before ${reader.position} cannot be decompressed`);
     yield chunk;
   }
 }

@@ -13,13 +13,13 @@ import {
 } from './read-bodies.ts';
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 
-/** Of all instances together: they may all point to one table. */
+/** Limit over all instances: in a bad file they may all point to one table. */
 const maxTables = 1 << 16;
-/** Text of `trace_clock`: each clock once. */
+/** Limit for the text of `trace_clock`, which lists each clock once. */
 const maxClockBytes = 4096;
 
 /**
- * Reads a version 6 file from behind its page size on. `open` gives a reader of the file at a place.
+ * Reads a version 6 file; `reader` stands after its page size. `open` returns a reader of the file at an offset.
  * Throws TraceFileError.
  */
 export function readV6(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
@@ -51,13 +51,13 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
     }
     part = reader.string();
   }
-  if (part !== 'flyrecord') throw new TraceFileError('no pages of a ring buffer (flyrecord)');
+  if (part !== 'flyrecord') throw new TraceFileError('no ring buffer pages (flyrecord)');
   const top = readBuffer(reader, '', cpuCount, withClock);
   options.traceClock = top.traceClock;
   const buffers = [top.buffer];
   for (const { name, offset } of instances) {
     const place = open(offset);
-    if (place.string() !== 'flyrecord') throw new TraceFileError(`no pages of the instance at ${offset}`);
+    if (place.string() !== 'flyrecord') throw new TraceFileError(`no pages for the instance at ${offset}`);
     buffers.push(readBuffer(place, name, cpuCount, withClock).buffer);
   }
   return {
@@ -72,7 +72,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
   };
 }
 
-/** The table of an instance's pages, behind its `flyrecord`, and its clock. */
+/** Reads an instance's page table, which follows its `flyrecord`, and its clock. */
 function readBuffer(
   reader: ByteReader,
   name: string,

@@ -13,19 +13,19 @@ import {
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 import { zstdDecompress } from '../zstd.ts';
 
-/** trace-cmd begins another options section now and then; each is visited once. */
+/** trace-cmd may write several options sections; each is read once. */
 const maxOptionsSections = 1000;
 const maxSectionBytes = 64 << 20;
 
 /**
- * Reads a version 7 file from behind its page size on. `open` gives a reader of the file at a place.
+ * Reads a version 7 file; `reader` stands after its page size. `open` returns a reader of the file at an offset.
  * Throws TraceFileError.
  */
 export function readV7(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
   const compression = reader.string();
   reader.string();
   if (compression !== 'none' && compression !== 'zstd') {
-    throw new TraceFileError('packed with something else than zstd');
+    throw new TraceFileError('compressed with something other than zstd');
   }
   const options = noOptions();
   const places = new Map<number, number>();
@@ -33,7 +33,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   const visited = new Set<number>();
   for (let at = reader.size(); at !== 0; ) {
     if (visited.has(at) || visited.size > maxOptionsSections)
-      throw new TraceFileError('options without an end');
+      throw new TraceFileError('the options have no end');
     visited.add(at);
     const section = openSection(open(at), sectionId.options);
     at = 0;
@@ -76,10 +76,10 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   };
 }
 
-/** The payload of the section that begins there, unpacked when it is compressed. */
+/** The payload of the section at the reader, decompressed if needed. */
 function openSection(reader: ByteReader, id: number): ByteReader {
   const found = reader.u16();
-  if (found !== id) throw new TraceFileError(`section ${found} where ${id} should be`);
+  if (found !== id) throw new TraceFileError(`section ${found} in place of ${id}`);
   const flags = reader.u16();
   reader.skip(4 + 8);
   if ((flags & flagCompressed) === 0) return reader;
@@ -87,7 +87,7 @@ function openSection(reader: ByteReader, id: number): ByteReader {
   const bytes = reader.u32();
   if (bytes > maxSectionBytes) throw new TraceFileError(`a section of ${bytes} bytes`);
   const unpacked = zstdDecompress(reader.bytes(frameBytes), bytes);
-  if (unpacked === undefined) throw new TraceFileError(`section ${id} cannot be unpacked`);
+  if (unpacked === undefined) throw new TraceFileError(`section ${id} cannot be decompressed`);
   return ByteReader.ofMemory(unpacked);
 }
 

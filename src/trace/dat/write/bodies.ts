@@ -2,14 +2,14 @@ import type { GuestMetadata } from '../../metadata/guest-metadata.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { sectionId } from '../ids.ts';
 
-/** One of the six parts that describe the kernel: a section of a version 7 file; version 6 has them in a row. */
+/** One of the six parts that describe the kernel: a section each in version 7, concatenated in version 6. */
 export interface Body {
   readonly id: number;
   readonly name: string;
   readonly content: Buffer;
 }
 
-/** In the order of a version 6 file. */
+/** The parts in the order of a version 6 file. */
 export function bodiesOf(metadata: GuestMetadata): Body[] {
   return [
     { id: sectionId.headerInfo, name: 'headers', content: headerInfo(metadata) },

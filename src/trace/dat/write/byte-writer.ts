@@ -1,4 +1,4 @@
-/** Little-endian bytes put together piece by piece. */
+/** Builds little-endian binary data. */
 export class ByteWriter {
   readonly #pieces: Uint8Array[] = [];
   #length = 0;
@@ -35,12 +35,12 @@ export class ByteWriter {
     return this.bytes(piece);
   }
 
-  /** Text, each character a byte, without an end mark. */
+  /** Latin-1 text without a terminator. */
   text(text: string): this {
     return this.bytes(Buffer.from(text, 'latin1'));
   }
 
-  /** Text with a NUL behind it. */
+  /** NUL-terminated text. */
   string(text: string): this {
     return this.text(text).u8(0);
   }

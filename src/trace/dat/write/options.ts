@@ -6,35 +6,35 @@ export interface Option {
   readonly content: Buffer;
 }
 
-/** What is said about a trace beside its pages. */
+/** Facts about a trace that are written in addition to its pages and metadata. */
 export interface TraceFacts {
-  /** CPU ids with their pages, also those without any. */
+  /** CPU ids, including those without pages. */
   readonly cpus: readonly number[];
   /** Text of `per_cpu/cpuN/stats` by CPU. */
   readonly stats: ReadonlyMap<number, string>;
   readonly uname: string;
-  /** Who wrote the file. */
+  /** The program that writes the file. */
   readonly writer: string;
   /** Name of the clock in use. */
   readonly clock: string;
   /** Text of `trace_clock`, with that clock in brackets. */
   readonly traceClock: string;
-  /** A number by which other files name this one. */
+  /** Id by which other files refer to this one. */
   readonly traceId: bigint;
 }
 
 /**
- * Clocks of nanoseconds that libtraceevent takes for counters, once it is told their name: it then prints bare
- * numbers in place of seconds. It knows local, global, uptime, perf and mono*.
+ * Nanosecond clocks that libtraceevent treats as counters if told their name: it then prints bare numbers instead of
+ * seconds. It knows local, global, uptime, perf and mono*.
  */
 const nanosecondClocksUnknownToReaders: ReadonlySet<string> = new Set(['boot', 'tai']);
 
-/** Whether a reader must be told the clock by option 4: not where it would misread the times. */
+/** Whether to write the clock as option 4: not if it would make readers misread the times. */
 export function namesClock({ clock, traceClock }: TraceFacts): boolean {
   return traceClock !== '' && !nanosecondClocksUnknownToReaders.has(clock);
 }
 
-/** The options that both versions have, but for the clock's. */
+/** The options of both versions, except the clock. */
 export function commonOptions(facts: TraceFacts): Option[] {
   const options: Option[] = [...facts.stats]
     .sort(([a], [b]) => a - b)
@@ -58,7 +58,7 @@ export function u64Of(value: number): Buffer {
   return new ByteWriter().u64(value).finish();
 }
 
-/** Options in a row, without the one that ends them. */
+/** Encodes the options, without the final `done`. */
 export function packOptions(options: readonly Option[]): Buffer {
   const writer = new ByteWriter();
   for (const { id, content } of options) writer.u16(id).u32(content.length).bytes(content);

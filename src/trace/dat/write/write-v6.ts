@@ -6,7 +6,7 @@ import { magic, optionId } from '../ids.ts';
 import { commonOptions, cString, namesClock, packOptions, type TraceFacts } from './options.ts';
 import type { Output } from '../../file/output.ts';
 
-/** Writes a whole version 6 file, CPU after CPU as `sources` gives them, in rising order. */
+/** Writes a complete version 6 file. `sources` must yield the CPUs in ascending order. */
 export async function writeV6(
   output: Output,
   metadata: GuestMetadata,
@@ -14,15 +14,15 @@ export async function writeV6(
   sources: AsyncIterable<CpuSource>,
 ): Promise<CpuExtent[]> {
   const { pageBytes, commitBytes } = metadata.layout;
-  // CPUs are known by their place in the table here, so that those without pages have theirs too.
+  // the table is indexed by CPU, so CPUs without pages need an entry too
   const cpuCount = Math.max(0, ...facts.cpus.map((cpu) => cpu + 1));
   const head = new ByteWriter().bytes(magic).string('6').u8(0).u8(commitBytes).u32(pageBytes);
   for (const { content } of bodiesOf(metadata)) head.bytes(content);
   head.u32(cpuCount).string('options  ');
   const options = commonOptions(facts);
   const withClock = namesClock(facts);
-  // The text stands again behind the options. trace-cmd 3 searches this content for a clock as well, and searches
-  // whatever is in memory when the content is empty, as its own files have it.
+  // The text is repeated after the options. trace-cmd 3 also searches this content for a clock; if the content is
+  // empty, as in its own files, it searches whatever is in memory.
   if (withClock) options.push({ id: optionId.traceClock, content: cString(facts.traceClock) });
   head.bytes(packOptions(options)).u16(optionId.done).string('flyrecord');
   const tableAt = head.length;

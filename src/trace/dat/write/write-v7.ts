@@ -10,10 +10,10 @@ import { loadZstd } from '../zstd.ts';
 
 export type Compression = 'none' | 'zstd';
 
-/** A zstd file names the version of the format, not of a library. */
+/** For zstd, the version of the compression format, not of a library. */
 const compressionVersion = { none: '', zstd: '1' } as const;
 
-/** Names of sections, each once, with their offsets. */
+/** The string table with the section names. */
 class Strings {
   readonly #content = new ByteWriter();
 
@@ -28,7 +28,7 @@ class Strings {
   }
 }
 
-/** Writes a whole version 7 file, CPU after CPU as `sources` gives them. */
+/** Writes a complete version 7 file, with the CPUs in the order of `sources`. */
 export async function writeV7(
   output: Output,
   metadata: GuestMetadata,

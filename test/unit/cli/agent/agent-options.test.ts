@@ -195,7 +195,7 @@ describe('parseAgentOptions', () => {
   it('takes --json with doctor alone, and no other word', () => {
     const doctor = parseAgentOptions(['doctor', '--json', '--port-name', 'p%d'], false);
     assert.ok(doctor.kind === 'doctor' && doctor.json && doctor.options.portName === 'p%d');
-    assert.throws(() => parseAgentOptions(['--json'], false), /--json is nothing without doctor/);
+    assert.throws(() => parseAgentOptions(['--json'], false), /--json only works with doctor/);
     assert.throws(() => parseAgentOptions(['docto'], false), /unexpected argument "docto"/);
   });
 
@@ -253,12 +253,15 @@ describe('parseAgentOptions', () => {
 describe('the configuration file', () => {
   it('is refused with its path when it cannot be read or is no JSON object', () => {
     const missing = join(directory, 'missing.json');
-    assertUsage(() => options('--config', missing), /^--config .*missing\.json: cannot be read \(ENOENT\)/);
-    assertUsage(() => options('--config', directory), /cannot be read \(EISDIR\)/);
-    assertUsage(() => options('--config', configFile('{"cpus": \n\n0-3}')), /agent\.json is no JSON: /);
-    assertUsage(() => options('--config', configFile('')), /is no JSON/);
+    assertUsage(() => options('--config', missing), /^--config: cannot read .*missing\.json: ENOENT/);
+    assertUsage(() => options('--config', directory), /^--config: cannot read .*: EISDIR/);
+    assertUsage(
+      () => options('--config', configFile('{"cpus": \n\n0-3}')),
+      /agent\.json is not valid JSON: /,
+    );
+    assertUsage(() => options('--config', configFile('')), /is not valid JSON/);
     for (const content of ['[]', 'null', '"cpus"', '3'])
-      assertUsage(() => options('--config', configFile(content)), /holds no JSON object/);
+      assertUsage(() => options('--config', configFile(content)), /does not contain a JSON object/);
   });
 
   it('names an unknown key and the nearest that there is', () => {

@@ -28,6 +28,6 @@ describe('a program whose stdout takes nothing', () => {
     const full = openSync('/dev/full', 'w');
     const ended = await helpTo(full);
     closeSync(full);
-    assert.deepEqual(ended, { code: 1, stderr: 'trace-host: stdout cannot be written (ENOSPC)\n' });
+    assert.deepEqual(ended, { code: 1, stderr: 'trace-host: cannot write to stdout: ENOSPC\n' });
   });
 });

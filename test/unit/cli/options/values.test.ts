@@ -48,7 +48,7 @@ describe('parsePipeBytes', () => {
       '64K\0',
       'x'.repeat(5000),
     ])
-      assertUsage(() => parsePipeBytes(text, '-s'), /is no size/, /512K/);
+      assertUsage(() => parsePipeBytes(text, '-s'), /is not a size/, /512K/);
   });
 });
 
@@ -88,7 +88,7 @@ describe('parseDurationMs', () => {
     ])
       assertUsage(
         () => parseDurationMs(text, '--stop-timeout'),
-        /^--stop-timeout: .* is no time/,
+        /^--stop-timeout: .* is not a time/,
         /500ms, 10s or 5m/,
       );
     for (const text of ['3600001', '3601s', '61m', '2h', '9'.repeat(5000)])
@@ -101,10 +101,7 @@ describe('names', () => {
     for (const text of ['agent-ctl-path', 'a', '...', '-', 'ünï', 'x'.repeat(255)])
       assert.equal(parseFileName(text, '--control-port'), text);
     for (const text of ['a/b', '/', '.', '..', '../x', 'a\0b'])
-      assertUsage(
-        () => parseFileName(text, '--control-port'),
-        /^--control-port: .* is not the name of a file/,
-      );
+      assertUsage(() => parseFileName(text, '--control-port'), /^--control-port: .* is not a file name/);
     assertUsage(() => parseFileName('', '--control-port'), /is empty/);
     assertUsage(() => parseFileName('é'.repeat(128), '--control-port'), /longer than 255 bytes/);
   });
@@ -114,22 +111,22 @@ describe('names', () => {
       assert.equal(parsePortTemplate(text, '--port-name'), text);
     for (const text of ['trace-path-cpu', '%d%d', 'cpu%s', 'cpu%d%%', '%', '%dx%s', 'cpu%2d'])
       assertUsage(() => parsePortTemplate(text, '--port-name'), /exactly one %d/, /trace-path-cpu%d/);
-    assertUsage(() => parsePortTemplate('a/%d', '--port-name'), /not the name of a file/);
+    assertUsage(() => parsePortTemplate('a/%d', '--port-name'), /not a file name/);
   });
 
   it('takes any path but the empty one and what the kernel cannot take', () => {
     for (const text of ['/dev/virtio-ports', '.', 'a/../b', '/'])
       assert.equal(parsePath(text, '--tracefs'), text);
     assertUsage(() => parsePath('', '--tracefs'), /is empty/);
-    assertUsage(() => parsePath('/a\0b', '--tracefs'), /not a path/);
-    assertUsage(() => parsePath(`/${'x'.repeat(4095)}`, '--tracefs'), /not a path/);
+    assertUsage(() => parsePath('/a\0b', '--tracefs'), /not a valid path/);
+    assertUsage(() => parsePath(`/${'x'.repeat(4095)}`, '--tracefs'), /not a valid path/);
   });
 
   it("takes the form of a user's name", () => {
     for (const text of ['nobody', '_apt', '65534', 'first.last', 'host$', 'a@b'])
       assert.equal(parseUser(text, '--user'), text);
     for (const text of ['', 'a b', 'a:b', '../x', '-u', 'a\n'])
-      assertUsage(() => parseUser(text, '--user'), /no user's name/);
+      assertUsage(() => parseUser(text, '--user'), /not a valid name/);
   });
 });
 
@@ -140,27 +137,27 @@ describe('words and counts', () => {
     assert.equal(parseChoice('stop', '--allow', words), 'stop');
     assertUsage(
       () => parseChoice('stpo', '--allow', ['info', 'stop']),
-      /"stpo" is none of info, stop/,
-      /give one of/,
+      /"stpo" is not one of info, stop/,
+      /use one of/,
     );
-    assertUsage(() => parseChoice('statsu', '--allow', words), /none of/, /did you mean status\?/);
+    assertUsage(() => parseChoice('statsu', '--allow', words), /not one of/, /did you mean status\?/);
     for (const text of ['', 'STOP', 'constructor', 'x'.repeat(5000)])
-      assertUsage(() => parseChoice(text, '--allow', words), /is none of start, stop, status/);
+      assertUsage(() => parseChoice(text, '--allow', words), /is not one of start, stop, status/);
   });
 
   it('takes several, or all', () => {
     assert.deepEqual(parseChoices('stop, start,stop', '--allow', words), new Set(['stop', 'start']));
     assert.deepEqual(parseChoices('all', '--allow', words), new Set(words));
-    assertUsage(() => parseChoices('start,', '--allow', words), /"" is none of/);
-    assertUsage(() => parseChoices('', '--allow', words), /"" is none of/);
-    assertUsage(() => parseChoices('start,all', '--allow', words), /"all" is none of/);
+    assertUsage(() => parseChoices('start,', '--allow', words), /"" is not one of/);
+    assertUsage(() => parseChoices('', '--allow', words), /"" is not one of/);
+    assertUsage(() => parseChoices('start,all', '--allow', words), /"all" is not one of/);
   });
 
   it('takes a whole number up to its limit', () => {
     assert.equal(parseCount('0', '--max-restarts', 1000), 0);
     assert.equal(parseCount('1000', '--max-restarts', 1000), 1000);
     for (const text of ['', '-1', '1001', '1.5', '1e2', '0x1', 'x', '9'.repeat(400)])
-      assertUsage(() => parseCount(text, '--max-restarts', 1000), /no whole number from 0 to 1000/);
+      assertUsage(() => parseCount(text, '--max-restarts', 1000), /not a whole number from 0 to 1000/);
   });
 });
 

@@ -189,8 +189,8 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     await assert.rejects(client.metadata(), failure(exitCode.missing, /does not answer/));
     const third = client.metadata();
     agent.quit();
-    await assert.rejects(third, failure(exitCode.missing, /has gone: its QEMU closed/));
-    await assert.rejects(client.ping(), failure(exitCode.missing, /has gone: its QEMU closed/));
+    await assert.rejects(third, failure(exitCode.missing, /has disconnected: its QEMU closed/));
+    await assert.rejects(client.ping(), failure(exitCode.missing, /has disconnected: its QEMU closed/));
   });
 
   it('is not impressed by a second answer to the same order', async (context) => {

@@ -143,8 +143,14 @@ describe('names of events', () => {
       Array.from({ length: 600 }, (_, i) => `events/big/e${i}/format`).concat('events/big/x/format'),
     );
     const names = new EventNames(many);
-    assert.throws(() => names.resolve({ filters: { 'big:e*': 'a == 1' } }), /600 events would get filters/);
-    assert.throws(() => names.resolve({ triggers: { big: ['traceoff'] } }), /601 events would get triggers/);
+    assert.throws(
+      () => names.resolve({ filters: { 'big:e*': 'a == 1' } }),
+      /600 events would get filters; a guest accepts \d+/,
+    );
+    assert.throws(
+      () => names.resolve({ triggers: { big: ['traceoff'] } }),
+      /601 events would get triggers; a guest accepts \d+/,
+    );
     assert.deepEqual(names.resolve({ filters: { 'big:*': 'a == 1' } }).filters, { big: 'a == 1' });
   });
 

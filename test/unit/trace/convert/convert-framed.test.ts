@@ -116,8 +116,8 @@ describe('convert of a framed stream', () => {
     const report = await converted(test, streamOf(pages, { cpus }));
     const events = report.cpus[1]?.events;
     assert.deepEqual(gapsText(report.gaps), [
-      'CPU 0: 4096 bytes of its pages are not in the stream, or in no whole page',
-      `CPU 1: the guest's kernel says that 0 events were read, the file has ${events}`,
+      'CPU 0: 4096 bytes of its pages are missing from the stream, or part of an incomplete page',
+      `CPU 1: the guest's kernel counted 0 events read, but the file has ${events}`,
     ]);
   });
 
@@ -126,8 +126,11 @@ describe('convert of a framed stream', () => {
     const stream = streamOf(pages);
     const report = await converted(test, stream.subarray(0, stream.length - 12_000));
     const [cut = '', end] = gapsText(report.gaps);
-    assert.match(cut, /^CPU 0: \d{1,4} bytes of its pages are not in the stream, or in no whole page$/);
-    assert.equal(end, 'the stream has no end: what its agent still had, and its account, are missing');
+    assert.match(
+      cut,
+      /^CPU 0: \d{1,4} bytes of its pages are missing from the stream, or part of an incomplete page$/,
+    );
+    assert.equal(end, "the stream has no end record: the agent's last pages and its totals are missing");
     assert.ok(report.pages >= 6 && report.pages < 10, `${report.pages} pages`);
   });
 
@@ -170,7 +173,7 @@ describe('a framed stream from stdin', () => {
       await file.close();
       await assert.rejects(
         spooled(chunksOf(stream, size), join(dir, 'trace.dat')),
-        /is there, of an earlier/,
+        /already exists, from an earlier/,
       );
       assert.ok(readFileSync(path).equals(stream));
       rmSync(path);
@@ -195,7 +198,7 @@ describe('a framed stream from stdin', () => {
     async function* raw(): AsyncGenerator<Uint8Array> {
       for (; read < 100; read += 1) yield await Promise.resolve(Buffer.alloc(4096));
     }
-    await assert.rejects(spooled(raw(), out), { name: 'Failure', message: /no framed stream/ });
+    await assert.rejects(spooled(raw(), out), { name: 'Failure', message: /not a framed stream/ });
     assert.ok(read < 2, `${read} pieces`);
     await assert.rejects(spooled(chunksOf(Buffer.alloc(0), 1), out), { name: 'Failure' });
     assert.equal(existsSync(out), false);

@@ -100,7 +100,7 @@ describe('info of a hostile file', () => {
       'x'.repeat(10_000),
     ]) {
       writeFileSync(path, bytes, 'latin1');
-      await assert.rejects(readInfo(path), /x: not a trace\.dat that can be read/);
+      await assert.rejects(readInfo(path), /x: not a readable trace\.dat/);
     }
     await assert.rejects(readInfo(`${path}.none`), /no such file/);
     await assert.rejects(readInfo('/dev/null'), /not a regular file/);

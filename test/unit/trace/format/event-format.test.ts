@@ -193,7 +193,10 @@ describe('event catalogue', () => {
     ]);
     assert.equal(catalogue.byId(30_001)?.name, 'kvm_entry');
     assert.equal(catalogue.byName('kvm:kvm_again'), undefined);
-    assert.match(catalogue.malformed[0]?.message ?? '', /kvm:kvm_again: id 30001 is kvm:kvm_entry's/);
+    assert.match(
+      catalogue.malformed[0]?.message ?? '',
+      /kvm:kvm_again: id 30001 already belongs to kvm:kvm_entry/,
+    );
   });
 
   it('says of a format with an odd field what it could not read, and has its event', () => {
@@ -202,7 +205,7 @@ describe('event catalogue', () => {
     assert.equal(catalogue.byId(30_001)?.name, 'kvm_entry');
     assert.match(
       catalogue.malformed[0]?.message ?? '',
-      /^format of kvm:kvm_entry: cannot read the line ".*rip/,
+      /^format of kvm:kvm_entry: cannot parse the line ".*rip/,
     );
   });
 

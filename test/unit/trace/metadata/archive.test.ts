@@ -175,7 +175,10 @@ describe('metadata archive', () => {
       whole.subarray(0, whole.length / 2),
       gzipSync((await tarOf([{ name: 'kallsyms' }, 'x'.repeat(100_000)])).subarray(0, 50_000)),
     ]) {
-      await assert.rejects(readMetadataArchive([bad]), refusal(/is no tar of tracefs files, gzip'ed or not/));
+      await assert.rejects(
+        readMetadataArchive([bad]),
+        refusal(/is not a tar of tracefs files, gzipped or not/),
+      );
     }
   });
 

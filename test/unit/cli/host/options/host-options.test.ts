@@ -90,23 +90,23 @@ describe('parseHostOptions', () => {
       ['status --jsno', /unknown option '--jsno'/, /did you mean --json/],
       ['status x', /unexpected argument "x"/, /trace-host status --help/],
       ['status --bare', /unknown option '--bare'/],
-      ['status --timeout 0', /no guest answers in no time/],
-      ['setup --cpus 0', /"0" is no whole number from 1 to 8192/],
-      ['setup --cpus 8193', /--cpus: "8193" is no whole number from 1 to 8192/, /from 1 to 8192/],
-      ['setup --chardev tcp', /--chardev: "tcp" is none of pipe, socket/],
-      ['setup --transport usb', /--transport: "usb" is none of pci, mmio, ccw/],
-      ['setup --remove --transport mmio', /--remove takes no --transport/],
+      ['status --timeout 0', /--timeout: must be more than 0/],
+      ['setup --cpus 0', /"0" is not a whole number from 1 to 8192/],
+      ['setup --cpus 8193', /--cpus: "8193" is not a whole number from 1 to 8192/, /from 1 to 8192/],
+      ['setup --chardev tcp', /--chardev: "tcp" is not one of pipe, socket/],
+      ['setup --transport usb', /--transport: "usb" is not one of pci, mmio, ccw/],
+      ['setup --remove --transport mmio', /--remove conflicts with --transport/],
       ['setup --format xml', /--format/],
-      ['setup --apply', /does not say to which guest/],
-      ['setup --qmp /q', /--qmp is nothing without --apply/],
-      ['setup --domain d', /--domain is nothing without --apply/],
-      ['setup --apply --qmp /q --domain d', /two ways to one guest/],
+      ['setup --apply', /--apply needs to know the guest/],
+      ['setup --qmp /q', /--qmp only works with --apply/],
+      ['setup --domain d', /--domain only works with --apply/],
+      ['setup --apply --qmp /q --domain d', /--qmp conflicts with --domain/],
       ['setup --apply --domain --live', /--domain/],
-      ['setup --remove --cpus 2', /--remove takes no --cpus/],
+      ['setup --remove --cpus 2', /--remove conflicts with --cpus/],
       ['setup --dir', /--dir/],
     ];
     for (const [line, message, remedy] of cases) assertUsage(() => parse(line), message, remedy);
-    assertUsage(() => parseHostOptions([]), /no command/);
+    assertUsage(() => parseHostOptions([]), /no command given/);
     for (const guest of ['..', '.hidden', '-x', 'a/b', '', 'x\n', 'x'.repeat(65)])
       assertUsage(() => parseHostOptions(['ping', `--guest=${guest}`]), /--guest/);
   });

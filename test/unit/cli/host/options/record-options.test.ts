@@ -55,7 +55,7 @@ describe('trace-host record', () => {
       ['constructor', 'a == 1'],
       ['__proto__', 'b == 1'],
     ]);
-    refused(/no event is before pid == 1/, '-f', 'pid == 1', '-e', 'sched');
+    refused(/no -e before pid == 1/, '-f', 'pid == 1', '-e', 'sched');
   });
 
   it('traces in an instance of its own where the tracer can', () => {
@@ -75,8 +75,8 @@ describe('trace-host record', () => {
         ['db', '/var/tmp/t-db.dat'],
       ],
     );
-    refused(/web is named twice/, '-A', 'web', '-A', 'web');
-    refused(/both name guests/, '-A', 'web', '--guest', 'db');
+    refused(/web is given twice/, '-A', 'web', '-A', 'web');
+    refused(/--guest conflicts with --agent/, '-A', 'web', '--guest', 'db');
     refused(/not a guest name/, '-A', '../web');
   });
 
@@ -121,13 +121,13 @@ describe('trace-host record', () => {
       [90_000, 500, 90_000, 5_400_000, 7_200_000, 2_073_600_000],
     );
     for (const text of ['0', '0ms', '2073601', '577h', '1d', 'x'])
-      refused(/--duration: .* is no time/, '--duration', text);
+      refused(/--duration: .* is not a (?:time|valid recording time)/, '--duration', text);
   });
 
   it('refuses what makes no sense', () => {
     refused(/no compression/, '--v6', '--compress', 'zstd');
-    refused(/no whole number from 1 to/, '-b', '0');
-    refused(/is no size/, '--max-size', '0');
+    refused(/not a whole number from 1 to/, '-b', '0');
+    refused(/is not a size/, '--max-size', '0');
     refused(/duration/, '--duration', '0');
     refused(/compress/, '--compress', 'gzip');
   });
@@ -168,7 +168,7 @@ describe("trace-cmd's words for trace-host record", () => {
       [mask('-1'), mask('F'), mask('0xff00000000'), mask('1,00000000')],
       ['-1', 'F', 'ff,00000000', '1,00000000'],
     );
-    refused(/--cpumask: "g" is no hexadecimal mask/, '-M', 'g');
+    refused(/--cpumask: "g" is not a hexadecimal mask/, '-M', 'g');
   });
 
   it('name a module for every function', () => {
@@ -188,19 +188,27 @@ describe("trace-cmd's words for trace-host record", () => {
       ['any', 'zstd', 'none'].map((how) => record('--compression', how).compress),
       ['zstd', 'zstd', 'none'],
     );
-    refused(/two versions/, '--v6', '--file-version', '7');
+    refused(/--v6 conflicts with --file-version 7/, '--v6', '--file-version', '7');
     refused(/no compression/, '--file-version', '6', '--compression', 'any');
   });
 
   it('that need others are refused without them', () => {
-    refused(/--children is nothing without --pid/, '-c');
-    refused(/--func-stack of all functions/, '-p', 'function', '--func-stack');
-    refused(/--func-stack of all functions/, '-l', 'vfs_read', '--func-stack');
-    refused(/--trigger: no event is before stacktrace/, '-R', 'stacktrace');
-    refused(/--instance: a recording is of one instance/, '-B', 'a', '-e', 'sched', '-B', 'b');
-    refused(/--plugin: a recording has one tracer/, '-p', 'function', '-p', 'nop');
-    refused(/--module: the functions/, '-p', 'function', '--module', 'a', '--module', 'b');
-    refused(/--compress and --compression/, '--compress', 'zstd', '--compression', 'none');
+    refused(/--children only works with --pid/, '-c');
+    refused(/--func-stack for all functions/, '-p', 'function', '--func-stack');
+    refused(/--func-stack for all functions/, '-l', 'vfs_read', '--func-stack');
+    refused(/--trigger: no -e before stacktrace/, '-R', 'stacktrace');
+    refused(/--instance: a recording can only have one instance/, '-B', 'a', '-e', 'sched', '-B', 'b');
+    refused(/--plugin: a recording can only have one tracer/, '-p', 'function', '-p', 'nop');
+    refused(
+      /--module: a recording can only be limited to one module/,
+      '-p',
+      'function',
+      '--module',
+      'a',
+      '--module',
+      'b',
+    );
+    refused(/--compress conflicts with --compression/, '--compress', 'zstd', '--compression', 'none');
     assert.deepEqual(record('-P', '1,,2,').trace?.pids, [1, 2]);
     assert.ok(record('-p', 'function', '--module', 'kvm', '--func-stack').trace?.options);
   });
@@ -219,7 +227,7 @@ describe("trace-cmd's words for trace-host record", () => {
 
   it('that make no sense here are refused by name, with the reason', () => {
     refused(/^-F of trace-cmd: the command runs on this host/, '-F', 'true');
-    refused(/^-N of trace-cmd: .*no network/, '-N', 'host:1234', '-e', 'sched');
+    refused(/^-N of trace-cmd: .*no network is involved/, '-N', 'host:1234', '-e', 'sched');
     refused(/^--user of trace-cmd/, '--user', 'nobody', 'true');
     assert.deepEqual(record('-e', 'sched', 'true', '-F').command, ['true', '-F']);
   });
@@ -228,7 +236,7 @@ describe("trace-cmd's words for trace-host record", () => {
     refused(/^--instance is a name, not "a:b"/, '-B', 'a:b', '-e', 'sched');
     refused(/^--function is a function's name/, '-p', 'function', '-l', 'vfs_read:traceoff');
     refused(/^--filter of sched is one line/, '-e', 'sched', '-f', ' ');
-    refused(/^--pid: "x" is no whole number/, '-P', '1,x');
+    refused(/^--pid: "x" is not a whole number/, '-P', '1,x');
     refused(/^--option/, '-O', 'a b');
   });
 });
