@@ -218,7 +218,7 @@ describe('prepareGuest', () => {
     assert.deepEqual((await prepare(dir, {}, 'web')).changes, { made: [], mended: [], removed: [] });
     await assert.rejects(
       prepare(dir, { group: 'no-such-group' }, 'web'),
-      failure(exitCode.usage, /no group "no-such-group"/),
+      failure(exitCode.usage, /no such group: "no-such-group"/),
     );
   });
 
