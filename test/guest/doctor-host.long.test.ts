@@ -102,7 +102,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
 
     await guest.check(['kill', '-STOP', String(GuestAgent.of(guest).process.pid)]);
     const silent = await doctorOnHost(dir, '--timeout', '3s');
-    assertOnly(silent, 'agent', /does not answer within 3 s — see whether trace-agent runs there/);
+    assertOnly(silent, 'agent', /does not answer within 3 s — check that trace-agent runs there/);
     await assertSaid(context, dir, silent['agent'] ?? '');
   });
 
@@ -282,7 +282,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assert.equal(code, 5, stderr);
     assert.match(
       stderr,
-      /, CPU 1: \d+ bytes were sent to a port that has no file in .* — see trace-host doctor/,
+      /, CPU 1: \d+ bytes were sent to a port that has no file in .* — run trace-host doctor/,
     );
   });
 
@@ -374,7 +374,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assertOnly(
       await doctorOnHost(dir),
       'rings',
-      /cannot ask any of the guest's rings — run trace-agent doctor/,
+      /cannot read the statistics of any of the guest's ring buffers — run trace-agent doctor/,
     );
     const record = await recordBriefly(dir, join(scratchDir(context), 'trace.dat'));
     assert.equal(record.code, 1);

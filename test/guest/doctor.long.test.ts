@@ -51,7 +51,10 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
     const held = await doctorInGuest(guest);
     assert.deepEqual(Object.keys(held), ['agent', 'busy']);
     assert.match(held['busy'] ?? '', /port trace-path-cpu1 is held by sleep \(pid \d+\) — end it: kill \d+/);
-    assert.match(held['agent'] ?? '', /port agent-ctl-path is held by sleep \(pid \d+\), which is no trace-/);
+    assert.match(
+      held['agent'] ?? '',
+      /port agent-ctl-path is held by sleep \(pid \d+\), which is not a trace-/,
+    );
     for (const said of Object.values(held)) await guest.check(/kill \d+$/.exec(said)?.[0] ?? 'false');
     for (const holder of holders) await holder.wait();
     assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent is running/);

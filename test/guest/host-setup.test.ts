@@ -131,7 +131,7 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
       assertFails(
         silent,
         3,
-        /^trace-host: guest web does not answer within 0\.5 s — see whether trace-agent runs there/,
+        /^trace-host: guest web does not answer within 0\.5 s — check that trace-agent runs there/,
       );
 
       if (chardev === 'socket') await readSockets(context, join(dir, 'web'), 2);

@@ -256,7 +256,7 @@ describe('trace-agent -o', { skip }, () => {
           [['--framed'], /^trace-agent: --framed needs -o — add -o\n$/],
           [
             ['-o', '--framed', '--control-port', 'x'],
-            /^trace-agent: --framed takes no orders .* — leave out/,
+            /^trace-agent: --framed cannot be combined with a control port: .* — remove --framed/,
           ],
         ] as const) {
           const agent = scene.start(args);

@@ -171,7 +171,7 @@ describe('trace-agent keeps in step', { skip }, () => {
 
       const deaf = await scene.startReady(['--allow', 'status']);
       control.send('1\n');
-      await deaf.logged('a complaint', ({ msg }) => msg.includes('does not take the order start'));
+      await deaf.logged('a complaint', ({ msg }) => msg.includes('does not accept the order start'));
       assert.equal(await stateOf(control), 'stopped');
     }),
   );

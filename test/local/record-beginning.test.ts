@@ -47,7 +47,7 @@ describe('the beginning of a recording', { concurrency }, () => {
     run.child.kill('SIGINT');
     await until('it takes it back', () => orders().length > 1, startMs);
     const ended = await interruptAgain(run);
-    assert.doesNotMatch(ended.stderr, /has not said that it did/, 'it waits no more');
+    assert.doesNotMatch(ended.stderr, /has not confirmed it/, 'it waits no more');
     assertOrderly({ ...ended, stderr: `${ended.stderr}trace-host: it says no more\n` }, [failed]);
     assert.deepEqual(readdirSync(scene.outDir), []);
   });
@@ -86,8 +86,8 @@ describe('the beginning of a recording', { concurrency }, () => {
       [['-o', scene.outDir], usage, /out is a directory — specify a file/],
       [['-o', join(scene.outDir, 'old')], failed, /old\.recording already exists/],
       [['--', 'no-such-command', 'x'], usage, /"no-such-command": no such command/],
-      [['--', plain], usage, /plain": may not be run/],
-      [['--', scene.outDir], usage, /out": may not be run/],
+      [['--', plain], usage, /plain": permission denied/],
+      [['--', scene.outDir], usage, /out": permission denied/],
     ] as const) {
       const ended = await scene.record(...args).ended;
       assertOrderly(ended, [code]);

@@ -111,7 +111,7 @@ describe('a standby', { skip }, () => {
       agent.signal('SIGTERM');
       assert.equal((await agent.exit()).code, exitCode.done);
       assert.ok(!isAlive(standby));
-      assert.equal(agent.said('standby died: another one comes'), 0);
+      assert.equal(agent.said('standby died: starting another'), 0);
     }),
   );
 
@@ -123,7 +123,7 @@ describe('a standby', { skip }, () => {
       const workers = agent.workers;
       const standby = await agent.standby();
       process.kill(standby, 'SIGKILL');
-      await agent.logged('its death', ({ msg }) => msg === 'standby died: another one comes');
+      await agent.logged('its death', ({ msg }) => msg === 'standby died: starting another');
       assert.notEqual(await agent.standby(), standby);
       assert.deepEqual(agent.workers, workers);
     }),
@@ -145,7 +145,7 @@ describe('a standby', { skip }, () => {
         },
         patienceMs,
       );
-      assert.equal(agent.said('standby died: another one comes'), 2);
+      assert.equal(agent.said('standby died: starting another'), 2);
       assert.equal(childrenOf(agent.pid).length, 2);
       const writers = scene.writers();
       for (const writer of writers) await writer.write(500);

@@ -168,7 +168,11 @@ describe('settings', { skip }, () => {
       'bad-trigger',
       /changes an existing one/,
     );
-    refused({ options: { copy_trace_marker: true } }, 'bad-value', /is set by what is traced/);
+    refused(
+      { options: { copy_trace_marker: true } },
+      'bad-value',
+      /option copy_trace_marker cannot be set directly/,
+    );
     refused({ options: { stacktrac: true } }, 'unknown-option', /no trace option "stacktrac".*stacktrace/);
     refused({ options: { '../tracing_on': true } }, 'unknown-option', /no trace option/);
     refused({ pids: [process.pid, 4_194_303] }, 'bad-value', /no task 4194303/);
@@ -336,7 +340,7 @@ describe('settings', { skip }, () => {
     );
     refused({ eventsOff: ['sched:nothing'] }, 'unknown-event', /sched:nothing/);
     for (const name of ['', '!vfs_read', 'vfs read', '#x', 'vfs_read:traceon', 'a:mod:b:traceon', 'a\n'])
-      refused({ functionFilter: [name] }, 'bad-value', /functionFilter: ".*" is no function/);
+      refused({ functionFilter: [name] }, 'bad-value', /functionFilter: ".*" is not a function/);
     refused({ tracer: 'functoin' }, 'unknown-tracer', /it has .*nop/);
     refused({ clock: 'sundial' }, 'unknown-clock', /it has local, global/);
     refused({ clock: '[local]' }, 'unknown-clock', /sundial|local/);

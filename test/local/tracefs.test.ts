@@ -140,7 +140,7 @@ describe('instances', { skip }, () => {
     assert.throws(() => ensureInstance(root, '../x'), failure(exitCode.usage, '"../x"', /^$/));
     assert.throws(
       () => ensureInstance(join(root, 'events'), name),
-      failure(exitCode.missing, name, /trace without one/),
+      failure(exitCode.missing, name, /trace without --instance/),
     );
   });
 });

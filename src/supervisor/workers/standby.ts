@@ -155,7 +155,7 @@ export class Standby<Worker extends Spare> {
       log.warn({ how, maxRestarts }, 'standby keeps dying: none until a worker crashes');
       return;
     }
-    log[isSaid ? 'debug' : 'warn']({ how, restartMs: decision.delayMs }, 'standby died: another one comes');
+    log[isSaid ? 'debug' : 'warn']({ how, restartMs: decision.delayMs }, 'standby died: starting another');
     this.#isDue = true;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;

@@ -67,7 +67,7 @@ export class GuestAgent {
 
   /** How many of its processes died: workers, and the standby while it waited. */
   deaths(): number {
-    return this.said('worker crashed: restarting') + this.said('standby died: another one comes');
+    return this.said('worker crashed: restarting') + this.said('standby died: starting another');
   }
 
   /** `echo 1` on the host; returns when the agent says that it has started. */
