@@ -1,8 +1,8 @@
 /**
  * Draws terminal output as an SVG picture of a terminal window. docs/demo.svg was made with:
  *
- *     npm run --silent demo > demo.txt 2>&1
- *     node dist/tools/demo/picture.js 'npm run demo' 2-26,51,62-68,79-90 < demo.txt > docs/demo.svg
+ *     npm run demo > demo.txt 2>&1
+ *     node dist/tools/demo/picture.js 'npm run demo' 5-30,56-65,81-92 < demo.txt > docs/demo.svg
  *
  * RANGES: lines to show, from 1; `…` replaces each gap. Default: all lines.
  */
