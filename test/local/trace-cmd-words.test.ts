@@ -62,7 +62,7 @@ const before: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe("trace-cmd's options of record", () => {
-  it('are all in the table, and do what it says: the same, taken, or refused by name with a remedy', () => {
+  it('are all in the table, and do what it says: the same, accepted without effect, or refused by name with a remedy', () => {
     for (const [word, value] of wordsOfTraceCmd()) {
       const row = table.split('\n').find((line) => new RegExp(`^\\|[^|]*\`${word}\``).test(line));
       assert.ok(row !== undefined, `${word} is in docs/trace-cmd.md`);
@@ -70,9 +70,13 @@ describe("trace-cmd's options of record", () => {
       const refused = / \| refused:?/.test(row);
       try {
         const command = parseHostOptions(line);
-        assert.ok(!refused, `${word} is taken, and the table says that it is refused`);
+        assert.ok(!refused, `${word} is accepted, and the table says that it is refused`);
         assert.ok(command.kind === 'record');
-        assert.equal(command.options.remarks.length > 0, / \| taken; /.test(row), `${word} has a remark`);
+        assert.equal(
+          command.options.remarks.length > 0,
+          / \| accepted without effect; /.test(row),
+          `${word} has a remark`,
+        );
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
         assert.ok(refused, `${word}: ${error.message}`);

@@ -98,7 +98,7 @@ async function converted(
   if (metadata !== undefined) {
     throw new Failure(
       exitCode.usage,
-      '--metadata is only for raw files',
+      '--metadata is only for raw files and framed streams',
       `omit it: a recording contains its metadata`,
     );
   }
@@ -116,7 +116,7 @@ async function isDirectory(path: string): Promise<boolean> {
     throw new Failure(
       exitCode.missing,
       `${path}: no such file or directory`,
-      'specify a recording (FILE.recording), or raw files and their --metadata',
+      'specify a recording (FILE.recording), a framed stream, or raw files and their --metadata',
       { cause },
     );
   }

@@ -121,7 +121,7 @@ export const hostSettings = {
     short: 'm',
     long: 'max-kb',
     placeholder: 'KB',
-    description: 'keep only the newest KB kilobytes per CPU',
+    description: 'keep only the newest data of each CPU, this many KiB',
     parse: (text: string, name: string) => parseCount(text, name, 2 ** 40, 1),
   },
   duration: {

@@ -82,8 +82,12 @@ export const traceCmdWords: readonly Word[] = [
     instead: 'use >&2, or -q',
   },
   { flags: '--nosplice', why: 'pages are always moved by splice', instead: 'omit it' },
-  { flags: '--debug', why: 'there is no more output', instead: 'see the log of trace-agent' },
-  { flags: '--verbose [LEVEL]', why: 'there is no more output', instead: 'see the log of trace-agent' },
+  { flags: '--debug', why: 'trace-host has no further output', instead: 'see the log of trace-agent' },
+  {
+    flags: '--verbose [LEVEL]',
+    why: 'trace-host has no further output',
+    instead: 'see the log of trace-agent',
+  },
 ];
 
 /**
