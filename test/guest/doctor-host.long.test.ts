@@ -216,7 +216,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     assertOnly(
       removed,
       'directory',
-      /holds agent-ctl-path\.in, agent-ctl-path\.out, trace-path-cpu0\.out, t/,
+      /has agent-ctl-path\.in, agent-ctl-path\.out, trace-path-cpu0\.out, t.* open, removed from/,
     );
     await assertSaid(context, dir, removed['directory'] ?? '');
     await obey(removed['directory']);

@@ -39,7 +39,10 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
     );
     await guest.unplugPort('trace-path-cpu1');
     const missing = await doctorInGuest(guest);
-    assert.match(missing['ports'] ?? '', /1 of 2 CPUs have no port, the first is trace-path-cpu1 — give/);
+    assert.match(
+      missing['ports'] ?? '',
+      /1 of 2 CPUs have no port, the first is trace-path-cpu1 — add one to the guest/,
+    );
     await guest.plugPort('trace-path-cpu1');
     await guest.waitPorts(['trace-path-cpu1'], { links: true });
 
@@ -101,7 +104,7 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
     const unbound = await doctorInGuest(guest);
     assertOnly(unbound, 'driver', /, but the driver virtio_console is not bound to it — bind it/);
     assert.equal(await agentSays(guest, 3), unbound['driver']);
-    await guest.check(/give it: (.*);/.exec(unbound['driver'] ?? '')?.[1] ?? 'false');
+    await guest.check(/bind it: (.*);/.exec(unbound['driver'] ?? '')?.[1] ?? 'false');
     await guest.waitPorts(['agent-ctl-path', 'trace-path-cpu0'], { links: true });
     const agent = await GuestAgent.start(guest);
     assert.deepEqual(await doctorInGuest(guest), {});
