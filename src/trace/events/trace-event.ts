@@ -1,7 +1,7 @@
 import type { EventCatalogue } from '../format/event-catalogue.ts';
 import type { EventFormat } from '../format/event-format.ts';
 import type { Field } from '../format/field.ts';
-import { type FieldValue, readValue } from '../format/record-data.ts';
+import { type FieldValue, readValue, type RecordData } from '../format/record-data.ts';
 import type { CpuEvents } from './cpu-events.ts';
 
 /** One event as a plain object that stays valid. Bytes are copied. */
@@ -93,6 +93,14 @@ export class TraceEvent {
   /** `system:event`; `#id` for a type without a format. */
   get name(): string {
     return this.format?.fullName ?? `#${this.#stream.id}`;
+  }
+
+  /**
+   * The bytes of the event in its page, valid until the next event.
+   * @internal
+   */
+  get record(): RecordData {
+    return this.#stream.cursor;
   }
 
   /** Name of the tracing instance; empty for the top level. */
