@@ -117,6 +117,14 @@ export class Trace {
     return eventBatches(streams, this.#names);
   }
 
+  /**
+   * What only printing needs.
+   * @internal
+   */
+  get source(): TraceSource {
+    return this.#source;
+  }
+
   /** Closes the file. Iterations still running fail. */
   close(): Promise<void> {
     return this.#source.close();

@@ -18,6 +18,10 @@ export interface Field {
   /** Size of the field in the record; 4 for `__data_loc` and `__rel_loc`, 0 for a tail. */
   readonly bytes: number;
   readonly signed: boolean;
+  /** Declared with brackets. */
+  readonly isArray: boolean;
+  /** Number of elements between the brackets; 0 if there is none. */
+  readonly arrayLength: number;
   readonly place: FieldPlace;
   readonly content: FieldContent;
   /** Size of one integer; 1 for text and opaque bytes. */
@@ -51,15 +55,18 @@ export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | unde
   if (place !== 'inline' && place !== 'tail' && bytes !== 4) return undefined;
   // in `__data_loc char[] name` the brackets are part of the type
   const type = rawType.replace(/\s*\[[^\]]*\]$/, '');
-  const isArray = place !== 'inline' || brackets !== undefined;
+  const isArray = brackets !== undefined || /\[[^\]]*\]$/.test(rawType);
+  const holdsSeveral = place !== 'inline' || isArray;
   return {
     name,
     type,
     offset,
     bytes,
     signed: match[4] === '1',
+    isArray,
+    arrayLength: Number(/\d+(?=\])/.exec(brackets ?? '')?.[0] ?? 0),
     place,
-    ...contentOf(type, isArray, elementBytesOf(type, place, bytes, brackets, longBytes)),
+    ...contentOf(type, holdsSeveral, elementBytesOf(type, place, bytes, brackets, longBytes)),
   };
 }
 
