@@ -5,7 +5,7 @@ const maxComparedLength = 200;
 
 /**
  * At most three of `known` that someone who typed `name` may have meant, best first: the same event in another
- * system, then whatever takes the fewest letters to change.
+ * system, then the names with the smallest edit distance.
  */
 export function nearNames(name: string, known: readonly string[]): string[] {
   const wanted = name.slice(0, maxComparedLength).replace('/', ':');
