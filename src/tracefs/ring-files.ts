@@ -68,8 +68,8 @@ export function parsePageLayout(text: string): PageLayout {
 }
 
 /**
- * A `buffer_size_kb` file: `1410`; `7 (expanded: 1408)` for a ring that the first event or tracer expands to that
- * size; `X` when the CPUs differ (`kb` undefined).
+ * A `buffer_size_kb` file: `1410`; `7 (expanded: 1408)` for a ring that is expanded to the second size when the
+ * first event or tracer is enabled; `X` when the CPUs differ (`kb` undefined).
  */
 export interface BufferSize {
   readonly kb: number | undefined;

@@ -163,7 +163,7 @@ function setValue(
   attempt('bad-value', `${name} (${file}) ${value}`, () => tracefs.write(file, String(value)));
 }
 
-/** For a file whose text can be written back as it is. */
+/** Remembers the text of a file that can be written back unchanged. */
 function rememberText(tracefs: Tracefs, applied: Applied, file: string): void {
   const old = tracefs.read(file).trim();
   // The CPU was never online and has no ring: nothing to restore, and the kernel refuses 0.
@@ -198,7 +198,7 @@ function setSwitch(tracefs: Tracefs, file: string, on: boolean): void {
   tracefs.write(file, on ? '1' : '0');
 }
 
-/** Events of `off` are not enabled, not even for a moment. */
+/** Enables the events of `spec`, except those in `off`, which are not enabled even for a moment. */
 function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: ReadonlySet<string>): void {
   const all = eventFilesOf(tracefs, spec);
   // `1`, or `1*` when a trigger uses the event too.
