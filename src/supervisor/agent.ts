@@ -189,7 +189,7 @@ async function finish(
 /**
  * SIGTERM and SIGINT end the agent, a second one at once. SIGHUP is ignored. SIGUSR1 logs the status; handling it
  * also keeps Node from starting its debugger.
- * @returns ends the listening
+ * @returns a function that stops listening
  */
 function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing, log: Logger): () => void {
   process.on('SIGUSR1', sayStatus);

@@ -1,6 +1,6 @@
 import { sendUnixDatagram } from '../native/ipc/unix-socket.ts';
 
-/** How often the state is checked; more often when the watchdog requires it. */
+/** Interval at which the state is checked; shorter when the watchdog requires it. */
 const lookMs = 1000;
 /** Added to the longest time of a stop. */
 const stopMarginMs = 5000;

@@ -22,7 +22,7 @@ import { statsOf, type Tracing, type TracingReport } from './tracing.ts';
 
 /** Limit of orders that wait for the current one; further ones get an error answer. */
 const queuedMax = 64;
-/** Invalid lines are logged up to this many per minute, then only counted. */
+/** Limit of invalid lines logged per minute; further ones are only counted. */
 const complaintsMax = 10;
 const complaintsMs = 60_000;
 

@@ -81,8 +81,8 @@ export class Tracing {
   }
 
   /**
-   * Resolves when every worker that can run does. With a request, a running trace is stopped first and its settings
-   * are restored.
+   * Resolves when every worker that can run is running. With a request, a running trace is stopped first and its
+   * settings are restored.
    * @returns each CPU's counts that belong to earlier traces
    * @throws SettingsError or Failure; then nothing of the request is applied
    */

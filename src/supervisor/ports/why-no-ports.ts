@@ -5,7 +5,7 @@ import { printable } from '../../base/quoted.ts';
 
 /** VIRTIO_ID_CONSOLE of linux/virtio_ids.h, as in a modalias. */
 const consoleAlias = /^virtio:d00000003v/;
-/** What a device needs: the module that has its driver, and the driver's name on its bus. */
+/** The driver that a device needs: its module, and its name on the device's bus. */
 interface Driver {
   readonly module: string;
   readonly bus: string;

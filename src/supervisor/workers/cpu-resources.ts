@@ -16,8 +16,8 @@ export interface RingSource {
 }
 
 /**
- * What one worker after the other of a CPU receives: the ring's descriptor, the pipe, the outlet and the ledger. The
- * pipe and its content survive workers, and ports that are unplugged and come back.
+ * The resources that the workers of a CPU receive, one worker after another: the ring's descriptor, the pipe, the
+ * outlet and the ledger. The pipe and its content survive workers, and ports that are unplugged and come back.
  */
 export class CpuResources {
   readonly #cpu: number;
@@ -80,7 +80,7 @@ export class CpuResources {
     this.#openLedger(pageBytes);
   }
 
-  /** What a worker receives; only while everything is open. */
+  /** The descriptors for a worker; only available while everything is open. */
   get lent(): Lent {
     const { readEnd, writeEnd } = this.#openPipe();
     const [ring, port, ledger] = [this.#ringFd, this.#portFd, this.#ledgerFd];

@@ -48,7 +48,10 @@ export class CpuWorker {
   #history: CrashHistory = noCrashes;
   /** Times of crashes after which the standby took over at once; not in `#history`. */
   #replacedMs: readonly number[] = [];
-  /** Exits because the port or ring went away: these are not crashes and never lead to giving up. */
+  /**
+   * Exits because the port or ring disappeared. They are not crashes, and the CPU is never given up because of
+   * them.
+   */
   #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
   /** `bytesOut` when the worker became ready. */
@@ -79,7 +82,7 @@ export class CpuWorker {
     return this.#restarts;
   }
 
-  /** The next worker is the first of a new opening and does not take the standby. */
+  /** Call this after ring and port were opened again: the next worker is forked, and does not take the standby. */
   startOver(): void {
     this.#replaces = false;
   }

@@ -26,7 +26,7 @@ export interface SupervisorListener {
 export interface SupervisorSetup extends Omit<CpuSetup, 'fork' | 'standby' | 'forkLimit'> {
   readonly flushIntervalMs: number;
   readonly stopTimeoutMs: number;
-  /** Whom workers become; undefined: they stay who we are. */
+  /** The user that workers switch to; undefined: they keep the supervisor's user. */
   readonly identity: Identity | undefined;
   /** A worker's OOM score adjustment; undefined: the same as the supervisor's. */
   readonly workerOomScore: number | undefined;
@@ -121,7 +121,7 @@ export class Supervisor {
     this.#standby?.prepare();
   }
 
-  /** Resolves when every worker that can run does. Ends a running stop: the last order wins. */
+  /** Resolves when every worker that can run is running. Ends a running stop: the last order wins. */
   async start(): Promise<void> {
     this.#wanted = 'run';
     for (const cpu of this.#cpus) cpu.run();
