@@ -19,7 +19,7 @@ const waiter = new Waiter();
 
 function say(message: ToSupervisor): void {
   waiter.askForLoop();
-  // Without a supervisor nobody listens any more; closing the channel has already set `leave`.
+  // Without a supervisor nobody receives messages; the closing of the channel has already set `leave`.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
@@ -92,7 +92,7 @@ async function main(): Promise<void> {
   say({ kind: 'loaded' });
   await assigned;
   const borrowed = borrow(setup.outlet);
-  // What a dead predecessor left in the pipe is sent even when the supervisor died right after it.
+  // If a worker and then the supervisor died, this worker still sends the pages that are left in the pipe.
   if (borrowed === undefined) return;
   const { assignment, lent } = borrowed;
 

@@ -23,7 +23,7 @@ function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) =>
   };
 }
 
-/** As `copier`, for frames. */
+/** Like `copier`, for frames. */
 function framedCopier({ pipeRead, port }: Lent, pageBytes: number): () => number {
   const second = makePipe();
   return lastingCopier(pageBytes, {
@@ -50,7 +50,7 @@ export function makeOutlet(
   const own = ownOutlet(lent);
   if (outlet === 'splice') return own;
   const { turn } = lent;
-  if (turn === undefined) throw new Error('a shared outlet without its turn');
+  if (turn === undefined) throw new Error('a shared outlet without its lock file');
   const transfer = transferOf(outlet, frameSync !== undefined);
   const calls = { tryLock: () => tryLock(turn), unlock: () => unlock(turn), transfer };
   if (frameSync === undefined) return new SharedOutlet(calls, pageBytes);

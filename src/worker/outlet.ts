@@ -1,4 +1,4 @@
-/** Where a worker moves the content of its pipe. */
+/** Where a worker sends the content of its pipe. */
 export interface Outlet {
   /**
    * Moves up to `bytes` out of the pipe. Never waits.

@@ -194,7 +194,7 @@ export class Pump {
     this.#say.lost(lost);
   }
 
-  /** Fills the empty pipe; never called for another. */
+  /** Fills the pipe; only called when the pipe is empty. */
   #fill(): Step {
     switch (this.#wanted) {
       case 'run':
