@@ -112,7 +112,7 @@ function openDir(path: string): number {
   }
 }
 
-/** @returns false when the name exists */
+/** @returns false when the name already exists */
 function makeDir(path: string): boolean {
   try {
     mkdirSync(path, 0o700);

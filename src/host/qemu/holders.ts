@@ -12,7 +12,7 @@ export interface HeldFile {
   /** Name in the directory. */
   readonly name: string;
   /**
-   * Whether the directory's entry of that name is now another file, or missing, so that this one cannot be opened by
+   * True if the name in the directory now refers to another file, or to none, so that this file cannot be opened by
    * path.
    */
   readonly isRemoved: boolean;
@@ -44,7 +44,7 @@ function heldFile(
   const [, inode] = /^socket:\[(\d+)\]$/.exec(target) ?? [];
   if (inode !== undefined) {
     const name = sockets.get(inode);
-    // whether the entry now belongs to another socket could only be found out by connecting
+    // an existing name counts as not removed: only connecting could show that it belongs to another socket
     return name === undefined ? undefined : { name, isRemoved: !existsSync(`${dir}/${name}`) };
   }
   if (!target.startsWith(`${dir}/`)) return undefined;

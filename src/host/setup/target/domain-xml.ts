@@ -4,11 +4,11 @@ import type { SerialBus } from './free-slots.ts';
 export interface DomainSerial {
   /** Its controllers; their names are their indices. */
   readonly controllers: readonly SerialBus[];
-  /** Its virtio channels: the whole element by the port's name. */
+  /** Its virtio channels: the XML element of each, by port name. */
   readonly channels: ReadonlyMap<string, string>;
 }
 
-/** QEMU's default. */
+/** QEMU's default number of slots of a virtio-serial controller. */
 const defaultPorts = 31;
 
 /**
