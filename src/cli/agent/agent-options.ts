@@ -53,7 +53,7 @@ ${configFileText[2]}
 Exit codes: 0 done, 1 failed, 2 usage error, 3 something needed is missing, 4 permission denied, 5 gave up on a CPU
 or lost data; doctor: 1 if something is wrong`;
 
-/** The only command other than tracing. */
+/** The only subcommand; without it, trace-agent traces. */
 const doctorWord = 'doctor';
 
 /**

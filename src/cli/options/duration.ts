@@ -17,7 +17,7 @@ export function parseDurationMs(text: string, name: string): number {
   );
 }
 
-/** As above, without a limit. @param bareUnit unit of a number without a unit */
+/** Like `parseDurationMs`, without a limit. @param bareUnit unit of a number without a unit */
 export function parseTimeMs(text: string, name: string, bareUnit: 'ms' | 's'): number {
   const [, count, unit = bareUnit] = /^(\d+(?:\.\d+)?)(ms|[smh])?$/.exec(text.trim()) ?? [];
   const durationMs = Number(count) * (unitMs[unit] ?? Number.NaN);

@@ -36,7 +36,7 @@ export type HostCommand =
 interface Subcommand {
   readonly description: string;
   readonly settings: readonly HostSettingName[];
-  /** Whether it also accepts those options of trace-cmd that trace-host does not have. */
+  /** Set if the subcommand also accepts the options of trace-cmd that trace-host does not have. */
   readonly traceCmdWords?: true;
   /** Operands after the options, in commander's syntax; undefined for none. */
   readonly operands?: string;

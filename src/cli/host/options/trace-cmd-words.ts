@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { exitCode, Failure } from '../../../base/failure.ts';
 
-/** An option of trace-cmd record in commander's syntax, and how it is handled here. */
+/** An option of trace-cmd record in commander's syntax, and how trace-host handles it. */
 interface Word {
   readonly flags: string;
   /** Why it has no effect here, or is refused. */
