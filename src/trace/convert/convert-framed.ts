@@ -96,7 +96,7 @@ async function archiveOf(
   }
 }
 
-/** For a CPU that only appears in the totals. */
+/** The counts of a CPU that only appears in the totals. */
 const nothing = { rawBytes: 0, events: 0, leftOut: new Map<string, number>() };
 
 function gapsOf(trace: FramedTrace, report: ConvertReport): FramedGaps {

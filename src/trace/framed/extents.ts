@@ -21,8 +21,8 @@ export class PageExtents {
   }
 
   /**
-   * Adds a frame's bytes after the earlier ones. Where it overlaps the last frame, it wins, because the last frame was
-   * cut off.
+   * Adds a frame's bytes after the earlier ones. Where the two overlap, the new frame wins, because the last frame
+   * was cut off.
    * @returns false, and ignores the frame, if its position is before the last one's; no agent writes that
    */
   add(position: number, offset: number, bytes: number): boolean {

@@ -26,12 +26,13 @@ export interface StreamTail {
 }
 
 /**
- * The frames of a stream, in order. A frame may be cut off at any byte if its writer died; the next header then follows
- * there. So a frame counts as whole if a header, or the end of the file, follows its end; otherwise the next header is
- * searched for inside it. Reads each byte at most twice, whatever the file contains.
+ * The frames of a stream, in order. A frame may be cut off at any byte if its writer died; the next header then
+ * follows there. So a frame counts as whole if a header, or the end of the file, follows its end; otherwise the
+ * next header is searched for inside it. Reads each byte at most twice, whatever the file contains.
  * @param start offset after the stream's head
  * @param end size of the file
- * @param thorough searches the whole file for headers: one may happen to stand where a cut-off frame should have ended
+ * @param thorough searches the whole file for headers, because one may happen to be where a cut-off frame should
+ * have ended
  */
 export async function* framesOf(
   file: FileHandle,
