@@ -10,7 +10,7 @@ import { GuestAgent } from './support/agent.ts';
 import { assertAsBefore } from './support/as-before.ts';
 import { traceHost } from './support/trace-host.ts';
 
-test('a guest of two CPUs gives its whole trace on stdout, workers killed meanwhile, and is as before', {
+test('a guest of two CPUs writes its whole trace to stdout while workers are killed, and is left unchanged', {
   timeout: 900_000,
 }, async (context) => {
   await using guest = await restoreGuest({ cpus: 2 });

@@ -43,7 +43,7 @@ async function portsOf(qmp: string): Promise<string[]> {
 }
 
 describe('setup --apply --qmp', { timeout: 600_000 }, () => {
-  test('makes a virtio-serial device where there is none, and ports with both kinds of chardev', async (context) => {
+  test('adds a virtio-serial device if there is none, and ports with both kinds of chardev', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     await startQemu(context, qmp, '-machine', 'pc', '-smp', '1,maxcpus=2');
@@ -72,7 +72,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     }
   });
 
-  test('takes out ports that QEMU was started with under any id or none, and gives new ones', async (context) => {
+  test('detaches ports that QEMU was started with, whatever their ids, and attaches new ones', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     const ports = join(dir, 'ports');
@@ -104,7 +104,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     assert.equal(existsSync(ports), false);
   });
 
-  test("leaves devices that are full, and ports that are others'", async (context) => {
+  test('leaves full devices, and ports of other programs, alone', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     const small = ['-device', 'virtio-serial-pci,id=theirs,max_ports=3'];
@@ -137,7 +137,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     );
   });
 
-  test('finds a free root port in a q35 machine, and says so when there is none', async (context) => {
+  test('finds a free root port in a q35 machine, and reports when there is none', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     await startQemu(context, qmp, '-machine', 'q35', '-device', 'pcie-root-port,id=spare,chassis=1');
@@ -150,7 +150,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     assert.match(more.stderr, /no free PCI Express root port.* — start QEMU with -device pcie-root-port/);
   });
 
-  test('a microvm takes ports on a device that it has, and no device while it runs', async (context) => {
+  test('adds ports to an existing device of a running microvm, but no device', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     const theirs = ['-device', 'virtio-serial-device,id=theirs,max_ports=4'];
@@ -169,7 +169,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     assert.deepEqual(await portsOf(qmp), ports);
   });
 
-  test('says it when nothing, or something else, listens on the socket', async (context) => {
+  test('reports when nothing, or another program, listens on the socket', async (context) => {
     const dir = scratchDir(context);
     const nobody = await traceHost(
       'setup',
@@ -280,7 +280,7 @@ function withoutLibvirt(): string | false {
 
 describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () => {
   for (const chardev of isLong ? ['pipe', 'socket'] : ['pipe']) {
-    test(`prints XML that a domain starts with, with ${chardev}s`, (context) => {
+    test(`prints XML with which a domain starts, with ${chardev}s`, (context) => {
       const libvirt = new Libvirt(context);
       const where = ['--dir', join(libvirt.dir, 'ports'), '--guest', 'vt'];
       const setup = libvirt.traceHost(
@@ -311,7 +311,7 @@ describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () =
     });
   }
 
-  test('attaches ports to a domain that is shut off or runs, as far as libvirt can, and detaches them', (context) => {
+  test('attaches ports to a domain, shut off or running, as far as libvirt allows, and detaches them', (context) => {
     const libvirt = new Libvirt(context);
     // room for three ports, as a domain has it that was set up for a guest agent
     libvirt.define("<controller type='virtio-serial' index='0' ports='4'/>");

@@ -115,7 +115,7 @@ function assertFails({ code, stdout, stderr }: Ended, exit: number, message: Reg
 
 describe('trace-host', { timeout: 1_800_000 }, () => {
   for (const chardev of isLong ? ['pipe', 'socket'] : ['pipe']) {
-    test(`sets up ${chardev}s that a guest boots with, and gives orders to its agent`, async (context) => {
+    test(`sets up ${chardev}s with which a guest boots, and sends orders to its agent`, async (context) => {
       const dir = join(scratchDir(context), 'ports');
       const where = ['--dir', dir, '--guest', 'web'];
       const patient = [...where, '--timeout', '120s'];
@@ -175,7 +175,7 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
     });
   }
 
-  longTest('sets up more ports than one device takes, and each of them works', async (context) => {
+  longTest('sets up more ports than one device can have, and each of them works', async (context) => {
     const dir = scratchDir(context);
     const options = await done('setup', '--dir', dir, '--cpus', '20');
     assert.equal(options.split('virtio-serial-pci').length - 1, 2);
@@ -185,7 +185,7 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
   });
 
   longTest(
-    'attaches ports to a guest that runs, on what device has room, and detaches them',
+    'attaches ports to a running guest, on devices with free slots, and detaches them',
     async (context) => {
       const dir = scratchDir(context);
       const qmp = join(dir, 'qmp');

@@ -17,7 +17,7 @@ function busyAll(cpus: number): string {
 describe('trace-host record of many CPUs', { timeout: 1_800_000 }, () => {
   // 16 take a second virtio-serial device
   for (const cpus of [4, 16]) {
-    test(`${cpus} CPUs: trace-cmd reads what the guest's own statistics say`, async (context) => {
+    test(`${cpus} CPUs: trace-cmd reads as many events as the guest's own statistics count`, async (context) => {
       const work = mkdtempSync(join(tmpdir(), 'virtio-trace-cpus-'));
       context.after(() => rmSync(work, { recursive: true, force: true }));
       const guest = await bootGuest({ cpus });

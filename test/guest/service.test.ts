@@ -46,7 +46,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
 
   after(() => rmSync(dir, { recursive: true, force: true }));
 
-  test('is installed where there is no port, starts when it is plugged in, and stops when it is unplugged', async () => {
+  test('is installed while there is no port, starts when the port is plugged in, and stops when it is unplugged', async () => {
     await using guest = await bootDebian(disk, { cpus: 2 });
     const service = new Service(guest);
     await guest.unplugPort('agent-ctl-path');
@@ -81,7 +81,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
 
     after(() => traced.close());
 
-    test('it is active, and what the host starts and stops arrives to the last marker', async () => {
+    test("it is active, and every marker between the host's start and stop arrives", async () => {
       await service.until('active');
       await traced.begin();
       await host(guest, 'start');
@@ -90,7 +90,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       await traced.assertAccounted();
     });
 
-    longTest('it has the rights that it needs and next to no others', async () => {
+    longTest('it has the privileges that it needs and almost no others', async () => {
       const verify = 'systemd-analyze verify --man=no /usr/lib/systemd/system/trace-agent.service 2>&1';
       assert.equal(await guest.check(verify), '');
       const assessed = await guest.check('systemd-analyze security --no-pager trace-agent.service');
@@ -116,7 +116,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     });
 
     longTest(
-      'a supervisor that is killed is back, and nothing is lost but what the ring had to overwrite',
+      'a killed supervisor is restarted, and only events that the ring overwrote are lost',
       async () => {
         await traced.begin();
         await host(guest, 'start');
@@ -133,7 +133,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     );
 
     longTest(
-      'a supervisor that hangs is replaced by its watchdog, and its workers send what they hold',
+      'a supervisor that hangs is replaced by its watchdog, and its workers send their remaining pages',
       async () => {
         // a busy host may keep the guest from its turn for some seconds
         await service.override('WatchdogSec=10s');
@@ -158,7 +158,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       },
     );
 
-    longTest('a wrong or missing configuration is said, and not tried again', async () => {
+    longTest('an invalid or missing configuration is reported, and the service is not restarted', async () => {
       const broken = [
         [`echo '{"cpuz": 1}' > ${config}`, /unknown key.*did you mean cpus\?/],
         [`rm ${config}`, /--config: cannot read \S+agent\.json: ENOENT/],
@@ -175,7 +175,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });
     });
 
-    longTest('an upgrade restarts it; removed and purged it leaves nothing', async () => {
+    longTest('an upgrade restarts it; removing and purging it leaves nothing', async () => {
       await guest.check(`echo '{ "stopTimeout": "2s" }' > ${config}`);
       const pid = await service.pid();
       await guest.check('dpkg --force-confold -i /root/agent.deb', { timeoutMs: slowMs });

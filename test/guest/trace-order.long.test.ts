@@ -36,7 +36,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     return answer.error;
   };
 
-  test('traces those alone, and puts back lists with modules, modules to come and triggers', async () => {
+  test('traces only those, and restores lists with modules, modules that are not loaded, and triggers', async () => {
     await guest.check(`
       mkdir ${mine} && cd ${mine} && echo vfs_fsync > set_ftrace_filter
       echo 'virtio_pci_*:mod:virtio_pci' >> set_ftrace_filter
@@ -74,7 +74,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     assert.match(await guest.check(`cat ${mine}/set_ftrace_filter`), /^vfs_fallocate:traceoff:count=5$/m);
   });
 
-  test('is refused whole for a function that nobody knows', async () => {
+  test('is refused as a whole for an unknown function', async () => {
     const old = await lists();
     const good = { instance: 'mine', tracer: 'function', functionFilter: ['vfs_read'] };
     for (const bad of [
@@ -91,7 +91,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     }
   });
 
-  test('follows functions down at the top level, where alone older kernels can', async () => {
+  test('follows functions at the top level, the only place where older kernels support it', async () => {
     await guest.check(`echo vfs_rename > ${top}/set_graph_function`);
     const old = await lists();
     const trace = { tracer: 'function_graph', graphFunctions: ['vfs_read', 'vfs_open'] };
@@ -113,7 +113,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     assert.deepEqual(await lists(), old);
   });
 
-  test('leaves the names of what ran to be asked for, and puts their number back when the agent ends', async () => {
+  test('keeps task names available for later requests, and restores their limit when the agent ends', async () => {
     // fewer than run in this test, as kernels before 6.9 have it
     await agent.end();
     await guest.check(`echo 1 > ${top}/saved_cmdlines_size`);

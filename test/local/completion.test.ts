@@ -90,7 +90,7 @@ for (const shell of ['bash', 'zsh'] as const) {
       ['trace-host', hostCases],
       ['trace-agent', agentCases],
     ] as const) {
-      it(`offers what ${program} takes`, async (test) => {
+      it(`offers the options and words of ${program}`, async (test) => {
         const { scripts, cwd } = scene(test);
         const lines = cases.map(([line]) => line);
         const completed = await completedLines(shell, scripts, program, lines, cwd);
@@ -116,7 +116,7 @@ describe('completion in fish', { skip: toolSkip('fish') }, () => {
     ['trace-host', hostCases],
     ['trace-agent', agentCases],
   ] as const) {
-    it(`offers what ${program} takes`, (test) => {
+    it(`offers the options and words of ${program}`, (test) => {
       const { scripts, cwd } = scene(test);
       for (const [line, offers] of cases) {
         const got = fishOffers(scripts, program, line, cwd).map((offer) => offer.replace(/\/$/, ''));

@@ -15,7 +15,7 @@ const rawBytes = 512 * 1024 * 1024;
 
 describe('trace-host convert', () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    it(`leaves nothing half-written behind at ${signal}`, { timeout: 60_000 }, async (test) => {
+    it(`leaves no partial file behind at ${signal}`, { timeout: 60_000 }, async (test) => {
       const dir = scratchDir(test);
       writeFileSync(join(dir, 'cpu0.raw'), '');
       truncateSync(join(dir, 'cpu0.raw'), rawBytes);

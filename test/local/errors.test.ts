@@ -124,7 +124,7 @@ const misuses: readonly Misuse[] = [
   ),
 ];
 
-describe('trace-agent refuses in one line, and leaves nothing behind', { skip }, () => {
+describe('trace-agent refuses with one line, and leaves nothing behind', { skip }, () => {
   holdMachine();
 
   it(
@@ -143,7 +143,7 @@ describe('trace-agent refuses in one line, and leaves nothing behind', { skip },
   );
 });
 
-describe('a port that somebody has open', { skip }, () => {
+describe('a port that another process has open', { skip }, () => {
   holdMachine();
   /** Without this capability the kernel heeds a terminal's exclusive mode: EBUSY, as of a port with an opener. */
   const heeding = { through: ['setpriv', '--bounding-set', '-sys_admin'] };
@@ -154,7 +154,7 @@ describe('a port that somebody has open', { skip }, () => {
       const control = await scene.addControlPty();
       control.setExclusive(true);
       const agent = scene.start([], heeding);
-      const busy = await agent.logged('held', ({ msg }) => msg.includes('is held by'));
+      const busy = await agent.logged('the port held', ({ msg }) => msg.includes('is held by'));
       assert.match(busy.msg, new RegExp(`^port agent-ctl-path .* is held by .* \\(pid ${process.pid}\\)$`));
       control.setExclusive(false);
       await agent.ready();

@@ -28,7 +28,7 @@ function putInPlaceOfPort(scene: Scene, cpu: number, target: string): void {
   symlinkSync(target, join(scene.dir, `trace-path-cpu${cpu}`));
 }
 
-describe('a worker that dies of its own doing', { skip }, () => {
+describe('a worker that dies by itself', { skip }, () => {
   holdMachine();
 
   it(
@@ -81,7 +81,7 @@ describe('a worker that dies of its own doing', { skip }, () => {
   );
 });
 
-describe('a port that opens and goes at once, again and again', { skip }, () => {
+describe('a port that opens and disappears at once, repeatedly', { skip }, () => {
   holdMachine();
 
   it(
@@ -101,7 +101,7 @@ describe('a port that opens and goes at once, again and again', { skip }, () => 
         await control.order('start');
         for (const writer of writers) await writer.write(3000);
         const gone = (): number[] => agent.log.filter(isGone).map(({ time }) => Date.parse(String(time)));
-        await agent.logged('port is gone, again and again', () => gone().length >= 6);
+        await agent.logged('port is gone, repeatedly', () => gone().length >= 6);
         const atMs = gone();
         // 50 to 100 ms, doubling; without the wait it is as often as Node starts
         for (let time = 1; time < 6; time += 1) {
@@ -137,7 +137,7 @@ describe('a supervisor that is killed while its workers start', { skip }, () => 
   );
 });
 
-describe('an agent that is not root but may all it needs', { skip }, () => {
+describe('an agent that is not root but has the necessary privileges', { skip }, () => {
   holdMachine();
 
   const user = 61_234;

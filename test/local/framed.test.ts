@@ -184,7 +184,7 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
         await load(writers, 300);
         // as a terminal's Ctrl-C does: to both
         host.kill('SIGINT');
-        await until('a word of the host', () => said.includes('waiting for the end of the stream'), 60_000);
+        await until('a message of the host', () => said.includes('waiting for the end of the stream'), 60_000);
         agent.signal('SIGINT');
         assert.equal((await agent.exit()).code, exitCode.done);
         assert.deepEqual(await ended, [0, null], said);

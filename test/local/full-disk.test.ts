@@ -11,7 +11,7 @@ import { WholeFile } from '../../src/trace/recording/raw-file.ts';
 const diskBytes = 64 * 1024;
 const mayMount = process.geteuid?.() === 0 || process.env['CI'] === 'true';
 
-test('a full disk ends its stream with the reason, keeps what it took, and leaves the others alone', {
+test('a full disk ends its stream with the reason, keeps the data so far, and does not affect other streams', {
   skip: mayMount ? false : 'mounting a small tmpfs takes root',
 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-full-'));

@@ -47,7 +47,7 @@ function reportsOf({ stdout }: Ended): Report[] {
   return JSON.parse(stdout);
 }
 
-describe('trouble on the host', { concurrency }, () => {
+describe('faults on the host', { concurrency }, () => {
   const mountSkip = process.getuid?.() === 0 ? false : 'mounting a small tmpfs takes root';
 
   for (const [bytes, codes, left] of [
@@ -77,7 +77,7 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('the directory of the file is removed', async (test) => {
+  it('the directory of the output file is removed', async (test) => {
     const [scene, run] = await recording(test, 'honest', '--duration', '5s', '--json');
     rmSync(scene.outDir, { recursive: true });
     const ended = await run.ended;
@@ -99,10 +99,10 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('a second Ctrl-C leaves the recording', async (test) => {
+  it('a second Ctrl-C keeps the recording directory', async (test) => {
     const [scene, run] = await recording(test, 'answer-stop-none', '--duration', '5m', '--timeout', '5m');
     run.child.kill('SIGINT');
-    await until('the first is heard', () => run.said().includes('interrupted; stopping'), startMs);
+    await until('the first Ctrl-C handled', () => run.said().includes('interrupted; stopping'), startMs);
     const ended = await interruptAgain(run);
     assertOrderly(ended, [failed]);
     scene.assertTidy();
@@ -113,7 +113,7 @@ describe('trouble on the host', { concurrency }, () => {
     [[], 1e9],
     [['-m', '64'], 2 * 64 * 1024],
   ] as const) {
-    it(`kill -9 leaves what can be converted ${cap.join(' ')}`, async (test) => {
+    it(`kill -9 leaves a recording that can be converted ${cap.join(' ')}`, async (test) => {
       const [scene, run] = await recording(test, 'honest', '--duration', '30s', ...cap);
       await until(
         'all is recorded',
@@ -148,7 +148,7 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('two at once on one guest: the second is refused and names the first', async (test) => {
+  it('two recordings of one guest: the second is refused and names the first', async (test) => {
     const [scene, run] = await recording(test, 'honest', '--duration', '5m');
     const second = await traceHost('record', '--dir', scene.dir, '-o', `${scene.out}2`).ended;
     assertOrderly(second, [failed]);
@@ -160,7 +160,7 @@ describe('trouble on the host', { concurrency }, () => {
     rmSync(scene.out);
   });
 
-  it('of several guests one dies: both have their file', async (test) => {
+  it('one of several guests dies: both have their file', async (test) => {
     const scene = new Scene(test);
     await scene.guest('life-dies', 'a');
     await scene.guest('honest', 'b');
@@ -175,7 +175,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.match(ended.stderr, /guest a has disconnected/);
   });
 
-  it('of several guests one can write no more: it is stopped, and the other goes on', async (test) => {
+  it('one of several guests cannot be written any more: it is stopped, and the other continues', async (test) => {
     const scene = new Scene(test);
     const agent = await scene.guest('tells-pages-for-ever', 'a');
     const orders = ordersOf(agent);
@@ -196,7 +196,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.match(JSON.stringify(a!.failures), /guest a, CPU \d: /);
   });
 
-  it('of several guests one is no guest at all: nothing begins, nothing is left', async (test) => {
+  it('one of several guests does not exist: nothing is started, nothing is left', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest', 'a');
     await scene.guest('answer-start-error', 'b');
@@ -232,7 +232,7 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('a command that does not obey does not hold the recording up', async (test) => {
+  it('a command that ignores SIGTERM does not delay the end of the recording', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest');
     // the pipes stay open as long as it lives
@@ -242,7 +242,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.ok(ended.seconds < 140, `${ended.seconds} s`);
   });
 
-  it('a CPU that the agent does not trace is told of, and nothing else', async (test) => {
+  it('a CPU that the agent does not trace is reported, and nothing else', async (test) => {
     const scene = new Scene(test);
     await scene.guest('has-one-cpu');
     const ended = await scene.record('--duration', '1s', '--json').ended;
@@ -251,7 +251,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.deepEqual(reportsOf(ended)[0]!.untracedCpus, [1]);
   });
 
-  it('pages that the guest holds back make a trace that is not whole', async (test) => {
+  it('a trace is incomplete if the guest holds pages back', async (test) => {
     const scene = new Scene(test);
     await scene.guest('holds-back');
     const ended = await scene.record('--duration', '1s', '--json').ended;
@@ -262,7 +262,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.match(stopped.stderr, /CPU 1: 4\.0 KiB are held in the guest because/);
   });
 
-  it('--max-size ends it', async (test) => {
+  it('--max-size ends the recording', async (test) => {
     const scene = new Scene(test);
     await scene.guest('pages-for-ever');
     const ended = await scene.record('--max-size', '1M', '--json').ended;
@@ -280,7 +280,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.equal(await scene.assertUsable(ended), 'file');
   });
 
-  it('a guest that is not there', async (test) => {
+  it('a guest that does not exist', async (test) => {
     const scene = new Scene(test);
     const agent = await scene.guest('honest');
     agent.kill('SIGKILL');
@@ -314,7 +314,7 @@ describe('trouble on the host', { concurrency }, () => {
     return undefined;
   }
 
-  it('a second Ctrl-C while the file is written leaves the recording and no half of a file', async (test) => {
+  it('a second Ctrl-C while the file is written keeps the recording and no partial file', async (test) => {
     const scene = new Scene(test);
     await scene.guest('pages-many');
     const size = (cpu: number): number => statSync(join(scene.recording, `cpu${cpu}.raw`)).size;
@@ -346,7 +346,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat.recording']);
   });
 
-  it('nobody reads what it says', async (test) => {
+  it('nobody reads the output', async (test) => {
     const [scene, run] = await recording(test, 'honest', '--duration', '2s');
     run.child.stderr!.destroy();
     run.child.stdout!.destroy();

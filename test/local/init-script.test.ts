@@ -14,7 +14,7 @@ echo "started $*" >&2
 while :; do sleep 0.1; done
 `;
 
-test('the init script starts, tells, restarts and stops', {
+test('the init script starts, shows the status, restarts and stops', {
   skip: toolSkip('start-stop-daemon'),
 }, (context) => {
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-init-'));

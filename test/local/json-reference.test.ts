@@ -17,8 +17,8 @@ function documented(command: string): Set<string> {
 }
 
 /** What every command prints, for an honest guest. */
-describe('docs/json.md has the fields that are printed', () => {
-  it('of each command', async (test) => {
+describe('docs/json.md lists the fields that are printed', () => {
+  it('by each command', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest');
     const at = ['--dir', scene.dir];

@@ -57,7 +57,7 @@ describe('trace-agent moves pages', { skip }, () => {
       await until('what was sent', () => scene.receivedBytes >= sent, patienceMs);
       const entries = (): number => scene.tracefs.stats(scene.cpus[0]).entries;
       const before = entries();
-      await until('the ring goes on filling', () => entries() > before, patienceMs);
+      await until('the ring filling further', () => entries() > before, patienceMs);
       await sleep(500);
       assert.equal(scene.receivedBytes, sent, 'bytes after the stop');
       assert.ok(scene.tracefs.tracingOn(), 'tracing_on is left alone');

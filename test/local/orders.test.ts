@@ -16,7 +16,7 @@ async function stateOf(control: ControlPty): Promise<string> {
   return (await control.order('status')).state;
 }
 
-describe('trace-agent takes bare orders', { skip }, () => {
+describe('trace-agent accepts bare orders', { skip }, () => {
   holdMachine();
 
   it(
@@ -79,7 +79,7 @@ describe('trace-agent takes bare orders', { skip }, () => {
   );
 });
 
-describe('trace-agent keeps in step', { skip }, () => {
+describe('trace-agent keeps orders and answers in step', { skip }, () => {
   holdMachine();
 
   it(
@@ -171,7 +171,7 @@ describe('trace-agent keeps in step', { skip }, () => {
 
       const deaf = await scene.startReady(['--allow', 'status']);
       control.send('1\n');
-      await deaf.logged('a complaint', ({ msg }) => msg.includes('does not accept the order start'));
+      await deaf.logged('a warning', ({ msg }) => msg.includes('does not accept the order start'));
       assert.equal(await stateOf(control), 'stopped');
     }),
   );

@@ -80,7 +80,7 @@ describe('workers that share one file', () => {
     });
   }
 
-  it('go on when one is killed, whose successor loses and doubles nothing', async () => {
+  it('continue when one is killed; its successor loses and duplicates nothing', async () => {
     const path = join(dir, 'killed');
     const out = openSync(path, 'w');
     const turn = makeMemory('turn', 1);
@@ -102,8 +102,8 @@ describe('workers that share one file', () => {
   });
 });
 
-describe('a worker killed within a page', () => {
-  it('leaves a successor that finishes the page and gives the turn back', { timeout: 120_000 }, async () => {
+describe('a worker that is killed within a page', () => {
+  it('leaves a successor that completes the page and releases the turn', { timeout: 120_000 }, async () => {
     const socketPath = join(dir, 'socket');
     const server = createServer({ pauseOnConnect: true });
     await new Promise<void>((resolve) => {

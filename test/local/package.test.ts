@@ -58,7 +58,7 @@ describe("npm's package, installed in an empty directory", () => {
     }
   });
 
-  it('passes the checks of publint and attw', () => {
+  it('passes publint and attw', () => {
     const [archive = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
     for (const [tool, ...args] of [
       ['publint', 'run', '--strict', '--level', 'warning'],
@@ -116,7 +116,7 @@ describe("npm's package, installed in an empty directory", () => {
       assert.equal(failure!.stderr, 'no-such-trace.dat: no such file; check the path\n');
     });
 
-    it('has types for the examples, which a strict compiler takes with its own', () => {
+    it('has types with which the examples, and a strict compiler, compile', () => {
       const options = {
         allowJs: true,
         checkJs: true,
@@ -148,7 +148,7 @@ describe("npm's package, installed in an empty directory", () => {
       );
     });
 
-    it('keeps the rest of the package inside', () => {
+    it('does not expose the rest of the package', () => {
       const inside = "await import('virtio-trace/dist/src/trace/open.js')";
       const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', inside], {
         cwd: join(dir, 'prefix'),
@@ -159,7 +159,7 @@ describe("npm's package, installed in an empty directory", () => {
     });
   });
 
-  it('sets a guest up', () => {
+  it('sets up a guest', () => {
     const options = run('trace-host', 'setup', '--dir', join(dir, 'ports'), '--cpus', '2');
     assert.match(options, /name=trace-path-cpu1/);
     assert.ok(existsSync(join(dir, 'ports/agent-ctl-path.out')));

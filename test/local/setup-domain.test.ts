@@ -32,20 +32,20 @@ async function apply(test: TestContext, env: Readonly<Record<string, string>>): 
 }
 
 describe('setup --apply --domain', () => {
-  it('says that there is no virsh', async (test) => {
+  it('reports that virsh is missing', async (test) => {
     const { code, stderr } = await apply(test, { PATH: '/nonexistent' });
     assert.equal(code, exitCode.missing, stderr);
     assert.match(stderr, /virsh is not installed — install libvirt-clients/);
   });
 
-  it('says that no libvirt runs', { skip: toolSkip('virsh') }, async (test) => {
+  it('reports that libvirt is not running', { skip: toolSkip('virsh') }, async (test) => {
     const uri = 'qemu+unix:///system?socket=/nonexistent/libvirt-sock';
     const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: uri });
     assert.equal(code, exitCode.missing, stderr);
     assert.match(stderr, /cannot connect to libvirt: .*No such file or directory — start libvirtd/);
   });
 
-  it('says that libvirt has no such domain', { skip: toolSkip('virsh') }, async (test) => {
+  it('reports that libvirt has no such domain', { skip: toolSkip('virsh') }, async (test) => {
     // libvirt's driver for tests is part of its library
     const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: 'test:///default' });
     assert.equal(code, exitCode.missing, stderr);

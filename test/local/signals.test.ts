@@ -108,7 +108,7 @@ describe('trace-agent ends', { skip }, () => {
   );
 });
 
-describe('trace-agent goes on', { skip }, () => {
+describe('trace-agent continues', { skip }, () => {
   holdMachine();
 
   it(

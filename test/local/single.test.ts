@@ -34,7 +34,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
     programs = await singlePrograms();
   });
 
-  it('say what the plain programs say', () => {
+  it('print the same as the plain programs', () => {
     for (const [name, single] of [
       ['trace-agent', programs.agent],
       ['trace-host', programs.host],
@@ -141,11 +141,11 @@ describe('the single executables', { skip: agentSkip() }, () => {
     }),
   );
 
-  describe('built again, elsewhere', () => {
+  describe('built again, in another place', () => {
     const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
     after(() => rmSync(dir, { recursive: true }));
 
-    longTest('are the same bytes', () => {
+    longTest('have the same bytes', () => {
       buildSinglePrograms(dir);
       for (const name of ['trace-agent', 'trace-host'])
         assert.ok(readFileSync(join(dir, name)).equals(readFileSync(join(programs.dir, name))), name);

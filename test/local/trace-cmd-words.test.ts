@@ -61,8 +61,8 @@ const before: Readonly<Record<string, readonly string[]>> = {
   '--func-stack': ['-p', 'function', '-l', 'vfs_read'],
 };
 
-describe("trace-cmd's options of record", () => {
-  it('are all in the table, and do what it says: the same, accepted without effect, or refused by name with a remedy', () => {
+describe("trace-cmd's record options", () => {
+  it('are all in the table, and behave as it says: the same, accepted without effect, or refused by name with a remedy', () => {
     for (const [word, value] of wordsOfTraceCmd()) {
       const row = table.split('\n').find((line) => new RegExp(`^\\|[^|]*\`${word}\``).test(line));
       assert.ok(row !== undefined, `${word} is in docs/trace-cmd.md`);
@@ -86,7 +86,7 @@ describe("trace-cmd's options of record", () => {
     }
   });
 
-  it('that have none of ours are listed once', () => {
+  it('that trace-host does not have are listed once', () => {
     const flags = traceCmdWords.map((word) => word.flags);
     assert.equal(new Set(flags).size, flags.length);
   });
