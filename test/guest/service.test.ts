@@ -158,7 +158,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       },
     );
 
-    longTest('an invalid or missing configuration is reported, and the service is not restarted', async () => {
+    longTest('a bad or missing configuration is reported, without further restarts', async () => {
       const broken = [
         [`echo '{"cpuz": 1}' > ${config}`, /unknown key.*did you mean cpus\?/],
         [`rm ${config}`, /--config: cannot read \S+agent\.json: ENOENT/],

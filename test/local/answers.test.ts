@@ -30,7 +30,7 @@ describe('trace-agent answers', { skip }, () => {
   holdMachine();
 
   it(
-    'a stop with the ledger of what arrived and the statistics of each ring',
+    'a stop with the totals of each CPU and the statistics of each ring',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
@@ -122,7 +122,7 @@ describe('trace-agent answers', { skip }, () => {
   );
 
   it(
-    'metadata with as many bytes as it announces: a tar of tracefs files',
+    'metadata with as many bytes as announced: a tar of tracefs files',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
@@ -139,7 +139,7 @@ describe('trace-agent answers', { skip }, () => {
   );
 
   it(
-    'a ping with the clocks of the moment',
+    'a ping with the current time of its clocks',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();

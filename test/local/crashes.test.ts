@@ -33,7 +33,7 @@ describe('a worker that is killed', { skip }, () => {
   holdMachine();
 
   it(
-    `${killsPerAgent * agents} times at random moments under load costs nothing: all arrives once, in order`,
+    `${killsPerAgent * agents} times at random moments under load loses nothing: everything arrives once, in order`,
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();
@@ -91,7 +91,7 @@ describe('a worker that is killed', { skip }, () => {
   );
 
   it(
-    'at a stop, and while it flushes, is followed by one that ends the flush',
+    'at a stop, or while it flushes, has a successor that completes the flush',
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();
@@ -116,7 +116,7 @@ describe('a worker that is killed', { skip }, () => {
   );
 
   it(
-    'more often than --max-restarts is given up, and the other CPU goes on; with all given up, exit code 5',
+    'more often than --max-restarts is given up, and the other CPU continues; if all are given up, exit code 5',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--max-restarts', '2']);
@@ -141,7 +141,7 @@ describe('a worker that is killed', { skip }, () => {
   );
 
   it(
-    'by the heartbeat, because it does not turn any more, is replaced',
+    'by the heartbeat, because it is not responding, is replaced',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -179,7 +179,7 @@ describe('a supervisor that is killed', { skip }, () => {
   holdMachine();
 
   it(
-    'under load is outlived by its workers until they have emptied their pipes; the next agent goes on without loss',
+    'under load leaves workers that run until their pipes are empty; the next agent continues without loss',
     inScene(
       async (scene) => {
         const writers = scene.writers();
@@ -212,7 +212,7 @@ describe('a supervisor that is killed', { skip }, () => {
   );
 
   it(
-    'while its ports are full leaves workers that wait for a reader, and lose none of what they hold',
+    'while its ports are full leaves workers that wait for a reader, and lose none of their pages',
     inScene(
       async (scene) => {
         for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });

@@ -128,7 +128,7 @@ describe('trace-agent refuses with one line, and leaves nothing behind', { skip 
   holdMachine();
 
   it(
-    'what a user can mend',
+    'for errors that a user can fix',
     inScene(async (scene) => {
       mkdirSync(join(scene.dir, 'empty'));
       for (const { name, args, through = [], code, says } of misuses) {
@@ -149,7 +149,7 @@ describe('a port that another process has open', { skip }, () => {
   const heeding = { through: ['setpriv', '--bounding-set', '-sys_admin'] };
 
   it(
-    'for control is waited for a while, and its holder named',
+    'as control port is waited for for a while, and the error names its holder',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       control.setExclusive(true);
@@ -163,7 +163,7 @@ describe('a port that another process has open', { skip }, () => {
   );
 
   it(
-    'for a trace is waited for, and its holder named, while the other CPU goes on',
+    'as trace port is waited for, and the log names its holder, while the other CPU continues',
     inScene(
       async (scene) => {
         const [taken, other] = scene.cpus;

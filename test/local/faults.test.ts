@@ -32,7 +32,7 @@ describe('a worker that dies by itself', { skip }, () => {
   holdMachine();
 
   it(
-    "by whatever signal, a seccomp filter's too, is replaced, and nothing is lost",
+    'by any signal, including that of a seccomp filter, is replaced, and nothing is lost',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -55,7 +55,7 @@ describe('a worker that dies by itself', { skip }, () => {
   );
 
   it(
-    'because it throws is replaced, in the end given up, with its error in the log; the other CPU loses nothing',
+    'because it throws is replaced and finally given up, with its error in the log; the other CPU loses nothing',
     inScene(
       async (scene) => {
         const [bad, good] = scene.cpus;
@@ -85,7 +85,7 @@ describe('a port that opens and disappears at once, repeatedly', { skip }, () =>
   holdMachine();
 
   it(
-    'is waited for longer each time: few forks, few words, and the other CPU loses nothing',
+    'is retried after ever longer waits: few forks, few log lines, and the other CPU loses nothing',
     inScene(
       async (scene) => {
         const [bad, good] = scene.cpus;
@@ -120,7 +120,7 @@ describe('a supervisor that is killed while its workers start', { skip }, () => 
   holdMachine();
 
   it(
-    'leaves none of them behind, whatever they had come to: they would hold the ports for ever',
+    'leaves none of them behind, at any stage of their start: they would keep the ports open forever',
     inScene(async (scene) => {
       scene.addControlFifo();
       // a worker takes some 100 ms from fork to ready
@@ -163,7 +163,7 @@ describe('an agent that is not root but has the necessary privileges', { skip },
   }
 
   it(
-    'keeps its capabilities to itself: workers have none',
+    'has workers without any capability',
     inScene(async (scene) => {
       await scene.addControlPty();
       const agent = await scene.startReady([], { through: asService });
@@ -178,7 +178,7 @@ describe('an agent that is not root but has the necessary privileges', { skip },
   );
 
   it(
-    'may start no process while a worker dies: the standby needs none, and the next one comes when there may be one',
+    'may start no process while a worker dies: the standby replaces it, and a new standby starts once that is allowed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--max-restarts', '1000', '--start'], { through: asService });
@@ -199,7 +199,7 @@ describe('an agent that is not root but has the necessary privileges', { skip },
   );
 
   it(
-    'may start no process for a while: says so once, the other CPU goes on, and all arrives in the end',
+    'may start no process for a while: reports it once, the other CPU continues, and everything arrives in the end',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--max-restarts', '1000', '--no-standby'], {

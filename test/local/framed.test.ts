@@ -184,7 +184,11 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
         await load(writers, 300);
         // as a terminal's Ctrl-C does: to both
         host.kill('SIGINT');
-        await until('a message of the host', () => said.includes('waiting for the end of the stream'), 60_000);
+        await until(
+          'a message of the host',
+          () => said.includes('waiting for the end of the stream'),
+          60_000,
+        );
         agent.signal('SIGINT');
         assert.equal((await agent.exit()).code, exitCode.done);
         assert.deepEqual(await ended, [0, null], said);
@@ -197,7 +201,7 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
   );
 
   it(
-    'of which the agent and its workers were killed: what is there is converted',
+    'of an agent that was killed with its workers: the part that exists is converted',
     inScene(
       async (scene) => {
         const sink = sinks['a file'] ?? assert.fail();
@@ -229,7 +233,7 @@ describe('trace-agent -o', { skip }, () => {
   holdMachine();
 
   it(
-    'warns once that pages of several CPUs cannot be told apart, and not of one CPU',
+    'warns once that pages of several CPUs cannot be told apart; with one CPU it does not',
     inScene(
       async (scene) => {
         const sink = sinks['a file'] ?? assert.fail();
@@ -249,7 +253,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    '--framed takes no orders, and is nothing without -o',
+    '--framed accepts no orders, and requires -o',
     inScene(
       async (scene) => {
         for (const [args, said] of [
@@ -269,7 +273,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    '--framed ends with exit code 5 when the reader goes away while the metadata is sent',
+    '--framed ends with exit code 5 when the reader closes while the metadata is sent',
     inScene(
       async (scene) => {
         const { readEnd, writeEnd } = makePipe();
@@ -290,7 +294,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    '--framed ends at a signal that comes while nobody reads the metadata',
+    '--framed ends at a signal while nobody reads the metadata',
     inScene(
       async (scene) => {
         const { readEnd, writeEnd } = makePipe();

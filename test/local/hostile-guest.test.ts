@@ -57,7 +57,7 @@ const likeAnother =
 
 const tried = Object.keys(scenarios).filter((name) => isLong || !likeAnother.test(name));
 
-describe('a recording of a hostile guest ends in an orderly way', { concurrency, skip: traceCmdSkip() }, () => {
+describe('a recording of a hostile guest ends cleanly', { concurrency, skip: traceCmdSkip() }, () => {
   for (const name of tried) {
     it(name, async (test) => {
       const scene = new Scene(test);

@@ -18,7 +18,7 @@ describe('trace-agent moves pages', { skip }, () => {
   holdMachine();
 
   it(
-    'so that every marker of every CPU arrives once and in order, behind `0` the last partial page too',
+    'so that every marker of every CPU arrives once and in order, including the last partial page after `0`',
     inScene(async (scene) => {
       const control = scene.addControlFifo();
       const agent = await scene.startReady();
@@ -41,7 +41,7 @@ describe('trace-agent moves pages', { skip }, () => {
   );
 
   it(
-    'until `0`: then the bytes stop, while tracing_on stays 1 and markers go on; `1` goes on without loss',
+    'until `0`: then the bytes stop, while tracing_on stays 1 and markers are written; `1` continues without loss',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -71,7 +71,7 @@ describe('trace-agent moves pages', { skip }, () => {
   );
 
   it(
-    'and accounts for each marker at 5,000 a second of 1,000 bytes on every CPU',
+    'and accounts for each marker at 5,000 per second of 1,000 bytes on every CPU',
     inScene(
       async (scene) => {
         const control = scene.addControlFifo();
@@ -102,7 +102,7 @@ describe('trace-agent moves pages', { skip }, () => {
   );
 
   it(
-    'with --flush-interval the page being written too, while it runs',
+    'and with --flush-interval also the page being written, while it runs',
     inScene(async (scene) => {
       scene.addControlFifo();
       await scene.startReady(['--start', '--flush-interval', '100']);

@@ -20,7 +20,7 @@ describe('trace-agent accepts bare orders', { skip }, () => {
   holdMachine();
 
   it(
-    'by echo, and by printf without a newline',
+    'from echo, and from printf without a newline',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -40,7 +40,7 @@ describe('trace-agent accepts bare orders', { skip }, () => {
   );
 
   it(
-    'several in one write: the last one counts',
+    'several in one write, of which the last one counts',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -54,7 +54,7 @@ describe('trace-agent accepts bare orders', { skip }, () => {
   );
 
   it(
-    'that were given before it began, from a FIFO whose writers come and go',
+    'that were given before it started, from a FIFO whose writers open and close it',
     inScene(async (scene) => {
       const fifo = scene.addControlFifo();
       const agent = scene.start();
@@ -83,7 +83,7 @@ describe('trace-agent keeps orders and answers in step', { skip }, () => {
   holdMachine();
 
   it(
-    'with a JSON order that comes in several reads',
+    'with a JSON order that arrives in several reads',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
@@ -95,7 +95,7 @@ describe('trace-agent keeps orders and answers in step', { skip }, () => {
   );
 
   it(
-    'over garbage, long lines and half orders: they change nothing, and the next order is obeyed',
+    'after garbage, long lines and partial orders: they change nothing, and the next order is executed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -129,7 +129,7 @@ describe('trace-agent keeps orders and answers in step', { skip }, () => {
   );
 
   it(
-    'when nobody reads its answers: they are dropped whole, and orders are obeyed',
+    'when nobody reads its answers: answers are dropped as a whole, and orders are executed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -157,7 +157,7 @@ describe('trace-agent keeps orders and answers in step', { skip }, () => {
   );
 
   it(
-    'and refuses what --allow leaves out, bare orders too',
+    'and refuses the orders that --allow excludes, including bare ones',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--allow', 'start,stop']);

@@ -35,7 +35,7 @@ describe('trace-agent ends', { skip }, () => {
   }
 
   it(
-    'at SIGTERM under load: flushes, puts settings back, and removes the instances that it made',
+    'at SIGTERM under load: flushes, restores settings, and removes the instances that it created',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const own = `${scene.instance}-own`;
@@ -67,7 +67,7 @@ describe('trace-agent ends', { skip }, () => {
   );
 
   it(
-    'at SIGTERM while markers go on: everything that was in the ring has arrived',
+    'at SIGTERM while markers are written: everything that was in the ring has arrived',
     inScene(async (scene) => {
       const agent = await scene.startReady(['--start']);
       const writers = scene.writers();
@@ -81,7 +81,7 @@ describe('trace-agent ends', { skip }, () => {
   );
 
   it(
-    'at the second signal, when a port that nobody reads holds the first one up',
+    'at the second signal, when a port that nobody reads delays the first one',
     inScene(
       async (scene) => {
         for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });
@@ -112,7 +112,7 @@ describe('trace-agent continues', { skip }, () => {
   holdMachine();
 
   it(
-    'at SIGHUP, and says its status at SIGUSR1 without opening the inspector',
+    'at SIGHUP, and logs its status at SIGUSR1 without opening the inspector',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();

@@ -49,7 +49,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
   });
 
   it(
-    'move every marker; a worker is the same file run again, with the same rights and no more descriptors',
+    'move every marker; a worker runs the same file, with the same privileges and no further descriptors',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady([], { program: [programs.agent] });
@@ -79,7 +79,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
   );
 
   it(
-    'go on with workers of their own kind when an update has replaced the file',
+    'continue with workers of the same version when an update has replaced the file',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const file = join(scene.dir, 'trace-agent');
@@ -98,7 +98,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
   );
 
   it(
-    'load native code from a file that never has a name, so that SIGKILL leaves none',
+    'load native code from a file without a name, so that SIGKILL leaves none behind',
     inScene(async (scene) => {
       scene.addControlFifo();
       const dir = mkdtempSync(join(scene.dir, 'tmp-'));

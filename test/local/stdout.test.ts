@@ -33,7 +33,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
 
   for (const [name, sink] of Object.entries(sinks)) {
     it(
-      `to ${name}, at once without a control port, until SIGINT; the log is on stderr`,
+      `to ${name}, at once without a control port, until SIGINT; the log goes to stderr`,
       inScene(
         async (scene) => {
           const agent = startInto(sink, scene);
@@ -53,7 +53,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
     );
 
     it(
-      `to ${name}, as a control port that is named says`,
+      `to ${name}, as ordered through a named control port`,
       inScene(
         async (scene) => {
           const control = await scene.addControlPty();
@@ -142,7 +142,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    'ends with exit code 5 and says why when the reader of its stdout goes away',
+    'ends with exit code 5 and the reason when the reader of its stdout closes',
     inScene(
       async (scene) => {
         const { readEnd, writeEnd } = makePipe();

@@ -83,7 +83,7 @@ describe('a start order with a trace', { skip }, () => {
   holdMachine();
 
   it(
-    'has its settings in force while it runs, and puts back at the stop exactly what was there',
+    'applies its settings while it runs, and restores exactly the previous state at the stop',
     inScene(async (scene) => {
       const { tracefs } = scene;
       const control = await scene.addControlPty();
@@ -126,7 +126,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'sends nothing but what it asks for, also when it comes while an earlier stop puts things back',
+    'sends only the requested events, also if it arrives while an earlier stop restores settings',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
@@ -158,7 +158,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'can name an instance of its own, which is made, read and removed',
+    'can name a separate instance, which is created, read and removed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -186,7 +186,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'has what programs write to the top-level trace_marker, where the kernel copies it',
+    'includes writes to the top-level trace_marker, if the kernel copies them',
     inScene(async (scene) => {
       const top = new Tracefs(scene.tracefs.root);
       if (top.readIfThere('options/copy_trace_marker') === undefined) return;
@@ -202,7 +202,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'can set a tracer, which the kernel takes only while no ring is open',
+    'can set a tracer, which the kernel accepts only while no ring is open',
     inScene(async (scene) => {
       const { tracefs } = scene;
       const tracer = usableTracer(tracefs);
@@ -228,7 +228,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'has the kernel save more names, until the agent ends',
+    'makes the kernel save more task names, until the agent ends',
     inScene(async (scene) => {
       const top = new Tracefs(scene.tracefs.root);
       const saved = () => Number(top.read('saved_cmdlines_size'));
@@ -249,7 +249,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'replaces the one before it',
+    'replaces the previous one',
     inScene(async (scene) => {
       const { tracefs } = scene;
       const control = await scene.addControlPty();
@@ -266,7 +266,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'that cannot be is refused with its code, and nothing is changed',
+    'that is invalid is refused with an error code, and nothing is changed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();

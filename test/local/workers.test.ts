@@ -45,7 +45,7 @@ describe('a worker', { skip }, () => {
   holdMachine();
 
   it(
-    'is ready soon, and is tied with all its threads to its CPU',
+    'is ready soon, and is pinned with all its threads to its CPU',
     inScene(async (scene) => {
       scene.addControlFifo();
       const agent = scene.start();
@@ -66,7 +66,7 @@ describe('a worker', { skip }, () => {
   );
 
   it(
-    'is nobody: no user, group or capability of ours, in no thread, and no way to regain them',
+    'runs as nobody: no user, group or capability of the agent in any thread, and no way to regain them',
     inScene(async (scene) => {
       scene.addControlFifo();
       const agent = await scene.startReady();
@@ -84,7 +84,7 @@ describe('a worker', { skip }, () => {
   );
 
   it(
-    'becomes whom --user names',
+    'runs as the user given by --user',
     inScene(async (scene) => {
       scene.addControlFifo();
       const agent = await scene.startReady(['--user', 'daemon']);
@@ -94,7 +94,7 @@ describe('a worker', { skip }, () => {
   );
 
   it(
-    "has the descriptors that it is lent, and Node's own; not its sister's, nor the supervisor's",
+    "has only the descriptors that it receives, and Node's own; not another worker's, nor the supervisor's",
     inScene(async (scene) => {
       scene.addControlFifo();
       // a descriptor that the agent was started with, as shells and service managers leave them
