@@ -43,7 +43,7 @@ async function hearsLaterOnes({ child, said }: Listener, first: string): Promise
 }
 
 describe('signals that end a program', () => {
-  it('two at once, as of timeout(1), are one; a later one is the second', async (test) => {
+  it('treats two at once, as from timeout(1), as one; a later one is the second', async (test) => {
     const listening = listener(false);
     const { child, next } = listening;
     test.after(() => child.kill('SIGKILL'));
@@ -55,7 +55,7 @@ describe('signals that end a program', () => {
     await hearsLaterOnes(listening, String(first));
   });
 
-  it('two at once are one also when the first keeps the program busy for long', async (test) => {
+  it('treats two at once as one also when the first keeps the program busy for long', async (test) => {
     const listening = listener(true);
     const { child, next } = listening;
     test.after(() => child.kill('SIGKILL'));

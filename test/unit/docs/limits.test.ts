@@ -43,7 +43,7 @@ const givenSizes = new Set(['pageHeaderBytes', 'pageBytes']);
 describe('docs/limits.md', () => {
   const rows = rowsOf(readFileSync(join(repoRoot, 'docs/limits.md'), 'utf8'));
 
-  it('says of each limit what the source says, and names a test that there is', () => {
+  it('gives for each limit the value of the source, and an existing test', () => {
     assert.ok(rows.length > 40, `${rows.length} rows`);
     for (const { constant, value, file, test } of rows) {
       const bounds = boundsIn(readFileSync(join(repoRoot, file), 'utf8'));
@@ -52,7 +52,7 @@ describe('docs/limits.md', () => {
     }
   });
 
-  it('leaves out no constant that looks like one', () => {
+  it('includes every constant that looks like a limit', () => {
     const listed = new Set(rows.map(({ constant, file }) => `${file} ${constant}`));
     for (const folder of folders) {
       for (const name of readdirSync(join(repoRoot, 'src', folder), { recursive: true, encoding: 'utf8' })) {

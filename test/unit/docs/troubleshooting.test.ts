@@ -53,7 +53,7 @@ function matches(parts: Pattern, text: string): boolean {
 }
 
 describe('docs/troubleshooting.md', () => {
-  it('quotes messages as the programs have them', () => {
+  it('quotes messages exactly as the programs print them', () => {
     const patterns = readdirSync(join(repoRoot, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => patternsOf(readFileSync(join(repoRoot, 'src', name), 'utf8')));
@@ -66,7 +66,7 @@ describe('docs/troubleshooting.md', () => {
 });
 
 describe('the documents', () => {
-  it('link only to what is there', () => {
+  it('link only to existing targets', () => {
     const documents = ['README.md', ...readdirSync(join(repoRoot, 'docs')).map((name) => `docs/${name}`)];
     for (const document of documents.filter((name) => name.endsWith('.md'))) {
       const text = readFileSync(join(repoRoot, document), 'utf8');

@@ -21,7 +21,7 @@ function parsedBy(reader: LineReader, input: Uint8Array, index: number): ReturnT
 }
 
 describe(`${inputs} random and mutated inputs`, () => {
-  it('are each refused or obeyed, at once, and the order behind each is always obeyed', () => {
+  it('are each refused or executed, at once, and the order after each is always executed', () => {
     const seed = Date.now() >>> 0;
     const hostile = new HostileInput(seed);
     const reader = new LineReader();

@@ -40,7 +40,7 @@ describe('the lint rule for rooms', () => {
     ({ rooms, foldersOf } = await import(pathToFileURL(configFile).href));
   });
 
-  it('knows every folder of src/', () => {
+  it('lists every folder of src/', () => {
     const folders = (path: string): string[] =>
       readdirSync(join(repoRoot, path), { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
@@ -51,7 +51,7 @@ describe('the lint rule for rooms', () => {
       assert.deepEqual(folders(`src/${room}`), [...(foldersOf[room] ?? [])].sort(), room);
   });
 
-  it('lets no folder grow beyond what one can overlook', () => {
+  it('limits the size of every folder', () => {
     for (const path of readdirSync(join(repoRoot, 'src'), { recursive: true, encoding: 'utf8' })) {
       if (path.endsWith('.ts')) continue;
       const files = readdirSync(join(repoRoot, 'src', path)).filter((name) => name.endsWith('.ts'));
@@ -94,7 +94,7 @@ describe('the lint rule for rooms', () => {
     assert.deepEqual(refused(lint(test, files), 'no-restricted-imports'), expected.sort());
   });
 
-  it('refuses a circle, also one of types only', (test) => {
+  it('refuses circular imports, also of types only', (test) => {
     const found = lint(test, {
       'src/base/a.ts': importing('./b.ts'),
       'src/base/b.ts': "import type { other } from './c.ts';\nexport const name = (a: typeof other) => a;\n",

@@ -65,7 +65,7 @@ describe('openTrace', () => {
       assert.match(trace.uname, /6\.1\.0/);
     });
 
-  it('gives the fields of an event, typed', async (test) => {
+  it('returns the fields of an event, with types', async (test) => {
     const trace = await opened(test, await madeDat(test));
     const [first] = await objects(trace, { events: ['sched:sched_switch'] });
     const line = fixtureText('A/report-trace-cmd-3.1.6.txt.gz')
@@ -88,7 +88,7 @@ describe('openTrace', () => {
       }
   });
 
-  it('reads only what a filter asks for', async (test) => {
+  it('reads only the events that a filter selects', async (test) => {
     const trace = await opened(test, await madeDat(test));
     const all = await objects(trace);
     const from = all[5000]!.timestamp;
@@ -112,7 +112,7 @@ describe('openTrace', () => {
     assert.deepEqual(await objects(trace, { cpus: [7] }), []);
   });
 
-  it('tells how many events were lost, and where', async (test) => {
+  it('reports how many events were lost, and where', async (test) => {
     const trace = await opened(test, await madeDat(test, { 0: fixture('lost-injected.raw.gz') }));
     const losses: (bigint | 'unknown')[] = [];
     for await (const batch of trace.events())
@@ -120,7 +120,7 @@ describe('openTrace', () => {
     assert.deepEqual(losses, [1003n, 1007n, 1011n]);
   });
 
-  it('gives what is before the fault of a bad page, says that events were lost, and goes on', async (test) => {
+  it('returns the events before the fault of a bad page, reports that events were lost, and continues', async (test) => {
     const dir = recordingDir(test);
     const whole = await objects(await opened(test, dir), { cpus: [0] });
     const bytes = Buffer.from(readFileSync(join(dir, 'cpu0.raw')));
@@ -157,7 +157,7 @@ describe('openTrace', () => {
     assert.deepEqual([...names].sort(), ['', 'inst']);
   });
 
-  it('skips what is left of a batch, and closes its files when it is left early', async (test) => {
+  it('skips the rest of a batch, and closes its files when iteration stops early', async (test) => {
     const dir = recordingDir(test);
     const trace = await opened(test, dir);
     const all = await objects(trace);
@@ -184,7 +184,7 @@ describe('openTrace', () => {
     assert.equal(filesOpenIn(dir), 0);
   });
 
-  it('runs two iterations side by side', async (test) => {
+  it('supports two iterations at once', async (test) => {
     const trace = await opened(test, await madeDat(test, samplePages('A'), { compress: 'zstd' }));
     const [one, other] = await Promise.all([objects(trace), objects(trace, { cpus: [1] })]);
     assert.deepEqual(
@@ -193,7 +193,7 @@ describe('openTrace', () => {
     );
   });
 
-  it('names what cannot be read, or is not in the trace, and what to do', async (test) => {
+  it('reports what is unreadable or not in the trace, and what to do', async (test) => {
     const path = await madeDat(test, samplePages('A'), { version: 6 });
     const trace = await opened(test, path);
     const failure = (message: RegExp, remedy: RegExp) => (error: unknown) =>

@@ -123,7 +123,7 @@ function load(): Stream {
 }
 
 describe('workers that share a framed stream', () => {
-  it('lose and tear nothing whichever instruction was the last of one, though another goes on before its successor', async () => {
+  it('lose and tear nothing when one dies at any instruction, even if another continues before its successor', async () => {
     for (const [headerTakes, copied] of [
       [32, false],
       [7, false],
@@ -145,7 +145,7 @@ describe('workers that share a framed stream', () => {
     }
   });
 
-  it('may be killed again and again, all of them', async () => {
+  it('may all be killed repeatedly', async () => {
     const deaths = fc.array(fc.tuple(fc.constantFrom(0, 1), fc.integer({ min: 1, max: 60 })), {
       maxLength: 12,
     });
@@ -165,7 +165,7 @@ describe('workers that share a framed stream', () => {
     );
   });
 
-  it('give the turn back when not a byte of the header is taken, and keep it from then on', () => {
+  it('release the turn while no byte of the header is accepted, and keep it from then on', () => {
     const simulation = new Simulation();
     simulation.pipe = new Uint8Array(pageBytes);
     let locked = false;

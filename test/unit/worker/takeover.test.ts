@@ -37,8 +37,8 @@ async function dies(simulation: Simulation, last: number): Promise<boolean> {
   }
 }
 
-describe('a worker that takes over from one that was killed', () => {
-  it('delivers each page once and keeps the account, whichever instruction was the last', async () => {
+describe('a worker that takes over from a killed one', () => {
+  it('delivers each page once and keeps the ledger right, whichever instruction was the last', async () => {
     let last = 1;
     for (; ; last += 1) {
       const simulation = load();
@@ -54,7 +54,7 @@ describe('a worker that takes over from one that was killed', () => {
     assert.ok(last > 30, `a life of only ${last} steps`);
   });
 
-  it('may be killed while taking over, again and again', async () => {
+  it('may be killed while taking over, repeatedly', async () => {
     for (let first = 1, over = false; !over; first += 1) {
       for (let second = 1; second <= 9; second += 1) {
         const simulation = load();
@@ -68,7 +68,7 @@ describe('a worker that takes over from one that was killed', () => {
     }
   });
 
-  it('leaves the account right at the moment it has taken over', async () => {
+  it('has a correct ledger once it has taken over', async () => {
     for (let last = 1; ; last += 1) {
       const simulation = load();
       const killed = await dies(simulation, last);
@@ -82,7 +82,7 @@ describe('a worker that takes over from one that was killed', () => {
 });
 
 describe('a partial page', () => {
-  it('of which the ring has none leaves nothing staged', () => {
+  it('leaves nothing staged if the ring has none', () => {
     const simulation = new Simulation();
     assert.equal(movePartialPage(simulation.io, simulation.ledger), -errno.EAGAIN);
     assert.equal(simulation.ledger.staged, 0);
@@ -91,7 +91,7 @@ describe('a partial page', () => {
     simulation.close();
   });
 
-  it('that does not go into the empty pipe stays staged for the successor', () => {
+  it('stays staged for the successor if it does not fit into the empty pipe', () => {
     const simulation = new Simulation();
     simulation.add(0, true);
     const broken = { ...simulation.io, writePage: () => -errno.EAGAIN };

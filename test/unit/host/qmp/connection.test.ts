@@ -30,7 +30,7 @@ async function fakeQemu(context: TestContext): Promise<{ readonly path: string; 
 }
 
 describe('QmpConnection', () => {
-  it('says at once that QEMU has ended, also when that was between two commands', async (context) => {
+  it('reports at once that QEMU has ended, also when that happened between two commands', async (context) => {
     const qemu = await fakeQemu(context);
     const qmp = await QmpConnection.open(qemu.path);
     context.after(() => qmp.close());

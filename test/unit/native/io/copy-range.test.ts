@@ -15,7 +15,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: unknown = runInNewContext('gc');
 
 describe('copyRange', () => {
-  it('copies what it was asked for though garbage is collected while it waits for its thread', async (test) => {
+  it('copies correctly although garbage is collected while it waits for its thread', async (test) => {
     assert.ok(typeof collectGarbage === 'function');
     const dir = mkdtempSync(join(tmpdir(), 'copy-range-'));
     test.after(() => rmSync(dir, { recursive: true }));

@@ -42,7 +42,7 @@ function close(fds: readonly number[]): void {
 }
 
 describe('descriptors through a socket', () => {
-  it('arrive with their text, as other numbers of the same open files, close-on-exec', (test) => {
+  it('arrive with their text, as new numbers of the same open files, close-on-exec', (test) => {
     const { ours, theirs } = pair(test);
     assert.ok(isCloseOnExec(ours) && isCloseOnExec(theirs));
     const { readEnd, writeEnd } = makePipe();
@@ -61,7 +61,7 @@ describe('descriptors through a socket', () => {
     close([readEnd, writeEnd, ...got.fds]);
   });
 
-  it('wait in the socket though their sender closed everything, and go with it when nobody takes them', (test) => {
+  it('stay in the socket after their sender closed everything, and are closed with it if nobody receives them', (test) => {
     const before = openCount();
     const { ours, theirs } = pair(test);
     const pipe = makePipe();
@@ -76,7 +76,7 @@ describe('descriptors through a socket', () => {
     assert.equal(openCount(), before);
   });
 
-  it('are none when nothing was sent, and when the sender is gone', (test) => {
+  it('are none when nothing was sent, and when the sender has closed', (test) => {
     const { ours, theirs } = pair(test);
     assert.equal(receiveDescriptors(theirs), undefined);
     close([ours]);
@@ -84,7 +84,7 @@ describe('descriptors through a socket', () => {
     assert.throws(() => sendDescriptors(theirs, 'a', [0]), { code: 'EPIPE' });
   });
 
-  it('are 8 at the most, with 1,024 bytes of text', (test) => {
+  it('are limited to 8, with 1,024 bytes of text', (test) => {
     const { ours, theirs } = pair(test);
     const fds = opened(9);
     const most = 'ä'.repeat(512);
@@ -99,13 +99,13 @@ describe('descriptors through a socket', () => {
     close(fds);
   });
 
-  it('that are bad are refused, and nothing is sent', (test) => {
+  it('that are invalid are refused, and nothing is sent', (test) => {
     const { ours, theirs } = pair(test);
     assert.throws(() => sendDescriptors(ours, 'a', [0, 1_000_000]), { code: 'EBADF' });
     assert.equal(receiveDescriptors(theirs), undefined);
   });
 
-  it('are all or none: a receiver who may not have so many has an error, and closes what came', () => {
+  it('are received all or none: a receiver at its limit gets an error, and closes those that arrived', () => {
     // its limit is that of a process, so a process of its own
     const script = `
       import { makeSocketPair, receiveDescriptors, sendDescriptors } from ${JSON.stringify(lendingUrl)};

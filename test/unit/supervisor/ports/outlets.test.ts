@@ -18,7 +18,7 @@ function opened(stdout: number): string {
 }
 
 describe('stdout as an outlet', () => {
-  it('may be a FIFO, and one whose reader went away is waited for like a port', (test) => {
+  it('may be a FIFO; one without a reader is waited for like a port', (test) => {
     const dir = mkdtempSync(join(tmpdir(), 'outlets-'));
     test.after(() => rmSync(dir, { recursive: true }));
     const path = join(dir, 'fifo');

@@ -25,8 +25,8 @@ function livedWithoutGivingUp(past: readonly Deed[]): CpuWorld {
   return lived(past.filter((deed) => deed !== 'worker-crashes-last'));
 }
 
-describe('one CPU, whatever happens', () => {
-  it('has each stop answered exactly once', () => {
+describe('one CPU, for any sequence of events', () => {
+  it('answers each stop exactly once', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = lived(past);
@@ -38,7 +38,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('runs in the end when that was the last order', () => {
+  it('runs in the end if that was the last order', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = livedWithoutGivingUp(past);
@@ -56,7 +56,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('rests in the end when that was the last order, all of it flushed', () => {
+  it('is stopped in the end if that was the last order, with everything flushed', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = livedWithoutGivingUp(past);
@@ -76,7 +76,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('leaves in the end, everything closed and no worker left', () => {
+  it('ends if that was the last order, with everything closed and no worker left', () => {
     fc.assert(
       fc.property(history, history, (past, during) => {
         const world = lived(past);
@@ -92,7 +92,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('never says idle or flushed while pages of a run are left behind', () => {
+  it('never reports idle or flushed while pages of a run are left', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = livedWithoutGivingUp(past);

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { type WorkerEnd, WorkerProcess } from '../../../../src/supervisor/workers/worker-process.ts';
 
 describe('a worker that cannot be forked', () => {
-  it('is said to be none, and no signal is sent, whatever it is told meanwhile', async (test) => {
+  it('is reported as such, and no signal is sent, whatever it is ordered meanwhile', async (test) => {
     const { execPath } = process;
     test.after(() => {
       process.execPath = execPath;

@@ -29,7 +29,7 @@ async function written(dir: string, shape: Pick<ConvertSettings, 'version' | 'co
 describe('info of a hostile file', () => {
   const shapes = [{}, { version: 6 }, { compress: 'zstd' }, 'two instances of version 6'] as const;
   for (const shape of shapes) {
-    it(`${JSON.stringify(shape)} with bytes changed, cut or lengthened: an answer or a Failure`, async (test) => {
+    it(`${JSON.stringify(shape)} with bytes changed, cut or lengthened: a result or a Failure`, async (test) => {
       const dir = scratchDir(test);
       const whole =
         typeof shape === 'string' ? fixture('unusual/two-instances-v6.dat.gz') : await written(dir, shape);
@@ -90,7 +90,7 @@ describe('info of a hostile file', () => {
     await assert.rejects(readInfo(path), /pages of \d+ bytes in \d+/);
   });
 
-  it('anything but a trace.dat is said to be none', async (test) => {
+  it('any other file is refused as not being a trace.dat', async (test) => {
     const path = join(scratchDir(test), 'x');
     for (const bytes of [
       '',

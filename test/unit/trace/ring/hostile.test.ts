@@ -105,7 +105,7 @@ describe('hostile pages', () => {
     );
   });
 
-  it('markers of anything are texts', () => {
+  it('any text in a marker is returned', () => {
     const print = catalogue.byName('ftrace:print')!;
     fc.assert(
       fc.property(randomPage, mutatedPage, (a, b) => {
@@ -117,7 +117,7 @@ describe('hostile pages', () => {
 });
 
 describe('page splitter', () => {
-  it('gives the same pages however the stream is cut', () => {
+  it('yields the same pages at any chunk boundaries', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 400 }),
