@@ -20,7 +20,7 @@ function scratchDir(context: TestContext): string {
   return dir;
 }
 
-/** A machine that never runs an instruction: QEMU's side of attaching needs no guest. */
+/** Starts a machine that never runs an instruction: QEMU's side of attaching needs no guest. */
 async function startQemu(context: TestContext, qmp: string, ...args: string[]): Promise<void> {
   const shared = ['-nodefaults', '-display', 'none', '-S', '-qmp', `unix:${qmp},server=on,wait=off`];
   const qemu = spawn('qemu-system-x86_64', [...shared, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -52,7 +52,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
       const made = await traceHost(...to, '--chardev', chardev);
       assert.equal(made.code, 0, made.stderr);
       assert.equal(made.stdout, '');
-      // the CPU that may come has its port too
+      // a CPU that may be plugged in has its port too
       const ports = [
         'agent-ctl-path virtio-trace0.0 1',
         'trace-path-cpu0 virtio-trace0.0 2',
@@ -62,13 +62,13 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
       assert.equal(existsSync(join(dir, 'ports', 'agent-ctl-path.socket')), chardev === 'socket');
       const again = await traceHost(...to);
       assert.match(again.stderr, /already attached: control port, CPUs 0-1\n/);
-      // the device itself goes only with a guest's consent, and this one is asleep
+      // the device itself is only removed with the guest's consent, and this guest does not run
       const connection = await QmpConnection.open(qmp);
       for (const id of ['virtio-trace-ctl', 'virtio-trace-cpu0', 'virtio-trace-cpu1']) {
         await connection.execute('device_del', { id });
       }
       connection.close();
-      // chardevs are left, as by an attempt that ended half-way
+      // chardevs are left, as after an interrupted attempt
     }
   });
 
@@ -192,7 +192,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
   });
 });
 
-/** libvirt's session daemon, which virsh starts, refuses to be root's: then it is nobody's. */
+/** libvirt's session daemon, which virsh starts. It refuses to run as root, so root runs it as nobody. */
 class Libvirt {
   readonly dir: string;
   readonly #env: NodeJS.ProcessEnv;
@@ -221,11 +221,11 @@ class Libvirt {
     });
   }
 
-  /** The one that virsh started for this directory. */
+  /** Ends the daemon that virsh started for this directory. */
   #endDaemon(): void {
     const file = join(this.dir, 'run', 'libvirt', 'libvirtd.pid');
     if (!existsSync(file)) return;
-    // it removes files of its own while it ends
+    // it still removes files while it exits
     const end = 'kill "$0"; while [ -d "/proc/$0" ]; do sleep 0.1; done';
     spawnSync('sh', ['-c', end, readFileSync(file, 'utf8').trim()], { timeout: 60_000 });
   }
@@ -250,7 +250,7 @@ class Libvirt {
     return this.run(process.execPath, hostProgram, ...args);
   }
 
-  /** Defines a domain with these elements beside what it needs. */
+  /** Defines a domain with these elements in addition to the required ones. */
   define(elements: string): void {
     const file = join(this.dir, 'domain.xml');
     writeFileSync(
@@ -264,7 +264,7 @@ class Libvirt {
   }
 }
 
-/** Why there can be no domain here; false when there can. */
+/** The reason why no domain can run here; false if one can. */
 function withoutLibvirt(): string | false {
   if (spawnSync('virsh', ['--version']).error !== undefined)
     return 'virsh is missing: install libvirt-clients';
@@ -313,7 +313,7 @@ describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () =
 
   test('attaches ports to a domain, shut off or running, as far as libvirt allows, and detaches them', (context) => {
     const libvirt = new Libvirt(context);
-    // room for three ports, as a domain has it that was set up for a guest agent
+    // room for three ports, as in a domain that was set up for a guest agent
     libvirt.define("<controller type='virtio-serial' index='0' ports='4'/>");
     const ports = join(libvirt.dir, 'ports');
     const to = ['setup', '--dir', ports, '--apply', '--domain', 'vt'];

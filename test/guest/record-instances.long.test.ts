@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { Scene } from './support/scene.ts';
 
 const tracing = '/sys/kernel/tracing';
-/** Opens, reads by read(2), which `cat` does not do here, and runs a program. */
+/** Opens a file, reads with read(2), which `cat` does not do here, and runs a program. */
 const busy = 'read -r line < /proc/version; /bin/true';
 
 describe('an existing instance', { timeout: 900_000 }, () => {
@@ -37,7 +37,7 @@ describe('an existing instance', { timeout: 900_000 }, () => {
 
   test('events that are created during a recording are described, also one whose neighbour was removed', async () => {
     const { guest } = scene;
-    // removed before it was ever on: the kernel empties rings that a removed event had been written to
+    // removed before it was ever enabled: the kernel empties rings that a removed event was written to
     await guest.check(
       `cd ${tracing}; echo 'p:early do_sys_openat2' >> kprobe_events; echo 'p:idle vfs_write' >> kprobe_events`,
     );

@@ -36,7 +36,7 @@ for (const [meta, canMove] of [
       rmSync(work, { recursive: true, force: true });
     });
 
-    /** Loads the module while it records. */
+    /** Loads the module during a recording. */
     async function record(...args: string[]): Promise<Recorded> {
       const ports = dirname(guest.port('agent-ctl-path').path);
       const run = startRecord(ports, out, work, ['--json', '-e', 'module:module_load', ...args]);

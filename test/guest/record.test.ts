@@ -14,7 +14,7 @@ import { parsedReports, type Recorded, reportLines, startRecord } from './suppor
 import { longTest } from '../set.ts';
 import { hostProgram, traceHost } from './support/trace-host.ts';
 
-/** Something for a guest to do that takes a moment. */
+/** Work for a guest that takes a moment. */
 const busyWork = 'ls -lR /sys/class > /dev/null';
 
 describe('trace-host record', { timeout: 1_800_000 }, () => {
@@ -29,13 +29,13 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     portsDir = dirname(guest.port('agent-ctl-path').path);
     agent = GuestAgent.of(guest);
-    // else a tracer of an instance leaves the rings of the top level at their first size (kernel-facts.md, 56)
+    // otherwise a tracer of an instance leaves the top level's rings at their initial size (kernel-facts.md, 56)
     const event = '/sys/kernel/tracing/events/sched/sched_process_hang/enable';
     await guest.check(`echo 1 > ${event}; echo 0 > ${event}`);
     censusBefore = await census(guest);
   });
 
-  // the number of names that are kept is put back when the agent ends
+  // the limit of saved task names is restored when the agent ends
   afterEach(() => assertAsBefore(guest, { before: censusBefore, but: /^saved_cmdlines_size:/ }));
 
   after(async () => {
@@ -67,7 +67,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.ok(read > 100, `${read} events`);
     assert.equal(recorded.events, read);
     assert.equal(lines.length, read);
-    // where two CPUs save a name at once the kernel saves one of them, and the other when its task is next switched to
+    // if two CPUs save a name at the same time, the kernel saves one, and the other when its task is next scheduled
     const saved = await guest.check('cat /sys/kernel/tracing/saved_cmdlines');
     const known = new Set(saved.split('\n').map((line) => line.split(' ')[0]));
     const nameless = lines.filter((line) => line.includes('<...>'));
@@ -148,7 +148,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
       0,
     );
     assert.equal(String(told), recorded.lostEvents, 'trace-cmd tells the same');
-    // a page that is full to its last 8 bytes says that events were lost, and not how many
+    // a page that is full to its last 8 bytes is marked with a loss, but has no room for the count
     if (recorded.uncountedLosses === 0) assert.equal(told, overrun);
     else assert.ok(told < overrun);
   });

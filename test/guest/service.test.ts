@@ -16,13 +16,13 @@ import { Service } from './support/service.ts';
 import { traceHost } from './support/trace-host.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** Every file that is no system's own record of what happened. */
+/** Every file, except the system's own logs and state. */
 const inventory =
   "find / -xdev -not -path '/root/*' -not -path '/tmp/*' -not -path '/run/*' -not -path '/var/log/*' " +
   "-not -path '/var/lib/dpkg/*' -not -path '/var/lib/apt/*' -not -path '/var/lib/systemd/*' -not -path '/var/cache/*' | sort";
 
 const config = '/etc/virtio-trace/agent.json';
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const slowMs = 300_000;
 
 async function host(guest: Guest, order: string, ...args: string[]): Promise<string> {
@@ -107,7 +107,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
         assert.match(status, new RegExp(`^Cpus_allowed_list:\t${cpu}$`, 'm'));
         assert.equal(await guest.check(`cut -d' ' -f19 /proc/${worker}/stat`), '-10\n', 'LimitNICE');
       }
-      // One that hangs is nobody's by now: to end it takes CAP_KILL.
+      // A worker that hangs belongs to no agent by now: killing it takes CAP_KILL.
       await guest.check(`kill -STOP ${workers.get(1)}`);
       await service.untilSaid(/"cpu":1,.*worker crashed: restarting/);
       await host(guest, 'metadata', '-o', join(dir, 'metadata.tar.gz'));
@@ -135,7 +135,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     longTest(
       'a supervisor that hangs is replaced by its watchdog, and its workers send their remaining pages',
       async () => {
-        // a busy host may keep the guest from its turn for some seconds
+        // on a busy host the guest may not run for some seconds
         await service.override('WatchdogSec=10s');
         let pid = await service.pid();
         await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });

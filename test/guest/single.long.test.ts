@@ -30,7 +30,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       rmSync(work, { recursive: true, force: true });
     });
 
-    /** Runs it as in an empty system: no PATH, and nothing that Node or npm would look for. */
+    /** Runs it as in an empty system: no PATH, and nothing that Node or npm would search for. */
     function start(...argv: string[]): { child: ChildProcess; ended: Promise<string>; soFar: () => string } {
       const child = spawn(programs.host, argv, { cwd: work, env: { TMPDIR: temporary } });
       let said = '';

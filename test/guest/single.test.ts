@@ -11,7 +11,7 @@ import { GuestAgent } from './support/agent.ts';
 import { longTest } from '../set.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** Everything where a program may write. */
+/** Every place where a program may write. */
 const inventory = 'find /tmp /dev/shm /run /dev / -xdev | sort';
 
 describe('the single executables', { timeout: 1_800_000 }, () => {
@@ -59,10 +59,10 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       await loaded;
       await agent.order0();
       await traced.assertAccounted();
-      // supervisor, workers and standby: the one that came last has its name a moment after it is there
+      // supervisor, workers and standby: the newest process sets its name a moment after its start
       const deadlineMs = performance.now() + 120_000;
       for (;;) {
-        // a thread of the kernel's may end between the two looks of the last one
+        // a kernel thread may end while the last command runs
         const names = await guest.check(
           `cat /proc/${agent.process.pid}/comm; cat /proc/[0-9]*/comm 2>/dev/null || true`,
         );

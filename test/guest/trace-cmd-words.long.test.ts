@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { Scene } from './support/scene.ts';
 
 const tracing = '/sys/kernel/tracing';
-/** Opens, reads and runs programs on both CPUs. */
+/** Opens and reads files and runs programs, on both CPUs. */
 const busy = 'for i in 1 2 3 4 5; do read -r line < /proc/version; /bin/true; sleep 0.02; done';
 
 /** `sched_switch: …` of a line such as `  sh-12 [001] 1.2: sched_switch: …`. */

@@ -21,7 +21,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
 
   const lines = async (command: string): Promise<string[]> =>
     (await guest.check(command)).split('\n').filter((line) => line !== '');
-  /** What the lists have, in any order: the kernel's own changes. */
+  /** The contents of the lists, in any order, because the kernel changes it. */
   const lists = async (): Promise<Record<string, string[]>> => {
     const files = [`${mine}/set_ftrace_filter`, `${mine}/set_ftrace_notrace`, `${top}/set_graph_function`];
     const read = async (file: string) => [file, (await lines(`cat ${file}`)).toSorted()] as const;
@@ -45,7 +45,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
       echo 'vfs_rename' > set_ftrace_notrace`);
     const old = await lists();
     const shown = ['*:mod:nosuchmodule', 'vfs_fsync'];
-    // where it is built in, this one too is a module to come
+    // if it is built in, it counts as a module that is not loaded
     if ((await lines('cut -d" " -f1 /proc/modules')).includes('virtio_pci'))
       shown.push('virtio_pci_probe [virtio_pci]');
     for (const line of shown) assert.ok(old[`${mine}/set_ftrace_filter`]?.includes(line), line);
@@ -69,7 +69,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     await collector.waitBytes(1);
     assert.deepEqual(await lists(), old);
     assert.deepEqual(await lines(`cat ${mine}/current_tracer`), ['nop']);
-    // 6.1 shows no trigger as long as the list has a module to come
+    // 6.1 shows no trigger as long as the list has a module that is not loaded
     await guest.check(`echo > ${mine}/set_ftrace_filter`);
     assert.match(await guest.check(`cat ${mine}/set_ftrace_filter`), /^vfs_fallocate:traceoff:count=5$/m);
   });
@@ -114,7 +114,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
   });
 
   test('keeps task names available for later requests, and restores their limit when the agent ends', async () => {
-    // fewer than run in this test, as kernels before 6.9 have it
+    // fewer than run in this test, as in kernels before 6.9
     await agent.end();
     await guest.check(`echo 1 > ${top}/saved_cmdlines_size`);
     const [before] = await lines(`cat ${top}/saved_cmdlines_size`);

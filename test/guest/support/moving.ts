@@ -7,10 +7,10 @@ import { assertAsBefore } from './as-before.ts';
 import { isLong } from '../../set.ts';
 import { GuestAgent, load } from './agent.ts';
 
-/** So large that nothing is overwritten, whoever reads it when. */
+/** So large that nothing is overwritten, even if it is read late. */
 const largeRingKb = 8192;
 const usualRingKb = 1408;
-/** What is on its way is here after this long, or was lost. */
+/** Data in transit has arrived after this long, or is lost. */
 const arrivalMs = 60_000;
 
 /** Defines the tests of an agent in a guest of so many CPUs. */
@@ -21,7 +21,7 @@ export function describeMoving(cpuCount: number): void {
     let reader: MarkerReader;
     let agent: GuestAgent;
     const collectors: Collector[] = [];
-    /** The end of what was read before, by CPU. */
+    /** Number of bytes already read, by CPU. */
     const seen: number[] = cpus.map(() => 0);
 
     before(async () => {
@@ -35,7 +35,7 @@ export function describeMoving(cpuCount: number): void {
       await guest.close();
     });
 
-    /** What has come from a CPU since the last look, up to marker `last` if one is to come. */
+    /** What has arrived from a CPU since the last call; waits for marker `last` if given. */
     async function arrived(cpu: number, last?: number): Promise<number[]> {
       const collector = collectors[cpu];
       assert.ok(collector);
