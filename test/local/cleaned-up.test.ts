@@ -14,7 +14,10 @@ const skip =
 
 const fifos = ['agent-ctl-path', 'trace-path-cpu0'].flatMap((port) => [`${port}.in`, `${port}.out`]);
 
-/** A directory that systemd-tmpfiles cleans of what is older than a second, as Debian 13 does /tmp of ten days. */
+/**
+ * A directory in which systemd-tmpfiles removes files older than a second, as Debian 13 does in /tmp after ten
+ * days.
+ */
 function agedDir(context: TestContext): { readonly dir: string; readonly clean: () => Promise<void> } {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'virtio-trace-aged-')));
   context.after(() => rmSync(root, { recursive: true, force: true }));

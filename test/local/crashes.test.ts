@@ -15,13 +15,13 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** Each agent's workers are killed so often: the back-off doubles, so more kills take a fresh agent. */
+/** Kills of each agent's workers: the back-off doubles, so more kills take a new agent. */
 const killsPerAgent = 8;
 const agents = isLong ? 4 : 2;
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
-/** Kills a random living worker; waits for one when all are being restarted. */
+/** Kills a random living worker; waits for one while all are being restarted. */
 async function killAny(agent: Agent): Promise<void> {
   const living = (): WorkerProcess[] => agent.workers.filter(({ pid }) => isAlive(pid));
   const workers = await until('a living worker', () => living().length > 0 && living(), patienceMs);
@@ -193,11 +193,11 @@ describe('a supervisor that is killed', { skip }, () => {
           const workers = agent.workers;
           assert.equal(workers.length, 2);
           await agent.kill();
-          // at once: the old workers may still be there
+          // at once: the old workers may still exist
           agent = scene.start();
           await until('the old workers to leave', () => !workers.some(({ pid }) => isAlive(pid)), patienceMs);
           await agent.ready();
-          // a FIFO, unlike a port, would take the new worker's pages in front of the old one's
+          // a FIFO, unlike a port, would accept the new worker's pages before the old one's
           echo(control, '1\n');
           await agent.logged('started', ({ msg }) => msg === 'started');
           if (round < 2) continue;

@@ -10,7 +10,7 @@ import { toolSkip } from './harness/skip.ts';
 
 const builder = join(repoRoot, 'dist/tools/deb/build.js');
 
-/** Builds packages of small stand-ins for the single executables; their bytes are a matter of single.test.ts. */
+/** Builds packages of small stand-ins for the single executables; single.test.ts checks the real ones. */
 function build(dir: string, umask: string, env: Readonly<Record<string, string>>): Map<string, Buffer> {
   for (const program of ['trace-agent', 'trace-host']) copyFileSync('/bin/true', join(dir, program));
   execFileSync('sh', ['-c', `umask ${umask}; exec "$0" "$1" "$2"`, process.execPath, builder, dir], {
@@ -65,7 +65,7 @@ describe('Debian packages', { skip: toolSkip('dpkg-deb') }, () => {
 
   it('pass lintian', { skip: toolSkip('lintian') }, () => {
     const archives = [...first.keys()].map((name) => join(dirs[0] ?? '', name));
-    // The stand-in's own sins are Debian's; what lintian says of Node is overridden in the package.
+    // lintian also checks the stand-ins; its complaints about Node are overridden in the package.
     const found = spawnSync('lintian', ['--allow-root', ...archives], { encoding: 'utf8' });
     assert.doesNotMatch(found.stdout, /^E:/m);
     assert.doesNotMatch(found.stderr, /^E:/m);

@@ -13,7 +13,7 @@ const skip = agentSkip();
 
 const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
-/** Runs the agent in a mount namespace of its own, prepared by `commands`. */
+/** Runs the agent in its own mount namespace, prepared by `commands`. */
 function withMounts(commands: string): string[] {
   return ['unshare', '-m', 'sh', '-c', `${commands}; exec "$0" "$@"`];
 }
@@ -25,7 +25,7 @@ const readOnlyTracefs = withMounts('mount -o remount,bind,ro /sys/kernel/tracing
 
 interface Misuse {
   readonly name: string;
-  /** Behind the scene's own arguments. */
+  /** Added after the scene's own arguments. */
   readonly args: (scene: Scene) => readonly string[];
   readonly through?: readonly string[];
   readonly code: ExitCode;
@@ -145,7 +145,7 @@ describe('trace-agent refuses with one line, and leaves nothing behind', { skip 
 
 describe('a port that another process has open', { skip }, () => {
   holdMachine();
-  /** Without this capability the kernel heeds a terminal's exclusive mode: EBUSY, as of a port with an opener. */
+  /** Without this capability the kernel respects a terminal's exclusive mode: EBUSY, as for a port that is open. */
   const heeding = { through: ['setpriv', '--bounding-set', '-sys_admin'] };
 
   it(

@@ -16,14 +16,14 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 function isGone({ msg }: LogLine): boolean {
   return msg === 'port is gone';
 }
 
-/** Something else in a trace port's place. */
+/** Replaces a trace port by another file. */
 function putInPlaceOfPort(scene: Scene, cpu: number, target: string): void {
   symlinkSync(target, join(scene.dir, `trace-path-cpu${cpu}`));
 }
@@ -59,7 +59,7 @@ describe('a worker that dies by itself', { skip }, () => {
     inScene(
       async (scene) => {
         const [bad, good] = scene.cpus;
-        // splice into it fails with EINVAL, which no port ever says
+        // splice into it fails with EINVAL, which a port never returns
         putInPlaceOfPort(scene, bad, '/dev/full');
         const control = await scene.addControlPty();
         const agent = await scene.startReady(['--max-restarts', '2']);
@@ -93,7 +93,7 @@ describe('a port that opens and disappears at once, repeatedly', { skip }, () =>
         writeFileSync(file, '');
         putInPlaceOfPort(scene, bad, file);
         const control = await scene.addControlPty();
-        // two pages each time that it is opened, then EFBIG, which ends the worker like an unplugged port
+        // two pages each time the file is opened, then EFBIG, which ends the worker like an unplugged port
         const agent = await scene.startReady(['--flush-interval', '50'], {
           through: ['prlimit', '--fsize=8192'],
         });
@@ -103,7 +103,7 @@ describe('a port that opens and disappears at once, repeatedly', { skip }, () =>
         const gone = (): number[] => agent.log.filter(isGone).map(({ time }) => Date.parse(String(time)));
         await agent.logged('port is gone, repeatedly', () => gone().length >= 6);
         const atMs = gone();
-        // 50 to 100 ms, doubling; without the wait it is as often as Node starts
+        // 50 to 100 ms, doubling; without the delay, restarts would be as frequent as Node can start
         for (let time = 1; time < 6; time += 1) {
           const waitedMs = (atMs[time] ?? 0) - (atMs[time - 1] ?? 0);
           assert.ok(waitedMs >= 50 * 2 ** (time - 1) - 5, `${waitedMs} ms\n${agent.stderr}`);
@@ -141,7 +141,7 @@ describe('an agent that is not root but has the necessary privileges', { skip },
   holdMachine();
 
   const user = 61_234;
-  /** As a service manager starts it: its own user, and a capability for the kernel's files. */
+  /** As started by a service manager: its own user, and a capability for the kernel's files. */
   const asService = [
     'setpriv',
     `--reuid=${user}`,

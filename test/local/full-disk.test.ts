@@ -23,7 +23,7 @@ test('a full disk ends its stream with the reason, keeps the data so far, and do
     const ways = ['full', 'good'].map((name) => {
       const path = join(dir, name);
       execFileSync('mkfifo', [path]);
-      // both ways, so that it stays open whoever comes and goes
+      // opened in both directions, so that it stays open when others close it
       return {
         path,
         fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK),
@@ -44,7 +44,7 @@ test('a full disk ends its stream with the reason, keeps the data so far, and do
       try {
         writeSync(full.out, chunk);
       } catch {
-        // the FIFO is full for a moment
+        // the FIFO is temporarily full
       }
       await sleep(5);
     }

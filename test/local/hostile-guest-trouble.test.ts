@@ -17,7 +17,7 @@ import {
 } from './hostile-guest-run.ts';
 
 const { done, failed, missing, lost } = exitCode;
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const startMs = 120_000;
 
 function begun(run: Run): Promise<unknown> {
@@ -42,7 +42,7 @@ interface Report {
   readonly failures: readonly object[];
 }
 
-/** The one JSON document on stdout. */
+/** The single JSON document on stdout. */
 function reportsOf({ stdout }: Ended): Report[] {
   return JSON.parse(stdout);
 }
@@ -117,7 +117,7 @@ describe('faults on the host', { concurrency }, () => {
       const [scene, run] = await recording(test, 'honest', '--duration', '30s', ...cap);
       await until(
         'all is recorded',
-        // a capped one is another file from time to time
+        // a capped recording switches files from time to time
         () => (statSync(join(scene.recording, 'cpu1.raw'), { throwIfNoEntry: false })?.size ?? 0) > 0,
         startMs,
       );
@@ -156,7 +156,7 @@ describe('faults on the host', { concurrency }, () => {
     run.child.kill('SIGINT');
     assertOrderly(await run.ended, [done]);
     scene.assertTidy();
-    // what a first one left is not overwritten
+    // the file of an earlier recording is not overwritten
     rmSync(scene.out);
   });
 
@@ -166,7 +166,7 @@ describe('faults on the host', { concurrency }, () => {
     await scene.guest('honest', 'b');
     const ended = await scene.record('-A', 'a', '-A', 'b', '--duration', '5s', '--json').ended;
     assertOrderly(ended, [lost]);
-    // what is missing of the one may be in its pages still
+    // the raw pages of the dead guest may be kept
     const left = ['trace-a.dat', 'trace-a.dat.recording', 'trace-b.dat'];
     assert.deepEqual(readdirSync(scene.outDir).toSorted(), left);
     const [a, b] = reportsOf(ended);
@@ -182,7 +182,7 @@ describe('faults on the host', { concurrency }, () => {
     await scene.guest('honest', 'b');
     const run = scene.record('-A', 'a', '-A', 'b', '-m', '64', '--duration', '5m', '--json');
     await begun(run);
-    // at once: a removal would race with files that are begun in it
+    // renamed, because removing it would race with files that are created in it
     renameSync(join(scene.outDir, 'trace-a.dat.recording'), join(scene.root, 'gone'));
     await until('the guest is stopped', () => orders().includes('stop'), startMs);
     assert.equal(run.child.exitCode, null, 'the other is recorded still');
@@ -235,7 +235,7 @@ describe('faults on the host', { concurrency }, () => {
   it('a command that ignores SIGTERM does not delay the end of the recording', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest');
-    // the pipes stay open as long as it lives
+    // the pipes stay open as long as the command lives
     const stubborn = 'trap "" TERM; exec >/dev/null 2>&1; for i in $(seq 300); do sleep 0.5; done';
     const ended = await scene.record('--duration', '1s', '--', 'sh', '-c', stubborn).ended;
     assertOrderly(ended, [done]);
@@ -298,7 +298,10 @@ describe('faults on the host', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat']);
   });
 
-  /** Interrupts it while the file is written. @returns how it ended; undefined when the file was whole before that */
+  /**
+   * Interrupts it while the file is written. @returns how it ended; undefined when the file was complete before
+   * that
+   */
   async function interruptWriting(
     scene: Scene,
     run: Run,
@@ -309,7 +312,7 @@ describe('faults on the host', { concurrency }, () => {
     await until('the file is begun', () => isBegun() || isWhole(), startMs);
     const ended = await interrupt(run);
     if (!existsSync(scene.out)) return ended;
-    // a busy machine has had us look too late
+    // on a busy machine the check was too late
     rmSync(scene.out);
     return undefined;
   }

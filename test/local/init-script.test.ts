@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { repoRoot } from '../repo-root.ts';
 import { toolSkip } from './harness/skip.ts';
 
-/** Says what it was started with, and ends a moment after it is told. */
+/** Prints its arguments, and ends a moment after a signal. */
 const program = `#!/bin/sh
 trap 'sleep 1; echo ended >&2; exit 0' TERM
 echo "started $*" >&2

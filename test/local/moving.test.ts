@@ -11,7 +11,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 describe('trace-agent moves pages', { skip }, () => {
@@ -29,7 +29,7 @@ describe('trace-agent moves pages', { skip }, () => {
       await Promise.all(writers.map((writer) => writer.write(5001)));
       echo(control, '0\n');
       await scene.allArrive(writers);
-      // less than a page on one CPU alone
+      // less than a page, on one CPU only
       const [first, second] = writers;
       await second?.write(1);
       echo(control, '1\n');
@@ -79,7 +79,7 @@ describe('trace-agent moves pages', { skip }, () => {
         const writers = scene.writers();
         echo(control, '1\n');
         await agent.logged('started', ({ msg }) => msg === 'started');
-        // on a busy machine a process takes its time to start
+        // on a busy machine a process is slow to start
         for (const writer of writers) await writer.write(1);
         for (let turn = 0; writers.some(({ written }) => written < 5000); turn += 1) {
           assert.ok(turn < 60, 'the writers do not come to their turn');

@@ -29,7 +29,7 @@ describe('trace-agent accepts bare orders', { skip }, () => {
       await control.settlesAt('running');
       control.send('0\n');
       await control.settlesAt('stopped');
-      // what comes too soon behind one without a newline is its end
+      // digits that follow too soon after one without a newline belong to the same line
       control.send('1');
       await agent.logged('started', () => agent.said('started') === 2);
       await control.settlesAt('running');
@@ -121,7 +121,7 @@ describe('trace-agent keeps orders and answers in step', { skip }, () => {
         assert.equal(await stateOf(control), 'stopped', bytes.slice(0, 40));
       }
       assert.equal(agent.said('started'), 0);
-      // nothing but answers to orders came, so this is the next line
+      // only answers to orders have arrived, so this is the next line
       await control.order('start');
       assert.equal(await stateOf(control), 'running');
       assert.equal(control.untakenBytes, 0);
@@ -140,7 +140,7 @@ describe('trace-agent keeps orders and answers in step', { skip }, () => {
       control.resume();
       let answers = 0;
       for (let last = -1; last < 2000; ) {
-        // behind all others, again and again: it may be dropped as they were
+        // after all others, repeatedly: it may be dropped like them
         if (control.untakenBytes === 0) {
           control.send('{"id":2000,"order":"ping"}\n');
           await sleep(300);

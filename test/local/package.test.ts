@@ -23,7 +23,7 @@ describe("npm's package, installed in an empty directory", () => {
 
   before(() => {
     dir = mkdtempSync(join(tmpdir(), 'virtio-trace-package-'));
-    // prepack would compile what this test runs from.
+    // prepack would compile the files that this test runs from.
     const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', dir];
     execFileSync('npm', pack, { cwd: repoRoot, stdio: 'ignore' });
     const archive = readdirSync(dir).find((name) => name.endsWith('.tgz')) ?? '';
@@ -62,7 +62,7 @@ describe("npm's package, installed in an empty directory", () => {
     const [archive = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
     for (const [tool, ...args] of [
       ['publint', 'run', '--strict', '--level', 'warning'],
-      // there is no CommonJS form of it
+      // the package has no CommonJS form
       ['attw', '--profile', 'esm-only', '--no-emoji', '--no-color'],
     ] as const) {
       const path = join(repoRoot, 'node_modules/.bin', tool);

@@ -11,7 +11,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 describe('a port that nobody reads', { skip }, () => {
@@ -24,7 +24,7 @@ describe('a port that nobody reads', { skip }, () => {
         const [unread, other] = scene.cpus;
         const port = scene.addPort(unread, { read: false });
         const control = await scene.addControlPty();
-        // so long that a reader that has to wait for its CPU is not taken for none
+        // long enough that a reader that waits for its CPU does not count as missing
         const agent = await scene.startReady(['--stop-timeout', '4000']);
         const writers = scene.writers();
         await control.order('start');

@@ -15,7 +15,7 @@ import {
 } from './hostile-guest-run.ts';
 
 const { done, failed, missing, usage } = exitCode;
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const startMs = 120_000;
 
 async function guestThatTells(test: TestContext, scenario: string): Promise<[Scene, () => string[]]> {

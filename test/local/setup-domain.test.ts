@@ -15,7 +15,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** `setup --apply --domain web` with a libvirt, or a PATH, of its own; must have made nothing. */
+/** Runs `setup --apply --domain web` with its own libvirt or PATH; asserts that it has created nothing. */
 async function apply(test: TestContext, env: Readonly<Record<string, string>>): Promise<Ended> {
   const root = mkdtempSync(join(tmpdir(), 'virtio-trace-domain-'));
   test.after(() => rmSync(root, { recursive: true, force: true }));
@@ -46,7 +46,7 @@ describe('setup --apply --domain', () => {
   });
 
   it('reports that libvirt has no such domain', { skip: toolSkip('virsh') }, async (test) => {
-    // libvirt's driver for tests is part of its library
+    // libvirt's test driver is part of its library
     const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: 'test:///default' });
     assert.equal(code, exitCode.missing, stderr);
     assert.match(stderr, /libvirt has no domain "web" — see virsh list --all/);

@@ -12,7 +12,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 describe('trace-agent ends', { skip }, () => {
@@ -49,7 +49,7 @@ describe('trace-agent ends', { skip }, () => {
       assert.equal((await made.exit()).code, exitCode.done);
       assert.deepEqual(scene.instances, [scene.instance]);
 
-      // without an instance of its own there is something to put back
+      // without its own instance, the agent has settings to restore
       const agent = await scene.startReady();
       const before = ['tracing_on', 'trace_clock', 'set_event'].map((name) => scene.tracefs.read(name));
       await control.order('start', { trace: { events: ['sched'], clock: 'boot' } });
@@ -99,7 +99,7 @@ describe('trace-agent ends', { skip }, () => {
         await until('the end', () => agent.ended, patienceMs);
         assert.equal(agent.child.exitCode, exitCode.failed);
         assert.equal(tracefs.read('trace_clock'), before);
-        // pages are held by workers that wait out --stop-timeout: a reader sets them free
+        // workers that wait for --stop-timeout hold pages: a reader lets them finish
         for (const cpu of scene.cpus) scene.port(cpu).read();
         await until('the workers to leave', () => !pids.some(isAlive), patienceMs);
       },

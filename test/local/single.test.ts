@@ -70,7 +70,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
       await scene.allArrive(writers);
       agent.signal('SIGTERM');
       assert.equal((await agent.exit()).code, 0, agent.stderr);
-      // V8 would warn here of flags that do not go together
+      // V8 would warn about conflicting flags here
       assert.deepEqual(
         agent.log.filter(({ level }) => level === undefined),
         [],
@@ -130,7 +130,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
         await agent.exit();
         return ms;
       };
-      // the best of each, by turns: what else this machine does slows both, but not for ever
+      // the best of each, in turns: other load on this machine slows both, but not forever
       let [plainMs, singleMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
       for (let round = 0; round < 3 || singleMs >= 1.5 * plainMs; round += 1) {
         assert.ok(round < 20, `ready: plain ${plainMs.toFixed(0)} ms, single ${singleMs.toFixed(0)} ms`);

@@ -13,7 +13,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 const kills = isLong ? 200 : 50;
 
@@ -21,7 +21,7 @@ function takesOver({ msg }: LogLine): boolean {
   return msg === 'standby takes over';
 }
 
-/** Kills a CPU's worker, once that has brought something to the port. @returns its successor */
+/** Kills a CPU's worker, once it has sent something to the port. @returns its successor */
 async function replace(scene: Scene, agent: Agent, cpu: number): Promise<number> {
   const before = scene.port(cpu).receivedBytes;
   await until('pages', () => scene.port(cpu).receivedBytes > before, patienceMs);
@@ -106,7 +106,7 @@ describe('a standby', { skip }, () => {
       const shared = new Set([...descriptorsOf(agent.pid)].filter(([fd]) => fd > 2).map(([, name]) => name));
       for (const [fd, target] of descriptorsOf(standby))
         assert.ok(fd <= 2 || !target.startsWith('pipe:') || !shared.has(target), `a pipe of a CPU: ${fd}`);
-      // a terminal's and a service manager's signals are its supervisor's to obey
+      // signals from a terminal or a service manager are handled by the supervisor only
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(standby, signal);
       agent.signal('SIGTERM');
       assert.equal((await agent.exit()).code, exitCode.done);

@@ -20,7 +20,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** Every marker of every CPU came out, or the kernel itself overwrote it, and every page is whole. */
+/** Asserts that every marker of every CPU arrived, or was overwritten by the kernel, and that every page is whole. */
 async function assertAllOut(scene: Scene, sink: Sink, writers: readonly MarkerWriter[]): Promise<void> {
   const wanted = writers.map(({ cpu, written }) => ({ cpu, count: written - scene.overrun(cpu) }));
   const found = await whole(() => new Arrived(scene.tracefs, sink.received(scene)), wanted);

@@ -10,7 +10,7 @@ import { repoRoot } from '../repo-root.ts';
 
 const runner = join(repoRoot, 'dist/tools/test/main.js');
 
-/** JavaScript that is TypeScript as well, each test file of a checkout that has no others. */
+/** JavaScript that is also valid TypeScript, as test files of a checkout without others. */
 const files = {
   'unit/good': "test('adds', () => {});\ntest('is left out', { skip: 'why' }, () => {});",
   'unit/bad': "test('is wrong', () => { console.log('said before'); throw new Error('two is not three'); });",
@@ -58,7 +58,7 @@ describe('the test runner', () => {
   }
 
   function run(...args: string[]): Outcome {
-    // a test runner in a test of its kind would run nothing
+    // a test runner that is started within a test would run nothing
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const { status, stdout, stderr } = spawnSync(process.execPath, [runner, '--root', root, ...args], {
       encoding: 'utf8',

@@ -37,12 +37,12 @@ function sourceOf({ instance, clock, pageBytes }: TraceSource): TraceSource {
   return { instance, clock, pageBytes };
 }
 
-/** Every event of sched but one. */
+/** Every event of sched except one. */
 function everyOther(event: string, { tracefs }: Scene): string[] {
   return tracefs.eventsOf('sched').flatMap((name) => (name === event ? [] : [`sched:${name}`]));
 }
 
-/** A tracer that an instance may have here; `nop`, when there is no other, restarts workers all the same. */
+/** A tracer that an instance can have here; without any, `nop`, which also restarts workers. */
 function usableTracer(tracefs: Tracefs): string {
   for (const tracer of tracefs.availableTracers().filter((name) => name !== 'nop')) {
     try {
@@ -50,7 +50,7 @@ function usableTracer(tracefs: Tracefs): string {
       tracefs.write('current_tracer', 'nop');
       return tracer;
     } catch {
-      // the next one
+      // try the next one
     }
   }
   return 'nop';
@@ -72,7 +72,7 @@ function eventNames(scene: Scene, tracefs: Tracefs): Set<string | undefined> {
   return names;
 }
 
-/** Waits until what the agent has sent is here, which is something. */
+/** Waits until everything that the agent has sent has arrived; asserts that it is not nothing. */
 async function allSent(scene: Scene, { ledger }: StopAnswer): Promise<void> {
   const bytes = scene.cpus.reduce((sum, cpu) => sum + (ledger[cpu]?.bytesOut ?? 0), 0);
   assert.ok(bytes > 0, JSON.stringify(ledger));
@@ -107,11 +107,11 @@ describe('a start order with a trace', { skip }, () => {
       const during = settingsOf(tracefs);
       assert.equal(during['tracing_on'], '1');
       assert.match(during['trace_clock'] ?? '', /\[boot\]/);
-      // the kernel makes it whole sub-buffers
+      // the kernel rounds it to whole sub-buffers
       assert.ok(Math.abs(Number(during['buffer_size_kb']) - 2048) < 20, during['buffer_size_kb']);
       assert.equal(during['buffer_percent'], '10');
       assert.equal(during['options/record-tgid'], '1');
-      // newer kernels list the filter behind the event's name
+      // newer kernels list the filter after the event's name
       assert.match(during['set_event'] ?? '', /^sched:sched_switch\b/);
       assert.equal(during['events/sched/sched_switch/filter'], 'prev_pid != 0');
       spawnSync('true');
@@ -130,7 +130,7 @@ describe('a start order with a trace', { skip }, () => {
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
-      // what the agent's own rings hold is nobody's business
+      // the content of the agent's own rings must not be sent
       const [writer] = scene.writers();
       assert.ok(writer);
       await writer.write(2000);
@@ -175,7 +175,7 @@ describe('a start order with a trace', { skip }, () => {
       assert.deepEqual(scene.instances, [scene.instance]);
       await allSent(scene, stopped);
       assert.deepEqual([...eventNames(scene, scene.tracefs)], ['sched:sched_switch']);
-      // back on the agent's own instance
+      // back in the agent's own instance
       const writers = scene.writers();
       for (const writer of writers) await writer.write(10);
       await control.order('start');

@@ -16,14 +16,14 @@ type Shape = Pick<ConvertSettings, 'version' | 'compress' | 'clock'>;
 
 const shapes = [{}, { version: 6 }, { compress: 'zstd' }] as const;
 
-/** trace-cmd's output; it must end well and have nothing to warn of. */
+/** trace-cmd's output; asserts that it succeeds without warnings. */
 function traceCmd(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync('trace-cmd', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
   assert.deepEqual([status, stderr], [0, ''], args.join(' '));
   return stdout;
 }
 
-/** Why trace-cmd cannot be asked; with CI=true it must be there. */
+/** The reason why trace-cmd cannot run; with CI=true it must exist. */
 function traceCmdSkip(): string | false {
   const found = spawnSync('trace-cmd', ['--version'], { stdio: 'ignore' }).error === undefined;
   if (!found && process.env['CI'] === 'true') throw new Error('trace-cmd is missing');
@@ -43,7 +43,7 @@ async function fileOf(
   return out;
 }
 
-/** Compared without a diff of megabytes. */
+/** Asserts equality without printing a diff of megabytes. */
 function assertSame(actual: string, expected: string): void {
   const [a, b] = [actual.split('\n'), expected.split('\n')];
   const at = a.findIndex((line, index) => line !== b[index]);
@@ -51,12 +51,12 @@ function assertSame(actual: string, expected: string): void {
   assert.equal(a.length, b.length);
 }
 
-/** Lines with an event. */
+/** Lines that contain an event. */
 function eventLines(report: string): string[] {
   return report.split('\n').filter((line) => / \[\d{3}\] /.test(line));
 }
 
-/** Why no small file system can be mounted here. */
+/** The reason why no small file system can be mounted here. */
 const mountSkip = process.getuid?.() === 0 ? false : 'mounting takes root';
 
 describe('trace.dat on a file system that is too small', { skip: mountSkip }, () => {
@@ -123,7 +123,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
         while (cursor.next()) if (cursor.kind === 'data') count++;
         return count;
       });
-      // An event without a format, at which trace-cmd's report would end, and a page of garbage.
+      // An event without a format, at which trace-cmd would end its report, and a page of garbage.
       cursor.load(all[2]!);
       while (cursor.next() && cursor.kind !== 'data');
       cursor.view.setUint16(cursor.dataOffset, 65_000, true);
@@ -148,7 +148,10 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
 
   it('options equal those of the stored dump', async (test) => {
     const file = await fileOf(test, samplePages('A'), await sampleMetadata('A'));
-    /** Without what is another program's, and offsets behind it; the clock's text has a NUL more here. */
+    /**
+     * The dump without the writing program's name and without offsets after it; the clock's text has one NUL more
+     * here.
+     */
     const comparable = (dump: string): string[] =>
       dump
         .replace(/\t\t\[Option VERSION.*\n.*\n/, '')

@@ -34,7 +34,7 @@ describe('settings', { skip }, () => {
 
   it('take effect, and are restored byte for byte', () => {
     const { tracefs } = own;
-    // A state that is nobody's default, so that "put back" is not "reset".
+    // A state that differs from the defaults, so that restoring is not the same as resetting.
     tracefs.write('events/sched/sched_wakeup/enable', '1');
     tracefs.write('events/sched/sched_switch/filter', 'next_pid == 77');
     tracefs.write('trace_clock', 'mono');
@@ -360,7 +360,7 @@ describe('settings', { skip }, () => {
     readFileSync('/proc/self/stat');
     assert.ok(written() > atStart, 'they fill');
     mine.quiesce();
-    // an event that another CPU was in the midst of is one more; more and more are a fault
+    // one more event may come from another CPU that was just writing it; a growing number is a fault
     let atQuiesce = written();
     for (let tries = 0; tries < 100; tries += 1) {
       const before = atQuiesce;
@@ -378,7 +378,7 @@ describe('settings', { skip }, () => {
     const before = snapshotOfSwitches(own.tracefs);
     assert.throws(
       () => {
-        // What the check alone can tell is told by the check alone.
+        // Errors that the check alone can detect are thrown by the check alone.
         if (code.startsWith('unknown')) checkSettings(own.tracefs, settings);
         else apply(settings);
       },
@@ -409,7 +409,7 @@ function snapshotOfSwitches(tracefs: Tracefs): Record<string, string> {
   return Object.fromEntries(files.map((file) => [file, tracefs.read(file)]));
 }
 
-/** Every file that settings may touch, by name. */
+/** Contents of every file that settings may change, by name. */
 function snapshot(tracefs: Tracefs): Record<string, string> {
   const state = snapshotOfSwitches(tracefs);
   const events = tracefs.events().map((name) => name.replace(':', '/'));

@@ -39,7 +39,7 @@ describe('lines that the kernel writes to the top level', { skip }, () => {
     writeFileSync(marker, 'copied marker\n');
     assert.deepEqual(applied.quiesce(), []);
     assert.equal(tracefs.tracingOn(), false);
-    // an instance that is off and takes copies would have the kernel refuse this
+    // the kernel would refuse this if an instance with copies had tracing off
     writeFileSync(marker, 'after\n');
     assert.equal(tracefs.read(copyMarker).trim(), '0');
     const lines = tracefs.read('trace').match(/tracing_mark_write: .*/g);

@@ -61,7 +61,7 @@ describe('a ring', { skip }, () => {
     const fd = own.tracefs.openRing(0);
     try {
       const flags = /^flags:\t(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
-      // O_CLOEXEC of x86 and arm64, which node:fs has no constant for.
+      // O_CLOEXEC of x86 and arm64, for which node:fs has no constant.
       const wanted = constants.O_RDONLY | constants.O_NONBLOCK | 0o2000000;
       assert.equal(Number.parseInt(flags, 8) & (wanted | constants.O_WRONLY | constants.O_RDWR), wanted);
     } finally {
@@ -164,7 +164,7 @@ function totals(tracefs: Tracefs): { entries: number; overrun: number } {
   };
 }
 
-/** Reads page by page until the ring is empty; how many there were. */
+/** Reads page by page until the ring is empty. @returns the number of pages */
 function drain(tracefs: Tracefs, cpu: number): number {
   const fd = tracefs.openRing(cpu);
   const page = Buffer.alloc(tracefs.pageBytes());
