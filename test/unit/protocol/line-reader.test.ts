@@ -14,7 +14,7 @@ function texts(lines: readonly Line[]): string[] {
   return lines.map((line) => (line.kind === 'text' ? line.text : `too long: ${line.head}`));
 }
 
-/** Bytes of the kind that matter here: newlines, blanks, digits and JSON often, anything else now and then. */
+/** Bytes that matter here: often newlines, blanks, digits and JSON, sometimes anything else. */
 const hostileBytes = fc
   .array(
     fc.oneof(

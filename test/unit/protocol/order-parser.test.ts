@@ -20,7 +20,7 @@ function assertRefused(line: string, code: ErrorCode, message: RegExp): void {
   assert.match(refused.message, message);
 }
 
-/** Filters and triggers lose the blanks at both ends, as the kernel takes them. */
+/** Filters and triggers without the blanks at both ends, as the parser returns them. */
 function trimmed(order: {
   trace?: { filters?: Record<string, string>; triggers?: Record<string, string[]> };
 }) {
@@ -30,14 +30,14 @@ function trimmed(order: {
   return order;
 }
 
-/** A line is refused with a reason, or obeyed as it stands: nothing of it left out, nothing put in. */
+/** Asserts that a line is refused with a reason, or returned unchanged: nothing omitted, nothing added. */
 function assertFaithful(line: string): void {
   const parsed = parseOrder(line);
   if (parsed.kind === 'refused') {
     assert.ok(parsed.message !== '');
   } else if (parsed.order.answer) {
     const { answer: _, ...said } = parsed.order;
-    // by way of text: JSON writes -0 as 0
+    // converted to text first: JSON writes -0 as 0
     assert.deepEqual(JSON.parse(JSON.stringify(said)), trimmed(JSON.parse(JSON.stringify(JSON.parse(line)))));
   } else {
     assert.equal(line.trim(), parsed.order.order === 'start' ? '1' : '0');

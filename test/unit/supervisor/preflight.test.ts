@@ -7,7 +7,7 @@ import { openControlPort, warnOfOldKernel } from '../../../src/supervisor/prefli
 const log = pino({ level: 'silent' });
 const never = new Promise<never>(() => undefined);
 
-/** A control port that another process holds for so many looks. */
+/** A control port that another process holds for so many attempts. */
 function held(looks: number): { open(): void; looked: number } {
   return {
     looked: 0,
@@ -42,7 +42,7 @@ describe('openControlPort', () => {
   it('does not delay the end of an agent that is told to end meanwhile', async () => {
     const port = held(Number.POSITIVE_INFINITY);
     await openControlPort(port, new Promise((resolve) => setTimeout(resolve, 100)), log);
-    // else it would look for ten seconds, and throw
+    // otherwise it would retry for ten seconds, and throw
     const { looked } = port;
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert.equal(port.looked, looked, 'and does not look again');

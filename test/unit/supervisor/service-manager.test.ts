@@ -15,7 +15,7 @@ const libcSocket = declare('int socket(int domain, int type, int protocol)');
 const libcBind = declare('int bind(int fd, const void *address, unsigned int bytes)');
 const unixDatagramNonBlocking = [1, 2 | 0o4000 | 0o2000000, 0] as const;
 
-/** A service manager's end of the conversation. */
+/** The service manager's end of the socket. */
 class Inbox {
   readonly #fd: number;
 
@@ -27,7 +27,7 @@ class Inbox {
     checked('bind', libcBind(this.#fd, address, address.byteLength));
   }
 
-  /** The datagrams so far, each as its lines. */
+  /** The datagrams received so far, each as its lines. */
   take(): string[][] {
     const taken: string[][] = [];
     const bytes = Buffer.alloc(4096);
@@ -91,7 +91,7 @@ test('notifies its watchdog every half period, but not while the event loop is b
   const fromMs = performance.now();
   manager.ready(() => 'here');
   let counted = 0;
-  // on a busy machine some are late, and none is made up for
+  // on a busy machine some notifications are late, and none is sent later instead
   for (const deadlineMs = fromMs + 60_000; counted < 5; counted += beats()) {
     assert.ok(performance.now() < deadlineMs, `${counted} beats in a minute`);
     await sleep(50);

@@ -20,7 +20,7 @@ function page(file: string): string {
   return roff;
 }
 
-/** Every option of a command stands there with its text, as its help has it. */
+/** Asserts that every option of a command is listed with its text, as in its help. */
 function assertOptions(roff: string, command: Command): void {
   const help = command.createHelp();
   const options = help.visibleOptions(command);

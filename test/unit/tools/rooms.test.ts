@@ -9,7 +9,7 @@ import { scratchDir } from '../trace/samples.ts';
 
 const configFile = join(repoRoot, 'oxlint.config.mjs');
 
-/** A checkout with the project's lint rules and only these files. @returns what the linter reports, a line each */
+/** A checkout with the project's lint rules and only these files. @returns the linter's report, one line each */
 function lint(test: Parameters<typeof scratchDir>[0], files: Readonly<Record<string, string>>): string[] {
   const dir = scratchDir(test);
   cpSync(configFile, join(dir, 'oxlint.config.mjs'));
@@ -105,7 +105,7 @@ describe('the lint rule for rooms', () => {
   });
 });
 
-/** Paths, sorted, that one rule reports. */
+/** Paths that one rule reports, sorted. */
 function refused(found: readonly string[], rule: string): string[] {
   const paths = found.filter((line) => line.includes(rule)).map((line) => line.slice(0, line.indexOf(':')));
   return [...new Set(paths)].sort();

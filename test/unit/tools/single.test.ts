@@ -35,7 +35,7 @@ describe('the script of a single executable', () => {
 
     it(`of ${program} needs no other file`, async () => {
       const text = await script(program);
-      // what koffi's and zstd's own loaders, our package.json and our worker's script are found by
+      // the names by which koffi's and zstd's loaders, package.json and the worker's script would be found
       for (const beside of [
         /import\.meta/,
         /koffi-linux/,

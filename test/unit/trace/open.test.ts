@@ -32,14 +32,14 @@ async function objects(trace: Trace, filter?: EventFilter): Promise<EventObject[
   return all;
 }
 
-/** `TASK-PID [CPU] SECONDS.MICROSECONDS: EVENT`, as `trace-cmd report` begins its lines. */
+/** `TASK-PID [CPU] SECONDS.MICROSECONDS: EVENT`, the beginning of a line of `trace-cmd report`. */
 function lineOf({ timestamp, cpu, pid, task, name }: EventObject): string {
   const us = (timestamp + 500n) / 1000n;
   const seconds = `${us / 1_000_000n}.${String(us % 1_000_000n).padStart(6, '0')}`;
   return `${task ?? '<...>'}-${pid} [${String(cpu).padStart(3, '0')}] ${seconds}: ${name.replace(/^.*:/, '')}`;
 }
 
-/** The same of a report's lines, and `CPU:N [N EVENTS DROPPED]` left out. */
+/** The same part of a report's lines, without `CPU:N [N EVENTS DROPPED]`. */
 function reportLines(): string[] {
   return fixtureText('A/report-trace-cmd-3.1.6.txt.gz')
     .split('\n')
@@ -124,7 +124,7 @@ describe('openTrace', () => {
     const dir = recordingDir(test);
     const whole = await objects(await opened(test, dir), { cpus: [0] });
     const bytes = Buffer.from(readFileSync(join(dir, 'cpu0.raw')));
-    // the second record of the page at 3: data of a length that is not a multiple of four
+    // the second record of page 3: data with a length that is not a multiple of four
     const page = 3 * 4096;
     const second = page + 16 + 4 + (bytes[page + 16]! & 31) * 4;
     bytes.writeUInt32LE(0, second);

@@ -57,7 +57,7 @@ const defaults: AgentOptions = {
   logFormat: 'json',
 };
 
-/** Each setting: how it is given on the command line and in the file, and what of the options it changes. */
+/** Each setting: its form on the command line and in the file, and the options that result. */
 const given: Record<keyof typeof agentSettings, [string[], unknown, Partial<AgentOptions>]> = {
   stdout: [['--stdout'], true, { stdout: true }],
   framed: [['--framed'], true, { framed: true }],
@@ -79,7 +79,7 @@ const given: Record<keyof typeof agentSettings, [string[], unknown, Partial<Agen
   logFormat: [['--log-format', 'pretty'], 'pretty', { logFormat: 'pretty' }],
 };
 
-/** A value that each setting refuses, as text and, where its type is wrong too, in the file. */
+/** A value that each setting refuses, as text and, if its type can be wrong, in the file. */
 const bad: Record<keyof typeof agentSettings, [string | undefined, unknown[]]> = {
   stdout: [undefined, ['true', 1, null]],
   framed: [undefined, ['on', 1, null]],

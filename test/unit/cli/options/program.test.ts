@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../../../../bin/trace-host.js', import.meta.url));
 
-/** Runs `trace-host --help` with that for its stdout; a pipe whose reader is gone before anything is written. */
+/** Runs `trace-host --help` with this stdout; `gone`: a pipe whose reader closes before anything is written. */
 async function helpTo(stdout: 'gone' | number): Promise<{ readonly code: unknown; readonly stderr: string }> {
   const child = spawn(process.execPath, [program, '--help'], {
     stdio: ['ignore', stdout === 'gone' ? 'pipe' : stdout, 'pipe'],

@@ -84,7 +84,7 @@ const good = {
   ping: { ok: true, clocks: { boottime: '1', monotonicRaw: '2', realtime: '3' } },
 };
 
-/** Fields of which one text is as good as another. */
+/** Fields for which any text is as good as another. */
 const freeTexts = new Set(['version', 'instance', 'clock']);
 
 describe('parseAnswer', () => {
@@ -177,7 +177,10 @@ function pathsOf(value: unknown, path: string[] = []): string[][] {
   return path.length === 0 || /^\d+$/.test(path.at(-1) ?? '') ? below : [path, ...below];
 }
 
-/** @returns false when the value is an honest one there */
+/**
+ * @returns false when the value is valid there
+ * @returns false when the value is an honest one there
+ */
 function setAt(root: unknown, path: readonly string[], value: unknown): boolean {
   let at: unknown = root;
   for (const key of path.slice(0, -1))

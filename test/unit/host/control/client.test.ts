@@ -87,7 +87,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     await client.sendBare('stop');
     while (!agent.received.endsWith('0\n')) await sleep(5);
     assert.match(agent.received, /^ \n/);
-    // it reads two bytes at a time, and looks at the first
+    // the C agent reads two bytes at a time, and checks the first
     const orders = agent.received.match(/[^]{2}/g)?.filter((pair) => /^[01]/.test(pair));
     assert.deepEqual(orders, ['1\n', '0\n']);
     assert.doesNotMatch(agent.received, /"start"/, 'a start that nobody may ever read is not sent');

@@ -5,7 +5,7 @@ import { it, type TestContext } from 'node:test';
 import { cleaningRule } from '../../../../src/host/doctor/tmpfiles.ts';
 import { scratchDir } from '../../trace/samples.ts';
 
-/** Directories of rules, the first one first in rank. */
+/** Directories of rules, highest precedence first. */
 function rules(test: TestContext, ...dirs: readonly Record<string, string>[]): string[] {
   const root = scratchDir(test);
   return dirs.map((files, index) => {

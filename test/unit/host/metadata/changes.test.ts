@@ -31,7 +31,7 @@ function contentsOf(texts: Texts): Map<string, Buffer> {
   return new Map(there.map(([name, text]) => [name, Buffer.from(text)]));
 }
 
-/** An agent that answers as the real one does; `lie` changes which groups it calls the same. */
+/** An agent that answers like the real one; `lie` changes which groups it reports as unchanged. */
 async function agentWith(
   context: TestContext,
   texts: Texts,

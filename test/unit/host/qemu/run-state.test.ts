@@ -86,7 +86,7 @@ describe("a guest's state", () => {
       '/run/b',
     ]);
     assert.deepEqual(paths('qemu -chardev socket,id=m,path=/run/b -mon chardev=m,mode=readline'), []);
-    // libvirt's is a descriptor; a relative path is relative to another directory than ours
+    // libvirt passes a descriptor; a relative path is relative to QEMU's directory, not to this process's
     assert.deepEqual(paths('qemu -chardev socket,id=m,fd=26 -mon m,mode=control'), []);
     assert.deepEqual(paths('qemu -qmp unix:a.qmp -qmp tcp:localhost:4444 -qmp'), []);
   });

@@ -7,7 +7,7 @@ import { exitCode } from '../../../../src/base/failure.ts';
 import { QmpConnection } from '../../../../src/host/qmp/connection.ts';
 import { failure, scratchDir } from '../guest-dir/scratch.ts';
 
-/** A QEMU that greets, says yes to everything, and can be ended. */
+/** A QEMU that sends a greeting, accepts every command, and can be ended. */
 async function fakeQemu(context: TestContext): Promise<{ readonly path: string; end(): Promise<void> }> {
   const path = join(scratchDir(context), 'qmp');
   let client: Socket | undefined;

@@ -95,7 +95,7 @@ describe('Collector', () => {
 
   it('distinguishes a file that cannot be written from a port that failed, whatever the reason', async () => {
     const { path, fd } = fifo('fifo');
-    // sealed, so that beyond its end it says EPERM
+    // sealed, so that a write beyond its end fails with EPERM
     const sealed = makeMemory('collector-test', 4096);
     let receivedBytes = 0;
     const file: RawFile = {

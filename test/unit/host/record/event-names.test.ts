@@ -10,7 +10,7 @@ const kernel: Readonly<Record<string, readonly string[]>> = {
   syscalls: ['sys_enter_read', 'sys_exit_read'],
   raw_syscalls: ['sys_enter', 'sys_exit'],
   user_events: ['a+b', 'a,b', 'odd[name]'],
-  // as rtla's timerlat event is one of ftrace: written by a tracer
+  // like rtla's timerlat, an event of system ftrace, which is written by a tracer
   ftrace: ['print', 'function'],
 };
 const known = knownEvents([

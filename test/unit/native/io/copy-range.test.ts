@@ -30,7 +30,7 @@ describe('copyRange', () => {
       const copying = copyRange(from, page * pageBytes, to, 0, pageBytes);
       await Promise.resolve();
       collectGarbage();
-      // takes the place of what was thrown away
+      // reuses the memory of collected garbage
       const others = Array.from({ length: 5000 }, () => BigInt64Array.of(-1n).buffer);
       await Promise.all(busy);
       assert.equal(await copying, pageBytes);

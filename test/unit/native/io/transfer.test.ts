@@ -119,7 +119,7 @@ describe('a poll', () => {
     set.set(0, readEnd, POLLIN);
     let turns = 0;
     const ticker = setInterval(() => (turns += 1), 5);
-    // a busy machine may let us have no turn in one wait; in a loop that stands there is none in any
+    // on a busy machine a single wait may end without any turn; in a blocked event loop, all waits would
     for (let waits = 0; turns < 3; waits += 1) {
       assert.ok(waits < 20, 'the event loop stands');
       turns = 0;

@@ -16,7 +16,7 @@ function pair(test: TestContext) {
       try {
         closeSync(fd);
       } catch {
-        // the test did
+        // the test has closed it
       }
     }
   });
@@ -28,7 +28,7 @@ function isCloseOnExec(fd: number): boolean {
   return (Number.parseInt(flags, 8) & closeOnExec) !== 0;
 }
 
-/** The descriptor of the reading itself among them, each time. */
+/** Number of open descriptors, including the one that reads them. */
 function openCount(): number {
   return readdirSync('/proc/self/fd').length;
 }
@@ -68,7 +68,7 @@ describe('descriptors through a socket', () => {
     sendDescriptors(ours, 'a', [pipe.writeEnd]);
     close([ours, pipe.writeEnd]);
     const buffer = new Uint8Array(1);
-    // EAGAIN: somebody has the other end
+    // EAGAIN: the other end is open
     assert.equal(read(pipe.readEnd, buffer), -11);
     close([theirs]);
     assert.equal(read(pipe.readEnd, buffer), 0, 'nobody has it any more');
@@ -106,7 +106,7 @@ describe('descriptors through a socket', () => {
   });
 
   it('are received all or none: a receiver at its limit gets an error, and closes those that arrived', () => {
-    // its limit is that of a process, so a process of its own
+    // the limit applies to a process, so this needs a separate process
     const script = `
       import { makeSocketPair, receiveDescriptors, sendDescriptors } from ${JSON.stringify(lendingUrl)};
       import { execFileSync } from 'node:child_process';
@@ -114,7 +114,7 @@ describe('descriptors through a socket', () => {
       const { ours, theirs } = makeSocketPair();
       sendDescriptors(ours, 'a', [0, 1, 2, 0, 1, 2, 0, 1]);
       const open = () => readdirSync('/proc/self/fd').length;
-      // what Node opens to start a program it keeps
+      // descriptors that Node opens to start a program stay open
       execFileSync('true');
       const before = open();
       const taken = new Set(readdirSync('/proc/self/fd').map(Number));

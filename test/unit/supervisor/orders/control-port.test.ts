@@ -46,7 +46,10 @@ async function until(reached: () => boolean, what: string, mostMs = 60_000): Pro
     );
 }
 
-/** Nobody spins: of some seconds there is one that costs next to nothing, whatever else this machine does. */
+/**
+ * Asserts that nothing spins: at least one of several seconds takes almost no CPU time, even if this machine is
+ * busy.
+ */
 async function assertIdle(): Promise<void> {
   const found: number[] = [];
   while (found.length < 5) {
@@ -59,7 +62,7 @@ async function assertIdle(): Promise<void> {
   assert.fail(`${found.join(', ')} us of CPU in a second each`);
 }
 
-/** A host: what is written to it arrives at the port, what it reads is what the port sent. */
+/** A host: its input is sent to the port, and its output is what the port sent. */
 async function host(): Promise<ChildProcessWithoutNullStreams> {
   const link = join(dir, portName);
   const child = spawn('socat', ['-b', '4096', `pty,raw,echo=0,link=${link}`, '-']);
@@ -146,8 +149,8 @@ describe('the control port', { skip: noSocat }, () => {
     lines.forEach((text, number) => assert.equal(`${text}\n`, line(number)));
   });
 
-  // A pty whose host end closes says hang-up for ever, as a chardev without a client does; only a real port says
-  // ENODEV when it is unplugged, which the tests in a guest show.
+  // A pty whose host end is closed reports hang-up forever, like a chardev without a client. Only a real port
+  // returns ENODEV when it is unplugged, which the guest tests cover.
   it('without a host end costs almost no CPU time', async () => {
     const end = await host();
     serve();
@@ -174,7 +177,7 @@ describe('the control port', { skip: noSocat }, () => {
   });
 
   it('closes at once, also while its port is missing', { timeout: 60_000 }, async ({ mock }) => {
-    // no wait for it ever ends by itself
+    // no wait for the port ends by itself
     mock.timers.enable({ apis: ['setTimeout'] });
     serving = port.run();
     for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);

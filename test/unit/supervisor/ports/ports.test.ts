@@ -92,7 +92,7 @@ describe('a port', () => {
   });
 
   it('that is held names its holder', async (context) => {
-    // A trace_pipe can be opened once, as a port can.
+    // A trace_pipe can be opened only once, like a port.
     try {
       mkdirSync(exclusiveInstance);
     } catch (error) {

@@ -5,7 +5,7 @@ import { CpuWorld, deeds, type Deed } from './cpu-world.ts';
 import { thorough } from '../../../set.ts';
 
 const runs = { numRuns: thorough(3000) };
-/** Mostly a world that gets somewhere: pure chance would seldom see a worker run. */
+/** Mostly events that lead somewhere: with pure chance a worker would seldom run. */
 const anyDeed = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...deeds) },
   { weight: 3, arbitrary: fc.constantFrom<Deed>('fork', 'worker-ready', 'message', 'worker-works', 'timer') },
@@ -20,7 +20,7 @@ function lived(past: readonly Deed[]): CpuWorld {
   return world;
 }
 
-/** As `lived`, its last worker not given up: only then does a healthy world mend everything. */
+/** Like `lived`, but the last worker was not given up: only then does the CPU recover once all faults are gone. */
 function livedWithoutGivingUp(past: readonly Deed[]): CpuWorld {
   return lived(past.filter((deed) => deed !== 'worker-crashes-last'));
 }

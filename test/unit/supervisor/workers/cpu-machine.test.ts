@@ -45,7 +45,7 @@ function keysOf<Key extends string>(record: Readonly<Record<Key, unknown>>): Key
   return Object.keys(record) as Key[];
 }
 
-/** A step in one line: the state that is entered, then the effects. */
+/** A step in one line: the new state, then the effects. */
 function shown({ cpu, effects }: Step): string {
   return [cpu.state.kind, ...effects.map(shownEffect)].join(' ');
 }
@@ -74,7 +74,7 @@ function shownEffect(effect: Effect): string {
 
 type Row = Readonly<Partial<Record<keyof typeof events, string>>>;
 
-/** Checks a row; an event that it does not name changes no state and has no effect. */
+/** Checks a row; an event that is not in the row must change no state and have no effect. */
 function checkRow(cpu: CpuModel, row: Row, among = keysOf(events)): void {
   for (const name of among) {
     const expected = row[name] ?? cpu.state.kind;
@@ -82,7 +82,7 @@ function checkRow(cpu: CpuModel, row: Row, among = keysOf(events)): void {
   }
 }
 
-/** A CPU that was told to run and was not stopped since. */
+/** A CPU that was ordered to run and not stopped since. */
 const toRun: CpuModel = { ...newCpu, wanted: 'run', owesFlush: true };
 
 describe('a CPU that was ordered to run, by state and event', () => {
@@ -147,7 +147,8 @@ describe('a CPU that was ordered to run, by state and event', () => {
     failed: { stop: 'failed unreachable-8', leave: 'ended close-all', 'leave, pipe full': 'ended close-all' },
     ended: { open: 'absent open', stop: 'ended unreachable-8' },
   };
-  // Only a living worker says that something is gone or exits cleanly, and a clean exit unasked is a crash.
+  // Only a living worker reports that ring or port is gone, or exits cleanly; a clean exit without an order is a
+  // crash.
   const alive = new Set<CpuState['kind']>(['starting', 'ready', 'running', 'stopping', 'leaving']);
   for (const kind of keysOf(table)) {
     it(kind, () => {

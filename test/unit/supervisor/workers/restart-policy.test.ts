@@ -16,7 +16,7 @@ interface Crash {
   readonly livedMs: number;
 }
 
-/** The decision about each crash in turn: its delay, or `give-up`. */
+/** The decision about each crash in sequence: its delay, or `give-up`. */
 function decide(crashes: readonly Crash[], random: number, maxRestarts = limits.maxRestarts) {
   let history: CrashHistory = noCrashes;
   return crashes.map(({ atMs, livedMs }) => {
@@ -26,7 +26,7 @@ function decide(crashes: readonly Crash[], random: number, maxRestarts = limits.
   });
 }
 
-/** `count` crashes of workers that never got ready, `everyMs` apart. */
+/** `count` crashes of workers that never became ready, `everyMs` apart. */
 function crashes(count: number, everyMs: number): Crash[] {
   return Array.from({ length: count }, (_, index) => ({ atMs: 1_000_000 + index * everyMs, livedMs: 0 }));
 }
@@ -34,7 +34,7 @@ function crashes(count: number, everyMs: number): Crash[] {
 describe('the delay before a restart', () => {
   it('doubles from 100 ms up to 10 s, half of that with the smallest jitter', () => {
     const whole = [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000];
-    // As if random() could say 1, which it comes as near to as one likes.
+    // As if random() could return 1, which it can approach arbitrarily closely.
     assert.deepEqual(decide(crashes(10, 7000), 1), whole);
     assert.deepEqual(
       decide(crashes(10, 7000), 0),
@@ -75,7 +75,7 @@ describe('giving up', () => {
   });
 
   it('forgets crashes older than the window', () => {
-    // Each eleventh crash comes just as the first of its ten falls out of the window.
+    // Each eleventh crash happens just when the first of its ten leaves the window.
     assert.ok(!decide(crashes(500, 6000), 0).includes('give-up'));
     assert.ok(decide(crashes(11, 5999), 0).includes('give-up'));
   });
@@ -109,7 +109,7 @@ describe('giving up', () => {
 });
 
 describe('a replacement at once', () => {
-  /** How many of so many, that far apart, are allowed. */
+  /** Number of allowed replacements of `count` requests, `everyMs` apart. */
   function allowed(count: number, everyMs: number, maxRestarts: number): number {
     let replacedMs: readonly number[] = [];
     let times = 0;

@@ -41,7 +41,7 @@ interface Made {
   readonly standby: Standby<FakeWorker>;
   readonly workers: FakeWorker[];
   readonly said: string[];
-  /** Waits for the worker of that number to be forked. */
+  /** Waits until the worker of that number has been forked. */
   readonly forked: (count: number) => Promise<FakeWorker>;
 }
 
@@ -66,7 +66,7 @@ function make(test: TestContext, { maxRestarts = 10, forkLimit = pLimit(1) } = {
   return { standby, workers, said, forked };
 }
 
-/** Whether a fork gets its turn. */
+/** Whether a further fork gets its turn. */
 async function isFree(limit: LimitFunction): Promise<boolean> {
   let had = false;
   void limit(() => {

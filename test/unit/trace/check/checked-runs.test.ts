@@ -23,11 +23,11 @@ const pages = [...pagesOf(real, pageBytes)];
 interface Kept {
   readonly tally: RawTally;
   readonly pages: Uint8Array[];
-  /** Bytes of runs that are as they were in the input. */
+  /** Bytes of runs that are unchanged from the input. */
   readonly unchangedBytes: number;
 }
 
-/** All that comes through, copied; the input stays as it is. */
+/** Copies everything that passes the check; the input stays unchanged. */
 async function keep(input: Uint8Array, blockPages = 256): Promise<Kept> {
   const tally = emptyTally();
   const kept: Uint8Array[] = [];
@@ -54,7 +54,7 @@ function lostBefore(page: Uint8Array | undefined): bigint | 'unknown' | undefine
   return header.status === 'ok' ? header.lostBefore : undefined;
 }
 
-/** The pages with one changed. */
+/** The pages with one of them changed. */
 function withPage(index: number, change: (page: Uint8Array, view: DataView) => void): Uint8Array {
   const bytes = real.slice();
   const page = bytes.subarray(index * pageBytes, (index + 1) * pageBytes);
@@ -62,7 +62,7 @@ function withPage(index: number, change: (page: Uint8Array, view: DataView) => v
   return bytes;
 }
 
-/** Makes two records of a page's first one, of which the first is too short for an event. */
+/** Splits a page's first record into two, of which the first is too short for an event. */
 function splitFirst(page: Uint8Array): void {
   const view = new DataView(page.buffer, page.byteOffset, page.length);
   const cursor = new PageCursor(layout);
@@ -78,7 +78,7 @@ function eventsIn(page: Uint8Array): bigint {
   return BigInt(summarise([page], layout, catalogue).events);
 }
 
-/** A page with room for a count behind its data, and its neighbours. */
+/** A page with room for a count after its data. */
 const roomy = pages.findIndex((page, index) => {
   const view = new DataView(page.buffer, page.byteOffset, page.length);
   const header = parsePageHeader(view, layout);
@@ -200,7 +200,7 @@ describe('checked pages', () => {
             bytes.set(page.subarray(0, bytes.length - index * pageBytes), index * pageBytes);
           }
           for (const [page, at, byte] of changes) {
-            // Half of the damage goes where it hurts: the header and the first records.
+            // Half of the damage goes to the critical places: the header and the first records.
             const place = page * pageBytes + (byte % 2 === 0 ? at : at % 40);
             if (place < bytes.length) bytes[place] = byte;
           }
@@ -245,7 +245,7 @@ describe('loss mark', () => {
   });
 
   it('the fast path and the full check agree for any pages', async () => {
-    /** The same bytes where the quick way cannot go: no words lie there. */
+    /** The same bytes, unaligned, so that the fast path cannot be used. */
     const askew = (bytes: Uint8Array): Uint8Array => {
       const copy = new Uint8Array(bytes.length + 1).subarray(1);
       copy.set(bytes);
@@ -266,7 +266,7 @@ describe('loss mark', () => {
     const cursor = new PageCursor(layout);
     cursor.load(pages[1]!);
     while (cursor.next()) heads.push(cursor.recordOffset / 4);
-    // what chance seldom makes, of the second page's last record: `words` of it, where `at` is its head
+    // cases that are rare by chance, in the last record of the second page, at `at`, of `words` words
     const last = pageBytes / 4 + heads.at(-1)!;
     const wholeView = new DataView(some.buffer, some.byteOffset);
     const words = 1 + (wholeView.getUint32(last * 4, true) & 31);
@@ -288,7 +288,7 @@ describe('loss mark', () => {
       assert.deepEqual(await tallyOf(bytes.slice()), await tallyOf(askew(bytes)), JSON.stringify(written));
     }
     const change = fc.record({
-      // of the second page the heads of records; elsewhere the header is what matters
+      // record headers in the second page; elsewhere mostly the page header
       word: fc.oneof(
         fc.tuple(fc.constantFrom(...heads), fc.nat(1)).map(([head, next]) => pageBytes / 4 + head + next),
         fc.constantFrom(2, pageBytes / 4 + 2),
@@ -314,7 +314,7 @@ describe('loss mark', () => {
   });
 });
 
-/** Gives the page's first data record another event's id. */
+/** Sets another event id in the page's first data record. */
 function setFirstId(page: Uint8Array, id: number): void {
   const cursor = new PageCursor(layout);
   cursor.load(page);

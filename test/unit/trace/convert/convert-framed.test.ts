@@ -20,7 +20,7 @@ const pageBytes = 4096;
 const archive = fixture('A/meta.tar.gz', 'packed');
 const noRing = { ring: null, ringBefore: null };
 
-/** Pages of two CPUs as workers write them: some pages of one, some of the other, in one stream. */
+/** Pages of two CPUs as workers write them: runs of pages of one and the other, in one stream. */
 function streamOf(pages: Readonly<Record<number, Uint8Array>>, end?: object): Buffer {
   const pieces = [head(pageBytes), otherFrame(frameKinds.metadata, archive)];
   const rows = [1, 7, 128, 3, 300];
@@ -69,7 +69,7 @@ describe('convert of a framed stream', () => {
       const out = join(dir, 'raw.dat');
       const metadata = await sampleMetadata('A');
       const pages = samplePages('A');
-      // Bad pages in the middle of frames: what is copied begins there too.
+      // Bad pages within frames: the copied ranges then begin there too.
       for (const own of Object.values(pages))
         for (const page of [3, 20, 90]) own.fill(0xff, page * pageBytes + 8, page * pageBytes + 16);
       const raw = await convert({ cpus: writeRaws(dir, pages), metadata, out, traceId: 7n, ...shape });
@@ -157,7 +157,7 @@ describe('info of a framed stream', () => {
 });
 
 describe('a framed stream from stdin', () => {
-  // oxlint-disable-next-line typescript/require-await -- a stream is read so
+  // oxlint-disable-next-line typescript/require-await -- a stream is an async iterable
   async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }

@@ -38,7 +38,7 @@ describe('convert', () => {
   it('version 7 equals a known good file, from the first section to the last page', async (test) => {
     const { out, report } = await made(test, 'A');
     const bytes = readFileSync(out);
-    // What trace-cmd 3.1.6, 3.4 and KernelShark were seen to read; before it is the offset of the options.
+    // Files that trace-cmd 3.1.6, 3.4 and KernelShark read correctly; the offset of the options precedes it.
     assert.equal(
       sha256(bytes.subarray(32, 5_832_704)),
       '525d04a9379d2a88ec510f5c6dae456245bfa389200044e665ceeabe102981a2',

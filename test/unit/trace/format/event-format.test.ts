@@ -48,7 +48,7 @@ describe('field line', () => {
   });
 
   it('refuses an overlong line, quickly: a guest could keep the host busy for hours', () => {
-    // the least of some: this machine may do something else meanwhile
+    // the minimum of several runs: this machine may be busy
     let leastMs = Number.POSITIVE_INFINITY;
     for (let tries = 0; leastMs >= 500 && tries < 5; tries += 1) {
       const startedMs = performance.now();

@@ -10,7 +10,7 @@ import {
   type RecordData,
 } from '../../../../src/trace/format/record-data.ts';
 
-/** A record amid other bytes of its page. */
+/** A record surrounded by other bytes of its page. */
 function record(data: readonly number[]): RecordData {
   const page = new Uint8Array(data.length + 32).fill(0x41);
   page.set(data, 16);

@@ -9,7 +9,7 @@ import { head, otherFrame, pagesFrame, readStream, type ReadStream, sync, withFi
 
 const pageBytes = 4096;
 
-/** Bytes of a CPU's pages, each of which differs. */
+/** Bytes of a CPU's pages, all different. */
 function pagesOf(cpu: number, from: number, count: number): Buffer {
   const pages = Buffer.alloc(count * pageBytes);
   for (let at = 0; at < pages.length; at += 4)
@@ -17,7 +17,7 @@ function pagesOf(cpu: number, from: number, count: number): Buffer {
   return pages;
 }
 
-/** A stream of two CPUs: rows of pages in turn, the archives and the account. */
+/** A stream of two CPUs: runs of pages in turn, the archives and the totals. */
 function sample(): { readonly stream: Buffer; readonly pages: readonly [Buffer, Buffer] } {
   const rows = [3, 1, 2, 4];
   const pieces = [
@@ -65,7 +65,7 @@ describe('a framed stream', () => {
           assert.ok(own.equals(pages[cpu].subarray(0, own.length)));
           whole += own.length;
         }
-        // Of no CPU more than a page less than there was, and the frames' headers.
+        // For each CPU, less than a page may be missing, and the frames' headers.
         const heads = 11 * frameHeaderSize + headSize + 200;
         assert.ok(whole >= Math.min(cut, 2 * pages[0].length) - heads - pageBytes, `${whole} of ${cut}`);
       }),
@@ -86,7 +86,7 @@ describe('a framed stream', () => {
         }
         let read: ReadStream;
         try {
-          // A stream whose head is spoilt is not taken for one by who asks for this.
+          // A stream with a damaged head is not recognised, so use the original head.
           read = await readStream(Buffer.concat([stream.subarray(0, 8), bytes.subarray(8)]));
         } catch (error) {
           assert.ok(error instanceof Failure, String(error instanceof Error ? error.stack : error));
@@ -96,7 +96,7 @@ describe('a framed stream', () => {
         const total = [...read.pages.values()].reduce((sum, { length }) => sum + length, 0);
         assert.ok(total <= bytes.length, 'no byte is in it twice');
         if (edits.some(([, value]) => value === null)) return;
-        // A header that was changed is none, so that only the bytes that were changed themselves are another CPU's.
+        // A changed header is not recognised, so only the changed bytes themselves may go to another CPU.
         for (const cpu of [0, 1] as const) {
           const own = read.pages.get(cpu) ?? none;
           let foreign = 0;
@@ -126,7 +126,7 @@ describe('a framed stream', () => {
 
   it('with headers by chance where a cut-off frame should have ended is still read', async () => {
     const a = pagesOf(0, 0, 4);
-    // The frame claims so much that it ends where the second frame of the other CPU begins.
+    // The frame claims a size with which it ends where the second frame of the other CPU begins.
     const claimed = frameHeaderSize + 2 * pageBytes;
     const stream = Buffer.concat([
       head(pageBytes),
@@ -204,7 +204,7 @@ describe('a framed stream', () => {
     assert.deepEqual(trace.account, new Map());
     assert.equal(trace.clock, null);
     assert.equal(trace.strayBytes, pageBytes);
-    // An archive that is claimed to be of 4 GiB is not whole, so nobody reads it.
+    // An archive with a claimed size of 4 GiB is incomplete, so it is not read.
     const archive = otherFrame(frameKinds.metadata, none);
     archive.writeUInt32LE(0xffff_ffff, 12);
     const { trace: other } = await readStream(Buffer.concat([head(pageBytes), archive]));

@@ -4,7 +4,7 @@ import { mergeMetadata } from '../../../../src/trace/recording/recording-metadat
 import { unseenLines, unseenNote, withoutNote } from '../../../../src/trace/metadata/unseen.ts';
 import { sampleContents } from '../samples.ts';
 
-/** As 6.1, 6.12 and 6.18 have them. */
+/** Options of 6.1, 6.12 and 6.18. */
 const old = 'trace_printk\nnoprintk-msg-only\nmarkers\n';
 const neither = `${old}notrace_printk_dest\nnocopy_trace_marker\n`;
 const both = `${old}trace_printk_dest\ncopy_trace_marker\n`;

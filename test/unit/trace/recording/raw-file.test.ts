@@ -43,7 +43,7 @@ describe('CappedFile whose page size is set later', () => {
       const path = join(scratchDir(test), 'cpu0.raw');
       const file = new CappedFile(path, 4 * pageBytes);
       for (let page = 1; page <= early; page++) put(file, page, pageBytes);
-      // a page that is on its way
+      // a partially received page
       put(file, early + 1, 100);
       assert.equal(file.keptBytes, early * pageBytes + 100, 'nothing is dropped yet');
       file.havePages(pageBytes);
