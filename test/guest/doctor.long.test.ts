@@ -12,7 +12,7 @@ async function agentSays(guest: Guest, exit: number, through: readonly string[] 
 }
 
 describe('trace-agent doctor', { timeout: 900_000 }, () => {
-  test('finds nothing wrong beside an agent that runs, and a stopped one', async () => {
+  test('finds nothing wrong while an agent runs, and names a stopped one', async () => {
     await using guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     const agent = GuestAgent.of(guest);
     assert.deepEqual(await doctorInGuest(guest), {});

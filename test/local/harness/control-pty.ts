@@ -10,8 +10,8 @@ const TIOCEXCL = 0x540c;
 const TIOCNXCL = 0x540d;
 
 /**
- * Room that poll requires before it reports writable: socat must continue to pass orders when nobody takes the
- * answers.
+ * socat's block size: as much as fits when poll reports writable. socat must continue to pass orders when nobody
+ * takes the answers.
  */
 const socatBytes = '4096';
 const answerMs = 60_000;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const lookEveryMs = 10;
 
-/** Waits until `reached` returns a result, and returns that. Throws after `withinMs` with `what` in its message. */
+/** Waits until `look` returns a result, and returns that. Throws after `withinMs` with `what` in its message. */
 export async function until<T>(
   what: string | (() => string),
   look: () => T | undefined | false,
