@@ -42,7 +42,7 @@ describe('the reason for a missing tracefs', () => {
       const failure = whyNoTracefs(fault, place, { ...usual, ...facts });
       assert.match(failure.message, message);
       assert.match(failure.remedy, remedy);
-      // mounting again helps against nothing but its not being mounted
+      // mounting only helps if tracefs is not mounted
       if (fault !== 'absent') assert.doesNotMatch(failure.remedy, /mount -t/);
     });
 

@@ -10,7 +10,7 @@ import { thorough } from '../../set.ts';
 
 const full: PortDeed = { fails: errno.EAGAIN };
 const othersTurn: PortDeed = { says: anothersTurn };
-/** More pages than any ring here. */
+/** More pages than any ring in these tests. */
 const allPages = 1_000_000;
 
 let simulation: Simulation;
@@ -183,7 +183,7 @@ describe('a stop', () => {
           pump.leave();
         });
       });
-      // It was due at 1,100 ms and waited for its turn; behind it only the pipe was emptied.
+      // It was due at 1,100 ms and waited for its turn; after it, only the pipe was emptied.
       assert.ok(orderedMs - 1100 <= 4 * callMs, `waited ${orderedMs - 1100} ms`);
       assert.ok(simulation.calls - dueCalls <= 1);
     });
@@ -199,7 +199,7 @@ describe('a stop', () => {
       let saidAtMs = 0;
       await simulation.run((pump) => {
         pump.start();
-        // Stuck for long already: the stop has its full time all the same.
+        // The port has been full for long already; the stop still has its full timeout.
         simulation.at(15_000, () => {
           assert.deepEqual(simulation.said, []);
           pump.stop(1, allPages);
@@ -317,7 +317,7 @@ describe('faults', () => {
   });
 });
 
-/** Calls and waits in each of ten simulated seconds of a pump that is to run. */
+/** Number of calls and waits in each of ten simulated seconds of a pump that was ordered to run. */
 async function costPerSecond(simulation: Simulation): Promise<number[]> {
   const costs: number[] = [];
   await simulation.run((pump) => {

@@ -5,7 +5,7 @@ import { errno } from '../../../src/native/error.ts';
 import { Killed, Life } from './life.ts';
 import { pageBytes, Simulation } from './simulated.ts';
 
-/** Whole pages, then a partial one, over a port that takes them in odd pieces, first running and then stopping. */
+/** Sends whole pages, then a partial one, over a port that accepts them in odd pieces; first runs and then stops. */
 async function work(simulation: Simulation, life: Life): Promise<void> {
   await simulation.run(
     (pump) => {
@@ -26,7 +26,7 @@ function load(): Simulation {
   return simulation;
 }
 
-/** A worker that dies behind step `last`. @returns whether it came so far */
+/** A worker that dies after step `last`. @returns whether it lived that long */
 async function dies(simulation: Simulation, last: number): Promise<boolean> {
   try {
     await work(simulation, new Life(last));
@@ -43,7 +43,7 @@ describe('a worker that takes over from a killed one', () => {
     for (; ; last += 1) {
       const simulation = load();
       const killed = await dies(simulation, last);
-      // What is being written when it dies goes on in the next page.
+      // Records being written when it dies continue in the next page.
       simulation.add(1, true);
       await work(simulation, new Life(Number.POSITIVE_INFINITY));
       assert.equal(simulation.pipe.byteLength, 0);

@@ -6,10 +6,10 @@ import { Eventfd } from '../../../src/native/wait/eventfd.ts';
 import { POLLIN } from '../../../src/native/wait/poll.ts';
 import { Waiter } from '../../../src/worker/waiter.ts';
 
-/** Longer than all that a test waits for: who waits that long was not told. */
+/** Longer than any wait in these tests: a wait of this length was not woken. */
 const neverMs = 20_000;
 
-// With it at the top the file has a process of its own: what another one left in the event loop would be due here.
+// A top-level hook gives this file its own process: work that another file left in the event loop would be due here.
 beforeEach(() => nextTurn());
 
 describe('a wait', () => {

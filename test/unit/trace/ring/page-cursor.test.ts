@@ -7,7 +7,7 @@ const padding = 29;
 const timeExtend = 30;
 const timeStamp = 31;
 
-/** Records as `kind timestamp dataOffset+dataBytes`, then the page's status. */
+/** Walks a page: its records as `kind timestamp dataOffset+dataBytes`, then the page's status. */
 function walk(made: MadePage): string[] {
   const cursor = new PageCursor(smallLayout);
   const seen: string[] = [];

@@ -20,7 +20,7 @@ import {
 
 const kinds = { data: 'EV', discarded: 'DISCARD', 'time-extend': 'EXT', 'time-stamp': 'ABS' } as const;
 
-/** The whole decode of one CPU as lines of records.tsv. */
+/** Decodes all pages of one CPU into lines of records.tsv. */
 async function recordLines(cpu: number, bytes: Uint8Array, layout: PageLayout): Promise<string[]> {
   const { common } = await guestCatalogue();
   const cursor = new PageCursor(layout);
