@@ -10,7 +10,7 @@ export interface Link {
   readonly state: LinkState;
   /** The finding, as one line for a terminal. */
   readonly what: string;
-  /** What to do about it; empty when there is nothing to do. */
+  /** The remedy; empty when there is nothing to do. */
   readonly remedy: string;
 }
 

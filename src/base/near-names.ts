@@ -1,6 +1,9 @@
 import { editDistance } from './edit-distance.ts';
 
-/** Only this much of a longer name is compared: the time grows with the square of the length. */
+/**
+ * Maximum length of names to compare; only this much of a longer name is compared, because the time grows with the
+ * square of the length.
+ */
 const maxComparedLength = 200;
 
 /**
