@@ -158,7 +158,7 @@ export interface RingStats {
 
 export interface CpuStatus extends CpuAccount {
   readonly state: CpuState;
-  /** Why it is waiting; absent when it is not. */
+  /** The reason why the CPU is waiting; absent when it is not. */
   readonly reason?: string;
   /** The worker's process id; `null` while it has none. */
   readonly pid: number | null;
@@ -167,7 +167,7 @@ export interface CpuStatus extends CpuAccount {
   readonly ring: RingStats | null;
 }
 
-/** By CPU number in decimal, e.g. `"0"`. */
+/** Values by CPU number in decimal, e.g. `"0"`. */
 export type PerCpu<T> = Readonly<Record<string, T>>;
 
 interface Answered {
@@ -180,7 +180,7 @@ interface Answered {
 export interface TraceSource {
   /** The tracefs instance; `null` for the top level. */
   readonly instance: string | null;
-  /** Its trace clock, as the kernel names it. */
+  /** The trace clock, as the kernel names it. */
   readonly clock: string;
   /** Size of a page of its rings, header included. */
   readonly pageBytes: number;

@@ -1,6 +1,6 @@
 /** Messages between supervisor and worker over the channel of fork(); both import this file. */
 
-/** What every worker must know, whatever its CPU: one JSON argument on its command line. */
+/** Settings that are the same for every worker: one JSON argument on its command line. */
 export interface WorkerSetup {
   /**
    * `splice`: the outlet belongs to this worker. `shared`: workers take turns on it. `copied`: they take turns, and
@@ -14,18 +14,18 @@ export interface WorkerSetup {
   readonly frameSync?: string | undefined;
   /** Interval for sending partial pages while running; 0: only at a stop. */
   readonly flushIntervalMs: number;
-  /** How long a stop, or the worker's exit, waits for a full port. */
+  /** Maximum time that a stop, or the worker's exit, waits for a full port. */
   readonly stopTimeoutMs: number;
   /** The user to switch to; undefined: stay the same user. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** What a worker must know about its CPU: a JSON message, sent together with the CPU's descriptors. */
+/** A worker's settings for its CPU: a JSON message, sent together with the CPU's descriptors. */
 export interface Assignment {
   readonly cpu: number;
   /** Size of a sub-buffer, and so of every page moved. */
   readonly pageBytes: number;
-  /** How many pages one splice moves into the empty pipe. */
+  /** Number of pages that one splice moves into the empty pipe. */
   readonly pipePages: number;
 }
 

@@ -12,7 +12,7 @@ const maxBareOrders = 64 * 1024;
 const headBytes = 64;
 const newline = 0x0a;
 
-/** What the unfinished line can still become: a sequence of bare orders with blanks around it, or anything else. */
+/** The possible content of the unfinished line: a sequence of bare orders with blanks around it, or anything else. */
 type Shape = 'blank' | 'bare' | 'bare-ended' | 'other';
 
 /**

@@ -30,7 +30,7 @@ const maxFunctions = 256;
  * "name:command", which would set a trigger that outlives the trace.
  */
 const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
-/** Also `pattern:mod:module`; an empty pattern stands for all functions of the module. */
+/** A function name as above, or `pattern:mod:module`; an empty pattern stands for all functions of the module. */
 const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
 /** 16 GiB per CPU: larger than any guest's ring, smaller than what overflows in the kernel. */
 export const maxBufferKb = 16 * 1024 * 1024;
