@@ -81,7 +81,7 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     if (current !== undefined && tracefs.clocks().current !== current) tracefs.write('trace_clock', current);
   }
   const wantsOn = wantsTracing(settings);
-  // Only events that are enabled while this is on record the processes of tasks.
+  // The processes of tasks are only recorded for events that are enabled while options/record-tgid is on.
   if (wantsOn) recordTgids(tracefs, applied);
   const off = new Set((settings.eventsOff ?? []).flatMap((name) => eventFilesOf(tracefs, specOf(name))));
   for (const file of off) disableEvent(tracefs, applied, file);
@@ -213,7 +213,7 @@ function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: 
 
 function disableEvent(tracefs: Tracefs, applied: Applied, file: string): void {
   if (tracefs.readIfThere(file)?.startsWith('1') !== true) return;
-  // Not in quiesce: it would fill the rings again.
+  // not in `quiesce`, because an enabled event would fill the rings again
   applied.remember('restore', file, () => setSwitch(tracefs, file, true));
   attempt('failed', file, () => setSwitch(tracefs, file, false));
 }

@@ -10,7 +10,8 @@ import { checkPids } from './task-filter.ts';
 import { Tracefs } from '../tracefs.ts';
 
 /**
- * What to trace and how; anything left out stays as it is. `sched/sched_switch` is accepted for `sched:sched_switch`.
+ * The settings of a trace; omitted settings stay unchanged. `sched/sched_switch` is accepted for
+ * `sched:sched_switch`.
  */
 export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
 
