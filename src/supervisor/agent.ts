@@ -33,7 +33,7 @@ import { ServiceManager } from './service-manager.ts';
 import { leaveGraceMs, Supervisor } from './workers/supervisor.ts';
 import { Tracing } from './orders/tracing.ts';
 
-/** Why the agent ends; the first reason counts. */
+/** The reason for the agent's end; the first reason counts. */
 type End =
   | { readonly kind: 'signal'; readonly signal: string }
   | { readonly kind: 'all-failed' }

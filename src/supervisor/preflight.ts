@@ -8,7 +8,7 @@ import { portNameOf } from './ports/outlets.ts';
 import { findPort, PortAway, qemuOptions, usualPortsDir } from './ports/ports.ts';
 import { missingDriver, otherPorts } from './ports/why-no-ports.ts';
 
-/** How long a starting agent waits for a previous agent to release the control port. */
+/** Maximum time that a starting agent waits for a previous agent to release the control port. */
 const busyPatienceMs = 10_000;
 const busyRetryMs = 200;
 
@@ -86,7 +86,7 @@ export function hostRules(options: AgentOptions): boolean {
   });
 }
 
-/** Why a port is missing: no driver, another name, or no such port at all. */
+/** The error for a missing port: no driver, another name, or no such port. */
 function noPort(
   message: string,
   portsDir: string,

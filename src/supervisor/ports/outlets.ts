@@ -9,7 +9,7 @@ import { syncSize } from '../../protocol/frames.ts';
 import type { Outlet } from '../../protocol/ipc.ts';
 import { openPort } from './ports.ts';
 
-/** Where workers send their pages. */
+/** A source of the outlets to which workers send their pages. */
 export interface OutletSource {
   readonly outlet: Outlet;
   /** A descriptor for one CPU's worker; the caller owns it. Throws PortAway or Failure. */

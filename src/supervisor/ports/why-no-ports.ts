@@ -22,8 +22,8 @@ const mmioAlias = /^acpi:LNRO0005:/;
 const mostNames = 8;
 
 /**
- * Why a guest has no port at all, as far as sysfs shows: the device exists, but its driver, or that of the PCI or
- * mmio transport below it, is missing.
+ * The error for a guest without any port, as far as sysfs shows the reason: the device exists, but its driver, or
+ * that of the PCI or mmio transport below it, is missing.
  * @param sys where sysfs is mounted
  * @returns undefined when there is no device either, so that the host has to add the ports
  */

@@ -70,7 +70,7 @@ export type CpuEvent =
   /** `heldBytes`: bytes in the pipe, which a worker still has to send to the port. */
   | { readonly kind: 'leave'; readonly heldBytes: number };
 
-/** How a stop ended for one CPU. */
+/** The result of a stop for one CPU. */
 export type StopOutcome =
   /** Everything in the ring was sent. */
   | 'flushed'

@@ -42,8 +42,9 @@ export class CpuResources {
   }
 
   /**
-   * How many pages one splice moves into the empty pipe. A slot holds a page of any size, but the kernel requests no
-   * more bytes than the slots would hold of system pages, and the ring never returns less than one of its own pages.
+   * Number of pages that one splice moves into the empty pipe. A slot holds a page of any size, but the kernel
+   * requests no more bytes than the slots would hold of system pages, and the ring never returns less than one of
+   * its own pages.
    */
   get pipePages(): number {
     return Math.floor(pipeBytes(this.#openPipe().writeEnd) / this.#pageBytes);

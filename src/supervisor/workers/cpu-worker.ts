@@ -13,13 +13,13 @@ import {
 import type { Standby } from './standby.ts';
 import type { WorkerEnd, WorkerListener, WorkerProcess } from './worker-process.ts';
 
-/** Where the workers of all CPUs come from. */
+/** The source of the workers of all CPUs. */
 export interface WorkerSource {
   readonly maxRestarts: number;
   readonly fork: (listener: WorkerListener) => WorkerProcess;
   /** undefined: no standby. */
   readonly standby: Standby<WorkerProcess> | undefined;
-  /** How many workers may start at once. */
+  /** Limits how many workers start at once. */
   readonly forkLimit: LimitFunction;
 }
 
@@ -219,7 +219,10 @@ export class CpuWorker {
     this.#owner.dispatch({ kind: 'exited', clean, restartMs: decision.delayMs });
   }
 
-  /** Only a worker that sent something to the port is replaced at once: otherwise the next one would fail the same way. */
+  /**
+   * Whether the standby may replace the worker at once: only if that has sent something to the port, because
+   * otherwise its successor would fail the same way.
+   */
   #mayBeReplaced(livedMs: number): boolean {
     const wasOfUse = livedMs > 0 && this.#resources.account.bytesOut > this.#bytesOutBefore;
     return wasOfUse && this.#source.standby?.isNear === true;

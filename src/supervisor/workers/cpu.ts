@@ -57,7 +57,7 @@ export class Cpu {
     return this.#model.state.kind;
   }
 
-  /** Why this CPU is waiting; undefined when it is not. */
+  /** The reason why this CPU is waiting; undefined when it is not. */
   get waitReason(): string | undefined {
     return this.#model.state.kind === 'waiting' ? this.#model.state.reason : undefined;
   }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** How much lower the supervisor's OOM score is than its workers', in thousandths of the memory. */
+/** Difference between the workers' OOM score and the supervisor's lower one, in thousandths of the memory. */
 const advantage = 500;
 const leastScore = -999; // -1000 would exempt the supervisor entirely
 

@@ -12,7 +12,7 @@ const forksAtOnceMax = 8;
 const tickMs = 1000;
 export const leaveGraceMs = 2000;
 
-/** How a stop ended, by CPU. */
+/** The result of a stop, by CPU. */
 export type StopReport = ReadonlyMap<
   number,
   { readonly outcome: StopOutcome; readonly ledger: Omit<CpuLedger, 'ring'> }
@@ -125,7 +125,7 @@ export class Supervisor {
   async start(): Promise<void> {
     this.#wanted = 'run';
     for (const cpu of this.#cpus) cpu.run();
-    // By now every CPU has answered the stop, even if only that it was superseded; a later stop is a new one.
+    // By now every CPU has answered the stop (perhaps that it was superseded), so a later stop must not join it.
     this.#pending = undefined;
     await this.#until(() => this.#wanted !== 'run' || this.#cpus.every((cpu) => !onTheWay.has(cpu.state)));
   }

@@ -20,10 +20,10 @@ import { workerCommand } from './worker-command.ts';
  */
 const workerNice = -10;
 
-/** How a worker ended. */
+/** The end of a worker. */
 export type WorkerEnd =
   | { readonly kind: 'exited'; readonly clean: boolean; readonly how: string }
-  /** It could not be forked; the errno's name. */
+  /** The fork failed; the errno's name. */
   | { readonly kind: 'not-forked'; readonly code: string };
 
 export interface WorkerListener {
@@ -38,7 +38,7 @@ export class WorkerProcess {
   #listener: WorkerListener;
   /** The socket for its CPU's descriptors, until they are sent. */
   #lending: number | undefined;
-  /** Why the descriptors could not be sent. */
+  /** The error message if the descriptors could not be sent. */
   #refused: string | undefined;
   #isLoaded = false;
   #over = false;
@@ -81,7 +81,7 @@ export class WorkerProcess {
     return this.#isLoaded;
   }
 
-  /** Who receives its events from now on. */
+  /** Sets the receiver of the worker's events from now on. */
   set listener(listener: WorkerListener) {
     this.#listener = listener;
   }
@@ -151,7 +151,7 @@ export class WorkerProcess {
   }
 }
 
-/** Without the privilege, workers keep the normal priority. */
+/** Raises the worker's priority; without the privilege, workers keep the normal one. */
 function preferOnCpu(pid: number): void {
   try {
     setPriority(pid, workerNice);
