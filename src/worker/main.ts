@@ -38,8 +38,8 @@ function pin(cpu: number): boolean {
 }
 
 /**
- * When a CPU goes offline the kernel moves its tasks and widens their affinity; it does not narrow it when the CPU is
- * back.
+ * Pins the worker to its CPU again. When a CPU goes offline, the kernel moves its tasks and widens their affinity;
+ * it does not narrow the affinity when the CPU is back.
  */
 function keepPinned(cpu: number): void {
   const [first, second] = affinityOf(0);
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
       pump?.leave();
       resolve();
     });
-    // It may have closed while this script was loading, before anybody listened.
+    // the channel may have closed while this script was loading, before the listener above was added
     if (!process.connected) resolve();
     process.on('message', (message: ToWorker) => {
       switch (message.kind) {

@@ -13,7 +13,10 @@ function ownOutlet({ pipeRead, port }: Lent): Outlet {
   return { push: (bytes) => splice(pipeRead, port, bytes) };
 }
 
-/** For a file opened with O_APPEND, for which splice returns EINVAL: copies one page at a time through a buffer. */
+/**
+ * The transfer to a file opened with O_APPEND, for which splice returns EINVAL: copies one page at a time through a
+ * buffer.
+ */
 function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) => number {
   const page = new Uint8Array(pageBytes);
   return () => {

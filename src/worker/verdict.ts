@@ -1,6 +1,6 @@
 import { errno } from '../native/error.ts';
 
-/** What a failed transfer means: try again later, the descriptor is dead for good, or an unknown state. */
+/** The meaning of a failed transfer: try again later, the descriptor is dead for good, or an unknown state. */
 export type Verdict = 'again' | 'gone' | 'fatal';
 
 /** @param failure the positive errno of splice or read on the ring */

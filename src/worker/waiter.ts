@@ -5,7 +5,7 @@ import { Timerfd } from '../native/wait/timerfd.ts';
 /** Interval at which the event loop gets a turn for its timers, which do not make its descriptor readable. */
 const loopTurnMs = 500;
 
-/** How a pump waits. */
+/** The waits of a pump. */
 export interface Waits {
   /** The event loop needs a turn before the next wait: it has work, or has waited long enough. */
   readonly loopIsDue: boolean;
