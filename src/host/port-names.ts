@@ -17,13 +17,16 @@ export function cpuOfPort(name: string): number | undefined {
 }
 
 /**
- * What a port's host end is in QEMU: `pipe`, the FIFOs NAME.in (to the guest) and NAME.out (from it); `socket`, a
- * UNIX socket NAME.socket that takes one client at a time.
+ * The kinds of host end that a port can have: `pipe`, the FIFOs NAME.in (to the guest) and NAME.out (from it);
+ * `socket`, a UNIX socket NAME.socket that takes one client at a time.
  */
 export const chardevs = ['pipe', 'socket'] as const;
 export type Chardev = (typeof chardevs)[number];
 
-/** How the guest finds its virtio-serial devices: `mmio` on machines without PCI such as microvm, `ccw` on s390x. */
+/**
+ * The transports by which the guest finds its virtio-serial devices: `mmio` on machines without PCI such as
+ * microvm, `ccw` on s390x.
+ */
 export const transports = ['pci', 'mmio', 'ccw'] as const;
 export type Transport = (typeof transports)[number];
 /** Whether the host opens this file of a port. Of a trace port's two FIFOs, it opens only the one that it reads. */

@@ -21,7 +21,7 @@ import { answerIn, lineOf, newId } from './order-line.ts';
 import { hostClocks, type PingRound } from './ping.ts';
 
 export interface ControlOptions {
-  /** How long to wait for a sign of life from the guest. */
+  /** Maximum time without a sign of life from the guest. */
   readonly timeoutMs: number;
 }
 

@@ -23,7 +23,7 @@ export const guestFileName = 'guest.json';
 export const newFileName = 'guest.json.new';
 const maxFileBytes = 64 * 1024;
 
-/** What `trace-host setup` decided for a guest. */
+/** The settings of a guest that `trace-host setup` has stored. */
 export interface GuestFile {
   readonly format: 1;
   /** Ports of CPUs 0 to `cpus` - 1. */

@@ -7,7 +7,7 @@ import { guestMarks } from '../port-names.ts';
 
 /** The default for root: not cleaned by age, and present after a reboot, before libvirt starts its guests. */
 export const rootsDefaultDir = '/var/lib/virtio-trace';
-/** Where the C agent's instructions put the FIFOs, and the default of earlier versions. */
+/** The directory of the FIFOs in the C agent's instructions, and the default of earlier versions. */
 const formerDir = '/tmp/virtio-trace';
 
 /** The directory of guests without `--dir`. */

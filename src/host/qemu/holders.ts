@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** A process that has files of a guest's directory open. */
 export interface Holder {
   readonly pid: number;
-  /** Its command line; empty when it has just ended. */
+  /** Its command line; empty for a process that has just ended. */
   readonly argv: readonly string[];
   readonly files: readonly HeldFile[];
 }

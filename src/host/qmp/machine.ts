@@ -4,9 +4,9 @@ import { QmpRefusal } from './connection.ts';
 
 /** A port of a guest. */
 export interface QemuPort {
-  /** Its path in QEMU's object tree; a port without an id has one too. */
+  /** The port's path in QEMU's object tree; a port without an id has one too. */
   readonly path: string;
-  /** Its name in the guest's /dev/virtio-ports; empty for a console. */
+  /** The port's name in the guest's /dev/virtio-ports; empty for a console. */
   readonly name: string;
   readonly nr: number;
   readonly chardev: string;

@@ -20,7 +20,7 @@ const loopTurnMs = 50;
 const hungUpMs = 20;
 const hungUpMostMs = 200;
 
-/** Why a stream ended before it was closed. */
+/** The reason why a stream ended before it was closed. */
 export type StreamFault =
   /** The file cannot be written: disk full, quota, a broken disk. */
   | { readonly kind: 'file'; readonly code: string }
@@ -42,7 +42,7 @@ interface Running {
   readonly stream: Stream;
   /** A pipe between a socket and the file; a FIFO needs none. */
   readonly between: Pipe | undefined;
-  /** Without QEMU at the other end a FIFO reports POLLHUP at once and forever. */
+  /** Delay for a stream that hung up: a FIFO without QEMU at the other end reports POLLHUP at once and forever. */
   readonly hungUp: Backoff;
   notBeforeMs: number;
   betweenBytes: number;

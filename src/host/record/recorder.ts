@@ -51,7 +51,7 @@ export class Recorder {
     this.#end({ kind: 'signal' });
   }
 
-  /** What the recorder is waiting for, for messages; undefined while recording. */
+  /** The step that the recorder is waiting for, for messages; undefined while recording. */
   get doing(): string | undefined {
     const doing = this.#entries.map(({ recording }) => recording.doing).filter((text) => text !== '');
     return doing.length === 0 ? undefined : doing.join('; ');

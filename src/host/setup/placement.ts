@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import type { Chardev } from '../port-names.ts';
 import { portNames } from '../port-names.ts';
 
-/** With 16 pipe-backed ports on one virtio-serial device, one of them is never connected to the host. */
+/**
+ * Maximum number of ports on a device: with 16 pipe-backed ports on one virtio-serial device, one of them is never
+ * connected to the host.
+ */
 export const maxPortsPerDevice = 15;
 
 /** A port, and its place in the guest. */
 export interface PlacedPort {
-  /** Its name in the guest's /dev/virtio-ports. */
+  /** The port's name in the guest's /dev/virtio-ports. */
   readonly name: string;
   /** QEMU's id of both the chardev and the port; libvirt chooses its own. */
   readonly id: string;

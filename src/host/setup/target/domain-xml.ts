@@ -2,9 +2,9 @@ import type { SerialBus } from './free-slots.ts';
 
 /** The virtio-serial devices of a domain. */
 export interface DomainSerial {
-  /** Its controllers; their names are their indices. */
+  /** The domain's controllers; their names are their indices. */
   readonly controllers: readonly SerialBus[];
-  /** Its virtio channels: the XML element of each, by port name. */
+  /** The domain's virtio channels: the XML element of each, by port name. */
   readonly channels: ReadonlyMap<string, string>;
 }
 
