@@ -21,7 +21,7 @@ export interface OrderOptions {
   readonly json: boolean;
 }
 
-/** What a command line asks for; `say`: print a text (`--help`, `--version`). */
+/** The action that a command line requests; `say`: print a text (`--help`, `--version`). */
 export type HostCommand =
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'setup'; readonly options: SetupOptions }
