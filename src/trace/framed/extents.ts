@@ -5,8 +5,8 @@ export interface Extent {
 }
 
 /**
- * Where one CPU's pages are in a framed stream. Each frame gives the position of its bytes in that CPU's byte sequence,
- * so a page that a worker's death split over two frames can be reassembled.
+ * The location of one CPU's pages in a framed stream. Each frame gives the position of its bytes in that CPU's byte
+ * sequence, so a page that a worker's death split over two frames can be reassembled.
  */
 export class PageExtents {
   readonly #positions: number[] = [];

@@ -13,11 +13,11 @@ const framesPerTurn = 4096;
 export interface Frame extends FrameHeader {
   /** Offset of the first byte after the header. */
   readonly offset: number;
-  /** How many of its bytes are present: fewer than `bytes` if it was cut off. */
+  /** Number of its bytes that are present: fewer than `bytes` if the frame was cut off. */
   readonly thereBytes: number;
 }
 
-/** How a stream ended. */
+/** The end of a stream. */
 export interface StreamTail {
   /** Bytes after the last frame that belong to no frame. */
   readonly strayBytes: number;

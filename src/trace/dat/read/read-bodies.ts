@@ -6,7 +6,7 @@ import type { TraceOptions } from './trace-file.ts';
 /** Event ids have 16 bits. */
 const maxFormats = 1 << 16;
 
-/** How much of the symbols to check. */
+/** Number of bytes of the symbols to check. */
 const firstSymbolsBytes = 64 << 10;
 
 /** The kernel keeps the names of at most 4 Mi tasks, by default 128. */
