@@ -197,7 +197,7 @@ export interface CpuBaseline {
 
 export interface StartAnswer extends Answered, TraceSource {
   readonly state: AgentState;
-  /** Omitted by older agents. */
+  /** Each CPU's counts before this start; omitted by older agents. */
   readonly cpus?: PerCpu<CpuBaseline>;
 }
 

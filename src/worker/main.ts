@@ -92,7 +92,8 @@ async function main(): Promise<void> {
   say({ kind: 'loaded' });
   await assigned;
   const borrowed = borrow(setup.outlet);
-  // If a worker and then the supervisor died, this worker still sends the pages that are left in the pipe.
+  // without an assignment there is nothing to do; an existing one is carried out even if the supervisor has died
+  // meanwhile, so that the pages that a dead worker left in the pipe are sent
   if (borrowed === undefined) return;
   const { assignment, lent } = borrowed;
 

@@ -16,7 +16,7 @@ const turnSplices = 4;
  * fills descriptors for all of it, beyond the end of their table.
  */
 const splicePagesMax = 128;
-/** Setting tracing_on to 0 wakes no poll, so every wait is limited. */
+/** Maximum time of a wait: setting tracing_on to 0 does not end a poll. */
 const pollMs = 1000;
 const turnSleepMs = 1;
 
