@@ -1,7 +1,7 @@
 import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
 
-/** A longer wait is surely a typo; the limit also stays far below Node's timer limit of 2^31 ms. */
+/** Maximum duration: a longer wait is surely a typo. It is far below Node's timer limit of 2^31 ms. */
 const maxDurationMs = 60 * 60 * 1000;
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -19,7 +19,7 @@ import { isObject, typeName } from '../../base/json-type.ts';
 import { printable } from '../../base/quoted.ts';
 import { maxPageBytes, minPageBytes } from '../../trace/metadata/usual-layout.ts';
 
-/** The packed metadata of a Debian guest with all symbols is 1.1 MiB. */
+/** Maximum size of packed metadata; that of a Debian guest with all symbols has 1.1 MiB. */
 export const maxMetadataBytes = 16 * 1024 * 1024;
 const maxTextLength = 1000;
 

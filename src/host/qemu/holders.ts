@@ -21,9 +21,9 @@ export interface HeldFile {
 const deletedMark = ' (deleted)';
 
 /**
- * Which processes have which files open below a directory, even a removed one: FIFOs and files by /proc/PID/fd, UNIX
- * sockets by /proc/net/unix. Changes nothing. Blocks for a few milliseconds for some hundred processes. Processes
- * that this user may not inspect are skipped.
+ * Lists the processes that have files open below a directory, even a removed one: FIFOs and files by /proc/PID/fd,
+ * UNIX sockets by /proc/net/unix. Changes nothing. Blocks for a few milliseconds for some hundred processes.
+ * Processes that this user may not inspect are skipped.
  * @param dir absolute, without symbolic links
  */
 export function holdersBelow(dir: string): Holder[] {

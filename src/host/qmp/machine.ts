@@ -83,7 +83,7 @@ export async function listChardevs(qmp: QmpConnection): Promise<Set<string>> {
 }
 
 /**
- * Names of empty PCI Express root ports, where a q35 machine accepts new devices. From the object tree, because
+ * Names of empty PCI Express root ports, where a q35 machine accepts new devices. Reads QEMU's object tree, because
  * `query-pci` shows devices behind a bridge only after the guest's firmware has numbered it.
  */
 export async function freeRootPorts(qmp: QmpConnection): Promise<string[]> {

@@ -183,7 +183,7 @@ export class GuestRecording {
 
   async #describeInstance(): Promise<void> {
     await this.#metadata.instance(this.#dir, this.account.started?.instance, () =>
-      // page size and clock
+      // recording.json now gets page size and clock
       this.#writeRecording(null),
     );
   }

@@ -25,7 +25,10 @@ export interface Field {
 }
 
 const fieldLine = /^\s*field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:([01]);)?\s*$/;
-/** The kernel's lines are at most 83 long, a hostile guest's may be longer, and `declaration` takes quadratic time. */
+/**
+ * Limit for a line: the kernel's lines have at most 83 characters, a hostile guest's may be longer, and
+ * `declaration` takes quadratic time.
+ */
 const maxLineLength = 1000;
 const declaration = /^(?:(__data_loc|__rel_loc)\s+)?(.*?)\s*\b(\w+)\s*(\[[^\]]*\])?$/;
 

@@ -115,7 +115,10 @@ function checkFilter(name: string, filter: string): void {
     throw new SettingsError('bad-filter', `the filter of ${name} contains a line break or NUL`);
 }
 
-/** An instance has fewer tracers than the top level: before 6.12, no function_graph. */
+/**
+ * Checks that the instance has the tracer: an instance has fewer tracers than the top level, e.g. before 6.12 no
+ * function_graph.
+ */
 function checkTracer(tracefs: Tracefs, tracer: string): void {
   const known = tracefs.availableTracers();
   if (tracefs.instance !== undefined && !known.includes(tracer)) {

@@ -9,7 +9,7 @@ const maxFormats = 1 << 16;
 /** Number of bytes of the symbols to check. */
 const firstSymbolsBytes = 64 << 10;
 
-/** The kernel keeps the names of at most 4 Mi tasks, by default 128. */
+/** Limit for the text of task names: the kernel keeps the names of at most 4 Mi tasks, by default 128. */
 const maxTaskNamesBytes = 32 << 20;
 
 /** Reads the header info; returns the text of `events/header_page`. */
