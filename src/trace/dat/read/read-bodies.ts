@@ -6,10 +6,10 @@ import type { TraceOptions } from './trace-file.ts';
 /** Event ids have 16 bits. */
 const maxFormats = 1 << 16;
 
-/** How much of the symbols to check. */
+/** Number of bytes of the symbols to check. */
 const firstSymbolsBytes = 64 << 10;
 
-/** The kernel keeps the names of at most 4 Mi tasks, by default 128. */
+/** Limit for the text of task names: the kernel keeps the names of at most 4 Mi tasks, by default 128. */
 const maxTaskNamesBytes = 32 << 20;
 
 /** Reads the header info; returns the text of `events/header_page`. */
