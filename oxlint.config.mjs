@@ -29,6 +29,7 @@ export const foldersOf = {
     'recording',
     'framed',
     'source',
+    'filter',
     'events',
     'convert',
   ],

@@ -1,6 +1,6 @@
 import { exitCode, Failure } from '../base/failure.ts';
-import { nearNames } from '../base/near-names.ts';
 import { quoted } from '../base/quoted.ts';
+import { choiceOf, type EventFilter } from './event-filter.ts';
 import { CpuEvents } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
 import { EventNames } from './events/trace-event.ts';
@@ -10,18 +10,7 @@ import { taskNamesOf } from './metadata/task-lines.ts';
 import { openSource } from './source/open-source.ts';
 import type { TraceSource } from './source/source.ts';
 
-/** Which events to read; all by default. */
-export interface EventFilter {
-  /** CPUs of the guest. */
-  readonly cpus?: Iterable<number>;
-  /** Events as `system:event`, or `system` for all its events. */
-  readonly events?: Iterable<string>;
-  /** Time range, inclusive, in the unit of the trace clock. */
-  readonly from?: bigint;
-  readonly to?: bigint;
-  /** Names of tracing instances; empty for the top level. */
-  readonly buffers?: Iterable<string>;
-}
+export type { EventFilter } from './event-filter.ts';
 
 /** One tracing instance of a trace. */
 export interface TraceBuffer {
@@ -55,6 +44,7 @@ export class Trace {
   readonly uname: string;
   readonly buffers: readonly TraceBuffer[];
   readonly #source: TraceSource;
+  readonly #tasks: ReadonlyMap<number, string>;
   readonly #names: EventNames;
 
   /** @internal */
@@ -69,7 +59,8 @@ export class Trace {
       cpus: cpus.filter(({ dataBytes }) => dataBytes > 0).map(({ cpu }) => cpu),
     }));
     this.#source = source;
-    this.#names = new EventNames(source.catalogue, taskNamesOf(source.taskNames));
+    this.#tasks = taskNamesOf(source.taskNames);
+    this.#names = new EventNames(source.catalogue, this.#tasks);
   }
 
   /** Formats of all event types, in no particular order. */
@@ -99,7 +90,12 @@ export class Trace {
   events(filter: EventFilter = {}): AsyncGenerator<EventBatch, void, undefined> {
     const { layout, catalogue } = this.#source;
     const { from, to } = filter;
-    const ids = filter.events === undefined ? undefined : this.#idsOf(filter.events);
+    const choice = choiceOf(filter, {
+      path: this.path,
+      formats: this.formats(),
+      task: (pid) => this.task(pid),
+      tasks: this.#tasks,
+    });
     const cpus = filter.cpus === undefined ? undefined : new Set(filter.cpus);
     const buffers = filter.buffers === undefined ? undefined : new Set(filter.buffers);
     for (const name of buffers ?? []) this.#checkBuffer(name);
@@ -110,7 +106,7 @@ export class Trace {
     const blockBytes = blockBytesFor(wanted.length, layout.pageBytes);
     const streams = wanted.map(
       ({ buffer, cpu }): EventStream => ({
-        events: new CpuEvents(cpu, layout, catalogue.common, { from, to, ids }, blockBytes),
+        events: new CpuEvents(cpu, layout, catalogue.common, { from, to, choice }, blockBytes),
         buffer,
       }),
     );
@@ -120,24 +116,6 @@ export class Trace {
   /** Closes the file. Iterations still running fail. */
   close(): Promise<void> {
     return this.#source.close();
-  }
-
-  #idsOf(names: Iterable<string>): Set<number> {
-    const formats = this.formats();
-    const ids = new Set<number>();
-    for (const name of names) {
-      const found = formats.filter(({ fullName, system }) => fullName === name || system === name);
-      if (found.length === 0) throw this.#unknownEvent(name, formats);
-      for (const { id } of found) ids.add(id);
-    }
-    return ids;
-  }
-
-  #unknownEvent(name: string, formats: readonly EventFormat[]): Failure {
-    const near = nearNames(name, [...new Set(formats.flatMap(({ fullName, system }) => [fullName, system]))]);
-    const remedy =
-      near.length > 0 ? `did you mean ${near.map(quoted).join(' or ')}?` : 'give system:event or a system';
-    return new Failure(exitCode.usage, `${this.path} has no event ${quoted(name)}`, remedy);
   }
 
   #checkBuffer(name: string): void {

@@ -1,4 +1,5 @@
 import { addLoss, type Loss } from '../check/loss-mark.ts';
+import type { EventChoice } from '../filter/event-choice.ts';
 import type { CommonFields } from '../format/event-catalogue.ts';
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
@@ -8,8 +9,8 @@ import type { SourceCpu } from '../source/source.ts';
 export interface CpuFilter {
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
-  /** Event ids; undefined for all. */
-  readonly ids: ReadonlySet<number> | undefined;
+  /** Undefined: all events of that time. */
+  readonly choice: EventChoice | undefined;
 }
 
 /**
@@ -35,6 +36,8 @@ export class CpuEvents {
   #at = 0;
   #pendingLoss: Loss | undefined;
   #ended = false;
+  /** Whether the event before passed. */
+  #passed = false;
 
   constructor(
     { cpu, blocks }: SourceCpu,
@@ -84,22 +87,26 @@ export class CpuEvents {
   /** @returns whether the event at the cursor passes the filter */
   #take(): boolean {
     const { cursor } = this;
-    const { from, to, ids } = this.#filter;
+    const { from, to, choice } = this.#filter;
     if (cursor.dataBytes < this.#needBytes) return false;
-    const { view, dataOffset, timestamp } = cursor;
+    const { view, dataOffset } = cursor;
+    const timestamp = cursor.timestamp;
     if (to !== undefined && timestamp > to) {
       this.#ended = true;
       return false;
     }
     if (from !== undefined && timestamp < from) {
       this.#pendingLoss = undefined;
+      this.#passed = false;
       return false;
     }
-    const id = view.getUint16(dataOffset + this.#typeOffset, true);
-    if (ids !== undefined && !ids.has(id)) return false;
-    this.id = id;
+    this.id = view.getUint16(dataOffset + this.#typeOffset, true);
     this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
     this.timestamp = timestamp;
+    if (choice !== undefined) {
+      this.#passed = choice.passes(this, this.id, this.#passed);
+      if (!this.#passed) return false;
+    }
     this.lost = this.#pendingLoss;
     this.#pendingLoss = undefined;
     return true;
