@@ -3,12 +3,13 @@ import { quoted } from '../base/quoted.ts';
 import { choiceOf, type EventFilter } from './event-filter.ts';
 import { CpuEvents } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
+import { firstAndLast } from './events/time-range.ts';
 import { EventNames } from './events/trace-event.ts';
 import type { EventFormat } from './format/event-format.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { taskNamesOf } from './metadata/task-lines.ts';
 import { openSource } from './source/open-source.ts';
-import type { TraceSource } from './source/source.ts';
+import type { SourceCpu, TraceSource } from './source/source.ts';
 
 export type { EventFilter } from './event-filter.ts';
 
@@ -22,6 +23,12 @@ export interface TraceBuffer {
   readonly timeUnit: 'ns' | null;
   /** CPUs that have pages, ascending. */
   readonly cpus: readonly number[];
+}
+
+/** Times by a buffer's clock. */
+export interface TimeSpan {
+  readonly first: bigint;
+  readonly last: bigint;
 }
 
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
@@ -96,13 +103,7 @@ export class Trace {
       task: (pid) => this.task(pid),
       tasks: this.#tasks,
     });
-    const cpus = filter.cpus === undefined ? undefined : new Set(filter.cpus);
-    const buffers = filter.buffers === undefined ? undefined : new Set(filter.buffers);
-    for (const name of buffers ?? []) this.#checkBuffer(name);
-    const wanted = this.#source.buffers
-      .filter(({ name }) => buffers?.has(name) ?? true)
-      .flatMap((buffer) => buffer.cpus.map((cpu) => ({ buffer: buffer.name, cpu })))
-      .filter(({ cpu }) => cpu.dataBytes > 0 && (cpus?.has(cpu.cpu) ?? true));
+    const wanted = this.#wanted(filter);
     const blockBytes = blockBytesFor(wanted.length, layout.pageBytes);
     const streams = wanted.map(
       ({ buffer, cpu }): EventStream => ({
@@ -113,9 +114,36 @@ export class Trace {
     return eventBatches(streams, this.#names);
   }
 
+  /**
+   * Times of the first and the last event, of these CPUs and buffers only if they are given; undefined if there are
+   * none. Reads the first and the last pages only: of a CPU whose clock stepped back, these events are not the earliest
+   * and latest. Blocks. Throws Failure.
+   */
+  span(filter: Pick<EventFilter, 'cpus' | 'buffers'> = {}): TimeSpan | undefined {
+    const spans = this.#wanted(filter)
+      .map(({ cpu }) => firstAndLast(cpu, this.#source.layout))
+      .filter((span) => span !== undefined);
+    if (spans.length === 0) return undefined;
+    return spans.reduce((all, { first, last }) => ({
+      first: first < all.first ? first : all.first,
+      last: last > all.last ? last : all.last,
+    }));
+  }
+
   /** Closes the file. Iterations still running fail. */
   close(): Promise<void> {
     return this.#source.close();
+  }
+
+  /** CPUs with pages. Throws Failure (usage) for an unknown buffer. */
+  #wanted(filter: Pick<EventFilter, 'cpus' | 'buffers'>): { buffer: string; cpu: SourceCpu }[] {
+    const cpus = filter.cpus === undefined ? undefined : new Set(filter.cpus);
+    const buffers = filter.buffers === undefined ? undefined : new Set(filter.buffers);
+    for (const name of buffers ?? []) this.#checkBuffer(name);
+    return this.#source.buffers
+      .filter(({ name }) => buffers?.has(name) ?? true)
+      .flatMap((buffer) => buffer.cpus.map((cpu) => ({ buffer: buffer.name, cpu })))
+      .filter(({ cpu }) => cpu.dataBytes > 0 && (cpus?.has(cpu.cpu) ?? true));
   }
 
   #checkBuffer(name: string): void {
