@@ -30,6 +30,7 @@ export const foldersOf = {
     'recording',
     'framed',
     'source',
+    'filter',
     'events',
     'convert',
   ],

@@ -54,6 +54,16 @@ export interface SourceCpu {
    * The pages in blocks of whole pages, except that the last page may be cut off. A block is valid until the next one
    * is requested. Reading blocks the thread. May be called again. Throws Failure.
    * @param blockBytes size of a block where the data are not compressed; a power of two, at least one page
+   * @param step where to begin, one of `steps`
    */
-  readonly blocks: (blockBytes?: number) => AsyncIterable<Uint8Array>;
+  readonly blocks: (blockBytes?: number, step?: number) => AsyncIterable<Uint8Array>;
+  /** For reading from the middle. Reads the lengths of compressed data, else nothing. Throws Failure. */
+  readonly steps: () => PageSteps;
+}
+
+/** The places where reading can begin: the pages, or the chunks of compressed data. */
+export interface PageSteps {
+  readonly count: number;
+  /** One or two pages from a step on, or its chunk. Empty or cut off if the file is. Reading blocks. Throws Failure. */
+  readonly read: (step: number) => Uint8Array;
 }
