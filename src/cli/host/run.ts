@@ -5,6 +5,7 @@ import type { HostCommand } from './options/host-options.ts';
 import { runConvert } from './convert.ts';
 import { runInfo } from './info.ts';
 import { runMetadata } from './metadata.ts';
+import { runReport } from './report.ts';
 import { runRecord } from './record.ts';
 import { runSetup } from './setup.ts';
 
@@ -26,6 +27,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runConvert(command.options);
     case 'metadata':
       return runMetadata(command.options, command.out);
+    case 'report':
+      return runReport(command.options);
     case 'info':
       return runInfo(command.path, command.json);
     default:

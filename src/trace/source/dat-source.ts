@@ -42,6 +42,7 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     unseen,
     kallsyms: () => readableText(path, trace.kallsyms),
     printkFormats: () => readableText(path, trace.printkFormats),
+    formatTexts: () => trace.formats,
     cpuStats: options.cpuStats,
     timeOffset: options.timeOffset,
     cpuCount:
@@ -53,6 +54,7 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
       cpus: cpus.map((extent) => ({
         cpu: extent.cpu,
         dataBytes: extent.bytes,
+        ...(compression === 'none' && { offset: extent.offset }),
         blocks: (blockBytes, step) =>
           readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes, step)),
         steps: () => readableSteps(path, cpuSteps(file, totalBytes, extent, compression, layout.pageBytes)),

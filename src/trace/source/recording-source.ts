@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blocksOf, readPart } from '../file/blocks.ts';
+import { formatTexts } from '../metadata/guest-metadata.ts';
 import { openInput } from '../file/open-input.ts';
 import { keptFiles } from '../recording/raw-file.ts';
 import { metadataFile, rawFile, readRecording } from '../recording/recording-format.ts';
@@ -30,6 +31,7 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     unseen,
     kallsyms: () => metadata.kallsyms,
     printkFormats: () => metadata.printkFormats,
+    formatTexts: () => formatTexts(metadata.formats),
     cpuStats: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
     timeOffset: 0n,
     cpuCount: Math.max(0, ...cpus.map(({ cpu }) => cpu + 1)),

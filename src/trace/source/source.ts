@@ -25,6 +25,8 @@ export interface TraceSource {
   /** Text of kallsyms and of `printk_formats`; empty if missing. Read when called, which may block. Throws Failure. */
   readonly kallsyms: () => Buffer;
   readonly printkFormats: () => Buffer;
+  /** Format files by path, in the order of the file; in a trace.dat a number stands for the event's directory. */
+  readonly formatTexts: () => Iterable<readonly [path: string, text: string]>;
   /** Texts of the `stats` files, each after a line `CPU: N`. */
   readonly cpuStats: readonly string[];
   /** To be added to all times; 0 for none. */
@@ -50,6 +52,8 @@ export interface SourceCpu {
   readonly cpu: number;
   /** Size as stored, compressed or not. */
   readonly dataBytes: number;
+  /** Where the pages are in a trace.dat that is not compressed. */
+  readonly offset?: number;
   /**
    * The pages in blocks of whole pages, except that the last page may be cut off. A block is valid until the next one
    * is requested. Reading blocks the thread. May be called again. Throws Failure.

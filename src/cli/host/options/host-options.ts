@@ -6,6 +6,9 @@ import { type ConvertCommand, readConvert } from './convert-options.ts';
 import type { Example } from '../../options/help-text.ts';
 import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
+import { readReport, type ReportCommand } from './report-options.ts';
+import { reportSettings } from './report-settings.ts';
+import { selectionNames } from './selection.ts';
 import { type RecordCommand, readRecord } from './record-options.ts';
 import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
@@ -31,6 +34,7 @@ export type HostCommand =
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
+  | { readonly kind: 'report'; readonly options: ReportCommand }
   | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
 
 interface Subcommand {
@@ -45,6 +49,8 @@ interface Subcommand {
 }
 
 const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
+
+const reportNames = namesOf(reportSettings);
 
 /** All commands of trace-host, in the order of the help. */
 const subcommands: Readonly<Record<string, Subcommand>> = {
@@ -159,6 +165,19 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       options: readOrder(given),
       out: given.read(hostSettings.metadataOutput),
     }),
+  },
+  report: {
+    description: 'print the events of trace.dat files and recordings, as trace-cmd report does',
+    settings: [...selectionNames, 'exclude', 'quiet', ...reportNames],
+    operands: '[file...]',
+    examples: [
+      ['trace-host report trace.dat', 'all events in the order of their times'],
+      ['trace-host report trace.dat --cpu 0 --from "last 2s"', 'the last two seconds of CPU 0'],
+      ["trace-host report -F 'sched_switch: prev_prio < 100' trace.dat", 'only events that a filter passes'],
+      ['trace-host report -i web.dat -i db.dat', 'two files, merged by time'],
+      ['trace-host report -R trace.dat', 'the fields of each event'],
+    ],
+    read: (given) => ({ kind: 'report', options: readReport(given) }),
   },
   info: {
     description: 'show what is in a trace.dat or a recording',

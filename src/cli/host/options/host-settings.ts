@@ -8,6 +8,7 @@ import { maxCpus } from '../../../base/cpu-list.ts';
 import { parseDurationMs, parseTimeMs } from '../../options/duration.ts';
 import { quoted } from '../../../base/quoted.ts';
 import { parsePath, parseUser } from '../../options/names.ts';
+import { reportSettings } from './report-settings.ts';
 import { excludeSetting, selectionSettings } from './selection.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
@@ -101,6 +102,7 @@ export const hostSettings = {
   },
   ...traceSettings,
   ...selectionSettings,
+  ...reportSettings,
   exclude: excludeSetting,
   output: {
     short: 'o',
