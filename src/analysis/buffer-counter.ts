@@ -44,7 +44,8 @@ export class BufferCounter {
     this.tasks = new Tasks(budget);
     const byId = new Map(formats.map((format) => [format.id, shapeOf(format)]));
     // a plain array: an id without a shape must be as quick to look up
-    for (let id = 0; id <= Math.max(0, ...byId.keys()); id++) this.#shapes.push(byId.get(id));
+    const lastId = Math.max(0, ...byId.keys());
+    for (let id = 0; id <= lastId; id++) this.#shapes.push(byId.get(id));
     const vectors = vectorNames(formats.find(({ fullName }) => fullName === 'irq:softirq_entry'));
     this.#vectorName = (vector) => vectors.get(vector) ?? '';
   }
@@ -61,7 +62,7 @@ export class BufferCounter {
     if (lost !== undefined) this.#lose(cpu, lost, now);
     if (cpu.task === undefined) {
       const task = this.tasks.of(event.pid);
-      cpu.run(task, event.pid, now);
+      cpu.run(task, event.pid, now, false);
       if (cpu.firstNs === undefined) cpu.firstNs = now;
     }
     const shape = this.#shapes[id];
@@ -128,7 +129,8 @@ export class BufferCounter {
     const nextPid = view.getInt32(at + shape.nextPid, true);
     const prev = cpu.pid === prevPid ? cpu.task! : this.tasks.of(prevPid);
     if (cpu.pid !== prevPid) {
-      this.slicesUnmatched++;
+      // the events of a trace are enabled one after the other, so sched_switch may come later than the first event
+      if (cpu.wasSwitchedIn) this.slicesUnmatched++;
       cpu.forget();
     } else if (!cpu.leave(now)) this.slicesUnmatched++;
     if (prevPid !== 0) {
@@ -146,7 +148,7 @@ export class BufferCounter {
       if (shape.nextName !== undefined) next.rename(view, at + shape.nextName);
       if (next.woken !== 'no') this.#ran(cpu, next, prevPid, shape, view, at, now);
     }
-    cpu.run(next, nextPid, now);
+    cpu.run(next, nextPid, now, true);
   }
 
   /** A woken task gets its CPU. */

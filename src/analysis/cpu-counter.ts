@@ -19,13 +19,16 @@ export class CpuCounter {
   task: Task | undefined;
   /** Its pid, which `task` does not have if it is the sum of many; NaN for no task. */
   pid = Number.NaN;
+  /** Whether it was seen to get the CPU; otherwise it ran when the first event happened. */
+  wasSwitchedIn = false;
   #sinceNs = 0;
 
   constructor(cpu: number) {
     this.cpu = cpu;
   }
 
-  run(task: Task, pid: number, now: number): void {
+  run(task: Task, pid: number, now: number, wasSwitchedIn: boolean): void {
+    this.wasSwitchedIn = wasSwitchedIn;
     this.task = task;
     this.pid = pid;
     this.#sinceNs = now;

@@ -43,7 +43,7 @@ export class InterruptTable {
   /** Several handlers may share an irq: each has its own row. */
   ofHandler(number: number, record: RecordData, nameField: Field | undefined): Interrupt {
     const whole = nameField === undefined ? undefined : readBytes(record, nameField);
-    const bytes = whole?.subarray(0, nameMost) ?? noBytes;
+    const bytes = whole === undefined ? noBytes : nameIn(whole);
     for (const row of this.#rows.get(number) ?? []) if (sameBytes(row.nameBytes, bytes)) return row;
     const name = (): string => (nameField && readText(record, nameField))?.slice(0, nameMost) ?? '';
     return this.#add(number, name, bytes);
@@ -59,11 +59,18 @@ export class InterruptTable {
     const rows = this.#rows.get(number);
     if (this.#count === rowsMost || rows?.length === sharedMost) return this.others;
     this.#count++;
-    const row = new Interrupt(number, name(), nameBytes.slice());
+    // a copy: the page is overwritten, and slice() of a Buffer is none
+    const row = new Interrupt(number, name(), Uint8Array.from(nameBytes));
     if (rows === undefined) this.#rows.set(number, [row]);
     else rows.push(row);
     return row;
   }
+}
+
+/** What follows the NUL is whatever was in the ring. */
+function nameIn(bytes: Uint8Array): Uint8Array {
+  const end = bytes.indexOf(0);
+  return bytes.subarray(0, end < 0 ? nameMost : Math.min(end, nameMost));
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -7,6 +7,7 @@ import { runInfo } from './info.ts';
 import { runMetadata } from './metadata.ts';
 import { runRecord } from './record.ts';
 import { runSetup } from './setup.ts';
+import { runSummary } from './summary.ts';
 
 /** Runs one command of trace-host; prints to stdout and stderr. Throws Failure. */
 export async function runHost(command: Exclude<HostCommand, { readonly kind: 'say' }>): Promise<ExitCode> {
@@ -28,6 +29,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runMetadata(command.options, command.out);
     case 'info':
       return runInfo(command.path, command.json);
+    case 'summary':
+      return runSummary(command.options);
     default:
       return command satisfies never;
   }
