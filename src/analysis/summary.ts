@@ -69,7 +69,9 @@ function summaryOf(
     .sort((a, b) => b.count - a.count);
   const times = new Times(counter, timeUnit !== null);
   const cpus = [...counter.cpus.values()].sort((a, b) => a.cpu - b.cpu);
-  const tasks = [...counter.tasks.all()].filter(hasFigures).map((task) => times.task(task, trace));
+  // without switches all that is known of a task is that it ran
+  const known = counter.switches > 0 ? [...counter.tasks.all()] : [];
+  const tasks = known.filter(hasFigures).map((task) => times.task(task, trace));
   const busyNs = sum(cpus.map((cpu) => cpu.busyNs));
   const idleNs = sum(cpus.map((cpu) => cpu.idleNs));
   const { others } = counter.tasks;
@@ -89,7 +91,7 @@ function summaryOf(
     idleShare: times.hasRuns ? partOf(idleNs, busyNs + idleNs) : null,
     cpus: cpus.map((cpu) => times.cpu(cpu)),
     tasks: tasks.sort(byRunTime),
-    otherTasks: hasFigures(others) ? times.task(others, trace) : null,
+    otherTasks: counter.switches > 0 && hasFigures(others) ? times.task(others, trace) : null,
     wakeups: times.hasWakeups ? times.latency(counter.latency) : null,
     wakeupHistogram: times.hasWakeups ? counter.histogram.buckets() : [],
     irqs: times.interrupts(counter.irqs),
@@ -111,6 +113,8 @@ class Times {
   readonly hasTimes: boolean;
   readonly hasRuns: boolean;
   readonly hasWakeups: boolean;
+  readonly #hasIrqs: boolean;
+  readonly #hasSoftirqs: boolean;
   readonly #first: bigint;
   readonly #allNs: number;
 
@@ -118,6 +122,8 @@ class Times {
     this.hasTimes = hasTimes;
     this.hasRuns = hasTimes && counter.switches > 0;
     this.hasWakeups = this.hasRuns && counter.wakings + counter.wakeups > 0;
+    this.#hasIrqs = hasTimes && counter.irqs.all().next().done !== true;
+    this.#hasSoftirqs = hasTimes && counter.softirqs.all().next().done !== true;
     this.#first = counter.first ?? 0n;
     this.#allNs = sum([...counter.cpus.values()].map(({ busyNs, idleNs }) => busyNs + idleNs));
   }
@@ -133,8 +139,8 @@ class Times {
       busyNs: this.hasRuns ? busyNs : null,
       idleNs: this.hasRuns ? idleNs : null,
       idleShare: this.hasRuns ? partOf(idleNs, busyNs + idleNs) : null,
-      irqNs: this.hasTimes ? irqNs : null,
-      softirqNs: this.hasTimes ? softirqNs : null,
+      irqNs: this.#hasIrqs ? irqNs : null,
+      softirqNs: this.#hasSoftirqs ? softirqNs : null,
       voluntary,
       involuntary,
       wakeups: this.hasWakeups ? this.latency(latency) : null,

@@ -49,14 +49,14 @@ function lossOf({ lost, uncountedLosses }: Pick<CpuSummary, 'lost' | 'uncountedL
   return `${lost}${uncountedLosses > 0 ? '+' : ''}`;
 }
 
-function cpuTable({ cpus, busyNs, wakeups }: BufferSummary): string {
+function cpuTable({ cpus, busyNs, wakeups, irqs, softirqs }: BufferSummary): string {
   if (cpus.length === 0) return '';
   const hasRuns = busyNs !== null;
-  const hasTimes = cpus[0]?.irqNs !== null;
   const head = [
     'CPU',
     ...(hasRuns ? ['busy', 'idle'] : []),
-    ...(hasTimes ? ['irq', 'softirq'] : []),
+    ...(irqs.length > 0 ? ['irq'] : []),
+    ...(softirqs.length > 0 ? ['softirq'] : []),
     ...(hasRuns ? ['vol', 'invol'] : []),
     ...(wakeups === null ? [] : latencyHead),
     'events',
@@ -65,7 +65,8 @@ function cpuTable({ cpus, busyNs, wakeups }: BufferSummary): string {
   const rows = cpus.map((cpu) => [
     String(cpu.cpu),
     ...(hasRuns ? [duration(cpu.busyNs), percent(cpu.idleShare)] : []),
-    ...(hasTimes ? [duration(cpu.irqNs), duration(cpu.softirqNs)] : []),
+    ...(irqs.length > 0 ? [duration(cpu.irqNs)] : []),
+    ...(softirqs.length > 0 ? [duration(cpu.softirqNs)] : []),
     ...(hasRuns ? [String(cpu.voluntary), String(cpu.involuntary)] : []),
     ...(wakeups === null ? [] : latencyCells(cpu.wakeups)),
     String(cpu.events),
