@@ -20,6 +20,6 @@ test('every benchmark comes to its table, one round of each', { timeout: 3_600_0
   console.log(stdout);
   assert.equal(status, 0, stderr);
   const results = readFileSync(json, 'utf8');
-  for (const name of ['cost', 'slowdown', 'memory', 'latency', 'growth', 'replacement', 'collect'])
+  for (const name of ['cost', 'slowdown', 'memory', 'latency', 'growth', 'replacement', 'collect', 'summary'])
     assert.match(results, new RegExp(`"name": "${name} (?:guest|native)"`));
 });

@@ -182,7 +182,7 @@ function eventTable({ eventTypes }: BufferSummary, top: number): string {
 }
 
 /** What the figures do not contain, and why. */
-function remarks({ timeUnit, missing, notCounted, wakeups, events }: BufferSummary): string {
+function remarks({ timeUnit, missing, notCounted, wakeups, events, ...buffer }: BufferSummary): string {
   if (events === 0) return 'no events\n';
   const lines: string[] = [];
   if (timeUnit === null)
@@ -199,7 +199,9 @@ function remarks({ timeUnit, missing, notCounted, wakeups, events }: BufferSumma
     [malformedEvents, 'events whose record is too short'],
   ];
   for (const [count, what] of left) if (count > 0) lines.push(`not counted: ${count} ${what}`);
-  if (wakeups?.exact === false) lines.push('p50 and p99 of more than 256 values are off by less than 1 %');
+  const durations = [wakeups, ...[...buffer.irqs, ...buffer.softirqs].map(({ own }) => own)];
+  if (durations.some((each) => each?.exact === false))
+    lines.push('p50 and p99 of more than 256 values are off by less than 1 %');
   return lines.map((line) => `${line}\n`).join('');
 }
 

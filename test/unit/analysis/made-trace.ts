@@ -121,9 +121,8 @@ function pagesOf(events: readonly MadeEvent[]): Uint8Array {
   return Buffer.concat(pages);
 }
 
-/** A recording's directory with these events, in the order of their times. */
-export function madeRecording(test: TestContext, events: readonly MadeEvent[], clock = 'global'): string {
-  const dir = join(scratchDir(test), 'made.recording');
+/** Writes a recording's directory with these events, which are in the order of their times. */
+export function writeRecording(dir: string, events: readonly MadeEvent[], clock: string): void {
   mkdirSync(dir);
   const cpus = [...new Set(events.map(({ cpu }) => cpu))];
   writeRaws(
@@ -133,5 +132,11 @@ export function madeRecording(test: TestContext, events: readonly MadeEvent[], c
   writeFileSync(join(dir, 'metadata.tar.gz'), fixture('A/meta.tar.gz', 'packed'));
   const about = { ...recording, clock, cpus: cpus.map((cpu) => ({ cpu, bytes: 0, ring: null })) };
   writeFileSync(join(dir, 'recording.json'), formatRecording(about));
+}
+
+/** A recording's directory that is gone after the test. */
+export function madeRecording(test: TestContext, events: readonly MadeEvent[], clock = 'global'): string {
+  const dir = join(scratchDir(test), 'made.recording');
+  writeRecording(dir, events, clock);
   return dir;
 }

@@ -153,9 +153,8 @@ describe('summarise counts in sample A what its report shows', () => {
   it('run times, shares, idle times and switches', async (test) => {
     const trace = await openTrace(recordingDir(test));
     test.after(() => trace.close());
-    const [{ cpus, tasks, idleNs, events, lost, notCounted, spanNs, first, eventTypes }] = (
-      await summarise(trace)
-    ).buffers as [Awaited<ReturnType<typeof summarise>>['buffers'][0]];
+    const [buffer] = (await summarise(trace)).buffers;
+    const { cpus, tasks, idleNs, events, lost, notCounted, spanNs, first, eventTypes } = buffer!;
     assert.deepEqual([events, lost, spanNs], [lines.length, 35_899n, endNs - lines[0]!.ns]);
     assert.equal(first, BigInt(lines[0]!.ns));
     const all = [0, 1].map(runsOf);
@@ -174,7 +173,7 @@ describe('summarise counts in sample A what its report shows', () => {
     for (const { pid, runNs, share, voluntary, involuntary } of tasks) {
       const runs = sum(all.flat().map((run) => (run.pid === pid ? run.ns : 0)));
       const outs = switches.filter(({ prev }) => prev === pid);
-      const forced = outs.filter(({ state }) => /^R/.test(state)).length;
+      const forced = outs.filter(({ state }) => state.startsWith('R')).length;
       assert.deepEqual(
         [runNs, share, voluntary, involuntary],
         [runs, runs / known, outs.length - forced, forced],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { LogHistogram, percentileError, Samples } from '../../../src/analysis/samples.ts';
 
 function nearestRank(values: readonly number[], part: number): number {

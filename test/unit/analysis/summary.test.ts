@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { BufferSummary, TraceSummary } from '../../../src/analysis/result.ts';
 import { summarise, summaryAsJson } from '../../../src/analysis/summary.ts';
 import { type EventFilter, openTrace } from '../../../src/trace/open.ts';
