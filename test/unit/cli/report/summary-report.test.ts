@@ -17,7 +17,7 @@ async function bufferOf(path: string): Promise<BufferSummary> {
 describe('summaryText', () => {
   it('fits the bars to the terminal, the longest for the largest count', async (test) => {
     const buffer = await bufferOf(recordingDir(test));
-    for (const columns of [50, 80, 100]) {
+    for (const columns of [50, 70, 80]) {
       const bars = summaryText({ path: 'x', buffers: [buffer] }, 3, columns)
         .split('\n')
         .filter((line) => line.includes('#'));
