@@ -31,7 +31,8 @@ const noBytes = new Uint8Array(0);
 
 /** All irq handlers, or all softirq vectors. */
 export class InterruptTable {
-  readonly others = new Interrupt(-1, '', noBytes);
+  /** Its number is one that no event has. */
+  readonly others = new Interrupt(Number.NaN, '', noBytes);
   readonly #rows = new Map<number, Interrupt[]>();
   #count = 0;
 

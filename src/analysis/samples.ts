@@ -16,7 +16,7 @@ export class Samples {
   max = 0;
   #kept: Float64Array | undefined = new Float64Array(8);
   /** Buckets by power of two; created when first used, for most tasks need only a few. */
-  #octaves: (Float64Array | undefined)[] = [];
+  #octaves: (Uint32Array | undefined)[] = [];
 
   /** Whether percentiles are exact. */
   get exact(): boolean {
@@ -69,7 +69,7 @@ export class Samples {
     const bucket = value < parts ? value : Math.floor(value / 2 ** (octave - 1)) - parts;
     let buckets = this.#octaves[octave];
     if (buckets === undefined) {
-      buckets = new Float64Array(parts);
+      buckets = new Uint32Array(parts);
       while (this.#octaves.length <= octave) this.#octaves.push(undefined);
       this.#octaves[octave] = buckets;
     }

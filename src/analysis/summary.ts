@@ -149,7 +149,7 @@ class Times {
 
   task(task: Task, trace: Trace): TaskSummary {
     const { pid, runNs, voluntary, involuntary, latency } = task;
-    const isMany = pid < 0;
+    const isMany = Number.isNaN(pid);
     const worst =
       this.hasWakeups && latency.count > 0
         ? {
@@ -189,7 +189,7 @@ class Times {
   }
 
   #interrupt({ number, name, totalNs, own, worstAt, worstCpu }: Interrupt): InterruptSummary {
-    const isMany = number < 0;
+    const isMany = Number.isNaN(number);
     return {
       number: isMany ? null : number,
       name: isMany ? 'others' : name,

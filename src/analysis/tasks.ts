@@ -4,8 +4,8 @@ import { Samples } from './samples.ts';
 /** A hostile file can have millions of pids: those beyond this number are summed up. */
 const tasksMost = 8192;
 
-/** `pid` of the row for all tasks beyond the limit. */
-const othersPid = -1;
+/** `pid` of the row for all tasks beyond the limit; no event has it. */
+const othersPid = Number.NaN;
 
 /** How a wakeup that waits for its switch was seen. */
 export type Woken = 'no' | 'waking' | 'wakeup';

@@ -344,6 +344,24 @@ describe('summarise', () => {
     assert.deepEqual([wakeups?.count, busyNs], [8192, count * 1000]);
   });
 
+  it('takes any pid and number for what it is', async (test) => {
+    const { tasks, irqs, otherTasks } = await bufferOf(test, [
+      switchAt(1000, 0, -1, 0n),
+      { cpu: 0, ns: 1100, pid: -1, data: irqEntryData(0, -1, 'odd') },
+      { cpu: 0, ns: 1300, pid: -1, data: interruptData('irqExit', 0, -1) },
+      switchAt(2000, -1, 0x7fffffff),
+      switchAt(2500, 0x7fffffff, 0),
+    ]);
+    assert.deepEqual(
+      tasks.map(({ pid, runNs }) => [pid, runNs]),
+      [
+        [-1, 1000],
+        [0x7fffffff, 500],
+      ],
+    );
+    assert.deepEqual([irqs[0]?.number, irqs[0]?.name, irqs[0]?.totalNs, otherTasks], [-1, 'odd', 200, null]);
+  });
+
   it('summarises each buffer of its own, and those that a filter names', async (test) => {
     const path = join(scratchDir(test), 'two.dat');
     writeFileSync(path, fixture('unusual/two-instances-v6.dat.gz'));
