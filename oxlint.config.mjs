@@ -11,8 +11,9 @@ export const rooms = {
   supervisor: ['base', 'native', 'protocol', 'tracefs'],
   trace: ['base', 'native', 'protocol'],
   print: ['base', 'trace'],
+  analysis: ['base', 'trace'],
   host: ['base', 'native', 'protocol', 'trace'],
-  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'host'],
+  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'host'],
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */

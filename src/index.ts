@@ -1,4 +1,17 @@
 /** The library: reads traces. See docs/library.md. Anything not exported here may change at any time. */
+export type {
+  BufferSummary,
+  CpuSummary,
+  Durations,
+  InterruptSummary,
+  MissingFigure,
+  NotCounted,
+  TaskSummary,
+  TraceSummary,
+  WorstWakeup,
+} from './analysis/result.ts';
+export type { HistogramBucket } from './analysis/samples.ts';
+export { summarise } from './analysis/summary.ts';
 export { exitCode, Failure, type ExitCode } from './base/failure.ts';
 export type { EventBatch } from './trace/events/event-batches.ts';
 export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';

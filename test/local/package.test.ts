@@ -92,9 +92,10 @@ describe("npm's package, installed in an empty directory", () => {
     }
 
     it('runs the examples of docs/library.md', () => {
-      assert.equal(examples.length, 4);
-      const [events, switches, content, failure] = examples.map((_, index) => runExample(index));
-      for (const { status, stderr } of [events!, switches!, content!]) assert.equal(status, 0, stderr);
+      assert.equal(examples.length, 5);
+      const [events, switches, content, summary, failure] = examples.map((_, index) => runExample(index));
+      for (const { status, stderr } of [events!, switches!, content!, summary!])
+        assert.equal(status, 0, stderr);
       const lines = events!.stdout.trimEnd().split('\n');
       assert.equal(lines.length, 12_336 + 9507);
       assert.match(lines[0]!, /^\d+n [01] \S.* \d+ \w+:\w+$/);
@@ -111,6 +112,10 @@ describe("npm's package, installed in an empty directory", () => {
       assert.match(
         content!.stdout,
         /clock: 'global'.*^pid_t next_pid$.*^top level: 21843 events, 35899 lost$/ms,
+      );
+      assert.match(
+        summary!.stdout,
+        /^(\S.*:\d+ ran \d+\.\d+ ms\n){3}\d+ wakeups, the longest took \d+\.\d+ us\n$/,
       );
       assert.equal(failure!.status, exitCode.missing);
       assert.equal(failure!.stderr, 'no-such-trace.dat: no such file; check the path\n');

@@ -8,6 +8,7 @@ import { runMetadata } from './metadata.ts';
 import { runReport } from './report.ts';
 import { runRecord } from './record.ts';
 import { runSetup } from './setup.ts';
+import { runSummary } from './summary.ts';
 
 /** Runs one command of trace-host; prints to stdout and stderr. Throws Failure. */
 export async function runHost(command: Exclude<HostCommand, { readonly kind: 'say' }>): Promise<ExitCode> {
@@ -31,6 +32,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runReport(command.options);
     case 'info':
       return runInfo(command.path, command.json);
+    case 'summary':
+      return runSummary(command.options);
     default:
       return command satisfies never;
   }

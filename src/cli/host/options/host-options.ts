@@ -14,6 +14,7 @@ import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import { traceSettings } from './trace-settings.ts';
 import { addSetting, usageFailure } from '../../options/setting.ts';
+import { readSummary, type SummaryCommand } from './summary-options.ts';
 import { addTraceCmdWords } from './trace-cmd-words.ts';
 import { version } from '../../../base/version.ts';
 
@@ -35,7 +36,8 @@ export type HostCommand =
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
   | { readonly kind: 'report'; readonly options: ReportCommand }
-  | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
+  | { readonly kind: 'info'; readonly path: string; readonly json: boolean }
+  | { readonly kind: 'summary'; readonly options: SummaryCommand };
 
 interface Subcommand {
   readonly description: string;
@@ -185,6 +187,17 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     operands: '<file>',
     examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost events']],
     read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
+  },
+  summary: {
+    description: 'show run times, wakeup latencies and interrupts of a trace.dat or a recording',
+    settings: ['top', 'json'],
+    operands: '<file>',
+    examples: [
+      ['trace-host summary trace.dat', 'CPUs, tasks, wakeup latencies, interrupts, events'],
+      ['trace-host summary trace.dat --top 50', 'longer tables'],
+      ['trace-host summary trace.dat --json', 'all tasks, for scripts'],
+    ],
+    read: (given) => ({ kind: 'summary', options: readSummary(given) }),
   },
   status: {
     description: "show the state of the guest's agent, and of each CPU's worker and ring",

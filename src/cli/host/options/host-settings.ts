@@ -202,6 +202,13 @@ export const hostSettings = {
     values: 'file',
     parse: parsePath,
   },
+  top: {
+    long: 'top',
+    placeholder: 'N',
+    description: 'number of rows of each table',
+    defaultText: '10',
+    parse: (text: string, name: string) => parseCount(text, name, 2 ** 20, 1),
+  },
   bare: {
     long: 'bare',
     description:
