@@ -6,6 +6,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { convert, type ConvertSettings } from '../../../../src/trace/convert/convert.ts';
 import { readInfo } from '../../../../src/trace/info.ts';
 import { type EventFilter, openTrace, type Trace } from '../../../../src/trace/open.ts';
+import { PageCursor } from '../../../../src/trace/ring/page-cursor.ts';
+import { guestLayout } from '../fixtures.ts';
 import { recordingDir, sampleMetadata, samplePages, scratchDir, writeRaws } from '../samples.ts';
 
 const pageBytes = 4096;
@@ -144,6 +146,26 @@ describe('a time range', () => {
       }
     });
   }
+
+  it('takes in what a page has of the time at which the next page begins', async (test) => {
+    const pages = Buffer.from(samplePages('A')[0]!);
+    const cursor = new PageCursor(await guestLayout());
+    for (const page of [40, 90]) {
+      cursor.load(pages.subarray(page * pageBytes, (page + 1) * pageBytes));
+      while (cursor.next());
+      pages.writeBigUInt64LE(cursor.timestamp, (page + 1) * pageBytes);
+    }
+    const trace = await openTrace(await datOf(test, { 0: pages }));
+    test.after(() => trace.close());
+    const all = await timesOf(trace);
+    const twice = all.filter((time, at) => time === all[at + 1]);
+    assert.ok(twice.length >= 2);
+    for (const from of twice)
+      assert.deepEqual(
+        await timesOf(trace, { from }),
+        all.filter((time) => time >= from),
+      );
+  });
 
   it('keeps the losses between the events that it takes', async (test) => {
     const trace = await openTrace(await datOf(test, samplePages('A')));

@@ -31,6 +31,7 @@ const all = format('all', 1, [
   '\tfield:__data_loc char[] far;\toffset:40;\tsize:4;\tsigned:0;',
   '\tfield:void * ip;\toffset:44;\tsize:8;\tsigned:0;',
   '\tfield:u8 key[4];\toffset:52;\tsize:4;\tsigned:0;',
+  '\tfield:u32 g;\toffset:56;\tsize:4;\tsigned:0;',
 ]);
 const other = format('other', 2, ['\tfield:u32 only;\toffset:8;\tsize:4;\tsigned:0;']);
 const formats = [all, other];
@@ -46,6 +47,7 @@ interface Numbers {
   readonly d: number;
   readonly e: bigint;
   readonly f: bigint;
+  readonly g: number;
 }
 
 function record(numbers: Partial<Numbers> = {}, text = '', far = '', cut?: number): Candidate {
@@ -60,16 +62,17 @@ function record(numbers: Partial<Numbers> = {}, text = '', far = '', cut?: numbe
   view.setInt32(at + 12, numbers.d ?? 0, true);
   view.setBigUint64(at + 16, numbers.e ?? 0n, true);
   view.setBigInt64(at + 24, numbers.f ?? 0n, true);
+  view.setUint32(at + 56, numbers.g ?? 0, true);
   page.set(Buffer.from(text).subarray(0, 8), at + 32);
-  view.setUint32(at + 40, (far.length << 16) | 56, true);
+  view.setUint32(at + 40, (far.length << 16) | 60, true);
   view.setBigUint64(at + 44, 0x1000n, true);
   page.set([0x6b, 0x65, 0x79, 0], at + 52);
-  page.set(Buffer.from(far), at + 56);
+  page.set(Buffer.from(far), at + 60);
   return {
     cpu: 3,
     pid: 7,
     timestamp: 5_000_000_000n,
-    cursor: { page, view, dataOffset: at, dataBytes: cut ?? 56 + far.length },
+    cursor: { page, view, dataOffset: at, dataBytes: cut ?? 60 + far.length },
   };
 }
 
@@ -98,7 +101,7 @@ const { condition } = fc.letrec<{ value: Tree; condition: Tree }>((tie) => ({
       )
       .map((value): Tree => ({ kind: 'number', value })),
     fc
-      .constantFrom<keyof Numbers>('a', 'b', 'c', 'd', 'e', 'f')
+      .constantFrom<keyof Numbers>('a', 'b', 'c', 'd', 'e', 'f', 'g')
       .map((name): Tree => ({ kind: 'field', name })),
     fc.record({
       kind: fc.constant('calculate' as const),
@@ -185,6 +188,7 @@ const numbers: fc.Arbitrary<Numbers> = fc.record({
   b: fc.integer({ min: -128, max: 127 }),
   c: fc.nat(65_535),
   d: fc.integer(),
+  g: fc.nat(2 ** 32 - 1),
   e: fc.oneof(fc.bigInt(0n, 300n), fc.bigInt(0n, big - 1n)),
   f: fc.oneof(fc.bigInt(-300n, 300n), fc.bigInt(-(1n << 63n), (1n << 63n) - 1n)),
 });
@@ -202,9 +206,14 @@ describe('compileFilter', () => {
   it('compares a field with a constant as unsigned 64 bits, on either side', () => {
     fc.assert(
       fc.property(
-        fc.constantFrom<keyof Numbers>('a', 'b', 'c', 'd', 'e', 'f'),
+        fc.constantFrom<keyof Numbers>('a', 'b', 'c', 'd', 'e', 'f', 'g'),
         fc.constantFrom('==', '!=', '<', '>', '<=', '>='),
-        fc.oneof(fc.bigInt(0n, 300n), fc.bigInt(0n, big - 1n), fc.bigInt(big - 300n, big - 1n)),
+        fc.oneof(
+          fc.bigInt(0n, 300n),
+          fc.bigInt(0n, 1n << 34n),
+          fc.bigInt(0n, big - 1n),
+          fc.bigInt(big - 300n, big - 1n),
+        ),
         numbers,
         (name, op, constant, numbers) => {
           const field: Tree = { kind: 'field', name };
