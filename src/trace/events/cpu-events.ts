@@ -36,6 +36,7 @@ export class CpuEvents {
   readonly #pidOffset: number;
   readonly #needBytes: number;
   readonly #filter: CpuFilter;
+  readonly #isTimed: boolean;
   #block: Uint8Array = new Uint8Array(0);
   #at = 0;
   #pendingLoss: Loss | undefined;
@@ -62,6 +63,7 @@ export class CpuEvents {
     this.#pidOffset = pid.offset;
     this.#needBytes = Math.max(type.offset + 2, pid.offset + 4);
     this.#filter = filter;
+    this.#isTimed = filter.from !== undefined || filter.to !== undefined;
   }
 
   /** Reads the next block of pages. @returns false if there is none, or if no later event can match. Throws Failure. */
@@ -95,10 +97,9 @@ export class CpuEvents {
 
   /** Begins where the wanted time may be. */
   #begin(): AsyncIterator<Uint8Array> {
-    const { from, to } = this.#filter;
     let step = 0;
-    if (from !== undefined || to !== undefined)
-      ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, from));
+    if (this.#isTimed)
+      ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, this.#filter.from));
     return this.#source.blocks(this.#blockBytes, step)[Symbol.asyncIterator]();
   }
 
@@ -108,24 +109,27 @@ export class CpuEvents {
     const { from, to, choice } = this.#filter;
     if (cursor.dataBytes < this.#needBytes) return false;
     const { view, dataOffset } = cursor;
-    const timestamp = cursor.timestamp;
-    if (to !== undefined && timestamp > to) {
-      this.#ended = this.#inOrder;
-      this.#passed = false;
-      return false;
-    }
-    if (from !== undefined && timestamp < from) {
-      this.#pendingLoss = undefined;
-      this.#passed = false;
-      return false;
+    // worked out for the events that need it: it makes a bigint
+    if (this.#isTimed) {
+      const { timestamp } = cursor;
+      if (to !== undefined && timestamp > to) {
+        this.#ended = this.#inOrder;
+        this.#passed = false;
+        return false;
+      }
+      if (from !== undefined && timestamp < from) {
+        this.#pendingLoss = undefined;
+        this.#passed = false;
+        return false;
+      }
     }
     this.id = view.getUint16(dataOffset + this.#typeOffset, true);
     this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
-    this.timestamp = timestamp;
     if (choice !== undefined) {
       this.#passed = choice.passes(this, this.id, this.#passed);
       if (!this.#passed) return false;
     }
+    this.timestamp = cursor.timestamp;
     this.lost = this.#pendingLoss;
     this.#pendingLoss = undefined;
     return true;

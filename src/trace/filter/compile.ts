@@ -301,7 +301,7 @@ function virtualOperand(name: string): Operand | undefined {
     case 'PID':
       return { kind: 'narrow', read: ({ pid }) => pid };
     case 'TIMESTAMP':
-      return { kind: 'wide', read: ({ timestamp }) => timestamp };
+      return { kind: 'wide', read: ({ cursor }) => cursor.timestamp };
     default:
       return undefined;
   }

@@ -6,8 +6,13 @@ import { type ChoiceRules, EventChoice } from '../../../../src/trace/filter/even
 const event = (pid: number): Candidate => ({
   cpu: 0,
   pid,
-  timestamp: 0n,
-  cursor: { page: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)), dataOffset: 0, dataBytes: 0 },
+  cursor: {
+    page: new Uint8Array(0),
+    view: new DataView(new ArrayBuffer(0)),
+    dataOffset: 0,
+    dataBytes: 0,
+    timestamp: 0n,
+  },
 });
 const none: ChoiceRules = { ids: undefined, pids: undefined, where: [], exclude: [], stackIds: new Set([9]) };
 const tests = (...entries: (readonly [number, Test])[]): ReadonlyMap<number, Test> => new Map(entries);
