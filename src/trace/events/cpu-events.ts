@@ -12,7 +12,17 @@ export interface CpuFilter {
   readonly to: bigint | undefined;
   /** Undefined: all events of that time. */
   readonly choice: EventChoice | undefined;
+  /** Reads all events of that time, and marks those that `choice` takes as `passed`. */
+  readonly marks?: boolean;
 }
+
+/** Where the times of an iteration count from: its first event's time base. So most times fit in a number. */
+export interface TimeOrigin {
+  ns: bigint | undefined;
+}
+
+/** Times that are farther from the origin are not exact as numbers. */
+export const maxDistance = 2 ** 52;
 
 /**
  * Steps through the events of one CPU, a block of pages at a time: `load` reads the next block and may wait; `next`
@@ -21,10 +31,13 @@ export interface CpuFilter {
 export class CpuEvents {
   readonly cpu: number;
   readonly cursor: PageCursor;
-  /** Id, thread and time of the event at the cursor. */
+  /** Id and thread of the event at the cursor. */
   id = 0;
   pid = 0;
-  timestamp = 0n;
+  /** Its time after the iteration's origin, if it is within `maxDistance`; otherwise its size only. */
+  time = 0;
+  /** Whether the event passes the filter: always true unless all events are wanted, with this mark. */
+  passed = true;
   /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
   readonly #source: SourceCpu;
@@ -36,13 +49,16 @@ export class CpuEvents {
   readonly #pidOffset: number;
   readonly #needBytes: number;
   readonly #filter: CpuFilter;
-  readonly #isTimed: boolean;
   #block: Uint8Array = new Uint8Array(0);
   #at = 0;
   #pendingLoss: Loss | undefined;
   #ended = false;
   /** Whether the event before passed. */
   #passed = false;
+  readonly #origin: TimeOrigin;
+  /** The cursor's time base as a number after the origin, and which base that was. */
+  #baseTime = 0;
+  #bases = -1;
   /** Whether later pages are later in time. */
   #inOrder = false;
 
@@ -51,6 +67,7 @@ export class CpuEvents {
     layout: PageLayout,
     { type, pid }: CommonFields,
     filter: CpuFilter,
+    origin: TimeOrigin,
     blockBytes: number,
   ) {
     this.cpu = source.cpu;
@@ -63,7 +80,12 @@ export class CpuEvents {
     this.#pidOffset = pid.offset;
     this.#needBytes = Math.max(type.offset + 2, pid.offset + 4);
     this.#filter = filter;
-    this.#isTimed = filter.from !== undefined || filter.to !== undefined;
+    this.#origin = origin;
+  }
+
+  /** Time of the event at the cursor. */
+  get timestamp(): bigint {
+    return this.cursor.timestamp;
   }
 
   /** Reads the next block of pages. @returns false if there is none, or if no later event can match. Throws Failure. */
@@ -97,42 +119,55 @@ export class CpuEvents {
 
   /** Begins where the wanted time may be. */
   #begin(): AsyncIterator<Uint8Array> {
+    const { from, to } = this.#filter;
     let step = 0;
-    if (this.#isTimed)
-      ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, this.#filter.from));
+    if (from !== undefined || to !== undefined)
+      ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, from));
     return this.#source.blocks(this.#blockBytes, step)[Symbol.asyncIterator]();
   }
 
   /** @returns whether the event at the cursor passes the filter */
   #take(): boolean {
     const { cursor } = this;
-    const { from, to, choice } = this.#filter;
-    if (cursor.dataBytes < this.#needBytes) return false;
+    const { choice } = this.#filter;
+    if (cursor.dataBytes < this.#needBytes || !this.#isInTime()) return false;
     const { view, dataOffset } = cursor;
-    // worked out for the events that need it: it makes a bigint
-    if (this.#isTimed) {
-      const { timestamp } = cursor;
-      if (to !== undefined && timestamp > to) {
-        this.#ended = this.#inOrder;
-        this.#passed = false;
-        return false;
-      }
-      if (from !== undefined && timestamp < from) {
-        this.#pendingLoss = undefined;
-        this.#passed = false;
-        return false;
-      }
-    }
     this.id = view.getUint16(dataOffset + this.#typeOffset, true);
     this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
+    if (cursor.timeBases !== this.#bases) this.#rebase();
+    this.time = this.#baseTime + cursor.timeDelta;
     if (choice !== undefined) {
       this.#passed = choice.passes(this, this.id, this.#passed);
-      if (!this.#passed) return false;
+      if (!this.#passed && this.#filter.marks !== true) return false;
+      this.passed = this.#passed;
     }
-    this.timestamp = cursor.timestamp;
     this.lost = this.#pendingLoss;
     this.#pendingLoss = undefined;
     return true;
+  }
+
+  #isInTime(): boolean {
+    const { from, to } = this.#filter;
+    if (from === undefined && to === undefined) return true;
+    const { timestamp } = this.cursor;
+    if (to !== undefined && timestamp > to) {
+      this.#ended = this.#inOrder;
+      this.#passed = false;
+      return false;
+    }
+    if (from !== undefined && timestamp < from) {
+      this.#pendingLoss = undefined;
+      this.#passed = false;
+      return false;
+    }
+    return true;
+  }
+
+  #rebase(): void {
+    const { timeBase, timeBases } = this.cursor;
+    this.#origin.ns ??= timeBase;
+    this.#baseTime = Number(timeBase - this.#origin.ns);
+    this.#bases = timeBases;
   }
 
   #nextPage(): boolean {

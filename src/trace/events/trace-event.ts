@@ -2,7 +2,7 @@ import type { EventCatalogue } from '../format/event-catalogue.ts';
 import type { EventFormat } from '../format/event-format.ts';
 import type { Field } from '../format/field.ts';
 import { type FieldValue, readValue, type RecordData } from '../format/record-data.ts';
-import type { CpuEvents } from './cpu-events.ts';
+import type { CpuEvents, TimeOrigin } from './cpu-events.ts';
 
 /** One event as a plain object that stays valid. Bytes are copied. */
 export interface EventObject {
@@ -12,6 +12,14 @@ export interface EventObject {
   readonly task: string | undefined;
   readonly name: string;
   readonly fields: Readonly<Record<string, FieldValue>>;
+}
+
+/** How the next step of an iteration orders the events. */
+export interface EventOrder {
+  /** The next event is the next one of the same CPU, whatever its time. */
+  keepsPlace: boolean;
+  /** What `TraceEvent.time` counts from. */
+  readonly origin: TimeOrigin;
 }
 
 /** Field and task names, shared by all events. */
@@ -47,12 +55,14 @@ export class EventNames {
  */
 export class TraceEvent {
   readonly #names: EventNames;
+  readonly #order: EventOrder;
   #stream: CpuEvents;
   #buffer = '';
 
   /** @internal */
-  constructor(names: EventNames, stream: CpuEvents) {
+  constructor(names: EventNames, order: EventOrder, stream: CpuEvents) {
     this.#names = names;
+    this.#order = order;
     this.#stream = stream;
   }
 
@@ -66,9 +76,38 @@ export class TraceEvent {
     return this;
   }
 
+  /**
+   * Makes the next event of the iteration the next one of the same CPU.
+   * @internal
+   */
+  keepPlace(): void {
+    this.#order.keepsPlace = true;
+  }
+
   /** Time by the buffer's clock; in nanoseconds if the buffer's `timeUnit` is `'ns'`. */
   get timestamp(): bigint {
     return this.#stream.timestamp;
+  }
+
+  /**
+   * Whether the event passes the filter, in an iteration over all events that marks them.
+   * @internal
+   */
+  get passed(): boolean {
+    return this.#stream.passed;
+  }
+
+  /**
+   * The time after `timeOrigin` as a number, which is exact below `maxDistance`.
+   * @internal
+   */
+  get time(): number {
+    return this.#stream.time;
+  }
+
+  /** @internal */
+  get timeOrigin(): bigint {
+    return this.#order.origin.ns ?? 0n;
   }
 
   get cpu(): number {

@@ -40,6 +40,12 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     traceId: options.traceId,
     symbols,
     unseen,
+    kallsyms: () => readableText(path, trace.kallsyms),
+    printkFormats: () => readableText(path, trace.printkFormats),
+    cpuStats: options.cpuStats,
+    timeOffset: options.timeOffset,
+    cpuCount:
+      options.cpuCount ?? Math.max(0, ...trace.buffers.flatMap(({ cpus }) => cpus.map(({ cpu }) => cpu + 1))),
     taskNames,
     buffers: trace.buffers.map(({ name, clock, cpus }) => ({
       name,
@@ -64,6 +70,14 @@ async function* readable(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* blocks;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function readableText(path: string, read: () => Buffer): Buffer {
+  try {
+    return read();
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -12,7 +12,7 @@ import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const recording = await readRecording(dir);
   const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
-  const { layout, catalogue, uname, clock, symbols, savedCmdlines } = metadata;
+  const { layout, catalogue, uname, clock, symbols, savedCmdlines, stats } = metadata;
   const cpus: SourceCpu[] = [];
   for (const { cpu } of recording.cpus) cpus.push(await cpuOf(dir, cpu, layout.pageBytes));
   const rawBytes = cpus.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
@@ -28,6 +28,11 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     traceId: undefined,
     symbols,
     unseen,
+    kallsyms: () => metadata.kallsyms,
+    printkFormats: () => metadata.printkFormats,
+    cpuStats: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
+    timeOffset: 0n,
+    cpuCount: Math.max(0, ...cpus.map(({ cpu }) => cpu + 1)),
     taskNames: savedCmdlines.toString('latin1'),
     buffers: [{ name: '', clock: recording.clock ?? clock, cpus }],
     recording,

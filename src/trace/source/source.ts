@@ -22,6 +22,15 @@ export interface TraceSource {
   readonly symbols: Symbols;
   /** Top-level lines that went to other buffers; null if unknown. */
   readonly unseen: readonly TopLevelLine[] | null;
+  /** Text of kallsyms and of `printk_formats`; empty if missing. Read when called, which may block. Throws Failure. */
+  readonly kallsyms: () => Buffer;
+  readonly printkFormats: () => Buffer;
+  /** Texts of the `stats` files, each after a line `CPU: N`. */
+  readonly cpuStats: readonly string[];
+  /** To be added to all times; 0 for none. */
+  readonly timeOffset: bigint;
+  /** Number of CPUs that trace-cmd would say: highest + 1. */
+  readonly cpuCount: number;
   /** Text of `saved_cmdlines`: a line `PID NAME` for each task. */
   readonly taskNames: string;
   readonly buffers: readonly SourceBuffer[];

@@ -104,6 +104,8 @@ describe('options that select events', () => {
       from: first + 90_000_000_000n,
       to: first + 7000n,
     });
+    const shifted = eventFilter(trace, selected('--from', '5', '--to', '+1s'), 2_000_000_000n);
+    assert.deepEqual(shifted, { from: 3_000_000_000n, to: first + 1_000_000_000n });
     refused(() => range('--from', '1.5ns'), /--from "1.5ns" is finer than a nanosecond/);
   });
 
@@ -117,6 +119,16 @@ describe('options that select events', () => {
     assert.deepEqual(eventFilter(trace, selected('--from', '7')), { from: 7n });
     for (const time of ['1.5', '+2s', 'last 2ms'])
       refused(() => eventFilter(trace, selected('--from', time)), /does not count seconds/);
+  });
+
+  it('filter by the names of functions', async (test) => {
+    const trace = await opened(test);
+    const functions = new Set<unknown>();
+    for await (const batch of trace.events(
+      eventFilter(trace, selected('-F', 'function: parent_ip == "path_openat"')),
+    ))
+      for (const event of batch) functions.add(event.get('parent_ip'));
+    assert.equal(functions.size, 1);
   });
 
   it('count back from the last event of the CPUs and buffers that are selected', async (test) => {
