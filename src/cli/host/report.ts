@@ -44,7 +44,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     inputs,
     {
       ...command.lines,
-      filterOf: (trace, functionAt) => eventFilter(trace, command.selection, functionAt),
+      filterOf: ({ trace, timeOffset }) => eventFilter(trace, command.selection, timeOffset),
       withoutFlags:
         (command.withoutHardirq ? traceFlag.hardirq : 0) | (command.withoutSoftirq ? traceFlag.softirq : 0),
       wakeups: command.wakeups,

@@ -55,8 +55,8 @@ export interface ReportInput {
 }
 
 export interface ReportOptions extends LineOptions {
-  /** Which events of a trace to print; `functionAt` names the functions of that trace. */
-  readonly filterOf: (trace: Trace, functionAt: NonNullable<EventFilter['functionAt']>) => EventFilter;
+  /** Which events of an input to print. */
+  readonly filterOf: (input: ReportInput) => EventFilter;
   /** `-I`, `-S`: without events in hard or soft interrupts: bits of the latency flags. */
   readonly withoutFlags: number;
   /** `-w`: wakeup latencies; for a single input. */

@@ -23,7 +23,7 @@ export function streamsOf(
       clockHz !== undefined || trace.buffers.some(({ name, clock }) => name === '' && isSeconds(clock));
     const printer = new TracePrinter(trace, options, isNs && !options.rawTimes);
     printer.onUnprintable = onUnprintable;
-    const filter = options.filterOf(trace, (address) => printer.functionName(address));
+    const filter = options.filterOf(input);
     const wanted = filter.buffers && new Set(filter.buffers);
     for (const { name } of trace.buffers) {
       if (wanted?.has(name) === false) continue;

@@ -77,19 +77,6 @@ export class TracePrinter {
     );
   }
 
-  /** The name of the function that contains an address. */
-  functionName(address: bigint): string | undefined {
-    const map = this.context.functionMap();
-    const index = map.find(Number(address >> 32n), Number(address & 0xffffffffn));
-    if (index < 0) return undefined;
-    const { buffer, byteOffset, length } = map.text;
-    return Buffer.from(buffer, byteOffset, length).toString(
-      'latin1',
-      map.nameStart(index),
-      map.nameEnd(index),
-    );
-  }
-
   /**
    * Appends the event's line. `timestamp`: a time other than the event's own. @returns a function's entry if the line is not complete: `complete` it with the next
    * event of the same buffer
