@@ -10,8 +10,9 @@ export const rooms = {
   worker: ['base', 'native', 'protocol'],
   supervisor: ['base', 'native', 'protocol', 'tracefs'],
   trace: ['base', 'native', 'protocol'],
+  export: ['base', 'trace'],
   host: ['base', 'native', 'protocol', 'trace'],
-  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'host'],
+  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'export', 'host'],
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
@@ -32,6 +33,7 @@ export const foldersOf = {
     'events',
     'convert',
   ],
+  export: ['output', 'perfetto'],
   host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
   cli: ['options', 'report', 'agent', 'host'],
 };

@@ -1,5 +1,11 @@
 /** The library: reads traces. See docs/library.md. Anything not exported here may change at any time. */
 export { exitCode, Failure, type ExitCode } from './base/failure.ts';
+export type { ExportOptions, ExportProgress } from './export/export-options.ts';
+export {
+  exportPerfetto,
+  type PerfettoOptions,
+  type PerfettoReport,
+} from './export/perfetto/export-perfetto.ts';
 export type { EventBatch } from './trace/events/event-batches.ts';
 export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';
 export type { EventFormat } from './trace/format/event-format.ts';

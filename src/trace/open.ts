@@ -8,6 +8,7 @@ import type { EventFormat } from './format/event-format.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { taskNamesOf } from './metadata/task-lines.ts';
 import { openSource } from './source/open-source.ts';
+import { type ReadTally, withTally } from './source/read-tally.ts';
 import type { TraceSource } from './source/source.ts';
 
 /** Which events to read; all by default. */
@@ -54,6 +55,8 @@ export class Trace {
   /** `uname` of the guest; empty if unknown. */
   readonly uname: string;
   readonly buffers: readonly TraceBuffer[];
+  /** How much `events` has read. @internal */
+  readonly read: ReadTally;
   readonly #source: TraceSource;
   readonly #names: EventNames;
 
@@ -68,8 +71,13 @@ export class Trace {
       timeUnit: clockUnit(clock),
       cpus: cpus.filter(({ dataBytes }) => dataBytes > 0).map(({ cpu }) => cpu),
     }));
-    this.#source = source;
+    ({ source: this.#source, tally: this.read } = withTally(source));
     this.#names = new EventNames(source.catalogue, taskNamesOf(source.taskNames));
+  }
+
+  /** What the trace is read from. @internal */
+  get source(): TraceSource {
+    return this.#source;
   }
 
   /** Formats of all event types, in no particular order. */

@@ -92,9 +92,10 @@ describe("npm's package, installed in an empty directory", () => {
     }
 
     it('runs the examples of docs/library.md', () => {
-      assert.equal(examples.length, 4);
-      const [events, switches, content, failure] = examples.map((_, index) => runExample(index));
-      for (const { status, stderr } of [events!, switches!, content!]) assert.equal(status, 0, stderr);
+      assert.equal(examples.length, 5);
+      const [events, switches, content, perfetto, failure] = examples.map((_, index) => runExample(index));
+      for (const { status, stderr } of [events!, switches!, content!, perfetto!])
+        assert.equal(status, 0, stderr);
       const lines = events!.stdout.trimEnd().split('\n');
       assert.equal(lines.length, 12_336 + 9507);
       assert.match(lines[0]!, /^\d+n [01] \S.* \d+ \w+:\w+$/);
@@ -112,6 +113,7 @@ describe("npm's package, installed in an empty directory", () => {
         content!.stdout,
         /clock: 'global'.*^pid_t next_pid$.*^top level: 21843 events, 35899 lost$/ms,
       );
+      assert.match(perfetto!.stdout, /^[1-9]\d* events in \d+ bytes, 35899 lost before\n$/);
       assert.equal(failure!.status, exitCode.missing);
       assert.equal(failure!.stderr, 'no-such-trace.dat: no such file; check the path\n');
     });

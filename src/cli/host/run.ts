@@ -3,6 +3,7 @@ import { runDoctor } from './doctor.ts';
 import { runOrder } from './orders.ts';
 import type { HostCommand } from './options/host-options.ts';
 import { runConvert } from './convert.ts';
+import { runExport } from './export/export.ts';
 import { runInfo } from './info.ts';
 import { runMetadata } from './metadata.ts';
 import { runRecord } from './record.ts';
@@ -24,6 +25,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runRecord(command.options);
     case 'convert':
       return runConvert(command.options);
+    case 'export':
+      return runExport(command.options);
     case 'metadata':
       return runMetadata(command.options, command.out);
     case 'info':

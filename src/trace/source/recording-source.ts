@@ -11,7 +11,7 @@ import type { SourceCpu, TraceSource } from './source.ts';
 export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const recording = await readRecording(dir);
   const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
-  const { layout, catalogue, uname, clock, symbols, savedCmdlines } = metadata;
+  const { layout, catalogue, uname, clock, symbols, savedCmdlines, savedTgids, stats } = metadata;
   const cpus: SourceCpu[] = [];
   for (const { cpu } of recording.cpus) cpus.push(await cpuOf(dir, cpu));
   const rawBytes = cpus.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
@@ -28,6 +28,9 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     symbols,
     unseen,
     taskNames: savedCmdlines.toString('latin1'),
+    taskGroups: savedTgids.toString('latin1'),
+    processes: metadata.others.get('ps')?.toString('latin1') ?? '',
+    cpuStats: stats,
     buffers: [{ name: '', clock: recording.clock ?? clock, cpus }],
     recording,
     close: () => Promise.resolve(),

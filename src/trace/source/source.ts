@@ -24,6 +24,12 @@ export interface TraceSource {
   readonly unseen: readonly TopLevelLine[] | null;
   /** Text of `saved_cmdlines`: a line `PID NAME` for each task. */
   readonly taskNames: string;
+  /** Text of `saved_tgids`: a line `TID TGID` for each task; empty if unknown, as in every trace.dat. */
+  readonly taskGroups: string;
+  /** A line `TID NAME TGID PPID` for each task of the guest at the end; empty if unknown, as in every trace.dat. */
+  readonly processes: string;
+  /** Text of `per_cpu/cpuN/stats` by CPU, for the traced instance; empty if unknown. */
+  readonly cpuStats: ReadonlyMap<number, string>;
   readonly buffers: readonly SourceBuffer[];
   readonly recording: Recording | undefined;
   close(): Promise<void>;

@@ -3,6 +3,7 @@ import { exitCode, Failure } from '../../../base/failure.ts';
 import type { GuestLocation } from '../../../host/guest-dir/location.ts';
 import type { ApplyTo, SetupOptions } from '../../../host/setup/options.ts';
 import { type ConvertCommand, readConvert } from './convert-options.ts';
+import { type ExportCommand, readExport } from './export-options.ts';
 import type { Example } from '../../options/help-text.ts';
 import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
@@ -30,6 +31,7 @@ export type HostCommand =
   | { readonly kind: 'doctor'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
+  | { readonly kind: 'export'; readonly options: ExportCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
   | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
 
@@ -166,6 +168,17 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     operands: '<file>',
     examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost events']],
     read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
+  },
+  export: {
+    description: 'write a trace for other programs, such as the Perfetto UI',
+    settings: ['exportTo', 'exportOutput', 'exportEvents', 'gzip', 'genericEvents', 'json'],
+    operands: '<file>',
+    examples: [
+      ['trace-host export trace.dat -o trace.pftrace', 'for https://ui.perfetto.dev'],
+      ['trace-host export trace.dat.recording --to perfetto -o -', 'an unfinished recording, to stdout'],
+      ['trace-host export trace.dat --event sched -o sched.pftrace.gz', 'only some events, compressed'],
+    ],
+    read: (given) => ({ kind: 'export', options: readExport(given) }),
   },
   status: {
     description: "show the state of the guest's agent, and of each CPU's worker and ring",
