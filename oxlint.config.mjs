@@ -33,7 +33,7 @@ export const foldersOf = {
     'events',
     'convert',
   ],
-  export: ['output', 'perfetto'],
+  export: ['output', 'perfetto', 'text'],
   host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
   cli: ['options', 'report', 'agent', 'host'],
 };

@@ -10,6 +10,8 @@ import { ProtoWriter } from './proto-writer.ts';
  * nearly in the order of time, as readers that sort within a window need it.
  */
 const windowBytes = 256 << 10;
+/** Buffers that are kept for the next window, of all CPUs together. */
+const keptBytes = 8 << 20;
 
 /** The events of one CPU of a tracing instance that are not yet written. */
 interface Bundle {
@@ -25,6 +27,7 @@ export class Bundles {
   readonly #bundles = new Map<string, (Bundle | undefined)[]>();
   readonly #types: (EventType | undefined)[] = [];
   #bytes = 0;
+  #count = 0;
 
   constructor(form: GenericForm) {
     this.#form = form;
@@ -58,8 +61,13 @@ export class Bundles {
 
   /** Writes all bundles. */
   writeTo(out: ByteBuffer): void {
-    for (const bundles of this.#bundles.values())
-      for (const bundle of bundles) if (bundle !== undefined) writeBundle(bundle, out);
+    for (const bundles of this.#bundles.values()) {
+      for (const bundle of bundles) {
+        if (bundle === undefined) continue;
+        writeBundle(bundle, out);
+        if (bundle.events.bytes.length > keptBytes / this.#count) bundle.events.release();
+      }
+    }
     this.#bytes = 0;
   }
 
@@ -69,12 +77,10 @@ export class Bundles {
       bundles = [];
       this.#bundles.set(buffer, bundles);
     }
-    return (bundles[cpu] ??= {
-      cpu,
-      events: new ProtoWriter(),
-      described: new Set(),
-      isAfterLoss: false,
-    });
+    const known = bundles[cpu];
+    if (known !== undefined) return known;
+    this.#count++;
+    return (bundles[cpu] = { cpu, events: new ProtoWriter(), described: new Set(), isAfterLoss: false });
   }
 }
 

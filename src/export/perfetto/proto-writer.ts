@@ -123,6 +123,7 @@ export function fieldBytes(length: number): number {
 /** The bytes of a tag, to be copied in hot loops. */
 export function tagBytes(field: number, isVarint: boolean): Uint8Array {
   const writer = new ProtoWriter();
+  writer.reserve(varintBytes);
   writer.tag(field, isVarint ? varintType : lengthType);
   return writer.view().slice();
 }

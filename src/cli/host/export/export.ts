@@ -1,10 +1,12 @@
 import { codeOf } from '../../../base/error-code.ts';
-import { type ExitCode, exitCode } from '../../../base/failure.ts';
+import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
 import { json, printable } from '../../../base/quoted.ts';
 import { exportPerfetto, type PerfettoReport } from '../../../export/perfetto/export-perfetto.ts';
+import { exportCsvDirectory, exportCsvFile } from '../../../export/text/export-csv.ts';
+import { exportNdjson } from '../../../export/text/export-ndjson.ts';
 import { openTrace, type Trace } from '../../../trace/open.ts';
 import { humanBytes } from '../../report/human.ts';
-import type { ExportCommand } from '../options/export-options.ts';
+import { type ExportCommand, isDirectory } from '../options/export-options.ts';
 import { watched } from './watched.ts';
 
 /** What to tell about an export. */
@@ -45,14 +47,29 @@ function isWriteError(error: unknown): boolean {
 async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
   const { out, to, filter, gzip } = command;
   const target = out === stdoutWord ? process.stdout : out;
+  if (out === stdoutWord && process.stdout.isTTY && (to !== 'ndjson' || gzip === true))
+    throw new Failure(
+      exitCode.usage,
+      `${to} is not for a terminal: it contains whatever the guest wrote`,
+      'write to a file, or to another program',
+    );
   const what = `writing ${out === stdoutWord ? 'to stdout' : printable(out)}`;
   return watched(what, async (watching) => {
     const options = { ...watching, filter };
+    const compressed = gzip === undefined ? {} : { gzip };
     switch (to) {
       case 'perfetto': {
         const genericEvents = command.genericEvents ? 'named' : 'descriptor';
-        const form = { genericEvents, ...(gzip === undefined ? {} : { gzip }) } as const;
-        return perfettoReport(trace, await exportPerfetto(trace, target, { ...options, ...form }));
+        const form = { ...options, ...compressed, genericEvents } as const;
+        return perfettoReport(trace, await exportPerfetto(trace, target, form));
+      }
+      case 'ndjson':
+        return { ...(await exportNdjson(trace, target, { ...options, ...compressed })), remarks: [] };
+      case 'csv': {
+        const report = isDirectory(to, out)
+          ? await exportCsvDirectory(trace, out, options)
+          : await exportCsvFile(trace, target, { ...options, ...compressed });
+        return { ...report, remarks: [] };
       }
       default:
         return to satisfies never;

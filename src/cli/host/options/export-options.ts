@@ -20,6 +20,9 @@ export interface ExportCommand {
 const formatOf: Readonly<Record<string, ExportFormat>> = {
   pftrace: 'perfetto',
   'perfetto-trace': 'perfetto',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  csv: 'csv',
 };
 
 /** Throws Failure for impossible combinations. */
@@ -30,6 +33,8 @@ export function readExport(given: Given): ExportCommand {
   const to = given.get(hostSettings.exportTo) ?? formatByName(out);
   if (to !== 'perfetto' && given.flag('genericEvents'))
     throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');
+  if (given.flag('gzip') && isDirectory(to, out))
+    throw new Failure(exitCode.usage, '--gzip does not work for a directory of files', 'omit it');
   const events = given.get(hostSettings.exportEvents);
   return {
     input: given.operands[0] ?? '',
@@ -40,6 +45,11 @@ export function readExport(given: Given): ExportCommand {
     filter: events === undefined ? {} : { events },
     json: given.flag('json'),
   };
+}
+
+/** Whether the output is a directory with a file for each event type. */
+export function isDirectory(to: ExportFormat, out: string): boolean {
+  return to === 'csv' && out !== '-' && !/\.csv(?:\.gz)?$/.test(out);
 }
 
 function formatByName(out: string): ExportFormat {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ProtoWriter, tagBytes } from '../../../../src/export/perfetto/proto-writer.ts';
+import { ProtoWriter, tagBytes, varintBytes } from '../../../../src/export/perfetto/proto-writer.ts';
 import { fieldsOf, readVarint } from './proto-reader.ts';
 
 /** The smallest and largest values of each length, and of each half. */
@@ -14,6 +14,7 @@ describe('a protobuf writer', () => {
   it('writes integers of 64 bits in the shortest form', () => {
     for (const value of edges) {
       const writer = new ProtoWriter();
+      writer.reserve(varintBytes);
       writer.varint64(Number(value & 0xffff_ffffn), Number(value >> 32n));
       const { value: read, end } = readVarint(writer.view(), 0);
       assert.equal(read, value);
@@ -26,6 +27,7 @@ describe('a protobuf writer', () => {
   it('writes integers of 32 bits', () => {
     for (const value of edges.filter((edge) => edge < 1n << 32n)) {
       const writer = new ProtoWriter();
+      writer.reserve(varintBytes);
       writer.varint(Number(value));
       assert.equal(readVarint(writer.view(), 0).value, value);
     }
