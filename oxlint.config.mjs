@@ -33,7 +33,7 @@ export const foldersOf = {
     'events',
     'convert',
   ],
-  export: ['output', 'perfetto', 'text'],
+  export: ['output', 'perfetto', 'text', 'parquet'],
   host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
   cli: ['options', 'report', 'agent', 'host'],
 };

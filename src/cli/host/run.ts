@@ -3,7 +3,6 @@ import { runDoctor } from './doctor.ts';
 import { runOrder } from './orders.ts';
 import type { HostCommand } from './options/host-options.ts';
 import { runConvert } from './convert.ts';
-import { runExport } from './export/export.ts';
 import { runInfo } from './info.ts';
 import { runMetadata } from './metadata.ts';
 import { runRecord } from './record.ts';
@@ -26,7 +25,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
     case 'convert':
       return runConvert(command.options);
     case 'export':
-      return runExport(command.options);
+      // loaded late: no other command needs it
+      return (await import('./export/export.ts')).runExport(command.options);
     case 'metadata':
       return runMetadata(command.options, command.out);
     case 'info':

@@ -1,6 +1,7 @@
 import { codeOf } from '../../../base/error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
 import { json, printable } from '../../../base/quoted.ts';
+import { exportParquet } from '../../../export/parquet/export-parquet.ts';
 import { exportPerfetto, type PerfettoReport } from '../../../export/perfetto/export-perfetto.ts';
 import { exportCsvDirectory, exportCsvFile } from '../../../export/text/export-csv.ts';
 import { exportNdjson } from '../../../export/text/export-ndjson.ts';
@@ -71,6 +72,8 @@ async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
           : await exportCsvFile(trace, target, { ...options, ...compressed });
         return { ...report, remarks: [] };
       }
+      case 'parquet':
+        return { ...(await exportParquet(trace, out, options)), remarks: [] };
       default:
         return to satisfies never;
     }

@@ -33,6 +33,8 @@ export function readExport(given: Given): ExportCommand {
   const to = given.get(hostSettings.exportTo) ?? formatByName(out);
   if (to !== 'perfetto' && given.flag('genericEvents'))
     throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');
+  if (to === 'parquet' && out === '-')
+    throw new Failure(exitCode.usage, 'Parquet is a directory of files', 'specify a directory with -o');
   if (given.flag('gzip') && isDirectory(to, out))
     throw new Failure(exitCode.usage, '--gzip does not work for a directory of files', 'omit it');
   const events = given.get(hostSettings.exportEvents);
@@ -49,6 +51,7 @@ export function readExport(given: Given): ExportCommand {
 
 /** Whether the output is a directory with a file for each event type. */
 export function isDirectory(to: ExportFormat, out: string): boolean {
+  if (to === 'parquet') return true;
   return to === 'csv' && out !== '-' && !/\.csv(?:\.gz)?$/.test(out);
 }
 

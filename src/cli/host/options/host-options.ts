@@ -178,6 +178,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       ['trace-host export trace.dat.recording --to perfetto -o -', 'an unfinished recording, to stdout'],
       ['trace-host export trace.dat -o trace.ndjson.gz', 'one JSON object per event, compressed'],
       ['trace-host export trace.dat --to csv -o tables', 'a directory with one CSV file per event type'],
+      ['trace-host export trace.dat --to parquet -o tables', 'for DuckDB, pandas, Polars and others'],
       ['trace-host export trace.dat --event sched -o sched.pftrace.gz', 'only some events, compressed'],
     ],
     read: (given) => ({ kind: 'export', options: readExport(given) }),

@@ -15,7 +15,7 @@ import { parseBytes } from '../../options/size.ts';
 
 const fileVersions = ['6', '7'] as const;
 /** What `export` writes. */
-export const exportFormats = ['perfetto', 'ndjson', 'csv'] as const;
+export const exportFormats = ['perfetto', 'ndjson', 'csv', 'parquet'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
 /** 24 days; Node's timers cannot be longer (2^31 ms). */
@@ -211,7 +211,8 @@ export const hostSettings = {
     short: 'o',
     long: 'output',
     placeholder: 'OUT',
-    description: 'file to write, or a directory for CSV of several event types; - for stdout',
+    description:
+      'file to write, or a directory for Parquet, and for CSV of several event types; - for stdout',
     values: 'file',
     parse: parsePath,
   },

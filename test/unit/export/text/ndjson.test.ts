@@ -19,16 +19,16 @@ function jsonValue(value: FieldValue | bigint): unknown {
   return typeof value === 'object' ? value.map(jsonValue) : value;
 }
 
-function jsonObject({
-  timestamp,
-  cpu,
-  pid,
-  task,
-  name,
-  fields,
-}: EventObject): Record<string, unknown> {
+function jsonObject({ timestamp, cpu, pid, task, name, fields }: EventObject): Record<string, unknown> {
   const values = Object.entries(fields).map(([field, value]) => [field, jsonValue(value)]);
-  return { ts: jsonValue(timestamp), cpu, pid, comm: task ?? null, event: name, fields: Object.fromEntries(values) };
+  return {
+    ts: jsonValue(timestamp),
+    cpu,
+    pid,
+    comm: task ?? null,
+    event: name,
+    fields: Object.fromEntries(values),
+  };
 }
 
 describe('NDJSON', () => {
