@@ -33,7 +33,7 @@ export const foldersOf = {
     'events',
     'convert',
   ],
-  export: ['output', 'perfetto', 'text', 'parquet'],
+  export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
   cli: ['options', 'report', 'agent', 'host'],
 };

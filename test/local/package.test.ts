@@ -58,6 +58,16 @@ describe("npm's package, installed in an empty directory", () => {
     }
   });
 
+  it('names the package that queries need', () => {
+    const path = join(dir, 'prefix/node_modules/.bin/trace-host');
+    const { status, stderr } = spawnSync(path, ['query', 'trace.dat', 'select 1'], {
+      cwd: dir,
+      encoding: 'utf8',
+    });
+    assert.equal(status, exitCode.missing);
+    assert.match(stderr, /needs the npm package @duckdb\/node-api — npm install @duckdb\/node-api/);
+  });
+
   it('passes the checks of publint and attw', () => {
     const [archive = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
     for (const [tool, ...args] of [

@@ -23,6 +23,9 @@ const commonColumns: readonly Column[] = [
   common({ name: '_instance', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
 ];
 
+/** What DuckDB calls the number of a row, which queries need to sort by. */
+const rowNumberColumn = 'file_row_number';
+
 export const commonCount = commonColumns.length;
 
 function common(element: SchemaElement): Column {
@@ -31,7 +34,7 @@ function common(element: SchemaElement): Column {
 
 /** The columns of an event type. Names come from the guest: equal ones, as SQL compares them, get a number. */
 export function columnsOf(format: EventFormat | undefined): Column[] {
-  const taken = new Set(commonColumns.map(({ name }) => name));
+  const taken = new Set([...commonColumns.map(({ name }) => name), rowNumberColumn]);
   const own = (format?.fields ?? []).map((field): Column => {
     let name = field.name;
     for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${field.name}_${number}`;

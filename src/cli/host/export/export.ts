@@ -41,7 +41,8 @@ export async function runExport(command: ExportCommand): Promise<ExitCode> {
   }
 }
 
-function isWriteError(error: unknown): boolean {
+/** Whether writing to a stream failed. */
+export function isWriteError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && error.syscall === 'write';
 }
 

@@ -223,6 +223,12 @@ export const hostSettings = {
     repeatable: true,
     parse: lines,
   },
+  csv: {
+    long: 'csv',
+    description: 'print CSV',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
   gzip: {
     long: 'gzip',
     description: 'compress the output; default if its name ends in .gz',
