@@ -13,6 +13,12 @@ export type {
 export type { HistogramBucket } from './analysis/samples.ts';
 export { summarise } from './analysis/summary.ts';
 export { exitCode, Failure, type ExitCode } from './base/failure.ts';
+export type { ExportOptions, ExportProgress } from './export/export-options.ts';
+export {
+  exportPerfetto,
+  type PerfettoOptions,
+  type PerfettoReport,
+} from './export/perfetto/export-perfetto.ts';
 export type { EventBatch } from './trace/events/event-batches.ts';
 export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';
 export type { EventFormat } from './trace/format/event-format.ts';

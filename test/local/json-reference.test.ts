@@ -66,6 +66,7 @@ describe('docs/json.md lists the fields that are printed', () => {
     const stream = Object(await run('convert', framed, '-o', scene.out, '--json'));
     check('convert', stream, ['framed']);
     check('convert of a framed stream', stream.framed);
+    check('export', await run('export', scene.out, '-o', join(scene.outDir, 'trace.pftrace'), '--json'));
     const info = documented('info');
     info.delete('recording');
     assert.deepEqual(new Set(Object.keys(Object(await run('info', scene.out, '--json')))), info);

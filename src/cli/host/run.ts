@@ -26,6 +26,11 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runRecord(command.options);
     case 'convert':
       return runConvert(command.options);
+    case 'export':
+      // loaded late: no other command needs it
+      return (await import('./export/export.ts')).runExport(command.options);
+    case 'query':
+      return (await import('./export/query.ts')).runQuery(command.options);
     case 'metadata':
       return runMetadata(command.options, command.out);
     case 'report':

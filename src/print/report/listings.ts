@@ -78,7 +78,7 @@ export function cpuList(trace: Trace, first: boolean, last: boolean, { nanosecon
 
 /** `--stat`: what the guest's kernel counted, and where the pages are. */
 export function statistics(trace: Trace): string {
-  const { cpuStats, buffers } = trace.source;
+  const { statTexts, buffers } = trace.source;
   const head =
     '\nKernel buffer statistics:\n' +
     '  Note: "entries" are the entries left in the kernel ring buffer and are not\n' +
@@ -89,7 +89,7 @@ export function statistics(trace: Trace): string {
       ({ cpu, offset, dataBytes }) =>
         `CPU${cpu} data recorded at offset=0x${offset!.toString(16)}\n    ${dataBytes} bytes in size\n`,
     );
-  return `${head}${cpuStats.map((text) => `${text}\n`).join('')}\n${places.join('')}`;
+  return `${head}${statTexts.map((text) => `${text}\n`).join('')}\n${places.join('')}`;
 }
 
 /** `--check-events`: event types whose print format cannot be used, and why. */

@@ -13,7 +13,7 @@ import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const recording = await readRecording(dir);
   const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
-  const { layout, catalogue, uname, clock, symbols, savedCmdlines, stats } = metadata;
+  const { layout, catalogue, uname, clock, symbols, savedCmdlines, savedTgids, stats } = metadata;
   const cpus: SourceCpu[] = [];
   for (const { cpu } of recording.cpus) cpus.push(await cpuOf(dir, cpu, layout.pageBytes));
   const rawBytes = cpus.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
@@ -32,10 +32,13 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     kallsyms: () => metadata.kallsyms,
     printkFormats: () => metadata.printkFormats,
     formatTexts: () => formatTexts(metadata.formats),
-    cpuStats: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
+    statTexts: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
     timeOffset: 0n,
     cpuCount: Math.max(0, ...cpus.map(({ cpu }) => cpu + 1)),
     taskNames: savedCmdlines.toString('latin1'),
+    taskGroups: savedTgids.toString('latin1'),
+    processes: metadata.others.get('ps')?.toString('latin1') ?? '',
+    cpuStats: stats,
     buffers: [{ name: '', clock: recording.clock ?? clock, cpus }],
     recording,
     close: () => Promise.resolve(),

@@ -3,6 +3,8 @@ import { exitCode, Failure } from '../../../base/failure.ts';
 import type { GuestLocation } from '../../../host/guest-dir/location.ts';
 import type { ApplyTo, SetupOptions } from '../../../host/setup/options.ts';
 import { type ConvertCommand, readConvert } from './convert-options.ts';
+import { type ExportCommand, readExport } from './export-options.ts';
+import { type QueryCommand, readQuery } from './query-options.ts';
 import type { Example } from '../../options/help-text.ts';
 import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
@@ -34,6 +36,8 @@ export type HostCommand =
   | { readonly kind: 'doctor'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
+  | { readonly kind: 'export'; readonly options: ExportCommand }
+  | { readonly kind: 'query'; readonly options: QueryCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
   | { readonly kind: 'report'; readonly options: ReportCommand }
   | { readonly kind: 'info'; readonly path: string; readonly json: boolean }
@@ -199,6 +203,37 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     ],
     read: (given) => ({ kind: 'summary', options: readSummary(given) }),
   },
+  export: {
+    description: 'write a trace for other programs, such as the Perfetto UI',
+    settings: ['exportTo', 'exportOutput', 'exportEvents', 'gzip', 'genericEvents', 'json'],
+    operands: '<file>',
+    examples: [
+      ['trace-host export trace.dat -o trace.pftrace', 'for https://ui.perfetto.dev'],
+      ['trace-host export trace.dat.recording --to perfetto -o -', 'an unfinished recording, to stdout'],
+      ['trace-host export trace.dat -o trace.ndjson.gz', 'one JSON object per event, compressed'],
+      ['trace-host export trace.dat --to csv -o tables', 'a directory with one CSV file per event type'],
+      ['trace-host export trace.dat --to parquet -o tables', 'for DuckDB, pandas, Polars and others'],
+      ['trace-host export trace.dat --event sched -o sched.pftrace.gz', 'only some events, compressed'],
+    ],
+    read: (given) => ({ kind: 'export', options: readExport(given) }),
+  },
+  query: {
+    description: 'run an SQL query over the events of a trace, by DuckDB',
+    settings: ['exportEvents', 'csv', 'json'],
+    operands: '<file> <sql>',
+    examples: [
+      [
+        'trace-host query trace.dat "select comm, sum(dur) from sched_slice group by all order by 2 desc"',
+        'CPU time by task',
+      ],
+      [
+        'trace-host query trace.dat "select * from wakeup_latency order by latency desc limit 10"',
+        'the longest waits for a CPU',
+      ],
+      ['trace-host query trace.dat "show tables"', 'one table for each event, and more'],
+    ],
+    read: (given) => ({ kind: 'query', options: readQuery(given) }),
+  },
   status: {
     description: "show the state of the guest's agent, and of each CPU's worker and ring",
     settings: orderSettings,
@@ -286,7 +321,7 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
       .description(sentence(subcommand.description))
       .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
       .addHelpText('after', examplesText(subcommand.examples));
-    if (subcommand.operands !== undefined) command.argument(subcommand.operands);
+    if (subcommand.operands !== undefined) command.arguments(subcommand.operands);
     // options after COMMAND belong to COMMAND
     command.passThroughOptions(subcommand.operands === '[command...]');
     for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);

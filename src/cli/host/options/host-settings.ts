@@ -16,6 +16,9 @@ import { parseFlag } from '../../options/setting.ts';
 import { parseBytes } from '../../options/size.ts';
 
 const fileVersions = ['6', '7'] as const;
+/** What `export` writes. */
+export const exportFormats = ['perfetto', 'ndjson', 'csv', 'parquet'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
 const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
 /** 24 days; Node's timers cannot be longer (2^31 ms). */
 const longestMs = 24 * 24 * 3600 * 1000;
@@ -208,6 +211,48 @@ export const hostSettings = {
     description: 'number of rows of each table',
     defaultText: '10',
     parse: (text: string, name: string) => parseCount(text, name, 2 ** 20, 1),
+  },
+  exportTo: {
+    long: 'to',
+    placeholder: 'FORMAT',
+    description: `format to write: ${exportFormats.join(', ')} (default: by the ending of the output's name)`,
+    values: { words: exportFormats },
+    parse: (text: string, name: string) => parseChoice(text, name, exportFormats),
+  },
+  exportOutput: {
+    short: 'o',
+    long: 'output',
+    placeholder: 'OUT',
+    description:
+      'file to write, or a directory for Parquet, and for CSV of several event types; - for stdout',
+    values: 'file',
+    parse: parsePath,
+  },
+  exportEvents: {
+    long: 'event',
+    placeholder: 'EVENT',
+    description: 'only this event, system:event, or all of a system; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
+  csv: {
+    long: 'csv',
+    description: 'print CSV',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  gzip: {
+    long: 'gzip',
+    description: 'compress the output; default if its name ends in .gz',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  genericEvents: {
+    long: 'generic-events',
+    description:
+      'for Perfetto before version 50: name events and fields in each event instead of describing them once; a larger file',
+    defaultText: 'false',
+    parse: parseFlag,
   },
   bare: {
     long: 'bare',
