@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { debianKernel } from '../harness/kernel.ts';
+import { kernelModule } from '../harness/kernel-module.ts';
+import { type Guest, restoreGuest } from '../harness/index.ts';
+import { program } from '../harness/programs.ts';
+import { guestKernel } from '../harness/kernel.ts';
+import { GuestAgent } from './agent.ts';
+import { parsedReports, type Recorded, startRecord } from './recording.ts';
+
+const tracing = '/sys/kernel/tracing';
+/** What makes many kinds of events in the guest (`test/guest/programs/many-events.c`). */
+const manyEvents = '/tmp/many-events';
+
+/** What to record of a guest, and what the guest does meanwhile. */
+export interface Kind {
+  readonly args: readonly string[];
+  readonly meanwhile: string;
+  /** Before the recording, for what only the top level of tracefs has. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/** Recordings that together contain what a reader of traces may meet. */
+export const kinds = {
+  /** Every event, of a guest that does something of each kind. */
+  events: {
+    args: ['-B', 'top', '-e', '*:*', '-b', '65536'],
+    meanwhile: `${manyEvents} 2>/dev/null; echo 'a marker' > ${tracing}/trace_marker
+      printf '\\1\\2\\3\\4raw data' > ${tracing}/trace_marker_raw`,
+  },
+  function: {
+    args: [
+      '-B',
+      'top',
+      '-p',
+      'function',
+      '-l',
+      'vfs_*',
+      '-l',
+      '*lock*',
+      '-l',
+      'do_*',
+      '-O',
+      'func_stack_trace',
+    ],
+    meanwhile: `${manyEvents} tasks files`,
+  },
+  /** With interrupts between a function's entry and exit, and functions that other events interrupt. */
+  graph: {
+    args: [
+      ...[
+        '-B',
+        'top',
+        '-p',
+        'function_graph',
+        '-g',
+        'vfs_*',
+        '-g',
+        'do_exit',
+        '-g',
+        '*handle_irq*',
+        '-g',
+        '*softirq*',
+      ],
+      ...['-b', '32768', '-e', 'irq', '-e', 'sched:sched_switch', '-e', 'timer:hrtimer_*'],
+    ],
+    meanwhile: `${manyEvents} tasks timers files`,
+  },
+  /** Of the kernel and of programs. */
+  stacks: {
+    args: [
+      ...['-B', 'top', '-O', 'stacktrace', '-O', 'userstacktrace', '-O', 'sym-userobj'],
+      ...[
+        '-e',
+        'sched:sched_switch',
+        '-e',
+        'syscalls:sys_enter_openat',
+        '-e',
+        'irq:softirq_raise',
+        '-b',
+        '16384',
+      ],
+    ],
+    meanwhile: `${manyEvents} tasks timers signals; ls -lR /sys/class/net > /dev/null`,
+  },
+  /** Everything that is written by hand: trace_printk with each conversion, trace_marker, trace_marker_raw. */
+  printk: {
+    args: ['-B', 'top', '-e', 'module', '-b', '4096'],
+    meanwhile: `insmod /tmp/many_printks.ko; rmmod many_printks; cd ${tracing}
+      echo 'one line' > trace_marker; printf 'no line break' > trace_marker; printf 'two\\nlines\\n' > trace_marker
+      printf 'odd \\033[31m \\001 \\303\\251 \\377 100%% %%s "quoted" \\\\\\n' > trace_marker
+      head -c 3000 /dev/zero | tr '\\0' x > trace_marker; printf '\\n' > trace_marker
+      printf '\\1\\0\\0\\0' > trace_marker_raw; printf '\\2\\0\\0\\0raw data of 20 byt' > trace_marker_raw
+      printf '\\3\\0\\0\\0\\377\\376\\0\\1odd' > trace_marker_raw`,
+  },
+} satisfies Record<string, Kind>;
+
+/** Lines of `many_printks.c` that end trace-cmd's printing of trace_printk, one recording each. */
+export const oddPrintks = 20;
+export const oddPrintk = (which: number): Kind => ({
+  args: kinds.printk.args,
+  meanwhile: `insmod /tmp/many_printks.ko odd=${which}; rmmod many_printks`,
+});
+
+/** A guest of which traces of each kind are recorded. */
+export class ReportGuest {
+  readonly guest: Guest;
+
+  private constructor(guest: Guest) {
+    this.guest = guest;
+  }
+
+  /** @param meta package of the guest's kernel, such as `linux-image-6.12-amd64`; undefined for the usual one */
+  static async restore(meta?: string): Promise<ReportGuest> {
+    const kernel = meta === undefined ? guestKernel() : debianKernel(meta);
+    const guest = await restoreGuest({ cpus: 2, kernel, running: GuestAgent.running() });
+    await guest.writeFile(manyEvents, readFileSync(program('many-events')));
+    await guest.check(`chmod +x ${manyEvents}`);
+    await guest.writeFile('/tmp/many_printks.ko', readFileSync(kernelModule('many_printks', kernel)));
+    return new ReportGuest(guest);
+  }
+
+  /** Records into `out` while the guest does something. @returns what `record` says of it */
+  async record(out: string, kind: Kind): Promise<Recorded> {
+    if (kind.before !== undefined) await this.guest.check(kind.before);
+    const run = startRecord(dirname(this.guest.port('agent-ctl-path').path), out, dirname(out), [
+      '--json',
+      ...kind.args,
+    ]);
+    await run.said('recording;');
+    await this.guest.check(kind.meanwhile, { timeoutMs: 300_000 });
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    if (kind.after !== undefined) await this.guest.check(kind.after);
+    const [recorded] = parsedReports(stdout);
+    assert.ok(recorded);
+    return recorded;
+  }
+
+  async close(): Promise<void> {
+    await this.guest.close();
+  }
+}
