@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { debianKernel } from '../harness/kernel.ts';
 import { kernelModule } from '../harness/kernel-module.ts';
 import { type Guest, restoreGuest } from '../harness/index.ts';
 import { program } from '../harness/programs.ts';
-import { guestKernel } from '../harness/kernel.ts';
+import { debianKernel, guestKernel } from '../harness/kernel.ts';
 import { GuestAgent } from './agent.ts';
 import { parsedReports, type Recorded, startRecord } from './recording.ts';
 
@@ -17,77 +16,38 @@ const manyEvents = '/tmp/many-events';
 export interface Kind {
   readonly args: readonly string[];
   readonly meanwhile: string;
-  /** Before the recording, for what only the top level of tracefs has. */
-  readonly before?: string;
-  readonly after?: string;
 }
+
+const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /** Recordings that together contain what a reader of traces may meet. */
 export const kinds = {
   /** Every event, of a guest that does something of each kind. */
   events: {
-    args: ['-B', 'top', '-e', '*:*', '-b', '65536'],
+    args: words('-B top -e *:* -b 65536'),
     meanwhile: `${manyEvents} 2>/dev/null; echo 'a marker' > ${tracing}/trace_marker
       printf '\\1\\2\\3\\4raw data' > ${tracing}/trace_marker_raw`,
   },
+  /** With a stack trace for each function. */
   function: {
-    args: [
-      '-B',
-      'top',
-      '-p',
-      'function',
-      '-l',
-      'vfs_*',
-      '-l',
-      '*lock*',
-      '-l',
-      'do_*',
-      '-O',
-      'func_stack_trace',
-    ],
+    args: words('-B top -p function -l vfs_* -l *lock* -l do_* -O func_stack_trace'),
     meanwhile: `${manyEvents} tasks files`,
   },
   /** With interrupts between a function's entry and exit, and functions that other events interrupt. */
   graph: {
-    args: [
-      ...[
-        '-B',
-        'top',
-        '-p',
-        'function_graph',
-        '-g',
-        'vfs_*',
-        '-g',
-        'do_exit',
-        '-g',
-        '*handle_irq*',
-        '-g',
-        '*softirq*',
-      ],
-      ...['-b', '32768', '-e', 'irq', '-e', 'sched:sched_switch', '-e', 'timer:hrtimer_*'],
-    ],
+    args: words(`-B top -p function_graph -g vfs_* -g do_exit -g *handle_irq* -g *softirq*
+      -b 32768 -e irq -e sched:sched_switch -e timer:hrtimer_*`),
     meanwhile: `${manyEvents} tasks timers files`,
   },
   /** Of the kernel and of programs. */
   stacks: {
-    args: [
-      ...['-B', 'top', '-O', 'stacktrace', '-O', 'userstacktrace', '-O', 'sym-userobj'],
-      ...[
-        '-e',
-        'sched:sched_switch',
-        '-e',
-        'syscalls:sys_enter_openat',
-        '-e',
-        'irq:softirq_raise',
-        '-b',
-        '16384',
-      ],
-    ],
+    args: words(`-B top -O stacktrace -O userstacktrace -O sym-userobj -b 16384
+      -e sched:sched_switch -e syscalls:sys_enter_openat -e irq:softirq_raise`),
     meanwhile: `${manyEvents} tasks timers signals; ls -lR /sys/class/net > /dev/null`,
   },
   /** Everything that is written by hand: trace_printk with each conversion, trace_marker, trace_marker_raw. */
   printk: {
-    args: ['-B', 'top', '-e', 'module', '-b', '4096'],
+    args: words('-B top -e module -b 4096'),
     meanwhile: `insmod /tmp/many_printks.ko; rmmod many_printks; cd ${tracing}
       echo 'one line' > trace_marker; printf 'no line break' > trace_marker; printf 'two\\nlines\\n' > trace_marker
       printf 'odd \\033[31m \\001 \\303\\251 \\377 100%% %%s "quoted" \\\\\\n' > trace_marker
@@ -124,7 +84,6 @@ export class ReportGuest {
 
   /** Records into `out` while the guest does something. @returns what `record` says of it */
   async record(out: string, kind: Kind): Promise<Recorded> {
-    if (kind.before !== undefined) await this.guest.check(kind.before);
     const run = startRecord(dirname(this.guest.port('agent-ctl-path').path), out, dirname(out), [
       '--json',
       ...kind.args,
@@ -134,7 +93,6 @@ export class ReportGuest {
     run.child.kill('SIGINT');
     const { code, stdout, stderr } = await run.ended;
     assert.equal(code, 0, stderr);
-    if (kind.after !== undefined) await this.guest.check(kind.after);
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
     return recorded;
