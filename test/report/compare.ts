@@ -122,7 +122,7 @@ function started([command, ...words]: Reporter, args: readonly string[]) {
   const stdout = child.stdout.pipe(new PassThrough());
   const stop = (): void => {
     child.kill('SIGKILL');
-    stdout.resume();
+    child.stdout.unpipe(stdout).resume();
   };
   return { stdout: stdout as AsyncIterable<Buffer>, ended, stop };
 }
