@@ -9,7 +9,7 @@ import { cachedLater } from './guest/harness/cached.ts';
 import { repoRoot } from './repo-root.ts';
 
 export interface SinglePrograms {
-  /** Has both. */
+  /** The directory of both. */
   readonly dir: string;
   readonly agent: string;
   readonly host: string;
@@ -17,7 +17,7 @@ export interface SinglePrograms {
 
 const builder = join(repoRoot, 'dist/tools/single/build.js');
 
-/** The single executables of what is compiled now. Made, in half a minute, when anything that goes into them is new. */
+/** The single executables of the current build. Created, in half a minute, when any of their inputs has changed. */
 export async function singlePrograms(): Promise<SinglePrograms> {
   const dir = await cachedLater(`executables-${inputHash()}`, (path) => {
     mkdirSync(path);
@@ -27,7 +27,7 @@ export async function singlePrograms(): Promise<SinglePrograms> {
   return { dir, agent: join(dir, 'trace-agent'), host: join(dir, 'trace-host') };
 }
 
-/** The agent's Debian package, made of them. */
+/** The agent's Debian package with these executables. */
 export async function agentPackage(): Promise<string> {
   const { dir: programs } = await singlePrograms();
   const date = new Date(0);
@@ -47,7 +47,7 @@ export async function agentPackage(): Promise<string> {
   return join(dir, name);
 }
 
-/** Makes them anew in `dir`. Blocks for half a minute. */
+/** Builds them in `dir`. Blocks for half a minute. */
 export function buildSinglePrograms(dir: string): void {
   execFileSync(process.execPath, [builder, dir], { stdio: ['ignore', 'ignore', 'inherit'] });
 }

@@ -1,4 +1,4 @@
-/** A wait that doubles from one try to the next, within bounds, until something moves again. */
+/** A retry delay that doubles with each attempt, up to a maximum, until `reset`. */
 export class Backoff {
   readonly #firstMs: number;
   readonly #mostMs: number;
@@ -9,7 +9,7 @@ export class Backoff {
     this.#mostMs = mostMs;
   }
 
-  /** Whether a wait is due; set by `begin`, ended by `reset`. */
+  /** True between `begin` and `reset`: the caller has to wait before its next attempt. */
   get active(): boolean {
     return this.#nextMs !== undefined;
   }
@@ -22,7 +22,7 @@ export class Backoff {
     this.#nextMs = undefined;
   }
 
-  /** The wait that is due now, in milliseconds; the next one is longer. */
+  /** The delay before the next attempt, in milliseconds. Each call doubles the delay, up to the maximum. */
   next(): number {
     const waitMs = this.#nextMs ?? this.#firstMs;
     this.#nextMs = Math.min(waitMs * 2, this.#mostMs);

@@ -5,8 +5,8 @@ import { quoted } from './quoted.ts';
 export const maxCpus = 8192;
 
 /**
- * Reads the kernel's CPU list format: `0-3,6`, and `0-31:2/8` for the first 2 of every 8. Numbers come back
- * ascending, each once. `name` says in the error where the list was given. Throws Failure (usage).
+ * Reads the kernel's CPU list format: `0-3,6`, and `0-31:2/8` for the first 2 of every 8. Returns each number once,
+ * in ascending order. `name` is what errors call the list, e.g. `--cpus`. Throws Failure (usage).
  */
 export function parseCpuList(text: string, name: string): number[] {
   const cpus = new Set<number>();

@@ -8,18 +8,18 @@ export type LinkState = 'ok' | 'wrong' | 'unknown' | 'skipped';
 export interface Link {
   readonly link: string;
   readonly state: LinkState;
-  /** What was found, fit for one line of a terminal. */
+  /** The finding, as one line for a terminal. */
   readonly what: string;
-  /** What to do about it; empty when there is nothing to do. */
+  /** The remedy; empty when there is nothing to do. */
   readonly remedy: string;
 }
 
-/** Thrown by a check that cannot find out; the message says why. */
+/** Thrown by a check that cannot determine the state of its link; the message gives the reason. */
 export class Untold extends Error {}
 
 /**
- * Checks one link after the other. A check is the same function that the other commands use: a Failure that it throws
- * is the fault found.
+ * Checks links one after another, with the functions that the other commands use. A Failure thrown by a check
+ * becomes the link's fault.
  */
 export class Chain {
   readonly #links: Link[] = [];
@@ -39,7 +39,7 @@ export class Chain {
       ),
     );
     if (broken !== undefined) {
-      this.#links.push({ link, state: 'skipped', what: `mend ${broken} first`, remedy: '' });
+      this.#links.push({ link, state: 'skipped', what: `fix ${broken} first`, remedy: '' });
       return;
     }
     try {
@@ -54,7 +54,7 @@ export class Chain {
         this.#links.push({
           link,
           state: 'unknown',
-          what: `it cannot be looked at (${codeOf(cause)})`,
+          what: `cannot check it (${codeOf(cause)})`,
           remedy: '',
         });
       else throw cause;
@@ -62,7 +62,7 @@ export class Chain {
   }
 }
 
-/** Whether no link has a fault; an unknown one does not count as a fault. */
+/** True when no link is `wrong`; an `unknown` link does not count as a fault. */
 export function isSound(links: readonly Link[]): boolean {
   return links.every(({ state }) => state !== 'wrong');
 }

@@ -1,4 +1,4 @@
-/** Levenshtein: insertions, deletions and replacements that make `a` into `b`. */
+/** Levenshtein distance: the smallest number of insertions, deletions and replacements that turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let line = 1; line <= a.length; line++) {

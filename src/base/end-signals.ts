@@ -5,8 +5,9 @@
 const echoMs = 100;
 
 /**
- * Listens for SIGINT and SIGTERM: the first asks a program to end, the second to end at once. Also for SIGHUP: when a
- * terminal is closed, shell and kernel both send one, so it never counts as a second request.
+ * Listens for SIGINT and SIGTERM: the first asks a program to end, the second to end at once. Also listens for
+ * SIGHUP, which never counts as a second request, because a closing terminal causes two: one from the shell and one
+ * from the kernel.
  * @param first called once
  * @param again called for each later one
  * @param hungUp called for each SIGHUP; without it, SIGHUP is ignored
@@ -23,7 +24,7 @@ export function onEndSignals(
     if (mayRepeat) again(signal);
     if (heard) return;
     heard = true;
-    // after a long turn of the event loop, timers run before signals: handle the waiting signals first all the same
+    // after a long turn of the event loop, timers run before signal handlers: let pending signals be handled first
     setTimeout(() => setImmediate(() => (mayRepeat = true)), echoMs).unref();
     first(signal);
   };

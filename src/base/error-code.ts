@@ -1,16 +1,19 @@
-/** The code of an error thrown by node:fs (`ENOENT`, …) or by Node itself (`ERR_…`); empty when it has none. */
+/**
+ * The code of an error thrown by node:fs (`ENOENT`, …) or by Node itself (`ERR_…`); empty when the error has no
+ * code.
+ */
 export function errorCode(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return '';
   return typeof error.code === 'string' ? error.code : '';
 }
 
-/** The name of the errno; empty for errors that only a bug or an abort can cause. */
+/** The errno name of an error, e.g. `ENOENT`; empty for errors that only a bug or an abort can cause. */
 export function errnoOf(error: unknown): string {
   const code = errorCode(error);
   return /^E[A-Z0-9]+$/.test(code) ? code : '';
 }
 
-/** The code for a message: never empty. */
+/** The error's code, or else its text, for a message; never empty. */
 export function codeOf(cause: unknown): string {
   return errorCode(cause) || String(cause);
 }

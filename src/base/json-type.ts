@@ -1,6 +1,6 @@
 /**
- * The name of a value's type for a message. Never the value: a deep one would overflow the stack, a long one the
- * message.
+ * The name of a value's type, for a message. A message never contains the value itself: printing a deeply nested
+ * value would overflow the stack, and a long value would make the message too long.
  */
 export function typeName(value: unknown): string {
   if (value === null) return 'null';

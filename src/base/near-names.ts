@@ -1,11 +1,14 @@
 import { editDistance } from './edit-distance.ts';
 
-/** Only this much of a longer name is compared: the time grows with the square of the length. */
+/**
+ * Maximum length of names to compare; only this much of a longer name is compared, because the time grows with the
+ * square of the length.
+ */
 const maxComparedLength = 200;
 
 /**
  * At most three of `known` that someone who typed `name` may have meant, best first: the same event in another
- * system, then whatever takes the fewest letters to change.
+ * system, then the names with the smallest edit distance.
  */
 export function nearNames(name: string, known: readonly string[]): string[] {
   const wanted = name.slice(0, maxComparedLength).replace('/', ':');

@@ -9,7 +9,7 @@ export function quoted(text: string): string {
   );
 }
 
-/** As `quoted`, but without quotes and not cut: for long texts such as paths. */
+/** Like `quoted`, but without quotes and not cut: for long texts such as paths. */
 export function printable(text: string): string {
   return text.replaceAll(steering, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }

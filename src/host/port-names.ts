@@ -17,25 +17,28 @@ export function cpuOfPort(name: string): number | undefined {
 }
 
 /**
- * How QEMU holds a port's host end: `pipe`, the FIFOs NAME.in (to the guest) and NAME.out (from it); `socket`, a
- * UNIX socket NAME.socket that takes one client at a time.
+ * The kinds of host end that a port can have: `pipe`, the FIFOs NAME.in (to the guest) and NAME.out (from it);
+ * `socket`, a UNIX socket NAME.socket that takes one client at a time.
  */
 export const chardevs = ['pipe', 'socket'] as const;
 export type Chardev = (typeof chardevs)[number];
 
-/** How the guest finds its virtio-serial devices: `mmio` on machines without PCI such as microvm, `ccw` on s390x. */
+/**
+ * The transports by which the guest finds its virtio-serial devices: `mmio` on machines without PCI such as
+ * microvm, `ccw` on s390x.
+ */
 export const transports = ['pci', 'mmio', 'ccw'] as const;
 export type Transport = (typeof transports)[number];
-/**
- * Whether the host opens this file of a port: of a trace port's two FIFOs it reads one, and only QEMU opens the
- * other.
- */
+/** Whether the host opens this file of a port. Of a trace port's two FIFOs, it opens only the one that it reads. */
 export function hostOpens(file: string): boolean {
   const port = portOfFile(file)?.port;
   return port !== undefined && (port === controlPortName || !file.endsWith('.in'));
 }
 
-/** The file that setup writes last, or the least that a manually created guest has. */
+/**
+ * Files that show that a directory is a guest's: the one that setup writes last, or the least that a manually
+ * created guest has.
+ */
 export const guestMarks = ['guest.json', `${controlPortName}.in`, `${controlPortName}.socket`] as const;
 
 /** The port that a file in a guest's directory belongs to; undefined when it belongs to none. */

@@ -11,21 +11,21 @@ export interface TraceRequest {
   readonly instance?: string;
   /** `system` for all of its events, or `system:event`. */
   readonly events?: readonly string[];
-  /** Named as in `events`, and excluded from them: `sched` without `sched:sched_stat_runtime`. */
+  /** Events to exclude from `events`, in the same form: `sched` without `sched:sched_stat_runtime`. */
   readonly eventsOff?: readonly string[];
   /** Filter expression by `system:event`, or by `system` for all of its events. */
   readonly filters?: Readonly<Record<string, string>>;
   readonly tracer?: string;
   /** The only functions that a function tracer records: names and `*` patterns, as the kernel accepts them. */
   readonly functionFilter?: readonly string[];
-  /** Functions that it does not record, whatever `functionFilter` says. */
+  /** Functions that a function tracer does not record, even if `functionFilter` includes them. */
   readonly functionNotrace?: readonly string[];
   /** Functions whose callees `function_graph` records. */
   readonly graphFunctions?: readonly string[];
   readonly clock?: string;
   /** Ring buffer of each CPU, in KiB. */
   readonly bufferKb?: number;
-  /** How full a ring is when it wakes its reader, 0 to 100. */
+  /** How full a ring must be, in per cent, before the kernel wakes its reader; 0 to 100. */
   readonly bufferPercent?: number;
   /** Size of a sub-buffer, in KiB; kernel 6.8 and later. */
   readonly subBufferKb?: number;
@@ -35,11 +35,11 @@ export interface TraceRequest {
   readonly options?: Readonly<Record<string, boolean>>;
   /** Tasks of the guest; events and functions of all others are not traced. */
   readonly pids?: readonly number[];
-  /** With `pids`: their descendants too. */
+  /** Trace the descendants of `pids` too. */
   readonly children?: boolean;
   /** CPUs to trace, in the syntax of `tracing_cpumask`: hexadecimal, a comma every 32 bits; `-1` for all. */
   readonly cpuMask?: string;
-  /** How deep `function_graph` follows calls; 0 for no limit. */
+  /** Maximum call depth for `function_graph`; 0 for no limit. */
   readonly maxGraphDepth?: number;
   /** Keep the settings after the stop, with tracing off. */
   readonly keep?: boolean;
@@ -49,7 +49,7 @@ export interface TraceRequest {
 
 interface Asked<Name extends OrderName> {
   readonly order: Name;
-  /** `undefined`: the order has none; its answer says `null`. */
+  /** `undefined` if the order has no id; the answer's id is then `null`. */
   readonly id: OrderId | undefined;
   /** False for the bare `1` and `0`, which get no answer. */
   readonly answer: boolean;
@@ -61,25 +61,28 @@ export interface StartOrder extends Asked<'start'> {
 export type StopOrder = Asked<'stop'>;
 export type StatusOrder = Asked<'status'>;
 /**
- * `names`: only what changes while a trace runs, the names of tasks; 1 % of the whole. `instance`: the few files that
- * belong to the traced instance, to be requested while it is traced.
+ * Parts of the metadata that a host may request. `names`: the names of tasks, which are all that changes while a
+ * trace runs, and 1 % of the total size. `instance`: the few files that belong to the traced instance; request them
+ * while it is traced.
  */
 export const metadataParts = ['all', 'names', 'instance'] as const;
 export type MetadataPart = (typeof metadataParts)[number];
 
-/** Digests by group of files (`groupOf` of metadata-groups.ts): what the host already has of a guest's metadata. */
+/**
+ * Digests of the metadata that the host already has, one for each group of files (`groupOf` of metadata-groups.ts).
+ */
 export type MetadataDigests = Readonly<Record<string, string>>;
 
 export interface MetadataOrder extends Asked<'metadata'> {
-  /** Left out: all. */
+  /** The part to send; default: `all`. */
   readonly part?: MetadataPart;
-  /** Groups that are not sent again when unchanged. With `all` only. */
+  /** Groups that the host already has; unchanged ones are not sent again. Only with part `all`. */
   readonly have?: MetadataDigests;
 }
 export type PingOrder = Asked<'ping'>;
 export type Order = StartOrder | StopOrder | StatusOrder | MetadataOrder | PingOrder;
 
-/** Stable: a host may rely on them. docs/protocol.md explains each, and what to do. */
+/** Error codes. They are stable, so a host may rely on them. docs/protocol.md explains each code and its remedy. */
 export const errorCodes = [
   'line-too-long',
   'bad-json',
@@ -122,14 +125,14 @@ export const cpuStates = [
 ] as const;
 export type CpuState = (typeof cpuStates)[number];
 
-/** What one CPU's worker has moved since the agent began. */
+/** Totals of what the workers of one CPU have moved since the agent started. */
 export interface CpuAccount {
   /** Sub-buffers taken from the ring. */
   readonly pagesIn: number;
   readonly bytesOut: number;
   /** Bytes taken from the ring that never reach the host. */
   readonly bytesLost: number;
-  /** How often the port was full. */
+  /** Number of times the port was full. */
   readonly stalls: number;
 }
 
@@ -143,7 +146,7 @@ export interface CpuLedger extends CpuAccount {
   readonly ring: RingStats | null;
 }
 
-/** The ring's own `per_cpu/cpuN/stats`. Times are left out: their unit depends on the trace clock. */
+/** The ring's own `per_cpu/cpuN/stats`. Times are omitted, because their unit depends on the trace clock. */
 export interface RingStats {
   readonly entries: number;
   readonly overrun: number;
@@ -155,7 +158,7 @@ export interface RingStats {
 
 export interface CpuStatus extends CpuAccount {
   readonly state: CpuState;
-  /** Why it is waiting; absent when it is not. */
+  /** The reason why the CPU is waiting; absent when it is not. */
   readonly reason?: string;
   /** The worker's process id; `null` while it has none. */
   readonly pid: number | null;
@@ -164,7 +167,7 @@ export interface CpuStatus extends CpuAccount {
   readonly ring: RingStats | null;
 }
 
-/** By CPU number in decimal, e.g. `"0"`. */
+/** Values by CPU number in decimal, e.g. `"0"`. */
 export type PerCpu<T> = Readonly<Record<string, T>>;
 
 interface Answered {
@@ -173,19 +176,19 @@ interface Answered {
   readonly ok: true;
 }
 
-/** What is traced, or was until this stop: where the pages come from. */
+/** The source of the pages: what is being traced, or was traced until this stop. */
 export interface TraceSource {
   /** The tracefs instance; `null` for the top level. */
   readonly instance: string | null;
-  /** Its trace clock, as the kernel names it. */
+  /** The trace clock, as the kernel names it. */
   readonly clock: string;
   /** Size of a page of its rings, header included. */
   readonly pageBytes: number;
 }
 
-/** One CPU's counts at a start: they belong to earlier traces. */
+/** One CPU's totals before a start; they belong to earlier traces. */
 export interface CpuBaseline {
-  /** As in the ledger. Everything after them at the port belongs to this trace. */
+  /** Bytes sent to the port before this start; later bytes belong to this trace. As in the ledger. */
   readonly bytesOut: number;
   readonly bytesHeld: number;
   /** All 0 in rings that this start created or emptied; `null` when the ring cannot be read. */
@@ -194,7 +197,7 @@ export interface CpuBaseline {
 
 export interface StartAnswer extends Answered, TraceSource {
   readonly state: AgentState;
-  /** Left out by older agents. */
+  /** Each CPU's counts before this start; omitted by older agents. */
   readonly cpus?: PerCpu<CpuBaseline>;
 }
 

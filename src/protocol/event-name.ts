@@ -4,7 +4,10 @@ export interface EventSpec {
   readonly event: string | undefined;
 }
 
-/** No file system allows longer names; user_events may use the full length. */
+/**
+ * Maximum length of each part of a name: no file system allows longer names, and user_events may use the full
+ * length.
+ */
 const maxPartBytes = 255;
 /** Names of user_events may contain anything but blanks and colons; in tracefs each is a directory. */
 const partForm = /^(?!\.\.?$)[^\s:/\p{Cc}]+$/u;

@@ -60,7 +60,7 @@ export function isFramed(bytes: Uint8Array): boolean {
   return magic.every((byte, index) => bytes[index] === byte);
 }
 
-/** @param bytes at least `headSize` that `isFramed` */
+/** @param bytes at least `headSize` bytes for which `isFramed` is true */
 export function decodeHead(bytes: Uint8Array): StreamHead {
   const view = new DataView(bytes.buffer, bytes.byteOffset, headSize);
   return {
@@ -83,8 +83,8 @@ export function encodeFrameHeader(sync: Uint8Array, { kind, cpu, bytes, position
 }
 
 /**
- * FNV-1a of the bytes before it. A header can be cut off too and be followed by the next one: without a checksum the
- * two would look like one.
+ * Checksum of a header: FNV-1a of the bytes before it. A header can be cut off and followed by another one; without
+ * a checksum the two would look like one.
  */
 function checkOf(header: Uint8Array): number {
   let hash = 0x811c9dc5;
@@ -92,7 +92,7 @@ function checkOf(header: Uint8Array): number {
   return hash >>> 0;
 }
 
-/** @param bytes at least `frameHeaderSize`. @returns undefined when they are not a header of this stream */
+/** @param bytes at least `frameHeaderSize`. @returns undefined if they are not a header of this stream */
 export function decodeFrameHeader(sync: Uint8Array, bytes: Uint8Array): FrameHeader | undefined {
   if (!sync.every((byte, index) => bytes[index] === byte)) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, frameHeaderSize);

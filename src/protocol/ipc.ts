@@ -1,28 +1,31 @@
 /** Messages between supervisor and worker over the channel of fork(); both import this file. */
 
-/** What every worker must know, whatever its CPU: one JSON argument on its command line. */
+/** Settings that are the same for every worker: one JSON argument on its command line. */
 export interface WorkerSetup {
   /**
    * `splice`: the outlet belongs to this worker. `shared`: workers take turns on it. `copied`: they take turns, and
    * copy.
    */
   readonly outlet: Outlet;
-  /** What frame headers begin with (protocol/frames.ts), in hexadecimal; undefined: pages only. */
+  /**
+   * The bytes that frame headers begin with (protocol/frames.ts), in hexadecimal; undefined if the stream has pages
+   * only.
+   */
   readonly frameSync?: string | undefined;
   /** Interval for sending partial pages while running; 0: only at a stop. */
   readonly flushIntervalMs: number;
-  /** How long a full port may delay a stop, or the worker's exit. */
+  /** Maximum time that a stop, or the worker's exit, waits for a full port. */
   readonly stopTimeoutMs: number;
   /** The user to switch to; undefined: stay the same user. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** What it must know about the CPU it serves: a JSON message, sent together with the CPU's descriptors. */
+/** A worker's settings for its CPU: a JSON message, sent together with the CPU's descriptors. */
 export interface Assignment {
   readonly cpu: number;
   /** Size of a sub-buffer, and so of every page moved. */
   readonly pageBytes: number;
-  /** How many pages one splice moves into the empty pipe. */
+  /** Number of pages that one splice moves into the empty pipe. */
   readonly pipePages: number;
 }
 
@@ -37,7 +40,10 @@ export const lendingFd = 3;
 /** A CPU's descriptors, in the order in which they are sent. */
 const lentNames = ['ring', 'pipeRead', 'pipeWrite', 'port', 'ledger', 'turn'] as const;
 
-/** Descriptor numbers, as their owner has them. `turn`: the file whose lock is the turn on a shared outlet. */
+/**
+ * Descriptor numbers in the process that owns them. `turn`: a file; its lock gives a worker its turn to write to a
+ * shared outlet.
+ */
 export type Lent = Readonly<Record<Exclude<(typeof lentNames)[number], 'turn'>, number>> & {
   readonly turn: number | undefined;
 };
@@ -46,7 +52,7 @@ export function lentAsList(lent: Lent): number[] {
   return lentNames.map((name) => lent[name]).filter((fd) => fd !== undefined);
 }
 
-/** @returns undefined when the number does not fit such an outlet */
+/** @returns undefined if the number of descriptors is wrong for this kind of outlet */
 export function lentFromList(fds: readonly number[], outlet: Outlet): Lent | undefined {
   const [ring, pipeRead, pipeWrite, port, ledger, turn, ...more] = fds;
   if (ring === undefined || pipeRead === undefined || pipeWrite === undefined) return undefined;
@@ -60,7 +66,7 @@ export type ToWorker =
   | { readonly kind: 'serve' }
   /** Move pages from now on. */
   | { readonly kind: 'start' }
-  /** Send what is in the ring now, at most `maxPages` (what the ring can hold), then say `stopped`. */
+  /** Send what is in the ring now, at most `maxPages` (what the ring can hold), then report `stopped`. */
   | { readonly kind: 'stop'; readonly id: number; readonly maxPages: number }
   /** Empty the pipe into the port and exit. */
   | { readonly kind: 'leave' };

@@ -59,7 +59,7 @@ export class Ledger {
     this.#cells[cells.bytesLost] = value;
   }
 
-  /** How often the port was full. */
+  /** Number of times the port was full. */
   get stalls(): number {
     return this.#get(cells.stalls);
   }
@@ -67,7 +67,7 @@ export class Ledger {
     this.#cells[cells.stalls] = value;
   }
 
-  /** 1 from before a page is read into the stage until it is in the pipe. */
+  /** 1 while a page is on its way from the ring through the stage to the pipe, else 0. */
   get staged(): number {
     return this.#get(cells.staged);
   }

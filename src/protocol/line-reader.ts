@@ -4,20 +4,20 @@ export type Line =
   /** Longer than the limit and discarded up to its newline; `head` is its beginning. */
   | { readonly kind: 'too-long'; readonly head: string };
 
-/** Without the newline. */
+/** Maximum length of a line, without the newline. */
 export const maxLineBytes = 256 * 1024;
 
-/** Of `1` and `0` without newlines between them: each is an order. */
+/** Limit for a sequence of `1` and `0` without newlines, in which each digit is an order. */
 const maxBareOrders = 64 * 1024;
 const headBytes = 64;
 const newline = 0x0a;
 
-/** What the unfinished line can still become: a sequence of bare orders with blanks around it, or anything else. */
+/** The possible content of the unfinished line: a sequence of bare orders with blanks around it, or anything else. */
 type Shape = 'blank' | 'bare' | 'bare-ended' | 'other';
 
 /**
- * Cuts the control port's byte stream into lines, however it is divided into chunks. Holds at most one line's limit
- * of bytes. Invalid UTF-8 becomes U+FFFD. Never throws, never waits; the caller keeps the time.
+ * Splits the control port's byte stream into lines; chunk boundaries do not matter. Buffers at most one line of
+ * maximum length. Invalid UTF-8 becomes U+FFFD. Never throws and never waits; the caller measures the silence.
  */
 export class LineReader {
   readonly #pending = Buffer.allocUnsafe(maxLineBytes);
@@ -41,16 +41,16 @@ export class LineReader {
   }
 
   /**
-   * Whether the unfinished line is `1` or `0` (or several), as `printf 1` sends it. After a short silence it counts
-   * as an order: then call `flushSilence`.
+   * Whether the unfinished line is `1` or `0` (or several), as `printf 1` sends it. After a short silence, the
+   * caller takes it as an order by calling `flushSilence`.
    */
   get pendingIsBareOrder(): boolean {
     return !this.#discarding && (this.#shape === 'bare' || this.#shape === 'bare-ended');
   }
 
   /**
-   * To be called after a short silence: returns the waiting bare orders as lines; anything else keeps waiting for its
-   * newline.
+   * Call this after a short silence. Returns pending bare orders as lines; any other unfinished line stays pending
+   * until its newline arrives.
    */
   flushSilence(): Line[] {
     const lines: Line[] = [];

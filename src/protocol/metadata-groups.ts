@@ -28,8 +28,8 @@ export function isDigest(value: unknown): value is string {
 }
 
 /**
- * Of a group's files, in any order: 128 bits of a SHA-256 over their names and contents. A guest that finds a
- * collision can only deceive the reader of its own trace, and it can do that anyway.
+ * The digest of a group's files, in any order: 128 bits of a SHA-256 over their names and contents. A guest that
+ * finds a collision can only deceive the reader of its own trace, and it can do that anyway.
  */
 export function digestOf(files: Iterable<readonly [name: string, content: Uint8Array]>): string {
   const hash = createHash('sha256');

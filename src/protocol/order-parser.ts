@@ -16,7 +16,7 @@ export type ParsedLine =
       readonly id: OrderId | null;
       readonly code: ErrorCode;
       readonly message: string;
-      /** Whether the sender uses JSON and so gets an error answer; otherwise the error is only logged. */
+      /** True if the sender uses JSON: it gets an error answer. Otherwise the error is only logged. */
       readonly answerable: boolean;
     };
 
@@ -76,7 +76,7 @@ function readOrder(fields: Record<string, unknown>, id: OrderId | undefined): Or
     if (field === 'id' || field === 'order' || ownFields[order]?.includes(field) === true) continue;
     throw new Refusal('unknown-field', `${order} has no field ${quoted(field)}`);
   }
-  // own fields only: JSON has no undefined
+  // a JSON value is never undefined, so undefined means that the order does not have the field
   if (order === 'start' && fields['trace'] !== undefined) {
     return { order, id, answer: true, trace: parseTraceRequest(fields['trace']) };
   }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from './control.ts';
 
-/** Why an order is refused; the parser turns it into an error answer. */
+/** Thrown to refuse an order; the parser turns it into an error answer. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
 

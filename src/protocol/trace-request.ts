@@ -4,11 +4,11 @@ import type { TraceRequest } from './control.ts';
 import { parseEventSpec } from './event-name.ts';
 import { Refusal } from './refusal.ts';
 
-/** Debian's 6.18 kernel with all modules has 2,323 events. */
+/** Limit of events in an order. Debian's 6.18 kernel with all modules has 2,323 events. */
 const maxEvents = 4096;
-/** Removing one takes the kernel 10 to 40 ms, as it waits for all CPUs. */
+/** Limit of filters in an order: removing one takes the kernel 10 to 40 ms, as it waits for all CPUs. */
 export const maxFilters = 512;
-/** Of all events together, for the same reason. */
+/** Limit of triggers of all events together: removing one takes as long as removing a filter. */
 export const maxTriggers = 512;
 const maxOptions = 256;
 const maxPids = 1024;
@@ -21,14 +21,16 @@ export const maxPid = 4 * 1024 * 1024;
 const maxMaskLength = 9 * 256;
 /** Higher than any kernel's limit; the kernel itself refuses what it does not support. */
 export const maxSubBufferKb = 8 * 1024;
-/** The kernel compares each with all of its functions, which takes some milliseconds in a guest. */
+/**
+ * Limit of functions in a list: the kernel compares each with all of its functions, which takes some ms in a guest.
+ */
 const maxFunctions = 256;
 /**
  * Function names for the kernel: no blank, which would end the name; no leading "!", which would remove it; no
  * "name:command", which would set a trigger that outlives the trace.
  */
 const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
-/** Also `pattern:mod:module`; an empty pattern stands for all functions of the module. */
+/** A function name as above, or `pattern:mod:module`; an empty pattern stands for all functions of the module. */
 const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
 /** 16 GiB per CPU: larger than any guest's ring, smaller than what overflows in the kernel. */
 export const maxBufferKb = 16 * 1024 * 1024;
@@ -168,7 +170,10 @@ export function readFilter(where: string, value: unknown): string {
   return readCommand(where, value, maxCommandBytes);
 }
 
-/** It is removed by writing it with a leading `!`, which needs one byte more. Throws Refusal. */
+/**
+ * A trigger is removed by writing it with a leading `!`, so it must be one byte shorter than a filter. Throws
+ * Refusal.
+ */
 export function readTrigger(where: string, value: unknown): string {
   return readCommand(where, value, maxCommandBytes - 1);
 }

@@ -33,7 +33,7 @@ import { ServiceManager } from './service-manager.ts';
 import { leaveGraceMs, Supervisor } from './workers/supervisor.ts';
 import { Tracing } from './orders/tracing.ts';
 
-/** Why the agent ends; the first reason counts. */
+/** The reason for the agent's end; the first reason counts. */
 type End =
   | { readonly kind: 'signal'; readonly signal: string }
   | { readonly kind: 'all-failed' }
@@ -189,7 +189,7 @@ async function finish(
 /**
  * SIGTERM and SIGINT end the agent, a second one at once. SIGHUP is ignored. SIGUSR1 logs the status; handling it
  * also keeps Node from starting its debugger.
- * @returns ends the listening
+ * @returns a function that stops listening
  */
 function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing, log: Logger): () => void {
   process.on('SIGUSR1', sayStatus);

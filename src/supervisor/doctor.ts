@@ -186,7 +186,7 @@ function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   );
 }
 
-/** Recognised by its arguments: the program's name, or Node's followed by it. */
+/** A trace-agent is recognised by its arguments: the program's name, or Node's followed by it. */
 function isAgent(pid: number): boolean {
   try {
     const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');

@@ -6,7 +6,7 @@ export interface AgentOptions {
   readonly cpus: readonly number[] | undefined;
   /** Raw pages to stdout instead of to the trace ports. */
   readonly stdout: boolean;
-  /** With `stdout`: write frames, which name the CPU of each page, and the metadata (protocol/frames.ts). */
+  /** With `stdout`: write frames (protocol/frames.ts), which name the CPU of each page, and the metadata. */
   readonly framed: boolean;
   /** Requested capacity of each worker's pipe; a multiple of 4096 between 64 KiB and 1 MiB. */
   readonly pipeBytes: number;
@@ -26,7 +26,7 @@ export interface AgentOptions {
   readonly start: boolean;
   /** Interval for sending partial pages while running; 0: only at a stop. */
   readonly flushIntervalMs: number;
-  /** How long a full port may delay a stop. */
+  /** Maximum time that a full port may delay a stop. */
   readonly stopTimeoutMs: number;
   /** Restarts of one worker within 60 s before it is given up. */
   readonly maxRestarts: number;

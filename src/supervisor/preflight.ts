@@ -8,7 +8,7 @@ import { portNameOf } from './ports/outlets.ts';
 import { findPort, PortAway, qemuOptions, usualPortsDir } from './ports/ports.ts';
 import { missingDriver, otherPorts } from './ports/why-no-ports.ts';
 
-/** How long a starting agent waits for a previous agent to release the control port. */
+/** Maximum time that a starting agent waits for a previous agent to release the control port. */
 const busyPatienceMs = 10_000;
 const busyRetryMs = 200;
 
@@ -59,7 +59,10 @@ export function warnOfMixedPages(cpus: readonly number[], log: Logger): void {
   );
 }
 
-/** A single missing port may still come; a guest without any trace port was set up without them. */
+/**
+ * Throws if the guest has no trace port at all: a single missing port may still appear, but without any the guest
+ * was set up without trace ports.
+ */
 export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): void {
   const names = cpus.map((cpu) => portNameOf(options.portName, cpu));
   if (names.some((name) => findPort(options.portsDir, name) !== undefined)) return;
@@ -71,8 +74,8 @@ export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): 
 }
 
 /**
- * Whether the host gives orders. Without a control port nobody would start the agent, so it needs --start, or -o,
- * which starts at once.
+ * Whether the host gives orders. Without a control port nobody would start the trace, so the agent needs --start,
+ * or -o, which starts at once.
  */
 export function hostRules(options: AgentOptions): boolean {
   if (findPort(options.portsDir, options.controlPort) !== undefined) return true;
@@ -83,7 +86,7 @@ export function hostRules(options: AgentOptions): boolean {
   });
 }
 
-/** Why a port is missing: no driver, another name, or no such port at all. */
+/** The error for a missing port: no driver, another name, or no such port. */
 function noPort(
   message: string,
   portsDir: string,
@@ -104,7 +107,7 @@ function noPort(
 
 /**
  * Opens the control port; waits a while for another process to release it.
- * @param ending settles when the agent has to end: then the port may stay closed
+ * @param ending settles when the agent has to end; the wait then stops, and the port may stay closed
  * @throws Failure
  */
 export async function openControlPort(
@@ -128,7 +131,8 @@ export async function openControlPort(
 }
 
 /**
- * The user that workers switch to; undefined: they stay the same user, as only root can switch.
+ * The uid and gid that workers switch to. Undefined if this process is not root: only root can switch, so workers
+ * keep its user.
  * @throws Failure when there is no such user
  */
 export function workerIdentity(user: string, log: Logger): Identity | undefined {

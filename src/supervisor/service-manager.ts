@@ -1,8 +1,8 @@
 import { sendUnixDatagram } from '../native/ipc/unix-socket.ts';
 
-/** How often the state is checked; more often when the watchdog requires it. */
+/** Interval at which the state is checked; shorter when the watchdog requires it. */
 const lookMs = 1000;
-/** Added to the longest time of a stop. */
+/** Added to the maximum time of a stop when the manager is asked to wait. */
 const stopMarginMs = 5000;
 
 /**

@@ -1,27 +1,17 @@
 import { exitCode, Failure } from '../base/failure.ts';
-import { nearNames } from '../base/near-names.ts';
 import { quoted } from '../base/quoted.ts';
+import { choiceOf, type EventFilter } from './event-filter.ts';
 import { CpuEvents } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
+import { firstAndLast } from './events/time-range.ts';
 import { EventNames } from './events/trace-event.ts';
 import type { EventFormat } from './format/event-format.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { taskNamesOf } from './metadata/task-lines.ts';
 import { openSource } from './source/open-source.ts';
-import type { TraceSource } from './source/source.ts';
+import type { SourceCpu, TraceSource } from './source/source.ts';
 
-/** Which events to read; all by default. */
-export interface EventFilter {
-  /** CPUs of the guest. */
-  readonly cpus?: Iterable<number>;
-  /** Events as `system:event`, or `system` for all its events. */
-  readonly events?: Iterable<string>;
-  /** Time range, inclusive, in the unit of the trace clock. */
-  readonly from?: bigint;
-  readonly to?: bigint;
-  /** Names of tracing instances; empty for the top level. */
-  readonly buffers?: Iterable<string>;
-}
+export type { EventFilter } from './event-filter.ts';
 
 /** One tracing instance of a trace. */
 export interface TraceBuffer {
@@ -33,6 +23,12 @@ export interface TraceBuffer {
   readonly timeUnit: 'ns' | null;
   /** CPUs that have pages, ascending. */
   readonly cpus: readonly number[];
+}
+
+/** Times by a buffer's clock. */
+export interface TimeSpan {
+  readonly first: bigint;
+  readonly last: bigint;
 }
 
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
@@ -55,6 +51,7 @@ export class Trace {
   readonly uname: string;
   readonly buffers: readonly TraceBuffer[];
   readonly #source: TraceSource;
+  readonly #tasks: ReadonlyMap<number, string>;
   readonly #names: EventNames;
 
   /** @internal */
@@ -69,7 +66,8 @@ export class Trace {
       cpus: cpus.filter(({ dataBytes }) => dataBytes > 0).map(({ cpu }) => cpu),
     }));
     this.#source = source;
-    this.#names = new EventNames(source.catalogue, taskNamesOf(source.taskNames));
+    this.#tasks = taskNamesOf(source.taskNames);
+    this.#names = new EventNames(source.catalogue, this.#tasks);
   }
 
   /** Formats of all event types, in no particular order. */
@@ -99,22 +97,45 @@ export class Trace {
   events(filter: EventFilter = {}): AsyncGenerator<EventBatch, void, undefined> {
     const { layout, catalogue } = this.#source;
     const { from, to } = filter;
-    const ids = filter.events === undefined ? undefined : this.#idsOf(filter.events);
-    const cpus = filter.cpus === undefined ? undefined : new Set(filter.cpus);
-    const buffers = filter.buffers === undefined ? undefined : new Set(filter.buffers);
-    for (const name of buffers ?? []) this.#checkBuffer(name);
-    const wanted = this.#source.buffers
-      .filter(({ name }) => buffers?.has(name) ?? true)
-      .flatMap((buffer) => buffer.cpus.map((cpu) => ({ buffer: buffer.name, cpu })))
-      .filter(({ cpu }) => cpu.dataBytes > 0 && (cpus?.has(cpu.cpu) ?? true));
+    const choice = choiceOf(filter, {
+      path: this.path,
+      formats: this.formats(),
+      task: (pid) => this.task(pid),
+      tasks: this.#tasks,
+    });
+    const wanted = this.#wanted(filter);
     const blockBytes = blockBytesFor(wanted.length, layout.pageBytes);
     const streams = wanted.map(
       ({ buffer, cpu }): EventStream => ({
-        events: new CpuEvents(cpu, layout, catalogue.common, { from, to, ids }, blockBytes),
+        events: new CpuEvents(cpu, layout, catalogue.common, { from, to, choice }, blockBytes),
         buffer,
       }),
     );
     return eventBatches(streams, this.#names);
+  }
+
+  /**
+   * What only printing needs.
+   * @internal
+   */
+  get source(): TraceSource {
+    return this.#source;
+  }
+
+  /**
+   * Times of the first and the last event, of these CPUs and buffers only if they are given; undefined if there are
+   * none. Reads the first and the last pages only: of a CPU whose clock stepped back, these events are not the earliest
+   * and latest. Blocks. Throws Failure.
+   */
+  span(filter: Pick<EventFilter, 'cpus' | 'buffers'> = {}): TimeSpan | undefined {
+    const spans = this.#wanted(filter)
+      .map(({ cpu }) => firstAndLast(cpu, this.#source.layout))
+      .filter((span) => span !== undefined);
+    if (spans.length === 0) return undefined;
+    return spans.reduce((all, { first, last }) => ({
+      first: first < all.first ? first : all.first,
+      last: last > all.last ? last : all.last,
+    }));
   }
 
   /** Closes the file. Iterations still running fail. */
@@ -122,22 +143,15 @@ export class Trace {
     return this.#source.close();
   }
 
-  #idsOf(names: Iterable<string>): Set<number> {
-    const formats = this.formats();
-    const ids = new Set<number>();
-    for (const name of names) {
-      const found = formats.filter(({ fullName, system }) => fullName === name || system === name);
-      if (found.length === 0) throw this.#unknownEvent(name, formats);
-      for (const { id } of found) ids.add(id);
-    }
-    return ids;
-  }
-
-  #unknownEvent(name: string, formats: readonly EventFormat[]): Failure {
-    const near = nearNames(name, [...new Set(formats.flatMap(({ fullName, system }) => [fullName, system]))]);
-    const remedy =
-      near.length > 0 ? `did you mean ${near.map(quoted).join(' or ')}?` : 'give system:event or a system';
-    return new Failure(exitCode.usage, `${this.path} has no event ${quoted(name)}`, remedy);
+  /** CPUs with pages. Throws Failure (usage) for an unknown buffer. */
+  #wanted(filter: Pick<EventFilter, 'cpus' | 'buffers'>): { buffer: string; cpu: SourceCpu }[] {
+    const cpus = filter.cpus === undefined ? undefined : new Set(filter.cpus);
+    const buffers = filter.buffers === undefined ? undefined : new Set(filter.buffers);
+    for (const name of buffers ?? []) this.#checkBuffer(name);
+    return this.#source.buffers
+      .filter(({ name }) => buffers?.has(name) ?? true)
+      .flatMap((buffer) => buffer.cpus.map((cpu) => ({ buffer: buffer.name, cpu })))
+      .filter(({ cpu }) => cpu.dataBytes > 0 && (cpus?.has(cpu.cpu) ?? true));
   }
 
   #checkBuffer(name: string): void {

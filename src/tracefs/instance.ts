@@ -14,7 +14,7 @@ const maxNameLength = 64;
 const removeRetryMs = 20;
 const removeAttempts = 100;
 
-/** Why `name` is not valid for an instance; undefined when it is. */
+/** The reason why `name` is not valid for an instance; undefined when it is valid. */
 export function instanceNameFault(name: string): string | undefined {
   if (name === '') return 'it is empty';
   if (name.length > maxNameLength) return `it is longer than ${maxNameLength} characters`;

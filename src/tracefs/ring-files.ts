@@ -8,7 +8,10 @@ export interface RingStats {
   readonly commitOverrun: number;
   /** Unread bytes in the ring. */
   readonly bytes: number;
-  /** In the trace clock's own unit: seconds with a fraction, or a bare count (`counter`, `x86-tsc`). */
+  /**
+   * Time of the oldest event in the trace clock's own unit: seconds with a fraction, or a bare count (`counter`,
+   * `x86-tsc`).
+   */
   readonly oldestEventTs: string;
   readonly nowTs: string;
   /** Events refused because the ring was full and does not overwrite. */
@@ -43,7 +46,7 @@ function count(text: string, name: string): number {
   return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
 }
 
-/** Where a sub-buffer's data begins, and its size, in bytes. */
+/** Offset and size of a sub-buffer's data, in bytes. */
 export interface PageLayout {
   readonly dataOffset: number;
   readonly dataBytes: number;
@@ -68,8 +71,8 @@ export function parsePageLayout(text: string): PageLayout {
 }
 
 /**
- * A `buffer_size_kb` file: `1410`; `7 (expanded: 1408)` for a ring that the first event or tracer expands to that
- * size; `X` when the CPUs differ (`kb` undefined).
+ * A `buffer_size_kb` file: `1410`; `7 (expanded: 1408)` for a ring that is expanded to the second size when the
+ * first event or tracer is enabled; `X` when the CPUs differ (`kb` undefined).
  */
 export interface BufferSize {
   readonly kb: number | undefined;

@@ -17,7 +17,7 @@ import {
  * writes (filters, sizes) take the kernel milliseconds.
  */
 export class Tracefs {
-  /** Where tracefs is mounted. */
+  /** The mount point of tracefs. */
   readonly root: string;
   readonly instance: string | undefined;
   /** The instance's own directory. */
@@ -34,7 +34,7 @@ export class Tracefs {
     return readFileSync(join(this.dir, name), 'utf8');
   }
 
-  /** As `read`; undefined when this kernel does not have the file. */
+  /** Like `read`; undefined when this kernel does not have the file. */
   readIfThere(name: string): string | undefined {
     try {
       return this.read(name);
@@ -107,9 +107,9 @@ export class Tracefs {
   }
 
   /**
-   * How many pages the CPU's ring can hold, including the reader page, which the kernel does not count in the size. A
-   * ring that is not expanded yet counts as expanded: the first event can expand it at any time. 0 for a CPU that was
-   * never online.
+   * The number of pages that the CPU's ring can hold, including the reader page, which the kernel does not count in
+   * the size. A ring that is not expanded yet counts as expanded: the first event can expand it at any time. 0 for
+   * a CPU that was never online.
    */
   ringPages(cpu: number): number {
     const { kb } = parseBufferSize(this.read(`per_cpu/cpu${cpu}/buffer_size_kb`));
@@ -198,7 +198,7 @@ export class Tracefs {
     return this.#inEvents(system, name, name === undefined ? '' : 'format');
   }
 
-  /** As `hasEvent`, for events that can be enabled and filtered: not the records of tracers, system `ftrace`. */
+  /** Like `hasEvent`, for events that can be enabled and filtered: not the records of tracers, system `ftrace`. */
   isSwitchable(system: string, name?: string): boolean {
     return this.#inEvents(system, name, 'enable');
   }

@@ -15,7 +15,7 @@ export interface TracingFacts {
 /** The level of kernel_lockdown(7); `none` where it is not built in. */
 export type Lockdown = 'none' | 'integrity' | 'confidentiality';
 
-/** What is at the place of tracefs. `shut`: there are files, and the kernel refuses to open them. */
+/** The fault at the place of tracefs. `shut`: there are files, and the kernel refuses to open them. */
 export type TracefsFault = 'absent' | 'empty' | 'denied' | 'shut';
 
 export const mountRemedy = 'mount it: mount -t tracefs nodev /sys/kernel/tracing';
@@ -50,7 +50,7 @@ export function lockdownOf(file: string | undefined, commandLine: string | undef
   return level === 'none' || level === 'integrity' || level === 'confidentiality' ? level : undefined;
 }
 
-/** Why tracefs is not usable, as far as the kernel's state shows, and the remedy. */
+/** The error for unusable tracefs, with the reason as far as the kernel's state shows it, and the remedy. */
 export function whyNoTracefs(fault: TracefsFault, place: string, facts: TracingFacts): Failure {
   // checked first: neither mounting nor being root helps
   if (facts.lockdown === 'confidentiality' && fault !== 'absent')

@@ -19,7 +19,7 @@ const waiter = new Waiter();
 
 function say(message: ToSupervisor): void {
   waiter.askForLoop();
-  // Without a supervisor nobody listens any more; closing the channel has already set `leave`.
+  // Without a supervisor nobody receives messages; the closing of the channel has already set `leave`.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
@@ -38,8 +38,8 @@ function pin(cpu: number): boolean {
 }
 
 /**
- * When a CPU goes offline the kernel moves its tasks and widens their affinity; it does not narrow it when the CPU is
- * back.
+ * Pins the worker to its CPU again. When a CPU goes offline, the kernel moves its tasks and widens their affinity;
+ * it does not narrow the affinity when the CPU is back.
  */
 function keepPinned(cpu: number): void {
   const [first, second] = affinityOf(0);
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
       pump?.leave();
       resolve();
     });
-    // It may have closed while this script was loading, before anybody listened.
+    // the channel may have closed while this script was loading, before the listener above was added
     if (!process.connected) resolve();
     process.on('message', (message: ToWorker) => {
       switch (message.kind) {
@@ -92,7 +92,8 @@ async function main(): Promise<void> {
   say({ kind: 'loaded' });
   await assigned;
   const borrowed = borrow(setup.outlet);
-  // What a dead predecessor left in the pipe is sent even when the supervisor died right after it.
+  // without an assignment there is nothing to do; an existing one is carried out even if the supervisor has died
+  // meanwhile, so that the pages that a dead worker left in the pipe are sent
   if (borrowed === undefined) return;
   const { assignment, lent } = borrowed;
 

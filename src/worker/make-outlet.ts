@@ -13,7 +13,10 @@ function ownOutlet({ pipeRead, port }: Lent): Outlet {
   return { push: (bytes) => splice(pipeRead, port, bytes) };
 }
 
-/** For a file opened with O_APPEND, for which splice returns EINVAL: copies one page at a time through a buffer. */
+/**
+ * The transfer to a file opened with O_APPEND, for which splice returns EINVAL: copies one page at a time through a
+ * buffer.
+ */
 function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) => number {
   const page = new Uint8Array(pageBytes);
   return () => {
@@ -23,7 +26,7 @@ function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) =>
   };
 }
 
-/** As `copier`, for frames. */
+/** Like `copier`, for frames. */
 function framedCopier({ pipeRead, port }: Lent, pageBytes: number): () => number {
   const second = makePipe();
   return lastingCopier(pageBytes, {
@@ -50,7 +53,7 @@ export function makeOutlet(
   const own = ownOutlet(lent);
   if (outlet === 'splice') return own;
   const { turn } = lent;
-  if (turn === undefined) throw new Error('a shared outlet without its turn');
+  if (turn === undefined) throw new Error('a shared outlet without its lock file');
   const transfer = transferOf(outlet, frameSync !== undefined);
   const calls = { tryLock: () => tryLock(turn), unlock: () => unlock(turn), transfer };
   if (frameSync === undefined) return new SharedOutlet(calls, pageBytes);

@@ -1,4 +1,4 @@
-/** Where a worker moves the content of its pipe. */
+/** The destination of a worker's pages. */
 export interface Outlet {
   /**
    * Moves up to `bytes` out of the pipe. Never waits.

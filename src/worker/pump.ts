@@ -16,11 +16,11 @@ const turnSplices = 4;
  * fills descriptors for all of it, beyond the end of their table.
  */
 const splicePagesMax = 128;
-/** Setting tracing_on to 0 wakes no poll, so every wait is limited. */
+/** Maximum time of a wait: setting tracing_on to 0 does not end a poll. */
 const pollMs = 1000;
 const turnSleepMs = 1;
 
-/** What a pump reports. */
+/** Receives a pump's reports. */
 export interface PumpListener {
   stopped(id: number, flushed: boolean, heldBytes: number): void;
   gone(what: 'ring' | 'port', code: string): void;
@@ -35,7 +35,7 @@ export interface PumpSetup {
   readonly stopTimeoutMs: number;
 }
 
-/** How a step ended: continue with the next one, or why the turn is over. */
+/** The result of a step: continue with the next one, or the reason why the turn is over. */
 type Step = 'moved' | Pause;
 type Pause = 'turn-over' | 'ring-empty' | 'port-full' | 'not-our-turn' | 'nothing-wanted' | 'end';
 
@@ -63,7 +63,7 @@ export class Pump {
   /** The last fill found fewer whole pages than would fit, so the ring has no more until the next wait. */
   #tookAll = false;
   #portMoved = false;
-  /** When the port was found full, or the last order came, whichever is later. */
+  /** The time when the port was found full, or when the last order arrived, whichever is later. */
   #portFullMs = performance.now();
   #partialMs = performance.now();
   #connected = true;
@@ -194,7 +194,7 @@ export class Pump {
     this.#say.lost(lost);
   }
 
-  /** Fills the empty pipe; never called for another. */
+  /** Fills the pipe; only called when the pipe is empty. */
   #fill(): Step {
     switch (this.#wanted) {
       case 'run':

@@ -50,8 +50,8 @@ export class SharedOutlet implements Outlet {
   }
 
   /**
-   * Only whole pages go into the pipe, so the rest in it shows where a page ends, also to the successor of a killed
-   * worker.
+   * Whether the turn may end; without headers only at the end of a page. The number of bytes left in the pipe shows
+   * where a page ends, also to the successor of a killed worker, because only whole pages go into the pipe.
    */
   #mayEnd(bytesLeft: number): boolean {
     if (this.#headers === undefined) return bytesLeft % this.#pageBytes === 0;

@@ -1,6 +1,6 @@
 import { errno } from '../native/error.ts';
 
-/** What a failed transfer means: try again later, the descriptor is dead for good, or an unknown state. */
+/** The meaning of a failed transfer: try again later, the descriptor is dead for good, or an unknown state. */
 export type Verdict = 'again' | 'gone' | 'fatal';
 
 /** @param failure the positive errno of splice or read on the ring */
@@ -8,9 +8,9 @@ export function ringVerdict(failure: number): Verdict {
   switch (failure) {
     case errno.EAGAIN: // no whole page, or none at all
     case errno.EINTR:
-    case errno.ENOMEM: // no memory for the page list: a moment's want
+    case errno.ENOMEM: // no memory for the page list: a temporary shortage
     case errno.EBUSY: // a latency tracer is swapping the buffers
-    case errno.ENODEV: // the CPU was never online; its ring comes with it
+    case errno.ENODEV: // the CPU was never online; its ring appears when the CPU does
       return 'again';
     case errno.EINVAL: // the file position stands inside a page: only a fresh opening starts at a boundary again
       return 'gone';
@@ -24,7 +24,7 @@ export function portVerdict(failure: number): Verdict {
   switch (failure) {
     case errno.EAGAIN: // the queue is full, or the host end is not connected
     case errno.EINTR:
-    case errno.ENOMEM: // no memory for the copies: a moment's want
+    case errno.ENOMEM: // no memory for the copies: a temporary shortage
       return 'again';
     case errno.ENODEV: // unplugged
     case errno.EPIPE: // the reader of stdout went away

@@ -2,10 +2,10 @@ import { eventLoopFd } from '../native/wait/event-loop.ts';
 import { POLLIN, PollSet } from '../native/wait/poll.ts';
 import { Timerfd } from '../native/wait/timerfd.ts';
 
-/** How often the event loop gets a turn for its timers, which its descriptor does not report. */
+/** Interval at which the event loop gets a turn for its timers, which do not make its descriptor readable. */
 const loopTurnMs = 500;
 
-/** How a pump waits. */
+/** The waits of a pump. */
 export interface Waits {
   /** The event loop needs a turn before the next wait: it has work, or has waited long enough. */
   readonly loopIsDue: boolean;
@@ -20,7 +20,7 @@ export interface Waits {
    * @returns the events that poll found; 0: none in time, or the loop is due
    */
   ready(fd: number, events: number, timeoutMs: number): number;
-  /** Waits for a time, or until woken when it is undefined; the loop turns meanwhile. */
+  /** Waits for a time, or until `wake` if the time is undefined; the event loop runs meanwhile. */
   sleep(ms: number | undefined): Promise<void>;
   /** Ends the current sleep, if there is one. */
   wake(): void;
@@ -41,7 +41,7 @@ export class Waiter implements Waits {
   #loopIsDue = true;
   #cutSleep: (() => void) | undefined;
 
-  /** @param turnMs how often the event loop gets a turn while waits go on */
+  /** @param turnMs interval at which the event loop gets a turn while waits go on */
   constructor(turnMs = loopTurnMs) {
     this.#turnMs = turnMs;
     this.#set.set(1, eventLoopFd(), POLLIN);

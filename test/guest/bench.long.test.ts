@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { repoRoot } from '../repo-root.ts';
 
-test('every benchmark comes to its table, one round of each', { timeout: 3_600_000 }, (context) => {
+test('every benchmark produces its table from one round each', { timeout: 3_600_000 }, (context) => {
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-bench-'));
   context.after(() => rmSync(dir, { recursive: true }));
   const json = join(dir, 'results.json');

@@ -35,7 +35,7 @@ function recordBriefly(dir: string, out: string) {
   return traceHost('record', '--dir', dir, ...patient, ...what, '--json');
 }
 
-/** That `status` and `record` end with this code, and say what doctor says. */
+/** Asserts that `status` and `record` end with this code, and print the same as doctor. */
 async function assertSaid(context: TestContext, dir: string, said: string, timeout = '3s'): Promise<void> {
   const line = `trace-host: ${said}\n`;
   const status = await traceHost('status', '--dir', dir, '--timeout', timeout);
@@ -46,7 +46,7 @@ async function assertSaid(context: TestContext, dir: string, said: string, timeo
   assert.equal(existsSync(out), false);
 }
 
-/** Does what a remedy says, up to its first semicolon, as a shell would. */
+/** Executes a remedy, up to its first semicolon, like a shell. */
 async function obey(said: string | undefined): Promise<void> {
   const command = / — [^:]*: trace-host ([^;]*)/.exec(said ?? '')?.[1] ?? assert.fail(said);
   const { code, stderr } = await traceHost(...command.split(' '));
@@ -57,7 +57,7 @@ async function untilQemuSays(guest: Guest, state: string): Promise<void> {
   while (!JSON.stringify(await guest.qmp('query-status')).includes(`"${state}"`)) await sleep(20);
 }
 
-/** By trace-host: what reads the control port besides would be a fault. */
+/** Checks with trace-host, because doctor would report another reader of the control port as a fault. */
 async function untilCpuIs(dir: string, cpu: number, state: string): Promise<void> {
   for (;;) {
     const { stdout } = await traceHost('status', '--dir', dir, ...patient, '--json');
@@ -67,7 +67,7 @@ async function untilCpuIs(dir: string, cpu: number, state: string): Promise<void
   }
 }
 
-/** Runs a script in a mount namespace of its own, in which systemd seems to run and has no tmpfiles rules but this. */
+/** Runs a script in its own mount namespace, in which systemd seems to run and has only this tmpfiles rule. */
 function withTmpfilesRule(rule: string, script: string) {
   const make = 'mount -t tmpfs none /run && mkdir -p /run/systemd/system /run/tmpfiles.d';
   const command = `${make} && echo "$0" > /run/tmpfiles.d/rule.conf && ${script}`;
@@ -153,7 +153,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     const record = await recordBriefly(dir, join(scratchDir(context), 'trace.dat'));
     assert.equal(record.code, 3);
     assert.ok(record.stderr.includes(`trace-host: ${removed['ports']}\n`), record.stderr);
-    // new ones alone are connected with nothing
+    // only new FIFOs are not connected to anything
     tool('mkfifo', [join(dir, 'trace-path-cpu1.out')]);
     assert.deepEqual(await doctorOnHost(dir), removed);
 
@@ -221,7 +221,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     await assertSaid(context, dir, removed['directory'] ?? '');
     await obey(removed['directory']);
     assert.deepEqual(await doctorOnHost(dir), {});
-    // these are marked
+    // trace-host has marked these files
     await sleep(1100);
     assert.equal(withTmpfilesRule(rule, clean).status, 0);
     assert.deepEqual(await doctorOnHost(dir), {});
@@ -235,7 +235,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     });
     context.after(() => reader.kill());
     let stranger = await doctorOnHost(dir);
-    // from its start to its open
+    // until the process has started and opened the FIFO
     while (Object.keys(stranger).length === 0) stranger = await doctorOnHost(dir);
     assertOnly(
       stranger,
@@ -307,7 +307,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     chmodSync(dirname(dir), 0o755);
     const [program = '', ...args] = words;
     const nobody = spawnSync(program, args, { encoding: 'utf8', cwd: '/', ...lookUpUser('nobody') });
-    // closed to nobody, where the checkout is
+    // only if user nobody can access the checkout
     if (nobody.status === 1 && nobody.stdout !== '') {
       const faults = faultsIn(nobody.stdout);
       assert.match(
@@ -334,7 +334,7 @@ describe('trace-host doctor', { timeout: 900_000 }, () => {
     await guest.unplugPort('trace-path-cpu0');
     const started = await traceHost('start', '--dir', dir, ...patient);
     assert.equal(started.code, 0, started.stderr);
-    // an idle worker does not look at its port
+    // an idle worker does not check its port
     await load(guest, [0], { rate: 0, count: 100 });
     await untilCpuIs(dir, 0, 'waiting');
     const waiting = await doctorOnHost(dir);

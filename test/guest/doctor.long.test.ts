@@ -4,7 +4,7 @@ import { bootGuest, restoreGuest, type Guest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
 import { assertOnly, doctorInGuest, faultsIn } from './support/doctor.ts';
 
-/** What the agent says when it ends at once, without its name. */
+/** The agent's message when it ends at once, without the agent's name. */
 async function agentSays(guest: Guest, exit: number, through: readonly string[] = []): Promise<string> {
   const { code, stderr } = await guest.run([...through, 'trace-agent']);
   assert.equal(code, exit, stderr);
@@ -12,7 +12,7 @@ async function agentSays(guest: Guest, exit: number, through: readonly string[] 
 }
 
 describe('trace-agent doctor', { timeout: 900_000 }, () => {
-  test('finds nothing wrong beside an agent that runs, and a stopped one', async () => {
+  test('finds nothing wrong while an agent runs, and names a stopped one', async () => {
     await using guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     const agent = GuestAgent.of(guest);
     assert.deepEqual(await doctorInGuest(guest), {});
@@ -96,7 +96,7 @@ describe('trace-agent doctor', { timeout: 900_000 }, () => {
       const agent = String(await guest.readFile(`${before}.agent`));
       assert.equal(agent.trim(), `trace-agent: ${faults['driver']}`);
     }
-    // all of them are loaded by now
+    // all drivers are loaded by now
     assertOnly(await doctorInGuest(guest), 'agent', /no trace-agent is running/);
 
     const device = 'd=$(readlink -f /sys/class/virtio-ports/vport0p1/device); echo ${d##*/}';

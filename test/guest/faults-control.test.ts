@@ -12,7 +12,7 @@ const batch = 100;
 /** How much Node's heap may grow between two garbage collections while orders are executed. */
 const growthKb = 40_000;
 
-/** What was ordered among all that is carried out first, and as long as 64 orders wait, one more is refused as busy. */
+/** Stops tracing. Orders are executed in sequence; while 64 orders wait, a further one is refused as busy. */
 async function stopAtLast(agent: GuestAgent): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
@@ -30,7 +30,7 @@ describe('a control port with hostile input', { timeout: 1_800_000 }, () => {
     await using traced = await TracedGuest.restore({ cpus: 2, agent: [] });
     const { agent, guest } = traced;
     const { pid } = agent.process;
-    // what it opens once it opens now
+    // the agent now opens what it opens only once
     await agent.ask('start');
     await agent.ask('stop');
     const descriptorsBefore = await descriptorsOf(guest, pid);
@@ -54,7 +54,7 @@ describe('a control port with hostile input', { timeout: 1_800_000 }, () => {
     assert.equal(descriptors, descriptorsBefore, `seed ${seed}`);
     const complaints = agent.log.split('"level":"warn"').length - 1;
     const minutes = Math.ceil((performance.now() - fromMs) / 60_000);
-    // ten and the count of the others
+    // ten warnings, and one with the number of the others
     assert.ok(complaints <= 11 * (minutes + 1), `${complaints} warnings in ${minutes} minutes`);
 
     await traced.begin();

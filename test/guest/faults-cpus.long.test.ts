@@ -29,7 +29,7 @@ describe('CPUs that come and go', { timeout: 1_800_000 }, () => {
       await traced.load({ rate: 0, count: 3000, cpus: [1] });
       await setOnline(traced.guest, 1, 0);
       const entries = async (): Promise<number> => (await traced.stats(1)).entries;
-      // less than half of the ring waits for its time
+      // a ring that is less than half full is only read after a timeout
       await until(
         async () => (await entries()) < 700,
         async () => `${await entries()} entries are left in the ring`,

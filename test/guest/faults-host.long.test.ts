@@ -36,7 +36,7 @@ describe('a host that does not read', { timeout: 1_800_000 }, () => {
     const pinned = before - (await availableBytes(guest));
 
     console.log({ quietMs, loadedMs, stalledMs, pinnedMb: pinned / 1e6 });
-    // 40 MB a CPU were written: what does not go into the queue stays in ring and pipe, or is overrun
+    // 40 MB per CPU were written: data that does not fit in the queue stays in ring and pipe, or is overwritten
     const most = cpus.length * (queueEntries + 1) * defaultPipeBytes + (16 << 20);
     assert.ok(pinned < most, `${pinned} bytes pinned, ${most} at most`);
     for (const cpu of cpus) traced.collector(cpu).resume();

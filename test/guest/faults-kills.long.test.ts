@@ -14,7 +14,7 @@ const killEveryMs = 300;
 
 const loads = {
   light: { rate: 500, count: 5000 },
-  /** More than an emulated guest can move: the rings overrun, and the kernel counts what. */
+  /** More than an emulated guest can move: the rings overrun, and the kernel counts the overwritten events. */
   full: { rate: 20_000, count: 160_000 },
 } as const;
 

@@ -10,7 +10,7 @@ import { TracedGuest } from './support/traced-guest.ts';
 const group = '/sys/fs/cgroup/agent';
 const filler = '/tmp/fork-filler';
 
-/** Of this test itself. */
+/** Processes of this test itself. */
 const mine = { but: /fork-filler/ };
 
 /** An agent in a memory cgroup, and a program that fills the process table. */
@@ -23,8 +23,9 @@ async function startInGroup({ guest }: TracedGuest, ...options: string[]): Promi
 }
 
 /**
- * Takes memory from the group a MiB at a time, less than a worker's end gives back: the kernel reclaims what it can,
- * then ends what it must. More at once might not fit with every worker gone, before a dead one's memory is back.
+ * Allocates memory in the group, one MiB at a time, which is less than the exit of a worker frees: the kernel
+ * reclaims what it can, then kills a process. A larger amount might not fit even without workers, before a killed
+ * worker's memory is freed.
  */
 async function squeezeUntilAKill(guest: Guest): Promise<void> {
   const squeeze = `m=$(cat memory.current); until grep -q '^oom_kill [1-9]' memory.events; do
@@ -37,7 +38,7 @@ describe('a guest that runs out of', { timeout: 1_800_000 }, () => {
     await using traced = await TracedGuest.restore({ cpus: 2 });
     const agent = await startInGroup(traced, '--no-standby');
     const victim = (await agent.workers()).get(1);
-    // no command can be started while the table is full, and these last as long
+    // no command can be started while the table is full, so these run for as long
     const written = traced.load({ rate: 200, count: 200 * 20 });
     await traced.waitArrived(0, 1);
     const filling = await traced.guest.spawn([filler, '60', String(victim)]);

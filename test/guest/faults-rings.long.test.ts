@@ -7,7 +7,7 @@ import { setRing } from './support/rings.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 const fullRingKb = 1408;
-/** Takes all markers of a test, whoever reads it when. */
+/** Holds all markers of a test, even if they are read late. */
 const hugeRingKb = 20_480;
 
 describe('a ring that another process resizes and clears', { timeout: 1_800_000 }, () => {
@@ -39,7 +39,7 @@ describe('a ring that another process resizes and clears', { timeout: 1_800_000 
       await setRing(traced.guest, 'buffer_size_kb', kb);
     }
     await written;
-    // the kernel may have refused the last one, and its arrival is what tells that all are here
+    // the kernel may have refused the last marker, and its arrival shows that all have arrived
     await traced.load({ rate: 1000, count: 100 });
     await allAccounted(traced);
   });

@@ -36,7 +36,7 @@ describe('a ring that another process controls', { timeout: 1_800_000 }, () => {
       assert.ok(tries < 10, 'a ring that nobody reads does not overrun');
       const stuck = (await agent.workers()).get(cpu);
       await guest.check(`kill -STOP ${stuck}`);
-      // three times what it holds; a heartbeat that misses its worker may be sooner
+      // three times the ring's content; a worker that hangs may be killed before that
       await traced.load({ rate: 0, count: 3000, cpus: [cpu] });
       await guest.run(`kill -CONT ${stuck}`);
     }

@@ -5,12 +5,12 @@ import { GuestAgent } from './support/agent.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
 const pipePages = 16;
-/** What a worker holds in addition to the pipe: the staged page. */
+/** Pages that a worker has in addition to the pipe: the staged page. */
 const stagedPages = 1;
 const pageBytes = 4096;
 const markerBytes = 1000;
 
-/** Nobody reads, and markers come until each worker has a full pipe in front of a full port. */
+/** Writes markers, which nobody reads, until each worker has a full pipe and a full port. */
 async function fillPorts(traced: TracedGuest, agent: GuestAgent): Promise<void> {
   for (const cpu of traced.cpus) traced.collector(cpu).pause();
   for (let turn = 0; turn < 20; turn += 1) {
@@ -39,7 +39,7 @@ describe('a supervisor that is killed', { timeout: 1_800_000 }, () => {
     assert.match(second.log, /port trace-path-cpu0 \(\/dev\/\w+\) is held by .*pid \d+/);
     assert.equal(await workersLeft(traced.guest, pids), 2, 'the old workers still wait for their reader');
     for (const cpu of traced.cpus) traced.collector(cpu).resume();
-    // a stop does not wait for ports that others hold
+    // a stop does not wait for ports that others have open
     await second.waitRunning(traced.cpus);
     await second.order0();
     await second.end();

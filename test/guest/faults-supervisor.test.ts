@@ -15,7 +15,7 @@ async function pidsOf(agent: GuestAgent, cpus: readonly number[]): Promise<numbe
   return pids;
 }
 
-/** They leave when their pipes are empty, and the next agent may be ready before. */
+/** Waits until workers have exited, which they do when their pipes are empty; the next agent may be ready earlier. */
 async function leave(guest: Guest, pids: readonly number[]): Promise<void> {
   await guest.check(`for pid in ${pids.join(' ')}; do while [ -d /proc/$pid ]; do sleep 0.1; done; done`);
 }

@@ -6,7 +6,7 @@ import { GuestAgent } from './support/agent.ts';
 import { assertIdle } from './support/measures.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** A port that only takes up a number. */
+/** A port that only occupies a number. */
 function filler(index: number): PortSpec {
   return { name: `filler${index}`, chardev: 'pipe' };
 }
@@ -23,7 +23,7 @@ describe('the 16th pipe-backed port of a virtio-serial device', { timeout: 1_800
     assert.ok(dead !== undefined);
     await assertIdle(guest, [dead], 5, 0.3);
     assert.equal(traced.collector(1).bytes, 0);
-    await traced.waitArrived(0, 1); // the other CPU goes on
+    await traced.waitArrived(0, 1); // the other CPU continues
     assert.equal(agent.said('host end of the port is not connected: pages stay in the ring'), 1, agent.log);
 
     await guest.unplugPort('trace-path-cpu1');

@@ -26,7 +26,7 @@ describe('a port that is unplugged', { timeout: 1_800_000 }, () => {
       await agent.ask('start');
       await traced.loadWhile({ rate: 1000, count: 1000, cpus: [other] }, async () => {
         await guest.unplugPort(port);
-        // nobody knows as long as there is nothing to send
+        // the agent notices it only when it has something to send
         await traced.load({ rate: 1000, count: 1000, cpus: [victim] });
         await agent.waitSaid('port is gone', turn);
         await guest.plugPort(port);

@@ -14,7 +14,7 @@ describe('a worker that', { timeout: 1_800_000 }, () => {
     const pid = (await agent.workers()).get(stuck);
     await traced.guest.check(`kill -STOP ${pid}`);
     const written = traced.load(load);
-    // the other CPU goes on
+    // the other CPU continues
     await traced.waitArrived(other, 1);
     await agent.waitSaid('worker does not respond: killed', 1);
     await written;

@@ -20,14 +20,14 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     assert.equal(existsSync(guest.dir), false);
   });
 
-  test('a command gives its exit code, stdout and stderr apart', async () => {
+  test('a command returns its exit code, stdout and stderr separately', async () => {
     const result = await guest.run('echo out; echo err >&2; exit 7');
     assert.deepEqual(result, { code: 7, stdout: 'out\n', stderr: 'err\n' });
     assert.equal((await guest.run(['no-such-program'])).code, 127);
     assert.equal((await guest.run('kill -9 $$')).code, 128 + 9);
   });
 
-  test('files of some MB go in and come out unchanged, through a command too', async () => {
+  test('files of some MB are copied in and out unchanged, also through a command', async () => {
     const data = randomBytes(5 << 20);
     await guest.writeFile('/tmp/data', data);
     assert.equal(Buffer.compare(await guest.readFile('/tmp/data'), data), 0);
@@ -35,7 +35,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     assert.equal(sum.split(' ')[0], createHash('sha256').update(data).digest('hex'));
   });
 
-  test('several commands run at once, and each can be read, fed and ended while it runs', async () => {
+  test('several commands run at once; each can be read, fed and ended while it runs', async () => {
     const slow = await guest.spawn('echo begun; sleep 60');
     const echo = await guest.spawn(['cat']);
     await slow.waitFor(/begun/);
@@ -49,7 +49,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     assert.equal((await echo.wait()).code, 0);
   });
 
-  test('a command that is too slow is killed with what it started', async () => {
+  test('a command that exceeds its timeout is killed with the processes that it started', async () => {
     await assert.rejects(
       guest.run('echo first; sleep 4711; true', { timeoutMs: 5000 }),
       /within 5000 ms\nfirst/,
@@ -57,12 +57,12 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     await guest.check('while ps | grep -q "[s]leep 4711$"; do sleep 0.1; done');
   });
 
-  test('a background child that keeps stdout does not hold up its command', async () => {
+  test('a background child that keeps stdout open does not delay the end of its command', async () => {
     const { stdout } = await guest.run('(sleep 300; echo late) & echo now');
     assert.equal(stdout, 'now\n');
   });
 
-  test('the ports have their names, and bytes go both ways through the FIFOs', async () => {
+  test('the ports have their names, and bytes pass in both directions through the FIFOs', async () => {
     const names = (await guest.check('ls /dev/virtio-ports')).split('\n');
     for (const name of ['agent-ctl-path', 'trace-path-cpu0', 'trace-path-cpu1'])
       assert.ok(names.includes(name), name);
@@ -83,7 +83,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     assert.equal(agent.stdout, '1\n0\n');
   });
 
-  test('a paused, closed and reopened collector loses nothing', async () => {
+  test('a collector that is paused, closed and reopened loses nothing', async () => {
     const data = randomBytes(8 << 20);
     await guest.writeFile('/tmp/trace', data);
     const trace = await guest.collect(0);
@@ -100,7 +100,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     assert.equal(Buffer.compare(trace.read(), data), 0);
   });
 
-  test('markers are one event each, at their rate, on their CPU', async () => {
+  test('each marker is one event, at the requested rate, on the requested CPU', async () => {
     await guest.check('mkdir /sys/kernel/tracing/instances/marks');
     const load = 'markers --cpu 1 --rate 2000 --count 1000 --size 1000 --instance marks --start 5';
     const said: { written: number; seconds: number } = JSON.parse(await guest.check(load));
@@ -118,7 +118,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     );
   });
 
-  test('a port can be taken out and put back while the guest runs, and keeps its name', async () => {
+  test('a port can be unplugged and plugged in again while the guest runs, and keeps its name', async () => {
     await guest.unplugPort('trace-path-cpu1');
     const link = '/dev/virtio-ports/trace-path-cpu1';
     await guest.check(`while [ -L ${link} ]; do sleep 0.05; done`);
@@ -130,7 +130,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     await trace.waitBytes(before + 6);
   });
 
-  test('QMP stops the guest and lets it go on', async () => {
+  test('QMP stops and resumes the guest', async () => {
     const status = async () => JSON.stringify(await guest.qmp('query-status'));
     assert.match(await status(), /"status":"running"/);
     await guest.qmp('stop');
@@ -140,7 +140,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     await assert.rejects(guest.qmp('no-such-command'), /no-such-command/);
   });
 
-  test('the agent is there with what it needs, and no more', async () => {
+  test('the guest has the agent and what the agent needs, and nothing else', async () => {
     assert.equal(
       await guest.check('cd /opt/virtio-trace && node -e "import(\'koffi\').then(() => console.log(1))"'),
       '1\n',
@@ -154,7 +154,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     await guest.check(['sh', '-c', 'cd /opt/virtio-trace; exec node --input-type=module -e "$0"', script]);
   });
 
-  test('it powers off', async () => {
+  test('the guest powers off', async () => {
     await guest.powerOff();
     assert.equal(guest.running, false);
     assert.match(guest.consoleText(), /Power down/);
@@ -168,7 +168,7 @@ describe('a guest restored from a saved state', { timeout: 900_000 }, () => {
     until: /tick 3\n/,
   };
 
-  test('has the time of its host, random numbers and files of its own, and a command that goes on', async () => {
+  test("has the host's time, its own random numbers and files, and a command that continues", async () => {
     const random: string[] = [];
     for (let turn = 0; turn < 2; turn += 1) {
       await using guest = await restoreGuest({ cpus: 2, running: ticks });
@@ -186,7 +186,7 @@ describe('a guest restored from a saved state', { timeout: 900_000 }, () => {
     assert.notEqual(random[0], random[1]);
   });
 
-  test('may have sockets where the saved one had pipes', async () => {
+  test('may have sockets where the saved guest had pipes', async () => {
     const ports = tracePorts(2, { chardev: 'socket', controlChardev: 'socket' });
     await using guest = await restoreGuest({ cpus: 2, ports });
     const end = guest.end('trace-path-cpu1');
@@ -195,7 +195,7 @@ describe('a guest restored from a saved state', { timeout: 900_000 }, () => {
     assert.equal(await end.received.line(), 'through');
   });
 
-  test('is not as before when a setting, an instance, a process or a file is left', async () => {
+  test('is reported as changed when a setting, an instance, a process or a file is left', async () => {
     await using guest = await restoreGuest({ cpus: 2 });
     await assertAsBefore(guest);
     const top = '/sys/kernel/tracing';

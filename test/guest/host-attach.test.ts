@@ -20,7 +20,7 @@ function scratchDir(context: TestContext): string {
   return dir;
 }
 
-/** A machine that never runs an instruction: QEMU's side of attaching needs no guest. */
+/** Starts a machine that never runs an instruction: QEMU's side of attaching needs no guest. */
 async function startQemu(context: TestContext, qmp: string, ...args: string[]): Promise<void> {
   const shared = ['-nodefaults', '-display', 'none', '-S', '-qmp', `unix:${qmp},server=on,wait=off`];
   const qemu = spawn('qemu-system-x86_64', [...shared, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -43,7 +43,7 @@ async function portsOf(qmp: string): Promise<string[]> {
 }
 
 describe('setup --apply --qmp', { timeout: 600_000 }, () => {
-  test('makes a virtio-serial device where there is none, and ports with both kinds of chardev', async (context) => {
+  test('adds a virtio-serial device if there is none, and ports with both kinds of chardev', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     await startQemu(context, qmp, '-machine', 'pc', '-smp', '1,maxcpus=2');
@@ -52,7 +52,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
       const made = await traceHost(...to, '--chardev', chardev);
       assert.equal(made.code, 0, made.stderr);
       assert.equal(made.stdout, '');
-      // the CPU that may come has its port too
+      // a CPU that may be plugged in has its port too
       const ports = [
         'agent-ctl-path virtio-trace0.0 1',
         'trace-path-cpu0 virtio-trace0.0 2',
@@ -62,17 +62,17 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
       assert.equal(existsSync(join(dir, 'ports', 'agent-ctl-path.socket')), chardev === 'socket');
       const again = await traceHost(...to);
       assert.match(again.stderr, /already attached: control port, CPUs 0-1\n/);
-      // the device itself goes only with a guest's consent, and this one is asleep
+      // the device itself is only removed with the guest's consent, and this guest does not run
       const connection = await QmpConnection.open(qmp);
       for (const id of ['virtio-trace-ctl', 'virtio-trace-cpu0', 'virtio-trace-cpu1']) {
         await connection.execute('device_del', { id });
       }
       connection.close();
-      // chardevs are left, as by an attempt that ended half-way
+      // chardevs are left, as after an interrupted attempt
     }
   });
 
-  test('takes out ports that QEMU was started with under any id or none, and gives new ones', async (context) => {
+  test('detaches ports that QEMU was started with, whatever their ids, and attaches new ones', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     const ports = join(dir, 'ports');
@@ -104,7 +104,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     assert.equal(existsSync(ports), false);
   });
 
-  test("leaves devices that are full, and ports that are others'", async (context) => {
+  test('leaves full devices, and ports of other programs, alone', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     const small = ['-device', 'virtio-serial-pci,id=theirs,max_ports=3'];
@@ -137,7 +137,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     );
   });
 
-  test('finds a free root port in a q35 machine, and says so when there is none', async (context) => {
+  test('finds a free root port in a q35 machine, and reports when there is none', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     await startQemu(context, qmp, '-machine', 'q35', '-device', 'pcie-root-port,id=spare,chassis=1');
@@ -150,7 +150,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     assert.match(more.stderr, /no free PCI Express root port.* — start QEMU with -device pcie-root-port/);
   });
 
-  test('a microvm takes ports on a device that it has, and no device while it runs', async (context) => {
+  test('adds ports to an existing device of a running microvm, but no device', async (context) => {
     const dir = scratchDir(context);
     const qmp = join(dir, 'qmp');
     const theirs = ['-device', 'virtio-serial-device,id=theirs,max_ports=4'];
@@ -169,7 +169,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
     assert.deepEqual(await portsOf(qmp), ports);
   });
 
-  test('says it when nothing, or something else, listens on the socket', async (context) => {
+  test('reports when nothing, or another program, listens on the socket', async (context) => {
     const dir = scratchDir(context);
     const nobody = await traceHost(
       'setup',
@@ -192,7 +192,7 @@ describe('setup --apply --qmp', { timeout: 600_000 }, () => {
   });
 });
 
-/** libvirt's session daemon, which virsh starts, refuses to be root's: then it is nobody's. */
+/** libvirt's session daemon, which virsh starts. It refuses to run as root, so root runs it as nobody. */
 class Libvirt {
   readonly dir: string;
   readonly #env: NodeJS.ProcessEnv;
@@ -221,11 +221,11 @@ class Libvirt {
     });
   }
 
-  /** The one that virsh started for this directory. */
+  /** Ends the daemon that virsh started for this directory. */
   #endDaemon(): void {
     const file = join(this.dir, 'run', 'libvirt', 'libvirtd.pid');
     if (!existsSync(file)) return;
-    // it removes files of its own while it ends
+    // it still removes files while it exits
     const end = 'kill "$0"; while [ -d "/proc/$0" ]; do sleep 0.1; done';
     spawnSync('sh', ['-c', end, readFileSync(file, 'utf8').trim()], { timeout: 60_000 });
   }
@@ -250,7 +250,7 @@ class Libvirt {
     return this.run(process.execPath, hostProgram, ...args);
   }
 
-  /** Defines a domain with these elements beside what it needs. */
+  /** Defines a domain with these elements in addition to the required ones. */
   define(elements: string): void {
     const file = join(this.dir, 'domain.xml');
     writeFileSync(
@@ -264,7 +264,7 @@ class Libvirt {
   }
 }
 
-/** Why there can be no domain here; false when there can. */
+/** The reason why no domain can run here; false if one can. */
 function withoutLibvirt(): string | false {
   if (spawnSync('virsh', ['--version']).error !== undefined)
     return 'virsh is missing: install libvirt-clients';
@@ -280,7 +280,7 @@ function withoutLibvirt(): string | false {
 
 describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () => {
   for (const chardev of isLong ? ['pipe', 'socket'] : ['pipe']) {
-    test(`prints XML that a domain starts with, with ${chardev}s`, (context) => {
+    test(`prints XML with which a domain starts, with ${chardev}s`, (context) => {
       const libvirt = new Libvirt(context);
       const where = ['--dir', join(libvirt.dir, 'ports'), '--guest', 'vt'];
       const setup = libvirt.traceHost(
@@ -311,9 +311,9 @@ describe('setup for libvirt', { timeout: 900_000, skip: withoutLibvirt() }, () =
     });
   }
 
-  test('attaches ports to a domain that is shut off or runs, as far as libvirt can, and detaches them', (context) => {
+  test('attaches ports to a domain, shut off or running, as far as libvirt allows, and detaches them', (context) => {
     const libvirt = new Libvirt(context);
-    // room for three ports, as a domain has it that was set up for a guest agent
+    // room for three ports, as in a domain that was set up for a guest agent
     libvirt.define("<controller type='virtio-serial' index='0' ports='4'/>");
     const ports = join(libvirt.dir, 'ports');
     const to = ['setup', '--dir', ports, '--apply', '--domain', 'vt'];

@@ -30,14 +30,14 @@ function scratchDir(context: TestContext): string {
   return dir;
 }
 
-/** A guest with what `trace-host setup` printed and no other trace port. */
+/** Boots a guest with the options that `trace-host setup` printed, and no other trace port. */
 async function boot(context: TestContext, cpus: number, qemuArgs: readonly string[]): Promise<Guest> {
   const guest = await bootGuest({ cpus, ports: [], qemuArgs });
   context.after(() => guest.close());
   return guest;
 }
 
-/** The stdout of what must succeed. */
+/** Runs trace-host, which must succeed; returns its stdout. */
 async function done(...argv: string[]): Promise<string> {
   const ended = await traceHost(...argv);
   assert.equal(ended.code, 0, ended.stderr);
@@ -54,12 +54,12 @@ async function json(...argv: string[]): Promise<Partial<Printed>> {
   return JSON.parse(await done(...argv, '--json'));
 }
 
-/** Options as a script's `$(trace-host setup)` has them. */
+/** Splits options as a script's `$(trace-host setup)` does. */
 function split(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
 }
 
-/** Waits until the guest's ports are these and no others: it hears of each one a moment after QEMU has it. */
+/** Waits until the guest has exactly these ports: it sees each one a moment after QEMU. */
 async function untilPortsAre(guest: Guest, wanted: readonly string[]): Promise<void> {
   for (const deadlineMs = performance.now() + 60_000; ; await sleep(100)) {
     const names = split(await guest.check('ls /dev/virtio-ports'));
@@ -72,7 +72,7 @@ async function untilPortsAre(guest: Guest, wanted: readonly string[]): Promise<v
 const expectedNames = (cpus: number): string[] =>
   ['agent-ctl-path', ...span(0, cpus).map((cpu) => `trace-path-cpu${cpu}`)].sort();
 
-/** Sends a port's own name from the guest through each port, and wants it back on the host. */
+/** Sends a port's own name from the guest through each port, and expects it on the host. */
 async function assertConnected(guest: Guest, dir: string, names: readonly string[]): Promise<void> {
   await guest.check(`for name in ${names.join(' ')}; do echo $name > /dev/virtio-ports/$name; done`);
   for (const name of names) {
@@ -85,7 +85,7 @@ async function assertConnected(guest: Guest, dir: string, names: readonly string
   }
 }
 
-/** A reader for each trace socket: without one QEMU tells the guest that nobody is there. */
+/** Opens a reader for each trace socket: without one QEMU tells the guest that the host end is disconnected. */
 async function readSockets(context: TestContext, dir: string, cpus: number): Promise<void> {
   for (const cpu of span(0, cpus)) {
     const socket = connect(join(dir, `trace-path-cpu${cpu}.socket`)).resume();
@@ -115,7 +115,7 @@ function assertFails({ code, stdout, stderr }: Ended, exit: number, message: Reg
 
 describe('trace-host', { timeout: 1_800_000 }, () => {
   for (const chardev of isLong ? ['pipe', 'socket'] : ['pipe']) {
-    test(`sets up ${chardev}s that a guest boots with, and gives orders to its agent`, async (context) => {
+    test(`sets up ${chardev}s with which a guest boots, and sends orders to its agent`, async (context) => {
       const dir = join(scratchDir(context), 'ports');
       const where = ['--dir', dir, '--guest', 'web'];
       const patient = [...where, '--timeout', '120s'];
@@ -175,7 +175,7 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
     });
   }
 
-  longTest('sets up more ports than one device takes, and each of them works', async (context) => {
+  longTest('sets up more ports than one device can have, and each of them works', async (context) => {
     const dir = scratchDir(context);
     const options = await done('setup', '--dir', dir, '--cpus', '20');
     assert.equal(options.split('virtio-serial-pci').length - 1, 2);
@@ -185,7 +185,7 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
   });
 
   longTest(
-    'attaches ports to a guest that runs, on what device has room, and detaches them',
+    'attaches ports to a running guest, on devices with free slots, and detaches them',
     async (context) => {
       const dir = scratchDir(context);
       const qmp = join(dir, 'qmp');
@@ -196,7 +196,7 @@ describe('trace-host', { timeout: 1_800_000 }, () => {
       assert.equal(first.code, 0, first.stderr);
       assert.match(first.stderr, /attached: control port, CPU 0\n/);
       assert.equal(JSON.parse(readFileSync(join(ports, 'guest.json'), 'utf8')).cpus, 1, 'asked of QEMU');
-      // 14 ports beside the harness's own fill its device
+      // with the harness's own port, 14 ports fill its device
       const more = await traceHost(...to, '--cpus', '16');
       assert.match(more.stderr, /attached: CPUs 1-15; already attached: control port, CPU 0\n/);
       const again = await traceHost(...to);

@@ -33,7 +33,7 @@ describe('a microvm, which has no PCI', { timeout: 1_800_000 }, () => {
     rmSync(work, { recursive: true, force: true });
   });
 
-  test('boots with what setup prints, and its trace is recorded and read by trace-cmd', async () => {
+  test('boots with the options that setup prints; trace-cmd reads its recorded trace', async () => {
     assert.equal((await guest.check('ls /sys/bus/pci/devices 2>/dev/null | wc -l')).trim(), '0');
     const agent = await GuestAgent.start(guest);
     const out = join(work, 'trace.dat');

@@ -8,7 +8,7 @@ import { guestTracefs, ringStats, span } from './support/account.ts';
 import { GuestAgent } from './support/agent.ts';
 import { parsedReports, reportLines, startRecord } from './support/recording.ts';
 
-/** Work on each CPU of the guest; it ends by itself. */
+/** Work on each CPU of the guest, for a limited time. */
 function busyAll(cpus: number): string {
   const one = 'taskset -c $c sh -c "for i in 1 2 3; do ls -lR /sys/class/tty > /dev/null; done" &';
   return `for c in $(seq 0 ${cpus - 1}); do ${one} done; wait`;
@@ -17,20 +17,20 @@ function busyAll(cpus: number): string {
 describe('trace-host record of many CPUs', { timeout: 1_800_000 }, () => {
   // 16 take a second virtio-serial device
   for (const cpus of [4, 16]) {
-    test(`${cpus} CPUs: trace-cmd reads what the guest's own statistics say`, async (context) => {
+    test(`${cpus} CPUs: trace-cmd reads as many events as the guest's own statistics count`, async (context) => {
       const work = mkdtempSync(join(tmpdir(), 'virtio-trace-cpus-'));
       context.after(() => rmSync(work, { recursive: true, force: true }));
       const guest = await bootGuest({ cpus });
       context.after(() => guest.close());
       assert.equal(new Set(guest.ports.map(({ bus }) => bus)).size, cpus > 14 ? 2 : 1);
       await GuestAgent.start(guest);
-      // one that was there before stays behind the stop, and its statistics with it
+      // an existing instance stays after the stop, with its statistics
       const instance = `${guestTracefs}/instances/mine`;
       await guest.check(['mkdir', instance]);
 
       const out = join(work, 'trace.dat');
       const portsDir = dirname(guest.port('agent-ctl-path').path);
-      // rings that take all of the work, whoever reads them when
+      // rings that hold all events, even if they are read late
       const args = ['--json', '-B', 'mine', '-e', 'sched', '-b', '16384'];
       const recording = startRecord(portsDir, out, work, args);
       await recording.said('recording;');

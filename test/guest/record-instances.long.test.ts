@@ -4,17 +4,17 @@ import { after, before, describe, test } from 'node:test';
 import { Scene } from './support/scene.ts';
 
 const tracing = '/sys/kernel/tracing';
-/** Opens, reads by read(2), which `cat` does not do here, and runs a program. */
+/** Opens a file, reads with read(2), which `cat` does not do here, and runs a program. */
 const busy = 'read -r line < /proc/version; /bin/true';
 
-describe('an instance that was there', { timeout: 900_000 }, () => {
+describe('an existing instance', { timeout: 900_000 }, () => {
   let scene: Scene;
   before(async () => {
     scene = await Scene.restore(undefined);
   });
   after(() => scene.close());
 
-  test('three recordings count their own events only, and say what lay there before', async () => {
+  test('three recordings count only their own events, and report those from before the start', async () => {
     const { guest } = scene;
     await guest.check(`cd ${tracing}; mkdir instances/mine; cd instances/mine; echo 8 > buffer_size_kb
       echo 1 > events/sched/enable; until grep -q '^overrun: [1-9]' per_cpu/cpu0/stats; do ${busy}; done
@@ -35,9 +35,9 @@ describe('an instance that was there', { timeout: 900_000 }, () => {
     await guest.check(`rmdir ${tracing}/instances/mine`);
   });
 
-  test('events that are made while it records are described, and so is one whose neighbour was removed', async () => {
+  test('events that are created during a recording are described, also one whose neighbour was removed', async () => {
     const { guest } = scene;
-    // removed before it was ever on: the kernel empties rings that a removed event had been written to
+    // removed before it was ever enabled: the kernel empties rings that a removed event was written to
     await guest.check(
       `cd ${tracing}; echo 'p:early do_sys_openat2' >> kprobe_events; echo 'p:idle vfs_write' >> kprobe_events`,
     );
@@ -76,19 +76,19 @@ for (const kernel of ['linux-image-6.12-amd64', 'linux-image-6.18-amd64'])
     });
     after(() => scene.close());
 
-    test('8 KB at the top level, 4 KB in the instance that the recording makes', async () => {
+    test('8 KB at the top level, 4 KB in the instance that the recording creates', async () => {
       await scene.guest.check(`echo 8 > ${tracing}/buffer_subbuf_size_kb`);
       const recorded = await scene.record(['-e', 'sched'], busy);
       assert.ok(recorded.events > 10);
     });
 
-    test('8 KB at the top level, which the agent had open with 4 KB', async () => {
+    test('8 KB at the top level, which the agent had opened with 4 KB', async () => {
       const recorded = await scene.record(['-B', 'top', '-e', 'sched'], busy);
       assert.ok(recorded.events > 10);
       await scene.guest.check(`echo 4 > ${tracing}/buffer_subbuf_size_kb`);
     });
 
-    test('64 KB in an instance that was made before', async () => {
+    test('64 KB in an instance that was created before', async () => {
       const big = `${tracing}/instances/big`;
       await scene.guest.check(`mkdir ${big}; echo 64 > ${big}/buffer_subbuf_size_kb`);
       for (const more of [[], ['-m', '512'], ['--v6']]) {

@@ -36,7 +36,7 @@ for (const [meta, canMove] of [
       rmSync(work, { recursive: true, force: true });
     });
 
-    /** Loads the module while it records. */
+    /** Loads the module during a recording. */
     async function record(...args: string[]): Promise<Recorded> {
       const ports = dirname(guest.port('agent-ctl-path').path);
       const run = startRecord(ports, out, work, ['--json', '-e', 'module:module_load', ...args]);
@@ -57,20 +57,20 @@ for (const [meta, canMove] of [
       (await guest.check(`cat ${tracing}/trace; : > ${tracing}/trace`)).match(/printk says.*/g);
     const inFile = () => reportLines(out).flatMap((line) => /printk says.*/.exec(line)?.[0] ?? []);
 
-    test('is not in an instance of its own, and info says so', async () => {
+    test('is not recorded in a separate instance, and info reports that', async () => {
       const recorded = await record();
       assert.deepEqual(recorded.unseen, ['trace_marker', 'trace_printk']);
       assert.deepEqual([inFile(), await inTop()], [[], said]);
       assert.match((await traceHost('info', out)).stdout, /^not in it .*trace_marker and trace_printk/m);
     });
 
-    test('is in the trace of the top level, with its texts', async () => {
+    test('is recorded at the top level, with its texts', async () => {
       assert.deepEqual((await record('-B', 'top')).unseen, []);
       assert.deepEqual(inFile(), said);
       await inTop();
     });
 
-    test(`with --trace-printk is ${canMove ? 'in it, and the top level has it back' : 'refused'}`, async () => {
+    test(`with --trace-printk is ${canMove ? 'recorded in the instance, and then goes to the top level again' : 'refused'}`, async () => {
       if (canMove) {
         assert.deepEqual((await record('--trace-printk')).unseen, ['trace_marker']);
         assert.deepEqual([inFile(), await inTop()], [said, null]);

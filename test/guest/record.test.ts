@@ -14,7 +14,7 @@ import { parsedReports, type Recorded, reportLines, startRecord } from './suppor
 import { longTest } from '../set.ts';
 import { hostProgram, traceHost } from './support/trace-host.ts';
 
-/** Something for a guest to do that takes a moment. */
+/** Work for a guest that takes a moment. */
 const busyWork = 'ls -lR /sys/class > /dev/null';
 
 describe('trace-host record', { timeout: 1_800_000 }, () => {
@@ -29,13 +29,13 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     portsDir = dirname(guest.port('agent-ctl-path').path);
     agent = GuestAgent.of(guest);
-    // else a tracer of an instance leaves the rings of the top level at their first size (kernel-facts.md, 56)
+    // otherwise a tracer of an instance leaves the top level's rings at their initial size (kernel-facts.md, 56)
     const event = '/sys/kernel/tracing/events/sched/sched_process_hang/enable';
     await guest.check(`echo 1 > ${event}; echo 0 > ${event}`);
     censusBefore = await census(guest);
   });
 
-  // the number of names that are kept is put back when the agent ends
+  // the limit of saved task names is restored when the agent ends
   afterEach(() => assertAsBefore(guest, { before: censusBefore, but: /^saved_cmdlines_size:/ }));
 
   after(async () => {
@@ -60,14 +60,14 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
 
   const report = (...args: string[]) => reportLines(out, ...args);
 
-  test('events: trace-cmd reads as many as the guest says were read, every name resolved', async () => {
+  test('events: trace-cmd reads as many as the guest counts as read, with all names resolved', async () => {
     const recorded = await record('-e', 'sched', '-e', 'irq', '--duration', '3s');
     const lines = report();
     const read = recorded.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
     assert.ok(read > 100, `${read} events`);
     assert.equal(recorded.events, read);
     assert.equal(lines.length, read);
-    // where two CPUs save a name at once the kernel saves one of them, and the other when its task is next switched to
+    // if two CPUs save a name at the same time, the kernel saves one, and the other when its task is next scheduled
     const saved = await guest.check('cat /sys/kernel/tracing/saved_cmdlines');
     const known = new Set(saved.split('\n').map((line) => line.split(' ')[0]));
     const nameless = lines.filter((line) => line.includes('<...>'));
@@ -85,7 +85,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     );
   });
 
-  longTest('filters, events left out, patterns and a clock', async () => {
+  longTest('filters, excluded events, patterns and a clock', async () => {
     const filter = ['-f', 'prev_comm != "swapper/0"'];
     const recorded = await record(
       '-e',
@@ -109,7 +109,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.ok(!Object.keys(recorded.eventsByName).some((name) => name.startsWith('irq:softirq')));
   });
 
-  longTest('a tracer, with symbols resolved; version 6 and zstd', async () => {
+  longTest('a tracer, with resolved symbols; version 6 and zstd', async () => {
     for (const format of [['--v6'], ['--compress', 'zstd']]) {
       const recorded = await record('-p', 'function', '-l', 'vfs_*', '--duration', '2s', ...format);
       const lines = report();
@@ -122,7 +122,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     }
   });
 
-  test('an overrun is told with the kernel count, here and by trace-cmd', async () => {
+  test("an overrun is reported with the kernel's count, here and by trace-cmd", async () => {
     const recording = start(['--json', '-e', 'sched', '-b', '8', '--timeout', '10m']);
     await recording.said('recording;');
     // while nobody reads, the small rings overrun
@@ -148,12 +148,12 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
       0,
     );
     assert.equal(String(told), recorded.lostEvents, 'trace-cmd tells the same');
-    // a page that is full to its last 8 bytes says that events were lost, and not how many
+    // a page that is full to its last 8 bytes is marked with a loss, but has no room for the count
     if (recorded.uncountedLosses === 0) assert.equal(told, overrun);
     else assert.ok(told < overrun);
   });
 
-  test('Ctrl-C stops and writes the file; a kill leaves what convert makes a file of', async () => {
+  test('Ctrl-C stops and writes the file; after a kill, convert creates a file from what is left', async () => {
     const recording = start(['-e', 'sched']);
     await recording.said('recording;');
     await sleep(1500);
@@ -185,7 +185,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     rmSync(`${out}.recording`, { recursive: true });
   });
 
-  test('what the guest refuses leaves nothing behind', async () => {
+  test('a request that the guest refuses leaves nothing behind', async () => {
     rmSync(out, { force: true });
     const { code, stderr } = await start(['-e', 'sched:sched_swich', '--duration', '1s']).ended;
     assert.equal(code, 1, stderr);
@@ -199,7 +199,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     return stdout;
   };
 
-  test('a marker is in the trace of the top level; of another, it is said that this kernel keeps it out', async () => {
+  test('a marker is recorded at the top level; for another instance, a note says that this kernel omits it', async () => {
     const tracing = '/sys/kernel/tracing';
     for (const [instance, isIn] of [
       [['-B', 'top'], true],
@@ -221,7 +221,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     await guest.check(`: > ${tracing}/trace`);
   });
 
-  test('functions have names where kptr_restrict is 2, unless it cannot be lowered, and it is 2 again', async () => {
+  test('functions have names although kptr_restrict is 2, unless it cannot be lowered; it is 2 again afterwards', async () => {
     const file = '/proc/sys/kernel/kptr_restrict';
     const old = await guest.check(`cat ${file}; echo 2 > ${file}`);
     // as in a container
@@ -244,7 +244,7 @@ describe('trace-host record', { timeout: 1_800_000 }, () => {
     assert.equal((await guest.check(`cat ${file}; echo ${old.trim()} > ${file}`)).trim(), '2');
   });
 
-  longTest('a file that is there is replaced only by a whole one', async () => {
+  longTest('an existing file is only replaced by a complete one', async () => {
     writeFileSync(out, 'precious');
     const recording = start(['-e', 'sched']);
     await recording.said('recording;');

@@ -16,13 +16,13 @@ import { Service } from './support/service.ts';
 import { traceHost } from './support/trace-host.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** Every file that is no system's own record of what happened. */
+/** Every file, except the system's own logs and state. */
 const inventory =
   "find / -xdev -not -path '/root/*' -not -path '/tmp/*' -not -path '/run/*' -not -path '/var/log/*' " +
   "-not -path '/var/lib/dpkg/*' -not -path '/var/lib/apt/*' -not -path '/var/lib/systemd/*' -not -path '/var/cache/*' | sort";
 
 const config = '/etc/virtio-trace/agent.json';
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const slowMs = 300_000;
 
 async function host(guest: Guest, order: string, ...args: string[]): Promise<string> {
@@ -46,7 +46,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
 
   after(() => rmSync(dir, { recursive: true, force: true }));
 
-  test('is installed where there is no port, starts when it is plugged in, and stops when it is unplugged', async () => {
+  test('is installed while there is no port, starts when the port is plugged in, and stops when it is unplugged', async () => {
     await using guest = await bootDebian(disk, { cpus: 2 });
     const service = new Service(guest);
     await guest.unplugPort('agent-ctl-path');
@@ -81,7 +81,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
 
     after(() => traced.close());
 
-    test('it is active, and what the host starts and stops arrives to the last marker', async () => {
+    test("it is active, and every marker between the host's start and stop arrives", async () => {
       await service.until('active');
       await traced.begin();
       await host(guest, 'start');
@@ -90,7 +90,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       await traced.assertAccounted();
     });
 
-    longTest('it has the rights that it needs and next to no others', async () => {
+    longTest('it has the privileges that it needs and almost no others', async () => {
       const verify = 'systemd-analyze verify --man=no /usr/lib/systemd/system/trace-agent.service 2>&1';
       assert.equal(await guest.check(verify), '');
       const assessed = await guest.check('systemd-analyze security --no-pager trace-agent.service');
@@ -107,7 +107,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
         assert.match(status, new RegExp(`^Cpus_allowed_list:\t${cpu}$`, 'm'));
         assert.equal(await guest.check(`cut -d' ' -f19 /proc/${worker}/stat`), '-10\n', 'LimitNICE');
       }
-      // One that hangs is nobody's by now: to end it takes CAP_KILL.
+      // A worker that hangs belongs to no agent by now: killing it takes CAP_KILL.
       await guest.check(`kill -STOP ${workers.get(1)}`);
       await service.untilSaid(/"cpu":1,.*worker crashed: restarting/);
       await host(guest, 'metadata', '-o', join(dir, 'metadata.tar.gz'));
@@ -116,7 +116,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     });
 
     longTest(
-      'a supervisor that is killed is back, and nothing is lost but what the ring had to overwrite',
+      'a killed supervisor is restarted, and only events that the ring overwrote are lost',
       async () => {
         await traced.begin();
         await host(guest, 'start');
@@ -133,9 +133,9 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     );
 
     longTest(
-      'a supervisor that hangs is replaced by its watchdog, and its workers send what they hold',
+      'a supervisor that hangs is replaced by its watchdog, and its workers send their remaining pages',
       async () => {
-        // a busy host may keep the guest from its turn for some seconds
+        // on a busy host the guest may not run for some seconds
         await service.override('WatchdogSec=10s');
         let pid = await service.pid();
         await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });
@@ -158,7 +158,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       },
     );
 
-    longTest('a wrong or missing configuration is said, and not tried again', async () => {
+    longTest('a bad or missing configuration is reported, without further restarts', async () => {
       const broken = [
         [`echo '{"cpuz": 1}' > ${config}`, /unknown key.*did you mean cpus\?/],
         [`rm ${config}`, /--config: cannot read \S+agent\.json: ENOENT/],
@@ -175,7 +175,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
       await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });
     });
 
-    longTest('an upgrade restarts it; removed and purged it leaves nothing', async () => {
+    longTest('an upgrade restarts it; removing and purging it leaves nothing', async () => {
       await guest.check(`echo '{ "stopTimeout": "2s" }' > ${config}`);
       const pid = await service.pid();
       await guest.check('dpkg --force-confold -i /root/agent.deb', { timeoutMs: slowMs });

@@ -5,7 +5,7 @@ import { arrivedMarkers, MarkerReader, span } from './support/account.ts';
 import { GuestAgent, load } from './support/agent.ts';
 
 describe('guests of other shapes', { timeout: 1_800_000 }, () => {
-  test('16 CPUs, their ports on two virtio-serial devices: every CPU arrives', async () => {
+  test('16 CPUs with ports on two virtio-serial devices: the markers of every CPU arrive', async () => {
     const cpus = span(0, 16);
     await using guest = await bootGuest({ cpus: cpus.length });
     const reader = await MarkerReader.of(guest);
@@ -35,7 +35,7 @@ describe('guests of other shapes', { timeout: 1_800_000 }, () => {
     await agent.end();
   });
 
-  test('a missing port is said once with the QEMU options for it, and the other CPU goes on', async () => {
+  test('a missing port is reported once, with the QEMU options for it, and the other CPU continues', async () => {
     await using guest = await restoreGuest({ cpus: 2, ports: tracePorts(2, { without: [1] }) });
     const collector = await guest.collect(0);
     const agent = await GuestAgent.start(guest);
@@ -52,7 +52,7 @@ describe('guests of other shapes', { timeout: 1_800_000 }, () => {
     await agent.end();
   });
 
-  test('a second agent says who holds the ports, and ends', async () => {
+  test('a second agent reports who has the ports open, and ends', async () => {
     await using guest = await restoreGuest({ cpus: 2, running: GuestAgent.running() });
     const agent = GuestAgent.of(guest);
     const second = await guest.run('trace-agent', { timeoutMs: 240_000 });

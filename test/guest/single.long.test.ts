@@ -18,7 +18,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
     programs = await singlePrograms();
   });
 
-  describe('trace-host beside a guest with the single agent', () => {
+  describe('trace-host with a guest that has the single-file agent', () => {
     const work = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
     const dir = join(work, 'ports');
     const out = join(work, 'trace.dat');
@@ -30,7 +30,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       rmSync(work, { recursive: true, force: true });
     });
 
-    /** Runs it as in an empty system: no PATH, and nothing that Node or npm would look for. */
+    /** Runs it as in an empty system: no PATH, and nothing that Node or npm would search for. */
     function start(...argv: string[]): { child: ChildProcess; ended: Promise<string>; soFar: () => string } {
       const child = spawn(programs.host, argv, { cwd: work, env: { TMPDIR: temporary } });
       let said = '';
@@ -50,7 +50,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
     const run = (...argv: string[]): Promise<string> => start(...argv).ended;
     const patient = ['--timeout', '120s'];
 
-    test('setup: what it prints, QEMU takes', async () => {
+    test('setup: QEMU accepts the printed options', async () => {
       const printed = await run('setup', '--cpus', '2', '--dir', dir, '--format', 'qemu');
       const qemuArgs = printed
         .split('\n')
@@ -61,7 +61,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       assert.match(await run('status', '--dir', dir, ...patient), /ready|idle|stopped/);
     });
 
-    test('record with zstd, info, and trace-cmd reads it', async () => {
+    test('record with zstd, then info and trace-cmd read the file', async () => {
       const args = ['--dir', dir, '-e', 'sched', '--compress', 'zstd', '-o', out, ...patient];
       const { child, ended, soFar } = start('record', ...args);
       while (!soFar().includes('recording;') && child.exitCode === null) await sleep(50);
@@ -72,7 +72,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       assert.ok(reportLines(out).length > 20);
     });
 
-    test('killed while it records, it leaves what convert makes a file of, and no file besides', async () => {
+    test('when it is killed while recording, convert creates a file from what is left, and no other file remains', async () => {
       rmSync(out);
       const { child, ended } = start('record', '--dir', dir, '-e', 'sched', '-o', out, ...patient);
       while (!readdirSync(work).includes('trace.dat.recording')) await sleep(50);

@@ -11,7 +11,7 @@ import { GuestAgent } from './support/agent.ts';
 import { longTest } from '../set.ts';
 import { TracedGuest } from './support/traced-guest.ts';
 
-/** Everything where a program may write. */
+/** Every place where a program may write. */
 const inventory = 'find /tmp /dev/shm /run /dev / -xdev | sort';
 
 describe('the single executables', { timeout: 1_800_000 }, () => {
@@ -38,7 +38,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
 
     after(() => traced.close());
 
-    test('the guest is what it is said to be', async () => {
+    test('the guest is as described', async () => {
       assert.doesNotMatch(inventoryBefore, /node$|node_modules|koffi/m);
       assert.notEqual((await guest.run('touch /new')).code, 0);
       const copy = 'cp /bin/busybox /tmp/true && /tmp/true; code=$?; rm /tmp/true; exit $code';
@@ -46,7 +46,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       assert.equal(await guest.check('trace-agent --version'), `${version}\n`);
     });
 
-    test('markers arrive once and in order while workers are killed, and nothing but the log is said', async () => {
+    test('markers arrive once and in order while workers are killed, and only the log is printed', async () => {
       const agent = await GuestAgent.start(guest);
       await agent.order1();
       const loaded = traced.load({ rate: 1000, count: 6000 });
@@ -59,10 +59,10 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       await loaded;
       await agent.order0();
       await traced.assertAccounted();
-      // supervisor, workers and standby: the one that came last has its name a moment after it is there
+      // supervisor, workers and standby: the newest process sets its name a moment after its start
       const deadlineMs = performance.now() + 120_000;
       for (;;) {
-        // a thread of the kernel's may end between the two looks of the last one
+        // a kernel thread may end while the last command runs
         const names = await guest.check(
           `cat /proc/${agent.process.pid}/comm; cat /proc/[0-9]*/comm 2>/dev/null || true`,
         );
@@ -75,7 +75,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       assert.equal(await guest.check(inventory), inventoryBefore);
     });
 
-    longTest('SIGKILL of the supervisor leaves no file and no worker', async () => {
+    longTest('SIGKILL of the supervisor leaves no file and no worker behind', async () => {
       const agent = await GuestAgent.start(guest);
       const workers = [...(await agent.workers()).values()];
       assert.equal(workers.length, 2);
@@ -86,7 +86,7 @@ describe('the single executables', { timeout: 1_800_000 }, () => {
       assert.equal(await guest.check(inventory), inventoryBefore);
     });
 
-    test('where no directory will do, it names each with its reason', async () => {
+    test('if no directory is usable, each is listed with the reason', async () => {
       await guest.check('mount -o remount,noexec /dev');
       const { code, stderr } = await guest.run('trace-agent');
       await guest.check('mount -o remount,exec /dev');

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { Scene } from './support/scene.ts';
 
 const tracing = '/sys/kernel/tracing';
-/** Opens, reads and runs programs on both CPUs. */
+/** Opens and reads files and runs programs, on both CPUs. */
 const busy = 'for i in 1 2 3 4 5; do read -r line < /proc/version; /bin/true; sleep 0.02; done';
 
 /** `sched_switch: …` of a line such as `  sh-12 [001] 1.2: sched_switch: …`. */
@@ -19,7 +19,7 @@ function pidOf(line: string): string {
   return /-(\d+)\s+\[/.exec(line)?.[1] ?? line;
 }
 
-describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () => {
+describe("trace-cmd's record options, in a guest", { timeout: 1_800_000 }, () => {
   let scene: Scene;
   before(async () => {
     scene = await Scene.restore(undefined, [], 2);
@@ -30,7 +30,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
   const record = (line: string, meanwhile = busy) => scene.record(words(line), meanwhile);
   const here = (file: string): Promise<string> => scene.guest.check(`cat ${tracing}/${file}`);
 
-  test('every event of the kernel, by each of its words', async () => {
+  test('every event of the kernel, by each form of its name', async () => {
     const all = (await here('available_events')).trim().split('\n').length;
     assert.ok(all > 1000);
     for (const word of ['all', '*:*']) {
@@ -40,7 +40,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     }
   });
 
-  test('systems, events, patterns of both and lists of them', async () => {
+  test('systems, events, patterns of both, and lists of them', async () => {
     const names = async (word: string): Promise<Set<string>> =>
       new Set(Object.keys((await record(`-e ${word}`)).eventsByName));
     assert.deepEqual(await names(':sched_switch'), new Set(['sched:sched_switch']));
@@ -57,12 +57,12 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     assert.match(await scene.refused(['-e', 'sched_swich']), /did you mean sched:sched_switch\?/);
   });
 
-  test('-i leaves out what is not there', async () => {
+  test('-i skips events that do not exist', async () => {
     const { eventsByName } = await record('-i -e nothing -e sched_switch,no:thing');
     assert.deepEqual(Object.keys(eventsByName), ['sched:sched_switch']);
   });
 
-  test('-f with blanks around it, for a system and for an event', async () => {
+  test('-f with surrounding blanks, for a system and for an event', async () => {
     for (const event of ['sched', 'sched_switch']) {
       const args = ['-e', event, '-f', ' \tprev_pid != 0 ', '-v', '-e', 'sched_[!s]*,sched_stat*'];
       await scene.record(event === 'sched' ? args : args.slice(0, 4), busy);
@@ -72,7 +72,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     }
   });
 
-  test('-R sets a trigger, alone behind -v, and takes it away', async () => {
+  test('-R sets a trigger, also alone after -v, and removes it', async () => {
     const { eventsByName } = await scene.record(
       [
         '-e',
@@ -107,7 +107,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     );
   });
 
-  test('-T and -O set trace options, and put them back', async () => {
+  test('-T and -O set trace options, and restore them', async () => {
     const stacks = await record('-B top -T -e sched_process_exec');
     assert.equal(stacks.eventsByName['ftrace:kernel_stack'], stacks.eventsByName['sched:sched_process_exec']);
     assert.equal((await here('options/stacktrace')).trim(), '0');
@@ -116,7 +116,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     assert.match(await scene.refused(['-e', 'sched', '-O', 'stacktrac']), /did you mean stacktrace\?/);
   });
 
-  test('-P traces a task alone, with -c its children', async () => {
+  test('-P traces one task only; with -c also its children', async () => {
     const loop = await scene.guest.spawn('while :; do /bin/true; sleep 0.02; done');
     const pid = String(loop.pid);
     const seen = async (line: string): Promise<Set<string>> => {
@@ -131,7 +131,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     assert.match(await scene.refused(['-e', 'sched', '-P', '4194304']), /no task 4194304/);
   });
 
-  test('-M traces some CPUs alone', async () => {
+  test('-M traces only some CPUs', async () => {
     await record('-e sched -M 2');
     assert.deepEqual(new Set(scene.lines().map(cpuOf)), new Set(['001']));
     await record('-e sched -M -1');
@@ -158,7 +158,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     assert.equal((await here('options/function-trace')).trim(), '1');
   });
 
-  test('-k leaves the guest as it was traced, and the next recording takes it from there', async () => {
+  test('-k leaves the guest as it was traced, and the next recording starts from that state', async () => {
     await record('-k -B kept -e sched_switch -C boot');
     assert.equal((await here('instances/kept/tracing_on')).trim(), '0');
     assert.equal((await here('instances/kept/events/sched/sched_switch/enable')).trim(), '1');
@@ -168,7 +168,7 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
     await scene.guest.check(`rmdir ${tracing}/instances/kept`);
   });
 
-  test('-q says nothing, and --duration takes a fraction', async () => {
+  test('-q prints nothing, and --duration accepts a fraction', async () => {
     const said = await scene.run(['-q', '-s', '1000', '-e', 'sched', '--duration', '0.5']);
     assert.deepEqual([said.code, said.stdout, said.stderr], [0, '', '']);
     assert.ok(scene.lines().length > 0);
@@ -178,14 +178,14 @@ describe("trace-cmd's words for record, in a guest", { timeout: 1_800_000 }, () 
   });
 });
 
-describe("trace-cmd's words for record, in a guest of kernel 6.12", { timeout: 1_800_000 }, () => {
+describe("trace-cmd's record options, in a guest with kernel 6.12", { timeout: 1_800_000 }, () => {
   let scene: Scene;
   before(async () => {
     scene = await Scene.restore('6.12');
   });
   after(() => scene.close());
 
-  test('--subbuf-size gives the rings sub-buffers of that size', async () => {
+  test("--subbuf-size sets the size of the rings' sub-buffers", async () => {
     const recorded = await scene.record(['--subbuf-size', '16', '-e', 'sched'], busy);
     assert.ok(recorded.events > 0);
     assert.equal(

@@ -21,7 +21,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
 
   const lines = async (command: string): Promise<string[]> =>
     (await guest.check(command)).split('\n').filter((line) => line !== '');
-  /** What the lists have, in any order: the kernel's own changes. */
+  /** The contents of the lists, in any order, because the kernel changes it. */
   const lists = async (): Promise<Record<string, string[]>> => {
     const files = [`${mine}/set_ftrace_filter`, `${mine}/set_ftrace_notrace`, `${top}/set_graph_function`];
     const read = async (file: string) => [file, (await lines(`cat ${file}`)).toSorted()] as const;
@@ -36,7 +36,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     return answer.error;
   };
 
-  test('traces those alone, and puts back lists with modules, modules to come and triggers', async () => {
+  test('traces only those, and restores lists with modules, modules that are not loaded, and triggers', async () => {
     await guest.check(`
       mkdir ${mine} && cd ${mine} && echo vfs_fsync > set_ftrace_filter
       echo 'virtio_pci_*:mod:virtio_pci' >> set_ftrace_filter
@@ -45,7 +45,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
       echo 'vfs_rename' > set_ftrace_notrace`);
     const old = await lists();
     const shown = ['*:mod:nosuchmodule', 'vfs_fsync'];
-    // where it is built in, this one too is a module to come
+    // if it is built in, it counts as a module that is not loaded
     if ((await lines('cut -d" " -f1 /proc/modules')).includes('virtio_pci'))
       shown.push('virtio_pci_probe [virtio_pci]');
     for (const line of shown) assert.ok(old[`${mine}/set_ftrace_filter`]?.includes(line), line);
@@ -69,12 +69,12 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     await collector.waitBytes(1);
     assert.deepEqual(await lists(), old);
     assert.deepEqual(await lines(`cat ${mine}/current_tracer`), ['nop']);
-    // 6.1 shows no trigger as long as the list has a module to come
+    // 6.1 shows no trigger as long as the list has a module that is not loaded
     await guest.check(`echo > ${mine}/set_ftrace_filter`);
     assert.match(await guest.check(`cat ${mine}/set_ftrace_filter`), /^vfs_fallocate:traceoff:count=5$/m);
   });
 
-  test('is refused whole for a function that nobody knows', async () => {
+  test('is refused as a whole for an unknown function', async () => {
     const old = await lists();
     const good = { instance: 'mine', tracer: 'function', functionFilter: ['vfs_read'] };
     for (const bad of [
@@ -91,7 +91,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     }
   });
 
-  test('follows functions down at the top level, where alone older kernels can', async () => {
+  test('follows functions at the top level, the only place where older kernels support it', async () => {
     await guest.check(`echo vfs_rename > ${top}/set_graph_function`);
     const old = await lists();
     const trace = { tracer: 'function_graph', graphFunctions: ['vfs_read', 'vfs_open'] };
@@ -113,8 +113,8 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
     assert.deepEqual(await lists(), old);
   });
 
-  test('leaves the names of what ran to be asked for, and puts their number back when the agent ends', async () => {
-    // fewer than run in this test, as kernels before 6.9 have it
+  test('keeps task names available for later requests, and restores their limit when the agent ends', async () => {
+    // fewer than run in this test, as in kernels before 6.9
     await agent.end();
     await guest.check(`echo 1 > ${top}/saved_cmdlines_size`);
     const [before] = await lines(`cat ${top}/saved_cmdlines_size`);

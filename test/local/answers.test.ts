@@ -15,7 +15,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 async function unpack(archive: Uint8Array): Promise<Map<string, string>> {
@@ -30,7 +30,7 @@ describe('trace-agent answers', { skip }, () => {
   holdMachine();
 
   it(
-    'a stop with the ledger of what arrived and the statistics of each ring',
+    'a stop with the totals of each CPU and the statistics of each ring',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
@@ -52,7 +52,7 @@ describe('trace-agent answers', { skip }, () => {
         assert.equal(ring?.readEvents, written);
         assert.deepEqual([ring.entries, ring.overrun, ring.droppedEvents], [0, 0, 0]);
       }
-      // the account goes on, and a stop when stopped is one too
+      // the totals continue, and a stop while stopped is answered too
       const again = await control.order('stop');
       for (const cpu of scene.cpus)
         assert.equal(again.ledger[cpu]?.bytesOut, scene.arrived(cpu).bytes.length);
@@ -103,7 +103,7 @@ describe('trace-agent answers', { skip }, () => {
       });
       await control.order('start');
       await scene.writer(cpu).write(1000);
-      // full pages wait for buffer_percent, or for the second that a poll lasts, and are some time on their way
+      // full pages wait for buffer_percent, or for the second that a poll lasts, and take some time to arrive
       let running = await control.order('status');
       const isAll = (): boolean => {
         const { bytesOut = 0 } = running.cpus[cpu] ?? {};
@@ -122,7 +122,7 @@ describe('trace-agent answers', { skip }, () => {
   );
 
   it(
-    'metadata with as many bytes as it announces: a tar of tracefs files',
+    'metadata with as many bytes as announced: a tar of tracefs files',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
@@ -132,14 +132,14 @@ describe('trace-agent answers', { skip }, () => {
       for (const name of ['events/header_page', 'events/header_event', 'events/sched/sched_switch/format'])
         assert.equal(files.get(name), scene.tracefs.read(name), name);
       assert.match(files.get('kallsyms') ?? '', /^[0-9a-f]+ [tTwW] \w/);
-      // then the stream goes on with lines
+      // after that, the stream continues with lines
       assert.ok((await control.order('ping')).ok);
       assert.equal(control.untakenBytes, 0);
     }),
   );
 
   it(
-    'a ping with the clocks of the moment',
+    'a ping with the current time of its clocks',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();

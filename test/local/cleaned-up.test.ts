@@ -14,7 +14,10 @@ const skip =
 
 const fifos = ['agent-ctl-path', 'trace-path-cpu0'].flatMap((port) => [`${port}.in`, `${port}.out`]);
 
-/** A directory that systemd-tmpfiles cleans of what is older than a second, as Debian 13 does /tmp of ten days. */
+/**
+ * A directory in which systemd-tmpfiles removes files older than a second, as Debian 13 does in /tmp after ten
+ * days.
+ */
 function agedDir(context: TestContext): { readonly dir: string; readonly clean: () => Promise<void> } {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'virtio-trace-aged-')));
   context.after(() => rmSync(root, { recursive: true, force: true }));
@@ -25,7 +28,7 @@ function agedDir(context: TestContext): { readonly dir: string; readonly clean: 
     const witness = join(dir, 'witness');
     writeFileSync(witness, 'nobody needs this');
     await until(
-      'the cleaner to have come by',
+      'the clean-up',
       () => {
         assert.equal(spawnSync('systemd-tmpfiles', ['--clean', config]).status, 0);
         return !existsSync(witness);
@@ -37,7 +40,7 @@ function agedDir(context: TestContext): { readonly dir: string; readonly clean: 
 }
 
 describe('a guest that is not traced for a long time', { skip }, () => {
-  it('keeps its FIFOs where a cleaner comes by', async (context) => {
+  it('keeps its FIFOs although old files are cleaned up', async (context) => {
     const { dir, clean } = agedDir(context);
     const options = {
       transport: undefined,
@@ -55,7 +58,7 @@ describe('a guest that is not traced for a long time', { skip }, () => {
     assert.deepEqual(readdirSync(join(dir, 'web')).toSorted(), [...fifos, 'guest.json'].toSorted());
   });
 
-  it('made by hand keeps them once trace-host has given it an order', async (context) => {
+  it('created manually keeps them once trace-host has sent it an order', async (context) => {
     const { dir, clean } = agedDir(context);
     spawnSync('mkdir', ['-m', '700', dir]);
     for (const name of fifos) makeFifo(join(dir, name), 0o600);

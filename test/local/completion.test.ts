@@ -16,7 +16,7 @@ const host = hostProgram(
   () => {},
 );
 
-/** A line, and what each shell offers for its last word. */
+/** A line, and the completions that each shell offers for its last word. */
 type Case = readonly [line: string, offers: readonly string[]];
 
 function optionsOf(command: Command): string[] {
@@ -42,7 +42,7 @@ const hostCases: Case[] = [
   ['trace-host record -p function_', ['function_graph']],
   ['trace-host record --dir guests -A ', ['db', 'web']],
   ['trace-host record --dir=guests -A db --agent=w', ['--agent=web']],
-  // the guest's name is no command
+  // the guest's name is not a command
   ['trace-host status --guest stop --v', []],
   ['trace-host convert o', ['one file.raw']],
   ['trace-host info --json tra', ['trace.dat']],
@@ -66,7 +66,7 @@ const agentCases: Case[] = [
   ['trace-agent --config tra', ['trace.dat']],
 ];
 
-/** Completions as they are built, and a directory to complete in. */
+/** The built completions, and a directory to complete in. */
 function scene(test: TestContext): { readonly scripts: string; readonly cwd: string } {
   const scripts = scratchDir(test);
   for (const [path, script] of completions()) {
@@ -79,7 +79,7 @@ function scene(test: TestContext): { readonly scripts: string; readonly cwd: str
   return { scripts, cwd };
 }
 
-/** The line's words, the last of which is what is completed. */
+/** The words of the line; the last one is to be completed. */
 function wordsOf(line: string): string[] {
   return line.trimEnd().split(' ');
 }
@@ -90,14 +90,14 @@ for (const shell of ['bash', 'zsh'] as const) {
       ['trace-host', hostCases],
       ['trace-agent', agentCases],
     ] as const) {
-      it(`offers what ${program} takes`, async (test) => {
+      it(`offers the options and words of ${program}`, async (test) => {
         const { scripts, cwd } = scene(test);
         const lines = cases.map(([line]) => line);
         const completed = await completedLines(shell, scripts, program, lines, cwd);
         for (const [index, [line, offers]] of cases.entries()) {
           const words = wordsOf(line);
           const before = line.endsWith(' ') ? words : words.slice(0, -1);
-          // a line that nothing is offered for stays
+          // a line without completions stays unchanged
           const wanted = offers.length === 0 ? words : [...before, ...offers.toSorted()];
           const got = completed[index] ?? [];
           assert.deepEqual(
@@ -116,7 +116,7 @@ describe('completion in fish', { skip: toolSkip('fish') }, () => {
     ['trace-host', hostCases],
     ['trace-agent', agentCases],
   ] as const) {
-    it(`offers what ${program} takes`, (test) => {
+    it(`offers the options and words of ${program}`, (test) => {
       const { scripts, cwd } = scene(test);
       for (const [line, offers] of cases) {
         const got = fishOffers(scripts, program, line, cwd).map((offer) => offer.replace(/\/$/, ''));

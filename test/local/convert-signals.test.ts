@@ -10,12 +10,12 @@ import { fixture } from '../unit/trace/fixtures.ts';
 import { scratchDir } from '../unit/trace/samples.ts';
 
 const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
-/** Pages without events, of no size on the disk; to compress them takes some seconds. */
+/** Pages without events, which take no space on the disk; compressing them takes some seconds. */
 const rawBytes = 512 * 1024 * 1024;
 
 describe('trace-host convert', () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    it(`leaves nothing half-written behind at ${signal}`, { timeout: 60_000 }, async (test) => {
+    it(`leaves no partial file behind at ${signal}`, { timeout: 60_000 }, async (test) => {
       const dir = scratchDir(test);
       writeFileSync(join(dir, 'cpu0.raw'), '');
       truncateSync(join(dir, 'cpu0.raw'), rawBytes);

@@ -15,13 +15,13 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** Each agent's workers are killed so often: the back-off doubles, so more kills take a fresh agent. */
+/** Kills of each agent's workers: the back-off doubles, so more kills take a new agent. */
 const killsPerAgent = 8;
 const agents = isLong ? 4 : 2;
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
-/** Kills a random living worker; waits for one when all are being restarted. */
+/** Kills a random living worker; waits for one while all are being restarted. */
 async function killAny(agent: Agent): Promise<void> {
   const living = (): WorkerProcess[] => agent.workers.filter(({ pid }) => isAlive(pid));
   const workers = await until('a living worker', () => living().length > 0 && living(), patienceMs);
@@ -33,7 +33,7 @@ describe('a worker that is killed', { skip }, () => {
   holdMachine();
 
   it(
-    `${killsPerAgent * agents} times at random moments under load costs nothing: all arrives once, in order`,
+    `${killsPerAgent * agents} times at random moments under load loses nothing: everything arrives once, in order`,
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();
@@ -91,7 +91,7 @@ describe('a worker that is killed', { skip }, () => {
   );
 
   it(
-    'at a stop, and while it flushes, is followed by one that ends the flush',
+    'at a stop, or while it flushes, has a successor that completes the flush',
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();
@@ -116,7 +116,7 @@ describe('a worker that is killed', { skip }, () => {
   );
 
   it(
-    'more often than --max-restarts is given up, and the other CPU goes on; with all given up, exit code 5',
+    'more often than --max-restarts is given up, and the other CPU continues; if all are given up, exit code 5',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--max-restarts', '2']);
@@ -141,7 +141,7 @@ describe('a worker that is killed', { skip }, () => {
   );
 
   it(
-    'by the heartbeat, because it does not turn any more, is replaced',
+    'by the heartbeat, because it is not responding, is replaced',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -179,7 +179,7 @@ describe('a supervisor that is killed', { skip }, () => {
   holdMachine();
 
   it(
-    'under load is outlived by its workers until they have emptied their pipes; the next agent goes on without loss',
+    'under load leaves workers that run until their pipes are empty; the next agent continues without loss',
     inScene(
       async (scene) => {
         const writers = scene.writers();
@@ -193,11 +193,11 @@ describe('a supervisor that is killed', { skip }, () => {
           const workers = agent.workers;
           assert.equal(workers.length, 2);
           await agent.kill();
-          // at once: the old workers may still be there
+          // at once: the old workers may still exist
           agent = scene.start();
           await until('the old workers to leave', () => !workers.some(({ pid }) => isAlive(pid)), patienceMs);
           await agent.ready();
-          // a FIFO, unlike a port, would take the new worker's pages in front of the old one's
+          // a FIFO, unlike a port, would accept the new worker's pages before the old one's
           echo(control, '1\n');
           await agent.logged('started', ({ msg }) => msg === 'started');
           if (round < 2) continue;
@@ -212,7 +212,7 @@ describe('a supervisor that is killed', { skip }, () => {
   );
 
   it(
-    'while its ports are full leaves workers that wait for a reader, and lose none of what they hold',
+    'while its ports are full leaves workers that wait for a reader, and lose none of their pages',
     inScene(
       async (scene) => {
         for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });

@@ -10,7 +10,7 @@ import { toolSkip } from './harness/skip.ts';
 
 const builder = join(repoRoot, 'dist/tools/deb/build.js');
 
-/** Builds packages of small stand-ins for the single executables; their bytes are a matter of single.test.ts. */
+/** Builds packages of small stand-ins for the single executables; single.test.ts checks the real ones. */
 function build(dir: string, umask: string, env: Readonly<Record<string, string>>): Map<string, Buffer> {
   for (const program of ['trace-agent', 'trace-host']) copyFileSync('/bin/true', join(dir, program));
   execFileSync('sh', ['-c', `umask ${umask}; exec "$0" "$1" "$2"`, process.execPath, builder, dir], {
@@ -33,7 +33,7 @@ describe('Debian packages', { skip: toolSkip('dpkg-deb') }, () => {
     for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
   });
 
-  it('are the same bytes each time, whatever the umask, the time zone, the language and the hour', () => {
+  it('have the same bytes each time, whatever the umask, the time zone, the language and the hour', () => {
     const strange = { TZ: 'Asia/Tokyo', LC_ALL: 'C.UTF-8', HOME: dirs[1] ?? '' };
     const second = build(dirs[1] ?? '', '077', strange);
     assert.deepEqual([...first.keys()].sort(), [...second.keys()].sort());
@@ -41,7 +41,7 @@ describe('Debian packages', { skip: toolSkip('dpkg-deb') }, () => {
     for (const [name, bytes] of first) assert.ok(second.get(name)?.equals(bytes), `${name} differs`);
   });
 
-  it('hold what they should, owned by root, and configuration as such', () => {
+  it('contain the right files, owned by root, with configuration marked as such', () => {
     const listed = [...first.keys()].map((name) =>
       execFileSync('dpkg-deb', ['-c', join(dirs[0] ?? '', name)], { encoding: 'utf8' }),
     );
@@ -63,15 +63,15 @@ describe('Debian packages', { skip: toolSkip('dpkg-deb') }, () => {
     assert.equal(conffiles, '/etc/virtio-trace/agent.json\n');
   });
 
-  it('are as lintian wants them', { skip: toolSkip('lintian') }, () => {
+  it('pass lintian', { skip: toolSkip('lintian') }, () => {
     const archives = [...first.keys()].map((name) => join(dirs[0] ?? '', name));
-    // The stand-in's own sins are Debian's; what lintian says of Node is overridden in the package.
+    // lintian also checks the stand-ins; its complaints about Node are overridden in the package.
     const found = spawnSync('lintian', ['--allow-root', ...archives], { encoding: 'utf8' });
     assert.doesNotMatch(found.stdout, /^E:/m);
     assert.doesNotMatch(found.stderr, /^E:/m);
   });
 
-  it('have scripts that a plain shell takes, and that do nothing in a system without systemd', () => {
+  it('have scripts that run in a plain shell, and that do nothing in a system without systemd', () => {
     const dir = join(repoRoot, 'packaging/deb');
     for (const name of readdirSync(dir)) {
       for (const args of [['configure', ''], ['remove'], ['purge'], ['upgrade', '1.0'], ['abort-upgrade']]) {
@@ -86,7 +86,7 @@ describe('Debian packages', { skip: toolSkip('dpkg-deb') }, () => {
   });
 });
 
-it('a library that unknown Debian package for is not guessed at', () => {
+it('fail to build with a library whose Debian package is unknown', () => {
   assert.equal(
     dependencies(['GLIBC_2.28', 'GCC_3.4', 'GLIBCXX_3.4.21', 'CXXABI_1.3.11']),
     'libc6 (>= 2.28), libgcc-s1 | libgcc1, libstdc++6 (>= 5)',

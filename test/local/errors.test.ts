@@ -13,7 +13,7 @@ const skip = agentSkip();
 
 const asNobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
-/** Runs the agent in a mount namespace of its own, prepared by `commands`. */
+/** Runs the agent in its own mount namespace, prepared by `commands`. */
 function withMounts(commands: string): string[] {
   return ['unshare', '-m', 'sh', '-c', `${commands}; exec "$0" "$@"`];
 }
@@ -25,7 +25,7 @@ const readOnlyTracefs = withMounts('mount -o remount,bind,ro /sys/kernel/tracing
 
 interface Misuse {
   readonly name: string;
-  /** Behind the scene's own arguments. */
+  /** Added after the scene's own arguments. */
   readonly args: (scene: Scene) => readonly string[];
   readonly through?: readonly string[];
   readonly code: ExitCode;
@@ -124,11 +124,11 @@ const misuses: readonly Misuse[] = [
   ),
 ];
 
-describe('trace-agent refuses in one line, and leaves nothing behind', { skip }, () => {
+describe('trace-agent refuses with one line, and leaves nothing behind', { skip }, () => {
   holdMachine();
 
   it(
-    'what a user can mend',
+    'for errors that a user can fix',
     inScene(async (scene) => {
       mkdirSync(join(scene.dir, 'empty'));
       for (const { name, args, through = [], code, says } of misuses) {
@@ -143,18 +143,18 @@ describe('trace-agent refuses in one line, and leaves nothing behind', { skip },
   );
 });
 
-describe('a port that somebody has open', { skip }, () => {
+describe('a port that another process has open', { skip }, () => {
   holdMachine();
-  /** Without this capability the kernel heeds a terminal's exclusive mode: EBUSY, as of a port with an opener. */
+  /** Without this capability the kernel respects a terminal's exclusive mode: EBUSY, as for a port that is open. */
   const heeding = { through: ['setpriv', '--bounding-set', '-sys_admin'] };
 
   it(
-    'for control is waited for a while, and its holder named',
+    'as control port is waited for for a while, and the error names its holder',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       control.setExclusive(true);
       const agent = scene.start([], heeding);
-      const busy = await agent.logged('held', ({ msg }) => msg.includes('is held by'));
+      const busy = await agent.logged('the port held', ({ msg }) => msg.includes('is held by'));
       assert.match(busy.msg, new RegExp(`^port agent-ctl-path .* is held by .* \\(pid ${process.pid}\\)$`));
       control.setExclusive(false);
       await agent.ready();
@@ -163,7 +163,7 @@ describe('a port that somebody has open', { skip }, () => {
   );
 
   it(
-    'for a trace is waited for, and its holder named, while the other CPU goes on',
+    'as trace port is waited for, and the log names its holder, while the other CPU continues',
     inScene(
       async (scene) => {
         const [taken, other] = scene.cpus;

@@ -16,23 +16,23 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 function isGone({ msg }: LogLine): boolean {
   return msg === 'port is gone';
 }
 
-/** Something else in a trace port's place. */
+/** Replaces a trace port by another file. */
 function putInPlaceOfPort(scene: Scene, cpu: number, target: string): void {
   symlinkSync(target, join(scene.dir, `trace-path-cpu${cpu}`));
 }
 
-describe('a worker that dies of its own doing', { skip }, () => {
+describe('a worker that dies by itself', { skip }, () => {
   holdMachine();
 
   it(
-    "by whatever signal, a seccomp filter's too, is replaced, and nothing is lost",
+    'by any signal, including that of a seccomp filter, is replaced, and nothing is lost',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -55,11 +55,11 @@ describe('a worker that dies of its own doing', { skip }, () => {
   );
 
   it(
-    'because it throws is replaced, in the end given up, with its error in the log; the other CPU loses nothing',
+    'because it throws is replaced and finally given up, with its error in the log; the other CPU loses nothing',
     inScene(
       async (scene) => {
         const [bad, good] = scene.cpus;
-        // splice into it fails with EINVAL, which no port ever says
+        // splice into it fails with EINVAL, which a port never returns
         putInPlaceOfPort(scene, bad, '/dev/full');
         const control = await scene.addControlPty();
         const agent = await scene.startReady(['--max-restarts', '2']);
@@ -81,11 +81,11 @@ describe('a worker that dies of its own doing', { skip }, () => {
   );
 });
 
-describe('a port that opens and goes at once, again and again', { skip }, () => {
+describe('a port that opens and disappears at once, repeatedly', { skip }, () => {
   holdMachine();
 
   it(
-    'is waited for longer each time: few forks, few words, and the other CPU loses nothing',
+    'is retried after ever longer waits: few forks, few log lines, and the other CPU loses nothing',
     inScene(
       async (scene) => {
         const [bad, good] = scene.cpus;
@@ -93,7 +93,7 @@ describe('a port that opens and goes at once, again and again', { skip }, () => 
         writeFileSync(file, '');
         putInPlaceOfPort(scene, bad, file);
         const control = await scene.addControlPty();
-        // two pages each time that it is opened, then EFBIG, which ends the worker like an unplugged port
+        // two pages each time the file is opened, then EFBIG, which ends the worker like an unplugged port
         const agent = await scene.startReady(['--flush-interval', '50'], {
           through: ['prlimit', '--fsize=8192'],
         });
@@ -101,9 +101,9 @@ describe('a port that opens and goes at once, again and again', { skip }, () => 
         await control.order('start');
         for (const writer of writers) await writer.write(3000);
         const gone = (): number[] => agent.log.filter(isGone).map(({ time }) => Date.parse(String(time)));
-        await agent.logged('port is gone, again and again', () => gone().length >= 6);
+        await agent.logged('port is gone, repeatedly', () => gone().length >= 6);
         const atMs = gone();
-        // 50 to 100 ms, doubling; without the wait it is as often as Node starts
+        // 50 to 100 ms, doubling; without the delay, restarts would be as frequent as Node can start
         for (let time = 1; time < 6; time += 1) {
           const waitedMs = (atMs[time] ?? 0) - (atMs[time - 1] ?? 0);
           assert.ok(waitedMs >= 50 * 2 ** (time - 1) - 5, `${waitedMs} ms\n${agent.stderr}`);
@@ -120,7 +120,7 @@ describe('a supervisor that is killed while its workers start', { skip }, () => 
   holdMachine();
 
   it(
-    'leaves none of them behind, whatever they had come to: they would hold the ports for ever',
+    'leaves none of them behind, at any stage of their start: they would keep the ports open forever',
     inScene(async (scene) => {
       scene.addControlFifo();
       // a worker takes some 100 ms from fork to ready
@@ -137,11 +137,11 @@ describe('a supervisor that is killed while its workers start', { skip }, () => 
   );
 });
 
-describe('an agent that is not root but may all it needs', { skip }, () => {
+describe('an agent that is not root but has the necessary privileges', { skip }, () => {
   holdMachine();
 
   const user = 61_234;
-  /** As a service manager starts it: its own user, and a capability for the kernel's files. */
+  /** As started by a service manager: its own user, and a capability for the kernel's files. */
   const asService = [
     'setpriv',
     `--reuid=${user}`,
@@ -163,7 +163,7 @@ describe('an agent that is not root but may all it needs', { skip }, () => {
   }
 
   it(
-    'keeps its capabilities to itself: workers have none',
+    'has workers without any capability',
     inScene(async (scene) => {
       await scene.addControlPty();
       const agent = await scene.startReady([], { through: asService });
@@ -178,7 +178,7 @@ describe('an agent that is not root but may all it needs', { skip }, () => {
   );
 
   it(
-    'may start no process while a worker dies: the standby needs none, and the next one comes when there may be one',
+    'may start no process while a worker dies: the standby replaces it, and a new standby starts once that is allowed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--max-restarts', '1000', '--start'], { through: asService });
@@ -199,7 +199,7 @@ describe('an agent that is not root but may all it needs', { skip }, () => {
   );
 
   it(
-    'may start no process for a while: says so once, the other CPU goes on, and all arrives in the end',
+    'may start no process for a while: reports it once, the other CPU continues, and everything arrives in the end',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--max-restarts', '1000', '--no-standby'], {

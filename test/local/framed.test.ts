@@ -40,7 +40,7 @@ interface Converted {
   };
 }
 
-/** What `trace-host convert` says of a stream; the file is `trace.dat` in the scene's directory. */
+/** The report of `trace-host convert` about a stream; the file is `trace.dat` in the scene's directory. */
 function converted(scene: Scene, stream: Uint8Array): Converted {
   const [path, out] = [join(scene.dir, 'trace.framed'), join(scene.dir, 'trace.dat')];
   writeFileSync(path, stream);
@@ -51,7 +51,7 @@ function converted(scene: Scene, stream: Uint8Array): Converted {
   return { ...(JSON.parse(stdout) as Omit<Converted, 'status' | 'stderr'>), status, stderr };
 }
 
-/** Numbers of the markers by CPU, as trace-cmd reads them; its times never go back within a CPU. */
+/** Numbers of the markers by CPU, as trace-cmd reads them; asserts that time never goes back within a CPU. */
 function reported(scene: Scene): Map<number, number[]> {
   const args = ['report', '-t', join(scene.dir, 'trace.dat')];
   const { status, stdout, stderr } = spawnSync('trace-cmd', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
@@ -73,7 +73,10 @@ function reported(scene: Scene): Map<number, number[]> {
   return markers;
 }
 
-/** Every marker of every CPU is in the report, or the kernel itself overwrote it: once, in order, in its CPU's pages. */
+/**
+ * Asserts that every marker of every CPU is in the report once, in order, in its CPU's pages, or was overwritten by
+ * the kernel.
+ */
 async function assertAll(scene: Scene, sink: Sink, writers: readonly MarkerWriter[]): Promise<void> {
   const received = await until(
     'the whole stream',
@@ -182,9 +185,13 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
         await started(agent);
         const writers = scene.writers();
         await load(writers, 300);
-        // as a terminal's Ctrl-C does: to both
+        // like a terminal's Ctrl-C: to both
         host.kill('SIGINT');
-        await until('a word of the host', () => said.includes('waiting for the end of the stream'), 60_000);
+        await until(
+          'a message of the host',
+          () => said.includes('waiting for the end of the stream'),
+          60_000,
+        );
         agent.signal('SIGINT');
         assert.equal((await agent.exit()).code, exitCode.done);
         assert.deepEqual(await ended, [0, null], said);
@@ -197,7 +204,7 @@ describe('trace-agent -o --framed writes a stream that trace-host converts', { s
   );
 
   it(
-    'of which the agent and its workers were killed: what is there is converted',
+    'of an agent that was killed with its workers: the part that exists is converted',
     inScene(
       async (scene) => {
         const sink = sinks['a file'] ?? assert.fail();
@@ -229,7 +236,7 @@ describe('trace-agent -o', { skip }, () => {
   holdMachine();
 
   it(
-    'warns once that pages of several CPUs cannot be told apart, and not of one CPU',
+    'warns once that pages of several CPUs cannot be told apart; with one CPU it does not',
     inScene(
       async (scene) => {
         const sink = sinks['a file'] ?? assert.fail();
@@ -249,7 +256,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    '--framed takes no orders, and is nothing without -o',
+    '--framed accepts no orders, and requires -o',
     inScene(
       async (scene) => {
         for (const [args, said] of [
@@ -269,7 +276,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    '--framed ends with exit code 5 when the reader goes away while the metadata is sent',
+    '--framed ends with exit code 5 when the reader closes while the metadata is sent',
     inScene(
       async (scene) => {
         const { readEnd, writeEnd } = makePipe();
@@ -290,7 +297,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    '--framed ends at a signal that comes while nobody reads the metadata',
+    '--framed ends at a signal while nobody reads the metadata',
     inScene(
       async (scene) => {
         const { readEnd, writeEnd } = makePipe();

@@ -11,7 +11,7 @@ import { WholeFile } from '../../src/trace/recording/raw-file.ts';
 const diskBytes = 64 * 1024;
 const mayMount = process.geteuid?.() === 0 || process.env['CI'] === 'true';
 
-test('a full disk ends its stream with the reason, keeps what it took, and leaves the others alone', {
+test('a full disk ends its stream with the reason, keeps the data so far, and does not affect other streams', {
   skip: mayMount ? false : 'mounting a small tmpfs takes root',
 }, async () => {
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-full-'));
@@ -23,7 +23,7 @@ test('a full disk ends its stream with the reason, keeps what it took, and leave
     const ways = ['full', 'good'].map((name) => {
       const path = join(dir, name);
       execFileSync('mkfifo', [path]);
-      // both ways, so that it stays open whoever comes and goes
+      // opened in both directions, so that it stays open when others close it
       return {
         path,
         fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK),
@@ -44,7 +44,7 @@ test('a full disk ends its stream with the reason, keeps what it took, and leave
       try {
         writeSync(full.out, chunk);
       } catch {
-        // the FIFO is full for a moment
+        // the FIFO is temporarily full
       }
       await sleep(5);
     }

@@ -13,28 +13,28 @@ export interface Order {
 type Bytes = Iterable<Uint8Array>;
 
 const cpus = [0, 1] as const;
-/** A host that takes no pages any more is not waited for. */
+/** Maximum time to wait for a host that accepts no more pages. */
 const mostSendingMs = 5000;
 
 /**
- * A guest as its QEMU shows it to the host: the other ends of the ports' FIFOs. By itself it answers as an honest agent
- * does and sends a recorded trace; a scenario changes what it takes to be a guest that means no good.
+ * A guest as its QEMU presents it to the host: the guest ends of the ports' FIFOs. By default it answers like a
+ * correct agent and sends a recorded trace; a scenario changes what it takes to make it hostile.
  */
 export class HostileAgent {
   state = 'stopped';
-  /** Whether a stop has come: metadata is of the end then. */
+  /** Whether a stop has arrived: metadata is then that of the end. */
   stopped = false;
   version = '1.0.0';
   pages: (cpu: number) => Bytes = (cpu) => [samplePages(cpu)];
   metadata: (part: 'all' | 'names') => { readonly bytes?: number; readonly payload: Bytes } = () => ({
     payload: [fixture('A/meta.tar.gz')],
   });
-  /** Changes an answer; text is sent as it is, and undefined is no answer. */
+  /** Changes an answer; a string is sent unchanged, and undefined means no answer. */
   answer: (order: Order, good: Record<string, unknown>) => unknown = (_order, good) => good;
-  /** What happens behind an order's answer. */
+  /** Called after an order's answer. */
   after: (order: Order) => void = () => undefined;
   readonly sent = new Map<number, number>(cpus.map((cpu) => [cpu, 0]));
-  /** Pages that have an end and are on their way: a stop waits for them, as an agent's does. */
+  /** A finite number of pages that are being sent: a stop waits for them, like an agent's. */
   #sending: Promise<unknown> = Promise.resolve();
   readonly #dir: string;
   readonly #control: Socket;
@@ -70,7 +70,7 @@ export class HostileAgent {
     }
   }
 
-  /** As when its QEMU is killed. */
+  /** Ends like a guest whose QEMU is killed. */
   die(): void {
     process.exit(0);
   }

@@ -11,10 +11,10 @@ import { prepareGuest } from '../../src/host/setup/prepare.ts';
 const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
 const agentProgram = fileURLToPath(new URL('hostile-guest-program.js', import.meta.url));
 
-/** Node itself has some 80 MiB, and metadata may unpack to 64. */
+/** Node itself uses some 80 MiB, and metadata may unpack to 64. */
 const maxRssKb = 300 * 1024;
 const sampleEveryMs = 20;
-/** What takes longer hangs. */
+/** A longer run counts as a hang. */
 const maxRunMs = 300_000;
 
 export interface Ended {
@@ -26,15 +26,15 @@ export interface Ended {
   readonly seconds: number;
 }
 
-/** trace-host as it runs: its process, and how it ended. */
+/** A running trace-host: its process, and how it ended. */
 export interface Run {
   readonly child: ChildProcess;
-  /** What it has said so far. */
+  /** Its output so far. */
   readonly said: () => string;
   readonly ended: Promise<Ended>;
 }
 
-/** Starts trace-host, its memory watched; ended when it hangs. */
+/** Starts trace-host, and measures its memory; ends it when it hangs. */
 export function traceHost(...argv: string[]): Run {
   const startedMs = performance.now();
   const child = spawn(process.execPath, [program, ...argv], {
@@ -50,7 +50,7 @@ export function traceHost(...argv: string[]): Run {
   const sample = (): void => {
     peakRssKb = Math.max(peakRssKb, peakOf(child.pid));
   };
-  // at once: on a busy machine it may be over before the first turn of the timer
+  // at once: on a busy machine it may have ended before the timer's first turn
   sample();
   const sampler = setInterval(sample, sampleEveryMs);
   const ended = once(child, 'close').then(([code, signal]): Ended => {
@@ -60,10 +60,10 @@ export function traceHost(...argv: string[]): Run {
   return { child, said: () => stderr, ended };
 }
 
-/** Scenes that go on at once: each has its own directory, and waits for most of its time. */
+/** Number of scenes at once: each has its own directory, and waits most of the time. */
 export const concurrency = 3;
 
-/** The most that a process ever had in memory, as its kernel keeps it. */
+/** The peak memory of a process, as the kernel counts it. */
 function peakOf(pid: number | undefined): number {
   try {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
@@ -72,7 +72,7 @@ function peakOf(pid: number | undefined): number {
   }
 }
 
-/** Ctrl-C until it has ended: one that follows another soon is the same wish. */
+/** Sends Ctrl-C until it has ended: one that follows another at once counts as the same request. */
 export async function interruptAgain({ child, ended }: Run): Promise<Ended> {
   const interrupt = setInterval(() => child.kill('SIGINT'), 50);
   try {
@@ -82,14 +82,14 @@ export async function interruptAgain({ child, ended }: Run): Promise<Ended> {
   }
 }
 
-/** What an agent that tells has said of the orders that came, but pings and questions. */
+/** The orders that a scenario's agent with `telling` has received, except pings and queries. */
 export function ordersOf(agent: ChildProcess): () => string[] {
   let said = '';
   agent.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text));
   return () => said.split('\n').filter((word) => word === 'start' || word === 'stop');
 }
 
-/** A directory with guests in `guests` and room for recordings in `out`; what else appears in it should not. */
+/** A directory with guests in `guests` and recordings in `out`; nothing else should appear in it. */
 export class Scene {
   readonly root: string;
   readonly dir: string;
@@ -115,7 +115,7 @@ export class Scene {
     return `${this.out}.recording`;
   }
 
-  /** Sets a guest up and starts what is in it. */
+  /** Sets up a guest and starts its scenario. */
   async guest(scenario: string, name?: string): Promise<ChildProcess> {
     const settings = {
       chardev: undefined,
@@ -125,7 +125,7 @@ export class Scene {
       applyTo: undefined,
       remove: false,
     };
-    // as `trace-host setup --cpus 2` does, without a Node that starts
+    // like `trace-host setup --cpus 2`, without starting Node
     await prepareGuest({ location: { dir: this.dir, guest: name }, cpus: 2, ...settings }, () =>
       Promise.reject(new Error('not asked')),
     );
@@ -138,13 +138,16 @@ export class Scene {
     return agent;
   }
 
-  /** Records for as long as `more` says, or 1 second. A guest that is to be given up soon takes a `--timeout` of its own. */
+  /**
+   * Records until a limit in `more`, or for 1 second. For a guest that should be given up soon, pass a shorter
+   * `--timeout`.
+   */
   record(...more: string[]): Run {
     const length = more.length === 0 ? ['--duration', '1s'] : more;
     return traceHost('record', '--dir', this.dir, '-o', this.out, '--timeout', '20s', ...length);
   }
 
-  /** Nothing is where no recording puts it. */
+  /** Asserts that a recording has left no file elsewhere. */
   assertTidy(): void {
     assert.deepEqual(readdirSync(this.root).toSorted(), ['guests', 'out']);
     const files = new Set(readdirSync(this.dir));
@@ -165,8 +168,8 @@ export class Scene {
   }
 
   /**
-   * There is a file that trace-cmd reads, or a directory that the message says how to convert, and that can be, or
-   * nothing at all.
+   * Asserts that there is a file that trace-cmd reads, or a directory that can be converted as the message says, or
+   * nothing.
    */
   async assertUsable({ stderr }: Ended): Promise<'file' | 'recording' | 'nothing'> {
     if (existsSync(this.recording)) {
@@ -182,7 +185,7 @@ export class Scene {
   }
 }
 
-/** trace-cmd does not crash on it, nor does it say that it cannot read it. */
+/** Asserts that trace-cmd does not crash on it, nor reports that it cannot read it. */
 function assertReadable(path: string): void {
   const { status, signal, stderr, error } = spawnSync('trace-cmd', ['report', '-i', path], {
     encoding: 'latin1',
@@ -191,11 +194,11 @@ function assertReadable(path: string): void {
   assert.deepEqual([status, signal, error], [0, null, undefined], stderr);
 }
 
-/** C0 but newline, DEL, C1, and what turns the writing direction; the stream as UTF-8. */
+/** C0 except newline, DEL, C1, and characters that change the writing direction; the stream as UTF-8. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const steering = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 
-/** It ended by itself with one of `codes`, spoke in plain lines, crashed nowhere and stayed small. */
+/** Asserts that it ended by itself with one of `codes`, printed plain lines, did not crash and used little memory. */
 export function assertOrderly(ended: Ended, codes: readonly number[]): void {
   const { code, signal, stdout, stderr, peakRssKb } = ended;
   const all = `${JSON.stringify({ code, signal, peakRssKb })}\n${JSON.stringify(stdout)}\n${stderr}`;

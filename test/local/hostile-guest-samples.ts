@@ -6,19 +6,19 @@ import tar from 'tar-stream';
 
 const fixturesDir = path.resolve(import.meta.dirname, '../../../test/fixtures');
 
-/** A fixture's bytes as they are stored. */
+/** A fixture's bytes as stored. */
 export function fixture(name: string): Buffer {
   return readFileSync(path.join(fixturesDir, name));
 }
 
-/** The first pages of a recorded trace, of two CPUs. */
+/** The first pages of a recorded trace of two CPUs. */
 export function samplePages(cpu: number): Buffer {
   return gunzipSync(fixture(`A/cpu${cpu}.raw.gz`)).subarray(0, 20 * 4096);
 }
 
 export type Entries = [header: Partial<tar.Header> & { readonly name: string }, content: string][];
 
-/** The entries of the metadata that explain that trace, to be changed and packed again. */
+/** The entries of that trace's metadata, to be changed and packed again. */
 export async function sampleEntries(): Promise<Entries> {
   const entries: Entries = [];
   const extract = tar.extract();

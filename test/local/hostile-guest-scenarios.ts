@@ -6,7 +6,7 @@ import { type Entries, fixture, packed, sampleEntries, samplePages } from './hos
 
 const mib = 1 << 20;
 
-/** What steers a terminal: title, colours, the one-byte CSI, a turn of the writing direction, DEL, a line of its own. */
+/** Terminal control: title, colours, the one-byte CSI, a change of the writing direction, DEL, a line of its own. */
 export const escapes = '\x1b]0;owned\x07\x1b[31m\u009b2J\u202e\x7f\r\ntrace-host: all is well\x00';
 
 function* times(count: number, piece: Uint8Array): Generator<Uint8Array> {
@@ -17,7 +17,7 @@ function* forEver(piece: Uint8Array): Generator<Uint8Array> {
   for (;;) yield piece;
 }
 
-/** Good headers, of which `change` spoils each. */
+/** Valid pages, each of them damaged by `change`. */
 function spoilt(change: (page: Buffer, index: number) => void): (cpu: number) => Iterable<Uint8Array> {
   return (cpu) => {
     const bytes = samplePages(cpu);
@@ -27,7 +27,7 @@ function spoilt(change: (page: Buffer, index: number) => void): (cpu: number) =>
   };
 }
 
-/** Archives of the sample's entries and one that no agent packs. */
+/** Archives of the sample's entries with one entry that no agent packs. */
 const strangeEntries: Readonly<Record<string, Entries>> = {
   'path-dotdot': [[{ name: '../../etc/x' }, 'x']],
   'path-inner-dotdot': [[{ name: 'events/../../../etc/x/format' }, 'x']],
@@ -38,7 +38,7 @@ const strangeEntries: Readonly<Record<string, Entries>> = {
   'path-many': Array.from({ length: 80_000 }, (_, index): Entries[number] => [{ name: `f${index}` }, '']),
 };
 
-/** Terminal escapes in every text of the guest's that is said or kept. */
+/** Terminal escapes in every text of the guest that is printed or kept. */
 function withEscapes(entries: Entries): Entries {
   return [
     ...entries
@@ -61,7 +61,7 @@ function withHugePages(entries: Entries): Entries {
   ]);
 }
 
-/** 55 MiB of formats, which parsed are half a GB. */
+/** 55 MiB of formats, which take half a GB when parsed. */
 function withManyFormats(entries: Entries): Entries {
   const fields = '\tfield:int a; offset:8; size:4; signed:1;\n'.repeat(26_000);
   return [
@@ -73,7 +73,7 @@ function withManyFormats(entries: Entries): Entries {
   ];
 }
 
-/** Sends the sample's metadata with its entries changed. */
+/** Sends the sample's metadata with changed entries. */
 function repacking(change: (entries: Entries) => Entries): Scenario {
   return async (agent) => sending(await packed(change(await sampleEntries())))(agent);
 }
@@ -86,17 +86,17 @@ function sending(payload: Uint8Array, bytes?: number): Scenario {
   };
 }
 
-/** Its answer to one kind of order. */
+/** Changes the answer to one kind of order. */
 function answering(which: Order['order'], how: (good: Record<string, unknown>) => unknown): Scenario {
   return (agent) => {
     agent.answer = (order, good) => (order.order === which ? how(good) : good);
   };
 }
 
-/** Values that no number, text or object of an answer should be. */
+/** Values that are invalid as a number, text or object of an answer. */
 const nonsense: readonly unknown[] = [-1, 1.5, 1e300, '7', null, [], {}, true, escapes, 'x'.repeat(2000)];
 
-/** Every answer in which one value, at any depth, is nonsense; each time another one. */
+/** Every answer in which one value, at any depth, is invalid; each time another one. */
 function* mangled(good: unknown): Generator {
   if (typeof good !== 'object' || good === null) {
     yield* nonsense.filter((bad) => bad !== good);
@@ -109,7 +109,7 @@ function* mangled(good: unknown): Generator {
   }
 }
 
-/** Samples of the nonsense; the parser's own tests have all of it. */
+/** Number of invalid values to try; the parser's own tests try all of them. */
 const turns = 2;
 
 function mangling(which: Order['order'], turn: number): Scenario {
@@ -119,7 +119,7 @@ function mangling(which: Order['order'], turn: number): Scenario {
   });
 }
 
-/** Says nothing more from that order on. */
+/** Sends nothing more from that order on. */
 function mute(which: Order['order']): Scenario {
   return (agent) => {
     let fallenSilent = false;
@@ -153,7 +153,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     agent.pages = spoilt((page, index) => page.writeBigUInt64LE(commits[index % commits.length]!, 8));
   },
   'pages-unknown-event': (agent) => {
-    // the first record's type, behind its 4-byte head
+    // the first record's type, after its 4-byte header
     agent.pages = spoilt((page) => page.writeUInt16LE(65_000, 20));
   },
   'pages-bits': (agent) => {
@@ -251,7 +251,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   }),
 };
 
-/** Says on stdout which orders came, in order. */
+/** Prints the received orders to stdout, in order. */
 function telling(scenario: Scenario): Scenario {
   return async (agent) => {
     agent.after = ({ order }) => {
@@ -261,7 +261,7 @@ function telling(scenario: Scenario): Scenario {
   };
 }
 
-/** Not for a recording that ends by itself; each has its own test. */
+/** Not for a recording that ends by itself; each scenario has its own test. */
 export const loneScenarios: Readonly<Record<string, Scenario>> = {
   'tells-honest': telling(() => undefined),
   'tells-start-never': telling(answering('start', () => undefined)),

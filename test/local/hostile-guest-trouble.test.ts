@@ -17,7 +17,7 @@ import {
 } from './hostile-guest-run.ts';
 
 const { done, failed, missing, lost } = exitCode;
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const startMs = 120_000;
 
 function begun(run: Run): Promise<unknown> {
@@ -42,12 +42,12 @@ interface Report {
   readonly failures: readonly object[];
 }
 
-/** The one JSON document on stdout. */
+/** The single JSON document on stdout. */
 function reportsOf({ stdout }: Ended): Report[] {
   return JSON.parse(stdout);
 }
 
-describe('trouble on the host', { concurrency }, () => {
+describe('faults on the host', { concurrency }, () => {
   const mountSkip = process.getuid?.() === 0 ? false : 'mounting a small tmpfs takes root';
 
   for (const [bytes, codes, left] of [
@@ -77,7 +77,7 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('the directory of the file is removed', async (test) => {
+  it('the directory of the output file is removed', async (test) => {
     const [scene, run] = await recording(test, 'honest', '--duration', '5s', '--json');
     rmSync(scene.outDir, { recursive: true });
     const ended = await run.ended;
@@ -99,10 +99,10 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('a second Ctrl-C leaves the recording', async (test) => {
+  it('a second Ctrl-C keeps the recording directory', async (test) => {
     const [scene, run] = await recording(test, 'answer-stop-none', '--duration', '5m', '--timeout', '5m');
     run.child.kill('SIGINT');
-    await until('the first is heard', () => run.said().includes('interrupted; stopping'), startMs);
+    await until('the first Ctrl-C handled', () => run.said().includes('interrupted; stopping'), startMs);
     const ended = await interruptAgain(run);
     assertOrderly(ended, [failed]);
     scene.assertTidy();
@@ -113,11 +113,11 @@ describe('trouble on the host', { concurrency }, () => {
     [[], 1e9],
     [['-m', '64'], 2 * 64 * 1024],
   ] as const) {
-    it(`kill -9 leaves what can be converted ${cap.join(' ')}`, async (test) => {
+    it(`kill -9 leaves a recording that can be converted ${cap.join(' ')}`, async (test) => {
       const [scene, run] = await recording(test, 'honest', '--duration', '30s', ...cap);
       await until(
         'all is recorded',
-        // a capped one is another file from time to time
+        // a capped recording switches files from time to time
         () => (statSync(join(scene.recording, 'cpu1.raw'), { throwIfNoEntry: false })?.size ?? 0) > 0,
         startMs,
       );
@@ -148,7 +148,7 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('two at once on one guest: the second is refused and names the first', async (test) => {
+  it('two recordings of one guest: the second is refused and names the first', async (test) => {
     const [scene, run] = await recording(test, 'honest', '--duration', '5m');
     const second = await traceHost('record', '--dir', scene.dir, '-o', `${scene.out}2`).ended;
     assertOrderly(second, [failed]);
@@ -156,17 +156,17 @@ describe('trouble on the host', { concurrency }, () => {
     run.child.kill('SIGINT');
     assertOrderly(await run.ended, [done]);
     scene.assertTidy();
-    // what a first one left is not overwritten
+    // the file of an earlier recording is not overwritten
     rmSync(scene.out);
   });
 
-  it('of several guests one dies: both have their file', async (test) => {
+  it('one of several guests dies: both have their file', async (test) => {
     const scene = new Scene(test);
     await scene.guest('life-dies', 'a');
     await scene.guest('honest', 'b');
     const ended = await scene.record('-A', 'a', '-A', 'b', '--duration', '5s', '--json').ended;
     assertOrderly(ended, [lost]);
-    // what is missing of the one may be in its pages still
+    // the raw pages of the dead guest may be kept
     const left = ['trace-a.dat', 'trace-a.dat.recording', 'trace-b.dat'];
     assert.deepEqual(readdirSync(scene.outDir).toSorted(), left);
     const [a, b] = reportsOf(ended);
@@ -175,14 +175,14 @@ describe('trouble on the host', { concurrency }, () => {
     assert.match(ended.stderr, /guest a has disconnected/);
   });
 
-  it('of several guests one can write no more: it is stopped, and the other goes on', async (test) => {
+  it('one of several guests cannot be written any more: it is stopped, and the other continues', async (test) => {
     const scene = new Scene(test);
     const agent = await scene.guest('tells-pages-for-ever', 'a');
     const orders = ordersOf(agent);
     await scene.guest('honest', 'b');
     const run = scene.record('-A', 'a', '-A', 'b', '-m', '64', '--duration', '5m', '--json');
     await begun(run);
-    // at once: a removal would race with files that are begun in it
+    // renamed, because removing it would race with files that are created in it
     renameSync(join(scene.outDir, 'trace-a.dat.recording'), join(scene.root, 'gone'));
     await until('the guest is stopped', () => orders().includes('stop'), startMs);
     assert.equal(run.child.exitCode, null, 'the other is recorded still');
@@ -196,7 +196,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.match(JSON.stringify(a!.failures), /guest a, CPU \d: /);
   });
 
-  it('of several guests one is no guest at all: nothing begins, nothing is left', async (test) => {
+  it('one of several guests does not exist: nothing is started, nothing is left', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest', 'a');
     await scene.guest('answer-start-error', 'b');
@@ -232,17 +232,17 @@ describe('trouble on the host', { concurrency }, () => {
     });
   }
 
-  it('a command that does not obey does not hold the recording up', async (test) => {
+  it('a command that ignores SIGTERM does not delay the end of the recording', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest');
-    // the pipes stay open as long as it lives
+    // the pipes stay open as long as the command lives
     const stubborn = 'trap "" TERM; exec >/dev/null 2>&1; for i in $(seq 300); do sleep 0.5; done';
     const ended = await scene.record('--duration', '1s', '--', 'sh', '-c', stubborn).ended;
     assertOrderly(ended, [done]);
     assert.ok(ended.seconds < 140, `${ended.seconds} s`);
   });
 
-  it('a CPU that the agent does not trace is told of, and nothing else', async (test) => {
+  it('a CPU that the agent does not trace is reported, and nothing else', async (test) => {
     const scene = new Scene(test);
     await scene.guest('has-one-cpu');
     const ended = await scene.record('--duration', '1s', '--json').ended;
@@ -251,7 +251,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.deepEqual(reportsOf(ended)[0]!.untracedCpus, [1]);
   });
 
-  it('pages that the guest holds back make a trace that is not whole', async (test) => {
+  it('a trace is incomplete if the guest holds pages back', async (test) => {
     const scene = new Scene(test);
     await scene.guest('holds-back');
     const ended = await scene.record('--duration', '1s', '--json').ended;
@@ -262,7 +262,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.match(stopped.stderr, /CPU 1: 4\.0 KiB are held in the guest because/);
   });
 
-  it('--max-size ends it', async (test) => {
+  it('--max-size ends the recording', async (test) => {
     const scene = new Scene(test);
     await scene.guest('pages-for-ever');
     const ended = await scene.record('--max-size', '1M', '--json').ended;
@@ -280,7 +280,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.equal(await scene.assertUsable(ended), 'file');
   });
 
-  it('a guest that is not there', async (test) => {
+  it('a guest that does not exist', async (test) => {
     const scene = new Scene(test);
     const agent = await scene.guest('honest');
     agent.kill('SIGKILL');
@@ -298,7 +298,10 @@ describe('trouble on the host', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat']);
   });
 
-  /** Interrupts it while the file is written. @returns how it ended; undefined when the file was whole before that */
+  /**
+   * Interrupts it while the file is written. @returns how it ended; undefined when the file was complete before
+   * that
+   */
   async function interruptWriting(
     scene: Scene,
     run: Run,
@@ -309,12 +312,12 @@ describe('trouble on the host', { concurrency }, () => {
     await until('the file is begun', () => isBegun() || isWhole(), startMs);
     const ended = await interrupt(run);
     if (!existsSync(scene.out)) return ended;
-    // a busy machine has had us look too late
+    // on a busy machine the check was too late
     rmSync(scene.out);
     return undefined;
   }
 
-  it('a second Ctrl-C while the file is written leaves the recording and no half of a file', async (test) => {
+  it('a second Ctrl-C while the file is written keeps the recording and no partial file', async (test) => {
     const scene = new Scene(test);
     await scene.guest('pages-many');
     const size = (cpu: number): number => statSync(join(scene.recording, `cpu${cpu}.raw`)).size;
@@ -346,7 +349,7 @@ describe('trouble on the host', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), ['trace.dat.recording']);
   });
 
-  it('nobody reads what it says', async (test) => {
+  it('nobody reads the output', async (test) => {
     const [scene, run] = await recording(test, 'honest', '--duration', '2s');
     run.child.stderr!.destroy();
     run.child.stdout!.destroy();

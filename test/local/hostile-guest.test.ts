@@ -11,7 +11,10 @@ import { scenarios } from './hostile-guest-scenarios.ts';
 
 const { done, failed, missing, notPermitted, lost } = exitCode;
 
-/** How a recording of each kind of guest may end, and with what; the first that fits its name. */
+/**
+ * Expected end of a recording of each kind of guest: exit codes, files left, message; the first matching name
+ * counts.
+ */
 const expected: readonly [name: RegExp, codes: readonly number[], left: readonly string[], said: RegExp][] = [
   [/^honest$/, [done], ['file'], /duration reached/],
   [/^pages-(random|commit|bits|flood|for-ever)$/, [lost], ['recording'], /bad pages skipped/],
@@ -30,7 +33,7 @@ const expected: readonly [name: RegExp, codes: readonly number[], left: readonly
   [/^answer-stop-\d$/, [lost], ['recording'], /sent an invalid answer/],
   [/^answer-stop-/, [lost], ['recording'], /refuses the order stop|does not answer/],
   [/^answer-(ping|escapes)/, [done], ['file'], /duration reached/],
-  // it may fall between an archive's announcement and its bytes
+  // the end may fall between an archive's announcement and its bytes
   [/^answer-flood$/, [done, failed, lost], ['file', 'recording', 'nothing'], /duration reached|metadata/],
   [/^answer-line-for-ever$/, [missing], ['nothing'], /does not answer/],
   [/^life-dies$/, [lost], ['recording'], /has disconnected: its QEMU closed/],
@@ -38,26 +41,26 @@ const expected: readonly [name: RegExp, codes: readonly number[], left: readonly
   [/^life-stops$/, [lost], ['recording'], /another program stopped the trace of/],
 ];
 
-/** What of `record` such a guest needs: one that falls silent is given up soon, one that goes has time to. */
+/** Arguments of `record` for a guest: one that falls silent is given up soon, one that dies gets time to die. */
 function lengthFor(name: string): string[] {
   if (/(none|never|line-for-ever)$/.test(name)) return ['--duration', '1s', '--timeout', '4s'];
   return ['--duration', name.startsWith('life-') ? '5s' : '1s'];
 }
 
-/** Why trace-cmd cannot be asked; with CI=true it must be there. */
+/** The reason why trace-cmd cannot run; with CI=true it must exist. */
 function traceCmdSkip(): string | false {
   const found = spawnSync('trace-cmd', ['--version'], { stdio: 'ignore' }).error === undefined;
   if (!found && process.env['CI'] === 'true') throw new Error('trace-cmd is missing');
   return found ? false : 'trace-cmd is missing';
 }
 
-/** In the long set alone: what differs from another one in where the same check finds it. */
+/** Only in the long set: scenarios in which the same check as in another one finds the fault. */
 const likeAnother =
   /^metadata-(more|huge|nothing|random|no-header|huge-pages|many-formats|path-(?!dotdot).*)$|^answer-(?!start).*-(1|error)$/;
 
 const tried = Object.keys(scenarios).filter((name) => isLong || !likeAnother.test(name));
 
-describe('a recording of a hostile guest ends in order', { concurrency, skip: traceCmdSkip() }, () => {
+describe('a recording of a hostile guest ends cleanly', { concurrency, skip: traceCmdSkip() }, () => {
   for (const name of tried) {
     it(name, async (test) => {
       const scene = new Scene(test);

@@ -7,14 +7,14 @@ import { test } from 'node:test';
 import { repoRoot } from '../repo-root.ts';
 import { toolSkip } from './harness/skip.ts';
 
-/** Says what it was started with, and ends a moment after it is told. */
+/** Prints its arguments, and ends a moment after a signal. */
 const program = `#!/bin/sh
 trap 'sleep 1; echo ended >&2; exit 0' TERM
 echo "started $*" >&2
 while :; do sleep 0.1; done
 `;
 
-test('the init script starts, tells, restarts and stops', {
+test('the init script starts, shows the status, restarts and stops', {
   skip: toolSkip('start-stop-daemon'),
 }, (context) => {
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-init-'));

@@ -9,16 +9,16 @@ import { Scene, traceHost } from './hostile-guest-run.ts';
 
 const reference = readFileSync(new URL('../../../docs/json.md', import.meta.url), 'utf8');
 
-/** The fields that a command's section has in the first column of its table. */
+/** The fields in the first column of the table in a command's section. */
 function documented(command: string): Set<string> {
   const section = reference.split(/^## /m).find((text) => text.startsWith(`${command}\n`)) ?? '';
   const cells = [...section.matchAll(/^\| (`.*?) \|/gm)].map(([, cell = '']) => cell);
   return new Set(cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)));
 }
 
-/** What every command prints, for an honest guest. */
-describe('docs/json.md has the fields that are printed', () => {
-  it('of each command', async (test) => {
+/** The fields that every command prints, for a correct guest. */
+describe('docs/json.md lists the fields that are printed', () => {
+  it('by each command', async (test) => {
     const scene = new Scene(test);
     await scene.guest('honest');
     const at = ['--dir', scene.dir];

@@ -20,7 +20,7 @@ function run(command: string, ...args: string[]): string {
 }
 
 describe('man pages', () => {
-  it('please mandoc, down to style', { skip: toolSkip('mandoc') }, (test) => {
+  it('pass mandoc, including its style checks', { skip: toolSkip('mandoc') }, (test) => {
     for (const [file, roff] of pages) {
       const path = join(scratchDir(test), file);
       writeFileSync(path, roff);
@@ -28,7 +28,7 @@ describe('man pages', () => {
     }
   });
 
-  it('give groff nothing to warn of', { skip: toolSkip('groff') }, (test) => {
+  it('cause no groff warnings', { skip: toolSkip('groff') }, (test) => {
     for (const [file, roff] of pages) {
       const path = join(scratchDir(test), file);
       writeFileSync(path, roff);
@@ -36,7 +36,7 @@ describe('man pages', () => {
     }
   });
 
-  it('are shown by man without a warning', { skip: toolSkip('man') }, (test) => {
+  it('are displayed by man without a warning', { skip: toolSkip('man') }, (test) => {
     for (const [file, roff] of pages) {
       const path = join(scratchDir(test), file);
       writeFileSync(path, roff);
@@ -44,7 +44,7 @@ describe('man pages', () => {
     }
   });
 
-  it('show text as it was, in a paragraph and as an example', { skip: toolSkip('man') }, (test) => {
+  it('display text unchanged, in a paragraph and in an example', { skip: toolSkip('man') }, (test) => {
     const lines = [
       '.TH is no request here',
       '\'quoted\' "twice" `and` ^so ~on',

@@ -11,14 +11,14 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 describe('trace-agent moves pages', { skip }, () => {
   holdMachine();
 
   it(
-    'so that every marker of every CPU arrives once and in order, behind `0` the last partial page too',
+    'so that every marker of every CPU arrives once and in order, including the last partial page after `0`',
     inScene(async (scene) => {
       const control = scene.addControlFifo();
       const agent = await scene.startReady();
@@ -29,7 +29,7 @@ describe('trace-agent moves pages', { skip }, () => {
       await Promise.all(writers.map((writer) => writer.write(5001)));
       echo(control, '0\n');
       await scene.allArrive(writers);
-      // less than a page on one CPU alone
+      // less than a page, on one CPU only
       const [first, second] = writers;
       await second?.write(1);
       echo(control, '1\n');
@@ -41,7 +41,7 @@ describe('trace-agent moves pages', { skip }, () => {
   );
 
   it(
-    'until `0`: then the bytes stop, while tracing_on stays 1 and markers go on; `1` goes on without loss',
+    'until `0`: then the bytes stop, while tracing_on stays 1 and markers are written; `1` continues without loss',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -57,7 +57,7 @@ describe('trace-agent moves pages', { skip }, () => {
       await until('what was sent', () => scene.receivedBytes >= sent, patienceMs);
       const entries = (): number => scene.tracefs.stats(scene.cpus[0]).entries;
       const before = entries();
-      await until('the ring goes on filling', () => entries() > before, patienceMs);
+      await until('the ring filling further', () => entries() > before, patienceMs);
       await sleep(500);
       assert.equal(scene.receivedBytes, sent, 'bytes after the stop');
       assert.ok(scene.tracefs.tracingOn(), 'tracing_on is left alone');
@@ -71,7 +71,7 @@ describe('trace-agent moves pages', { skip }, () => {
   );
 
   it(
-    'and accounts for each marker at 5,000 a second of 1,000 bytes on every CPU',
+    'and accounts for each marker at 5,000 per second of 1,000 bytes on every CPU',
     inScene(
       async (scene) => {
         const control = scene.addControlFifo();
@@ -79,7 +79,7 @@ describe('trace-agent moves pages', { skip }, () => {
         const writers = scene.writers();
         echo(control, '1\n');
         await agent.logged('started', ({ msg }) => msg === 'started');
-        // on a busy machine a process takes its time to start
+        // on a busy machine a process is slow to start
         for (const writer of writers) await writer.write(1);
         for (let turn = 0; writers.some(({ written }) => written < 5000); turn += 1) {
           assert.ok(turn < 60, 'the writers do not come to their turn');
@@ -102,7 +102,7 @@ describe('trace-agent moves pages', { skip }, () => {
   );
 
   it(
-    'with --flush-interval the page being written too, while it runs',
+    'and with --flush-interval also the page being written, while it runs',
     inScene(async (scene) => {
       scene.addControlFifo();
       await scene.startReady(['--start', '--flush-interval', '100']);

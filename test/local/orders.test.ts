@@ -16,11 +16,11 @@ async function stateOf(control: ControlPty): Promise<string> {
   return (await control.order('status')).state;
 }
 
-describe('trace-agent takes bare orders', { skip }, () => {
+describe('trace-agent accepts bare orders', { skip }, () => {
   holdMachine();
 
   it(
-    'by echo, and by printf without a newline',
+    'from echo, and from printf without a newline',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -29,7 +29,7 @@ describe('trace-agent takes bare orders', { skip }, () => {
       await control.settlesAt('running');
       control.send('0\n');
       await control.settlesAt('stopped');
-      // what comes too soon behind one without a newline is its end
+      // digits that follow too soon after one without a newline belong to the same line
       control.send('1');
       await agent.logged('started', () => agent.said('started') === 2);
       await control.settlesAt('running');
@@ -40,7 +40,7 @@ describe('trace-agent takes bare orders', { skip }, () => {
   );
 
   it(
-    'several in one write: the last one counts',
+    'several in one write, of which the last one counts',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -54,7 +54,7 @@ describe('trace-agent takes bare orders', { skip }, () => {
   );
 
   it(
-    'that were given before it began, from a FIFO whose writers come and go',
+    'that were given before it started, from a FIFO whose writers open and close it',
     inScene(async (scene) => {
       const fifo = scene.addControlFifo();
       const agent = scene.start();
@@ -79,11 +79,11 @@ describe('trace-agent takes bare orders', { skip }, () => {
   );
 });
 
-describe('trace-agent keeps in step', { skip }, () => {
+describe('trace-agent keeps orders and answers in step', { skip }, () => {
   holdMachine();
 
   it(
-    'with a JSON order that comes in several reads',
+    'with a JSON order that arrives in several reads',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
@@ -95,7 +95,7 @@ describe('trace-agent keeps in step', { skip }, () => {
   );
 
   it(
-    'over garbage, long lines and half orders: they change nothing, and the next order is obeyed',
+    'after garbage, long lines and partial orders: they change nothing, and the next order is executed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -121,7 +121,7 @@ describe('trace-agent keeps in step', { skip }, () => {
         assert.equal(await stateOf(control), 'stopped', bytes.slice(0, 40));
       }
       assert.equal(agent.said('started'), 0);
-      // nothing but answers to orders came, so this is the next line
+      // only answers to orders have arrived, so this is the next line
       await control.order('start');
       assert.equal(await stateOf(control), 'running');
       assert.equal(control.untakenBytes, 0);
@@ -129,7 +129,7 @@ describe('trace-agent keeps in step', { skip }, () => {
   );
 
   it(
-    'when nobody reads its answers: they are dropped whole, and orders are obeyed',
+    'when nobody reads its answers: answers are dropped as a whole, and orders are executed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -140,7 +140,7 @@ describe('trace-agent keeps in step', { skip }, () => {
       control.resume();
       let answers = 0;
       for (let last = -1; last < 2000; ) {
-        // behind all others, again and again: it may be dropped as they were
+        // after all others, repeatedly: it may be dropped like them
         if (control.untakenBytes === 0) {
           control.send('{"id":2000,"order":"ping"}\n');
           await sleep(300);
@@ -157,7 +157,7 @@ describe('trace-agent keeps in step', { skip }, () => {
   );
 
   it(
-    'and refuses what --allow leaves out, bare orders too',
+    'and refuses the orders that --allow excludes, including bare ones',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--allow', 'start,stop']);
@@ -171,7 +171,7 @@ describe('trace-agent keeps in step', { skip }, () => {
 
       const deaf = await scene.startReady(['--allow', 'status']);
       control.send('1\n');
-      await deaf.logged('a complaint', ({ msg }) => msg.includes('does not accept the order start'));
+      await deaf.logged('a warning', ({ msg }) => msg.includes('does not accept the order start'));
       assert.equal(await stateOf(control), 'stopped');
     }),
   );

@@ -15,7 +15,7 @@ import type { Outlet } from '../../src/protocol/ipc.ts';
 const takerPath = fileURLToPath(new URL('turn-taker.js', import.meta.url));
 const pageBytes = 4096;
 
-/** A worker with a pipe of its own and the common outlet and turn. */
+/** A worker with its own pipe and the common outlet and turn file. */
 function taker(outlet: Outlet, pipe: Pipe, out: number | Socket, turn: number, first: number, pages: number) {
   const args = [outlet, pageBytes, first, pages].map(String);
   const stdio = [
@@ -39,7 +39,7 @@ async function exitCodeOf(child: ChildProcess): Promise<unknown> {
   return code;
 }
 
-/** How many whole pages of each number the bytes are; fails on a page of two. */
+/** Number of whole pages by page number; fails on a page with bytes of two. */
 function pagesOf(bytes: Uint8Array): Map<number, number> {
   const counts = new Map<number, number>();
   assert.equal(bytes.byteLength % pageBytes, 0, 'a torn page at the end');
@@ -80,7 +80,7 @@ describe('workers that share one file', () => {
     });
   }
 
-  it('go on when one is killed, whose successor loses and doubles nothing', async () => {
+  it('continue when one is killed; its successor loses and duplicates nothing', async () => {
     const path = join(dir, 'killed');
     const out = openSync(path, 'w');
     const turn = makeMemory('turn', 1);
@@ -102,8 +102,8 @@ describe('workers that share one file', () => {
   });
 });
 
-describe('a worker killed within a page', () => {
-  it('leaves a successor that finishes the page and gives the turn back', { timeout: 120_000 }, async () => {
+describe('a worker that is killed within a page', () => {
+  it('leaves a successor that completes the page and releases the turn', { timeout: 120_000 }, async () => {
     const socketPath = join(dir, 'socket');
     const server = createServer({ pauseOnConnect: true });
     await new Promise<void>((resolve) => {
@@ -118,7 +118,7 @@ describe('a worker killed within a page', () => {
     assert.ok(reader !== undefined);
     const turn = makeMemory('turn', 1);
     const [killed, other] = [makePipe(), makePipe()];
-    // A pipe that holds the rest of a page, as a splice to a full socket leaves it.
+    // A pipe with the rest of a page, as left by a splice to a full socket.
     const rest = new Uint8Array(1000).fill(2);
     assert.equal(write(killed.writeEnd, rest), 1000);
     const received: Buffer[] = [];
@@ -126,7 +126,7 @@ describe('a worker killed within a page', () => {
     reader.resume();
     const successor = taker('shared', killed, client, turn, 2, 1_000_000);
     await once(successor, 'message');
-    // The successor goes on for ever, and the other gets its turns all the same.
+    // The successor continues forever, and the other worker still gets its turns.
     assert.equal(await exitCodeOf(taker('shared', other, client, turn, 1, 10)), 0);
     successor.kill('SIGKILL');
     await once(successor, 'exit');

@@ -23,7 +23,7 @@ describe("npm's package, installed in an empty directory", () => {
 
   before(() => {
     dir = mkdtempSync(join(tmpdir(), 'virtio-trace-package-'));
-    // prepack would compile what this test runs from.
+    // prepack would compile the files that this test runs from.
     const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', dir];
     execFileSync('npm', pack, { cwd: repoRoot, stdio: 'ignore' });
     const archive = readdirSync(dir).find((name) => name.endsWith('.tgz')) ?? '';
@@ -58,11 +58,11 @@ describe("npm's package, installed in an empty directory", () => {
     }
   });
 
-  it('passes the checks of publint and attw', () => {
+  it('passes publint and attw', () => {
     const [archive = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
     for (const [tool, ...args] of [
       ['publint', 'run', '--strict', '--level', 'warning'],
-      // there is no CommonJS form of it
+      // the package has no CommonJS form
       ['attw', '--profile', 'esm-only', '--no-emoji', '--no-color'],
     ] as const) {
       const path = join(repoRoot, 'node_modules/.bin', tool);
@@ -116,7 +116,7 @@ describe("npm's package, installed in an empty directory", () => {
       assert.equal(failure!.stderr, 'no-such-trace.dat: no such file; check the path\n');
     });
 
-    it('has types for the examples, which a strict compiler takes with its own', () => {
+    it('has types with which the examples, and a strict compiler, compile', () => {
       const options = {
         allowJs: true,
         checkJs: true,
@@ -148,7 +148,7 @@ describe("npm's package, installed in an empty directory", () => {
       );
     });
 
-    it('keeps the rest of the package inside', () => {
+    it('does not expose the rest of the package', () => {
       const inside = "await import('virtio-trace/dist/src/trace/open.js')";
       const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', inside], {
         cwd: join(dir, 'prefix'),
@@ -159,7 +159,7 @@ describe("npm's package, installed in an empty directory", () => {
     });
   });
 
-  it('sets a guest up', () => {
+  it('sets up a guest', () => {
     const options = run('trace-host', 'setup', '--dir', join(dir, 'ports'), '--cpus', '2');
     assert.match(options, /name=trace-path-cpu1/);
     assert.ok(existsSync(join(dir, 'ports/agent-ctl-path.out')));

@@ -11,20 +11,20 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 describe('a port that nobody reads', { skip }, () => {
   holdMachine();
 
   it(
-    'ends the stop after --stop-timeout and says what is held; a reader that comes later gets every page in order',
+    'ends the stop after --stop-timeout and reports the held bytes; a later reader gets every page in order',
     inScene(
       async (scene) => {
         const [unread, other] = scene.cpus;
         const port = scene.addPort(unread, { read: false });
         const control = await scene.addControlPty();
-        // so long that a reader that has to wait for its CPU is not taken for none
+        // long enough that a reader that waits for its CPU does not count as missing
         const agent = await scene.startReady(['--stop-timeout', '4000']);
         const writers = scene.writers();
         await control.order('start');
@@ -54,7 +54,7 @@ describe('a port that nobody reads', { skip }, () => {
   );
 
   it(
-    'at SIGTERM costs what it holds: said, with exit code 5',
+    'at SIGTERM loses the held bytes, which is reported, with exit code 5',
     inScene(
       async (scene) => {
         for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });
@@ -78,7 +78,7 @@ describe('a port that is missing', { skip }, () => {
   holdMachine();
 
   it(
-    'is said once and waited for while the other CPU goes on, and used when it comes',
+    'is reported once and waited for while the other CPU continues, and is used when it appears',
     inScene(
       async (scene) => {
         const [late, other] = scene.cpus;

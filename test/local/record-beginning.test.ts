@@ -15,7 +15,7 @@ import {
 } from './hostile-guest-run.ts';
 
 const { done, failed, missing, usage } = exitCode;
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const startMs = 120_000;
 
 async function guestThatTells(test: TestContext, scenario: string): Promise<[Scene, () => string[]]> {
@@ -25,7 +25,7 @@ async function guestThatTells(test: TestContext, scenario: string): Promise<[Sce
 }
 
 describe('the beginning of a recording', { concurrency }, () => {
-  it('Ctrl-C while the start is not answered takes it back; what is waited for is said', async (test) => {
+  it('Ctrl-C before the start is answered cancels it, and reports what it waits for', async (test) => {
     const [scene, orders] = await guestThatTells(test, 'tells-start-never');
     const run = scene.record('--duration', '30s', '--json');
     await until('it says so', () => /waiting for it to start \(\d+\.\d s\)/.test(run.said()), startMs);
@@ -40,7 +40,7 @@ describe('the beginning of a recording', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), []);
   });
 
-  it('a second Ctrl-C there ends it at once, and leaves nothing either', async (test) => {
+  it('a second Ctrl-C there ends it at once, and also leaves nothing', async (test) => {
     const [scene, orders] = await guestThatTells(test, 'tells-start-mute');
     const run = scene.record('--duration', '5m', '--timeout', '5m');
     await until('it has ordered the start', () => orders().length > 0, startMs);
@@ -52,7 +52,7 @@ describe('the beginning of a recording', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), []);
   });
 
-  it('a start that is not answered in time is taken back', async (test) => {
+  it('a start that is not answered in time is cancelled', async (test) => {
     const [scene, orders] = await guestThatTells(test, 'tells-start-mute');
     const ended = await scene.record('--duration', '1s', '--timeout', '4s').ended;
     assertOrderly(ended, [missing]);
@@ -62,7 +62,7 @@ describe('the beginning of a recording', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), []);
   });
 
-  it('Ctrl-C before the start: nothing is started', async (test) => {
+  it('Ctrl-C before the start order: nothing is started', async (test) => {
     const [scene, orders] = await guestThatTells(test, 'tells-metadata-never');
     const run = scene.record('--duration', '30s', '--timeout', '5m');
     await until('it fetches', () => run.said().includes('fetching'), startMs);
@@ -74,7 +74,7 @@ describe('the beginning of a recording', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir), []);
   });
 
-  it('what cannot be is refused before the guest is asked for anything', async (test) => {
+  it('an impossible request is refused before the guest is asked for anything', async (test) => {
     const [scene, orders] = await guestThatTells(test, 'tells-honest');
     const plain = join(scene.outDir, 'plain');
     writeFileSync(plain, '#!/bin/sh\n');
@@ -97,13 +97,13 @@ describe('the beginning of a recording', { concurrency }, () => {
     assert.deepEqual(readdirSync(scene.outDir).toSorted(), ['old.recording', 'plain']);
   });
 
-  it('convert of what is not there', async () => {
+  it('convert of files that do not exist', async () => {
     const ended = await traceHost('convert', '/nonexistent').ended;
     assertOrderly(ended, [missing]);
     assert.match(ended.stderr, /\/nonexistent: no such file or directory — specify a recording/);
   });
 
-  it('an order that an agent which answers pings never carries out is not waited for in silence', async (test) => {
+  it('the wait for an order that an agent never carries out, though it answers pings, is reported', async (test) => {
     const [scene] = await guestThatTells(test, 'tells-start-never');
     const run = traceHost('start', '--dir', scene.dir, '--timeout', '1s');
     const what = /waiting for it to carry out the order start \(\d+\.\d s\)/;
@@ -114,7 +114,7 @@ describe('the beginning of a recording', { concurrency }, () => {
 });
 
 describe('trace-host metadata', () => {
-  it('saves what convert reads raw pages with', async (test) => {
+  it('saves the metadata with which convert reads raw pages', async (test) => {
     const scene = new Scene(test);
     await scene.guest('tells-honest');
     const metadata = join(scene.outDir, 'metadata.tar.gz');

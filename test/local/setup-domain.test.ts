@@ -15,7 +15,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** `setup --apply --domain web` with a libvirt, or a PATH, of its own; must have made nothing. */
+/** Runs `setup --apply --domain web` with its own libvirt or PATH; asserts that it has created nothing. */
 async function apply(test: TestContext, env: Readonly<Record<string, string>>): Promise<Ended> {
   const root = mkdtempSync(join(tmpdir(), 'virtio-trace-domain-'));
   test.after(() => rmSync(root, { recursive: true, force: true }));
@@ -32,21 +32,21 @@ async function apply(test: TestContext, env: Readonly<Record<string, string>>): 
 }
 
 describe('setup --apply --domain', () => {
-  it('says that there is no virsh', async (test) => {
+  it('reports that virsh is missing', async (test) => {
     const { code, stderr } = await apply(test, { PATH: '/nonexistent' });
     assert.equal(code, exitCode.missing, stderr);
     assert.match(stderr, /virsh is not installed — install libvirt-clients/);
   });
 
-  it('says that no libvirt runs', { skip: toolSkip('virsh') }, async (test) => {
+  it('reports that libvirt is not running', { skip: toolSkip('virsh') }, async (test) => {
     const uri = 'qemu+unix:///system?socket=/nonexistent/libvirt-sock';
     const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: uri });
     assert.equal(code, exitCode.missing, stderr);
     assert.match(stderr, /cannot connect to libvirt: .*No such file or directory — start libvirtd/);
   });
 
-  it('says that libvirt has no such domain', { skip: toolSkip('virsh') }, async (test) => {
-    // libvirt's driver for tests is part of its library
+  it('reports that libvirt has no such domain', { skip: toolSkip('virsh') }, async (test) => {
+    // libvirt's test driver is part of its library
     const { code, stderr } = await apply(test, { LIBVIRT_DEFAULT_URI: 'test:///default' });
     assert.equal(code, exitCode.missing, stderr);
     assert.match(stderr, /libvirt has no domain "web" — see virsh list --all/);

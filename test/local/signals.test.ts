@@ -12,7 +12,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 describe('trace-agent ends', { skip }, () => {
@@ -35,7 +35,7 @@ describe('trace-agent ends', { skip }, () => {
   }
 
   it(
-    'at SIGTERM under load: flushes, puts settings back, and removes the instances that it made',
+    'at SIGTERM under load: flushes, restores settings, and removes the instances that it created',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const own = `${scene.instance}-own`;
@@ -49,7 +49,7 @@ describe('trace-agent ends', { skip }, () => {
       assert.equal((await made.exit()).code, exitCode.done);
       assert.deepEqual(scene.instances, [scene.instance]);
 
-      // without an instance of its own there is something to put back
+      // without its own instance, the agent has settings to restore
       const agent = await scene.startReady();
       const before = ['tracing_on', 'trace_clock', 'set_event'].map((name) => scene.tracefs.read(name));
       await control.order('start', { trace: { events: ['sched'], clock: 'boot' } });
@@ -67,7 +67,7 @@ describe('trace-agent ends', { skip }, () => {
   );
 
   it(
-    'at SIGTERM while markers go on: everything that was in the ring has arrived',
+    'at SIGTERM while markers are written: everything that was in the ring has arrived',
     inScene(async (scene) => {
       const agent = await scene.startReady(['--start']);
       const writers = scene.writers();
@@ -81,7 +81,7 @@ describe('trace-agent ends', { skip }, () => {
   );
 
   it(
-    'at the second signal, when a port that nobody reads holds the first one up',
+    'at the second signal, when a port that nobody reads delays the first one',
     inScene(
       async (scene) => {
         for (const cpu of scene.cpus) scene.addPort(cpu, { read: false });
@@ -99,7 +99,7 @@ describe('trace-agent ends', { skip }, () => {
         await until('the end', () => agent.ended, patienceMs);
         assert.equal(agent.child.exitCode, exitCode.failed);
         assert.equal(tracefs.read('trace_clock'), before);
-        // pages are held by workers that wait out --stop-timeout: a reader sets them free
+        // workers that wait for --stop-timeout hold pages: a reader lets them finish
         for (const cpu of scene.cpus) scene.port(cpu).read();
         await until('the workers to leave', () => !pids.some(isAlive), patienceMs);
       },
@@ -108,11 +108,11 @@ describe('trace-agent ends', { skip }, () => {
   );
 });
 
-describe('trace-agent goes on', { skip }, () => {
+describe('trace-agent continues', { skip }, () => {
   holdMachine();
 
   it(
-    'at SIGHUP, and says its status at SIGUSR1 without opening the inspector',
+    'at SIGHUP, and logs its status at SIGUSR1 without opening the inspector',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();

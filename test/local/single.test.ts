@@ -34,7 +34,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
     programs = await singlePrograms();
   });
 
-  it('say what the plain programs say', () => {
+  it('print the same as the plain programs', () => {
     for (const [name, single] of [
       ['trace-agent', programs.agent],
       ['trace-host', programs.host],
@@ -49,7 +49,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
   });
 
   it(
-    'move every marker; a worker is the same file run again, with the same rights and no more descriptors',
+    'move every marker; a worker runs the same file, with the same privileges and no further descriptors',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady([], { program: [programs.agent] });
@@ -70,7 +70,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
       await scene.allArrive(writers);
       agent.signal('SIGTERM');
       assert.equal((await agent.exit()).code, 0, agent.stderr);
-      // V8 would warn here of flags that do not go together
+      // V8 would warn about conflicting flags here
       assert.deepEqual(
         agent.log.filter(({ level }) => level === undefined),
         [],
@@ -79,7 +79,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
   );
 
   it(
-    'go on with workers of their own kind when an update has replaced the file',
+    'continue with workers of the same version when an update has replaced the file',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const file = join(scene.dir, 'trace-agent');
@@ -98,7 +98,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
   );
 
   it(
-    'load native code from a file that never has a name, so that SIGKILL leaves none',
+    'load native code from a file without a name, so that SIGKILL leaves none behind',
     inScene(async (scene) => {
       scene.addControlFifo();
       const dir = mkdtempSync(join(scene.dir, 'tmp-'));
@@ -130,7 +130,7 @@ describe('the single executables', { skip: agentSkip() }, () => {
         await agent.exit();
         return ms;
       };
-      // the best of each, by turns: what else this machine does slows both, but not for ever
+      // the best of each, in turns: other load on this machine slows both, but not forever
       let [plainMs, singleMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
       for (let round = 0; round < 3 || singleMs >= 1.5 * plainMs; round += 1) {
         assert.ok(round < 20, `ready: plain ${plainMs.toFixed(0)} ms, single ${singleMs.toFixed(0)} ms`);
@@ -141,11 +141,11 @@ describe('the single executables', { skip: agentSkip() }, () => {
     }),
   );
 
-  describe('built again, elsewhere', () => {
+  describe('built again, in another place', () => {
     const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
     after(() => rmSync(dir, { recursive: true }));
 
-    longTest('are the same bytes', () => {
+    longTest('have the same bytes', () => {
       buildSinglePrograms(dir);
       for (const name of ['trace-agent', 'trace-host'])
         assert.ok(readFileSync(join(dir, name)).equals(readFileSync(join(programs.dir, name))), name);

@@ -13,7 +13,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 const kills = isLong ? 200 : 50;
 
@@ -21,7 +21,7 @@ function takesOver({ msg }: LogLine): boolean {
   return msg === 'standby takes over';
 }
 
-/** Kills a CPU's worker, once that has brought something to the port. @returns its successor */
+/** Kills a CPU's worker, once it has sent something to the port. @returns its successor */
 async function replace(scene: Scene, agent: Agent, cpu: number): Promise<number> {
   const before = scene.port(cpu).receivedBytes;
   await until('pages', () => scene.port(cpu).receivedBytes > before, patienceMs);
@@ -37,7 +37,7 @@ describe('a standby', { skip }, () => {
   holdMachine();
 
   it(
-    'takes the place of a worker that is killed, at once, and another one comes; nothing is lost',
+    'replaces a killed worker at once, and a new standby starts; nothing is lost',
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();
@@ -67,7 +67,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'comes at once half as often as restarts are allowed, then after the wait that it would be without it',
+    'replaces at once half as often as restarts are allowed; after that, restarts have the usual delay',
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();
@@ -91,7 +91,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'waits as nobody, holds nothing of any CPU, and ends with the agent',
+    "waits as user nobody, has no CPU's descriptors, and ends with the agent",
     inScene(async (scene) => {
       await scene.addControlPty();
       const agent = await scene.startReady();
@@ -106,7 +106,7 @@ describe('a standby', { skip }, () => {
       const shared = new Set([...descriptorsOf(agent.pid)].filter(([fd]) => fd > 2).map(([, name]) => name));
       for (const [fd, target] of descriptorsOf(standby))
         assert.ok(fd <= 2 || !target.startsWith('pipe:') || !shared.has(target), `a pipe of a CPU: ${fd}`);
-      // a terminal's and a service manager's signals are its supervisor's to obey
+      // signals from a terminal or a service manager are handled by the supervisor only
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(standby, signal);
       agent.signal('SIGTERM');
       assert.equal((await agent.exit()).code, exitCode.done);
@@ -116,7 +116,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'that is killed is followed by another one, and no worker is touched',
+    'that is killed is replaced by another one, and no worker is affected',
     inScene(async (scene) => {
       await scene.addControlPty();
       const agent = await scene.startReady(['--start']);
@@ -130,7 +130,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'that is killed more often than --max-restarts is given up, and tracing goes on',
+    'that is killed more often than --max-restarts is given up, and tracing continues',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--start', '--max-restarts', '2']);
@@ -155,7 +155,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'that stands still when it is taken is killed by the heartbeat and replaced in its turn; nothing is lost',
+    'that hangs when it takes over is killed by the heartbeat and replaced too; nothing is lost',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--start']);
@@ -178,7 +178,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'leaves when its supervisor is killed',
+    'exits when its supervisor is killed',
     inScene(async (scene) => {
       scene.addControlFifo();
       const agent = await scene.startReady();
@@ -189,7 +189,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'is not there with --no-standby, and a worker that is killed is replaced all the same',
+    'does not exist with --no-standby, and a killed worker is still replaced',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--start', '--no-standby']);
@@ -205,7 +205,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    'does not shorten the waits of a worker that crashes before it brings anything to the port',
+    'does not shorten the restart delays of a worker that crashes before it has sent anything',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--max-restarts', '3', '--start']);
@@ -230,7 +230,7 @@ describe('a standby', { skip }, () => {
   );
 
   it(
-    `serves ${kills} times in turn, and the agent has as many descriptors as before`,
+    `takes over ${kills} times, and the agent has as many descriptors as before`,
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();

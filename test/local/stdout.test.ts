@@ -20,7 +20,7 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** Every marker of every CPU came out, or the kernel itself overwrote it, and every page is whole. */
+/** Asserts that every marker of every CPU arrived, or was overwritten by the kernel, and that every page is whole. */
 async function assertAllOut(scene: Scene, sink: Sink, writers: readonly MarkerWriter[]): Promise<void> {
   const wanted = writers.map(({ cpu, written }) => ({ cpu, count: written - scene.overrun(cpu) }));
   const found = await whole(() => new Arrived(scene.tracefs, sink.received(scene)), wanted);
@@ -33,7 +33,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
 
   for (const [name, sink] of Object.entries(sinks)) {
     it(
-      `to ${name}, at once without a control port, until SIGINT; the log is on stderr`,
+      `to ${name}, at once without a control port, until SIGINT; the log goes to stderr`,
       inScene(
         async (scene) => {
           const agent = startInto(sink, scene);
@@ -53,7 +53,7 @@ describe('trace-agent -o writes whole pages of all CPUs', { skip }, () => {
     );
 
     it(
-      `to ${name}, as a control port that is named says`,
+      `to ${name}, as ordered through a named control port`,
       inScene(
         async (scene) => {
           const control = await scene.addControlPty();
@@ -142,7 +142,7 @@ describe('trace-agent -o', { skip }, () => {
   );
 
   it(
-    'ends with exit code 5 and says why when the reader of its stdout goes away',
+    'ends with exit code 5 and the reason when the reader of its stdout closes',
     inScene(
       async (scene) => {
         const { readEnd, writeEnd } = makePipe();

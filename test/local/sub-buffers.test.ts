@@ -24,7 +24,7 @@ describe('sub-buffers of 8 KB', { skip: subBufferSkip() }, () => {
   const options = { subBufferKb: 8 };
 
   it(
-    'arrive as pages of 8,192 bytes, the partial one included, also when a worker is killed',
+    'arrive as pages of 8,192 bytes, including the partial one, also when a worker is killed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--flush-interval', '20']);
@@ -44,7 +44,7 @@ describe('sub-buffers of 8 KB', { skip: subBufferSkip() }, () => {
   );
 
   it(
-    'come whole out of -o into a pipe that two CPUs share',
+    'are whole in the output of -o to a pipe that two CPUs share',
     inScene(async (scene) => {
       const fifo = scene.addFifo('out');
       fifo.read();
@@ -72,7 +72,7 @@ describe('sub-buffers of 128 KB', { skip: subBufferSkip() }, () => {
   holdMachine();
 
   it(
-    'arrive through a pipe that was to be smaller',
+    'arrive through a pipe for which a smaller size was requested',
     inScene(
       async (scene) => {
         const control = await scene.addControlPty();

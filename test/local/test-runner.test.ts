@@ -10,7 +10,7 @@ import { repoRoot } from '../repo-root.ts';
 
 const runner = join(repoRoot, 'dist/tools/test/main.js');
 
-/** JavaScript that is TypeScript as well, each test file of a checkout that has no others. */
+/** JavaScript that is also valid TypeScript, as test files of a checkout without others. */
 const files = {
   'unit/good': "test('adds', () => {});\ntest('is left out', { skip: 'why' }, () => {});",
   'unit/bad': "test('is wrong', () => { console.log('said before'); throw new Error('two is not three'); });",
@@ -58,7 +58,7 @@ describe('the test runner', () => {
   }
 
   function run(...args: string[]): Outcome {
-    // a test runner in a test of its kind would run nothing
+    // a test runner that is started within a test would run nothing
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const { status, stdout, stderr } = spawnSync(process.execPath, [runner, '--root', root, ...args], {
       encoding: 'utf8',
@@ -69,7 +69,7 @@ describe('the test runner', () => {
 
   const lastLine = (text: string): string | undefined => text.trimEnd().split('\n').at(-1);
 
-  it('ends well when all tests pass, and counts what is left out', () => {
+  it('passes when all tests pass, and counts skipped tests', () => {
     const { code, stdout } = run('good');
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^✔ test\/unit\/good\.test\.ts +\d+\.\d s {2}2 tests$/m);
@@ -77,7 +77,7 @@ describe('the test runner', () => {
     assert.equal(lastLine(stdout), '1 passed, 0 failed, 1 skipped');
   });
 
-  it('says of a test that fails twice what it threw and what was written', () => {
+  it('reports for a test that fails twice its error and its output', () => {
     const { code, stdout } = run('unit/bad');
     assert.equal(code, 1, stdout);
     assert.match(stdout, /^✖ test\/unit\/bad\.test\.ts .*tried twice: 1 failed, 0 unsteady$/m);
@@ -96,7 +96,7 @@ describe('the test runner', () => {
     assert.equal(lastLine(stdout), '0 passed, 3 failed, 0 skipped');
   });
 
-  it('runs every unit test when a file ends the process that it shares with others', () => {
+  it('runs every unit test even if a file ends the process that it shares with others', () => {
     const beside = ['a1', 'a2', 'a3', 'a4', 'side1', 'side2', 'side3', 'side4'];
     for (const name of beside) write(`unit/${name}`, "test('adds', () => {});");
     const { code, stdout } = run('unit/(a|side)\\d', 'crash');
@@ -107,7 +107,7 @@ describe('the test runner', () => {
     for (const name of beside) rmSync(join(root, `test/unit/${name}.test.ts`));
   });
 
-  it('says that a test is unsteady which passes at the second try', () => {
+  it('reports a test as unsteady if it passes at the second attempt', () => {
     rmSync(join(root, 'tried'), { force: true });
     const { code, stdout } = run('fickle');
     assert.equal(code, 0, stdout);
@@ -133,14 +133,14 @@ describe('the test runner', () => {
     for (const number of [1, 2, 3]) rmSync(join(root, `test/local/shaky${number}.test.ts`));
   });
 
-  it('runs tests by their names where no path matches, and nothing beside them', () => {
+  it('runs tests by name if no path matches, and only those', () => {
     const { code, stdout } = run('is always right');
     assert.equal(code, 0, stdout);
     assert.match(stdout, /^✔ test\/local\/fickle\.test\.ts .* 1 tests$/m);
     assert.equal(lastLine(stdout), '1 passed, 0 failed, 0 skipped');
   });
 
-  it('has long tests in the long set alone', () => {
+  it('runs long tests only in the long set', () => {
     const { code, stderr } = run('deep');
     assert.equal(code, 2);
     assert.match(stderr, /no test of the short set matches\nnpm run test:long -- PATTERN/);
@@ -151,7 +151,7 @@ describe('the test runner', () => {
     assert.match(run('--list').stdout, /^test\/unit\/deep\.long\.test\.ts\n {2}long {3}digs$/m);
   });
 
-  it('refuses what it does not know, with what it knows', () => {
+  it('refuses an unknown option, and lists the known ones', () => {
     for (const [args, message] of [
       [['--in', 'space'], /--in space: not one of unit, local, guest/],
       [['('], /the pattern \( is not a regular expression/],

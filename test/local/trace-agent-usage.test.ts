@@ -20,7 +20,7 @@ describe('trace-agent', () => {
     assert.deepEqual([told.status, told.stdout, told.stderr], [0, `${version}\n`, '']);
   });
 
-  it('says in one line on stderr what is wrong with its arguments, and exits with 2', () => {
+  it('reports invalid arguments in one line on stderr, and exits with 2', () => {
     const cases: [string[], RegExp][] = [
       [['--pipe-siz', '1M'], /^trace-agent: unknown option '--pipe-siz' — did you mean --pipe-size\?\n$/],
       [
@@ -37,7 +37,7 @@ describe('trace-agent', () => {
     }
   });
 
-  it('is an executable of its own', () => {
+  it('is an executable file', () => {
     accessSync(program, constants.X_OK);
     assert.equal(spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout, `${version}\n`);
   });

@@ -8,7 +8,7 @@ import { Failure } from '../../src/base/failure.ts';
 
 const table = readFileSync(new URL('../../../docs/trace-cmd.md', import.meta.url), 'utf8');
 
-/** Options of the installed trace-cmd, from its help and its manual, with a value where they have one. */
+/** Options of the installed trace-cmd, from its help and its manual, with a value if they take one. */
 function wordsOfTraceCmd(): ReadonlyMap<string, string | undefined> {
   const help = spawnSync('trace-cmd', ['record', '-h'], { encoding: 'utf8' }).stdout;
   const listed = [...help.matchAll(/^ {10}(--?[a-zA-Z][\w-]*) /gm)].map(([, word = '']) => word);
@@ -17,7 +17,7 @@ function wordsOfTraceCmd(): ReadonlyMap<string, string | undefined> {
   return new Map([...listed, ...inManual].map((word) => [word, valueOf[word]]));
 }
 
-/** Something that each takes; those that are missing are flags. */
+/** A valid value for each option; options that are not listed are flags. */
 const valueOf: Readonly<Record<string, string>> = {
   '-e': 'sched',
   '-f': 'pid == 1',
@@ -53,7 +53,7 @@ const valueOf: Readonly<Record<string, string>> = {
   '--temp': '/tmp',
 };
 
-/** What must stand before a word for it to make sense. */
+/** Options that must precede an option for it to be valid. */
 const before: Readonly<Record<string, readonly string[]>> = {
   '-f': ['-e', 'sched'],
   '-R': ['-e', 'sched'],
@@ -61,8 +61,8 @@ const before: Readonly<Record<string, readonly string[]>> = {
   '--func-stack': ['-p', 'function', '-l', 'vfs_read'],
 };
 
-describe("trace-cmd's options of record", () => {
-  it('are all in the table, and do what it says: the same, accepted without effect, or refused by name with a remedy', () => {
+describe("trace-cmd's record options", () => {
+  it('are all in the table, and behave as it says: the same, accepted without effect, or refused by name with a remedy', () => {
     for (const [word, value] of wordsOfTraceCmd()) {
       const row = table.split('\n').find((line) => new RegExp(`^\\|[^|]*\`${word}\``).test(line));
       assert.ok(row !== undefined, `${word} is in docs/trace-cmd.md`);
@@ -86,7 +86,7 @@ describe("trace-cmd's options of record", () => {
     }
   });
 
-  it('that have none of ours are listed once', () => {
+  it('that trace-host does not have are listed once', () => {
     const flags = traceCmdWords.map((word) => word.flags);
     assert.equal(new Set(flags).size, flags.length);
   });

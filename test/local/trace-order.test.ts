@@ -37,12 +37,12 @@ function sourceOf({ instance, clock, pageBytes }: TraceSource): TraceSource {
   return { instance, clock, pageBytes };
 }
 
-/** Every event of sched but one. */
+/** Every event of sched except one. */
 function everyOther(event: string, { tracefs }: Scene): string[] {
   return tracefs.eventsOf('sched').flatMap((name) => (name === event ? [] : [`sched:${name}`]));
 }
 
-/** A tracer that an instance may have here; `nop`, when there is no other, restarts workers all the same. */
+/** A tracer that an instance can have here; without any, `nop`, which also restarts workers. */
 function usableTracer(tracefs: Tracefs): string {
   for (const tracer of tracefs.availableTracers().filter((name) => name !== 'nop')) {
     try {
@@ -50,7 +50,7 @@ function usableTracer(tracefs: Tracefs): string {
       tracefs.write('current_tracer', 'nop');
       return tracer;
     } catch {
-      // the next one
+      // try the next one
     }
   }
   return 'nop';
@@ -72,7 +72,7 @@ function eventNames(scene: Scene, tracefs: Tracefs): Set<string | undefined> {
   return names;
 }
 
-/** Waits until what the agent has sent is here, which is something. */
+/** Waits until everything that the agent has sent has arrived; asserts that it is not nothing. */
 async function allSent(scene: Scene, { ledger }: StopAnswer): Promise<void> {
   const bytes = scene.cpus.reduce((sum, cpu) => sum + (ledger[cpu]?.bytesOut ?? 0), 0);
   assert.ok(bytes > 0, JSON.stringify(ledger));
@@ -83,7 +83,7 @@ describe('a start order with a trace', { skip }, () => {
   holdMachine();
 
   it(
-    'has its settings in force while it runs, and puts back at the stop exactly what was there',
+    'applies its settings while it runs, and restores exactly the previous state at the stop',
     inScene(async (scene) => {
       const { tracefs } = scene;
       const control = await scene.addControlPty();
@@ -107,11 +107,11 @@ describe('a start order with a trace', { skip }, () => {
       const during = settingsOf(tracefs);
       assert.equal(during['tracing_on'], '1');
       assert.match(during['trace_clock'] ?? '', /\[boot\]/);
-      // the kernel makes it whole sub-buffers
+      // the kernel rounds it to whole sub-buffers
       assert.ok(Math.abs(Number(during['buffer_size_kb']) - 2048) < 20, during['buffer_size_kb']);
       assert.equal(during['buffer_percent'], '10');
       assert.equal(during['options/record-tgid'], '1');
-      // newer kernels list the filter behind the event's name
+      // newer kernels list the filter after the event's name
       assert.match(during['set_event'] ?? '', /^sched:sched_switch\b/);
       assert.equal(during['events/sched/sched_switch/filter'], 'prev_pid != 0');
       spawnSync('true');
@@ -126,11 +126,11 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'sends nothing but what it asks for, also when it comes while an earlier stop puts things back',
+    'sends only the requested events, also if it arrives while an earlier stop restores settings',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       await scene.startReady();
-      // what the agent's own rings hold is nobody's business
+      // the content of the agent's own rings must not be sent
       const [writer] = scene.writers();
       assert.ok(writer);
       await writer.write(2000);
@@ -158,7 +158,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'can name an instance of its own, which is made, read and removed',
+    'can name a separate instance, which is created, read and removed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();
@@ -175,7 +175,7 @@ describe('a start order with a trace', { skip }, () => {
       assert.deepEqual(scene.instances, [scene.instance]);
       await allSent(scene, stopped);
       assert.deepEqual([...eventNames(scene, scene.tracefs)], ['sched:sched_switch']);
-      // back on the agent's own instance
+      // back in the agent's own instance
       const writers = scene.writers();
       for (const writer of writers) await writer.write(10);
       await control.order('start');
@@ -186,7 +186,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'has what programs write to the top-level trace_marker, where the kernel copies it',
+    'includes writes to the top-level trace_marker, if the kernel copies them',
     inScene(async (scene) => {
       const top = new Tracefs(scene.tracefs.root);
       if (top.readIfThere('options/copy_trace_marker') === undefined) return;
@@ -202,7 +202,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'can set a tracer, which the kernel takes only while no ring is open',
+    'can set a tracer, which the kernel accepts only while no ring is open',
     inScene(async (scene) => {
       const { tracefs } = scene;
       const tracer = usableTracer(tracefs);
@@ -228,7 +228,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'has the kernel save more names, until the agent ends',
+    'makes the kernel save more task names, until the agent ends',
     inScene(async (scene) => {
       const top = new Tracefs(scene.tracefs.root);
       const saved = () => Number(top.read('saved_cmdlines_size'));
@@ -249,7 +249,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'replaces the one before it',
+    'replaces the previous one',
     inScene(async (scene) => {
       const { tracefs } = scene;
       const control = await scene.addControlPty();
@@ -266,7 +266,7 @@ describe('a start order with a trace', { skip }, () => {
   );
 
   it(
-    'that cannot be is refused with its code, and nothing is changed',
+    'that is invalid is refused with an error code, and nothing is changed',
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady();

@@ -16,14 +16,14 @@ type Shape = Pick<ConvertSettings, 'version' | 'compress' | 'clock'>;
 
 const shapes = [{}, { version: 6 }, { compress: 'zstd' }] as const;
 
-/** trace-cmd's output; it must end well and have nothing to warn of. */
+/** trace-cmd's output; asserts that it succeeds without warnings. */
 function traceCmd(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync('trace-cmd', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
   assert.deepEqual([status, stderr], [0, ''], args.join(' '));
   return stdout;
 }
 
-/** Why trace-cmd cannot be asked; with CI=true it must be there. */
+/** The reason why trace-cmd cannot run; with CI=true it must exist. */
 function traceCmdSkip(): string | false {
   const found = spawnSync('trace-cmd', ['--version'], { stdio: 'ignore' }).error === undefined;
   if (!found && process.env['CI'] === 'true') throw new Error('trace-cmd is missing');
@@ -43,7 +43,7 @@ async function fileOf(
   return out;
 }
 
-/** Compared without a diff of megabytes. */
+/** Asserts equality without printing a diff of megabytes. */
 function assertSame(actual: string, expected: string): void {
   const [a, b] = [actual.split('\n'), expected.split('\n')];
   const at = a.findIndex((line, index) => line !== b[index]);
@@ -51,16 +51,16 @@ function assertSame(actual: string, expected: string): void {
   assert.equal(a.length, b.length);
 }
 
-/** Lines with an event. */
+/** Lines that contain an event. */
 function eventLines(report: string): string[] {
   return report.split('\n').filter((line) => / \[\d{3}\] /.test(line));
 }
 
-/** Why no small file system can be mounted here. */
+/** The reason why no small file system can be mounted here. */
 const mountSkip = process.getuid?.() === 0 ? false : 'mounting takes root';
 
 describe('trace.dat on a file system that is too small', { skip: mountSkip }, () => {
-  it('says so, and leaves nothing', async (test) => {
+  it('fails with the reason, and leaves nothing', async (test) => {
     const dir = scratchDir(test);
     const small = join(dir, 'small');
     mkdirSync(small);
@@ -83,12 +83,12 @@ describe('trace.dat on a file system that is too small', { skip: mountSkip }, ()
 describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
   for (const shape of shapes) {
     const what = JSON.stringify(shape);
-    it(`${what} of A gives the stored report to the byte`, async (test) => {
+    it(`${what} of A yields the stored report, byte for byte`, async (test) => {
       const file = await fileOf(test, samplePages('A'), await sampleMetadata('A'), shape);
       assertSame(traceCmd('report', '-i', file), fixtureText('A/report-trace-cmd-3.1.6.txt.gz'));
     });
 
-    it(`${what} of B, clock boot, gives the stored report to the byte`, async (test) => {
+    it(`${what} of B, clock boot, yields the stored report, byte for byte`, async (test) => {
       const file = await fileOf(test, samplePages('B'), await sampleMetadata('B'), shape);
       assertSame(traceCmd('report', '-t', '-i', file), fixtureText('B/report-nokallsyms-3.1.6-t.txt.gz'));
     });
@@ -103,7 +103,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
       assert.deepEqual(cpus, new Set(['002', '009']));
     });
 
-    it(`${what} tells losses with the kernel’s counts`, async (test) => {
+    it(`${what} reports losses with the kernel’s counts`, async (test) => {
       const pages = { 0: fixture('lost-injected.raw.gz') };
       const report = traceCmd('report', '-i', await fileOf(test, pages, await sampleMetadata('A'), shape));
       const lost = [...report.matchAll(/^CPU:0 \[(\d+) EVENTS DROPPED\]$/gm)].map(([, count]) =>
@@ -112,7 +112,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
       assert.deepEqual(lost, [1003, 1007, 1011]);
     });
 
-    it(`${what} with pages left out has all events of the others, and says how many are missing`, async (test) => {
+    it(`${what} with skipped pages has all events of the others, and reports how many are missing`, async (test) => {
       const bytes = fixture('lost-injected.raw.gz').slice();
       const metadata = await sampleMetadata('A');
       const all = [...pagesOf(bytes, 4096)];
@@ -123,7 +123,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
         while (cursor.next()) if (cursor.kind === 'data') count++;
         return count;
       });
-      // An event without a format, at which trace-cmd's report would end, and a page of garbage.
+      // An event without a format, at which trace-cmd would end its report, and a page of garbage.
       cursor.load(all[2]!);
       while (cursor.next() && cursor.kind !== 'data');
       cursor.view.setUint16(cursor.dataOffset, 65_000, true);
@@ -146,9 +146,12 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     });
   }
 
-  it('options are those of the stored dump', async (test) => {
+  it('options equal those of the stored dump', async (test) => {
     const file = await fileOf(test, samplePages('A'), await sampleMetadata('A'));
-    /** Without what is another program's, and offsets behind it; the clock's text has a NUL more here. */
+    /**
+     * The dump without the writing program's name and without offsets after it; the clock's text has one NUL more
+     * here.
+     */
     const comparable = (dump: string): string[] =>
       dump
         .replace(/\t\t\[Option VERSION.*\n.*\n/, '')
@@ -165,7 +168,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     assert.match(traceCmd('dump', '--options', '-i', file), /Option VERSION, \d+ bytes\]\nvirtio-trace \d/);
   });
 
-  it('every clock prints what it is: seconds of nanoseconds, bare numbers of a counter', async (test) => {
+  it('every clock is printed correctly: seconds for nanosecond clocks, bare numbers for a counter', async (test) => {
     const pages = { 0: samplePages('B')[0]!.slice(0, 4096) };
     for (const shape of shapes) {
       for (const [clock, time] of [
@@ -184,7 +187,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     }
   });
 
-  it('version 6 gives trace-cmd a clock to read where it reads unwritten memory else', async (test) => {
+  it('version 6 gives trace-cmd a clock to read, where it would otherwise read unwritten memory', async (test) => {
     const file = await fileOf(test, samplePages('B'), await sampleMetadata('B'), {
       version: 6,
       clock: 'mono',
@@ -193,7 +196,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     assert.match(dump, /Option TRACECLOCK, [1-9]\d* bytes\]\n.*\[mono\]/);
   });
 
-  it('a task’s odd name takes no other task its name', async (test) => {
+  it('a task’s odd name does not remove the names of other tasks', async (test) => {
     for (const name of ['good', 'empty', 'line-break']) {
       const archive = fixture(`unusual/odd-task-name/${name}.tar.gz`, 'packed');
       const metadata = parseMetadata(await readMetadataArchive([archive]));
@@ -209,7 +212,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     }
   });
 
-  it('a guest without symbols, command lines and printk formats is read all the same', async (test) => {
+  it('a guest without symbols, command lines and printk formats is readable', async (test) => {
     const contents = [...(await sampleContents('A'))].filter(([name]) => name.startsWith('events/'));
     for (const shape of shapes) {
       const file = await fileOf(test, samplePages('A'), parseMetadata(new Map(contents)), shape);
@@ -217,7 +220,7 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
     }
   });
 
-  it('reads zstd as trace-cmd itself writes it', async (test) => {
+  it('zstd as trace-cmd itself writes it is readable', async (test) => {
     const file = await fileOf(test, samplePages('A'), await sampleMetadata('A'));
     const theirs = join(scratchDir(test), 'theirs.dat');
     const converted = spawnSync('trace-cmd', ['convert', '--compression', 'zstd', '-i', file, '-o', theirs]);

@@ -39,7 +39,7 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
     }
   });
 
-  it('has the files around them: those of the instance from the instance, the names from the root', () => {
+  it('has the other files: some from the instance, task names from the top level', () => {
     const { tracefs } = own;
     for (const name of [
       'events/header_page',
@@ -58,7 +58,7 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
     assert.equal(unpacked('version'), readFileSync('/proc/version', 'utf8'));
   });
 
-  it('has every thread, with its process and its parent', () => {
+  it('lists every thread, with its process and its parent', () => {
     const lines = unpacked('ps').trimEnd().split('\n');
     assert.ok(lines.includes(`1 ${readFileSync('/proc/1/comm', 'utf8').trim()} 1 0`));
     const own = lines.filter((line) => line.endsWith(` ${process.pid} ${process.ppid}`));
@@ -71,14 +71,14 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
       );
   });
 
-  it('has every function symbol, when this user may see addresses', () => {
+  it('has every function symbol, if this user may see addresses', () => {
     const expected = readFileSync('/proc/kallsyms', 'latin1').match(/^.* [tTwW] .*\n/gm) ?? [];
     if (expected.every((line) => line.startsWith('0000000000000000 ')))
       assert.ok(!existsSync(join(dir, 'kallsyms')));
     else assert.equal(readFileSync(join(dir, 'kallsyms'), 'latin1'), expected.join(''));
   });
 
-  it('lists its files in the same order with the same date each time', async () => {
+  it('lists its files in the same order and with the same date each time', async () => {
     const first = await entriesOf(archive);
     assert.ok(first.every(({ mtimeMs }) => mtimeMs === 0));
     assert.equal(new Set(first.map(({ name }) => name)).size, first.length, 'each once');
@@ -87,7 +87,7 @@ describe('the metadata archive', { skip: tracefsSkip() }, () => {
     assert.deepEqual(await entriesOf((await packMetadata(own.tracefs)).packed), first);
   });
 
-  it('of the names alone has those, the processes and the statistics, and nothing else', async () => {
+  it('for `names` has only the names, the processes and the statistics', async () => {
     const names: string[] = [];
     for await (const { name } of collectMetadata(own.tracefs, 'names')) names.push(name);
     assert.ok(names.includes('saved_cmdlines') && names.includes('ps'), String(names));

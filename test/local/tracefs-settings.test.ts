@@ -32,9 +32,9 @@ describe('settings', { skip }, () => {
     applied = undefined;
   });
 
-  it('are in force, and put back to the byte', () => {
+  it('take effect, and are restored byte for byte', () => {
     const { tracefs } = own;
-    // A state that is nobody's default, so that "put back" is not "reset".
+    // A state that differs from the defaults, so that restoring is not the same as resetting.
     tracefs.write('events/sched/sched_wakeup/enable', '1');
     tracefs.write('events/sched/sched_switch/filter', 'next_pid == 77');
     tracefs.write('trace_clock', 'mono');
@@ -73,7 +73,7 @@ describe('settings', { skip }, () => {
     tracefs.write('events/irq/softirq_raise/enable', '0');
   });
 
-  it('of triggers, options, tasks, CPUs and sizes are in force, and put back to the byte', (context) => {
+  it('of triggers, options, tasks, CPUs and sizes take effect, and are restored byte for byte', (context) => {
     const { tracefs } = own;
     tracefs.write('events/irq/irq_handler_entry/trigger', 'traceon if irq == 99999');
     tracefs.write('options/sym-offset', '1');
@@ -121,7 +121,7 @@ describe('settings', { skip }, () => {
     tracefs.writeList('set_event_pid', []);
   });
 
-  it('keep the clock that a histogram of times would set, and the rings of a tracer off until it is gone', (context) => {
+  it('keep the clock that a histogram of times would change, and keep the rings of a tracer off until its removal', (context) => {
     const { tracefs } = own;
     const { current } = tracefs.clocks();
     const triggers = { 'sched:sched_switch': ['hist:keys=prev_pid:ts0=common_timestamp.usecs'] };
@@ -139,7 +139,7 @@ describe('settings', { skip }, () => {
     assert.equal(tracefs.clocks().current, current);
   });
 
-  it('put tracing_on back that a trigger has changed', () => {
+  it('restore tracing_on after a trigger has changed it', () => {
     const { tracefs } = own;
     tracefs.write('tracing_on', '1');
     const mine = apply({ events: ['sched:sched_switch'], triggers: { 'sched:sched_switch': ['traceoff'] } });
@@ -150,7 +150,7 @@ describe('settings', { skip }, () => {
     tracefs.write('tracing_on', '0');
   });
 
-  it('of triggers, options, tasks and CPUs that cannot be are refused with what is wrong', () => {
+  it('of triggers, options, tasks and CPUs that are invalid are refused with the reason', () => {
     const [first = 0] = own.tracefs.cpus().slice(-1);
     refused({ triggers: { 'sched:nope': ['traceoff'] } }, 'unknown-event', /no event "sched:nope"/);
     refused(
@@ -180,7 +180,7 @@ describe('settings', { skip }, () => {
     refused({ cpuMask: maskOfCpus([0, first + 1]) }, 'bad-value', new RegExp(`has CPU ${first + 1};`));
   });
 
-  it('do not turn an event on that they leave out, not for a moment', () => {
+  it('do not enable an excluded event, not even for a moment', () => {
     const { tracefs } = own;
     tracefs.write('events/enable', '0');
     tracefs.write('tracing_on', '1');
@@ -197,7 +197,7 @@ describe('settings', { skip }, () => {
     assert.ok(names.size <= 1, [...names].join());
   });
 
-  it('that name functions are refused whole where the kernel lets nobody choose them', (context) => {
+  it('that name functions are refused as a whole if the kernel does not allow selecting functions', (context) => {
     const { tracefs } = own;
     if (readsFunctionFilter(tracefs)) {
       context.skip('this kernel lets functions be chosen; that they are is for a guest to show');
@@ -206,7 +206,7 @@ describe('settings', { skip }, () => {
     refused({ ...everything, functionFilter: ['vfs_read'] }, 'failed', /functionFilter .* refused: E[A-Z]+$/);
   });
 
-  it('put back twice change nothing more', () => {
+  it('that are restored twice change nothing more', () => {
     const { tracefs } = own;
     const mine = apply({ events: ['irq'], bufferPercent: 3 });
     assert.deepEqual(mine.restore(), []);
@@ -222,7 +222,7 @@ describe('settings', { skip }, () => {
     checkQuiesce({ events: ['sched', 'syscalls'] });
   });
 
-  it('with a tracer stop the rings from filling at quiesce, and need them closed at restore', (context) => {
+  it('with a tracer stop the rings from filling at quiesce, and need closed rings at restore', (context) => {
     const { tracefs } = own;
     if (!takesFunctionTracer(tracefs)) {
       context.skip('this kernel does not let an instance have the function tracer');
@@ -260,7 +260,7 @@ describe('settings', { skip }, () => {
     assert.deepEqual(snapshot(tracefs), before);
   });
 
-  it('other than a tracer change under an open ring', () => {
+  it('other than a tracer can change while a ring is open', () => {
     const { tracefs } = own;
     const before = snapshot(tracefs);
     const fd = tracefs.openRing(0);
@@ -273,7 +273,7 @@ describe('settings', { skip }, () => {
     assert.deepEqual(snapshot(tracefs), before);
   });
 
-  it("that fail at a filter in the middle leave nothing behind, and say the kernel's words", () => {
+  it("that fail partway at a filter leave nothing behind, and report the kernel's words", () => {
     const { tracefs } = own;
     tracefs.write('events/sched/sched_wakeup/filter', 'pid == 9');
     const before = snapshot(tracefs);
@@ -295,7 +295,7 @@ describe('settings', { skip }, () => {
     tracefs.write('events/sched/sched_wakeup/filter', '0');
   });
 
-  it('keep the complaint of a filter that was refused before', () => {
+  it('keep the error text of a filter that was refused earlier', () => {
     const { tracefs } = own;
     assert.throws(() => tracefs.write('events/sched/sched_wakeup/filter', 'nofield == 1'), {
       code: 'EINVAL',
@@ -308,7 +308,7 @@ describe('settings', { skip }, () => {
     tracefs.write('events/sched/sched_wakeup/filter', '0');
   });
 
-  it('that want more memory than there is leave the sizes as they were', () => {
+  it('that need more memory than is available leave the sizes unchanged', () => {
     const before = snapshot(own.tracefs);
     refused(
       { events: ['irq'], bufferKb: 16 << 20, bufferPercent: 1 },
@@ -360,7 +360,7 @@ describe('settings', { skip }, () => {
     readFileSync('/proc/self/stat');
     assert.ok(written() > atStart, 'they fill');
     mine.quiesce();
-    // an event that another CPU was in the midst of is one more; more and more are a fault
+    // one more event may come from another CPU that was just writing it; a growing number is a fault
     let atQuiesce = written();
     for (let tries = 0; tries < 100; tries += 1) {
       const before = atQuiesce;
@@ -378,7 +378,7 @@ describe('settings', { skip }, () => {
     const before = snapshotOfSwitches(own.tracefs);
     assert.throws(
       () => {
-        // What the check alone can tell is told by the check alone.
+        // Errors that the check alone can detect are thrown by the check alone.
         if (code.startsWith('unknown')) checkSettings(own.tracefs, settings);
         else apply(settings);
       },
@@ -409,7 +409,7 @@ function snapshotOfSwitches(tracefs: Tracefs): Record<string, string> {
   return Object.fromEntries(files.map((file) => [file, tracefs.read(file)]));
 }
 
-/** Every file that settings may touch, by name. */
+/** Contents of every file that settings may change, by name. */
 function snapshot(tracefs: Tracefs): Record<string, string> {
   const state = snapshotOfSwitches(tracefs);
   const events = tracefs.events().map((name) => name.replace(':', '/'));

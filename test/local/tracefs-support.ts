@@ -4,7 +4,7 @@ import { ensureInstance, removeInstance } from '../../src/tracefs/instance.ts';
 import { locateTracefs } from '../../src/tracefs/locate.ts';
 import { Tracefs } from '../../src/tracefs/tracefs.ts';
 
-/** Why tests on this machine's tracefs cannot run here; false when they can. With CI=true they must. */
+/** The reason why tests with this machine's tracefs cannot run; false when they can. With CI=true they must. */
 export function tracefsSkip(): string | false {
   try {
     locateTracefs();
@@ -17,7 +17,7 @@ export function tracefsSkip(): string | false {
 
 let made = 0;
 
-/** To be called in a suite: gives its tests an instance of their own, removed after the last one. */
+/** Call this in a suite: gives its tests their own instance, removed after the last one. */
 export function ownInstance(): { tracefs: Tracefs } {
   const name = `vt-test-${process.pid}-${made++}`;
   const own = { tracefs: new Tracefs('/nowhere') };

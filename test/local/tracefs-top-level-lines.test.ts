@@ -16,7 +16,7 @@ const skip = tracefsSkip();
 const copyMarker = 'options/copy_trace_marker';
 const printkDest = 'options/trace_printk_dest';
 
-describe('what the kernel gives to the top level', { skip }, () => {
+describe('lines that the kernel writes to the top level', { skip }, () => {
   holdMachine();
   const own = ownInstance();
   let applied: Applied | undefined;
@@ -26,7 +26,7 @@ describe('what the kernel gives to the top level', { skip }, () => {
   });
   const lacks = (file: string): boolean => own.tracefs.readIfThere(file) === undefined;
 
-  it('markers come along while an instance is traced, and are refused at no time', (context) => {
+  it('markers are copied while an instance is traced, and never refused', (context) => {
     if (lacks(copyMarker)) {
       context.skip(`this kernel has no ${copyMarker}`);
       return;
@@ -39,14 +39,14 @@ describe('what the kernel gives to the top level', { skip }, () => {
     writeFileSync(marker, 'copied marker\n');
     assert.deepEqual(applied.quiesce(), []);
     assert.equal(tracefs.tracingOn(), false);
-    // an instance that is off and takes copies would have the kernel refuse this
+    // the kernel would refuse this if an instance with copies had tracing off
     writeFileSync(marker, 'after\n');
     assert.equal(tracefs.read(copyMarker).trim(), '0');
     const lines = tracefs.read('trace').match(/tracing_mark_write: .*/g);
     assert.deepEqual(lines, ['tracing_mark_write: copied marker']);
   });
 
-  it('copies that were wanted before stay, and settings that trace nothing want none', (context) => {
+  it('copies that were enabled before stay, and settings that trace nothing enable none', (context) => {
     if (lacks(copyMarker)) {
       context.skip(`this kernel has no ${copyMarker}`);
       return;
@@ -63,7 +63,7 @@ describe('what the kernel gives to the top level', { skip }, () => {
     tracefs.write(copyMarker, '0');
   });
 
-  it('trace_printk is taken on request, and given back to whoever had it', async (context) => {
+  it('trace_printk is redirected on request, and restored to the previous instance', async (context) => {
     if (lacks(printkDest)) {
       context.skip(`this kernel has no ${printkDest}`);
       return;
@@ -94,7 +94,7 @@ describe('what the kernel gives to the top level', { skip }, () => {
     }
   });
 
-  it('trace_printk is refused where the kernel cannot, before anything is changed', (context) => {
+  it('trace_printk is refused if the kernel does not support it, before anything is changed', (context) => {
     if (!lacks(printkDest)) {
       context.skip(`this kernel has ${printkDest}`);
       return;

@@ -16,13 +16,13 @@ import { ownInstance, tracefsSkip } from './tracefs-support.ts';
 const skip = tracefsSkip();
 
 describe('locateTracefs', { skip }, () => {
-  it('finds the mounted one, and takes it when it is named', () => {
+  it('finds the mounted one, also when its path is given', () => {
     const root = locateTracefs();
     assert.ok(existsSync(join(root, 'trace_clock')));
     assert.equal(locateTracefs(root), root);
   });
 
-  it('refuses a directory of another file system, and one that is not there', () => {
+  it('refuses a directory of another file system, and a missing one', () => {
     const plain = mkdtempSync(join(tmpdir(), 'no-tracefs-'));
     try {
       for (const place of [plain, join(plain, 'absent')]) {
@@ -33,7 +33,7 @@ describe('locateTracefs', { skip }, () => {
     }
   });
 
-  it('tells another user to be root', () => {
+  it('tells an unprivileged user to run as root', () => {
     const program = `import(${JSON.stringify(new URL('../../src/tracefs/locate.js', import.meta.url).href)})
       .then(({ locateTracefs }) => { process.setgid(65534); process.setgroups([]); process.setuid(65534); locateTracefs(); })
       .catch((error) => { console.log(error.exitCode, error.message, error.remedy); });`;
@@ -48,7 +48,7 @@ describe('locateTracefs', { skip }, () => {
 describe('a ring', { skip }, () => {
   const own = ownInstance();
 
-  it('has a directory for every CPU that may come online', () => {
+  it('exists as a directory for every CPU that may come online', () => {
     const possible = readFileSync('/sys/devices/system/cpu/possible', 'utf8').trim();
     const last = Number(/^0(?:-(\d+))?$/.exec(possible)?.[1] ?? 0);
     assert.deepEqual(
@@ -57,11 +57,11 @@ describe('a ring', { skip }, () => {
     );
   });
 
-  it('opens non-blocking, close-on-exec and for reading only', () => {
+  it('opens non-blocking, close-on-exec and read-only', () => {
     const fd = own.tracefs.openRing(0);
     try {
       const flags = /^flags:\t(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
-      // O_CLOEXEC of x86 and arm64, which node:fs has no constant for.
+      // O_CLOEXEC of x86 and arm64, for which node:fs has no constant.
       const wanted = constants.O_RDONLY | constants.O_NONBLOCK | 0o2000000;
       assert.equal(Number.parseInt(flags, 8) & (wanted | constants.O_WRONLY | constants.O_RDWR), wanted);
     } finally {
@@ -69,7 +69,7 @@ describe('a ring', { skip }, () => {
     }
   });
 
-  it('of a CPU that is not there is a failure that names the file', () => {
+  it('of a CPU that does not exist is a failure that names the file', () => {
     assert.throws(
       () => own.tracefs.openRing(4_096),
       failure(exitCode.missing, 'per_cpu/cpu4096/trace_pipe_raw', /^$/),
@@ -77,7 +77,7 @@ describe('a ring', { skip }, () => {
   });
 
   for (const subBufferKb of [4, 8]) {
-    it(`of ${subBufferKb} KB sub-buffers gives pages of that size, as many as ringPages allows`, (context) => {
+    it(`of ${subBufferKb} KB sub-buffers yields pages of that size, up to the number that ringPages returns`, (context) => {
       const { tracefs } = own;
       if (tracefs.readIfThere('buffer_subbuf_size_kb') === undefined) {
         context.skip('kernels before 6.8 have one sub-buffer size');
@@ -113,7 +113,7 @@ describe('a ring', { skip }, () => {
 describe('instances', { skip }, () => {
   const name = `vt-test-${process.pid}-made`;
 
-  it('are made once, remembered as made, and removed', async () => {
+  it('are created once, remembered as created, and removed', async () => {
     const root = locateTracefs();
     assert.deepEqual(ensureInstance(root, name), { name, made: true });
     assert.deepEqual(ensureInstance(root, name), { name, made: false });
@@ -122,7 +122,7 @@ describe('instances', { skip }, () => {
     await removeInstance(root, name);
   });
 
-  it('wait for the last descriptor to be closed', async () => {
+  it('are removed once the last descriptor is closed', async () => {
     const root = locateTracefs();
     ensureInstance(root, name);
     const fd = new Tracefs(root, name).openRing(0);
@@ -135,7 +135,7 @@ describe('instances', { skip }, () => {
     assert.ok(!existsSync(join(root, 'instances', name)));
   });
 
-  it('that cannot be made or have no fit name are failures with a remedy', () => {
+  it('that cannot be created or have an invalid name are failures with a remedy', () => {
     const root = locateTracefs();
     assert.throws(() => ensureInstance(root, '../x'), failure(exitCode.usage, '"../x"', /^$/));
     assert.throws(
@@ -164,7 +164,7 @@ function totals(tracefs: Tracefs): { entries: number; overrun: number } {
   };
 }
 
-/** Reads page by page until the ring is empty; how many there were. */
+/** Reads page by page until the ring is empty. @returns the number of pages */
 function drain(tracefs: Tracefs, cpu: number): number {
   const fd = tracefs.openRing(cpu);
   const page = Buffer.alloc(tracefs.pageBytes());

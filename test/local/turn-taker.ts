@@ -1,7 +1,7 @@
 /**
- * A child for the tests: lends a worker's descriptors to an outlet, and moves pages of one number to it, until it
- * has moved as many as told or is killed. Arguments: outlet, page size, page's first byte, number of pages, and for frames
- * their sync, the CPU and where the account stands.
+ * A child for the tests: passes a worker's descriptors to an outlet, and moves pages of one number to it, until it
+ * has moved as many as requested or is killed. Arguments: outlet, page size, page's first byte, number of pages,
+ * and for frames their sync, the CPU and the bytes already sent.
  */
 import { errno } from '../../src/native/error.ts';
 import { heldBytes } from '../../src/native/io/pipe.ts';

@@ -11,14 +11,17 @@ import { until } from './harness/until.ts';
 
 const skip = agentSkip();
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
-/** What nobody lends: the channel is a socket, Node's own are eventfds, epolls and its wake pipes; the timer is of waits. */
+/**
+ * Descriptors not received from the supervisor: the channel is a socket; eventfds, epolls and a wake pipe are
+ * Node's; the timer is for waits.
+ */
 const notLent = /^(anon_inode:\[?(eventpoll|eventfd|io_uring|timerfd)\]?|pipe:.*|socket:.*|\/dev\/null)$/;
 const closeOnExec = 0o2000000;
 
-/** Descriptors of a worker of that CPU are what it is lent, once each, and Node's own. */
+/** Asserts that a worker's descriptors are those that it received, once each, and Node's own. */
 function assertLent(scene: { readonly dir: string }, agentPid: number, { pid, cpu }: WorkerProcess): void {
   const open = descriptorsOf(pid);
   assert.deepEqual([open.get(0), open.get(1)], ['/dev/null', '/dev/null']);
@@ -45,7 +48,7 @@ describe('a worker', { skip }, () => {
   holdMachine();
 
   it(
-    'is ready soon, and is tied with all its threads to its CPU',
+    'is ready soon, and is pinned with all its threads to its CPU',
     inScene(async (scene) => {
       scene.addControlFifo();
       const agent = scene.start();
@@ -59,14 +62,14 @@ describe('a worker', { skip }, () => {
         const threads = threadStatuses(pid);
         assert.ok(threads.length > 1, 'Node has several threads');
         for (const status of threads) assert.equal(status.get('Cpus_allowed_list'), String(cpu));
-        // it shares its CPU with what it traces, and must not come too late to its ring
+        // it shares its CPU with the tasks that it traces, and must reach its ring in time
         assert.ok(getPriority(pid) < getPriority(), 'it goes before what it traces');
       }
     }),
   );
 
   it(
-    'is nobody: no user, group or capability of ours, in no thread, and no way to regain them',
+    'runs as nobody: no user, group or capability of the agent in any thread, and no way to regain them',
     inScene(async (scene) => {
       scene.addControlFifo();
       const agent = await scene.startReady();
@@ -84,7 +87,7 @@ describe('a worker', { skip }, () => {
   );
 
   it(
-    'becomes whom --user names',
+    'runs as the user given by --user',
     inScene(async (scene) => {
       scene.addControlFifo();
       const agent = await scene.startReady(['--user', 'daemon']);
@@ -94,10 +97,10 @@ describe('a worker', { skip }, () => {
   );
 
   it(
-    "has the descriptors that it is lent, and Node's own; not its sister's, nor the supervisor's",
+    "has only the descriptors that it receives, and Node's own; not another worker's, nor the supervisor's",
     inScene(async (scene) => {
       scene.addControlFifo();
-      // a descriptor that the agent was started with, as shells and service managers leave them
+      // a descriptor that the agent inherited, as from shells and service managers
       const agent = await scene.startReady([], {
         through: ['sh', '-c', 'exec 9</etc/passwd; exec "$0" "$@"'],
       });

@@ -12,7 +12,7 @@ import type { Setting, WithDefault } from '../options/setting.ts';
 import { addNegation, addSetting, SettingOption, usageFailure } from '../options/setting.ts';
 import { version } from '../../base/version.ts';
 
-/** What a command line asks for: tracing, a diagnosis, or a text on stdout (`--help`, `--version`). */
+/** The action that a command line requests: tracing, a diagnosis, or a text on stdout (`--help`, `--version`). */
 export type AgentCommand =
   | { readonly kind: 'run'; readonly options: AgentOptions }
   | { readonly kind: 'doctor'; readonly options: AgentOptions; readonly json: boolean }
@@ -38,7 +38,7 @@ export const agentExamples: readonly Example[] = [
   ['trace-agent --config /etc/virtio-trace/agent.json', 'read options from a file'],
 ];
 
-/** What the configuration file may contain; the second line is an example. */
+/** Help text about the configuration file; its second line is an example. */
 export const configFileText = [
   'The configuration file may contain any option except --config, --json, --help and --version, named in camelCase:',
   '{ "cpus": "0-3", "pipeSize": "1M", "stopTimeout": "2s", "allow": ["start", "stop"] }',
@@ -53,7 +53,7 @@ ${configFileText[2]}
 Exit codes: 0 done, 1 failed, 2 usage error, 3 something needed is missing, 4 permission denied, 5 gave up on a CPU
 or lost data; doctor: 1 if something is wrong`;
 
-/** The only command other than tracing. */
+/** The only subcommand; without it, trace-agent traces. */
 const doctorWord = 'doctor';
 
 /**

@@ -12,12 +12,12 @@ import { printable } from '../../base/quoted.ts';
 import { gapsText } from '../report/framed-report.ts';
 import { rawInput, saysCpu } from './options/raw-input.ts';
 
-/** Operand that means a framed stream on stdin. */
+/** The operand for a framed stream on stdin. */
 export const stdinWord = '-';
 
 /**
- * Converts a framed stream from stdin. The stream cannot be repeated: so checks everything else first, and keeps the
- * saved stream until its trace.dat is complete.
+ * Converts a framed stream from stdin. The stream cannot be read twice, so this first checks everything else, and
+ * keeps the saved stream until its trace.dat is complete.
  * @param onRead called at the end of the stream. @throws Failure
  */
 export async function convertStdin(

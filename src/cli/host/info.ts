@@ -4,7 +4,7 @@ import { json as jsonText, printable } from '../../base/quoted.ts';
 import { noSymbolsText, stepsBackText, unseenText } from '../report/convert-report.ts';
 import { humanBytes, signedSeconds, table } from '../report/human.ts';
 
-/** How many event names to list. */
+/** Maximum number of event names to list. */
 const namesMax = 20;
 
 /** Prints a summary of a trace.dat or a recording. Throws Failure. */

@@ -123,7 +123,7 @@ function notesOf({ untracedCpus, earlierEvents, report }: GuestReport): string[]
   ];
 }
 
-/** Why the trace is incomplete, one line per reason; empty if it is complete. */
+/** The reasons why the trace is incomplete, one line each; empty if it is complete. */
 function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): string[] {
   return [
     ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} lost in transit`] : []),

@@ -1,7 +1,7 @@
 import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
 
-/** A longer wait is surely a typo; the limit also stays far below Node's timer limit of 2^31 ms. */
+/** Maximum duration: a longer wait is surely a typo. It is far below Node's timer limit of 2^31 ms. */
 const maxDurationMs = 60 * 60 * 1000;
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -17,7 +17,7 @@ export function parseDurationMs(text: string, name: string): number {
   );
 }
 
-/** As above, without a limit. @param bareUnit unit of a number without a unit */
+/** Like `parseDurationMs`, without a limit. @param bareUnit unit of a number without a unit */
 export function parseTimeMs(text: string, name: string, bareUnit: 'ms' | 's'): number {
   const [, count, unit = bareUnit] = /^(\d+(?:\.\d+)?)(ms|[smh])?$/.exec(text.trim()) ?? [];
   const durationMs = Number(count) * (unitMs[unit] ?? Number.NaN);

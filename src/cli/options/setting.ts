@@ -4,8 +4,8 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { printable, quoted } from '../../base/quoted.ts';
 
 /**
- * What shell completion offers for a value: fixed words (alone or as a comma-separated list), or names that it looks
- * up. A guest is a directory below `--dir`.
+ * The completions that a shell offers for a value: fixed words (alone or as a comma-separated list), or names that
+ * it looks up. A guest is a directory below `--dir`.
  */
 export type Values =
   | { readonly words: readonly string[]; readonly list?: true }

@@ -1,7 +1,7 @@
 import type { FramedGaps } from '../../trace/convert/convert-framed.ts';
 import { counted } from './human.ts';
 
-/** What is missing or wrong in a framed stream, one line each. */
+/** The gaps and faults of a framed stream, one line each. */
 export function gapsText(gaps: FramedGaps): string[] {
   const { missingBytes, ended, strayBytes, another, miscounted } = gaps;
   const lines = [...missingBytes].map(

@@ -9,7 +9,7 @@ export class LiveText {
     this.#out = out;
   }
 
-  /** Whether `draw` shows anything. */
+  /** True if the output is a terminal; otherwise `draw` does nothing. */
   get redraws(): boolean {
     return this.#out.isTTY;
   }

@@ -19,7 +19,7 @@ import { isObject, typeName } from '../../base/json-type.ts';
 import { printable } from '../../base/quoted.ts';
 import { maxPageBytes, minPageBytes } from '../../trace/metadata/usual-layout.ts';
 
-/** The packed metadata of a Debian guest with all symbols is 1.1 MiB. */
+/** Maximum size of packed metadata; that of a Debian guest with all symbols has 1.1 MiB. */
 export const maxMetadataBytes = 16 * 1024 * 1024;
 const maxTextLength = 1000;
 
@@ -80,7 +80,7 @@ const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => 
 /**
  * Checks a guest's answer: types and ranges; texts are made safe for a terminal. Unknown fields are ignored, as a
  * newer agent may send more. Pure.
- * @param order what was ordered under this id
+ * @param order the order that this is the answer to
  * @throws BadAnswer
  */
 export function parseAnswer<Name extends OrderName>(
@@ -126,7 +126,7 @@ function readBoolean(fields: Fields, name: string): boolean {
   throw wrong(name, 'true or false', value);
 }
 
-/** Up to 2^64, the kernel's own range. */
+/** Reads nanoseconds in decimal, up to 2^64, the kernel's own range. */
 function readNs(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt(value) < 1n << 64n) return value;
@@ -141,7 +141,7 @@ function readState(fields: Fields): AgentState {
 
 function readSource(fields: Fields): TraceSource {
   const { instance, clock } = fields;
-  // Both may become part of a file or a name: accept only what a kernel uses.
+  // Clock and instance may become part of a file or of a file name: accept only names that a kernel uses.
   if (typeof clock !== 'string' || !/^[\w-]{1,64}$/.test(clock)) throw wrong('clock', 'a clock', clock);
   if (instance !== null && (typeof instance !== 'string' || !/^[\w-][\w.-]{0,63}$/.test(instance)))
     throw wrong('instance', 'the name of one', instance);
@@ -224,7 +224,7 @@ function readRing(fields: Fields): RingStats | null {
   };
 }
 
-/** Never the value itself, which may be anything. */
+/** The error for a field of the wrong type. It never contains the value, which may be anything. */
 function wrong(name: string, wanted: string, value: unknown): BadAnswer {
   return new BadAnswer(
     value === undefined ? `it has no ${name}` : `its ${name} is not ${wanted} but ${typeName(value)}`,

@@ -1,4 +1,4 @@
-/** Without the newline. The status of a thousand CPUs takes a quarter of it. */
+/** Maximum size of an answer's line, without the newline. The status of a thousand CPUs takes a quarter of it. */
 export const maxAnswerBytes = 1024 * 1024;
 
 const newline = 0x0a;
@@ -14,8 +14,8 @@ export interface AnswerSink {
 }
 
 /**
- * Divides what a guest sends into lines and payloads, however it is cut into chunks. Holds at most one line's limit;
- * a longer line is discarded up to its newline. Never throws, never waits.
+ * Splits the bytes from a guest into lines and payloads; chunk boundaries do not matter. Buffers at most one line
+ * of maximum size; a longer line is discarded up to its newline. Never throws, never waits.
  */
 export class AnswerReader {
   readonly #sink: AnswerSink;
@@ -32,7 +32,7 @@ export class AnswerReader {
     for (let from = 0; from < chunk.length; ) from += this.#take(from === 0 ? chunk : chunk.subarray(from));
   }
 
-  /** @returns how many bytes of it were consumed */
+  /** @returns the number of bytes consumed */
   #take(bytes: Buffer): number {
     if (this.#payloadBytes > 0) {
       const piece = bytes.subarray(0, this.#payloadBytes);

@@ -8,13 +8,13 @@ import { controlPortName } from '../port-names.ts';
 export interface ChannelEvents {
   /** Receives bytes from the guest as they arrive; the callee may keep the chunk. */
   readonly heard: (chunk: Buffer) => void;
-  /** QEMU ended, or the descriptors failed; called once, and not after `close`. */
+  /** Called once, when QEMU exits or the descriptors fail; never after `close`. */
   readonly gone: (why: Failure) => void;
 }
 
 /** The control port's host end as a byte stream in both directions. */
 export interface Channel {
-  /** Queues bytes; resolves when QEMU or the FIFO has them. Never settles when nobody reads them. */
+  /** Queues bytes; resolves when QEMU or the FIFO has accepted them. Never settles when nobody reads. */
   readonly send: (bytes: Buffer) => Promise<void>;
   readonly close: () => void;
 }
@@ -47,7 +47,7 @@ export async function openChannel(guest: GuestDir, events: ChannelEvents): Promi
 }
 
 function openFifos(guest: GuestDir): [Socket, Socket] {
-  // open the reader first: if nobody has `in` open, nothing was changed
+  // `out` first: opening it has no effect on the guest, so nothing needs to be undone if no QEMU has `in` open
   const outFd = guest.openFifo(controlPortName, 'out');
   let inFd: number;
   try {

@@ -21,18 +21,18 @@ import { answerIn, lineOf, newId } from './order-line.ts';
 import { hostClocks, type PingRound } from './ping.ts';
 
 export interface ControlOptions {
-  /** How long to wait for a sign of life from the guest. */
+  /** Maximum time without a sign of life from the guest. */
   readonly timeoutMs: number;
 }
 
 /** The longest wait for any order, even if the guest answers pings. */
 const patienceMs = 10 * 60_000;
-/** The most orders in flight; more is a bug in this program. */
+/** Limit of orders without an answer; exceeding it is a bug in this program. */
 const maxPending = 64;
 
 interface Pending {
   readonly order: OrderName;
-  /** @returns how many payload bytes follow the answer. @throws BadAnswer */
+  /** @returns the number of payload bytes that follow the answer. @throws BadAnswer */
   readonly take: (value: unknown) => number;
   readonly reject: (why: Failure) => void;
 }
@@ -87,12 +87,12 @@ export class ControlClient {
       unlock();
       throw cause;
     }
-    // Ends a partial line that a host left when it died. Two bytes: see `lineOf`.
+    // Ends a partial line that an earlier host left when it died. Two bytes, because `lineOf` needs an even number.
     void client.#send(Buffer.from(' \n'));
     return client;
   }
 
-  /** One round: the guest's clocks between two readings of the host's. */
+  /** Pings once: reads the guest's clocks between two readings of the host's clocks. */
   async ping(): Promise<PingRound> {
     const sent = hostClocks();
     const { clocks } = await this.#ask('ping');
@@ -108,7 +108,7 @@ export class ControlClient {
     };
   }
 
-  /** Whether the port's other end is gone, so that no order arrives any more. */
+  /** True once the port's other end is closed, so that no order can arrive any more. */
   get isGone(): boolean {
     return this.#gone !== undefined;
   }
@@ -142,8 +142,8 @@ export class ControlClient {
   }
 
   /**
-   * As above, for `all`, without the groups that have not changed: `same` names them, all of them from `have`.
-   * @throws OrderRefused (unknown-field) when the agent is older than this
+   * Like `metadata('all')`, but without the groups of `have` that are unchanged; `same` lists them.
+   * @throws OrderRefused (unknown-field) when the agent is too old for this
    */
   async changedMetadata(have: MetadataDigests): Promise<{ packed: Buffer; same: readonly string[] }> {
     const { packed, same } = await this.#metadata({ have });
@@ -164,7 +164,7 @@ export class ControlClient {
   }
 
   /**
-   * Sends the bare order of the original C agent. It has no answer, so whether it was obeyed is unknown.
+   * Sends the bare order of the original C agent. That agent does not answer, so it is unknown whether it obeys.
    * @throws Failure (missing) when QEMU does not accept it in time
    */
   async sendBare(order: 'start' | 'stop'): Promise<void> {
@@ -201,7 +201,10 @@ export class ControlClient {
     });
   }
 
-  /** @param take receives the answer, calls `done` now or with the payload, and returns the payload's size */
+  /**
+   * @param take receives the answer, calls `done` at once or when it has the payload, and returns the payload's
+   * size
+   */
   async #order<Name extends OrderName, Result>(
     order: Name,
     fields: object,
@@ -228,7 +231,7 @@ export class ControlClient {
         reject,
       });
     });
-    // when the wait ended before it
+    // avoids an unhandled rejection when the wait has already ended
     answered.catch(() => {});
     try {
       this.#heardMs = performance.now();
@@ -240,8 +243,8 @@ export class ControlClient {
   }
 
   /**
-   * Waits as long as the guest shows signs of life: a stop may take longer than the timeout, so an agent that is
-   * busy is asked by ping whether it is there.
+   * Waits as long as the guest shows signs of life: a stop may take longer than the timeout, so this pings a busy
+   * agent to check that it is still alive.
    */
   async #alive<Result>(answered: Promise<Result>, order: OrderName): Promise<Result> {
     const fromMs = performance.now();
@@ -290,11 +293,11 @@ export class ControlClient {
       if (value === undefined) continue;
       this.#heardMs = performance.now();
       this.#answers = true;
-      // only once: a second answer with this id is noise, like any other
+      // only once: any further answer with this id is ignored
       this.#pending.set(id, { ...pending, take: () => 0 });
       return this.#take(pending, value);
     }
-    // of an earlier host, or noise
+    // an answer to an earlier host, or noise: ignored
     return 0;
   }
 

@@ -17,7 +17,7 @@ export class OrderRefused extends Failure {
   }
 }
 
-/** What to do about each code; docs/protocol.md says what they mean. */
+/** The remedy for each error code; docs/protocol.md explains the codes. */
 const remedies: { readonly [Code in ErrorCode]: string } = {
   'line-too-long': 'ask for less at once',
   'bad-json': 'check that trace-agent and trace-host have the same version',

@@ -22,8 +22,9 @@ export function lineOf(order: { readonly id: string; readonly order: OrderName }
 }
 
 /**
- * The answer to an id within a line, undefined when there is none. It may not be at the beginning of the line: an
- * earlier host may have left a part of a payload unread, and a payload does not end with a newline.
+ * Finds the answer to the order with this id in a line; undefined when there is none. The answer may start in the
+ * middle of the line: an earlier host may have left a part of a payload unread, and a payload does not end with a
+ * newline.
  */
 export function answerIn(line: Buffer, id: string): unknown {
   const from = Math.max(0, line.indexOf(`{"id":"${id}"`));

@@ -3,7 +3,7 @@ import { type ClockName, clockNs } from '../../native/clock.ts';
 /** Nanoseconds of each clock at one moment. */
 export type Clocks = Readonly<Record<ClockName, bigint>>;
 
-/** The guest read its clocks between the host's two readings. */
+/** One ping: the guest's clocks, and the host's clocks before and after. */
 export interface PingRound {
   readonly sent: Clocks;
   readonly guest: Clocks;
@@ -19,17 +19,17 @@ export function hostClocks(): Clocks {
   };
 }
 
-/** How long a round took, by a clock that is never adjusted. */
+/** The round-trip time, by a clock that is never adjusted. */
 export function roundTripNs({ sent, received }: PingRound): bigint {
   return received.monotonicRaw - sent.monotonicRaw;
 }
 
-/** What to add to the guest's clock to get the host's; the error is at most half the round trip. */
+/** The host's clock minus the guest's; the error is at most half the round-trip time. */
 export function offsetNs(round: PingRound, clock: ClockName): bigint {
   return (round.sent[clock] + round.received[clock]) / 2n - round.guest[clock];
 }
 
-/** The round with the smallest error of the offset. */
+/** The round with the shortest round-trip time, and so the smallest error. */
 export function fastest(rounds: readonly [PingRound, ...PingRound[]]): PingRound {
   return rounds.reduce((best, round) => (roundTripNs(round) < roundTripNs(best) ? round : best));
 }

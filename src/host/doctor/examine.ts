@@ -18,9 +18,9 @@ import { tmpfilesLink } from './tmpfiles.ts';
 
 export interface ExamineOptions {
   readonly location: GuestLocation;
-  /** How long to wait for the guest's agent. */
+  /** Maximum time to wait for the guest's agent. */
   readonly timeoutMs: number;
-  /** Where recordings go. */
+  /** The directory for recordings. */
   readonly outDir: string;
 }
 
@@ -151,7 +151,7 @@ function readersLink(holders: readonly Holder[]): string {
   const strangers = holders.filter((holder) => !isQemu(holder) && !isOurs(holder));
   for (const stranger of strangers) {
     const held = stranger.files.find(({ name }) => portOfFile(name) !== undefined);
-    // a program that replaces QEMU has all ports open
+    // without a QEMU, the holder may be a program that replaces QEMU, and so has all ports open
     if (held === undefined || !holders.some(isQemu)) continue;
     throw new Failure(
       exitCode.failed,

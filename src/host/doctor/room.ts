@@ -3,7 +3,10 @@ import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
 
-/** With less, a recording of a few seconds may fill the disk: raw pages and the file made from them exist at the same time. */
+/**
+ * Minimum free space. With less, a recording of a few seconds may fill the disk: raw pages and the file made from
+ * them exist at the same time.
+ */
 const leastBytes = 256 * 1024 * 1024;
 
 /** Checks that a directory has room for recordings. @returns bytes free for this user. @throws Failure */

@@ -10,7 +10,7 @@ const ruleDirs = ['/etc/tmpfiles.d', '/run/tmpfiles.d', '/usr/local/lib/tmpfiles
 export interface CleaningRule {
   readonly file: string;
   readonly line: string;
-  /** What it cleans. */
+  /** The path that the rule cleans. */
   readonly path: string;
   readonly age: string;
 }
@@ -44,11 +44,11 @@ export function cleaningRule(dir: string, dirs: readonly string[] = ruleDirs): C
     .filter(
       ({ type, path, age }) => /^[dDvqQeCm]/.test(type) && age !== '' && age !== '-' && covers(path, dir),
     )
-    // the nearest one decides
+    // the rule with the longest path decides
     .sort((a, b) => b.path.length - a.path.length)
     .at(0);
   if (cleaning === undefined) return undefined;
-  // a nearer rule without an age disables cleaning
+  // a rule with a longer path but without an age disables cleaning
   const nearer = rules.find(
     ({ type, path, age }) =>
       /^[dDvqQe]/.test(type) &&

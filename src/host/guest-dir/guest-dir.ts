@@ -19,7 +19,7 @@ export class GuestDir {
   readonly path: string;
   /** The guest's name; undefined for the guest in the directory itself. */
   readonly guest: string | undefined;
-  /** What messages call the guest. */
+  /** The guest's name in messages. */
   readonly label: string;
   /** The options that select the guest in another trace-host command, with a leading blank. */
   readonly options: string;
@@ -39,7 +39,7 @@ export class GuestDir {
   }
 
   /**
-   * Opens what `trace-host setup` made, or what was created manually with mkfifo. The caller closes it.
+   * Opens a directory made by `trace-host setup`, or created manually with mkfifo. The caller closes it.
    * @throws Failure (missing, not permitted)
    */
   static open(location: GuestLocation): GuestDir {
@@ -53,8 +53,8 @@ export class GuestDir {
   }
 
   /**
-   * Locks the control port for this process, and marks the files so that cleaners keep them. @returns releases the
-   * lock. @throws Failure (failed) when another process has it
+   * Locks the control port for this process, and marks the files so that systemd-tmpfiles keeps them. @returns
+   * releases the lock. @throws Failure (failed) when another process holds the lock
    */
   lock(): () => void {
     const unlock = lockGuest(this.#dir, this.label);
@@ -62,7 +62,7 @@ export class GuestDir {
     return unlock;
   }
 
-  /** Files that cleaners may remove because of their age. */
+  /** Files that systemd-tmpfiles may remove because of their age. */
   unkept(): readonly string[] {
     return unkeptFiles(this.#dir);
   }
@@ -143,7 +143,7 @@ function findPorts(dir: OwnedDir, location: GuestLocation): FoundPorts {
   const file = readGuestFile(dir);
   if (file !== undefined)
     return { chardev: file.chardev, cpus: Array.from({ length: file.cpus }, (_, cpu) => cpu) };
-  // created manually: the files present determine the ports
+  // without guest.json (a directory created manually), the existing files show which ports there are
   const files = readdirSync(dir.entry());
   const control = files.map(portOfFile).find((found) => found?.port === controlPortName);
   if (control === undefined)
@@ -167,7 +167,7 @@ function findPorts(dir: OwnedDir, location: GuestLocation): FoundPorts {
   return { chardev: control.chardev, cpus };
 }
 
-/** A missing directory is created by setup with the same options. */
+/** Opens the directory. If it does not exist, the error's remedy is to run setup with the same options. */
 function openOwned(location: GuestLocation): OwnedDir {
   try {
     return OwnedDir.open(guestPath(location));

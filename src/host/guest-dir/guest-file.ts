@@ -23,7 +23,7 @@ export const guestFileName = 'guest.json';
 export const newFileName = 'guest.json.new';
 const maxFileBytes = 64 * 1024;
 
-/** What `trace-host setup` decided for a guest. */
+/** The settings of a guest that `trace-host setup` has stored. */
 export interface GuestFile {
   readonly format: 1;
   /** Ports of CPUs 0 to `cpus` - 1. */
@@ -35,7 +35,7 @@ export interface GuestFile {
   readonly group?: string;
 }
 
-/** Reads guest.json; undefined when there is none. @throws Failure (failed) when it is not as setup writes it */
+/** Reads guest.json; undefined when there is none. @throws Failure (failed) when its content is not valid */
 export function readGuestFile(dir: OwnedDir): GuestFile | undefined {
   let fd: number;
   try {
@@ -64,7 +64,7 @@ export function readGuestFile(dir: OwnedDir): GuestFile | undefined {
 export function writeGuestFile(dir: OwnedDir, file: GuestFile): void {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const path = dir.entry(newFileName);
-  // left by a run that was killed; the directory is this user's alone
+  // left by a run that was killed; only this user can create files in the directory
   if (dir.look(newFileName) !== undefined) unlinkSync(path);
   const fd = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
@@ -94,7 +94,7 @@ function parseGuestFile(value: unknown): GuestFile | undefined {
 }
 
 function throwSpoilt(dir: OwnedDir): never {
-  throw spoilt(dir, 'not as trace-host setup writes it');
+  throw spoilt(dir, 'its content is not valid');
 }
 
 function spoilt(dir: OwnedDir, why: string, cause?: unknown): Failure {

@@ -5,9 +5,9 @@ import type { OwnedDir } from './owned-dir.ts';
 import { guestMarks, portOfFile } from '../port-names.ts';
 
 /**
- * The sticky bit, which the kernel ignores on FIFOs and files. systemd-tmpfiles keeps such files whatever their age.
- * It matters because nothing writes to the FIFOs of a guest that is not traced, and without their names QEMU cannot
- * be reached.
+ * The sticky bit, which the kernel ignores on FIFOs and files. systemd-tmpfiles keeps such files whatever their
+ * age. Without the bit it would remove old FIFOs: nothing writes to those of a guest that is not traced, and QEMU
+ * cannot be reached once their names are gone.
  */
 export const keptBit = 0o1000;
 
@@ -37,5 +37,5 @@ export function unkeptFiles(dir: OwnedDir): string[] {
   });
 }
 
-/** Without its lock, two hosts could give orders at once. */
+/** Files to keep in addition to the ports' own. Without the lock file, two hosts could give orders at once. */
 const ownFiles: readonly string[] = [...guestMarks, lockFileName];

@@ -7,7 +7,7 @@ import { guestMarks } from '../port-names.ts';
 
 /** The default for root: not cleaned by age, and present after a reboot, before libvirt starts its guests. */
 export const rootsDefaultDir = '/var/lib/virtio-trace';
-/** Where the C agent's instructions put the FIFOs, and the default of earlier versions. */
+/** The directory of the FIFOs in the C agent's instructions, and the default of earlier versions. */
 const formerDir = '/tmp/virtio-trace';
 
 /** The directory of guests without `--dir`. */
@@ -36,7 +36,7 @@ export function guestPath(location: GuestLocation): string {
   return pathIn(holdingDir(location), location.guest);
 }
 
-/** The directory that contains the guest, or would contain it. */
+/** The directory that contains the guest's directory, or would contain it. */
 export function holdingDir({ dir, guest }: GuestLocation, former = formerDir): string {
   const given = resolve(dir);
   if (given !== defaultDir || holdsGuest(pathIn(given, guest))) return given;
@@ -47,7 +47,7 @@ function pathIn(dir: string, guest: string | undefined): string {
   return guest === undefined ? dir : join(dir, guest);
 }
 
-/** Whether it contains a guest that belongs to this user: anybody may create a directory in /tmp. */
+/** Whether the directory contains a guest that belongs to this user: anybody may create a directory in /tmp. */
 function holdsGuest(path: string): boolean {
   const own = (name: string): boolean => {
     try {
@@ -59,7 +59,7 @@ function holdsGuest(path: string): boolean {
   return own('.') && guestMarks.some(own);
 }
 
-/** What messages call the guest. */
+/** The guest's name in messages. */
 export function guestLabel(location: GuestLocation): string {
   return location.guest === undefined ? `the guest in ${guestPath(location)}` : `guest ${location.guest}`;
 }

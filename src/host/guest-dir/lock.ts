@@ -12,7 +12,7 @@ export const lockFileName = 'lock';
  * releases the lock when the process ends, however it ends.
  * @param label the guest's name in messages
  * @returns a function that releases the lock
- * @throws Failure (failed) that names the process which has it; does not wait
+ * @throws Failure (failed) that names the process that holds the lock; does not wait
  */
 export function lockGuest(dir: OwnedDir, label: string): () => void {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;

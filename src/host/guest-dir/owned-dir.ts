@@ -40,7 +40,7 @@ export class OwnedDir {
     return OwnedDir.#open(safePath(path), false);
   }
 
-  /** As `open`, but creates the directory with mode 0700 if it does not exist; its parent must exist. */
+  /** Like `open`, but creates the directory with mode 0700 if it does not exist; its parent must exist. */
   static make(path: string): OwnedDir {
     const real = safePath(path);
     return OwnedDir.#open(real, makeDir(real));
@@ -112,7 +112,7 @@ function openDir(path: string): number {
   }
 }
 
-/** @returns false when the name exists */
+/** @returns false when the name already exists */
 function makeDir(path: string): boolean {
   try {
     mkdirSync(path, 0o700);
@@ -148,7 +148,7 @@ function safePath(given: string): string {
     const message = `cannot access ${printable(dirname(path))}: ${codeOf(cause)}`;
     throw new Failure(exitCode.missing, message, 'create it, or give another --dir', { cause });
   }
-  // From the root down: in a directory that others cannot change, nobody can replace the next one.
+  // From the root down: if others cannot change a directory, nobody can replace the directory below it.
   const above =
     parent === '/'
       ? ['/']

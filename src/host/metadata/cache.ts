@@ -32,7 +32,7 @@ export class MetadataCache {
     this.#path = join(this.#dir, `${name}${suffix}`);
   }
 
-  /** The contents that were stored last; undefined when there are none, or they are damaged. */
+  /** The contents that were stored last; undefined if nothing is stored, or it is damaged. */
   async read(): Promise<Map<string, Buffer> | undefined> {
     try {
       if (!isPrivate(this.#dir)) return undefined;
@@ -79,12 +79,12 @@ export class MetadataCache {
   }
 }
 
-/** By the XDG specification a relative path is ignored. */
+/** The user's cache directory. The XDG specification says to ignore a relative path. */
 function cacheHomeOf({ XDG_CACHE_HOME: given = '' }: NodeJS.ProcessEnv): string {
   return isAbsolute(given) ? given : join(homedir(), '.cache');
 }
 
-/** A file that cannot be removed was never created. */
+/** Removes a file of the cache; ignores file system errors. */
 function discard(path: string): void {
   try {
     rmSync(path, { force: true });
@@ -93,14 +93,14 @@ function discard(path: string): void {
   }
 }
 
-/** Whether it is a directory (not a link) of this user that nobody else can write to. */
+/** Whether `path` is a directory (not a link) of this user that nobody else can write to. */
 function isPrivate(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined || !found.isDirectory()) return false;
   return found.uid === process.geteuid?.() && (found.mode & 0o022) === 0;
 }
 
-/** As above, for a directory that exists or can be created in such a one. */
+/** Whether `path` is a private directory (`isPrivate`), or does not exist and can be created in one. */
 function isPrivateOrMissing(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return isPrivate(found === undefined ? dirname(path) : path);

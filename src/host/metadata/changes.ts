@@ -13,8 +13,9 @@ export interface FetchedMetadata {
 }
 
 /**
- * Fetches all of a guest's metadata; the guest sends only what differs from `known`. What is taken from `known` has
- * the digest that the agent has just computed of its own files. An older agent sends everything. Throws Failure.
+ * Fetches all of a guest's metadata; the guest sends only what differs from `known`. A group is taken from `known`
+ * only if it has the digest that the agent has just computed from its own files. An older agent sends everything.
+ * Throws Failure.
  */
 export async function fetchMetadata(
   client: ControlClient,

@@ -6,7 +6,7 @@ import { holdersBelow, isQemu } from './holders.ts';
 import type { RunState } from './run-state.ts';
 import { qmpSockets, runStateOf } from './run-state.ts';
 
-/** How messages refer to a guest. */
+/** The words that messages use for a guest. */
 export interface GuestWords {
   /** Absolute path of its directory, without symbolic links. */
   readonly path: string;
@@ -49,7 +49,7 @@ const standing: Readonly<Record<string, readonly [what: string, remedy: string]>
   colo: ['is a COLO secondary that is not running', 'trace the one that runs'],
 };
 
-/** The most file names in one message. */
+/** Maximum number of file names in one message. */
 const mostNames = 4;
 
 /** QEMUs that hold ports of a directory. */
@@ -57,7 +57,7 @@ export function qemusOf(dir: string): Holder[] {
   return holdersBelow(dir).filter(isQemu);
 }
 
-/** Why a guest does not run, by its QEMU's state; undefined when it runs, or the state is unknown. */
+/** The error for a guest that does not run, by its QEMU's state; undefined when it runs, or the state is unknown. */
 export function standstill(guest: GuestWords, pid: number, state: RunState): Failure | undefined {
   if (state.kind === 'process-stopped')
     return new Failure(
@@ -74,7 +74,10 @@ export function standstill(guest: GuestWords, pid: number, state: RunState): Fai
   );
 }
 
-/** Why a guest does not answer, by QEMU's state; undefined when QEMU gives no reason. Waits as `runStateOf` does. */
+/**
+ * The error for a guest that does not answer, by QEMU's state; undefined when QEMU gives no reason. Waits as
+ * `runStateOf` does.
+ */
 export async function whyStill(guest: GuestWords): Promise<Failure | undefined> {
   for (const { pid, argv } of qemusOf(guest.path)) {
     const failure = standstill(guest, pid, await runStateOf({ pid, argv }));

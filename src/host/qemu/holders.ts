@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** A process that has files of a guest's directory open. */
 export interface Holder {
   readonly pid: number;
-  /** Its command line; empty when it has just ended. */
+  /** Its command line; empty for a process that has just ended. */
   readonly argv: readonly string[];
   readonly files: readonly HeldFile[];
 }
@@ -12,7 +12,7 @@ export interface HeldFile {
   /** Name in the directory. */
   readonly name: string;
   /**
-   * Whether the directory's entry of that name is now another file, or missing, so that this one cannot be opened by
+   * True if the name in the directory now refers to another file, or to none, so that this file cannot be opened by
    * path.
    */
   readonly isRemoved: boolean;
@@ -21,9 +21,9 @@ export interface HeldFile {
 const deletedMark = ' (deleted)';
 
 /**
- * Which processes have which files open below a directory, even a removed one: FIFOs and files by /proc/PID/fd, UNIX
- * sockets by /proc/net/unix. Changes nothing. Blocks for a few milliseconds for some hundred processes. Processes
- * that this user may not inspect are skipped.
+ * Lists the processes that have files open below a directory, even a removed one: FIFOs and files by /proc/PID/fd,
+ * UNIX sockets by /proc/net/unix. Changes nothing. Blocks for a few milliseconds for some hundred processes.
+ * Processes that this user may not inspect are skipped.
  * @param dir absolute, without symbolic links
  */
 export function holdersBelow(dir: string): Holder[] {
@@ -44,7 +44,7 @@ function heldFile(
   const [, inode] = /^socket:\[(\d+)\]$/.exec(target) ?? [];
   if (inode !== undefined) {
     const name = sockets.get(inode);
-    // whether the entry now belongs to another socket could only be found out by connecting
+    // an existing name counts as not removed: only connecting could show that it belongs to another socket
     return name === undefined ? undefined : { name, isRemoved: !existsSync(`${dir}/${name}`) };
   }
   if (!target.startsWith(`${dir}/`)) return undefined;

@@ -12,7 +12,7 @@ export type RunState =
   /** `why`: for messages, e.g. "it has no QMP socket". */
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** QEMU answers at once, or, while another program is connected, not at all. */
+/** How long to wait for QEMU. It answers at once or, while another program is connected, not at all. */
 const patienceMs = 1500;
 
 /**
@@ -87,7 +87,7 @@ async function queryStatus(socket: string): Promise<string | undefined> {
 
 function isStopped(pid: number): boolean {
   try {
-    // after the name, which may contain blanks and parentheses
+    // the state follows the name, which may contain blanks and parentheses
     return /^.*\) [Tt] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;

@@ -4,9 +4,9 @@ import { QmpRefusal } from './connection.ts';
 
 /** A port of a guest. */
 export interface QemuPort {
-  /** Its path in QEMU's object tree, which it has even without an id. */
+  /** The port's path in QEMU's object tree; a port without an id has one too. */
   readonly path: string;
-  /** Its name in the guest's /dev/virtio-ports; empty for a console. */
+  /** The port's name in the guest's /dev/virtio-ports; empty for a console. */
   readonly name: string;
   readonly nr: number;
   readonly chardev: string;
@@ -46,7 +46,7 @@ export async function listPorts(qmp: QmpConnection): Promise<QemuPort[]> {
   return ports;
 }
 
-/** Only those with an id, as their bus is named after it. */
+/** Lists the devices that have an id: the name of a device's bus is derived from it. */
 export async function listSerials(qmp: QmpConnection): Promise<QemuSerial[]> {
   const serials: QemuSerial[] = [];
   for (const { path, name, anonymous } of await children(qmp, /^virtio-serial-(pci|device|ccw)/)) {
@@ -83,7 +83,7 @@ export async function listChardevs(qmp: QmpConnection): Promise<Set<string>> {
 }
 
 /**
- * Names of empty PCI Express root ports, where a q35 machine accepts new devices. From the object tree, because
+ * Names of empty PCI Express root ports, where a q35 machine accepts new devices. Reads QEMU's object tree, because
  * `query-pci` shows devices behind a bridge only after the guest's firmware has numbered it.
  */
 export async function freeRootPorts(qmp: QmpConnection): Promise<string[]> {

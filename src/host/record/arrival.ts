@@ -27,7 +27,7 @@ export async function waitForArrival(
   );
 }
 
-/** Pages of a CPU without a port in this directory went to whatever its port is connected to. */
+/** Throws if a CPU without a port in this directory has sent pages: they went to whatever its port is connected to. */
 function refuseUnconnectedPorts(guest: GuestDir, ports: GuestPorts, account: GuestAccount): void {
   for (const cpu of account.sendingCpus) {
     if (ports.files.has(cpu)) continue;
@@ -41,8 +41,8 @@ function refuseUnconnectedPorts(guest: GuestDir, ports: GuestPorts, account: Gue
 }
 
 /**
- * Removes pages of an earlier trace, held back in the guest, from the front of the files: their page size and clock may
- * differ. `dropped` gets the bytes removed of each such CPU.
+ * Removes pages of an earlier trace, held back in the guest, from the front of the files: their page size and clock
+ * may differ. `dropped` is called with the number of bytes removed for each such CPU.
  */
 export async function dropEarlierPages(
   dir: RecordingDir,

@@ -8,17 +8,19 @@ import { makePipe, type Pipe, setPipeBytes } from '../../native/io/pipe.ts';
 import { splice } from '../../native/io/transfer.ts';
 import type { RawFile } from '../../trace/recording/raw-file.ts';
 
-/** The size of a splice: the largest pipe of an unprivileged user. */
+/** Bytes per splice: the largest pipe that an unprivileged user may have. */
 const spliceBytes = 1024 * 1024;
-/** Splices from one stream before the others get a turn. */
+/** Number of splices from one stream before the others get a turn. */
 const splicesAtOnce = 4;
-/** How often the event loop gets a turn: timers, new streams and closed streams may be delayed by this. */
+/**
+ * Interval at which the event loop gets a turn; timers, new streams and closed streams may be delayed by this much.
+ */
 const loopTurnMs = 50;
-/** The first delay until a stream that hung up is checked again; it grows. */
+/** The first delay before a stream that hung up is checked again; each further delay is longer. */
 const hungUpMs = 20;
 const hungUpMostMs = 200;
 
-/** Why a stream ended before it was closed. */
+/** The reason why a stream ended before it was closed. */
 export type StreamFault =
   /** The file cannot be written: disk full, quota, a broken disk. */
   | { readonly kind: 'file'; readonly code: string }
@@ -40,7 +42,7 @@ interface Running {
   readonly stream: Stream;
   /** A pipe between a socket and the file; a FIFO needs none. */
   readonly between: Pipe | undefined;
-  /** Without QEMU at the other end a FIFO reports POLLHUP at once and forever. */
+  /** Delay for a stream that hung up: a FIFO without QEMU at the other end reports POLLHUP at once and forever. */
   readonly hungUp: Backoff;
   notBeforeMs: number;
   betweenBytes: number;
@@ -170,7 +172,7 @@ function toFile({ file }: Stream, from: number, bytes: number): number {
   return moved;
 }
 
-/** A larger pipe means fewer wake-ups; where this user may not have one, the default size works too. */
+/** Enlarges a pipe, for fewer wake-ups. If this user may not, the default size works too. */
 function enlarge(fd: number): void {
   try {
     setPipeBytes(fd, spliceBytes);
@@ -191,7 +193,7 @@ function release({ stream, between }: Running): void {
   closeSync(between.writeEnd);
 }
 
-/** Discards bytes: for what a port still delivers of an earlier trace. */
+/** Discards bytes that a port still delivers from an earlier trace. */
 export class Nowhere implements RawFile {
   readonly fd = openSync('/dev/null', constants.O_WRONLY);
   readonly roomBytes = spliceBytes;

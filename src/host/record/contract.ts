@@ -7,7 +7,7 @@ import type { CommandEnd } from './command.ts';
 
 export interface RecordOptions {
   readonly guests: readonly { readonly location: GuestLocation; readonly out: string }[];
-  /** Undefined: what is already enabled in the guest. */
+  /** What to trace; undefined: whatever is already enabled in the guest. */
   readonly trace: TraceRequest | undefined;
   /** Whether to skip events that a guest does not have; otherwise they are an error. */
   readonly skipUnknown: boolean;
@@ -16,16 +16,19 @@ export interface RecordOptions {
   readonly durationMs: number | undefined;
   /** Size limit of all files together; reaching it ends the recording. */
   readonly maxBytes: number | undefined;
-  /** The command during which to record; empty: until a signal, or one of the limits above. */
+  /**
+   * The command to run: the recording ends when it ends. If empty, a signal or one of the limits above ends the
+   * recording.
+   */
   readonly command: readonly string[];
-  /** Where the command's output goes: not to stdout when a report for programs goes there. */
+  /** Destination of the command's output; `stderr` if a report for programs goes to stdout. */
   readonly commandOutput: 'stdout' | 'stderr';
   readonly timeoutMs: number;
   readonly version: FileVersion;
   readonly compress: Compression;
 }
 
-/** Why a recording ended. */
+/** The reason for the end of a recording. */
 export type RecordEnd =
   | { readonly kind: 'signal' }
   | { readonly kind: 'duration' }
@@ -33,7 +36,7 @@ export type RecordEnd =
   | ({ readonly kind: 'command' } & CommandEnd)
   | { readonly kind: 'failed'; readonly why: Failure };
 
-/** What one CPU has delivered so far. */
+/** Progress of one CPU. */
 export interface CpuProgress {
   readonly cpu: number;
   readonly receivedBytes: number;
@@ -54,12 +57,12 @@ export interface RecordProgress {
 
 export interface GuestReport {
   readonly label: string;
-  /** Undefined when it has no name. */
+  /** The guest's name; undefined when it has none. */
   readonly guest: string | undefined;
   readonly out: string;
-  /** Undefined when the file could not be made. */
+  /** Undefined when the trace.dat could not be written. */
   readonly report: ConvertReport | undefined;
-  /** The directory that can be converted; undefined when it is no longer needed, or was removed. */
+  /** The recording directory, which can be converted; undefined when it is no longer needed, or was removed. */
   readonly dir: string | undefined;
   readonly cpus: readonly CpuProgress[];
   /** Bytes lost between ring and host, as the agent reports. */

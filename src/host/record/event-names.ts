@@ -5,7 +5,7 @@ import { maxFilters, maxTriggers } from '../../protocol/trace-request.ts';
 import { quoted } from '../../base/quoted.ts';
 import { type Glob, globOf } from './glob.ts';
 
-/** Names of a kernel's events by system: those that can be enabled. */
+/** Names of the events that can be enabled in a kernel, by system. */
 export type KnownEvents = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** @param paths of the files of a metadata archive, so that events with an unreadable format are known too */
@@ -15,7 +15,7 @@ export function knownEvents(paths: Iterable<string>): KnownEvents {
     const [, system, event] = /^events\/([^/]+)\/([^/]+)\/format$/.exec(path) ?? [];
     // those of ftrace are written by tracers and cannot be enabled
     if (system === undefined || event === undefined || system === 'ftrace') continue;
-    // not a kernel's name: a guest could make the search take arbitrarily long
+    // skip a name that no kernel has: with it, a guest could make the search take arbitrarily long
     if (parseEventSpec(`${system}:${event}`) === undefined) continue;
     const events = known.get(system) ?? new Set();
     known.set(system, events.add(event));
@@ -151,12 +151,16 @@ function bothTriggers(first: readonly string[], second: readonly string[]): stri
   return [...new Set([...first, ...second])];
 }
 
-/** trace-cmd's name for all events. */
+/** A glob for event names; `all` matches every name, as in trace-cmd. */
 function allOr(pattern: string): Glob {
   return globOf(pattern === 'all' ? '*' : pattern);
 }
 
-/** @throws Failure for more than the guest accepts: its kernel needs time for each */
+/**
+ * Checks the number of filters or triggers. @throws Failure for more than the guest accepts, as its kernel needs
+ * time for each
+ * @throws Failure for more than the guest accepts: its kernel needs time for each
+ */
 function few<Value>(what: string, most: number, byEvent: Record<string, Value>): Record<string, Value> {
   const count = Object.values(byEvent).flat().length;
   if (count <= most) return byEvent;

@@ -7,7 +7,8 @@ type Token = '*' | ((character: string) => boolean);
 
 /**
  * The kernel's glob of event names: `*`, `?`, and classes such as `[a-c_]` and `[!x]`; an unclosed bracket is a
- * literal. Takes at most the product of both lengths, whatever the pattern, because names come from the guest.
+ * literal. The time is at most proportional to the product of both lengths, whatever the pattern: this matters
+ * because names come from the guest.
  */
 export function globOf(pattern: string): Glob {
   const tokens = Array.from(

@@ -2,8 +2,8 @@ import type { RingStats, StartAnswer, StatusAnswer, StopAnswer } from '../../pro
 import { ringSince } from '../../trace/recording/ring-stats.ts';
 
 /**
- * What a guest's agent has reported about a recording: before it, while it ran, and at its end. Counts since its
- * start.
+ * The counts that a guest's agent has reported for a recording: before it, while it ran, and at its end. The agent
+ * counts from its own start.
  */
 export class GuestAccount {
   before: StatusAnswer | undefined;

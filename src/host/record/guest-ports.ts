@@ -7,13 +7,16 @@ import { type Collector, Nowhere, type Stream, type StreamFault } from './collec
 import type { RawFile } from '../../trace/recording/raw-file.ts';
 
 /**
- * When nothing has arrived for this long, an earlier trace is drained. A FIFO's content is available at once, but
- * QEMU may have more, and take a while on a busy machine.
+ * An earlier trace counts as drained when nothing has arrived for this long. A FIFO's content is available at once,
+ * but QEMU may have more, and may take a while on a busy machine.
  */
 const staleQuietMs = { nothing: 150, something: 1000 } as const;
-/** Ports, pipes and QEMU hold some MiB: a stopped guest that sends for longer produces new pages. */
+/**
+ * Time limit for draining. Ports, pipes and QEMU hold some MiB: a stopped guest that sends for longer than this
+ * must be producing new pages.
+ */
 const staleMs = 5000;
-/** How long bytes that the agent has sent may take to arrive. */
+/** Maximum time until the bytes that the agent has sent arrive. */
 const arrivalMs = 10_000;
 const arrivalPollMs = 20;
 
@@ -90,7 +93,7 @@ export class GuestPorts {
     }
   }
 
-  /** Sets the page size of the files; one that cannot be written is a fault of its stream. */
+  /** Sets the page size of the files. If a file cannot be written, that is reported as a fault of its stream. */
   havePages(pageBytes: number): void {
     for (const [cpu, file] of this.#files) {
       try {

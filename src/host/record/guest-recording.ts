@@ -56,7 +56,7 @@ export class GuestRecording {
   /** Bytes of an earlier trace removed from the files, by CPU. */
   readonly #cutBytes = new Map<number, number>();
   readonly account: GuestAccount;
-  /** From the start order until this recording's tracing is known to have ended. */
+  /** True from the start order until this recording's tracing is known to have ended. */
   #tracing = false;
   #discarded = false;
   #doing = '';
@@ -183,7 +183,7 @@ export class GuestRecording {
 
   async #describeInstance(): Promise<void> {
     await this.#metadata.instance(this.#dir, this.account.started?.instance, () =>
-      // page size and clock
+      // recording.json now gets page size and clock
       this.#writeRecording(null),
     );
   }
@@ -292,7 +292,7 @@ export class GuestRecording {
     }
   }
 
-  /** Call when every page is in the file, and nothing is missing. */
+  /** Removes the recording directory. Call this only when the trace.dat has every page. */
   removeDir(): void {
     this.#dir?.remove();
   }
@@ -301,14 +301,14 @@ export class GuestRecording {
     this.#ports.open(this.#collector);
     const bytes = await this.#ports.drain(() => this.#mustGoOn());
     if (bytes === 0) return;
-    // the agent may count as sent only now what waited for a reader
+    // what waited for a reader is counted as sent only now
     this.account.before = await this.#client.status();
     this.#request.note(
       `${this.guest.label}: discarded ${bytes} bytes of an earlier trace that had not been read`,
     );
   }
 
-  /** Between the steps of `begin`: a cancelled start must not take the next step. */
+  /** Called between the steps of `begin`. @throws Failure if the start was cancelled */
   #mustGoOn(): void {
     if (this.#discarded) throw new Failure(exitCode.failed, 'interrupted');
   }

@@ -26,7 +26,7 @@ export class MetadataFetch {
     this.#note = note;
   }
 
-  /** Fetches all metadata; of what the cache holds, only what has changed. Throws Failure. */
+  /** Fetches all metadata, except for groups that are in the cache and have not changed. Throws Failure. */
   async all(): Promise<FetchedMetadata> {
     const cache = new MetadataCache(this.#guest.path);
     const known = await cache.read();
@@ -59,7 +59,7 @@ export class MetadataFetch {
       dir?.writeInstance(packed);
       options = own.get('trace_options')?.toString('latin1');
     } catch (cause) {
-      // page size and clock are known without it; an older agent does not know this part
+      // an older agent does not know this part; page size and clock are known without it
       if (!(cause instanceof Failure)) throw cause;
       if (!(cause instanceof OrderRefused)) this.#note(cause.message);
     }

@@ -51,13 +51,13 @@ export class Recorder {
     this.#end({ kind: 'signal' });
   }
 
-  /** What is being waited for, for messages; undefined while recording. */
+  /** The step that the recorder is waiting for, for messages; undefined while recording. */
   get doing(): string | undefined {
     const doing = this.#entries.map(({ recording }) => recording.doing).filter((text) => text !== '');
     return doing.length === 0 ? undefined : doing.join('; ');
   }
 
-  /** For a process that ends now. @returns the directories of unfinished recordings */
+  /** Cleans up at once, for a process that is about to exit. @returns the directories of unfinished recordings */
   abandon(): readonly { readonly dir: string; readonly out: string }[] {
     removeUnfinishedFiles();
     if (!this.#began) for (const { recording } of this.#entries) recording.removeDir();

@@ -16,7 +16,7 @@ export function isWhole(guest: Omit<GuestReport, 'dir'>): boolean {
 }
 
 /**
- * Differences between the counts of guest, raw files and the resulting file.
+ * Finds differences between the counts of the guest, the raw files and the resulting file.
  * @param capBytes size limit of what was kept; undefined: everything was kept, so events can be compared
  */
 export function openAccounts(
@@ -43,20 +43,20 @@ function missingBytes(report: ConvertReport, progress: readonly CpuProgress[]): 
   return progress.flatMap(({ cpu, keptBytes }) => {
     const rawBytes = report.cpus.find((converted) => converted.cpu === cpu)?.rawBytes ?? 0;
     if (rawBytes === keptBytes) return [];
-    const message = `CPU ${cpu}: ${keptBytes} bytes were collected, its raw file had ${rawBytes}`;
+    const message = `CPU ${cpu}: ${keptBytes} bytes were collected, but its raw file had ${rawBytes}`;
     return [new Failure(exitCode.lost, message, 'check what else writes to the directory of the recording')];
   });
 }
 
 /**
- * Counts restart when a ring is emptied; the kernel also empties it when a probe, or a module with events, is
- * removed.
+ * The error when a ring was emptied, which restarts its counts; the kernel also empties it when a probe, or a
+ * module with events, is removed.
  */
 function emptiedRing(cpu: number, readEvents: number, events: number): Failure {
   return new Failure(
     exitCode.lost,
     `CPU ${cpu}: the guest's ring buffer was emptied during the recording, and its contents are lost: ` +
-      `its kernel counted ${readEvents} events read, the file has ${events}`,
+      `the guest's kernel counted ${readEvents} events read, but the file has ${events}`,
     'do not remove events or write to a trace file there during a recording',
   );
 }
@@ -67,7 +67,7 @@ function missingEvents(report: ConvertReport, progress: readonly CpuProgress[]):
     const events = report.cpus.find((converted) => converted.cpu === cpu)?.events ?? 0;
     if (readEvents === undefined || readEvents === events) return [];
     if (events > readEvents) return [emptiedRing(cpu, readEvents, events)];
-    const message = `CPU ${cpu}: the guest's kernel counted ${readEvents} events read, the file has ${events}`;
+    const message = `CPU ${cpu}: the guest's kernel counted ${readEvents} events read, but the file has ${events}`;
     return [new Failure(exitCode.lost, message, "check for bad pages above, and see the agent's log")];
   });
 }

@@ -1,4 +1,4 @@
-/** What setup changed in a guest's directory: names of files, `.` for the directory itself. */
+/** Setup's changes to a guest's directory: names of files, `.` for the directory itself. */
 export interface Changes {
   readonly made: string[];
   readonly mended: string[];

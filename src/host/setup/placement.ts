@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import type { Chardev } from '../port-names.ts';
 import { portNames } from '../port-names.ts';
 
-/** With 16 pipe-backed ports on one virtio-serial device, one of them is never connected to the host. */
+/**
+ * Maximum number of ports on a device: with 16 pipe-backed ports on one virtio-serial device, one of them is never
+ * connected to the host.
+ */
 export const maxPortsPerDevice = 15;
 
 /** A port, and its place in the guest. */
 export interface PlacedPort {
-  /** Its name in the guest's /dev/virtio-ports. */
+  /** The port's name in the guest's /dev/virtio-ports. */
   readonly name: string;
   /** QEMU's id of both the chardev and the port; libvirt chooses its own. */
   readonly id: string;
@@ -26,7 +29,7 @@ export interface SerialDevice {
   readonly ports: readonly PlacedPort[];
 }
 
-/** QEMU's id of a port and its chardev: `virtio-trace-ctl`, or by the end of its name, `virtio-trace-cpu0`. */
+/** QEMU's id of a port and of its chardev: `virtio-trace-ctl` for the control port, `virtio-trace-cpu0` for CPU 0. */
 export function portId(name: string): string {
   const cpu = /cpu\d+$/.exec(name)?.[0];
   return `virtio-trace-${cpu ?? 'ctl'}`;
@@ -64,8 +67,8 @@ export function serialDevice(index: number, ports: readonly PlacedPort[]): Seria
 }
 
 /**
- * One interrupt vector for each queue: two per slot and those of the control messages, of which one needs none, and
- * one for the device itself. With fewer, the guest lets all queues share one vector.
+ * Interrupt vectors: one for each queue that needs one (two per slot, and one of the two queues for control
+ * messages), and one for the device itself. With fewer, the guest lets all queues share one vector.
  */
 function vectorsFor(maxPorts: number): number {
   return 2 * maxPorts + 2;

@@ -98,7 +98,7 @@ function fifoNames({ cpus }: Pick<GuestFile, 'cpus'>): string[] {
   return portNames(cpus).flatMap((name) => [`${name}.in`, `${name}.out`]);
 }
 
-/** For DIR/NAME: DIR must let QEMU's user through to its guest. */
+/** For DIR/NAME: lets QEMU's user pass through DIR to its guest's directory. */
 function prepareParent(path: string, forGroup: boolean): void {
   const dir = OwnedDir.make(path);
   try {

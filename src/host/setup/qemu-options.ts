@@ -18,7 +18,7 @@ export function qemuArguments(devices: readonly SerialDevice[], transport: Trans
   ]);
 }
 
-/** Only PCI has vectors. */
+/** Properties of a virtio-serial device; only PCI has vectors. */
 export function serialProperties({ id, maxPorts, vectors }: SerialDevice, transport: Transport) {
   const properties = { driver: serialDrivers[transport], id, max_ports: maxPorts };
   return transport === 'pci' ? { ...properties, vectors } : properties;

@@ -55,7 +55,7 @@ function removeFrom(dir: OwnedDir): Removed {
   return { files, directory: left.length === 0, left };
 }
 
-/** For a message: at most three of them. */
+/** Lists at most three names, for a message. */
 export function someOf(names: readonly string[]): string {
   const shown = names
     .slice(0, 3)

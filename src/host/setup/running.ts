@@ -7,9 +7,9 @@ import { guestLabel, guestOptions } from '../guest-dir/location.ts';
 import { controlPortName } from '../port-names.ts';
 
 /**
- * To be called before ports are removed: without its FIFOs, a running guest's ports cannot be reached until it is
+ * Call this before removing ports: without its FIFOs, a running guest's ports cannot be reached until it is
  * restarted.
- * @throws Failure (failed) when a QEMU has them open
+ * @throws Failure (failed) when a QEMU has the ports open
  */
 export async function refuseRunning(location: GuestLocation): Promise<void> {
   if (!(await hasQemu(location))) return;
@@ -31,7 +31,7 @@ async function hasQemu(location: GuestLocation): Promise<boolean> {
   }
   try {
     if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
-    // only a check, no orders; whoever has the lock is not disturbed
+    // only checks the connection and sends no order, so a process that has the lock is not disturbed
     else (await openChannel(guest, { heard: () => {}, gone: () => {} })).close();
     return true;
   } catch (cause) {

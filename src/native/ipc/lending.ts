@@ -94,7 +94,7 @@ export function receiveDescriptors(socket: number): Received | undefined {
   return { text: Buffer.from(memory.subarray(at.text, at.text + got)).toString(), fds };
 }
 
-/** There is room for one control message only. */
+/** The descriptors of the received message; the buffer has room for one control message only. */
 function receivedFds(): number[] {
   if (view.getBigUint64(at.header + 40, true) < controlHeaderBytes) return [];
   if (view.getInt32(at.control + 8, true) !== SOL_SOCKET) return [];

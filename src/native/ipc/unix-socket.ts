@@ -61,7 +61,10 @@ function pathAddress(call: string, path: string): Buffer {
   return address;
 }
 
-/** A NUL replaces the `@`. The length says where the name ends: a trailing NUL would be part of the name. */
+/**
+ * The address of a name in the abstract namespace: a NUL replaces the `@`. The length gives the end of the name: a
+ * trailing NUL would be part of it.
+ */
 function abstractAddress(call: string, name: string): Buffer {
   const address = Buffer.from(`\0\0${name}`);
   if (address.byteLength > 2 + pathBytesMax) throw new NativeError(call, errno.ENAMETOOLONG);

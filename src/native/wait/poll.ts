@@ -10,7 +10,7 @@ export const POLLHUP = 0x10;
 
 const entryBytes = 8; // struct pollfd: int fd, short events, short revents
 
-/** A few descriptors waited on together; kept and reused, so that waiting makes no garbage but its promise. */
+/** A few descriptors waited on together; kept and reused, so that waiting allocates nothing but its promise. */
 export class PollSet {
   readonly #memory: Uint8Array;
   readonly #words: Int32Array;
@@ -41,7 +41,7 @@ export class PollSet {
     return this.#halves[index * 4 + 3] ?? 0;
   }
 
-  /** Blocks this thread. @returns how many entries have events */
+  /** Blocks this thread. @returns the number of entries that have events */
   waitHere(timeoutMs: number): number {
     const ready = libcPoll(this.#memory, this.#count, timeoutMs);
     if (ready >= 0) return ready;
@@ -51,9 +51,9 @@ export class PollSet {
   }
 
   /**
-   * Waits on another thread, so that the event loop goes on. A process that exits meanwhile waits for this thread:
-   * wake it first. An interrupted call counts as no events.
-   * @returns how many entries have events
+   * Waits on another thread, so that the event loop goes on. Process exit waits for this thread, so end the wait
+   * before exiting. An interrupted call counts as no events.
+   * @returns the number of entries that have events
    */
   wait(timeoutMs: number): Promise<number> {
     return new Promise((resolve, reject) => {

@@ -114,7 +114,7 @@ export class ControlPort {
       this.#hangUp.reset();
       return;
     }
-    // Nobody reads, and the next reader starts with a clean stream.
+    // Nobody reads the answers, and the next reader should start with a complete line.
     this.#dropAnswers();
     await this.#waiter.sleep(Math.min(this.#hangUp.next(), waitMs));
   }
@@ -141,7 +141,7 @@ export class ControlPort {
       if (first === undefined) return true;
       const put = write(fd, first);
       if (put === -errno.EBADF)
-        this.#dropAnswers(); // a FIFO in the port's place, open to read
+        this.#dropAnswers(); // the port is a FIFO, which is opened read-only
       else if (put <= 0) return put === 0 || isTransient(-put);
       else {
         this.#queuedBytes -= put;

@@ -137,7 +137,7 @@ export class FramedStream {
   }
 }
 
-/** Why stdout accepts no more: the errno's name. */
+/** Thrown when stdout accepts no more data; `code` is the errno's name. */
 class OutletGone extends Error {
   readonly code: string;
 

@@ -22,7 +22,7 @@ import { statsOf, type Tracing, type TracingReport } from './tracing.ts';
 
 /** Limit of orders that wait for the current one; further ones get an error answer. */
 const queuedMax = 64;
-/** Invalid lines are logged up to this many per minute, then only counted. */
+/** Limit of invalid lines logged per minute; further ones are only counted. */
 const complaintsMax = 10;
 const complaintsMs = 60_000;
 
@@ -150,7 +150,7 @@ export class Orders {
     this.#queue.push(order);
     // The last order wins: a running flush ends here. A start with settings waits until they are applied.
     const overtakes = order.order === 'start' && order.trace === undefined && this.#tracing.yields;
-    // Only once: a line of 65,536 digits is that many orders.
+    // only once, because a line of 65,536 digits is that many orders
     if (overtakes && this.#supervisor.wanted === 'stop') void this.#supervisor.start();
     if (this.#current === undefined) this.#idle = this.#workOff();
   }

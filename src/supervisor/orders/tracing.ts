@@ -16,7 +16,7 @@ export interface TracingReport {
   readonly cpus: StopReport;
   /** The rings' statistics after the flush; null where they cannot be read. */
   readonly stats: ReadonlyMap<number, RingStats | null>;
-  /** Where the pages come from; the clock and the instance may be gone by now. */
+  /** The source of the pages; by now the clock and the instance may have been removed. */
   readonly source: TraceSource;
 }
 
@@ -57,7 +57,7 @@ export class Tracing {
     return this.#request?.tracefs ?? this.#own;
   }
 
-  /** Where the pages come from; the last state when the instance is removed. */
+  /** The source of the pages; after the instance was removed, its last state. */
   get source(): TraceSource {
     try {
       this.#source = sourceOf(this.tracefs);
@@ -81,8 +81,8 @@ export class Tracing {
   }
 
   /**
-   * Resolves when every worker that can run does. With a request, a running trace is stopped first and its settings
-   * are restored.
+   * Resolves when every worker that can run is running. With a request, a running trace is stopped first and its
+   * settings are restored.
    * @returns each CPU's counts that belong to earlier traces
    * @throws SettingsError or Failure; then nothing of the request is applied
    */

@@ -4,7 +4,7 @@ import { POLLOUT } from '../../native/wait/poll.ts';
 import { write } from '../../native/io/transfer.ts';
 import { Waiter } from '../../native/wait/waiter.ts';
 
-/** An unfinished poll delays the end of this process by up to this time. */
+/** Timeout of a poll; an unfinished poll delays the end of this process by up to this time. */
 const pollMs = 200;
 
 /**

@@ -9,14 +9,14 @@ import { syncSize } from '../../protocol/frames.ts';
 import type { Outlet } from '../../protocol/ipc.ts';
 import { openPort } from './ports.ts';
 
-/** Where workers send their pages. */
+/** A source of the outlets to which workers send their pages. */
 export interface OutletSource {
   readonly outlet: Outlet;
   /** A descriptor for one CPU's worker; the caller owns it. Throws PortAway or Failure. */
   open(cpu: number): number;
-  /** The file whose lock is the turn on a shared outlet. */
+  /** A file; its lock gives a worker its turn to write to a shared outlet. Undefined if the outlet is not shared. */
   readonly turnFd: number | undefined;
-  /** What frame headers begin with; undefined: pages alone. */
+  /** The bytes that frame headers begin with; undefined if pages have no headers. */
   readonly frameSync: Uint8Array | undefined;
 }
 

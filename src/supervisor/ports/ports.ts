@@ -24,7 +24,7 @@ export function findPort(portsDir: string, name: string): string | undefined {
   return portsDir === usualPortsDir ? findInSysfs(name) : undefined;
 }
 
-/** A single call, because unplugging may remove the link between two. */
+/** A single call, because unplugging may remove the link between two calls. */
 function targetOf(link: string): string | undefined {
   try {
     return realpathSync(link);

@@ -5,7 +5,7 @@ import { printable } from '../../base/quoted.ts';
 
 /** VIRTIO_ID_CONSOLE of linux/virtio_ids.h, as in a modalias. */
 const consoleAlias = /^virtio:d00000003v/;
-/** What a device needs: the module that has its driver, and the driver's name on its bus. */
+/** The driver that a device needs: its module, and its name on the device's bus. */
 interface Driver {
   readonly module: string;
   readonly bus: string;
@@ -22,8 +22,8 @@ const mmioAlias = /^acpi:LNRO0005:/;
 const mostNames = 8;
 
 /**
- * Why a guest has no port at all, as far as sysfs shows: the device exists, but its driver, or that of the PCI or
- * mmio transport below it, is missing.
+ * The error for a guest without any port, as far as sysfs shows the reason: the device exists, but its driver, or
+ * that of the PCI or mmio transport below it, is missing.
  * @param sys where sysfs is mounted
  * @returns undefined when there is no device either, so that the host has to add the ports
  */

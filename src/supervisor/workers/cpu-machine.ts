@@ -32,7 +32,10 @@ export type Wanted = 'run' | 'stop' | 'leave';
 export interface CpuModel {
   readonly state: CpuState;
   readonly wanted: Wanted;
-  /** It was wanted to run since the last complete flush, so its ring may hold pages that a stop has to send. */
+  /**
+   * Tracing was ordered at some time since the last complete flush, so the ring may hold pages that a stop has to
+   * send.
+   */
   readonly owesFlush: boolean;
   /** The stop that waits for this CPU. */
   readonly stopId: number | undefined;
@@ -67,13 +70,13 @@ export type CpuEvent =
   /** `heldBytes`: bytes in the pipe, which a worker still has to send to the port. */
   | { readonly kind: 'leave'; readonly heldBytes: number };
 
-/** How a stop ended for one CPU. */
+/** The result of a stop for one CPU. */
 export type StopOutcome =
   /** Everything in the ring was sent. */
   | 'flushed'
   /** The port was full for too long. */
   | 'timed-out'
-  /** It had not been running. */
+  /** The CPU had not been tracing. */
   | 'idle'
   /** A later start superseded it. */
   | 'superseded'
@@ -101,7 +104,10 @@ export interface Step {
 /** Delay before a missing ring or port is tried again; doubles up to the last. */
 const firstRetryMs = 100;
 const lastRetryMs = 1000;
-/** A descriptor that is dead each time it is opened will not recover with one more try; a stop would wait forever. */
+/**
+ * Limit of workers that find the ring or port dead during one stop. A descriptor that is dead each time it is
+ * opened does not recover; without a limit the stop would wait forever.
+ */
 const stopDeparturesMax = 3;
 
 export function step(cpu: CpuModel, event: CpuEvent): Step {
@@ -155,7 +161,7 @@ function answerStop(next: Step, outcome: StopOutcome): Step {
   };
 }
 
-/** The order for a worker that has none. */
+/** Gives a worker without an order the current one. */
 function obey(cpu: CpuModel): Step {
   switch (cpu.wanted) {
     case 'run':

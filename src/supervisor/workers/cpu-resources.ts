@@ -16,8 +16,8 @@ export interface RingSource {
 }
 
 /**
- * What one worker after the other of a CPU receives: the ring's descriptor, the pipe, the outlet and the ledger. The
- * pipe and its content survive workers, and ports that are unplugged and come back.
+ * The resources that the workers of a CPU receive, one worker after another: the ring's descriptor, the pipe, the
+ * outlet and the ledger. The pipe and its content survive workers, and ports that are unplugged and come back.
  */
 export class CpuResources {
   readonly #cpu: number;
@@ -42,8 +42,9 @@ export class CpuResources {
   }
 
   /**
-   * How many pages one splice moves into the empty pipe. A slot holds a page of any size, but the kernel requests no
-   * more bytes than the slots would hold of system pages, and the ring never returns less than one of its own pages.
+   * Number of pages that one splice moves into the empty pipe. A slot holds a page of any size, but the kernel
+   * requests no more bytes than the slots would hold of system pages, and the ring never returns less than one of
+   * its own pages.
    */
   get pipePages(): number {
     return Math.floor(pipeBytes(this.#openPipe().writeEnd) / this.#pageBytes);
@@ -80,7 +81,7 @@ export class CpuResources {
     this.#openLedger(pageBytes);
   }
 
-  /** What a worker receives; only while everything is open. */
+  /** The descriptors for a worker; only available while everything is open. */
   get lent(): Lent {
     const { readEnd, writeEnd } = this.#openPipe();
     const [ring, port, ledger] = [this.#ringFd, this.#portFd, this.#ledgerFd];

@@ -13,13 +13,13 @@ import {
 import type { Standby } from './standby.ts';
 import type { WorkerEnd, WorkerListener, WorkerProcess } from './worker-process.ts';
 
-/** Where the workers of all CPUs come from. */
+/** The source of the workers of all CPUs. */
 export interface WorkerSource {
   readonly maxRestarts: number;
   readonly fork: (listener: WorkerListener) => WorkerProcess;
   /** undefined: no standby. */
   readonly standby: Standby<WorkerProcess> | undefined;
-  /** How many workers may start at once. */
+  /** Limits how many workers start at once. */
   readonly forkLimit: LimitFunction;
 }
 
@@ -48,7 +48,10 @@ export class CpuWorker {
   #history: CrashHistory = noCrashes;
   /** Times of crashes after which the standby took over at once; not in `#history`. */
   #replacedMs: readonly number[] = [];
-  /** Exits because the port or ring went away: these are not crashes and never lead to giving up. */
+  /**
+   * Exits because the port or ring disappeared. They are not crashes, and the CPU is never given up because of
+   * them.
+   */
   #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
   /** `bytesOut` when the worker became ready. */
@@ -79,7 +82,7 @@ export class CpuWorker {
     return this.#restarts;
   }
 
-  /** The next worker is the first of a new opening and does not take the standby. */
+  /** Call this after ring and port were opened again: the next worker is forked, and does not take the standby. */
   startOver(): void {
     this.#replaces = false;
   }
@@ -216,7 +219,10 @@ export class CpuWorker {
     this.#owner.dispatch({ kind: 'exited', clean, restartMs: decision.delayMs });
   }
 
-  /** Only a worker that sent something to the port is replaced at once: otherwise the next one would fail the same way. */
+  /**
+   * Whether the standby may replace the worker at once: only if that has sent something to the port, because
+   * otherwise its successor would fail the same way.
+   */
   #mayBeReplaced(livedMs: number): boolean {
     const wasOfUse = livedMs > 0 && this.#resources.account.bytesOut > this.#bytesOutBefore;
     return wasOfUse && this.#source.standby?.isNear === true;

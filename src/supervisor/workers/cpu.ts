@@ -9,7 +9,7 @@ import type { OutletSource } from '../ports/outlets.ts';
 import { PortAway } from '../ports/ports.ts';
 import { CpuWorker, type WorkerSource } from './cpu-worker.ts';
 
-/** What all CPUs share. */
+/** The settings shared by all CPUs. */
 export interface CpuSetup extends WorkerSource {
   readonly outlets: OutletSource;
   readonly pipeBytes: number;
@@ -35,7 +35,7 @@ export class Cpu {
   readonly #worker: CpuWorker;
   #model: CpuModel = newCpu;
   #timer: NodeJS.Timeout | undefined;
-  /** Why the outlet is dead for good: a port may come back, stdout does not. */
+  /** The errno's name once the outlet is closed for good. Only stdout sets this; a port may come back. */
   #outletDead: string | undefined;
 
   /** @param ring called at each opening, because the instance may change in between */
@@ -57,7 +57,7 @@ export class Cpu {
     return this.#model.state.kind;
   }
 
-  /** Why the CPU is waited for; undefined when it is not. */
+  /** The reason why this CPU is waiting; undefined when it is not. */
   get waitReason(): string | undefined {
     return this.#model.state.kind === 'waiting' ? this.#model.state.reason : undefined;
   }

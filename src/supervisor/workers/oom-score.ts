@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** How much lower the supervisor's OOM score is than its workers', in thousandths of the memory. */
+/** Difference between the workers' OOM score and the supervisor's lower one, in thousandths of the memory. */
 const advantage = 500;
-const leastScore = -999; // -1000: never, which is not ours to claim
+const leastScore = -999; // -1000 would exempt the supervisor entirely
 
 /**
  * When memory runs out the kernel kills the process with the highest score. Losing a worker costs a restart, losing

@@ -16,8 +16,8 @@ export const defaultRestartLimits = {
 } as const;
 
 /**
- * What the policy remembers about a worker: crash times within the window, and the number of crashes without a
- * healthy time in between.
+ * The policy's record of a worker: crash times within the window, and the number of crashes without a healthy time
+ * in between.
  */
 export interface CrashHistory {
   readonly crashesMs: readonly number[];
@@ -31,7 +31,7 @@ export type RestartDecision =
   | { readonly kind: 'give-up'; readonly history: CrashHistory };
 
 /**
- * What to do about a crash: exponential back-off with jitter, so that workers that crashed together do not restart
+ * Decides about a crash: exponential back-off with jitter, so that workers that crashed together do not restart
  * together; giving up when a worker keeps crashing.
  *
  * @param nowMs time of the crash, monotonic

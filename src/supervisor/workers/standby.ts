@@ -35,7 +35,7 @@ export class Standby<Worker extends Spare> {
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
-  /** Why the last fork failed; logged once until one succeeds. */
+  /** The errno of the last failed fork: logged once, until a fork succeeds. */
   #forkFailure: string | undefined;
   /** Passes the turn to fork on. */
   #settled: () => void = () => undefined;

@@ -12,7 +12,7 @@ const forksAtOnceMax = 8;
 const tickMs = 1000;
 export const leaveGraceMs = 2000;
 
-/** How a stop ended, by CPU. */
+/** The result of a stop, by CPU. */
 export type StopReport = ReadonlyMap<
   number,
   { readonly outcome: StopOutcome; readonly ledger: Omit<CpuLedger, 'ring'> }
@@ -26,7 +26,7 @@ export interface SupervisorListener {
 export interface SupervisorSetup extends Omit<CpuSetup, 'fork' | 'standby' | 'forkLimit'> {
   readonly flushIntervalMs: number;
   readonly stopTimeoutMs: number;
-  /** Whom workers become; undefined: they stay who we are. */
+  /** The user that workers switch to; undefined: they keep the supervisor's user. */
   readonly identity: Identity | undefined;
   /** A worker's OOM score adjustment; undefined: the same as the supervisor's. */
   readonly workerOomScore: number | undefined;
@@ -121,11 +121,11 @@ export class Supervisor {
     this.#standby?.prepare();
   }
 
-  /** Resolves when every worker that can run does. Ends a running stop: the last order wins. */
+  /** Resolves when every worker that can run is running. Ends a running stop: the last order wins. */
   async start(): Promise<void> {
     this.#wanted = 'run';
     for (const cpu of this.#cpus) cpu.run();
-    // By now every CPU has answered the stop, even if only that it was superseded; a later stop is a new one.
+    // By now every CPU has answered the stop (perhaps that it was superseded), so a later stop must not join it.
     this.#pending = undefined;
     await this.#until(() => this.#wanted !== 'run' || this.#cpus.every((cpu) => !onTheWay.has(cpu.state)));
   }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-/** How a worker is started; the single executable has its own, tools/single/inside/worker-command.ts. */
+/** The command that starts a worker; the single executable has its own, tools/single/inside/worker-command.ts. */
 export interface WorkerCommand {
   readonly file: string;
   /** Arguments for Node and the worker script; the worker's set-up follows them. */

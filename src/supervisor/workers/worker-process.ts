@@ -20,10 +20,10 @@ import { workerCommand } from './worker-command.ts';
  */
 const workerNice = -10;
 
-/** How a worker ended. */
+/** The end of a worker. */
 export type WorkerEnd =
   | { readonly kind: 'exited'; readonly clean: boolean; readonly how: string }
-  /** It could not be forked; the errno's name. */
+  /** The fork failed; the errno's name. */
   | { readonly kind: 'not-forked'; readonly code: string };
 
 export interface WorkerListener {
@@ -38,7 +38,7 @@ export class WorkerProcess {
   #listener: WorkerListener;
   /** The socket for its CPU's descriptors, until they are sent. */
   #lending: number | undefined;
-  /** Why the descriptors could not be sent. */
+  /** The error message if the descriptors could not be sent. */
   #refused: string | undefined;
   #isLoaded = false;
   #over = false;
@@ -67,7 +67,7 @@ export class WorkerProcess {
       this.#end({ kind: 'exited', clean: code === 0, how });
     });
     child.on('error', (error) => {
-      // Also emitted when a message cannot be sent to an exiting worker; its exit is reported anyway.
+      // Also emitted when a message cannot be sent because the worker is exiting; the `exit` event follows anyway.
       if (child.pid === undefined) this.#end({ kind: 'not-forked', code: errorCode(error) });
     });
   }
@@ -81,20 +81,20 @@ export class WorkerProcess {
     return this.#isLoaded;
   }
 
-  /** Who receives its events from now on. */
+  /** Sets the receiver of the worker's events from now on. */
   set listener(listener: WorkerListener) {
     this.#listener = listener;
   }
 
   /** Assigns it a CPU, once; it then reports `ready`. The descriptors may be closed afterwards. */
   serve(assignment: Assignment, lent: Lent): void {
-    // it could not be forked; Node reports that one turn later
+    // the fork failed; Node reports that in the next turn of the event loop
     if (this.#lending === undefined || this.pid === undefined) return;
     try {
       sendDescriptors(this.#lending, JSON.stringify(assignment), lentAsList(lent));
       this.send({ kind: 'serve' });
     } catch (error) {
-      // An exiting worker has closed its end; its exit is reported anyway.
+      // EPIPE: the worker is exiting and its end of the socket is closed; the `exit` event follows anyway.
       const code = codeOf(error);
       if (code !== 'EPIPE') this.#refused = `cannot lend descriptors: ${code}`;
       this.kill();
@@ -108,7 +108,8 @@ export class WorkerProcess {
   }
 
   kill(): void {
-    // After a failed fork Node would signal whatever pid its memory holds: 0 is this process and its whole group.
+    // After a failed fork Node would signal whatever pid it has in memory. If that is 0, the signal would go to
+    // this process and its whole process group.
     if (this.pid !== undefined) this.#child?.kill('SIGKILL');
   }
 
@@ -150,7 +151,7 @@ export class WorkerProcess {
   }
 }
 
-/** Without the privilege, workers keep the normal priority. */
+/** Raises the worker's priority; without the privilege, workers keep the normal one. */
 function preferOnCpu(pid: number): void {
   try {
     setPriority(pid, workerNice);

@@ -3,7 +3,7 @@ import type { PageLayout } from '../ring/page-layout.ts';
 import { addLoss, markLoss, type Loss } from './loss-mark.ts';
 import { PageChecker, type CheckStatus } from './page-checker.ts';
 
-/** Why a page was skipped; 'truncated' is an incomplete last page. */
+/** The reason why a page was skipped; 'truncated' is an incomplete last page. */
 export type LeftOut = Exclude<CheckStatus, 'ok'> | 'truncated';
 
 /** Counts of what a CPU's pages contain. {@link checkedRuns} updates it as it runs. */

@@ -1,7 +1,7 @@
 import { commitMask, missedEvents, missedStored, parsePageHeader } from '../ring/page-header.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 
-/** How many events were lost; 'unknown' if some were but were not counted. */
+/** Number of lost events; 'unknown' if some were lost but not counted. */
 export type Loss = bigint | 'unknown';
 
 export function addLoss(a: Loss, b: Loss): Loss {

@@ -118,7 +118,10 @@ export class PageChecker {
     return status;
   }
 
-  /** Compares a page's start time with the last event. In two halves: a number cannot hold 64 bits. */
+  /**
+   * Compares a page's start time with the last event. The time comes in two halves, because a number cannot hold 64
+   * bits.
+   */
   #compare(low: number, high: number): void {
     if ((high - this.#lastHigh) * 2 ** 32 + (low - this.#lastLow) < this.#lastDelta) this.stepsBack++;
   }

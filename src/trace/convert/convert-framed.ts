@@ -7,7 +7,7 @@ import { mergeMetadata } from '../recording/recording-metadata.ts';
 import { pagesOfExtents } from './raw-pages.ts';
 import { type FramedTrace, readFramed } from '../framed/framed-trace.ts';
 
-/** What is missing or wrong in a framed stream. */
+/** The gaps and faults of a framed stream. */
 export interface FramedGaps {
   /** Bytes (whole or partial pages) missing from the stream, by CPU. */
   readonly missingBytes: ReadonlyMap<number, number>;
@@ -96,7 +96,7 @@ async function archiveOf(
   }
 }
 
-/** For a CPU that only appears in the totals. */
+/** The counts of a CPU that only appears in the totals. */
 const nothing = { rawBytes: 0, events: 0, leftOut: new Map<string, number>() };
 
 function gapsOf(trace: FramedTrace, report: ConvertReport): FramedGaps {

@@ -46,7 +46,7 @@ export interface ConvertSettings {
 }
 
 export interface ConvertInput extends ConvertSettings {
-  /** By CPU: the path of its raw-page file, or pages in an open file, which stays open. */
+  /** The pages of each CPU: the path of its raw-page file, or pages in an open file, which stays open. */
   readonly cpus: ReadonlyMap<number, string | RawPages>;
   readonly metadata: GuestMetadata;
   /** Top-level lines (trace_marker, trace_printk) that went to another buffer; undefined if unknown. */

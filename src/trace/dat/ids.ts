@@ -21,6 +21,7 @@ export const optionId = {
   buffer: 3,
   traceClock: 4,
   uname: 5,
+  offset: 7,
   cpuCount: 8,
   version: 9,
   traceId: 11,

@@ -1,15 +1,17 @@
 import { addLoss, type Loss } from '../check/loss-mark.ts';
+import type { EventChoice } from '../filter/event-choice.ts';
 import type { CommonFields } from '../format/event-catalogue.ts';
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import type { SourceCpu } from '../source/source.ts';
+import { planReading } from './time-range.ts';
 
 /** Which events of a CPU to read. Times are in units of the trace clock. */
 export interface CpuFilter {
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
-  /** Event ids; undefined for all. */
-  readonly ids: ReadonlySet<number> | undefined;
+  /** Undefined: all events of that time. */
+  readonly choice: EventChoice | undefined;
 }
 
 /**
@@ -25,7 +27,10 @@ export class CpuEvents {
   timestamp = 0n;
   /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
-  readonly #blocks: AsyncIterator<Uint8Array>;
+  readonly #source: SourceCpu;
+  readonly #layout: PageLayout;
+  readonly #blockBytes: number;
+  #blocks: AsyncIterator<Uint8Array> | undefined;
   readonly #pageBytes: number;
   readonly #typeOffset: number;
   readonly #pidOffset: number;
@@ -35,17 +40,23 @@ export class CpuEvents {
   #at = 0;
   #pendingLoss: Loss | undefined;
   #ended = false;
+  /** Whether the event before passed. */
+  #passed = false;
+  /** Whether later pages are later in time. */
+  #inOrder = false;
 
   constructor(
-    { cpu, blocks }: SourceCpu,
+    source: SourceCpu,
     layout: PageLayout,
     { type, pid }: CommonFields,
     filter: CpuFilter,
     blockBytes: number,
   ) {
-    this.cpu = cpu;
+    this.cpu = source.cpu;
+    this.#source = source;
+    this.#layout = layout;
+    this.#blockBytes = blockBytes;
     this.cursor = new PageCursor(layout);
-    this.#blocks = blocks(blockBytes)[Symbol.asyncIterator]();
     this.#pageBytes = layout.pageBytes;
     this.#typeOffset = type.offset;
     this.#pidOffset = pid.offset;
@@ -56,6 +67,7 @@ export class CpuEvents {
   /** Reads the next block of pages. @returns false if there is none, or if no later event can match. Throws Failure. */
   async load(): Promise<boolean> {
     if (this.#ended) return false;
+    this.#blocks ??= this.#begin();
     const { done, value } = await this.#blocks.next();
     if (done === true) return this.#end();
     this.#block = value;
@@ -78,28 +90,42 @@ export class CpuEvents {
 
   /** Closes the file if this object opened one. */
   async close(): Promise<void> {
-    await this.#blocks.return?.();
+    await this.#blocks?.return?.();
+  }
+
+  /** Begins where the wanted time may be. */
+  #begin(): AsyncIterator<Uint8Array> {
+    const { from, to } = this.#filter;
+    let step = 0;
+    if (from !== undefined || to !== undefined)
+      ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, from));
+    return this.#source.blocks(this.#blockBytes, step)[Symbol.asyncIterator]();
   }
 
   /** @returns whether the event at the cursor passes the filter */
   #take(): boolean {
     const { cursor } = this;
-    const { from, to, ids } = this.#filter;
+    const { from, to, choice } = this.#filter;
     if (cursor.dataBytes < this.#needBytes) return false;
-    const { view, dataOffset, timestamp } = cursor;
+    const { view, dataOffset } = cursor;
+    const timestamp = cursor.timestamp;
     if (to !== undefined && timestamp > to) {
-      this.#ended = true;
+      this.#ended = this.#inOrder;
+      this.#passed = false;
       return false;
     }
     if (from !== undefined && timestamp < from) {
       this.#pendingLoss = undefined;
+      this.#passed = false;
       return false;
     }
-    const id = view.getUint16(dataOffset + this.#typeOffset, true);
-    if (ids !== undefined && !ids.has(id)) return false;
-    this.id = id;
+    this.id = view.getUint16(dataOffset + this.#typeOffset, true);
     this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
     this.timestamp = timestamp;
+    if (choice !== undefined) {
+      this.#passed = choice.passes(this, this.id, this.#passed);
+      if (!this.#passed) return false;
+    }
     this.lost = this.#pendingLoss;
     this.#pendingLoss = undefined;
     return true;
@@ -107,6 +133,8 @@ export class CpuEvents {
 
   #nextPage(): boolean {
     const { cursor } = this;
+    const { from } = this.#filter;
+    if (from !== undefined && this.#inOrder) this.#skipPages(from);
     const end = this.#at + this.#pageBytes;
     if (end > this.#block.length) return false;
     if (cursor.status !== 'ok') this.#lose('unknown');
@@ -115,6 +143,23 @@ export class CpuEvents {
     const lost = cursor.header?.lostBefore;
     if (lost !== undefined) this.#lose(lost);
     return true;
+  }
+
+  /** Skips the pages of the block that end before `from`: the next page begins before it, too. */
+  #skipPages(from: bigint): void {
+    const { pageBytes, timestampOffset } = this.#layout;
+    const view = new DataView(this.#block.buffer, this.#block.byteOffset, this.#block.byteLength);
+    let begin: bigint | undefined;
+    while (this.#at + 2 * pageBytes <= view.byteLength) {
+      begin ??= view.getBigUint64(this.#at + timestampOffset, true);
+      const end = view.getBigUint64(this.#at + pageBytes + timestampOffset, true);
+      // a page that begins before the one before is not what it should be
+      if (begin > end || end >= from) return;
+      begin = end;
+      this.#at += pageBytes;
+      this.#pendingLoss = undefined;
+      this.#passed = false;
+    }
   }
 
   #lose(lost: Loss): void {

@@ -1,6 +1,6 @@
 import type { CpuEvents } from './cpu-events.ts';
 import { Merge } from './merge.ts';
-import type { EventNames } from './trace-event.ts';
+import type { EventNames, EventOrder } from './trace-event.ts';
 import { TraceEvent } from './trace-event.ts';
 
 /** The events of one CPU of a buffer, and the buffer's name. */
@@ -22,21 +22,27 @@ export async function* eventBatches(
 ): AsyncGenerator<EventBatch, void, undefined> {
   const merge = new Merge(streams.map(({ events }) => events));
   const bufferOf = new Map(streams.map(({ events, buffer }) => [events, buffer]));
+  const order: EventOrder = { keepsPlace: false };
   try {
     for (const { events } of streams) if (await step(events)) merge.add(events);
     while (merge.first !== undefined) {
-      const batch = batchOf(merge, bufferOf, names);
+      const batch = batchOf(merge, bufferOf, names, order);
       yield batch;
       // skip what the caller did not iterate
       for (const _ of batch);
       const { first } = merge;
       if (first === undefined) return;
-      if (await step(first)) merge.moved();
+      if (await step(first)) moved(merge, order);
       else merge.remove();
     }
   } finally {
     for (const { events } of streams) await events.close();
   }
+}
+
+function moved(merge: Merge<CpuEvents>, order: EventOrder): void {
+  if (!order.keepsPlace) merge.moved();
+  order.keepsPlace = false;
 }
 
 /** Steps to the next event, loading blocks as needed. */
@@ -50,10 +56,11 @@ function batchOf(
   merge: Merge<CpuEvents>,
   bufferOf: ReadonlyMap<CpuEvents, string>,
   names: EventNames,
+  order: EventOrder,
 ): EventBatch {
   let isNew = true;
   let isUsedUp = false;
-  const event = new TraceEvent(names, merge.first!);
+  const event = new TraceEvent(names, order, merge.first!);
   const next = (): IteratorResult<TraceEvent, undefined> => {
     if (isUsedUp) return { done: true, value: undefined };
     const before = merge.first!;
@@ -62,7 +69,7 @@ function batchOf(
         isUsedUp = true;
         return { done: true, value: undefined };
       }
-      merge.moved();
+      moved(merge, order);
     }
     isNew = false;
     const first = merge.first!;

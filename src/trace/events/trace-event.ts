@@ -14,6 +14,12 @@ export interface EventObject {
   readonly fields: Readonly<Record<string, FieldValue>>;
 }
 
+/** How the next step of an iteration orders the events. */
+export interface EventOrder {
+  /** The next event is the next one of the same CPU, whatever its time. */
+  keepsPlace: boolean;
+}
+
 /** Field and task names, shared by all events. */
 export class EventNames {
   readonly catalogue: EventCatalogue;
@@ -47,12 +53,14 @@ export class EventNames {
  */
 export class TraceEvent {
   readonly #names: EventNames;
+  readonly #order: EventOrder;
   #stream: CpuEvents;
   #buffer = '';
 
   /** @internal */
-  constructor(names: EventNames, stream: CpuEvents) {
+  constructor(names: EventNames, order: EventOrder, stream: CpuEvents) {
     this.#names = names;
+    this.#order = order;
     this.#stream = stream;
   }
 
@@ -64,6 +72,14 @@ export class TraceEvent {
     this.#stream = stream;
     this.#buffer = buffer;
     return this;
+  }
+
+  /**
+   * Makes the next event of the iteration the next one of the same CPU.
+   * @internal
+   */
+  keepPlace(): void {
+    this.#order.keepsPlace = true;
   }
 
   /** Time by the buffer's clock; in nanoseconds if the buffer's `timeUnit` is `'ns'`. */

@@ -18,7 +18,7 @@ export async function* blocksOf(
   const end = start + bytes;
   const block = Buffer.allocUnsafe(Math.min(blockBytes, Math.max(0, bytes)));
   for (let offset = start; ; ) {
-    const filledBytes = fill(file, block, offset, end);
+    const filledBytes = fill(file.fd, block, offset, end);
     if (filledBytes === 0) return;
     offset += filledBytes;
     yield block.subarray(0, filledBytes);
@@ -26,7 +26,13 @@ export async function* blocksOf(
   }
 }
 
-function fill({ fd }: FileHandle, block: Buffer, offset: number, end: number): number {
+/** A part of a file; shorter if the file ends before. Blocks. */
+export function readPart(fd: number, offset: number, bytes: number): Buffer {
+  const part = Buffer.allocUnsafe(bytes);
+  return part.subarray(0, fill(fd, part, offset, offset + bytes));
+}
+
+function fill(fd: number, block: Buffer, offset: number, end: number): number {
   const wanted = Math.min(block.length, end - offset);
   let filledBytes = 0;
   while (filledBytes < wanted) {

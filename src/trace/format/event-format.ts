@@ -15,7 +15,7 @@ export interface EventFormat {
   readonly fields: readonly Field[];
   /** Field declarations that could not be parsed; these fields are missing from the lists above. */
   readonly unread: readonly string[];
-  /** What follows `print fmt:`, to the end of the file: a C expression list, possibly on several lines. */
+  /** The text after `print fmt:`, to the end of the file: a C expression list, possibly on several lines. */
   readonly printFormat: string;
 }
 

@@ -1,11 +1,11 @@
 /**
- * Where a field's bytes are: in the record at the field's offset; at the target of a `__data_loc` (offset from the
- * record's start) or a `__rel_loc` (offset from the field's end); or from the offset to the end of the record
+ * The place of a field's bytes: in the record at the field's offset; at the target of a `__data_loc` (offset from
+ * the record's start) or a `__rel_loc` (offset from the field's end); or from the offset to the end of the record
  * (`char buf[]` of size 0).
  */
 export type FieldPlace = 'inline' | 'data-loc' | 'rel-loc' | 'tail';
 
-/** What the bytes are: one integer, text up to the first NUL, an array of integers, or opaque bytes. */
+/** The type of a field's bytes: one integer, text up to the first NUL, an array of integers, or opaque bytes. */
 export type FieldContent = 'integer' | 'text' | 'integers' | 'bytes';
 
 /** One field of an event's record, as its format file declares it. */
@@ -18,6 +18,10 @@ export interface Field {
   /** Size of the field in the record; 4 for `__data_loc` and `__rel_loc`, 0 for a tail. */
   readonly bytes: number;
   readonly signed: boolean;
+  /** Declared with brackets. */
+  readonly isArray: boolean;
+  /** Number of elements between the brackets; 0 if there is none. */
+  readonly arrayLength: number;
   readonly place: FieldPlace;
   readonly content: FieldContent;
   /** Size of one integer; 1 for text and opaque bytes. */
@@ -25,7 +29,10 @@ export interface Field {
 }
 
 const fieldLine = /^\s*field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:([01]);)?\s*$/;
-/** The kernel's lines are at most 83 long, a hostile guest's may be longer, and `declaration` takes quadratic time. */
+/**
+ * Limit for a line: the kernel's lines have at most 83 characters, a hostile guest's may be longer, and
+ * `declaration` takes quadratic time.
+ */
 const maxLineLength = 1000;
 const declaration = /^(?:(__data_loc|__rel_loc)\s+)?(.*?)\s*\b(\w+)\s*(\[[^\]]*\])?$/;
 
@@ -51,15 +58,18 @@ export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | unde
   if (place !== 'inline' && place !== 'tail' && bytes !== 4) return undefined;
   // in `__data_loc char[] name` the brackets are part of the type
   const type = rawType.replace(/\s*\[[^\]]*\]$/, '');
-  const isArray = place !== 'inline' || brackets !== undefined;
+  const isArray = brackets !== undefined || /\[[^\]]*\]$/.test(rawType);
+  const holdsSeveral = place !== 'inline' || isArray;
   return {
     name,
     type,
     offset,
     bytes,
     signed: match[4] === '1',
+    isArray,
+    arrayLength: Number(/\d+(?=\])/.exec(brackets ?? '')?.[0] ?? 0),
     place,
-    ...contentOf(type, isArray, elementBytesOf(type, place, bytes, brackets, longBytes)),
+    ...contentOf(type, holdsSeveral, elementBytesOf(type, place, bytes, brackets, longBytes)),
   };
 }
 

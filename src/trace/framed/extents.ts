@@ -5,8 +5,8 @@ export interface Extent {
 }
 
 /**
- * Where one CPU's pages are in a framed stream. Each frame gives the position of its bytes in that CPU's byte sequence,
- * so a page that a worker's death split over two frames can be reassembled.
+ * The location of one CPU's pages in a framed stream. Each frame gives the position of its bytes in that CPU's byte
+ * sequence, so a page that a worker's death split over two frames can be reassembled.
  */
 export class PageExtents {
   readonly #positions: number[] = [];
@@ -21,8 +21,8 @@ export class PageExtents {
   }
 
   /**
-   * Adds a frame's bytes after the earlier ones. Where it overlaps the last frame, it wins, because the last frame was
-   * cut off.
+   * Adds a frame's bytes after the earlier ones. Where the two overlap, the new frame wins, because the last frame
+   * was cut off.
    * @returns false, and ignores the frame, if its position is before the last one's; no agent writes that
    */
   add(position: number, offset: number, bytes: number): boolean {

@@ -13,11 +13,11 @@ const framesPerTurn = 4096;
 export interface Frame extends FrameHeader {
   /** Offset of the first byte after the header. */
   readonly offset: number;
-  /** How many of its bytes are present: fewer than `bytes` if it was cut off. */
+  /** Number of its bytes that are present: fewer than `bytes` if the frame was cut off. */
   readonly thereBytes: number;
 }
 
-/** How a stream ended. */
+/** The end of a stream. */
 export interface StreamTail {
   /** Bytes after the last frame that belong to no frame. */
   readonly strayBytes: number;
@@ -26,12 +26,13 @@ export interface StreamTail {
 }
 
 /**
- * The frames of a stream, in order. A frame may be cut off at any byte if its writer died; the next header then follows
- * there. So a frame counts as whole if a header, or the end of the file, follows its end; otherwise the next header is
- * searched for inside it. Reads each byte at most twice, whatever the file contains.
+ * The frames of a stream, in order. A frame may be cut off at any byte if its writer died; the next header then
+ * follows there. So a frame counts as whole if a header, or the end of the file, follows its end; otherwise the
+ * next header is searched for inside it. Reads each byte at most twice, whatever the file contains.
  * @param start offset after the stream's head
  * @param end size of the file
- * @param thorough searches the whole file for headers: one may happen to stand where a cut-off frame should have ended
+ * @param thorough searches the whole file for headers, because one may happen to be where a cut-off frame should
+ * have ended
  */
 export async function* framesOf(
   file: FileHandle,

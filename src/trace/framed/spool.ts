@@ -10,7 +10,7 @@ export interface Spooled {
   readonly file: FileHandle;
   /** The caller removes it after a successful conversion: the stream cannot be read again. */
   readonly path: string;
-  /** Why it was cut short; undefined if it is complete. */
+  /** The reason why the stream was cut short; undefined if it is complete. */
   readonly broken: Failure | undefined;
 }
 

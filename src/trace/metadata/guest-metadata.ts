@@ -9,7 +9,7 @@ import { cleanTaskNames, cleanTgids } from './task-lines.ts';
 import { chosenClock } from './trace-clock.ts';
 import { parseUsualLayout } from './usual-layout.ts';
 
-/** What it takes to read a guest's pages, as its kernel describes it. Contents are raw data from the guest. */
+/** The metadata of the guest's kernel that is needed to read its pages. Contents are raw data from the guest. */
 export interface GuestMetadata {
   readonly layout: PageLayout;
   readonly headerPage: Buffer;

@@ -136,7 +136,10 @@ const ownFiles: ReadonlySet<string> = new Set([
   lockFile,
 ]);
 
-/** `.new` is a file being replaced; the other suffixes come from a cap or from `dropFront`. */
+/**
+ * Whether a file belongs to a recording. `.new` is a file being replaced; the other suffixes come from a cap or
+ * from `dropFront`.
+ */
 function isOwnName(name: string): boolean {
   return ownFiles.has(name.replace(/\.new$/, '')) || /^cpu\d+\.raw(?:\.older|\.joined|\.rest)?$/.test(name);
 }

@@ -29,7 +29,7 @@ export async function readRecordingMetadata(dir: string, recording: Recording): 
   return mergeMetadata(contents, instance, end, recording);
 }
 
-/** As above, from archives already in memory. Throws Failure. */
+/** Like `readRecordingMetadata`, with archives that are already in memory. Throws Failure. */
 export function mergeMetadata(
   start: ReadonlyMap<string, Buffer>,
   instance: ReadonlyMap<string, Buffer> | undefined,

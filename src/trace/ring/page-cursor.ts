@@ -2,7 +2,7 @@ import type { RecordData } from '../format/record-data.ts';
 import { parsePageHeader, type HeaderFault, type PageHeader } from './page-header.ts';
 import type { PageLayout } from './page-layout.ts';
 
-/** Why the rest of a page is unreadable; the records before the fault are valid. */
+/** The reason why the rest of a page is unreadable; the records before the fault are valid. */
 export type RecordFault =
   /** A record ends after the data size in the commit word. */
   | 'record-beyond-data'

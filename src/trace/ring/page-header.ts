@@ -1,6 +1,6 @@
 import type { PageLayout } from './page-layout.ts';
 
-/** Why a page's header is unusable; nothing in such a page can be read. */
+/** The reason why a page's header is unusable; nothing in such a page can be read. */
 export type HeaderFault =
   /** The size is not that of a page. */
   | 'wrong-page-size'

@@ -1,14 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { TraceFileError } from '../dat/read/byte-reader.ts';
-import { cpuBlocks, readTraceFile } from '../dat/read/read-trace-file.ts';
+import { cpuBlocks, cpuSteps, readTraceFile } from '../dat/read/read-trace-file.ts';
 import { openInput } from '../file/open-input.ts';
 import { EventCatalogue } from '../format/event-catalogue.ts';
 import { FormatError } from '../format/format-error.ts';
 import { isFramedFile } from '../framed/framed-trace.ts';
 import { withoutNote } from '../metadata/unseen.ts';
 import { parseUsualLayout } from '../metadata/usual-layout.ts';
-import type { TraceSource } from './source.ts';
+import type { PageSteps, TraceSource } from './source.ts';
 
 /** Opens a trace.dat of version 6 or 7. The caller closes it. Throws Failure that names the path. */
 export async function openDatSource(path: string): Promise<TraceSource> {
@@ -27,11 +27,12 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
   const layout = parseUsualLayout(trace.headerPage);
   const { version, compression, options, symbols, taskNames } = trace;
   const { writer, unseen = null } = withoutNote(options.writer);
+  const totalBytes = (await file.stat()).size;
   return {
     path,
     kind: 'trace.dat',
     format: { version, compression },
-    totalBytes: (await file.stat()).size,
+    totalBytes,
     layout,
     catalogue: new EventCatalogue(trace.formats, layout.commitBytes),
     uname: options.uname,
@@ -39,6 +40,12 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     traceId: options.traceId,
     symbols,
     unseen,
+    kallsyms: () => readableText(path, trace.kallsyms),
+    printkFormats: () => readableText(path, trace.printkFormats),
+    cpuStats: options.cpuStats,
+    timeOffset: options.timeOffset,
+    cpuCount:
+      options.cpuCount ?? Math.max(0, ...trace.buffers.flatMap(({ cpus }) => cpus.map(({ cpu }) => cpu + 1))),
     taskNames,
     buffers: trace.buffers.map(({ name, clock, cpus }) => ({
       name,
@@ -46,8 +53,9 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
       cpus: cpus.map((extent) => ({
         cpu: extent.cpu,
         dataBytes: extent.bytes,
-        blocks: (blockBytes) =>
-          readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes)),
+        blocks: (blockBytes, step) =>
+          readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes, step)),
+        steps: () => readableSteps(path, cpuSteps(file, totalBytes, extent, compression, layout.pageBytes)),
       })),
     })),
     recording: undefined,
@@ -65,6 +73,27 @@ async function* readable(
   } catch (error) {
     throw unreadable(path, error);
   }
+}
+
+function readableText(path: string, read: () => Buffer): Buffer {
+  try {
+    return read();
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function readableSteps(path: string, { count, read }: PageSteps): PageSteps {
+  return {
+    count,
+    read: (step) => {
+      try {
+        return read(step);
+      } catch (error) {
+        throw unreadable(path, error);
+      }
+    },
+  };
 }
 
 function isUnreadable(error: unknown): error is Error {

@@ -1,19 +1,20 @@
+import { closeSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blocksOf } from '../file/blocks.ts';
+import { blocksOf, readPart } from '../file/blocks.ts';
 import { openInput } from '../file/open-input.ts';
 import { keptFiles } from '../recording/raw-file.ts';
 import { metadataFile, rawFile, readRecording } from '../recording/recording-format.ts';
 import { readRecordingMetadata } from '../recording/recording-metadata.ts';
-import type { SourceCpu, TraceSource } from './source.ts';
+import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 
 /** Opens a recording directory, finished or not. Throws Failure that names the path. */
 export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const recording = await readRecording(dir);
   const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
-  const { layout, catalogue, uname, clock, symbols, savedCmdlines } = metadata;
+  const { layout, catalogue, uname, clock, symbols, savedCmdlines, stats } = metadata;
   const cpus: SourceCpu[] = [];
-  for (const { cpu } of recording.cpus) cpus.push(await cpuOf(dir, cpu));
+  for (const { cpu } of recording.cpus) cpus.push(await cpuOf(dir, cpu, layout.pageBytes));
   const rawBytes = cpus.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
   return {
     path: dir,
@@ -27,6 +28,11 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     traceId: undefined,
     symbols,
     unseen,
+    kallsyms: () => metadata.kallsyms,
+    printkFormats: () => metadata.printkFormats,
+    cpuStats: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
+    timeOffset: 0n,
+    cpuCount: Math.max(0, ...cpus.map(({ cpu }) => cpu + 1)),
     taskNames: savedCmdlines.toString('latin1'),
     buffers: [{ name: '', clock: recording.clock ?? clock, cpus }],
     recording,
@@ -34,25 +40,64 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
   };
 }
 
-async function cpuOf(dir: string, cpu: number): Promise<SourceCpu> {
+async function cpuOf(dir: string, cpu: number, pageBytes: number): Promise<SourceCpu> {
   const path = join(dir, rawFile(cpu));
-  let dataBytes = 0;
+  const sizes: PartSize[] = [];
   for (const part of keptFiles(path)) {
     const file = await openInput(part);
-    dataBytes += (await file.stat()).size;
+    sizes.push({ path: part, bytes: (await file.stat()).size });
     await file.close();
   }
-  return { cpu, dataBytes, blocks: (blockBytes) => blocksOfFiles(path, blockBytes) };
+  return {
+    cpu,
+    dataBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+    blocks: (blockBytes, step = 0) => blocksOfFiles(path, step * pageBytes, blockBytes),
+    steps: () => stepsOf(sizes, pageBytes),
+  };
+}
+
+interface PartSize {
+  readonly path: string;
+  readonly bytes: number;
 }
 
 /** Reads the files of a CPU; a capped recording has two, split between pages. */
-async function* blocksOfFiles(path: string, blockBytes?: number): AsyncGenerator<Uint8Array> {
+async function* blocksOfFiles(path: string, skip: number, blockBytes?: number): AsyncGenerator<Uint8Array> {
+  let skipBytes = skip;
   for (const part of keptFiles(path)) {
     const file = await openInput(part);
     try {
-      yield* blocksOf(file, 0, (await file.stat()).size, blockBytes);
+      const { size } = await file.stat();
+      const start = Math.min(size, skipBytes);
+      skipBytes -= start;
+      yield* blocksOf(file, start, size - start, blockBytes);
     } finally {
       await file.close();
     }
+  }
+}
+
+/** The pages of a CPU's files. Opens a file for each page: there are few reads, and nobody would close it. */
+function stepsOf(files: readonly PartSize[], pageBytes: number): PageSteps {
+  const places = files.map(({ path, bytes }) => ({ path, pages: Math.floor(bytes / pageBytes) }));
+  return {
+    count: places.reduce((sum, { pages }) => sum + pages, 0),
+    read: (step) => {
+      let page = step;
+      for (const { path, pages } of places) {
+        if (page < pages) return readPages(path, page * pageBytes, Math.min(2, pages - page) * pageBytes);
+        page -= pages;
+      }
+      return new Uint8Array(0);
+    },
+  };
+}
+
+function readPages(path: string, offset: number, bytes: number): Uint8Array {
+  const fd = openSync(path, 'r');
+  try {
+    return readPart(fd, offset, bytes);
+  } finally {
+    closeSync(fd);
   }
 }

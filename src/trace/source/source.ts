@@ -22,6 +22,15 @@ export interface TraceSource {
   readonly symbols: Symbols;
   /** Top-level lines that went to other buffers; null if unknown. */
   readonly unseen: readonly TopLevelLine[] | null;
+  /** Text of kallsyms and of `printk_formats`; empty if missing. Read when called, which may block. Throws Failure. */
+  readonly kallsyms: () => Buffer;
+  readonly printkFormats: () => Buffer;
+  /** Texts of the `stats` files, each after a line `CPU: N`. */
+  readonly cpuStats: readonly string[];
+  /** To be added to all times; 0 for none. */
+  readonly timeOffset: bigint;
+  /** Number of CPUs that trace-cmd would say: highest + 1. */
+  readonly cpuCount: number;
   /** Text of `saved_cmdlines`: a line `PID NAME` for each task. */
   readonly taskNames: string;
   readonly buffers: readonly SourceBuffer[];
@@ -45,6 +54,16 @@ export interface SourceCpu {
    * The pages in blocks of whole pages, except that the last page may be cut off. A block is valid until the next one
    * is requested. Reading blocks the thread. May be called again. Throws Failure.
    * @param blockBytes size of a block where the data are not compressed; a power of two, at least one page
+   * @param step where to begin, one of `steps`
    */
-  readonly blocks: (blockBytes?: number) => AsyncIterable<Uint8Array>;
+  readonly blocks: (blockBytes?: number, step?: number) => AsyncIterable<Uint8Array>;
+  /** For reading from the middle. Reads the lengths of compressed data, else nothing. Throws Failure. */
+  readonly steps: () => PageSteps;
+}
+
+/** The places where reading can begin: the pages, or the chunks of compressed data. */
+export interface PageSteps {
+  readonly count: number;
+  /** One or two pages from a step on, or its chunk. Empty or cut off if the file is. Reading blocks. Throws Failure. */
+  readonly read: (step: number) => Uint8Array;
 }

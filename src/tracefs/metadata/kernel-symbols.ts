@@ -2,7 +2,9 @@ import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync }
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from '../../base/error-code.ts';
 
-/** 0 or 1: addresses are visible with CAP_SYSLOG; 2: to nobody. */
+/**
+ * The file's value controls who sees addresses in kallsyms: with 0 or 1, readers with CAP_SYSLOG; with 2, nobody.
+ */
 export const kptrRestrictFile = '/proc/sys/kernel/kptr_restrict';
 
 /** Bytes of kallsyms read in one turn of the event loop, about 2 ms. */
@@ -71,7 +73,7 @@ export function openShown(open: () => number, kptrRestrict: string): number {
   }
 }
 
-/** The value to restore; undefined when there is nothing to lower. */
+/** The value to restore afterwards; undefined if addresses are not hidden from everybody. */
 function hiddenFromAll(kptrRestrict: string): string | undefined {
   try {
     const text = readFileSync(kptrRestrict, 'latin1').trim();

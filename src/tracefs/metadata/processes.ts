@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from '../../base/error-code.ts';
 
-/** As many as the kernel can save names for; their text is about 1 MB. */
+/** Limit of listed tasks: the kernel can save names for as many. Their text is about 1 MB. */
 const mostTasks = 32_768;
 /** Tasks read between two turns of the event loop: about 2 ms natively, 20 ms under emulation. */
 const tasksPerTurn = 64;
@@ -36,7 +36,7 @@ export function taskLine(tgid: string, stat: string): string | undefined {
   // The name ends at the last bracket: the fields after it contain none.
   const [, tid, comm = '', ppid] = /^(\d+) \(([^]*)\) \S (\d+) /.exec(stat) ?? [];
   if (tid === undefined || ppid === undefined) return undefined;
-  // oxlint-disable-next-line no-control-regex -- what a task may call itself, and no line may have
+  // oxlint-disable-next-line no-control-regex -- a task's name may contain them, a line must not
   return `${tid} ${comm.replace(/[\x00-\x1f\x7f]/g, '?')} ${tgid} ${ppid}\n`;
 }
 

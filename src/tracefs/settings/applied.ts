@@ -28,7 +28,7 @@ export class Applied {
     this.needsClosedRings = needsClosed;
   }
 
-  /** To be called before the change; changes are restored in reverse order. */
+  /** Call this before the change; changes are undone in reverse order. */
   remember(step: 'quiesce' | 'restore', file: string, run: () => void): void {
     (step === 'quiesce' ? this.#quiet : this.#rest).push({ file, run });
   }

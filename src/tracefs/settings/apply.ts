@@ -81,7 +81,7 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     if (current !== undefined && tracefs.clocks().current !== current) tracefs.write('trace_clock', current);
   }
   const wantsOn = wantsTracing(settings);
-  // Only events that are enabled while this is on record the processes of tasks.
+  // The processes of tasks are only recorded for events that are enabled while options/record-tgid is on.
   if (wantsOn) recordTgids(tracefs, applied);
   const off = new Set((settings.eventsOff ?? []).flatMap((name) => eventFilesOf(tracefs, specOf(name))));
   for (const file of off) disableEvent(tracefs, applied, file);
@@ -163,7 +163,7 @@ function setValue(
   attempt('bad-value', `${name} (${file}) ${value}`, () => tracefs.write(file, String(value)));
 }
 
-/** For a file whose text can be written back as it is. */
+/** Remembers the text of a file that can be written back unchanged. */
 function rememberText(tracefs: Tracefs, applied: Applied, file: string): void {
   const old = tracefs.read(file).trim();
   // The CPU was never online and has no ring: nothing to restore, and the kernel refuses 0.
@@ -198,7 +198,7 @@ function setSwitch(tracefs: Tracefs, file: string, on: boolean): void {
   tracefs.write(file, on ? '1' : '0');
 }
 
-/** Events of `off` are not enabled, not even for a moment. */
+/** Enables the events of `spec`, except those in `off`, which are not enabled even for a moment. */
 function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: ReadonlySet<string>): void {
   const all = eventFilesOf(tracefs, spec);
   // `1`, or `1*` when a trigger uses the event too.
@@ -213,7 +213,7 @@ function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: 
 
 function disableEvent(tracefs: Tracefs, applied: Applied, file: string): void {
   if (tracefs.readIfThere(file)?.startsWith('1') !== true) return;
-  // Not in quiesce: it would fill the rings again.
+  // not in `quiesce`, because an enabled event would fill the rings again
   applied.remember('restore', file, () => setSwitch(tracefs, file, true));
   attempt('failed', file, () => setSwitch(tracefs, file, false));
 }

@@ -7,7 +7,7 @@ export function cpusOfMask(mask: string, possible: readonly number[]): number[] 
     .toReversed();
 }
 
-/** The inverse of `cpusOfMask`. */
+/** Formats CPUs as a mask that `cpusOfMask` reads. */
 export function maskOfCpus(cpus: readonly number[]): string {
   const digits = cpus.reduce((mask, cpu) => mask | (1n << BigInt(cpu)), 0n).toString(16);
   return digits.replace(/(?<=.)(?=(?:.{8})+$)/g, ',');

@@ -7,10 +7,10 @@ import { kernelWords } from '../error-log.ts';
 import { SettingsError } from './settings-error.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** The kernel applies these to an existing histogram, and the change could not be undone. */
+/** Trigger commands that change an existing histogram: the change could not be undone. */
 const ofAnother = /^hist:.*:(?:pause|cont|continue|clear)(?:[:\s]|$)/;
 
-/** Triggers may have changed `tracing_on`: it is restored. */
+/** Sets triggers, and has them removed by `quiesce`. The caller restores `tracing_on`, which triggers may change. */
 export function setTriggers(
   tracefs: Tracefs,
   applied: Applied,

@@ -5,10 +5,13 @@ import { type FunctionField, functionFiles, listedFunctions } from './function-l
 import { SettingsError } from './settings-error.ts';
 import { Tracefs } from '../tracefs.ts';
 
-/** The kernel compares each name with all of its functions. */
+/** Limit of functions that are already listed: restoring makes the kernel compare each with all of its functions. */
 const maxListed = 4096;
 
-/** Set before the tracer starts, and restored after it is removed. */
+/**
+ * Replaces a list of functions. Call this before the tracer starts; the old list is restored after the tracer is
+ * removed.
+ */
 export function setFunctions(
   tracefs: Tracefs,
   applied: Applied,

@@ -15,8 +15,8 @@ export const functionFields: readonly FunctionField[] = [
 ];
 
 /**
- * What to write to restore a list of functions to what its file shows now. Emptying the file keeps the triggers
- * (`vfs_read:traceon:unlimited`) and removes functions and entries that wait for a module (`*:mod:ext4`).
+ * The lines to write to restore a list of functions to its file's current content. Emptying the file keeps the
+ * triggers (`vfs_read:traceon:unlimited`) and removes functions and entries that wait for a module (`*:mod:ext4`).
  * @param text of the file: one function per line, with ` [module]` after those of modules; `#` lines for "all" or
  * "none"
  */
@@ -25,7 +25,7 @@ export function listedFunctions(field: FunctionField, text: string): string[] {
     if (line === '' || line.startsWith('#')) return [];
     if (line.includes(':')) return /^[^:]*:mod:[^:]+$/.test(line) ? [line] : [];
     const [, name = line, module] = /^(.*) \[(.*)\]$/.exec(line) ?? [];
-    // Only set_graph_function does not distinguish modules.
+    // set_graph_function is the only file that does not distinguish modules
     return module === undefined || field === 'graphFunctions' ? [name] : [`${name}:mod:${module}`];
   });
   return [...new Set(entries)];

@@ -10,7 +10,8 @@ import { checkPids } from './task-filter.ts';
 import { Tracefs } from '../tracefs.ts';
 
 /**
- * What to trace and how; anything left out stays as it is. `sched/sched_switch` is accepted for `sched:sched_switch`.
+ * The settings of a trace; omitted settings stay unchanged. `sched/sched_switch` is accepted for
+ * `sched:sched_switch`.
  */
 export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
 
@@ -66,7 +67,7 @@ function checkBufferKb(bufferKb: number, rings: number): void {
   );
 }
 
-/** Undefined where /proc is not mounted. */
+/** Available memory in KB; undefined where /proc is not mounted. */
 function memoryAvailableKb(): number | undefined {
   try {
     const found = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'));
@@ -76,7 +77,10 @@ function memoryAvailableKb(): number | undefined {
   }
 }
 
-/** The top level receives it on all kernels, unless another instance takes it. */
+/**
+ * Checks that trace_printk can be redirected to this instance. The top level receives it on all kernels, unless
+ * another instance takes it.
+ */
 function checkPrintk(tracefs: Tracefs): void {
   if (tracefs.instance === undefined || tracefs.readIfThere(printkDest) !== undefined) return;
   throw new SettingsError(
@@ -111,7 +115,10 @@ function checkFilter(name: string, filter: string): void {
     throw new SettingsError('bad-filter', `the filter of ${name} contains a line break or NUL`);
 }
 
-/** An instance has fewer tracers than the top level: before 6.12, no function_graph. */
+/**
+ * Checks that the instance has the tracer: an instance has fewer tracers than the top level, e.g. before 6.12 no
+ * function_graph.
+ */
 function checkTracer(tracefs: Tracefs, tracer: string): void {
   const known = tracefs.availableTracers();
   if (tracefs.instance !== undefined && !known.includes(tracer)) {
@@ -183,16 +190,16 @@ function checkRange(what: string, value: number, min: number, max: number): void
 }
 
 /**
- * Whether these settings can only be applied while nobody has a ring of the instance open: otherwise the kernel
- * answers EBUSY to a new tracer, and a new sub-buffer size ends a read in progress. Clock and ring sizes change under
- * an open ring (seen on 6.18; a new clock empties it).
+ * Whether these settings can only be applied while no process has a ring of the instance open: otherwise the kernel
+ * answers EBUSY to a new tracer, and a new sub-buffer size ends a read in progress. Clock and ring sizes change
+ * under an open ring (seen on 6.18; a new clock empties it).
  */
 export function needsClosedRings(tracefs: Tracefs, settings: TraceSettings): boolean {
   if (settings.subBufferKb !== undefined) return true;
   return settings.tracer !== undefined && settings.tracer !== tracefs.currentTracer();
 }
 
-/** Whether they enable something; otherwise they only change how to trace. */
+/** Whether the settings enable something; otherwise they only change how to trace. */
 export function wantsTracing({ tracer, events = [] }: TraceSettings): boolean {
   return tracer !== undefined || events.length > 0;
 }

@@ -4,7 +4,10 @@ import { attempt } from './attempt.ts';
 import { SettingsError } from './settings-error.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** A trace of a missing task stays empty, and the user would not know why: perhaps the pid is one of the host. */
+/**
+ * Throws if a task does not exist: the trace would stay empty without explanation, e.g. when the pid is one of the
+ * host's.
+ */
 export function checkPids(pids: readonly number[]): void {
   if (!existsSync('/proc/self')) return;
   const missing = pids.find((pid) => !existsSync(`/proc/${pid}`));
@@ -13,7 +16,8 @@ export function checkPids(pids: readonly number[]): void {
 }
 
 /**
- * One file is for events, the other for function tracers. Each lists pids, one per line, or a text such as `no pid`.
+ * Limits tracing to these tasks. One file is for events, the other for function tracers. Each lists pids, one per
+ * line, or has a text such as `no pid`.
  */
 export function setPids(tracefs: Tracefs, applied: Applied, pids: readonly number[], tracer: string): void {
   for (const file of tracer === 'nop' ? ['set_event_pid'] : ['set_event_pid', 'set_ftrace_pid']) {

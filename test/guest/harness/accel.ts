@@ -6,7 +6,7 @@ import { cached } from './cached.ts';
 import type { GuestKernel } from './kernel.ts';
 
 /**
- * QEMU's `-accel` value: `GUEST_ACCEL`, else `kvm` where a kernel really boots with it, else TCG. The trial takes
+ * QEMU's `-accel` value: `GUEST_ACCEL`, else `kvm` if a kernel actually boots with it, else TCG. The trial takes
  * seconds and blocks; its result is remembered until the host boots again.
  */
 export function accelerator(kernel: GuestKernel): string {
@@ -31,7 +31,7 @@ function kvmIsThere(): boolean {
   }
 }
 
-/** Without a root file system a kernel that runs panics, and with `panic=-1` QEMU then ends. */
+/** Boots a kernel without a root file system: if it runs, it panics, and with `panic=-1` QEMU then exits. */
 function kvmBoots(kernel: GuestKernel): boolean {
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-kvm-'));
   const log = join(dir, 'console');

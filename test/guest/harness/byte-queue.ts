@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A wait that is longer hangs; a busy host and an emulated guest may need much of it. */
+/** A longer wait counts as a hang; a busy host and an emulated guest may need this long. */
 const patienceMs = 120_000;
 
-/** Bytes that arrived and were not asked for yet, with waits that end in an error that shows what is there. */
+/** Bytes that have arrived and were not read yet; waits end in an error that shows them. */
 export class ByteQueue {
   #held: Buffer = Buffer.alloc(0);
   #total = 0;
   #wake: () => void = () => {};
 
-  /** Bytes that ever arrived. */
+  /** Total number of bytes that have arrived. */
   get total(): number {
     return this.#total;
   }
@@ -35,7 +35,7 @@ export class ByteQueue {
     );
   }
 
-  /** Everything that is there now. */
+  /** All bytes that have arrived and were not read yet. */
   rest(): Buffer {
     return this.#take(this.#held.length);
   }

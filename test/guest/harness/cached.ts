@@ -4,8 +4,8 @@ import { holdLock } from '../../file-lock.ts';
 import { cacheDir } from './paths.ts';
 
 /**
- * Path of `name` in the cache. `make` is called when it is not there yet, and makes the file or directory at the
- * path that it is given. Two processes may do this at once: each makes its own, and the first rename wins.
+ * Path of `name` in the cache. If it does not exist, `make` is called to create the file or directory at the given
+ * path. Two processes may do this at once: each makes its own, and the first rename wins.
  */
 export function cached(name: string, make: (path: string) => void): string {
   const path = join(cacheDir(), name);
@@ -21,7 +21,7 @@ export function cached(name: string, make: (path: string) => void): string {
   return path;
 }
 
-/** The same for what takes its time to make: a second process waits until the first one has made it. */
+/** Like `cached`, for what takes time to create: a second process waits until the first one has created it. */
 export async function cachedLater(name: string, make: (path: string) => Promise<void>): Promise<string> {
   const path = join(cacheDir(), name);
   if (existsSync(path)) return path;
@@ -48,7 +48,7 @@ function keep(made: string, path: string): void {
   try {
     renameSync(made, path);
   } catch (error) {
-    // ENOTEMPTY or EEXIST: another process was first with the same directory.
+    // ENOTEMPTY or EEXIST: another process has created the same directory first.
     if (!existsSync(path)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** What the agent may change and has to put back, and what anybody may leave lying about. */
+/** The settings that an agent may change and must restore, and other things that a test may leave behind. */
 const settings = [
   'buffer_percent',
   'buffer_size_kb',
@@ -17,14 +17,14 @@ const settings = [
   'tracing_on',
 ];
 
-/** Few processes, for each one costs an emulated guest its time. A thread of the kernel has no command line. */
+/** Starts few processes, because each one is slow in an emulated guest. A kernel thread has no command line. */
 const take = `cd /sys/kernel/tracing
 grep -s '' ${settings.join(' ')}
 ls -d instances/* /tmp/* /dev/shm/* /dev/virtio-ports/* /run/* 2>/dev/null
 grep -H '' /sys/devices/system/cpu/online
 grep -as . /proc/[0-9]*/cmdline || true`;
 
-/** What is in a guest and how its tracefs is set, a line each, sorted: settings, instances, processes, files. */
+/** The state of a guest, one line each, sorted: tracefs settings, instances, processes, files. */
 export async function census(guest: { check(script: string): Promise<string> }): Promise<string[]> {
   const text = (await guest.check(take)).replaceAll('\0', ' ');
   return text
@@ -36,10 +36,10 @@ export async function census(guest: { check(script: string): Promise<string> }):
     .sort();
 }
 
-/** A ring that nobody has used yet has its full size only in name, and the kernel rounds that up to pages later. */
+/** An unused ring only reports its full size; when it is used, the kernel rounds that up to pages. */
 const fullRing = /^buffer_size_kb:(?:\d+ \(expanded: 1408\)|14(?:08|10))$/;
 
-/** Lines of one census that the other one has not, marked as in a diff. */
+/** Lines that are in only one of two censuses, marked as in a diff. */
 export function changes(before: readonly string[], after: readonly string[]): string[] {
   const gone = before.filter((line) => !after.includes(line)).map((line) => `-${line}`);
   const come = after.filter((line) => !before.includes(line)).map((line) => `+${line}`);

@@ -6,16 +6,16 @@ import type { ReadStream } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { program } from './programs.ts';
 
-/** A wait that is longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 120_000;
 
 /**
- * Reads one trace port's FIFO into a file, in a process of its own that only splices. Closing and opening again
- * loses nothing: the file goes on where it ended.
+ * Reads one trace port's FIFO into a file, in a separate process that only splices. Closing and opening again loses
+ * nothing: data is appended to the file.
  */
 export class Collector {
   readonly fifo: string;
-  /** Where the raw bytes are. */
+  /** The file with the raw bytes. */
   readonly file: string;
   #reader: ChildProcess | undefined;
 
@@ -24,7 +24,7 @@ export class Collector {
     this.file = file;
   }
 
-  /** Opens the FIFO, and returns when that is done. */
+  /** Opens the FIFO, and returns when it is open. */
   async open(): Promise<this> {
     if (this.#reader !== undefined) return this;
     const args = ['--pdeathsig', 'KILL', program('fifo-drain'), this.fifo, this.file];
@@ -42,7 +42,7 @@ export class Collector {
     return statSync(this.file, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Keeps the FIFO open and takes nothing. */
+  /** Keeps the FIFO open, and reads nothing. */
   pause(): void {
     this.#reader?.kill('SIGSTOP');
   }
@@ -51,7 +51,7 @@ export class Collector {
     this.#reader?.kill('SIGCONT');
   }
 
-  /** Closes the FIFO; every byte taken from it is in the file when this returns. `open` goes on. */
+  /** Closes the FIFO; every byte read from it is in the file when this returns. `open` continues. */
   async close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = undefined;
@@ -63,8 +63,8 @@ export class Collector {
   }
 
   /**
-   * Waits until nothing has come for `quietMs`, at most `timeoutMs`; gives the bytes collected. On a busy machine more may
-   * come all the same: who knows what is to come waits for that.
+   * Waits until nothing has come for `quietMs`, at most `timeoutMs`; returns the number of bytes collected. On a
+   * busy machine more may still arrive, so a test that knows how much will arrive waits for that instead.
    */
   async waitQuiet(quietMs: number, timeoutMs = patienceMs): Promise<number> {
     const deadline = Date.now() + timeoutMs;
@@ -81,7 +81,7 @@ export class Collector {
     return last;
   }
 
-  /** Waits until `count` bytes are there. */
+  /** Waits until `count` bytes have been collected. */
   async waitBytes(count: number, timeoutMs = patienceMs): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (this.bytes < count) {
@@ -96,7 +96,7 @@ export class Collector {
     return this.bytes === 0 ? Buffer.alloc(0) : readFileSync(this.file);
   }
 
-  /** The same for amounts that memory should not hold. */
+  /** Everything collected so far as a stream, for amounts too large for memory. */
   stream(): ReadStream {
     return createReadStream(this.file);
   }

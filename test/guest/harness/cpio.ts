@@ -15,20 +15,20 @@ import { cached } from './cached.ts';
 import { cacheDir } from './paths.ts';
 import { tool } from './tool.ts';
 
-/** What one path of the guest's root file system is. */
+/** One path of the guest's root file system. */
 export type Entry =
   | { readonly kind: 'directory'; readonly mode: number }
-  /** A host file, taken as it is at this moment. */
+  /** A host file, with its current content. */
   | { readonly kind: 'file'; readonly from: string; readonly mode: number }
   | { readonly kind: 'data'; readonly data: string | Uint8Array; readonly mode: number }
   | { readonly kind: 'link'; readonly target: string };
 
-/** Guest path without its leading slash to what is there. */
+/** Entries by guest path, without the leading slash. */
 export type Tree = ReadonlyMap<string, Entry>;
 
 /**
  * Path of an uncompressed newc archive of `tree` in the cache; everything belongs to root. Packed only when the
- * tree is new: host files count by path, size and time of change, the rest by content. Blocks.
+ * tree has changed: host files are compared by path, size and modification time, the rest by content. Blocks.
  */
 export function archive(name: string, tree: Tree): string {
   return cached(`${name}-${treeHash(tree)}.cpio`, (path) => {
@@ -67,7 +67,10 @@ function place(path: string, entry: Entry): void {
   }
 }
 
-/** A build writes again what it did not change; a program as large as Node is known by its date. */
+/**
+ * Small files are hashed by content, because a build rewrites unchanged files; a program as large as Node by its
+ * date.
+ */
 function fileHash(path: string): string {
   const { size, mtimeMs } = statSync(path);
   if (size > 16 << 20) return `${path}\0${size}\0${mtimeMs}`;
@@ -89,7 +92,7 @@ function treeHash(tree: Tree): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Path of the parts one behind the other, in the cache: the kernel unpacks them in turn. */
+/** Path in the cache of the concatenated parts, which the kernel unpacks one after another. */
 export function joined(name: string, parts: readonly string[]): string {
   const hash = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 16);
   return cached(`${name}-${hash}.cpio`, (path) => {

@@ -7,18 +7,18 @@ import { cacheDir, programsDir } from './paths.ts';
 import { program } from './programs.ts';
 import { tool } from './tool.ts';
 
-/** A Debian system, as mmdebstrap makes it with next to nothing beyond a kernel, systemd and udev. */
+/** A minimal Debian system, created by mmdebstrap, with little more than a kernel, systemd and udev. */
 export interface DebianDisk {
   /** An ext4 file system; copy it before a guest writes to it. */
   readonly disk: string;
-  /** bzImage, and the initramfs that Debian itself made for it. */
+  /** bzImage, and the initramfs that Debian created for it. */
   readonly kernel: string;
   readonly initrd: string;
   readonly kernelVersion: string;
 }
 
 const packages = ['systemd-sysv', 'udev', 'linux-image-amd64'];
-/** Of the 350 MB of modules those that a guest of ours can use: all others are a hundred ways to wait for a boot. */
+/** The modules, out of 350 MB, that a guest of this harness can use: the others would only delay the boot. */
 const modules = [
   'fs/ext4/*',
   'fs/jbd2/*',
@@ -33,8 +33,8 @@ const modules = [
 const diskMb = 1024;
 
 /**
- * The Debian release of this machine, from the mirror that its apt uses, as a disk. Made once (two minutes and 100 MB
- * of downloads) and kept. Blocks.
+ * The Debian release of this machine, from the mirror that its apt uses, as a disk. Created once (two minutes and
+ * 100 MB of downloads) and cached. Blocks.
  */
 export function debianDisk(): DebianDisk {
   const dir = cached(`debian-disk-${diskHash()}`, (path) => {
@@ -42,7 +42,7 @@ export function debianDisk(): DebianDisk {
     mkdirSync(path);
     const work = mkdtempSync(join(cacheDir(), '.disk-'));
     try {
-      // Owners and device nodes of the archive are only root's to make, or fakeroot's to pretend.
+      // only root can create the archive's owners and device nodes, so otherwise fakeroot pretends to
       const pretend = process.getuid?.() === 0 ? [] : ['fakeroot'];
       const [shell, ...args] = [...pretend, 'sh', '-ec', makeDisk, 'sh', root, work, path, `${diskMb}M`];
       writeFileSync(join(work, 'fstab'), '/dev/vda / ext4 noatime 0 1\n');
@@ -81,7 +81,7 @@ mke2fs -q -t ext4 -d "$root" "$out/disk.img" "$size"
 chmod -R u+rwX "$root"
 `;
 
-/** Path of the system as a tar archive, kept by itself: the harness's own programs change more often. */
+/** Path of the system as a tar archive, cached separately, because the harness's own programs change more often. */
 function debianRoot(): string {
   return cached(`debian-root-${rootHash()}.tar`, (path) => {
     const { suite, sources } = aptSources();
@@ -94,7 +94,7 @@ function debianRoot(): string {
   });
 }
 
-/** What this machine's own apt is set up with. */
+/** The release and mirror in this machine's apt configuration. */
 function aptSources(): { readonly suite: string; readonly sources: string } {
   const target = (format: string): string[] => {
     const filters = ['Created-By: Packages', 'Origin: Debian'];

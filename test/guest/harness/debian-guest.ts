@@ -6,14 +6,20 @@ import type { BootOptions } from './machine.ts';
 import { tool } from './tool.ts';
 import { vmlinux } from './vmlinux.ts';
 
-/** A disk of a fresh Debian in `dir`, for one guest after the other: what one writes, the next one finds. Blocks. */
+/**
+ * A disk of a fresh Debian in `dir`, for several guests one after another: each finds what the previous one has
+ * written. Blocks.
+ */
 export function freshDebianDisk(dir: string): string {
   const path = join(dir, 'debian.img');
   tool('cp', ['--sparse=always', debianDisk().disk, path]);
   return path;
 }
 
-/** Boots Debian with systemd, as it is installed anywhere, and returns when it takes commands; `close` it at the end. */
+/**
+ * Boots Debian with systemd, as on an ordinary machine, and returns when the guest accepts commands; the caller
+ * closes it.
+ */
 export function bootDebian(disk: string, options: BootOptions): Promise<Guest> {
   const { kernel, initrd, kernelVersion } = debianDisk();
   return bootMachine(

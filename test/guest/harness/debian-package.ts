@@ -6,15 +6,15 @@ import { cacheDir } from './paths.ts';
 import { tool } from './tool.ts';
 
 /**
- * Directory with a Debian package's files, downloaded and unpacked into the cache, not installed. Blocks; needs
- * no root. `members` are tar patterns of what to take (a kernel package is 350 MB unpacked), default all; `as` is the
+ * Directory with a Debian package's files, downloaded and unpacked into the cache, not installed. Blocks; needs no
+ * root. `members` are tar patterns of the files to unpack (a kernel package has 350 MB), default all; `as` is the
  * directory's name in the cache, for other members of the same package.
  */
 export function debianPackage(name: string, members: readonly string[] = [], as = name): string {
   return cached(as, (path) => {
     const download = mkdtempSync(join(cacheDir(), '.download-'));
     try {
-      // Without its own user for downloads apt can write into a directory of root's.
+      // With its own user for downloads, apt could not write into a directory of root's.
       tool('apt-get', ['download', '-q', '-o', 'APT::Sandbox::User=root', name], { cwd: download });
       const archive = readdirSync(download).find((file) => file.endsWith('.deb'));
       if (archive === undefined) {

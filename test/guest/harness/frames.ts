@@ -1,4 +1,4 @@
-/** Frames between the harness and `shell-server.c`, which says what each one carries. */
+/** Types of the frames between the harness and `shell-server.c`, which documents their contents. */
 export const frameType = {
   run: 1,
   stdin: 2,
@@ -27,12 +27,12 @@ export function encodeFrame(id: number, type: number, data: Uint8Array): Buffer 
   return frame;
 }
 
-/** Cuts a byte stream into frames. */
+/** Splits a byte stream into frames. */
 export class FrameReader {
   #parts: Buffer[] = [];
   #held = 0;
 
-  /** Takes what arrived and gives the frames that are whole now. */
+  /** Takes received bytes and yields the frames that are complete. */
   *push(bytes: Buffer): Generator<Frame> {
     this.#parts.push(bytes);
     this.#held += bytes.length;

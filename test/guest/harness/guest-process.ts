@@ -1,22 +1,22 @@
 import { constants } from 'node:os';
 import { frameType } from './frames.ts';
 
-/** A command that takes longer hangs. */
+/** A command that takes longer counts as hung. */
 const patienceMs = 120_000;
 
 export interface Ended {
-  /** Exit code; 128 + signal when a signal ended it, as a shell says. */
+  /** Exit code; 128 + signal when a signal ended the command, as in a shell. */
   readonly code: number;
   readonly signal: number;
 }
 
-/** What a command has written so far. */
+/** Output of a command so far. */
 export interface Said {
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A command that runs in the guest, or ran there. */
+/** A command that runs in the guest, or has ended. */
 export class GuestProcess {
   readonly command: string;
   readonly pid: number;
@@ -37,7 +37,7 @@ export class GuestProcess {
     this.#output = { stdout: [Buffer.from(said.stdout)], stderr: [Buffer.from(said.stderr)] };
   }
 
-  /** What it wrote so far. */
+  /** Its output so far. */
   get stdout(): string {
     return this.stdoutBytes().toString();
   }
@@ -50,12 +50,12 @@ export class GuestProcess {
     return join(this.#output.stdout);
   }
 
-  /** How it ended; `undefined` while it runs. */
+  /** How the command ended; `undefined` while it runs. */
   get ended(): Ended | undefined {
     return this.#ended;
   }
 
-  /** Signals the process, or its whole group: all that it started and that did not leave. */
+  /** Signals the process, or its whole group: every process that it started and that stayed in the group. */
   kill(signal: NodeJS.Signals = 'SIGTERM', whom: 'process' | 'group' = 'process'): void {
     const words = Buffer.alloc(8);
     words.writeUInt32LE(constants.signals[signal], 0);
@@ -77,12 +77,12 @@ export class GuestProcess {
     this.#send(frameType.stdin, Buffer.alloc(0));
   }
 
-  /** Waits for its end; everything that it wrote itself is there then. */
+  /** Waits until the command has ended; all output of its own process has arrived then. */
   async wait(timeoutMs = patienceMs): Promise<Ended> {
     return this.#until(() => this.#ended, timeoutMs, 'end');
   }
 
-  /** Waits until its stdout and stderr together match, and gives the match. */
+  /** Waits until its stdout and stderr together match, and returns the match. */
   async waitFor(pattern: RegExp, timeoutMs = patienceMs): Promise<RegExpExecArray> {
     const look = () => pattern.exec(`${this.stdout}\n${this.stderr}`);
     const what = `say ${String(pattern)}`;
@@ -91,7 +91,7 @@ export class GuestProcess {
     return found;
   }
 
-  /** For the shell only: a frame about this process. */
+  /** For the shell only: handles a frame about this process. */
   receive(type: number, data: Buffer): void {
     if (type === frameType.stdout) this.#output.stdout.push(data);
     if (type === frameType.stderr) this.#output.stderr.push(data);
@@ -103,7 +103,7 @@ export class GuestProcess {
     for (const wake of this.#wakeups) wake();
   }
 
-  /** For the shell only: the guest is gone. */
+  /** For the shell only: the guest has ended. */
   lose(): void {
     this.#ended ??= { code: -1, signal: 0 };
     for (const wake of this.#wakeups) wake();
@@ -132,7 +132,7 @@ export class GuestProcess {
   }
 }
 
-/** One buffer instead of many, in place, so that asking often stays cheap. */
+/** Joins buffers into one, in place, so that repeated calls stay cheap. */
 function join(parts: Buffer[]): Buffer {
   if (parts.length > 1) parts.splice(0, parts.length, Buffer.concat(parts));
   return parts[0] ?? Buffer.alloc(0);

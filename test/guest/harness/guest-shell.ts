@@ -4,7 +4,7 @@ import type { Frame } from './frames.ts';
 import { GuestProcess } from './guest-process.ts';
 import type { Said } from './guest-process.ts';
 
-/** A command for the guest's `/bin/sh -c`, or a program and its arguments without a shell between. */
+/** A command for the guest's `/bin/sh -c`, or a program and its arguments without a shell. */
 export type Command = string | readonly string[];
 
 interface Starting {
@@ -13,7 +13,7 @@ interface Starting {
   readonly reject: (error: Error) => void;
 }
 
-/** A command that runs on in a saved state, for the shell that talks to a guest restored from it. */
+/** A command that continues in a saved state, for the shell of a guest restored from it. */
 export interface RunningCommand extends Said {
   readonly id: number;
   readonly command: string;
@@ -22,7 +22,10 @@ export interface RunningCommand extends Said {
 
 /** Runs commands in the guest through a virtio-serial port of the harness's own. */
 export class GuestShell {
-  /** Resolves when the guest says that it is up, rejects when its QEMU ends before. A restored one says nothing. */
+  /**
+   * Resolves when the guest reports that it is up, rejects when its QEMU ends before. A restored guest reports
+   * nothing.
+   */
   readonly ready: Promise<void>;
   readonly #socket: Socket;
   readonly #starting = new Map<number, Starting>();
@@ -50,7 +53,7 @@ export class GuestShell {
     this.#socket.on('close', () => this.#lose());
   }
 
-  /** Starts a command and returns once it has its pid. */
+  /** Starts a command and returns once its pid is known. */
   spawn(command: Command): Promise<GuestProcess> {
     const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
     const id = ++this.#lastId;
@@ -65,14 +68,14 @@ export class GuestShell {
     });
   }
 
-  /** Every command that runs now. */
+  /** All commands that are running. */
   running(): RunningCommand[] {
     return [...this.#running].flatMap(([id, { command, pid, stdout, stderr, ended }]) =>
       ended === undefined ? [{ id, command, pid, stdout, stderr }] : [],
     );
   }
 
-  /** What the commands said that still run or complained, the agent's among them. */
+  /** Output of the commands that are running or failed, including the agent's. */
   said(): { command: string; said: string }[] {
     return [...this.#running.values()].flatMap(({ command, stdout, stderr, ended }) =>
       ended === undefined || stderr !== '' ? [{ command, said: `${stdout}${stderr}` }] : [],

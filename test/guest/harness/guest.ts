@@ -22,19 +22,19 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** What `Guest.save` leaves. */
+/** The result of `Guest.save`. */
 export interface SavedState {
   /** The memory, as large as the guest's and sparse. */
   readonly memory: string;
   /** The state of the devices. */
   readonly devices: string;
-  /** What runs in the guest. */
+  /** The commands running in the guest. */
   readonly running: readonly RunningCommand[];
-  /** What was in the guest before that ran, as `census` has it. */
+  /** The state of the guest before those commands were started, as returned by `census`. */
   readonly census: readonly string[];
 }
 
-/** A running guest and the host's ends of it. */
+/** A running guest and the host ends of its ports. */
 export class Guest {
   /** The guest's own directory on the host, removed by `close`. */
   readonly dir: string;
@@ -43,7 +43,7 @@ export class Guest {
   readonly #exited: Promise<void>;
   readonly #ends = new Map<string, PortEnd>();
   readonly #collectors = new Map<string, Collector>();
-  /** Also when a test ends the process without closing its guest. */
+  /** Also called when a test ends the process without closing its guest. */
   readonly #leave = (exitCode: number) => this.#end(exitCode);
   readonly #fromMs = Date.now();
   #isReported = false;
@@ -97,7 +97,7 @@ export class Guest {
     await this.check(['after-restore', seconds], { stdin: randomBytes(64) });
   }
 
-  /** Stops the guest for good and writes the state of its devices to a file. @returns what runs in it */
+  /** Stops the guest for good and writes the state of its devices to a file. @returns the commands running in it */
   async save(devices: string): Promise<RunningCommand[]> {
     await this.qmp('stop');
     await this.#leaveMemoryOut();
@@ -108,12 +108,12 @@ export class Guest {
       if (status === 'failed') throw new Error(`the guest cannot be saved\n${this.#qemuText}`);
       await sleep(10);
     }
-    // what the guest had sent before it stopped is in the socket already, and this lets it in
+    // what the guest sent before it stopped is already in the socket; this lets it be read
     await sleep(50);
     return this.#shell?.running() ?? [];
   }
 
-  /** Memory that is in a file of its own stays there. */
+  /** Excludes memory that is in a separate file from the state: it stays there. */
   async #leaveMemoryOut(): Promise<void> {
     await this.qmp('migrate-set-capabilities', {
       capabilities: [{ capability: 'x-ignore-shared', state: true }],
@@ -132,19 +132,19 @@ export class Guest {
     return this.#shell;
   }
 
-  /** Waits until the guest has these ports: its driver finds them in no order with the harness's own. */
+  /** Waits until the guest has these ports; its driver finds them and the harness's own in any order. */
   async waitPorts(names: readonly string[], { links }: { links: boolean }): Promise<void> {
     const isLinked = links ? ' && [ -e /dev/virtio-ports/$name ]' : '';
     const isThere = `grep -qx $name /sys/class/virtio-ports/*/name 2>/dev/null${isLinked}`;
     await this.check(`for name in ${names.join(' ')}; do until ${isThere}; do sleep 0.05; done; done`);
   }
 
-  /** What ran in the saved state that the guest comes from, if it comes from one. */
+  /** The commands that ran in the saved state from which the guest was restored, if any. */
   get restored(): readonly GuestProcess[] {
     return this.#restored;
   }
 
-  /** What was in the guest before anything was done to it: of the state that it comes from, or taken now. */
+  /** The state of the guest before anything was changed: that of the saved state, or else the current one. */
   async censusBefore(): Promise<readonly string[]> {
     this.#census ??= await census(this);
     return this.#census;
@@ -160,8 +160,8 @@ export class Guest {
   }
 
   /**
-   * Runs a command to its end. At the timeout it and all that it started are killed, and this rejects with what
-   * it wrote so far. A command's exit code is an answer, not an error.
+   * Runs a command to its end. At the timeout it and all its children are killed, and this rejects with its output
+   * so far. Another exit code than 0 is not an error.
    */
   async run(
     command: Command,
@@ -179,7 +179,7 @@ export class Guest {
     }
   }
 
-  /** The stdout of a command that must end with 0. */
+  /** The stdout of a command, which must exit with 0. */
   async check(
     command: Command,
     options: { timeoutMs?: number; stdin?: string | Uint8Array } = {},
@@ -191,8 +191,8 @@ export class Guest {
   }
 
   /**
-   * Starts a command and lets it run. With a list of words there is no shell between: the pid is the program's
-   * own, and `kill` reaches it alone. Its stdin stays open.
+   * Starts a command and does not wait for its end. A list of words is run without a shell: the pid is the
+   * program's own, and `kill` affects only that process. Its stdin stays open.
    */
   spawn(command: Command): Promise<GuestProcess> {
     if (this.#shell === undefined) throw new Error('the guest is not up');
@@ -227,19 +227,19 @@ export class Guest {
     return port;
   }
 
-  /** The host's end of a port for small talk; the same one each time. */
+  /** The host end of a port for short messages; the same object each time. */
   end(name: string): PortEnd {
     const end = this.#ends.get(name) ?? new PortEnd(this.port(name));
     this.#ends.set(name, end);
     return end;
   }
 
-  /** The host's end of the control port. */
+  /** The host end of the control port. */
   get control(): PortEnd {
     return this.end('agent-ctl-path');
   }
 
-  /** Starts to collect a trace port, named or by its CPU; the same collector each time. */
+  /** Starts to collect a trace port, given by its name or CPU; the same collector each time. */
   async collect(which: number | string): Promise<Collector> {
     const name = typeof which === 'number' ? `trace-path-cpu${which}` : which;
     const fifo = `${this.port(name).path}.out`;
@@ -248,7 +248,7 @@ export class Guest {
     return collector.open();
   }
 
-  /** Takes a port out of the running guest; its FIFOs stay. */
+  /** Unplugs a port from the running guest; its FIFOs stay. */
   async unplugPort(name: string): Promise<void> {
     const { device } = this.port(name);
     const qmp = this.#qmp;
@@ -258,7 +258,7 @@ export class Guest {
     await qmp.event((event) => qmp.events.indexOf(event) >= before && event.data?.['device'] === device);
   }
 
-  /** Puts a port that was unplugged back. */
+  /** Plugs a port in again. */
   async plugPort(name: string): Promise<void> {
     await this.qmp('device_add', portDevice(this.port(name)));
   }
@@ -270,7 +270,7 @@ export class Guest {
     return this.#console;
   }
 
-  /** What QEMU itself said. */
+  /** QEMU's own output. */
   qemuText(): string {
     return this.#qemuText;
   }
@@ -290,13 +290,13 @@ export class Guest {
     await this.waitPowerOff(timeoutMs);
   }
 
-  /** Ends QEMU at once, as a power cut. */
+  /** Ends QEMU at once, like a power cut. */
   async kill(): Promise<void> {
     if (this.running) this.#qemu.kill('SIGKILL');
     await this.#exited;
   }
 
-  /** Ends everything and removes the guest's directory; harmless when done already. */
+  /** Ends everything and removes the guest's directory; may be called again. */
   async close(): Promise<void> {
     this.#report();
     for (const end of this.#ends.values()) end.close();
@@ -304,7 +304,7 @@ export class Guest {
     this.#shell?.close();
     this.#qmp?.close();
     if (keepsGuests) {
-      // whether its test has failed is known when the process ends, which QEMU must not hold up
+      // whether its test has failed is known when the process ends, and QEMU must not delay that
       this.#qemu.stderr?.destroy();
       this.#qemu.unref();
       return;

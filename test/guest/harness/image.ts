@@ -10,15 +10,15 @@ import { productionPackages } from './production-packages.ts';
 import { program } from './programs.ts';
 import { tool } from './tool.ts';
 
-/** Where the agent is in the guest; `trace-agent` is on the PATH. */
+/** The agent's directory in the guest; `trace-agent` is on the PATH. */
 export const agentDir = '/opt/virtio-trace';
 
 const guestPrograms = ['shell-server', 'port-links', 'markers', 'after-restore'] as const;
 
 /**
- * Path of an initramfs for `kernel`: busybox, the virtio modules, this Node, the guest's programs, and the agent
- * as it is in `dist` now. Kept by content: only a part that changed is packed again. Blocks, the first time for
- * some seconds.
+ * Path of an initramfs for `kernel`: busybox, the virtio modules, this Node, the guest's programs, and the agent as
+ * it is now in `dist`. Cached by content: only a changed part is packed again. Blocks, the first time for some
+ * seconds.
  */
 export function guestImage(kernel: GuestKernel): string {
   return image(kernel, [
@@ -27,7 +27,7 @@ export function guestImage(kernel: GuestKernel): string {
   ]);
 }
 
-/** The same without Node and packages: the agent is that single executable. */
+/** Like `guestImage`, but without Node and packages: the agent is that single executable. */
 export function singleFileImage(kernel: GuestKernel, agent: string): string {
   return image(kernel, [archive('single', executableTree('trace-agent', agent))]);
 }
@@ -97,7 +97,7 @@ function moduleEntries(kernel: GuestKernel): Tree {
     kernel.modules === undefined ? [] : readdirSync(kernel.modules, { recursive: true, encoding: 'utf8' });
   const order: string[] = [];
   for (const name of virtioModules) {
-    // A module that is not there is built in.
+    // A module that does not exist is built in.
     const path = all.find((candidate) => /^(\w+)\.ko(?:\.\w+)?$/.exec(basename(candidate))?.[1] === name);
     if (path === undefined || kernel.modules === undefined) continue;
     tree.set(`lib/virtio/${name}.ko`, moduleEntry(join(kernel.modules, path)));
@@ -106,7 +106,7 @@ function moduleEntries(kernel: GuestKernel): Tree {
   return tree.set('lib/virtio/order', data(order.map((name) => `${name}\n`).join('')));
 }
 
-/** What insmod takes. Blocks. */
+/** A module in the form that insmod accepts. Blocks. */
 export function moduleBytes(path: string): Uint8Array {
   const entry = moduleEntry(path);
   return entry.kind === 'data' && typeof entry.data !== 'string' ? entry.data : readFileSync(path);
@@ -121,7 +121,7 @@ function moduleEntry(path: string): Entry {
   return data(Buffer.from(hex.replace(/\s/g, ''), 'hex'));
 }
 
-/** What the dynamic linker would load, each by the path that it looks for. */
+/** The libraries that the dynamic linker would load, each by the path that it searches. */
 function sharedLibraries(executable: string): string[] {
   const lines = tool('ldd', [executable]).split('\n');
   return lines.flatMap((line) => /(?:=> )?(\/\S+) \(0x/.exec(line)?.[1] ?? []);
@@ -145,7 +145,7 @@ function agentTree(): Tree {
   return tree;
 }
 
-/** Files below `dir` that a running program may want; a guest keeps all of them in memory. */
+/** Files below `dir` that a running program may need; a guest keeps all of them in memory. */
 function runtimeFiles(dir: string): string[] {
   if (!existsSync(dir)) return [];
   const wanted = new Set(['.js', '.cjs', '.mjs', '.json', '.node', '.wasm']);
@@ -157,7 +157,7 @@ function runtimeFiles(dir: string): string[] {
   });
 }
 
-/** What no test has used for a day is deleted; QEMU reads its image within a second. */
+/** Deletes images that no test has used for a day; QEMU reads its image within a second. */
 function forgetOld(): void {
   const dayMs = 24 * 3600 * 1000;
   for (const name of readdirSync(cacheDir())) {

@@ -1,4 +1,4 @@
-/** What guest tests, the demo and the benchmarks use of the harness. */
+/** The parts of the harness that guest tests, the demo and the benchmarks use. */
 export { Guest } from './guest.ts';
 export type { RunResult } from './guest.ts';
 export { bootGuest } from './machine.ts';

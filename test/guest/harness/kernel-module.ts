@@ -9,8 +9,9 @@ import { programsDir } from './paths.ts';
 import { tool } from './tool.ts';
 
 /**
- * Path of the module of `test/guest/programs/NAME.c` for one of Debian's kernels, compiled when its source is new against
- * that kernel's headers, which are downloaded into the cache. Blocks for some seconds the first time.
+ * Path of the module of `test/guest/programs/NAME.c` for one of Debian's kernels, compiled, when its source has
+ * changed, against that kernel's headers, which are downloaded into the cache. Blocks for some seconds the first
+ * time.
  */
 export function kernelModule(name: string, { version }: GuestKernel): string {
   const source = join(programsDir, `${name}.c`);
@@ -22,7 +23,7 @@ export function kernelModule(name: string, { version }: GuestKernel): string {
       const dir = join(work, 'module');
       cpSync(source, join(dir, `${name}.c`));
       writeFileSync(join(dir, 'Makefile'), `obj-m := ${name}.o\n`);
-      // no types for BPF, which take pahole
+      // without types for BPF, which would need pahole
       tool('make', ['-C', headers, `M=${dir}`, 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules']);
       copyFileSync(join(dir, `${name}.ko`), path);
     } finally {
@@ -31,7 +32,7 @@ export function kernelModule(name: string, { version }: GuestKernel): string {
   });
 }
 
-/** The three packages in one tree, as they are when installed. */
+/** The three header packages in one tree, as after their installation. */
 function headersOf(version: string, work: string): string {
   // 6.1.0-57-amd64: common headers 6.1.0-57-common, tools of 6.1; newer ones have one version for all
   const release = version.replace(/-[a-z0-9]+$/, '');

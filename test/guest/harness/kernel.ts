@@ -7,7 +7,7 @@ import { tool } from './tool.ts';
 import { vmlinux } from './vmlinux.ts';
 
 export interface GuestKernel {
-  /** Names the kernel in cache keys and messages. */
+  /** Name of the kernel in cache keys and messages. */
   readonly version: string;
   /** bzImage or vmlinux. */
   readonly image: string;
@@ -48,9 +48,9 @@ function namedKernel(image: string, modules: string | undefined): GuestKernel {
   return { version: image, image, modules };
 }
 
-/** The kernel that a meta package of Debian's, such as `linux-image-cloud-amd64`, stands for. Blocks. */
+/** The kernel that a Debian meta package such as `linux-image-cloud-amd64` depends on. Blocks. */
 export function debianKernel(meta = 'linux-image-amd64'): GuestKernel {
-  // one from an earlier run is kept: asking apt again takes a second and may need the network
+  // one from an earlier run is cached: asking apt again takes a second and may need the network
   const known = cached(`newest-${meta}`, (path) => writeFileSync(path, newestKernel(meta)));
   const name = readFileSync(known, 'utf8');
   const version = name.replace('linux-image-', '');
@@ -64,7 +64,7 @@ export function debianKernel(meta = 'linux-image-amd64'): GuestKernel {
   return { version, image, modules: join(dir, 'lib/modules', version) };
 }
 
-/** Modules by which a guest of Debian's kernel tells QEMU's `pvpanic` of its panic, in loading order. Blocks. */
+/** Modules with which a guest with Debian's kernel reports a panic to QEMU's `pvpanic`, in loading order. Blocks. */
 export function pvpanicModules({ version, modules }: GuestKernel): string[] {
   if (modules === undefined) return [];
   const dir = debianPackage(`linux-image-${version}`, ['*/misc/pvpanic/*'], `pvpanic-${version}`);

@@ -6,8 +6,8 @@ import { codeOf } from '../../../src/base/error-code.ts';
 const retryMs = 10;
 
 /**
- * Connects to a UNIX socket as soon as somebody listens on it: its file is there a moment earlier.
- * @param isOver asked before each try; true ends the wait with an error
+ * Connects to a UNIX socket as soon as a process listens on it, which is a moment after its file appears.
+ * @param isOver called before each attempt; true ends the wait with an error
  */
 export async function connectToListener(path: string, isOver: () => boolean): Promise<Socket> {
   for (;;) {

@@ -18,27 +18,27 @@ export interface BootOptions {
   readonly kernel?: GuestKernel;
   /** CPUs that can be plugged in later; default `cpus`. */
   readonly maxCpus?: number;
-  /** Default: what Node and a worker for each CPU need. */
+  /** Default: enough for Node and a worker for each CPU. */
   readonly memoryMb?: number;
   /** Added to the kernel's command line. */
   readonly appendKernel?: string;
-  /** Default: the control port and one trace port a CPU, all with FIFOs. */
+  /** Default: the control port and one trace port for each CPU, all with FIFOs. */
   readonly ports?: readonly PortSpec[];
-  /** Ports on one virtio-serial device; default 15, the most that work. */
+  /** Ports on one virtio-serial device; default 15, the maximum that works. */
   readonly portsPerDevice?: number;
-  /** Directory of the FIFOs and sockets, kept at the end; default: one of the guest's own. */
+  /** Directory of the FIFOs and sockets, which is kept at the end; default: a directory of the guest's own. */
   readonly portsDir?: string;
   /** False: no names in /dev/virtio-ports, as in a guest without udev. */
   readonly udev?: boolean;
-  /** True: QEMU has a second QMP socket, `monitor` in the guest's directory, for the programs that are tested. */
+  /** True: QEMU has a second QMP socket, `monitor` in the guest's directory, for the programs under test. */
   readonly monitor?: boolean;
   readonly qemuArgs?: readonly string[];
-  /** Default: pc. A microvm has no PCI, so it has no `ports` of the harness's. */
+  /** Default: pc. A microvm has no PCI, so it has none of the harness's `ports`. */
   readonly machine?: QemuMachine;
   readonly bootTimeoutMs?: number;
 }
 
-/** What QEMU boots, apart from the guest's shape. */
+/** What QEMU boots, independent of the guest's shape. */
 export interface Machine {
   readonly kernel: GuestKernel;
   /** The initramfs. */
@@ -48,7 +48,7 @@ export interface Machine {
   readonly memoryMb: number;
 }
 
-/** Boots a guest and returns when it takes commands. `close` it at the end: it is the guest's only owner. */
+/** Boots a guest and returns when it accepts commands. The caller is its only owner and closes it. */
 export function bootGuest(options: BootOptions): Promise<Guest> {
   return bootMachine(agentMachine(options), options);
 }
@@ -64,7 +64,7 @@ export function agentMachine({ cpus, maxCpus = cpus, udev, kernel = guestKernel(
   };
 }
 
-/** The same with another machine than the harness's own. */
+/** Like `bootGuest`, with another machine than the harness's own. */
 export async function bootMachine(
   machine: Machine,
   options: BootOptions,
@@ -80,7 +80,10 @@ export async function bootMachine(
   });
 }
 
-/** Starts a machine from a saved state. With `shared` it goes on in the state's own file, which is no state any more then. */
+/**
+ * Starts a machine from a saved state. With `shared` it writes to the state's own file, which then is no longer a
+ * saved state.
+ */
 export async function resumeMachine(
   machine: Machine,
   options: BootOptions,
@@ -91,7 +94,7 @@ export async function resumeMachine(
   return upOrClosed(guest, 'resume', () => guest.resume(state));
 }
 
-/** What tells whether a machine can be started from another one's saved state. */
+/** A key that is equal for machines that can be started from each other's saved state. */
 export function keyOf(machine: Machine, options: BootOptions): string {
   return machineKey({ ...qemuOptions(machine, options, ''), ports: portsOf(options, '') });
 }

@@ -8,7 +8,7 @@ export { repoRoot };
 export const programsDir = join(repoRoot, 'test/guest/programs');
 
 /**
- * Where kernels, programs, images and saved guests are kept between runs, whatever checkout they are of:
+ * Directory where kernels, programs, images and saved guests are kept between runs, for all checkouts:
  * `VIRTIO_TRACE_CACHE`, else `virtio-trace` in the user's cache directory.
  */
 export function cacheDir(): string {

@@ -5,12 +5,12 @@ import { ByteQueue } from './byte-queue.ts';
 import type { PlacedPort } from './ports.ts';
 
 /**
- * The host's end of a port for small talk: the control port, and tests that send a few bytes. A FIFO is opened
- * without waiting, so QEMU has to run; bulk belongs to `Collector`.
+ * The host end of a port for short messages: the control port, and tests that send a few bytes. A FIFO is opened
+ * without waiting, so QEMU has to run; use `Collector` for bulk data.
  */
 export class PortEnd {
   readonly port: PlacedPort;
-  /** What came from the guest since `listen` or `connect`. */
+  /** Bytes from the guest since `listen` or `connect`. */
   readonly received = new ByteQueue();
   #socket: Socket | undefined;
 
@@ -18,7 +18,7 @@ export class PortEnd {
     this.port = port;
   }
 
-  /** Starts to read what the guest sends: the FIFO, or as the socket's client. Harmless when done already. */
+  /** Starts to read what the guest sends: the FIFO, or as the socket's client. May be called again. */
   async listen(): Promise<this> {
     if (this.#socket !== undefined) return this;
     if (this.port.chardev === 'pipe') {
@@ -30,12 +30,12 @@ export class PortEnd {
       this.#socket = socket;
     }
     this.#socket.on('data', (bytes) => this.received.push(bytes));
-    // QEMU going away is the guest's end and is seen there.
+    // The end of QEMU is the guest's end, and is detected there.
     this.#socket.on('error', () => {});
     return this;
   }
 
-  /** Sends as `echo` and `cat` into the FIFO do; returns when QEMU or the FIFO has all of it. */
+  /** Sends data like `echo` and `cat` into the FIFO; returns when QEMU or the FIFO has all of it. */
   async send(data: string | Uint8Array, timeoutMs = 120_000): Promise<void> {
     if (this.port.chardev === 'socket') {
       await this.listen();
@@ -65,7 +65,7 @@ export class PortEnd {
     return this.send(`${word}\n`);
   }
 
-  /** Stops to read; the guest sees nothing of it on a FIFO, and a hang-up on a socket. */
+  /** Stops reading; with a FIFO the guest does not notice, with a socket it sees a hang-up. */
   close(): void {
     this.#socket?.destroy();
     this.#socket = undefined;

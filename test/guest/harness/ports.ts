@@ -4,7 +4,7 @@ import { tool } from './tool.ts';
 
 /**
  * A port of the guest and its host end: `pipe`, a FIFO pair NAME.in (to the guest) and NAME.out (from it);
- * `socket`, a UNIX socket NAME.socket that takes one client at a time and may have none.
+ * `socket`, a UNIX socket NAME.socket that accepts one client at a time.
  */
 export interface PortSpec {
   readonly name: string;
@@ -24,7 +24,7 @@ export interface TracePortOptions {
   readonly controlChardev?: PortSpec['chardev'];
 }
 
-/** The ports that a guest of `cpus` CPUs wants, the control port first. */
+/** The ports for a guest of `cpus` CPUs, the control port first. */
 export function tracePorts(cpus: number, options: TracePortOptions = {}): PortSpec[] {
   const { name = 'trace-path-cpu%d', control = 'agent-ctl-path', without = [] } = options;
   const ports: PortSpec[] = [];
@@ -36,9 +36,9 @@ export function tracePorts(cpus: number, options: TracePortOptions = {}): PortSp
   return ports;
 }
 
-/** Where a port is on its host and in QEMU. */
+/** Location of a port on its host and in QEMU. */
 export interface PlacedPort extends PortSpec {
-  /** QEMU's id of the port's device; free again after it was unplugged. */
+  /** QEMU's id of the port's device; unused again after the port was unplugged. */
   readonly device: string;
   readonly chardevId: string;
   /** QEMU's id of the virtio-serial device that carries it, with the `.0` of its bus. */
@@ -68,7 +68,7 @@ export function placePorts(
   }));
 }
 
-/** Makes the FIFO pairs that are not there yet, as `mkfifo` does. */
+/** Makes the FIFO pairs that do not exist yet, as `mkfifo` does. */
 export function makeFifos(ports: readonly PlacedPort[]): void {
   const paths = ports
     .filter((port) => port.chardev === 'pipe')

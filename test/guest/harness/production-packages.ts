@@ -8,7 +8,7 @@ interface Manifest {
 
 /**
  * Directories of all packages that the package in `root` needs to run, found as Node finds them. An optional one
- * that npm left out (another platform's) is left out.
+ * that npm did not install (for another platform) is skipped.
  */
 export function productionPackages(root: string): string[] {
   const found = new Set<string>();

@@ -5,7 +5,7 @@ import { cached } from './cached.ts';
 import { programsDir } from './paths.ts';
 import { tool } from './tool.ts';
 
-/** Path of the static executable of `test/guest/programs/NAME.c`, compiled when its source is new. Blocks. */
+/** Path of the static executable of `test/guest/programs/NAME.c`, compiled when its source has changed. Blocks. */
 export function program(name: string): string {
   const source = join(programsDir, `${name}.c`);
   const hash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);

@@ -19,11 +19,11 @@ export interface QemuOptions {
   readonly memoryMb: number;
   readonly appendKernel: readonly string[];
   readonly ports: readonly PlacedPort[];
-  /** Gets the files below. */
+  /** Directory for the files below. */
   readonly dir: string;
-  /** Where the guest's memory is; default: QEMU's own. */
+  /** Location of the guest's memory; default: QEMU's own. */
   readonly memory?: GuestMemory;
-  /** Whether there is a second QMP socket beside the harness's own; no part of the guest's state. */
+  /** Whether QEMU has a second QMP socket in addition to the harness's own; not part of the guest's state. */
   readonly monitor?: boolean;
   readonly extraArgs: readonly string[];
 }
@@ -31,9 +31,9 @@ export interface QemuOptions {
 /** A guest's memory in a file. */
 export interface GuestMemory {
   readonly file: string;
-  /** True: what the guest writes goes into the file; false: it stays the guest's own, and the file as it is. */
+  /** True: the guest's writes go to the file; false: they stay in the guest, and the file is unchanged. */
   readonly shared: boolean;
-  /** The machine does not boot, but waits for the state that goes with the memory. */
+  /** The machine does not boot, but waits for the state that belongs to the memory. */
   readonly incoming?: boolean;
 }
 
@@ -43,7 +43,7 @@ export const qemuFiles = { console: 'console', qmp: 'qmp', monitor: 'monitor', s
 /** `panic=-1` with `-no-reboot`: a kernel that panics ends QEMU instead of waiting for the test's timeout. */
 const kernelOptions = 'console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on no_timer_check';
 
-/** `GUEST_KEEP`: a guest is closed when its test process ends well, and else left running. */
+/** `GUEST_KEEP`: a guest is closed when its test process ends successfully, and otherwise left running. */
 export const keepsGuests = process.env['GUEST_KEEP'] === '1';
 
 /** Starts QEMU; it ends with this process, even when that is killed. */
@@ -57,7 +57,7 @@ export function startQemu(options: QemuOptions): ChildProcess {
   args.push('-qmp', `unix:${join(dir, qemuFiles.qmp)},server=on,wait=off`);
   if (options.monitor === true) args.push('-qmp', `unix:${join(dir, qemuFiles.monitor)},server=on,wait=off`);
   args.push(...portArguments(options.ports));
-  // Last, so that the ports under test have the numbers that they would have without it.
+  // Last, so that the ports under test have the same numbers as without it.
   const serial = options.machine === 'pc' ? 'virtio-serial-pci' : 'virtio-serial-device';
   args.push('-device', `${serial},id=harness`);
   args.push('-chardev', `socket,id=shell,path=${join(dir, qemuFiles.shell)},server=on,wait=off`);
@@ -67,13 +67,13 @@ export function startQemu(options: QemuOptions): ChildProcess {
   return spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
-/** A microvm has no timer that an emulated guest could count on, unless it is given those of a PC. */
+/** A microvm has no timer that works reliably in an emulated guest, unless it gets those of a PC. */
 const machines: Readonly<Record<QemuMachine, string>> = {
   pc: 'pc',
   microvm: 'microvm,pit=on,pic=on,rtc=on',
 };
 
-/** Everything of the machine but its memory, its ports and what belongs to one guest alone. */
+/** The options of the machine except its memory, its ports and what belongs to one guest only. */
 function machineArguments({
   machine,
   kernel,
@@ -93,7 +93,7 @@ function machineArguments({
     '-machine',
     machines[machine],
   ];
-  // Five levels of page tables cost TCG time and show nothing.
+  // Five levels of page tables cost TCG time and test nothing.
   args.push('-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off');
   args.push('-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${memoryMb}M`);
   args.push('-kernel', kernel.image, '-initrd', image);
@@ -101,7 +101,10 @@ function machineArguments({
   return args;
 }
 
-/** QEMU maps the file: saving the memory takes no copy, and restoring it reads only the pages that the guest uses. */
+/**
+ * QEMU maps the file, so saving the memory takes no copy, and restoring it reads only the pages that the guest
+ * uses.
+ */
 function memoryArguments({ memoryMb }: QemuOptions, { file, shared, incoming }: GuestMemory): string[] {
   const share = shared ? 'on' : 'off';
   const args = ['-object', `memory-backend-file,id=memory,size=${memoryMb}M,mem-path=${file},share=${share}`];
@@ -110,7 +113,10 @@ function memoryArguments({ memoryMb }: QemuOptions, { file, shared, incoming }: 
   return args;
 }
 
-/** What a saved state depends on: a machine with the same words can be restored from it, whatever its ports' host ends are. */
+/**
+ * What a saved state depends on: a machine with the same key can be restored from it, whatever the chardevs of its
+ * ports.
+ */
 export function machineKey(options: QemuOptions): string {
   const ports = options.ports.map((port) => portDevice(port));
   const version = tool('qemu-system-x86_64', ['--version']);

@@ -30,20 +30,20 @@ export class Qmp {
       }
       this.#waiting.clear();
     });
-    // it hands on the socket's errors as its own; what a QEMU that is killed has not read makes one
+    // readline re-emits the socket's errors; data that a killed QEMU has not read causes one
     createInterface({ input: socket })
       .on('line', (line) => this.#receive(line))
       .on('error', () => {});
   }
 
-  /** Leaves QEMU's greeting behind. @param socket just connected */
+  /** Reads QEMU's greeting. @param socket just connected */
   static async on(socket: Socket): Promise<Qmp> {
     const qmp = new Qmp(socket);
     await qmp.execute('qmp_capabilities');
     return qmp;
   }
 
-  /** Runs one command; rejects with QEMU's own words when it refuses. */
+  /** Runs one command; rejects with QEMU's own message when it refuses. */
   async execute(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     const id = ++this.#lastId;
     const answer = await new Promise<QmpAnswer>((resolve) => {
@@ -54,7 +54,7 @@ export class Qmp {
     return answer.return;
   }
 
-  /** Waits for an event, one that came before included. */
+  /** Waits for an event, which may already have arrived. */
   async event(matches: (event: QmpEvent) => boolean, timeoutMs = 120_000): Promise<QmpEvent> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {

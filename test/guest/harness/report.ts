@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-/** Names the directory for what guests leave at their end; without it they leave nothing. */
+/** Names the directory for the reports of guests; without it guests write none. */
 export const reportsDirVariable = 'TEST_REPORTS';
 
-/** What a guest leaves for a test that failed in it. */
+/** Report of a guest for a test that failed in it. */
 export interface GuestReport {
-  /** From its start to its end, as `Date.now` has it. */
+  /** From the guest's start to its end, in the time of `Date.now`. */
   readonly fromMs: number;
   readonly toMs: number;
   readonly console: string;
@@ -16,7 +16,7 @@ export interface GuestReport {
 
 let count = 0;
 
-/** Writes a guest's report for the test runner, if that wants it. Blocks. */
+/** Writes a guest's report for the test runner, if it wants reports. Blocks. */
 export function leaveReport(report: GuestReport): void {
   const dir = process.env[reportsDirVariable];
   if (dir === undefined) return;

@@ -20,33 +20,33 @@ import { cacheDir } from './paths.ts';
 import { tool } from './tool.ts';
 
 export interface RestoreOptions extends BootOptions {
-  /** A command that has run up to this point in the saved state already: `restored[0]` of the guest. */
+  /** A command that the saved state has run up to this point: `restored[0]` of the guest. */
   readonly running?: Running;
 }
 
 export interface Running {
   readonly command: readonly string[];
-  /** What it has said by then. */
+  /** Its output up to the point of the save. */
   readonly until: RegExp;
 }
 
-/** Of a state's directory; to be changed with what is kept in one. */
+/** Version of a state's directory; change it when its contents change. */
 const layout = '1';
-/** States take 350 MB each for a guest of two CPUs; the least used go first. */
+/** States take 350 MB each for a guest of two CPUs; the least recently used are removed first. */
 const defaultCapMb = 4096;
 const dayMs = 24 * 3600 * 1000;
 
 /**
- * A guest as `bootGuest` gives it, restored from a saved state in a fraction of a second. The state is made when it is
- * asked for the first time, one for each machine (kernel, image, CPUs, memory, devices) and command that runs in it;
- * a port's host end may be of another kind than in the guest that was saved. The guest's wall clock is set, and its random
- * numbers are its own; all other clocks go on where they stood.
+ * Like `bootGuest`, but restores the guest from a saved state in a fraction of a second. The state is created when
+ * it is first needed, one for each machine (kernel, image, CPUs, memory, devices) and command that runs in it; the
+ * kind of a port's chardev may differ from that in the saved guest. The guest's wall clock and random numbers are
+ * set; all other clocks continue from their saved values.
  */
 export function restoreGuest(options: RestoreOptions): Promise<Guest> {
   return restoreMachine(agentMachine(options), options);
 }
 
-/** The same with another machine than the harness's own. */
+/** Like `restoreGuest`, with another machine than the harness's own. */
 export async function restoreMachine(machine: Machine, options: RestoreOptions): Promise<Guest> {
   return resumeMachine(machine, options, await savedState(machine, options));
 }
@@ -83,7 +83,7 @@ async function savedState(machine: Machine, options: RestoreOptions): Promise<Sa
   return { ...filesOf(dir), ...inside };
 }
 
-/** What the host knows of the saved guest. */
+/** What the host has recorded about the saved guest. */
 type Inside = Pick<SavedState, 'census' | 'running'>;
 const insideFile = 'inside.json';
 
@@ -91,7 +91,7 @@ function filesOf(dir: string): Pick<SavedState, 'memory' | 'devices'> {
   return { memory: join(dir, 'memory'), devices: join(dir, 'devices') };
 }
 
-/** A guest whose memory is that file: booted, or gone on from the state in which no command runs. */
+/** A guest whose memory is that file: booted, or resumed from the state in which no command runs. */
 async function unsaved(machine: Machine, options: BootOptions, running: Running | undefined, memory: string) {
   if (running === undefined) return bootMachine(machine, options, { file: memory, shared: true });
   const before = await savedState(machine, options);
@@ -99,7 +99,10 @@ async function unsaved(machine: Machine, options: BootOptions, running: Running 
   return resumeMachine(machine, options, { ...before, memory }, { shared: true });
 }
 
-/** Removes states that nobody has used for a day, and others until the rest fits; a guest that runs keeps what it needs. */
+/**
+ * Removes states that nobody has used for a day, and others until the rest fits; a running guest keeps its state's
+ * files.
+ */
 function makeRoom(capMb: number): void {
   const states = readdirSync(cacheDir())
     .filter((name) => name.startsWith('state-'))

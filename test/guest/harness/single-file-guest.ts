@@ -6,12 +6,12 @@ import { guestKernel } from './kernel.ts';
 import { restoreMachine } from './saved-state.ts';
 import type { RestoreOptions } from './saved-state.ts';
 
-/** Boots a guest that has no Node: of us it has the single executable `agent` alone. `close` it at the end. */
+/** Boots a guest without Node, which has only the single executable `agent` of this project. The caller closes it. */
 export function bootSingleFileGuest(agent: string, options: BootOptions): Promise<Guest> {
   return bootMachine(singleFileMachine(agent, options), options);
 }
 
-/** The same, restored from a saved state. */
+/** Like `bootSingleFileGuest`, but restored from a saved state. */
 export function restoreSingleFileGuest(agent: string, options: RestoreOptions): Promise<Guest> {
   return restoreMachine(singleFileMachine(agent, options), options);
 }

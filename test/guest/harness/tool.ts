@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { Failure, exitCode } from '../../../src/base/failure.ts';
 
-/** Runs a host program to its end (blocks) and gives its stdout. Throws `Failure` when it is missing or fails. */
+/** Runs a host program to its end (blocks) and returns its stdout. Throws `Failure` when it is missing or fails. */
 export function tool(
   command: string,
   args: readonly string[],

@@ -5,8 +5,9 @@ import { tool } from './tool.ts';
 const xzMagic = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
 
 /**
- * Path of the ELF kernel inside Debian's xz-compressed bzImage: QEMU enters it directly (PVH), which spares each boot
- * the seconds that an emulated CPU takes to unpack it. The image itself where that cannot be done. Blocks.
+ * Path of the ELF kernel inside Debian's xz-compressed bzImage: QEMU enters it directly (PVH), which saves at each
+ * boot the seconds that an emulated CPU needs to unpack it. If that is not possible, the path of the image itself.
+ * Blocks.
  */
 export function vmlinux(name: string, image: string): string {
   const start = readFileSync(image).indexOf(xzMagic);

@@ -10,13 +10,13 @@ import type { Collector, Guest } from '../harness/index.ts';
 
 export const guestTracefs = '/sys/kernel/tracing';
 
-/** What a trace port brought: the numbers of its markers in order, and whether all of it were whole pages. */
+/** Data of one trace port: the numbers of its markers in order, and whether it consists of whole pages. */
 export interface Received {
   readonly numbers: readonly number[];
   readonly leftoverBytes: number;
 }
 
-/** Reads markers out of what collectors gathered, with the guest's own formats. */
+/** Reads markers from collected data, with the guest's own formats. */
 export class MarkerReader {
   readonly #layout: PageLayout;
   readonly #printFormat: EventFormat;
@@ -32,7 +32,7 @@ export class MarkerReader {
     return new MarkerReader(parsePageLayout(headerPage), parseEventFormat('ftrace', print));
   }
 
-  /** All of a CPU's markers `m<cpu>:<number>:…` from byte `from` on. */
+  /** All markers `m<cpu>:<number>:…` of a CPU, from byte `from` on. */
   read(collector: Collector, cpu: number, from = 0): Received {
     const splitter = new PageSplitter(this.#layout.pageBytes);
     const pages = splitter.push(collector.read().subarray(from));
@@ -50,7 +50,7 @@ export async function ringStats(guest: Guest, cpu: number, instance = guestTrace
   return parseRingStats((await guest.readFile(`${instance}/per_cpu/cpu${cpu}/stats`)).toString());
 }
 
-/** The first number that is not above the one before it: a page doubled or out of order. */
+/** The first number that is not larger than the previous one: a page is duplicated or out of order. */
 export function outOfOrder(numbers: readonly number[]): number | undefined {
   return numbers.find((number, index) => index > 0 && number <= (numbers[index - 1] ?? 0));
 }
@@ -59,7 +59,7 @@ export function span(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, index) => from + index);
 }
 
-/** Waits until the last of so many markers is here, and gives their numbers. */
+/** Waits until the last of so many markers has arrived, and returns their numbers. */
 export async function arrivedMarkers(reader: MarkerReader, collector: Collector, cpu: number, count: number) {
   for (const deadlineMs = performance.now() + 60_000; ; ) {
     await collector.waitQuiet(300);

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnswerOf, OrderName } from '../../../src/protocol/control.ts';
 import type { Guest, GuestProcess, Running } from '../harness/index.ts';
 
-/** A wait that is longer hangs: an emulated guest on a busy host takes its time to start Node twice. */
+/** A longer wait counts as a hang: an emulated guest on a busy host is slow to start Node twice. */
 const startMs = 240_000;
-/** The same for an order, an answer and an end. */
+/** Limit for an order, an answer and an exit. */
 const patienceMs = 180_000;
 
 /** `trace-agent` in the guest, from start to end. */
@@ -19,12 +19,12 @@ export class GuestAgent {
     this.process = process;
   }
 
-  /** Starts it and returns when it says that it is ready, or with `--start` that it has started. */
+  /** Starts the agent and returns when it reports that it is ready, or with `--start` that it has started. */
   static start(guest: Guest, ...args: string[]): Promise<GuestAgent> {
     return GuestAgent.startThrough(guest, [], ...args);
   }
 
-  /** The same, run by other words before it, which end with an exec of theirs. */
+  /** Like `start`, through another program (the words before the agent's), which ends with an exec. */
   static async startThrough(
     guest: Guest,
     through: readonly string[],
@@ -41,10 +41,10 @@ export class GuestAgent {
     return agent;
   }
 
-  /** What `restoreGuest` needs for a guest in which the agent runs; `of` takes it from there. */
+  /** For `restoreGuest`: a guest in which the agent runs; `of` then returns the agent. */
   static running(...args: string[]): Running {
     const messages = [args.includes('--start') ? 'started' : 'ready'];
-    // saved while it loads, it would be another process in each guest
+    // a state saved while the standby loads would have another process in each guest
     if (!args.includes('--no-standby')) messages.push('standby is ready');
     const until = new RegExp(`^${messages.map((message) => `(?=[^]*"msg":"${message}")`).join('')}`);
     return { command: ['trace-agent', ...args], until };
@@ -65,22 +65,22 @@ export class GuestAgent {
     return this.log.split(`"msg":"${message}"`).length - 1;
   }
 
-  /** How many of its processes died: workers, and the standby while it waited. */
+  /** How many of its processes died: workers, and the waiting standby. */
   deaths(): number {
     return this.said('worker crashed: restarting') + this.said('standby died: starting another');
   }
 
-  /** `echo 1` on the host; returns when the agent says that it has started. */
+  /** `echo 1` on the host; returns when the agent reports that it has started. */
   async order1(): Promise<void> {
     await this.#order('1', 'started');
   }
 
-  /** `echo 0` on the host; returns when the agent says that everything is on its way. */
+  /** `echo 0` on the host; returns when the agent reports that everything is sent. */
   async order0(): Promise<void> {
     await this.#order('0', 'stopped');
   }
 
-  /** Gives an order in JSON and returns its answer, which must not be a refusal; answers to others are thrown away. */
+  /** Sends an order in JSON and returns its answer, which must not be a refusal; other answers are discarded. */
   async ask<Name extends OrderName>(
     order: Name,
     fields: object = {},
@@ -99,7 +99,7 @@ export class GuestAgent {
     }
   }
 
-  /** Waits until it has said something `times` times. */
+  /** Waits until it has logged a message `times` times. */
   async waitSaid(message: string, times: number, withinMs = patienceMs): Promise<void> {
     const deadlineMs = performance.now() + withinMs;
     while (this.said(message) < times) {
@@ -110,18 +110,18 @@ export class GuestAgent {
     }
   }
 
-  /** SIGKILL of the supervisor alone. */
+  /** Sends SIGKILL to the supervisor only. */
   async kill(): Promise<void> {
     this.process.kill('SIGKILL');
     await this.process.wait(patienceMs);
   }
 
-  /** SIGKILL of the supervisor and of all workers, also of those that a supervisor has left behind. */
+  /** Sends SIGKILL to the supervisor and to all workers, including those that a killed supervisor left behind. */
   killAll(): void {
     this.process.kill('SIGKILL', 'group');
   }
 
-  /** Waits until every one of `cpus` has a worker that moves pages. */
+  /** Waits until each of `cpus` has a worker that moves pages. */
   async waitRunning(cpus: readonly number[]): Promise<void> {
     const deadlineMs = performance.now() + patienceMs;
     for (;;) {
@@ -147,20 +147,21 @@ export class GuestAgent {
     return workers;
   }
 
-  /** SIGTERM, and its end. @returns exit code */
+  /** Sends SIGTERM, and waits for the end. @returns exit code */
   async terminate(): Promise<number> {
     this.process.kill('SIGTERM');
     const { code } = await this.process.wait(patienceMs);
     return code;
   }
 
-  /** Ends it and wants a clean end. */
+  /** Ends the agent, and asserts that it ends cleanly. */
   async end(): Promise<void> {
     assert.equal(await this.terminate(), 0, this.log);
   }
 
   async #order(word: '0' | '1', message: string): Promise<void> {
-    // An answer may be here before the log line of its order is. What was logged before this command is here behind it.
+    // An answer may arrive before the log line of its order. After this command, everything logged before it has
+    // arrived.
     await this.#guest.check(['true']);
     const before = this.said(message);
     await this.#guest.control.order(word);
@@ -169,7 +170,7 @@ export class GuestAgent {
 }
 
 export interface MarkerOptions {
-  /** Markers a second; 0: as fast as they go. */
+  /** Markers per second; 0: as fast as possible. */
   readonly rate: number;
   readonly count: number;
   readonly size?: number;
@@ -177,7 +178,7 @@ export interface MarkerOptions {
   readonly start?: number;
 }
 
-/** Markers from every CPU at once: `markers` on each, all to their end, and none refused by the kernel. */
+/** Runs `markers` on every CPU at once to the end; asserts that the kernel refused none. */
 export async function load(guest: Guest, cpus: readonly number[], options: MarkerOptions): Promise<void> {
   const refused = await Promise.all(cpus.map((cpu) => writeMarkers(guest, cpu, options)));
   assert.deepEqual(

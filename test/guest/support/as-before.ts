@@ -4,15 +4,17 @@ import { census, changes } from '../harness/census.ts';
 import type { Guest } from '../harness/index.ts';
 
 export interface AsBefore {
-  /** What should be there again; default: what was there before anything was done to the guest. */
+  /** The expected state; default: that before anything was changed in the guest. */
   readonly before?: readonly string[];
   /** Lines of the census that may differ. */
   readonly but?: RegExp;
-  /** A process that was told to end is gone after this long; default 10 s. */
+  /** Maximum time until a process that was told to end has ended; default 10 s. */
   readonly settledMs?: number;
 }
 
-/** Throws when anything was left behind in a guest: a setting that was not put back, an instance, a process, a file. */
+/**
+ * Throws when anything was left behind in a guest: a setting that was not restored, an instance, a process, a file.
+ */
 export async function assertAsBefore(guest: Guest, options: AsBefore = {}): Promise<void> {
   const { before, but = /^$/, settledMs = 10_000 } = options;
   const wanted = before ?? (await guest.censusBefore());

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guest } from '../harness/index.ts';
 import type { GuestAgent } from './agent.ts';
 
-/** A wait that is longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 120_000;
 
 /** Takes a CPU of the guest offline or back online. */
@@ -11,7 +11,7 @@ export async function setOnline(guest: Guest, cpu: number, value: 0 | 1): Promis
   await guest.check(`echo ${value} > /sys/devices/system/cpu/cpu${cpu}/online`);
 }
 
-/** Waits until `reached` is true; throws what `what` says at the end of all patience. */
+/** Waits until `reached` is true; at the timeout, throws with the text of `what`. */
 export async function until(reached: () => Promise<boolean>, what: () => Promise<string>): Promise<void> {
   const deadlineMs = performance.now() + patienceMs;
   while (!(await reached())) {
@@ -20,7 +20,7 @@ export async function until(reached: () => Promise<boolean>, what: () => Promise
   }
 }
 
-/** Waits until all threads of a process may run on that CPU and on no other, or on others too. */
+/** Waits until all threads of a process may run only on that CPU (with `tied` false: also on others). */
 export async function untilTied(guest: Guest, pid: number, cpu: number, tied = true): Promise<void> {
   const isTied = async (): Promise<boolean> => (await affinity(guest, pid)).join() === String(cpu);
   await until(
@@ -35,7 +35,7 @@ async function affinity(guest: Guest, pid: number): Promise<string[]> {
   return [...new Set([...lists.matchAll(/:\s*(\S+)/g)].map(([, list = '']) => list))];
 }
 
-/** Pid of the worker that a CPU has now. */
+/** Pid of a CPU's current worker. */
 export async function workerOf(agent: GuestAgent, cpu: number): Promise<number> {
   const pid = (await agent.workers()).get(cpu);
   assert.ok(pid !== undefined, agent.log);

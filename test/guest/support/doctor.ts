@@ -15,7 +15,7 @@ interface Report {
   }[];
 }
 
-/** What `doctor --json` finds wrong; each has a remedy, and nothing else has. */
+/** The faults in the output of `doctor --json`; asserts that each has a remedy, and nothing else has one. */
 export function faultsIn(json: string): Faults {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
   const { sound, links } = JSON.parse(json) as Report;
@@ -25,7 +25,7 @@ export function faultsIn(json: string): Faults {
   return Object.fromEntries(wrong.map(({ link, what, remedy }) => [link, `${what} — ${remedy}`]));
 }
 
-/** Runs doctor both ways: the text and the exit codes say what the JSON says. */
+/** Runs doctor both ways: asserts that text and exit codes agree with the JSON. */
 async function examine(run: (...args: string[]) => Promise<Pick<Ended, 'code' | 'stdout'>>): Promise<Faults> {
   const json = await run('--json');
   const faults = faultsIn(json.stdout);
@@ -45,7 +45,7 @@ export function doctorOnHost(dir: string, ...args: string[]): Promise<Faults> {
   return examine((...more) => traceHost('doctor', '--dir', dir, '--timeout', '20s', ...args, ...more));
 }
 
-/** `trace-agent doctor` in the guest, as root or through other words before it. */
+/** `trace-agent doctor` in the guest, as root or through another program. */
 export function doctorInGuest(
   guest: Guest,
   args: readonly string[] = [],
@@ -54,7 +54,7 @@ export function doctorInGuest(
   return examine((...more) => guest.run([...through, 'trace-agent', 'doctor', ...args, ...more]));
 }
 
-/** That nothing but this link is wrong, and what is said. */
+/** Asserts that only this link is wrong, with this message. */
 export function assertOnly(faults: Faults, link: string, said: RegExp): void {
   assert.deepEqual(Object.keys(faults), [link], JSON.stringify(faults));
   assert.match(faults[link] ?? '', said);

@@ -1,9 +1,9 @@
 import type { Guest, GuestProcess } from '../harness/index.ts';
 
 /**
- * Starts a shell loop in the guest that sends SIGKILL to a random one of a process's children, at most `everyMs` apart,
- * at random, `times` times or until the process is gone. Each counts once: a child that is told to die is waited for, and
- * one that died and was not yet waited for by its parent is left alone. Prints how many there were.
+ * Starts a shell loop in the guest that sends SIGKILL to a random child of a process, at random intervals of at
+ * most `everyMs`, `times` times or until the process has ended. Each child counts once: the loop waits until a
+ * killed child has died, and skips zombies. Prints the number of kills.
  */
 export function killLoop(
   guest: Guest,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guest } from '../harness/index.ts';
 
-/** Clock ticks a second of /proc/PID/stat. */
+/** Clock ticks per second in /proc/PID/stat. */
 const ticksPerSecond = 100;
 
 /** CPU time that processes have taken so far, user and system, in ticks of 10 ms. */
@@ -17,8 +17,9 @@ export async function ticksOf(guest: Guest, pids: Iterable<number>): Promise<num
 }
 
 /**
- * Throws when processes take more of a CPU than `most` (of 1, together) in each of some spells of `seconds`: one that
- * spins always does, and one that does not may for a while, for a guest charges it with what its host does meanwhile.
+ * Throws when processes use more of a CPU than `most` (of 1, together) in each of several periods of `seconds`. A
+ * process that spins exceeds it in every period; another one may for a while, because a guest is charged for its
+ * host's other work.
  */
 export async function assertIdle(
   guest: Guest,
@@ -45,22 +46,25 @@ export async function rssKbOf(guest: Guest, pid: number): Promise<number> {
   return Number(found[1]);
 }
 
-/** How many descriptors a process has open: the least of some looks, for it opens and closes files meanwhile. */
+/**
+ * Number of descriptors that a process has open: the minimum of several checks, because it opens and closes files
+ * meanwhile.
+ */
 export async function descriptorsOf(guest: Guest, pid: number): Promise<number> {
-  // not ls, which looks at each once more, and one may be gone by then
+  // not ls, which checks each one again, and one may be closed by then
   const counts = await guest.check(
     `for i in 1 2 3 4 5; do set -- /proc/${pid}/fd/*; echo $#; usleep 20000; done`,
   );
   return Math.min(...counts.trim().split('\n').map(Number));
 }
 
-/** Memory that the guest could still give to programs, in bytes. */
+/** Memory that the guest can still give to programs, in bytes. */
 export async function availableBytes(guest: Guest): Promise<number> {
   const found = /^MemAvailable:\s+(\d+) kB$/m.exec(await guest.check('cat /proc/meminfo'));
   return Number(found?.[1] ?? Number.NaN) * 1024;
 }
 
-/** How long a shell command in the guest takes, seen from the host, in milliseconds: the median of `times`. */
+/** Duration of a shell command in the guest, seen from the host, in milliseconds: the median of `times`. */
 export async function shellMs(guest: Guest, times = 9): Promise<number> {
   const took: number[] = [];
   for (let turn = 0; turn < times; turn += 1) {

@@ -7,10 +7,10 @@ import { assertAsBefore } from './as-before.ts';
 import { isLong } from '../../set.ts';
 import { GuestAgent, load } from './agent.ts';
 
-/** So large that nothing is overwritten, whoever reads it when. */
+/** So large that nothing is overwritten, even if it is read late. */
 const largeRingKb = 8192;
 const usualRingKb = 1408;
-/** What is on its way is here after this long, or was lost. */
+/** Data in transit has arrived after this long, or is lost. */
 const arrivalMs = 60_000;
 
 /** Defines the tests of an agent in a guest of so many CPUs. */
@@ -21,7 +21,7 @@ export function describeMoving(cpuCount: number): void {
     let reader: MarkerReader;
     let agent: GuestAgent;
     const collectors: Collector[] = [];
-    /** The end of what was read before, by CPU. */
+    /** Number of bytes already read, by CPU. */
     const seen: number[] = cpus.map(() => 0);
 
     before(async () => {
@@ -35,7 +35,7 @@ export function describeMoving(cpuCount: number): void {
       await guest.close();
     });
 
-    /** What has come from a CPU since the last look, up to marker `last` if one is to come. */
+    /** What has arrived from a CPU since the last call; waits for marker `last` if given. */
     async function arrived(cpu: number, last?: number): Promise<number[]> {
       const collector = collectors[cpu];
       assert.ok(collector);
@@ -55,12 +55,12 @@ export function describeMoving(cpuCount: number): void {
       await guest.check(`echo ${kb} > ${guestTracefs}/buffer_size_kb`);
     }
 
-    test('nothing moves before the order', async () => {
+    test('nothing is sent before the order', async () => {
       await load(guest, cpus, { rate: 1000, count: 100 });
       for (const collector of collectors) assert.equal(await collector.waitQuiet(500), 0);
     });
 
-    test('after 1 and 0 every marker has arrived once and in order, the last page too', async () => {
+    test('after 1 and 0 every marker has arrived once and in order, including the last page', async () => {
       await agent.order1();
       await setRings(largeRingKb);
       const before = new Map<number, number>();
@@ -74,7 +74,7 @@ export function describeMoving(cpuCount: number): void {
       }
     });
 
-    test('after 0 nothing comes, though markers go on; after 1 all of them do', async () => {
+    test('after 0 nothing arrives although markers are written; after 1 all of them do', async () => {
       await load(guest, cpus, { rate: 1000, count: 500, start: 1 });
       for (const cpu of cpus) assert.deepEqual(await arrived(cpu), []);
       await agent.order1();
@@ -83,7 +83,7 @@ export function describeMoving(cpuCount: number): void {
       for (const cpu of cpus) assert.deepEqual(await arrived(cpu, 1000), span(1, 1000), `CPU ${cpu}`);
     });
 
-    test('at 20 MB/s a CPU what was received and what the kernel counts as overrun is what was written', async () => {
+    test("at 20 MB/s per CPU, the received markers and the kernel's overrun add up to those written", async () => {
       const rate = cpuCount === 2 ? 20_000 : 5_000;
       const count = rate * (isLong ? 5 : 2);
       await setRings(usualRingKb);
@@ -101,7 +101,7 @@ export function describeMoving(cpuCount: number): void {
       }
     });
 
-    test('SIGTERM ends the idle and the busy agent cleanly, with the last page flushed', async () => {
+    test('SIGTERM ends an idle and a busy agent cleanly, with the last page flushed', async () => {
       await agent.end();
       agent = await GuestAgent.start(guest);
       await agent.order1();

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hostProgram } from './trace-host.ts';
 import type { Ended } from './trace-host.ts';
 
-/** What `record --json` says of one guest. */
+/** The output of `record --json` for one guest. */
 export interface Recorded {
   readonly file: string;
   readonly events: number;
@@ -22,11 +22,11 @@ export function parsedReports(stdout: string): Recorded[] {
   return JSON.parse(stdout) as Recorded[];
 }
 
-/** A recording that runs. */
+/** A running recording. */
 export interface RunningRecord {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** Waits until it has said something; fails when it ends without. */
+  /** Waits until it has printed a text; fails when it ends without printing it. */
   readonly said: (text: string) => Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export function startRecord(
   };
 }
 
-/** trace-cmd's lines of events in a file; it must have nothing to complain of. */
+/** The event lines of trace-cmd report for a file; asserts that trace-cmd prints no warning. */
 export function reportLines(out: string, ...args: string[]): string[] {
   const { status, stdout, stderr } = spawnSync('trace-cmd', ['report', ...args, '-i', out], {
     maxBuffer: 1 << 30,

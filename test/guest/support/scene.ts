@@ -28,12 +28,12 @@ export class Scene {
     return dirname(this.guest.port('agent-ctl-path').path);
   }
 
-  /** The file that each recording makes. */
+  /** The output file of each recording. */
   get out(): string {
     return join(this.#work, 'trace.dat');
   }
 
-  /** @param meanwhile run in the guest while it records, once it says that it does */
+  /** @param meanwhile run in the guest during the recording, once its start is reported */
   async record(args: readonly string[], meanwhile: string): Promise<Recorded> {
     const run = startRecord(this.ports, this.out, this.#work, ['--json', ...args]);
     await run.said('recording;');
@@ -44,7 +44,7 @@ export class Scene {
     assert.ok(!existsSync(`${this.out}.recording`));
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
-    // it prints a function that calls no other as one line, and that is two events
+    // it prints a function that calls no other as one line, but that is two events
     if (!args.includes('function_graph'))
       assert.equal(reportLines(this.out).length, recorded.events, 'trace-cmd reads every event');
     const read = recorded.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
@@ -57,19 +57,19 @@ export class Scene {
     return startRecord(this.ports, this.out, this.#work, args).ended;
   }
 
-  /** Records with arguments that are refused. @returns what it said */
+  /** Records with arguments that are refused. @returns the message */
   async refused(args: readonly string[]): Promise<string> {
     const { code, stderr } = await this.run(args);
     assert.notEqual(code, 0);
     return stderr;
   }
 
-  /** The last recording as trace-cmd reports it. */
+  /** The last recording's lines from trace-cmd report. */
   lines(...args: string[]): string[] {
     return reportLines(this.out, ...args);
   }
 
-  /** What trace-cmd says of the rings of the last recording, summed over CPUs. */
+  /** A count of the last recording from trace-cmd's ring statistics, summed over CPUs. */
   stat(count: string): number {
     const { stdout } = spawnSync('trace-cmd', ['report', '--stat', '-i', this.out], { encoding: 'utf8' });
     const found = [...stdout.matchAll(new RegExp(`^${count}: (\\d+)$`, 'gm'))];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guest } from '../harness/index.ts';
 
 const unit = 'trace-agent.service';
-/** An emulated guest on a busy host takes its time to start Node three times. */
+/** An emulated guest on a busy host is slow to start Node three times. */
 const startMs = 300_000;
 
 /** `trace-agent.service` in a guest with systemd. */
@@ -14,7 +14,7 @@ export class Service {
     this.#guest = guest;
   }
 
-  /** A property as `systemctl show` has it. */
+  /** A property, as printed by `systemctl show`. */
   async show(property: string): Promise<string> {
     return (await this.#guest.check(`systemctl show -P ${property} ${unit}`)).trim();
   }
@@ -34,7 +34,7 @@ export class Service {
     );
   }
 
-  /** Waits for `active`, `inactive` and so on. */
+  /** Waits for a state such as `active` or `inactive`. */
   async until(state: string, withinMs = startMs): Promise<void> {
     await this.#wait(async () => (await this.show('ActiveState')) === state, `is not ${state}`, withinMs);
   }
@@ -46,7 +46,7 @@ export class Service {
     await this.#wait(renewed, `is not back after ${pid}`, startMs);
   }
 
-  /** Waits until the journal matches: it has what was said a moment later. */
+  /** Waits until the journal matches: messages appear in it a moment later. */
   async untilSaid(pattern: RegExp): Promise<void> {
     const isSaid = async (): Promise<boolean> => pattern.test(await this.journal());
     await this.#wait(isSaid, `has not said ${String(pattern)}`, startMs);
@@ -56,7 +56,7 @@ export class Service {
     return this.#guest.check(`journalctl -u ${unit} --no-pager -o cat`);
   }
 
-  /** What the unit's file does not say, until `forget`. */
+  /** Overrides settings of the unit file, until `forget`. */
   async override(lines: string): Promise<void> {
     await this.#guest.check(`mkdir -p /run/systemd/system/${unit}.d`);
     await this.#guest.writeFile(`/run/systemd/system/${unit}.d/test.conf`, `[Service]\n${lines}\n`);

@@ -7,11 +7,11 @@ import { TracedGuest } from './traced-guest.ts';
 export interface SoakOptions {
   readonly minutes: number;
   readonly cpus: number;
-  /** Gets a line now and then. */
+  /** Called with a progress line from time to time. */
   readonly say: (line: string) => void;
 }
 
-/** Memory and descriptors at one moment; the workers' are sums. */
+/** Memory and descriptors at one moment; for workers, the sums. */
 export interface SoakSample {
   readonly seconds: number;
   readonly supervisorKb: number;
@@ -21,20 +21,20 @@ export interface SoakSample {
 }
 
 const load = { rate: 1000, size: 200, seconds: 10 } as const;
-/** Time for what a mischief takes away to come back, and for the back-off of a killed worker to start over. */
+/** Time for recovery after a fault, and for the back-off of a killed worker to start over. */
 const calmMs = 4000;
 const samples = 12;
-/** What Node's heaps may grow by between two collections. */
+/** Maximum growth of Node's heaps between two garbage collections. */
 const growthMost = 1.15;
 
 /**
- * An agent under moderate load, with mischief mixed in: workers killed and stopped, readers and guest paused, orders.
- * Throws when a marker is missing or doubled, or when memory or descriptors grow. @returns the samples
+ * An agent under moderate load, with faults injected: workers killed and stopped, readers and guest paused, orders.
+ * Throws when a marker is missing or duplicated, or when memory or descriptors grow. @returns the samples
  */
 export async function soak({ minutes, cpus, say }: SoakOptions): Promise<SoakSample[]> {
   await using traced = await TracedGuest.boot({ cpus });
   const agent = await GuestAgent.start(traced.guest, '--start', '--max-restarts', '1000');
-  // The largest thing that it ever does, so that its heap is as large as it gets from the first sample on.
+  // The largest operation, so that the agent's heap has its full size from the first sample on.
   await askAll(traced, agent);
   const beginMs = performance.now();
   const endMs = beginMs + minutes * 60_000;
@@ -136,7 +136,7 @@ async function askAll({ guest }: TracedGuest, agent: GuestAgent): Promise<void> 
   await guest.control.received.bytes(bytes);
 }
 
-/** Waits until every CPU has its worker up: a fresh one counts like one that is there for long. */
+/** Takes a sample once every CPU has a running worker; a new worker counts like an old one. */
 async function sampleOf(traced: TracedGuest, agent: GuestAgent, beginMs: number): Promise<SoakSample> {
   await agent.waitRunning(traced.cpus);
   const workers = await agent.workers();
@@ -156,8 +156,8 @@ async function sampleOf(traced: TracedGuest, agent: GuestAgent, beginMs: number)
 }
 
 /**
- * Compares the end with the most of the first half: until then Node's heaps are as large as they get, though workers
- * that are fresh at one sample have less.
+ * Compares the end with the maximum of the first half. By then Node's heaps have their full size, except those of
+ * workers that are new at a sample.
  */
 function assertFlat(taken: readonly SoakSample[]): void {
   const first = taken.slice(0, (taken.length >> 1) + 1);

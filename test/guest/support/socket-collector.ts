@@ -7,8 +7,8 @@ import { Collector } from '../harness/index.ts';
 const pageBytes = 4096;
 
 /**
- * Reads one trace port's UNIX socket into a file, as its client; closing is a disconnect, and QEMU drops what it has. A
- * page of which a part has come by then is left out.
+ * Reads one trace port's UNIX socket into a file, as its client; closing it disconnects, and QEMU drops its queued
+ * data. A page of which only a part has arrived by then is skipped.
  */
 export class SocketCollector extends Collector {
   #socket: Socket | undefined;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** The program as it is installed. */
+/** The program as installed. */
 export const hostProgram = fileURLToPath(new URL('../../../bin/trace-host.js', import.meta.url));
 
 export interface Ended {
@@ -10,7 +10,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs trace-host as a user does, to its end. */
+/** Runs trace-host as a user would, to its end. */
 export function traceHost(...argv: string[]): Promise<Ended> {
   const child = spawn(process.execPath, [hostProgram, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -10,31 +10,31 @@ import { assertAsBefore } from './as-before.ts';
 import type { AsBefore } from './as-before.ts';
 import { SocketCollector } from './socket-collector.ts';
 
-/** What is on its way at the end of a test is here after this long, or was lost. */
+/** Data in transit at the end of a test has arrived after this long, or is lost. */
 const arrivalMs = 60_000;
 
 export interface MarkerLoad {
-  /** Markers a second on each CPU; 0: as fast as they go. */
+  /** Markers per second on each CPU; 0: as fast as possible. */
   readonly rate: number;
-  /** On each CPU. */
+  /** Number of markers on each CPU. */
   readonly count: number;
   readonly size?: number;
-  /** Default: all that are traced. */
+  /** Default: all traced CPUs. */
   readonly cpus?: readonly number[];
 }
 
-/** What became of one CPU's markers since `begin`. */
+/** Counts of one CPU's markers since `begin`. */
 export interface CpuAccount {
   readonly written: number;
   readonly received: number;
-  /** What the kernel itself overwrote. */
+  /** Markers that the kernel itself overwrote. */
   readonly overrun: number;
-  /** Neither received nor overwritten. */
+  /** Markers neither received nor overwritten. */
   readonly missing: number;
   readonly numbers: readonly number[];
 }
 
-/** Where one CPU's account begins. */
+/** The start of one CPU's account. */
 interface Beginning {
   readonly bytes: number;
   readonly written: number;
@@ -42,8 +42,8 @@ interface Beginning {
 }
 
 /**
- * A guest whose markers are numbered on over its whole life, so that at any time the whole account can be made:
- * received + overrun = written, none doubled, all in order.
+ * A guest whose markers are numbered throughout its life, so that the account can be checked at any time: received
+ * + overrun = written, none duplicated, all in order.
  */
 export class TracedGuest {
   readonly guest: Guest;
@@ -51,7 +51,7 @@ export class TracedGuest {
   readonly #reader: MarkerReader;
   readonly #collectors = new Map<number, Collector>();
   readonly #written = new Map<number, number>();
-  /** Markers of this account that the kernel did not take. */
+  /** Markers of this account that the kernel refused. */
   readonly #refused = new Map<number, number>();
   #beginnings = new Map<number, Beginning>();
   #agent: GuestAgent | undefined;
@@ -71,7 +71,7 @@ export class TracedGuest {
     return TracedGuest.#of(await boot(options), cpus);
   }
 
-  /** The same with a guest from a saved state, in which an agent may run already: with these arguments. */
+  /** Like `boot`, with a guest from a saved state, in which an agent with these arguments may already run. */
   static async restore(
     { agent, ...options }: BootOptions & { readonly agent?: readonly string[] },
     cpus = span(0, options.cpus),
@@ -89,7 +89,7 @@ export class TracedGuest {
     return traced;
   }
 
-  /** The one that ran in the saved state. */
+  /** The agent that ran in the saved state. */
   get agent(): GuestAgent {
     this.#agent ??= GuestAgent.of(this.guest);
     return this.#agent;
@@ -114,7 +114,7 @@ export class TracedGuest {
     return this.#written.get(cpu) ?? 0;
   }
 
-  /** Writes markers on all CPUs at once, numbered on from the last ones; returns when all are written. */
+  /** Writes markers on all CPUs at once, with numbers that follow the last ones; returns when all are written. */
   async load({ rate, count, size = 1000, cpus = this.cpus }: MarkerLoad): Promise<void> {
     const writers = cpus.map(async (cpu) => {
       const start = this.written(cpu) + 1;
@@ -125,13 +125,13 @@ export class TracedGuest {
     await Promise.all(writers);
   }
 
-  /** Does `load` again and again for as long as `body` takes; returns when all markers are written. */
+  /** Repeats `load` for as long as `body` runs; returns when all markers are written. */
   async loadWhile(load: MarkerLoad, body: () => Promise<void>): Promise<void> {
     const end = new AbortController();
     const loading = (async () => {
       while (!end.signal.aborted) await this.load(load);
     })();
-    // what body throws comes first
+    // an error of `body` takes precedence
     loading.catch(() => {});
     try {
       await body();
@@ -141,7 +141,7 @@ export class TracedGuest {
     await loading;
   }
 
-  /** A new account begins here, with empty rings and nobody writing: what a failed test before has left is nobody's. */
+  /** Starts a new account, with empty rings and no writers: what a failed test has left does not count. */
   async begin(): Promise<void> {
     await this.guest.check(
       'while grep -qx markers /proc/[0-9]*/comm 2>/dev/null; do sleep 0.1; done; ' +
@@ -161,20 +161,20 @@ export class TracedGuest {
     try {
       return await ringStats(this.guest, cpu);
     } catch {
-      // a CPU that was never online has none
+      // a CPU that was never online has no statistics
       return { entries: 0, overrun: 0 };
     }
   }
 
-  /** Waits until a CPU's port has brought so many bytes since `begin`. */
+  /** Waits until so many bytes of a CPU's port have arrived since `begin`. */
   async waitArrived(cpu: number, bytes: number): Promise<void> {
     await this.collector(cpu).waitBytes(this.#beginning(cpu).bytes + bytes);
   }
 
   /**
-   * What came of a CPU since `begin`, up to the last marker if that comes; asserts that it is whole pages, in order, and
-   * nothing twice.
-   * @param overrunNow the kernel's count, for a guest that cannot be asked any more
+   * The data of a CPU that has arrived since `begin`, up to the last marker if that arrives; asserts that it is
+   * whole pages, in order, without duplicates.
+   * @param overrunNow the kernel's count, for a guest that can no longer be queried
    */
   async account(cpu: number, overrunNow?: number): Promise<CpuAccount> {
     const beginning = this.#beginning(cpu);
@@ -196,7 +196,10 @@ export class TracedGuest {
     };
   }
 
-  /** All that was written since `begin` has arrived or was overwritten by the kernel, up to the very last marker. */
+  /**
+   * Asserts that everything written since `begin` has arrived or was overwritten by the kernel, including the last
+   * marker.
+   */
   async assertAccounted(cpus = this.cpus): Promise<void> {
     for (const cpu of cpus) {
       const { written, received, overrun, missing, numbers } = await this.account(cpu);
@@ -207,7 +210,7 @@ export class TracedGuest {
     }
   }
 
-  /** Ends an agent: all that was written has arrived, and the guest is as it was before. */
+  /** Ends an agent; asserts that everything written has arrived, and that the guest is unchanged. */
   async assertEnd(agent = this.agent, cpus = this.cpus, asBefore: AsBefore = {}): Promise<void> {
     await agent.order0();
     await agent.end();
@@ -215,7 +218,7 @@ export class TracedGuest {
     await assertAsBefore(this.guest, asBefore);
   }
 
-  /** A marker comes behind all that was written before it, so with the last one everything is here. */
+  /** Markers arrive in order, so once the last one has arrived, everything has. */
   async #arrived(cpu: number, beginning: Beginning): Promise<Received> {
     const collector = this.collector(cpu);
     const last = this.written(cpu);
@@ -234,7 +237,7 @@ export class TracedGuest {
     return beginning;
   }
 
-  /** After a test that failed half-way: its agent must not stand in the next one's way. */
+  /** Cleans up after a failed test: its agent must not affect the next test. */
   async endOf(agent: GuestAgent | undefined): Promise<void> {
     if (!this.guest.running) return;
     await this.guest.qmp('cont');

@@ -5,10 +5,10 @@ import { until } from './until.ts';
 
 export const agentProgram = fileURLToPath(new URL('../../../bin/trace-agent.js', import.meta.url));
 
-/** What takes longer hangs: a loaded machine starts two Node processes one after the other. */
+/** A longer wait counts as a hang: a loaded machine is slow to start two Node processes one after another. */
 const patienceMs = 60_000;
 
-/** A line of the agent's log, or of whatever else it says on stderr (`msg` alone then). */
+/** A line of the agent's log, or other output on stderr (then only `msg`). */
 export interface LogLine {
   readonly msg: string;
   readonly level?: string;
@@ -18,20 +18,20 @@ export interface LogLine {
 export interface AgentExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** From the start of the program. */
+  /** Time since the start of the program. */
   readonly ms: number;
 }
 
 export interface AgentRun {
-  /** What runs the program, with its own arguments: `setpriv --reuid …`. */
+  /** The program that starts the agent, with its own arguments: `setpriv --reuid …`. */
   readonly through?: readonly string[];
-  /** Default: the package's. */
+  /** Default: the program of the package. */
   readonly program?: readonly string[];
   /** A descriptor, or `pipe` to read it through `stdout`. */
   readonly stdout?: 'ignore' | 'pipe' | number;
 }
 
-/** A real trace-agent, and what it says on stderr. */
+/** A real trace-agent, and its output on stderr. */
 export class Agent {
   readonly log: LogLine[] = [];
   readonly child: ChildProcess;
@@ -45,7 +45,7 @@ export class Agent {
     const stdio: StdioOptions = ['ignore', stdout, 'pipe'];
     this.child = spawn(command, rest, { stdio });
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#heard(text));
-    // not 'exit': by 'close' all that it said has been heard
+    // not 'exit': only at 'close' has all output been received
     this.child.on('close', (code, signal) => {
       this.#exit = { code, signal, ms: performance.now() - this.#startedMs };
     });
@@ -62,7 +62,7 @@ export class Agent {
     return this.#stderr;
   }
 
-  /** What it said last may not be heard yet. */
+  /** True once the agent has ended; its last output may not have been received yet. */
   get ended(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
@@ -71,7 +71,7 @@ export class Agent {
     return workersOf(this.pid);
   }
 
-  /** Its standby, loaded. */
+  /** The pid of its standby, once loaded. */
   standby(): Promise<number> {
     return until(
       () => `a standby; the agent said:\n${this.#stderr}`,
@@ -80,19 +80,19 @@ export class Agent {
     );
   }
 
-  /** Its living worker for a CPU. Throws when there is none. */
+  /** The living worker of a CPU. Throws when there is none. */
   worker(cpu: number): number {
     const worker = this.workers.find((candidate) => candidate.cpu === cpu);
     if (worker === undefined) throw new Error(`no worker for CPU ${cpu}\n${this.#stderr}`);
     return worker.pid;
   }
 
-  /** How often it has said so. */
+  /** Number of times that it has logged this message. */
   said(msg: string): number {
     return this.log.filter((line) => line.msg === msg).length;
   }
 
-  /** The first line that `isIt`; throws, with the log, when the agent ends first. */
+  /** The first line for which `isIt` is true; throws, with the log, when the agent ends before. */
   logged(what: string, isIt: (line: LogLine) => boolean): Promise<LogLine> {
     return until(
       () => `log line ${what}; the agent said:\n${this.#stderr}`,
@@ -116,13 +116,13 @@ export class Agent {
     this.child.kill(signal);
   }
 
-  /** SIGKILL of the supervisor alone. */
+  /** Sends SIGKILL to the supervisor only. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await until('the end of a killed agent', () => this.ended, patienceMs);
   }
 
-  /** Waits until it and its workers have ended and all that they said has been heard. */
+  /** Waits until the agent and its workers have ended and all output has been received. */
   exit(): Promise<AgentExit> {
     return until(
       () => `the agent's end; it said:\n${this.#stderr}`,
@@ -147,7 +147,7 @@ function parseLine(text: string): LogLine {
     const parsed: unknown = JSON.parse(text);
     if (isLogLine(parsed)) return parsed;
   } catch {
-    // not of the log: a last word, or a program's that runs the agent
+    // not from the log: a last message, or output of the program that runs the agent
   }
   return { msg: text };
 }

@@ -9,12 +9,15 @@ const libcIoctl = declare('int ioctl(int fd, unsigned long request, intptr_t arg
 const TIOCEXCL = 0x540c;
 const TIOCNXCL = 0x540d;
 
-/** What a poll that says writable has room for: socat must go on passing orders when nobody takes the answers. */
+/**
+ * socat's block size: as much as fits when poll reports writable. socat must continue to pass orders when nobody
+ * takes the answers.
+ */
 const socatBytes = '4096';
 const answerMs = 60_000;
 const settledMs = 300;
 
-/** A pseudo-terminal in the control port's place: orders in, answers out, as from a host. */
+/** A pseudo-terminal in place of the control port: orders in, answers out, as from a host. */
 export class ControlPty {
   readonly #socat: ChildProcess;
   readonly #keepOpen: number;
@@ -34,16 +37,16 @@ export class ControlPty {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     await until('the pty', () => existsSync(link), answerMs);
-    // or socat would end with the first agent that closes it
+    // otherwise socat would end when the first agent closes it
     return new ControlPty(socat, openSync(link, constants.O_RDWR | constants.O_NOCTTY));
   }
 
-  /** Sends bytes as they are. */
+  /** Sends text unchanged. */
   send(text: string): void {
     this.#socat.stdin?.write(text);
   }
 
-  /** Sends bytes in pieces that the agent reads one by one. */
+  /** Sends text in pieces that the agent reads one by one. */
   async sendInPieces(text: string, pieces: number): Promise<void> {
     const length = Math.ceil(text.length / pieces);
     for (let at = 0; at < text.length; at += length) {
@@ -62,14 +65,14 @@ export class ControlPty {
     }
   }
 
-  /** Gives an order and waits for its answer, whatever it is. Answers to other orders are thrown away. */
+  /** Sends an order and waits for its answer, whatever the answer is. Answers to other orders are discarded. */
   async ask(order: object): Promise<Answer> {
     const id = `h${this.#id++}`;
     this.send(`${JSON.stringify({ id, ...order })}\n`);
     return this.answer(id);
   }
 
-  /** As `ask`, of an order that is carried out. Throws when it is refused. */
+  /** Like `ask`, for an order that must be executed. Throws when it is refused. */
   async order<Name extends OrderName>(order: Name, fields: object = {}): Promise<AnswerOf[Name]> {
     const answer = await this.ask({ order, ...fields });
     if (!answer.ok) throw new Error(`${order}: ${answer.error.code}: ${answer.error.message}`);
@@ -77,14 +80,14 @@ export class ControlPty {
     return answer as AnswerOf[Name];
   }
 
-  /** As `ask`, of an order that is refused. Throws when it is carried out. */
+  /** Like `ask`, for an order that must be refused. Throws when it is executed. */
   async refusal(order: object): Promise<ErrorAnswer['error']> {
     const answer = await this.ask(order);
     if (answer.ok) throw new Error(`not refused: ${JSON.stringify(order)}`);
     return answer.error;
   }
 
-  /** The answer with this id; those before it are thrown away. */
+  /** The answer with this id; earlier answers are discarded. */
   async answer(id: string | number | null): Promise<Answer> {
     for (;;) {
       const answer = await this.nextAnswer();
@@ -98,7 +101,7 @@ export class ControlPty {
     return JSON.parse(line) as Answer;
   }
 
-  /** The bytes behind an answer's line. */
+  /** The payload after an answer's line. */
   async payload(bytes: number): Promise<Buffer> {
     await until(
       () => `${bytes} bytes of payload; there are ${this.#received.length}`,
@@ -110,7 +113,7 @@ export class ControlPty {
     return payload;
   }
 
-  /** The host reads no more answers. */
+  /** Stops reading answers. */
   pause(): void {
     this.#socat.stdout?.pause();
   }
@@ -119,12 +122,12 @@ export class ControlPty {
     this.#socat.stdout?.resume();
   }
 
-  /** Bytes that nobody has taken yet. */
+  /** Number of bytes that were not read yet. */
   get untakenBytes(): number {
     return this.#received.length;
   }
 
-  /** Whether another open of it is refused with EBUSY, as a virtio port's is (to all but CAP_SYS_ADMIN). */
+  /** Sets whether another open of it is refused with EBUSY, as for a virtio port (except with CAP_SYS_ADMIN). */
   setExclusive(exclusive: boolean): void {
     checked('ioctl(TIOCEXCL)', libcIoctl(this.#keepOpen, exclusive ? TIOCEXCL : TIOCNXCL, 0));
   }

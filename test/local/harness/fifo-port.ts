@@ -2,8 +2,8 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 
 /**
- * A FIFO in a trace port's place. Like QEMU it stays open whatever guest and host do, so that nothing in it is lost
- * with an agent's end; and like a port nobody reads it until somebody does.
+ * A FIFO in place of a trace port. As in QEMU it stays open whatever guest and host do, so that its content
+ * survives the end of an agent; and as for a port, nobody reads it until `read`.
  */
 export class FifoPort {
   readonly path: string;
@@ -19,7 +19,7 @@ export class FifoPort {
     closeSync(openSync(this.#file, 'a'));
   }
 
-  /** Reads into a file from now on, as `cat PORT > FILE` does. */
+  /** Starts to read into a file, like `cat PORT > FILE`. */
   read(): void {
     const out = openSync(this.#file, 'a');
     this.#reader = spawn('cat', [], { stdio: [this.#fd, out, 'inherit'] });
@@ -41,7 +41,7 @@ export class FifoPort {
   }
 }
 
-/** `echo TEXT > FIFO`, or printf without the newline. Throws ENXIO rather than wait when nobody has it open. */
+/** Does `echo TEXT > FIFO`, or printf without the newline. Throws ENXIO instead of waiting when nobody has it open. */
 export function echo(fifo: string, text: string): void {
   const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
   try {

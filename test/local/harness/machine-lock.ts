@@ -4,8 +4,8 @@ import { holdLock } from '../../file-lock.ts';
 const lockFile = '/tmp/virtio-trace-local-test.lock';
 
 /**
- * To be called at the top of a test file: only one such file at a time runs on this machine, whoever started it, for
- * they share its CPUs and its tracefs.
+ * Call this at the top of a test file: only one such file runs on this machine at a time, in whatever checkout,
+ * because they share its CPUs and its tracefs.
  */
 export function holdMachine(): void {
   let release = (): void => undefined;

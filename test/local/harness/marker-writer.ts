@@ -1,17 +1,15 @@
-/**
- * A process that writes numbered markers on one CPU, told what to do over its channel; started by `MarkerWriter`.
- */
+/** A process that writes numbered markers on one CPU, controlled over its channel; started by `MarkerWriter`. */
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { pinProcess } from '../../../src/native/process/affinity.ts';
 
 export type ToWriter =
-  /** So many, as fast as they go. */
+  /** So many, as fast as possible. */
   | { readonly kind: 'write'; readonly count: number; readonly bytes: number }
-  /** So many a second, until `halt`. */
+  /** So many per second, until `halt`. */
   | { readonly kind: 'run'; readonly perSecond: number; readonly bytes: number }
   | { readonly kind: 'halt' };
 
-/** The answer to `write` and to `halt`: how many there have been in all. */
+/** The answer to `write` and to `halt`: the total number of markers written. */
 export interface FromWriter {
   readonly written: number;
 }

@@ -7,7 +7,7 @@ import type { FromWriter, ToWriter } from './marker-writer.ts';
 
 const program = fileURLToPath(new URL('marker-writer.js', import.meta.url));
 
-/** Writes markers `CPU:NUMBER xxx` on one CPU, numbered from 0 on over all calls. */
+/** Writes markers `CPU:NUMBER xxx` on one CPU, numbered from 0 across all calls. */
 export class MarkerWriter {
   readonly cpu: number;
   readonly #child: ChildProcess;
@@ -18,17 +18,17 @@ export class MarkerWriter {
     this.#child = fork(program, [join(tracefs.dir, 'trace_marker'), String(cpu)], { serialization: 'json' });
   }
 
-  /** As of the last `write` or `halt`. */
+  /** Total number written, as of the last `write` or `halt`. */
   get written(): number {
     return this.#written;
   }
 
-  /** Writes `count` markers of `bytes` each, as fast as they go. */
+  /** Writes `count` markers of `bytes` each, as fast as possible. */
   async write(count: number, bytes = 100): Promise<void> {
     await this.#ask({ kind: 'write', count, bytes });
   }
 
-  /** Goes on writing until `halt`. Does not wait. */
+  /** Writes until `halt`. Does not wait. */
   run(perSecond: number, bytes: number): void {
     this.#tell({ kind: 'run', perSecond, bytes });
   }

@@ -8,10 +8,13 @@ import { pagesOf } from '../../../src/trace/ring/page-splitter.ts';
 import { type RingSummary, summarise } from '../../../src/trace/ring/summary.ts';
 import type { Tracefs } from '../../../src/tracefs/tracefs.ts';
 
-/** What is on its way is here after this long, or was lost. */
+/** Data in transit has arrived after this long, or is lost. */
 const arrivalMs = 30_000;
 
-/** Looks until at least so many markers of each CPU and whole pages have arrived, or for long enough; gives the last look. */
+/**
+ * Waits until at least so many markers of each CPU, and only whole pages, have arrived, or the time is over;
+ * returns what has arrived.
+ */
 export async function whole(
   look: () => Arrived,
   wanted: readonly { readonly cpu: number; readonly count: number }[],
@@ -24,15 +27,18 @@ export async function whole(
   }
 }
 
-/** What arrived of one instance, decoded. */
+/** The data of one instance that has arrived, decoded. */
 export class Arrived {
   readonly bytes: Uint8Array;
   readonly pageBytes: number;
-  /** Numbers of the markers in order of arrival, by the CPU that wrote them. */
+  /** Numbers of the markers in order of arrival, by the CPU on which they were written. */
   readonly markers: ReadonlyMap<number, readonly number[]>;
   readonly summary: RingSummary;
 
-  /** @param tracefs the instance: its page size and formats */
+  /**
+   * @param tracefs the instance, which has the page size and formats
+   * @param tracefs the instance: its page size and formats
+   */
   constructor(tracefs: Tracefs, bytes: Uint8Array) {
     const layout = parsePageLayout(tracefs.read('events/header_page'));
     const printFormat = parseEventFormat('ftrace', tracefs.read('events/ftrace/print/format'));
@@ -55,14 +61,14 @@ export class Arrived {
     return this.markers.get(cpu) ?? [];
   }
 
-  /** Pages are whole and each can be read to its end. */
+  /** Asserts that pages are whole and readable to their end. */
   assertSound(): void {
     assert.equal(this.bytes.length % this.pageBytes, 0, 'a torn page');
     assert.deepEqual(this.summary.malformed, new Map(), 'malformed pages');
     assert.equal(this.summary.shortRecords, 0);
   }
 
-  /** Markers `from` to `to` - 1 of that CPU arrived, each once and in order. */
+  /** Asserts that markers `from` to `to` - 1 of a CPU arrived, each once and in order. */
   assertAll(cpu: number, to: number, from = 0): void {
     const numbers = this.markersOf(cpu);
     const wrong = numbers.findIndex((number, index) => number !== from + index);
@@ -74,7 +80,7 @@ export class Arrived {
     assert.equal(numbers.length, to - from, `CPU ${cpu}: markers that arrived, of ${to - from}`);
   }
 
-  /** None twice, and in order; some may be missing. @returns how many arrived */
+  /** Asserts that none arrived twice, and all in order; some may be missing. @returns the number that arrived */
   assertOrdered(cpu: number): number {
     const numbers = this.markersOf(cpu);
     const wrong = numbers.findIndex((number, index) => index > 0 && number <= (numbers[index - 1] ?? -1));

@@ -15,14 +15,14 @@ export function workersOf(agentPid: number): WorkerProcess[] {
   });
 }
 
-/** The worker that waits for one of those to die, once it has loaded its scripts. */
+/** The standby of an agent, once it has loaded its scripts. */
 export function standbyOf(agentPid: number): number | undefined {
   return childrenOf(agentPid).find((pid) =>
     textOf(`/proc/${pid}/cmdline`)?.startsWith('trace-agent worker (standby)'),
   );
 }
 
-/** All of a process's children, whatever they have come to. */
+/** All children of a process, in whatever state. */
 export function childrenOf(pid: number): number[] {
   const text = textOf(`/proc/${pid}/task/${pid}/children`) ?? '';
   return text
@@ -31,7 +31,7 @@ export function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
-/** Whether the process is there and is no zombie. */
+/** Whether the process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   const state = statusOf(`/proc/${pid}/status`).get('State');
   return state !== undefined && !state.startsWith('Z');
@@ -56,7 +56,7 @@ function statusOf(path: string): ReadonlyMap<string, string> {
   return new Map(lines.map(([name = '', value = '']) => [name, value.trim()]));
 }
 
-/** What a process has open, by descriptor number. */
+/** Targets of a process's open descriptors, by number. */
 export function descriptorsOf(pid: number): ReadonlyMap<number, string> {
   const dir = `/proc/${pid}/fd`;
   return new Map(
@@ -64,7 +64,7 @@ export function descriptorsOf(pid: number): ReadonlyMap<number, string> {
       try {
         return [[Number(fd), readlinkSync(join(dir, fd))]];
       } catch {
-        return []; // it was open for a moment
+        return []; // it was only open for a moment
       }
     }),
   );

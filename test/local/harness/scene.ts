@@ -17,22 +17,28 @@ import { isAlive, signalIfThere } from './processes.ts';
 import { until } from './until.ts';
 
 export interface SceneOptions {
-  /** Which of the two CPUs have a trace port, with a reader, from the start. */
+  /** The CPUs (of two) that have a trace port, with a reader, from the start. */
   readonly ports?: 'both' | 'second' | 'none';
-  /** Of each CPU's ring; large enough, as it is, for nothing to be overwritten. */
+  /** Size of each CPU's ring; the default is large enough that nothing is overwritten. */
   readonly bufferKb?: number;
   readonly subBufferKb?: number;
-  /** How full a ring wakes its worker; the kernel's 50 leaves a worker of so large a ring asleep for most of a test. */
+  /**
+   * How full a ring must be to wake its worker; with the kernel's 50, a worker of so large a ring would sleep for
+   * most of a test.
+   */
   readonly bufferPercent?: number;
 }
 
-/** What takes longer hangs. */
+/** A longer wait counts as a hang. */
 const patienceMs = 60_000;
 
 let scenes = 0;
 const savedNamesFile = 'saved_cmdlines_size';
 
-/** One test's own surroundings: a directory of ports, a tracefs instance, and what it starts. All gone at the end. */
+/**
+ * The surroundings of one test: a directory of ports, a tracefs instance, and the processes that it starts. All are
+ * removed at the end.
+ */
 export class Scene {
   readonly dir: string;
   readonly instance: string;
@@ -103,7 +109,7 @@ export class Scene {
     return pty;
   }
 
-  /** Starts an agent on this scene's instance, ports and CPUs; what `args` says besides wins. */
+  /** Starts an agent on this scene's instance, ports and CPUs; `args` override the defaults. */
   start(args: readonly string[] = [], run: AgentRun = {}): Agent {
     const own = ['--ports-dir', this.dir, '--cpus', this.cpus.join(','), '--instance', this.instance];
     const agent = new Agent([...own, ...args], run);
@@ -127,7 +133,7 @@ export class Scene {
     return this.cpus.map((cpu) => this.writer(cpu));
   }
 
-  /** What came through a CPU's port so far. */
+  /** The data that has arrived through a CPU's port. */
   arrived(cpu: number): Arrived {
     return new Arrived(this.tracefs, this.port(cpu).received());
   }
@@ -140,7 +146,7 @@ export class Scene {
     return this.tracefs.stats(cpu).overrun;
   }
 
-  /** Waits until as many markers of each writer have arrived as it wrote, then checks each and the pages. */
+  /** Waits until every marker of each writer has arrived, then checks the markers and the pages. */
   async allArrive(writers: readonly MarkerWriter[]): Promise<void> {
     for (const { cpu, written } of writers) {
       const found = await whole(() => this.arrived(cpu), [{ cpu, count: written }]);
@@ -149,7 +155,10 @@ export class Scene {
     }
   }
 
-  /** The same where a ring may have overrun: what arrived and what the ring itself overwrote is all that was written. */
+  /**
+   * Like `allArrive`, for rings that may overrun: checks that arrived and overwritten markers add up to those
+   * written.
+   */
   async allAccounted(writers: readonly MarkerWriter[]): Promise<void> {
     for (const { cpu, written } of writers) {
       const overrun = this.overrun(cpu);
@@ -168,22 +177,22 @@ export class Scene {
     }
   }
 
-  /** Ends everything. Throws when something of an agent outlives it, or the instance cannot go. */
+  /** Ends everything. Throws when a process of an agent survives, or the instance cannot be removed. */
   async end(): Promise<void> {
     const workers = this.#agents.flatMap((agent) => (agent.ended ? [] : agent.workers));
     for (const agent of this.#agents) if (!agent.ended) agent.signal('SIGKILL');
     for (const close of this.#closers) close();
     for (const { pid } of workers) signalIfThere(pid, 'SIGKILL');
-    // before that the instance is in use
+    // until then the instance is in use
     await until('the workers to end', () => !workers.some(({ pid }) => isAlive(pid)), patienceMs);
     rmSync(this.dir, { recursive: true });
-    // what an agent that is killed cannot put back
+    // settings that a killed agent could not restore
     const top = new Tracefs(this.tracefs.root);
     if (top.read(savedNamesFile) !== this.#savedNames) top.write(savedNamesFile, this.#savedNames.trim());
     await removeInstance(this.tracefs.root, this.instance);
   }
 
-  /** Instances whose name begins as the scene's: its own and what orders made. */
+  /** Instances whose name begins like the scene's: its own and those created by orders. */
   get instances(): string[] {
     return readdirSync(join(this.tracefs.root, 'instances')).filter((name) => name.startsWith(this.instance));
   }
@@ -193,7 +202,7 @@ export class Scene {
   }
 }
 
-/** A test in a scene of its own. */
+/** A test in its own scene. */
 export function inScene(body: (scene: Scene) => Promise<void>, options?: SceneOptions): () => Promise<void> {
   return async () => {
     const scene = new Scene(options);

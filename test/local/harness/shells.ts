@@ -2,14 +2,14 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-/** How long a shell may take for one line; the first brings its completion system up. */
+/** Time limit of a shell for one line; the first line loads its completion system. */
 const patienceMs = 120_000;
 
 interface Interactive {
   readonly argv: string;
-  /** Loads the completion of a program out of a directory of them. */
+  /** The command that loads the completion of a program from a directory. */
   readonly load: (dir: string, program: string) => string;
-  /** The keys that put all that can be completed behind a line and then print its words, each begun with @. */
+  /** The keys that insert all completions at the end of a line and then print its words, each preceded by @. */
   readonly ask: (line: string) => string;
 }
 
@@ -20,14 +20,14 @@ const interactive = {
   bash: {
     argv: 'bash --norc --noprofile -i',
     load: (dir, program) => `source ${join(dir, 'bash', program)}`,
-    // readline's insert-completions, back to the line's begin, and to its end
+    // readline's insert-completions, then to the line's beginning, and to its end
     ask: (line) => `${line}\u001b*\u0001${printing}\u0005${printed}\r`,
   },
   zsh: {
     argv: 'zsh -f -i',
     load: (dir) =>
       [
-        // whatever EDITOR says, which npm sets to vi
+        // whatever EDITOR is; npm sets it to vi
         'bindkey -e',
         `fpath=(${join(dir, 'zsh')} $fpath)`,
         'autoload -Uz compinit',
@@ -35,7 +35,7 @@ const interactive = {
         "zstyle ':completion:all-matches::::' completer _all_matches _complete",
         "zstyle ':completion:all-matches:*' insert yes",
         'zle -C all-matches complete-word _generic',
-        // no key behind the one that completes: it would come while zsh loads what it completes with
+        // no key after the one that completes: it would arrive while zsh loads the completion functions
         `ask() { zle all-matches -w; zle auto-suffix-remove; BUFFER="${printing.replace('\\', '\\\\')}$BUFFER${printed}"; zle accept-line }`,
         'zle -N ask',
         "bindkey '^X' ask",
@@ -45,8 +45,8 @@ const interactive = {
 } as const satisfies Record<string, Interactive>;
 
 /**
- * What a shell at a terminal makes of each line when it is asked for all completions, as the words that the line then
- * has. The line's own words are among them.
+ * The words of each line after a shell at a terminal has inserted all completions; they include the line's own
+ * words. @param dir of the completions, as built by `npm run build:completions`
  * @param dir of the completions, as `npm run build:completions` lays it out
  */
 export async function completedLines(
@@ -68,7 +68,7 @@ export async function completedLines(
     output += text;
   });
   const ended = once(child, 'close');
-  /** What is printed behind these keys on lines that begin with @, up to one that is the mark. */
+  /** The output on lines that begin with @ after these keys, up to a line that is the mark. */
   async function shownBehind(keys: string, mark: string): Promise<string[]> {
     output = '';
     child.stdin.write(keys);
@@ -91,7 +91,7 @@ export async function completedLines(
     for (const line of lines) completed.push(await shownBehind(ask(line), 'done'));
     return completed;
   } finally {
-    // what is left of a line goes first; a shell that hears nothing of it is ended
+    // first deletes the rest of the line; a shell that does not react is ended
     child.stdin.end('\u0015exit\r');
     const late = setTimeout(() => child.kill(), patienceMs);
     await ended;
@@ -99,7 +99,7 @@ export async function completedLines(
   }
 }
 
-/** What fish offers for the end of a line, without descriptions. */
+/** The completions that fish offers for the end of a line, without descriptions. */
 export function fishOffers(dir: string, program: string, line: string, cwd: string): string[] {
   const script = `source ${join(dir, 'fish', `${program}.fish`)}; complete -C $argv[1]`;
   const env = { ...process.env, HOME: cwd, LC_ALL: 'C.UTF-8' };

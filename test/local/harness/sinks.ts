@@ -6,11 +6,11 @@ import type { Agent } from './agent.ts';
 import type { MarkerWriter } from './markers.ts';
 import type { Scene } from './scene.ts';
 
-/** Something that stdout may be. */
+/** A destination for stdout. */
 export interface Sink {
   /** A descriptor for the agent; the test closes it. */
   open(scene: Scene): number;
-  /** What has come out of it. */
+  /** The data that has arrived in it. */
   received(scene: Scene): Uint8Array;
 }
 
@@ -54,7 +54,7 @@ export function startInto(sink: Sink, scene: Scene, args: readonly string[] = []
 }
 
 export async function load(writers: readonly MarkerWriter[], ms: number): Promise<void> {
-  // on a busy machine a process takes its time to start
+  // on a busy machine a process is slow to start
   for (const writer of writers) await writer.write(1);
   for (const writer of writers) writer.run(8000, 400);
   await sleep(ms);

@@ -4,7 +4,7 @@ import { tracefsSkip } from '../tracefs-support.ts';
 
 const tools = ['cat', 'flock', 'mkfifo', 'script', 'setpriv', 'socat', 'unshare'];
 
-/** Why the agent cannot be tested on this machine; false when it can. With CI=true it must. */
+/** The reason why the agent cannot be tested on this machine; false when it can. With CI=true it must be testable. */
 export function agentSkip(): string | false {
   const noTracefs = tracefsSkip();
   if (noTracefs !== false) return noTracefs;
@@ -19,7 +19,7 @@ export function agentSkip(): string | false {
   return reason;
 }
 
-/** Why a test that runs this command cannot; false when it can. With CI=true it must. */
+/** The reason why a test that needs this command cannot run; false when it can. With CI=true it must. */
 export function toolSkip(command: string): string | false {
   const found = spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
   if (!found && process.env['CI'] === 'true') throw new Error(`${command} is missing`);

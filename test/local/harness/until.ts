@@ -2,10 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const lookEveryMs = 10;
 
-/**
- * Waits for something to come true, and gives it back. Throws after `withinMs` with `what` in its message: what was
- * waited for, and how far it got.
- */
+/** Waits until `look` returns a result, and returns that. Throws after `withinMs` with `what` in its message. */
 export async function until<T>(
   what: string | (() => string),
   look: () => T | undefined | false,
@@ -22,7 +19,7 @@ export async function until<T>(
   }
 }
 
-/** Waits until a number has not changed for `forMs`, and gives it back. */
+/** Waits until a number has not changed for `forMs`, and returns it. */
 export async function settled(
   what: string,
   measure: () => number,

@@ -18,7 +18,7 @@ describe('Backoff', () => {
     assert.equal(backoff.next(), 10);
   });
 
-  it('is due from its beginning on, and a second beginning does not shorten it', () => {
+  it('is active from `begin` on, and a second `begin` does not shorten the delay', () => {
     const backoff = new Backoff(10, 500);
     assert.equal(backoff.active, false);
     backoff.begin();

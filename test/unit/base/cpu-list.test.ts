@@ -9,7 +9,7 @@ import { thorough } from '../../set.ts';
 const cpu = fc.nat(maxCpus - 1);
 
 describe('parseCpuList', () => {
-  it('reads numbers and ranges, ascending and each once', () => {
+  it('reads numbers and ranges, in ascending order and each once', () => {
     assert.deepEqual(parseCpuList('0-3,6', '--cpus'), [0, 1, 2, 3, 6]);
     assert.deepEqual(parseCpuList(' 10, 2-2 ,9,9-10\n', '--cpus'), [2, 9, 10]);
     assert.deepEqual(parseCpuList('8191', '--cpus'), [8191]);
@@ -22,7 +22,7 @@ describe('parseCpuList', () => {
     assert.deepEqual(parseCpuList('0-3:2/2', '--cpus'), [0, 1, 2, 3]);
   });
 
-  it('says what is wrong with anything else', () => {
+  it('reports what is wrong with anything else', () => {
     assertUsage(() => parseCpuList('', '--cpus'), /^--cpus: an empty entry in ""/, /0-3,6/);
     assertUsage(() => parseCpuList('1,,2', '--cpus'), /an empty entry in "1,,2"/);
     assertUsage(() => parseCpuList('1,', '--cpus'), /an empty entry/);
@@ -54,7 +54,7 @@ describe('parseCpuList', () => {
     );
   });
 
-  it('reads back any list that it could have been given', () => {
+  it('reads back any list that it could have received', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(cpu, fc.nat(20)), { minLength: 1, maxLength: 50 }), (ranges) => {
         const wanted = new Set<number>();
@@ -69,7 +69,7 @@ describe('parseCpuList', () => {
     );
   });
 
-  it('gives CPUs or a Failure for any text', () => {
+  it('returns CPUs or throws a Failure for any text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[-0-9,:/ ]{0,20}$/)), (text) => {
         try {

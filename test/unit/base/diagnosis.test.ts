@@ -5,7 +5,7 @@ import { linesOf } from '../../../src/cli/report/diagnosis.ts';
 import { exitCode, Failure } from '../../../src/base/failure.ts';
 
 describe('a chain of links', () => {
-  it('says of each whether it holds, and skips what needs a broken one', async () => {
+  it('reports for each link whether it works, and skips links that need a broken one', async () => {
     const chain = new Chain();
     await chain.look('a', [], () => 'fine');
     await chain.look('b', ['a'], () => {
@@ -32,7 +32,7 @@ describe('a chain of links', () => {
     assert.match(linesOf(chain.links), /^b {2}wrong {4}b is gone — make b$/m);
   });
 
-  it('does not take a bug for a broken link', async () => {
+  it('does not report a bug as a broken link', async () => {
     await assert.rejects(
       new Chain().look('a', [], () => {
         throw new TypeError('undefined is not a function');
@@ -41,7 +41,7 @@ describe('a chain of links', () => {
     );
   });
 
-  it('is sound when nothing is wrong, also where something cannot be told', async () => {
+  it('is sound when nothing is wrong, even if something is unknown', async () => {
     const chain = new Chain();
     await chain.look('a', [], () => {
       throw Object.assign(new Error('EACCES'), { code: 'EACCES' });

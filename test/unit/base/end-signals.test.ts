@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 
 const module = new URL('../../../src/base/end-signals.js', import.meta.url).href;
-/** More than two signals of one wish may be apart. */
+/** Longer than the interval in which signals count as one. */
 const laterMs = 600;
 
-/** Says `first` and `again` as it hears them; `busy`: stands still at the first until its stdin ends. */
+/** Prints `first` and `again` for the signals it receives; with `busy`, blocks at the first until its stdin ends. */
 function listener(busy: boolean) {
   const script = `const { onEndSignals } = await import(${JSON.stringify(module)});
     const { readFileSync } = await import('node:fs');
@@ -30,7 +30,10 @@ type Listener = ReturnType<typeof listener>;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A later signal is the second one. A program that had to wait for its CPU may hear it as soon as the others: then one more. */
+/**
+ * Sends a later signal, which counts as the second. A busy program may receive it together with the first ones:
+ * then one more is needed.
+ */
 async function hearsLaterOnes({ child, said }: Listener, first: string): Promise<void> {
   await pause(laterMs);
   assert.deepEqual(said, ['listens', first]);
@@ -43,19 +46,19 @@ async function hearsLaterOnes({ child, said }: Listener, first: string): Promise
 }
 
 describe('signals that end a program', () => {
-  it('two at once, as of timeout(1), are one; a later one is the second', async (test) => {
+  it('treats two at once, as from timeout(1), as one; a later one is the second', async (test) => {
     const listening = listener(false);
     const { child, next } = listening;
     test.after(() => child.kill('SIGKILL'));
     await next();
-    // both are there when it comes to its turn
+    // both signals are pending when it continues
     for (const signal of ['SIGSTOP', 'SIGTERM', 'SIGINT', 'SIGCONT'] as const) child.kill(signal);
     const [first] = await next();
     assert.match(String(first), /^first SIG(TERM|INT)$/);
     await hearsLaterOnes(listening, String(first));
   });
 
-  it('two at once are one also when the first keeps the program busy for long', async (test) => {
+  it('treats two at once as one also when the first keeps the program busy for long', async (test) => {
     const listening = listener(true);
     const { child, next } = listening;
     test.after(() => child.kill('SIGKILL'));

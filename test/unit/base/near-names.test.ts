@@ -12,19 +12,19 @@ describe('near names', () => {
     'timer:timer_start',
   ];
 
-  it('find a slip of the hand, a missing system and a wrong one', () => {
+  it('find a typo, a missing system and a wrong one', () => {
     assert.deepEqual(nearNames('sched:sched_swich', known), ['sched:sched_switch']);
     assert.equal(nearNames('sched_switch', known)[0], 'sched:sched_switch');
     assert.equal(nearNames('timer/sched_wakeup', known)[0], 'sched:sched_wakeup');
     assert.deepEqual(nearNames('iqr', known), ['irq']);
   });
 
-  it('look at the beginning of a long name only', () => {
+  it('compare only the beginning of a long name', () => {
     const long = `sched:${'x'.repeat(10_000)}`;
     assert.deepEqual(nearNames(long, [`sched:${'x'.repeat(194)}`]), [`sched:${'x'.repeat(194)}`]);
   });
 
-  it('offer nothing for what is like none, and three at most', () => {
+  it('offer nothing for an unlike name, and at most three names', () => {
     assert.deepEqual(nearNames('block:block_rq_issue', known), []);
     assert.equal(nearNames('a', ['b', 'c', 'd', 'e']).length, 3);
   });

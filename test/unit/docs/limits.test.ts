@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { repoRoot } from '../../repo-root.ts';
 
-/** What the agent consists of, beside files that it shares with the host's programs. */
+/** The agent's source folders; some files are shared with the host's programs. */
 const folders = ['worker', 'supervisor', 'protocol', 'tracefs'];
 
 interface Row {
@@ -25,7 +25,10 @@ function rowsOf(page: string): Row[] {
   return rows;
 }
 
-/** `const nameMs = 5`, `  nameMs: 5,` and `#name = new Backoff(1, 5)` of a source, by name: what looks like a bound. */
+/**
+ * `const nameMs = 5`, `  nameMs: 5,` and `#name = new Backoff(1, 5)` of a source, by name: everything that looks
+ * like a limit.
+ */
 function boundsIn(source: string): Map<string, string> {
   const bounds = new Map<string, string>();
   const constant =
@@ -37,13 +40,13 @@ function boundsIn(source: string): Map<string, string> {
   return bounds;
 }
 
-/** Sizes that the kernel or a format gives: no bounds of ours. */
+/** Sizes that the kernel or a format defines, which are not limits. */
 const givenSizes = new Set(['pageHeaderBytes', 'pageBytes']);
 
 describe('docs/limits.md', () => {
   const rows = rowsOf(readFileSync(join(repoRoot, 'docs/limits.md'), 'utf8'));
 
-  it('says of each limit what the source says, and names a test that there is', () => {
+  it('gives for each limit the value of the source, and an existing test', () => {
     assert.ok(rows.length > 40, `${rows.length} rows`);
     for (const { constant, value, file, test } of rows) {
       const bounds = boundsIn(readFileSync(join(repoRoot, file), 'utf8'));
@@ -52,7 +55,7 @@ describe('docs/limits.md', () => {
     }
   });
 
-  it('leaves out no constant that looks like one', () => {
+  it('includes every constant that looks like a limit', () => {
     const listed = new Set(rows.map(({ constant, file }) => `${file} ${constant}`));
     for (const folder of folders) {
       for (const name of readdirSync(join(repoRoot, 'src', folder), { recursive: true, encoding: 'utf8' })) {

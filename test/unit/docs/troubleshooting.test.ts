@@ -6,21 +6,21 @@ import { repoRoot } from '../../repo-root.ts';
 
 const page = readFileSync(join(repoRoot, 'docs/troubleshooting.md'), 'utf8');
 
-/** Letters of a text's own, beside the values in it, from which on it can be told from others. */
+/** Minimum number of literal letters of a text (without its values) that identify it. */
 const fewestOwn = 9;
 
-/** What the programs are quoted with: each message and each remedy, with the values it had when it was provoked. */
+/** The messages and remedies in the document, with the values they had when they were recorded. */
 function quotedTexts(): string[] {
   return page.split('\n').flatMap((line) => {
     const [, said] = /^ {4}(?:trace-agent|trace-host): (.*)$/.exec(line) ?? [];
-    // what a guest is called is a text of its own, which would count for any that begins with it
+    // the name of a guest is a message of its own, which would match any text that begins with it
     if (said !== undefined) return said.replace('the guest in /var/lib/virtio-trace', 'GUEST').split(' — ');
     const [, logged] = /^ {4}\{.*"msg":"(.*?)"\}$/.exec(line) ?? [];
     return logged === undefined ? [] : [logged];
   });
 }
 
-/** A text of the sources, cut where values stand in it. */
+/** A message of the sources, split at its values. */
 type Pattern = readonly string[];
 
 function patternsOf(source: string): Pattern[] {
@@ -37,7 +37,7 @@ function patternsOf(source: string): Pattern[] {
   return patterns;
 }
 
-/** Whether a text is that pattern with anything in place of its values. */
+/** Whether a text matches the pattern with anything in place of its values. */
 function matches(parts: Pattern, text: string): boolean {
   const [first = '', ...rest] = parts;
   const last = rest.pop();
@@ -53,7 +53,7 @@ function matches(parts: Pattern, text: string): boolean {
 }
 
 describe('docs/troubleshooting.md', () => {
-  it('quotes messages as the programs have them', () => {
+  it('quotes messages exactly as the programs print them', () => {
     const patterns = readdirSync(join(repoRoot, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => patternsOf(readFileSync(join(repoRoot, 'src', name), 'utf8')));
@@ -66,7 +66,7 @@ describe('docs/troubleshooting.md', () => {
 });
 
 describe('the documents', () => {
-  it('link only to what is there', () => {
+  it('link only to existing targets', () => {
     const documents = ['README.md', ...readdirSync(join(repoRoot, 'docs')).map((name) => `docs/${name}`)];
     for (const document of documents.filter((name) => name.endsWith('.md'))) {
       const text = readFileSync(join(repoRoot, document), 'utf8');

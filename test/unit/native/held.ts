@@ -1,4 +1,4 @@
-/** A child for the tests: does what its first argument says on descriptor 3, says so, and waits to be killed. */
+/** A child for the tests: does what its first argument says with descriptor 3, reports it, and waits to be killed. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { pinProcess } from '../../../src/native/process/affinity.ts';
 import { tryLock } from '../../../src/native/io/file-lock.ts';

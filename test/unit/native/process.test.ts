@@ -27,7 +27,7 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 describe('affinity', () => {
-  it('masks have one bit, whole longs and room enough', () => {
+  it('masks have one bit, whole longs and enough size', () => {
     for (const cpu of [0, 7, 8, 63, 64, 1023, 1024, 5000]) {
       const mask = maskOf(cpu);
       assert.deepEqual(cpusOf(mask), [cpu]);
@@ -37,7 +37,7 @@ describe('affinity', () => {
     assert.equal(maskOf(1024).byteLength, 136);
   });
 
-  it('is that which /proc tells', () => {
+  it('equals that in /proc', () => {
     const list = /Cpus_allowed_list:\s*(.*)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
     const cpus = list.split(',').flatMap((range) => {
       const [first = 0, last = first] = range.split('-').map(Number);
@@ -59,19 +59,19 @@ describe('affinity', () => {
     );
   });
 
-  it('refuses a CPU that is not there, also beyond 1,024', () => {
+  it('refuses a CPU that does not exist, also beyond 1,024', () => {
     const before = affinityOf(0);
     for (const cpu of [1023, 5000]) assert.throws(() => pinProcess(cpu), { code: 'EINVAL' });
     assert.deepEqual(affinityOf(0), before);
   });
 
-  it('of a thread that is not there is an error with its name', () => {
+  it('of a thread that does not exist is an error with its name', () => {
     assert.throws(() => affinityOf(0x7fff_fffe), { code: 'ESRCH', call: 'sched_getaffinity' });
   });
 });
 
 describe('a lock on a file', () => {
-  it('excludes another process until that gives it back or dies', async () => {
+  it('excludes another process until its holder releases it or dies', async () => {
     const fd = makeMemory('lock-test', 1);
     assert.equal(tryLock(fd), true);
     assert.equal(tryLock(fd), true, 'its holder has it still');
@@ -89,7 +89,7 @@ describe('a lock on a file', () => {
 });
 
 describe('shared memory', () => {
-  it('is the same bytes in each mapping, and its size is sealed', () => {
+  it('has the same bytes in each mapping, and its size is sealed', () => {
     const fd = makeMemory('memory-test', 8192);
     const one = mapMemory(fd, 8192);
     const other = mapMemory(fd, 8192);
@@ -103,12 +103,12 @@ describe('shared memory', () => {
     closeSync(fd);
   });
 
-  it('that does not exist says so', () => {
+  it('throws if it does not exist', () => {
     assert.throws(() => mapMemory(-1, 4096), { code: 'EBADF', call: 'mmap' });
   });
 });
 
-describe('what the system knows', () => {
+describe('system lookups return', () => {
   it('users by name', () => {
     assert.deepEqual(lookUpUser('root'), { uid: 0, gid: 0 });
     const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
@@ -126,7 +126,7 @@ describe('what the system knows', () => {
     assert.ok(clockNs('monotonicRaw') < clockNs('monotonicRaw'));
   });
 
-  it('errors by the names that people know', () => {
+  it('errors by their usual names', () => {
     assert.equal(errnoName(errno.EAGAIN), 'EAGAIN');
     assert.equal(errnoName(4095), 'E4095');
     const error = new NativeError('open(x)', errno.EBUSY);

@@ -4,18 +4,18 @@ import * as fc from 'fast-check';
 import { formatEventSpec, parseEventSpec } from '../../../src/protocol/event-name.ts';
 
 describe('event names', () => {
-  it('are a system, or an event in either spelling', () => {
+  it('are a system, or an event in either notation', () => {
     assert.deepEqual(parseEventSpec('sched'), { system: 'sched', event: undefined });
     assert.deepEqual(parseEventSpec('irq:irq_handler_entry'), { system: 'irq', event: 'irq_handler_entry' });
     assert.deepEqual(parseEventSpec('sched/sched_switch'), { system: 'sched', event: 'sched_switch' });
   });
 
-  it('may be all that user_events may, and no character of them is a pattern', () => {
+  it('may contain every character that user_events allow, and none is a wildcard', () => {
     assert.deepEqual(parseEventSpec('user_events:a+b*[é]'), { system: 'user_events', event: 'a+b*[é]' });
     assert.equal(parseEventSpec(`user_events:${'x'.repeat(255)}`)?.event?.length, 255);
   });
 
-  it('are nothing else', () => {
+  it('have no other form', () => {
     const bad = [
       '',
       ':',
@@ -35,7 +35,7 @@ describe('event names', () => {
       assert.equal(parseEventSpec(text), undefined, JSON.stringify(text));
   });
 
-  it('never leave the events directory, whatever is sent', () => {
+  it('never lead out of the events directory, for any input', () => {
     const hostile = fc
       .array(fc.constantFrom('.', '..', '/', ':', '\0', 'sched', '\n', '*', '\\'))
       .map((parts) => parts.join(''));

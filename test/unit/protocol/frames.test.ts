@@ -25,7 +25,7 @@ const headers = fc.record(
 );
 
 describe('frames', () => {
-  it('are read as they were written, wherever they stand', () => {
+  it('are read as they were written, at any position', () => {
     fc.assert(
       fc.property(syncs, headers, fc.nat(7), (sync, header, at) => {
         const encoded = encodeFrameHeader(sync, header);
@@ -38,7 +38,7 @@ describe('frames', () => {
     );
   });
 
-  it('of which a bit is not as it was are none', () => {
+  it('with a changed bit are not recognised', () => {
     fc.assert(
       fc.property(syncs, headers, fc.nat(frameHeaderSize * 8 - 1), (sync, header, bit) => {
         const encoded = encodeFrameHeader(sync, header);
@@ -49,7 +49,7 @@ describe('frames', () => {
     );
   });
 
-  it('begin behind a head', () => {
+  it('begin after a head', () => {
     const sync = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
     const head = encodeHead({ pageBytes: 4096, sync });
     assert.equal(head.length, headSize);

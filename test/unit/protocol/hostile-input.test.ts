@@ -8,10 +8,10 @@ import { HostileInput } from './hostile-input.ts';
 import { thorough } from '../../set.ts';
 
 const inputs = thorough(100_000);
-/** One input is at most some 300 KB, so nothing that is linear takes as long, but when the machine does something else. */
+/** An input has at most 300 KB, so linear processing only takes this long when the machine is busy. */
 const mostMs = 500;
 
-/** In two pieces, cut anywhere, as reads cut. */
+/** Parses an input in two pieces, cut anywhere, as reads would cut it. */
 function parsedBy(reader: LineReader, input: Uint8Array, index: number): ReturnType<typeof parseLine>[] {
   const cut = index % (input.length + 1);
   const lines = [...reader.push(input.subarray(0, cut)), ...reader.push(input.subarray(cut))];
@@ -21,7 +21,7 @@ function parsedBy(reader: LineReader, input: Uint8Array, index: number): ReturnT
 }
 
 describe(`${inputs} random and mutated inputs`, () => {
-  it('are each refused or obeyed, at once, and the order behind each is always obeyed', () => {
+  it('are each refused or executed, at once, and the order after each is always executed', () => {
     const seed = Date.now() >>> 0;
     const hostile = new HostileInput(seed);
     const reader = new LineReader();

@@ -1,6 +1,6 @@
 import { maxLineBytes } from '../../../src/protocol/line-reader.ts';
 
-/** Input that a careless or hostile host may send to the control port: random bytes, and orders gone wrong. */
+/** Input that a careless or hostile host may send to the control port: random bytes, and malformed orders. */
 
 export const hostileOrders: readonly string[] = [
   '1',
@@ -39,10 +39,10 @@ const noise = [
   '__proto__',
 ];
 
-/** Without those that make workers start anew, which takes seconds each in an emulated guest. */
+/** Without those that restart workers, which takes seconds each in an emulated guest. */
 export const quickOrders = hostileOrders.filter((order) => !order.includes('instance'));
 
-/** The same bytes for the same seed. */
+/** Yields the same bytes for the same seed. */
 export class HostileInput {
   readonly #orders: readonly string[];
   #state: number;
@@ -52,7 +52,7 @@ export class HostileInput {
     this.#orders = orders;
   }
 
-  /** The next piece, of any length from none to more than a line may have; newlines may be in it. */
+  /** The next piece: from empty to longer than a line may be; it may contain newlines. */
   next(): Uint8Array {
     const kind = this.#below(100);
     if (kind === 0) return this.#endless();
@@ -74,7 +74,7 @@ export class HostileInput {
     return Buffer.from(Array.from({ length: count }, () => this.#below(256)));
   }
 
-  /** Longer than a line may be, or nested deeper than is good for a parser. */
+  /** Longer than a line may be, or nested too deeply for a parser. */
   #endless(): Buffer {
     const text = ['{"order":"', '[', '1', '{"a":', '"'][this.#below(5)] ?? '';
     return Buffer.from(text.repeat(1 + this.#below((maxLineBytes * 1.1) / text.length)));

@@ -14,7 +14,7 @@ function texts(lines: readonly Line[]): string[] {
   return lines.map((line) => (line.kind === 'text' ? line.text : `too long: ${line.head}`));
 }
 
-/** Bytes of the kind that matter here: newlines, blanks, digits and JSON often, anything else now and then. */
+/** Bytes that matter here: often newlines, blanks, digits and JSON, sometimes anything else. */
 const hostileBytes = fc
   .array(
     fc.oneof(
@@ -44,26 +44,26 @@ function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
 }
 
 describe('LineReader', () => {
-  it('gives the orders of several echos in one read, and of one in several', () => {
+  it('returns the orders of several echos in one read, and of one in several', () => {
     assert.deepEqual(texts(linesOf('1\n0\n')), ['1', '0']);
     assert.deepEqual(texts(linesOf('{"or', 'der":"pi', 'ng"}\n')), ['{"order":"ping"}']);
   });
 
-  it('joins a character that two reads share', () => {
+  it('joins a character that is split over two reads', () => {
     const bytes = Buffer.from('é\n');
     assert.deepEqual(texts(linesOf(bytes.subarray(0, 1), bytes.subarray(1))), ['é']);
   });
 
-  it('takes CRLF, blanks around a line, and no notice of empty lines', () => {
+  it('accepts CRLF and blanks around a line, and ignores empty lines', () => {
     assert.deepEqual(texts(linesOf('\r\n \t\n  1 \r\n\n\n{"id": 1} \r\n')), ['1', '{"id": 1}']);
   });
 
-  it('takes a run of digits for that many orders', () => {
+  it('takes a run of digits as that many orders', () => {
     assert.deepEqual(texts(linesOf('1', '0', '\n')), ['1', '0']);
     assert.deepEqual(texts(linesOf('110\n12\n1 0\n')), ['1', '1', '0', '12', '1 0']);
   });
 
-  it('keeps NUL and invalid UTF-8 inside their own line', () => {
+  it('keeps NUL and invalid UTF-8 within their own line', () => {
     assert.deepEqual(texts(linesOf(Buffer.from([0x31, 0, 0x0a, 0xff, 0xc3, 0x0a, 0x30, 0x0a]))), [
       '1\0',
       '\ufffd\ufffd',
@@ -71,7 +71,7 @@ describe('LineReader', () => {
     ]);
   });
 
-  it('does not hold on to the chunk', () => {
+  it('keeps no reference to the chunk', () => {
     const reader = new LineReader();
     const chunk = Buffer.from('{"order"');
     reader.push(chunk);
@@ -80,7 +80,7 @@ describe('LineReader', () => {
   });
 
   describe('a line over the limit', () => {
-    it('is told once, with its beginning, and thrown away up to its newline', () => {
+    it('is reported once, with its beginning, and discarded up to its newline', () => {
       const reader = new LineReader();
       const told = [];
       for (let turn = 0; turn < 100; turn++) told.push(...reader.push(Buffer.alloc(4096, '{"a":[')));
@@ -103,19 +103,19 @@ describe('LineReader', () => {
       assert.equal(linesOf(`${'x'.repeat(maxLineBytes + 1)}\n`)[0]?.kind, 'too-long');
     });
 
-    it('may have as many bare orders as that, and no more', () => {
+    it('may have bare orders up to their limit, and no more', () => {
       assert.equal(linesOf(`${'1'.repeat(65_536)}\n`).length, 65_536);
       const [line, ...more] = linesOf(`${'10'.repeat(32_768)}1\n`);
       assert.deepEqual([line?.kind, more.length], ['too-long', 0]);
     });
 
-    it('has the same head however it was cut', () => {
+    it('has the same head at any chunk boundaries', () => {
       const line = `{"order":"start",${' '.repeat(maxLineBytes)}`;
       assert.deepEqual(linesOf('{"o', line.slice(3)), linesOf(line));
       assert.deepEqual(linesOf(...cut(Buffer.from(line), [7])), linesOf(line));
     });
 
-    it('is not taken for waiting bare orders', () => {
+    it('does not count as pending bare orders', () => {
       const reader = new LineReader();
       reader.push(Buffer.from('x'.repeat(maxLineBytes + 1)));
       reader.push(Buffer.from('1'));
@@ -125,7 +125,7 @@ describe('LineReader', () => {
   });
 
   describe('a silence', () => {
-    it('makes an order of digits that lack their newline', () => {
+    it('completes an order of digits without a newline', () => {
       const reader = new LineReader();
       assert.deepEqual(reader.push(Buffer.from(' 1')), []);
       assert.equal(reader.pendingIsBareOrder, true);
@@ -134,7 +134,7 @@ describe('LineReader', () => {
       assert.deepEqual(texts(reader.push(Buffer.from('\n0\n'))), ['0'], 'a late newline is no order');
     });
 
-    it('makes two orders of printf 1; printf 0', () => {
+    it('completes two orders of printf 1; printf 0', () => {
       const reader = new LineReader();
       reader.push(Buffer.from('1'));
       reader.push(Buffer.from('0 '));
@@ -152,8 +152,8 @@ describe('LineReader', () => {
     });
   });
 
-  describe('whatever comes', () => {
-    it('gives the same lines at any chunking', () => {
+  describe('any input', () => {
+    it('yields the same lines at any chunk boundaries', () => {
       fc.assert(
         fc.property(
           hostileBytes,
@@ -171,7 +171,7 @@ describe('LineReader', () => {
       );
     });
 
-    it('gives an order that follows a newline', () => {
+    it('followed by a newline and an order yields the order', () => {
       fc.assert(
         fc.property(hostileBytes, fc.constantFrom('1', '0', '{"order":"stop"}'), (garbage, order) => {
           const lines = linesOf(garbage, `\n${order}\n`);

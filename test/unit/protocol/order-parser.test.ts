@@ -20,7 +20,7 @@ function assertRefused(line: string, code: ErrorCode, message: RegExp): void {
   assert.match(refused.message, message);
 }
 
-/** Filters and triggers lose the blanks at both ends, as the kernel takes them. */
+/** Filters and triggers without the blanks at both ends, as the parser returns them. */
 function trimmed(order: {
   trace?: { filters?: Record<string, string>; triggers?: Record<string, string[]> };
 }) {
@@ -30,14 +30,14 @@ function trimmed(order: {
   return order;
 }
 
-/** A line is refused with a reason, or obeyed as it stands: nothing of it left out, nothing put in. */
+/** Asserts that a line is refused with a reason, or returned unchanged: nothing omitted, nothing added. */
 function assertFaithful(line: string): void {
   const parsed = parseOrder(line);
   if (parsed.kind === 'refused') {
     assert.ok(parsed.message !== '');
   } else if (parsed.order.answer) {
     const { answer: _, ...said } = parsed.order;
-    // by way of text: JSON writes -0 as 0
+    // converted to text first: JSON writes -0 as 0
     assert.deepEqual(JSON.parse(JSON.stringify(said)), trimmed(JSON.parse(JSON.stringify(JSON.parse(line)))));
   } else {
     assert.equal(line.trim(), parsed.order.order === 'start' ? '1' : '0');
@@ -63,7 +63,7 @@ const whole: TraceRequest = {
 };
 
 describe('parseOrder', () => {
-  it('takes the bare digits of the original protocol, which get no answer', () => {
+  it('accepts the bare digits of the original protocol, which get no answer', () => {
     assert.deepEqual(parseOrder('1'), {
       kind: 'order',
       order: { order: 'start', id: undefined, answer: false },
@@ -74,7 +74,7 @@ describe('parseOrder', () => {
     });
   });
 
-  it('takes every order as JSON, with a text, a number or nothing for an id', () => {
+  it('accepts every order as JSON, with a string, a number or nothing as id', () => {
     for (const order of orderNames) {
       assert.deepEqual(parseOrder(JSON.stringify({ order })), {
         kind: 'order',
@@ -89,7 +89,7 @@ describe('parseOrder', () => {
     }
   });
 
-  it('takes a trace with all of its fields, and with none', () => {
+  it('accepts a trace with all of its fields, and with none', () => {
     for (const trace of [whole, {}]) {
       assert.deepEqual(parseOrder(startWith(trace)), {
         kind: 'order',
@@ -98,7 +98,7 @@ describe('parseOrder', () => {
     }
   });
 
-  it('refuses what is no JSON object, and answers only who seems to speak JSON', () => {
+  it('refuses anything but a JSON object, and answers only if the sender seems to use JSON', () => {
     const cases: [string, ErrorCode, boolean][] = [
       ['start', 'bad-json', false],
       ['2', 'bad-json', false],
@@ -116,18 +116,18 @@ describe('parseOrder', () => {
     }
   });
 
-  it('refuses an id that could not be given back as it came', () => {
+  it('refuses an id that could not be returned unchanged', () => {
     for (const id of [null, true, 1.5, 2 ** 53, 'x'.repeat(65), [], {}, -(2 ** 60)]) {
       assertRefused(JSON.stringify({ id, order: 'ping' }), 'bad-id', /^id is a string/);
     }
   });
 
-  it('gives the id back with any later refusal', () => {
+  it('returns the id with any later refusal', () => {
     assert.equal(refusal('{"id":"a","order":"strat"}').id, 'a');
     assert.equal(refusal('{"order":"start","trace":1,"id":5}').id, 5);
   });
 
-  it('names the orders that there are', () => {
+  it('lists the existing orders', () => {
     assertRefused('{"order":"strat"}', 'unknown-order', /start, stop, status, metadata, ping, not "strat"/);
     assertRefused('{}', 'unknown-order', /not none/);
     assertRefused('{"order":1}', 'unknown-order', /not a number/);
@@ -135,7 +135,7 @@ describe('parseOrder', () => {
     assertRefused('{"order":["start"]}', 'unknown-order', /not an array/);
   });
 
-  it('refuses unknown fields by name, so that a slip is not overlooked', () => {
+  it('refuses unknown fields by name, so that a typo is noticed', () => {
     assertRefused('{"order":"start","tracee":{}}', 'unknown-field', /"tracee"/);
     assertRefused('{"order":"stop","trace":{}}', 'unknown-field', /stop has no field "trace"/);
     assertRefused(startWith({ event: [] }), 'unknown-field', /"event"; it has instance, events/);
@@ -238,7 +238,7 @@ describe('parseOrder', () => {
       assertRefused(startWith(trace), 'bad-trace', /^trace is an object/);
   });
 
-  it('takes each limit itself', () => {
+  it('accepts values at each limit', () => {
     const atLimits: TraceRequest[] = [
       { events: Array.from({ length: 4096 }, () => 'sched') },
       { events: ['user_events:a+b', `x:${'y'.repeat(255)}`, '*'] },
@@ -268,7 +268,7 @@ describe('parseOrder', () => {
     for (const trace of atLimits) assert.equal(parseOrder(startWith(trace)).kind, 'order');
   });
 
-  it('takes __proto__ for a name like any other', () => {
+  it('accepts __proto__ as an ordinary name', () => {
     assertRefused('{"order":"ping","__proto__":{"id":1}}', 'unknown-field', /"__proto__"/);
     assertRefused('{"__proto__":{"order":"ping"}}', 'unknown-order', /not none/);
     assertRefused('{"order":"start","trace":{"__proto__":{"tracer":"nop"}}}', 'unknown-field', /"__proto__"/);
@@ -301,7 +301,7 @@ describe('parseOrder', () => {
     }
   });
 
-  it('takes a part of the metadata, and no other word for one', () => {
+  it('accepts the parts of the metadata, and no other word', () => {
     assert.deepEqual(parseOrder('{"order":"metadata","part":"names"}'), {
       kind: 'order',
       order: { order: 'metadata', id: undefined, answer: true, part: 'names' },
@@ -314,7 +314,7 @@ describe('parseOrder', () => {
     assert.equal(elsewhere.kind === 'refused' && elsewhere.code, 'unknown-field');
   });
 
-  it('takes digests of what the host has of the metadata, and nothing that is none', () => {
+  it("accepts digests of the host's metadata, and refuses invalid ones", () => {
     const digest = '0123456789abcdef'.repeat(2);
     const order = (have: unknown) => JSON.stringify({ order: 'metadata', have });
     const have = {
@@ -346,7 +346,7 @@ describe('parseOrder', () => {
     }
   });
 
-  it('never throws, whatever the line', () => {
+  it('never throws, for any line', () => {
     const value = fc.oneof(
       fc.jsonValue(),
       fc.constantFrom<unknown>(...orderNames, 'sched', 'sched:sched_switch', 1408, whole, [], {}),
@@ -367,7 +367,7 @@ describe('parseOrder', () => {
     );
   });
 
-  it('obeys or refuses a mutated order, and never throws', () => {
+  it('executes or refuses a mutated order, and never throws', () => {
     const order = startWith(whole);
     fc.assert(
       fc.property(
@@ -389,7 +389,7 @@ describe('parseOrder', () => {
 });
 
 describe('parseLine', () => {
-  it('answers a line that is too long only when it began as JSON', () => {
+  it('answers a line that is too long only when it begins as JSON', () => {
     const json = parseLine({ kind: 'too-long', head: '{"order":"st' });
     const noise = parseLine({ kind: 'too-long', head: 'xxxx' });
     assert.ok(json.kind === 'refused' && noise.kind === 'refused');
@@ -398,7 +398,7 @@ describe('parseLine', () => {
     assert.equal(noise.answerable, false);
   });
 
-  it('parses the text of any other', () => {
+  it('parses the text of any other line', () => {
     assert.deepEqual(parseLine({ kind: 'text', text: '1' }), parseOrder('1'));
   });
 });

@@ -19,7 +19,7 @@ function example([, request = '', answerLine = '']: RegExpExecArray): Example {
 const examples = [...reference.matchAll(/^ {4}> (.*)\n {4}< (.*)$/gm)].map(example);
 
 describe('docs/protocol.md', () => {
-  it('has an example of each order, which the parser takes', () => {
+  it('has an example of each order, which the parser accepts', () => {
     const taken = examples
       .filter(({ answer }) => answer.ok)
       .map(({ request, answer }) => {
@@ -31,7 +31,7 @@ describe('docs/protocol.md', () => {
     assert.deepEqual(new Set(taken), new Set(orderNames));
   });
 
-  it('has examples of refusals, word for word', () => {
+  it('quotes refusals word for word', () => {
     const refused = examples.filter(({ answer }) => !answer.ok);
     assert.ok(refused.length > 0);
     for (const { request, answer } of refused) {

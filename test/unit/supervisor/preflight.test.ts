@@ -7,7 +7,7 @@ import { openControlPort, warnOfOldKernel } from '../../../src/supervisor/prefli
 const log = pino({ level: 'silent' });
 const never = new Promise<never>(() => undefined);
 
-/** A control port that another process holds for so many looks. */
+/** A control port that another process holds for so many attempts. */
 function held(looks: number): { open(): void; looked: number } {
   return {
     looked: 0,
@@ -19,7 +19,7 @@ function held(looks: number): { open(): void; looked: number } {
 }
 
 describe('warnOfOldKernel', () => {
-  it('says so on kernels older than those that were tried, and only there', () => {
+  it('warns on kernels older than the tested ones, and only there', () => {
     const said: string[] = [];
     const listening = pino({ level: 'warn' }, { write: (line: string) => void said.push(line) });
     for (const kernel of ['6.1.0-39-amd64', '6.12.0', '10.0.1', 'no number'])
@@ -33,16 +33,16 @@ describe('warnOfOldKernel', () => {
 });
 
 describe('openControlPort', () => {
-  it('waits for who holds the port to end', async () => {
+  it('waits until the holder of the port has ended', async () => {
     const port = held(2);
     await openControlPort(port, never, log);
     assert.equal(port.looked, 3);
   });
 
-  it('does not keep an agent that is told to end meanwhile', async () => {
+  it('does not delay the end of an agent that is told to end meanwhile', async () => {
     const port = held(Number.POSITIVE_INFINITY);
     await openControlPort(port, new Promise((resolve) => setTimeout(resolve, 100)), log);
-    // else it would look for ten seconds, and throw
+    // otherwise it would retry for ten seconds, and throw
     const { looked } = port;
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert.equal(port.looked, looked, 'and does not look again');

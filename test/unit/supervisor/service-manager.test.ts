@@ -15,7 +15,7 @@ const libcSocket = declare('int socket(int domain, int type, int protocol)');
 const libcBind = declare('int bind(int fd, const void *address, unsigned int bytes)');
 const unixDatagramNonBlocking = [1, 2 | 0o4000 | 0o2000000, 0] as const;
 
-/** A service manager's end of the conversation. */
+/** The service manager's end of the socket. */
 class Inbox {
   readonly #fd: number;
 
@@ -27,7 +27,7 @@ class Inbox {
     checked('bind', libcBind(this.#fd, address, address.byteLength));
   }
 
-  /** The datagrams so far, each as its lines. */
+  /** The datagrams received so far, each as its lines. */
   take(): string[][] {
     const taken: string[][] = [];
     const bytes = Buffer.alloc(4096);
@@ -48,7 +48,7 @@ function pathIn(context: TestContext): string {
   return join(dir, 'notify');
 }
 
-test('says ready once, and its state whenever that is another one', async (context) => {
+test('reports ready once, and its state whenever it changes', async (context) => {
   const path = pathIn(context);
   const inbox = new Inbox(context, path);
   const manager = new ServiceManager({ NOTIFY_SOCKET: path });
@@ -65,7 +65,7 @@ test('says ready once, and its state whenever that is another one', async (conte
   manager.close();
 });
 
-test('an abstract name is found, and one of a NUL more is another one', (context) => {
+test('an abstract name is found, and a trailing NUL makes it a different name', (context) => {
   const name = `@virtio-trace-${process.pid}`;
   const inbox = new Inbox(context, name);
   const manager = new ServiceManager({ NOTIFY_SOCKET: name });
@@ -75,13 +75,13 @@ test('an abstract name is found, and one of a NUL more is another one', (context
   assert.throws(() => sendUnixDatagram(`${name}\0`, 'READY=1'), { code: 'ECONNREFUSED' });
 });
 
-test('the address is taken out of the environment, for children would speak in our name', () => {
+test('the address is removed from the environment, so that children do not notify the manager', () => {
   const env = { NOTIFY_SOCKET: '/run/none', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '1', HOME: '/' };
   new ServiceManager(env).close();
   assert.deepEqual(env, { HOME: '/' });
 });
 
-test('beats in half the period of a watchdog that is ours, and not when the event loop stands', async (context) => {
+test('notifies its watchdog every half period, but not while the event loop is blocked', async (context) => {
   const path = pathIn(context);
   const inbox = new Inbox(context, path);
   const beats = () => inbox.take().filter((lines) => lines.includes('WATCHDOG=1')).length;
@@ -91,7 +91,7 @@ test('beats in half the period of a watchdog that is ours, and not when the even
   const fromMs = performance.now();
   manager.ready(() => 'here');
   let counted = 0;
-  // on a busy machine some are late, and none is made up for
+  // on a busy machine some notifications are late, and none is sent later instead
   for (const deadlineMs = fromMs + 60_000; counted < 5; counted += beats()) {
     assert.ok(performance.now() < deadlineMs, `${counted} beats in a minute`);
     await sleep(50);
@@ -109,7 +109,7 @@ test('beats in half the period of a watchdog that is ours, and not when the even
   assert.equal(beats(), 0);
 });
 
-test('a manager that is away is told when it is back', async (context) => {
+test('a manager that does not answer is notified when it is back', async (context) => {
   const path = pathIn(context);
   const manager = new ServiceManager({ NOTIFY_SOCKET: path });
   manager.ready(() => 'here');
@@ -119,7 +119,7 @@ test('a manager that is away is told when it is back', async (context) => {
   assert.deepEqual(inbox.take(), [['READY=1', 'STATUS=here']]);
 });
 
-test('nothing is said where nobody asked', async () => {
+test('nothing is sent without a service manager', async () => {
   for (const address of [undefined, '', 'vsock:2:1', '@']) {
     const manager = new ServiceManager(address === undefined ? {} : { NOTIFY_SOCKET: address });
     manager.ready(() => assert.fail('nobody is to be told'));

@@ -20,7 +20,7 @@ function page(file: string): string {
   return roff;
 }
 
-/** Every option of a command stands there with its text, as its help has it. */
+/** Asserts that every option of a command is listed with its text, as in its help. */
 function assertOptions(roff: string, command: Command): void {
   const help = command.createHelp();
   const options = help.visibleOptions(command);
@@ -36,7 +36,7 @@ function assertOptions(roff: string, command: Command): void {
 }
 
 describe('man pages', () => {
-  it('have every option and command that there is', () => {
+  it('list every option and command', () => {
     assertOptions(
       page('trace-agent.1'),
       agentCommand(() => {}),
@@ -68,18 +68,18 @@ describe('man pages', () => {
       assert.ok(protocol.includes(`.SS "${escaped(heading[1] ?? '')}"`), heading[0]);
   });
 
-  it('are the same every time, and take their date from outside', () => {
+  it('are reproducible, with a date given from outside', () => {
     assert.deepEqual(new Map(manPages(repoRoot, '2026-01-02')), pages);
     for (const roff of pages.values()) assert.match(roff, /^\.TH "[A-Z-]+" "[17]" "2026-01-02" /);
   });
 });
 
 describe('the date of the manual', () => {
-  it('is what SOURCE_DATE_EPOCH says', () => {
+  it('is SOURCE_DATE_EPOCH if set', () => {
     assert.equal(manualDate(repoRoot, { SOURCE_DATE_EPOCH: '86400' }), '1970-01-02');
   });
 
-  it('is else that of the release', () => {
+  it('is otherwise that of the release', () => {
     const changelog = '# Changelog\n\n## [1.1.0] - 2026-05-04\n\n## [1.0.0] - 2026-03-02\n';
     assert.equal(releaseDate(changelog, '1.0.0'), '2026-03-02');
     assert.equal(releaseDate('## [1.0.0] - unreleased\n', '1.0.0'), undefined);
@@ -87,7 +87,7 @@ describe('the date of the manual', () => {
 });
 
 describe('Markdown for man', () => {
-  it('keeps code as it is, without taking a line of it for a request', () => {
+  it('keeps code unchanged, and does not take a line of it for a request', () => {
     assert.deepEqual(manOfMarkdown("    .so x\n    'y\\n'\n"), [
       '.PP',
       '.RS 4',
@@ -99,7 +99,7 @@ describe('Markdown for man', () => {
     ]);
   });
 
-  it('makes a list of a table, by its first column', () => {
+  it('turns a table into a list, by its first column', () => {
     const table = '| `a` of it | |\n|---|---|\n| `x-y` | one `two` |\n| z | |\n';
     assert.deepEqual(manOfMarkdown(table), [
       '.PP',
@@ -114,13 +114,13 @@ describe('Markdown for man', () => {
     assert.deepEqual(manOfMarkdown(wide), ['.TP', '1', 'bad', '.br', '\\fIwhat to do:\\fR run']);
   });
 
-  it('finds a section with its subsections, and misses one that is gone', () => {
+  it('finds a section with its subsections, and reports a missing one', () => {
     const document = '# T\n## A\none\n### B\ntwo\n## C\nthree\n';
     assert.match(sectionOf(document, 'A'), /^one\n### B\ntwo\n$/);
     assert.throws(() => sectionOf(document, 'D'), /no heading "D"/);
   });
 
-  it('refuses what it does not know rather than dropping it', () => {
+  it('refuses unknown syntax instead of dropping it', () => {
     assert.throws(() => manOfMarkdown('> quoted\n'), /blockquote/);
     assert.throws(() => manOfMarkdown('a ![picture](x.png)\n'), /image/);
   });

@@ -9,7 +9,7 @@ import { scratchDir } from '../trace/samples.ts';
 
 const configFile = join(repoRoot, 'oxlint.config.mjs');
 
-/** A checkout with the project's lint rules and only these files. @returns what the linter reports, a line each */
+/** A checkout with the project's lint rules and only these files. @returns the linter's report, one line each */
 function lint(test: Parameters<typeof scratchDir>[0], files: Readonly<Record<string, string>>): string[] {
   const dir = scratchDir(test);
   cpSync(configFile, join(dir, 'oxlint.config.mjs'));
@@ -40,7 +40,7 @@ describe('the lint rule for rooms', () => {
     ({ rooms, foldersOf } = await import(pathToFileURL(configFile).href));
   });
 
-  it('knows every folder of src/', () => {
+  it('lists every folder of src/', () => {
     const folders = (path: string): string[] =>
       readdirSync(join(repoRoot, path), { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
@@ -51,7 +51,7 @@ describe('the lint rule for rooms', () => {
       assert.deepEqual(folders(`src/${room}`), [...(foldersOf[room] ?? [])].sort(), room);
   });
 
-  it('lets no folder grow beyond what one can overlook', () => {
+  it('limits the size of every folder', () => {
     for (const path of readdirSync(join(repoRoot, 'src'), { recursive: true, encoding: 'utf8' })) {
       if (path.endsWith('.ts')) continue;
       const files = readdirSync(join(repoRoot, 'src', path)).filter((name) => name.endsWith('.ts'));
@@ -94,7 +94,7 @@ describe('the lint rule for rooms', () => {
     assert.deepEqual(refused(lint(test, files), 'no-restricted-imports'), expected.sort());
   });
 
-  it('refuses a circle, also one of types only', (test) => {
+  it('refuses circular imports, also of types only', (test) => {
     const found = lint(test, {
       'src/base/a.ts': importing('./b.ts'),
       'src/base/b.ts': "import type { other } from './c.ts';\nexport const name = (a: typeof other) => a;\n",
@@ -105,7 +105,7 @@ describe('the lint rule for rooms', () => {
   });
 });
 
-/** Paths, sorted, that one rule reports. */
+/** Paths that one rule reports, sorted. */
 function refused(found: readonly string[], rule: string): string[] {
   const paths = found.filter((line) => line.includes(rule)).map((line) => line.slice(0, line.indexOf(':')));
   return [...new Set(paths)].sort();

@@ -22,7 +22,7 @@ async function script(program: string): Promise<string> {
 
 describe('the script of a single executable', () => {
   for (const program of ['trace-agent', 'trace-host']) {
-    it(`of ${program} has everything inside that is not Node's own`, async () => {
+    it(`of ${program} contains everything that is not Node's own`, async () => {
       const text = await script(program);
       const required = [...text.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name = '']) => name);
       assert.ok(required.length > 5);
@@ -33,9 +33,9 @@ describe('the script of a single executable', () => {
       );
     });
 
-    it(`of ${program} looks for nothing beside itself`, async () => {
+    it(`of ${program} needs no other file`, async () => {
       const text = await script(program);
-      // what koffi's and zstd's own loaders, our package.json and our worker's script are found by
+      // the names by which koffi's and zstd's loaders, package.json and the worker's script would be found
       for (const beside of [
         /import\.meta/,
         /koffi-linux/,
@@ -51,7 +51,7 @@ describe('the script of a single executable', () => {
 });
 
 describe('what the build of single executables needs', () => {
-  it('is named, with the remedy, when it is missing', () => {
+  it('is reported with a remedy when it is missing', () => {
     const missing = (message: string, remedy: string) => (error: unknown) =>
       error instanceof Failure &&
       error.exitCode === exitCode.missing &&
@@ -67,11 +67,11 @@ describe('what the build of single executables needs', () => {
     );
   });
 
-  it('that fails says why', () => {
+  it('is reported with the reason when it fails', () => {
     assert.throws(() => tool('sh', ['-c', 'echo because >&2; exit 1'], ''), /^Failure: sh failed: because$/);
   });
 
-  it('of libraries is told by their newest versions', () => {
+  it('includes the newest version of each library', () => {
     const versions = libraryVersions([process.execPath]);
     assert.equal(versions.filter((name) => name.startsWith('GLIBC_')).length, 1);
     assert.ok(

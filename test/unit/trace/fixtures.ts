@@ -9,7 +9,7 @@ import { parsePageLayout, type PageLayout } from '../../../src/trace/ring/page-l
 
 const fixturesDir = path.resolve(import.meta.dirname, '../../../../test/fixtures');
 
-/** A fixture's bytes, unpacked when its name ends in `.gz` unless they are wanted as they are. */
+/** A fixture's bytes; a name that ends in `.gz` is unpacked, unless `packed` is given. */
 export function fixture(name: string, as: 'unpacked' | 'packed' = 'unpacked'): Uint8Array {
   const bytes = readFileSync(path.join(fixturesDir, name));
   return new Uint8Array(as === 'unpacked' && name.endsWith('.gz') ? gunzipSync(bytes) : bytes);
@@ -19,7 +19,7 @@ export function fixtureText(name: string): string {
   return new TextDecoder().decode(fixture(name));
 }
 
-/** Texts by path of a metadata archive, of the files that decoding needs. */
+/** Texts by path of a metadata archive, only the files that are needed to decode. */
 export async function archiveTexts(name: string): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
   const extract = tar.extract();
@@ -33,7 +33,7 @@ export async function archiveTexts(name: string): Promise<Map<string, string>> {
 
 let guestKernel: Promise<Map<string, string>> | undefined;
 
-/** What the kernel of the recorded guest says of itself; A and B are from the same. */
+/** The metadata of the recorded guest's kernel; A and B are from the same kernel. */
 export function guestTexts(): Promise<Map<string, string>> {
   guestKernel ??= archiveTexts('A/meta.tar.gz');
   return guestKernel;
@@ -47,7 +47,7 @@ export async function guestCatalogue(): Promise<EventCatalogue> {
   return new EventCatalogue(await guestTexts());
 }
 
-/** `events/header_page` of a 64-bit kernel whose sub-buffers are of that size. */
+/** `events/header_page` of a 64-bit kernel with sub-buffers of that size. */
 export function headerPageText(pageBytes: number): string {
   return [
     '\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;',

@@ -32,14 +32,14 @@ async function objects(trace: Trace, filter?: EventFilter): Promise<EventObject[
   return all;
 }
 
-/** `TASK-PID [CPU] SECONDS.MICROSECONDS: EVENT`, as `trace-cmd report` begins its lines. */
+/** `TASK-PID [CPU] SECONDS.MICROSECONDS: EVENT`, the beginning of a line of `trace-cmd report`. */
 function lineOf({ timestamp, cpu, pid, task, name }: EventObject): string {
   const us = (timestamp + 500n) / 1000n;
   const seconds = `${us / 1_000_000n}.${String(us % 1_000_000n).padStart(6, '0')}`;
   return `${task ?? '<...>'}-${pid} [${String(cpu).padStart(3, '0')}] ${seconds}: ${name.replace(/^.*:/, '')}`;
 }
 
-/** The same of a report's lines, and `CPU:N [N EVENTS DROPPED]` left out. */
+/** The same part of a report's lines, without `CPU:N [N EVENTS DROPPED]`. */
 function reportLines(): string[] {
   return fixtureText('A/report-trace-cmd-3.1.6.txt.gz')
     .split('\n')
@@ -65,7 +65,7 @@ describe('openTrace', () => {
       assert.match(trace.uname, /6\.1\.0/);
     });
 
-  it('gives the fields of an event, typed', async (test) => {
+  it('returns the fields of an event, with types', async (test) => {
     const trace = await opened(test, await madeDat(test));
     const [first] = await objects(trace, { events: ['sched:sched_switch'] });
     const line = fixtureText('A/report-trace-cmd-3.1.6.txt.gz')
@@ -88,7 +88,7 @@ describe('openTrace', () => {
       }
   });
 
-  it('reads only what a filter asks for', async (test) => {
+  it('reads only the events that a filter selects', async (test) => {
     const trace = await opened(test, await madeDat(test));
     const all = await objects(trace);
     const from = all[5000]!.timestamp;
@@ -112,7 +112,7 @@ describe('openTrace', () => {
     assert.deepEqual(await objects(trace, { cpus: [7] }), []);
   });
 
-  it('tells how many events were lost, and where', async (test) => {
+  it('reports how many events were lost, and where', async (test) => {
     const trace = await opened(test, await madeDat(test, { 0: fixture('lost-injected.raw.gz') }));
     const losses: (bigint | 'unknown')[] = [];
     for await (const batch of trace.events())
@@ -120,11 +120,11 @@ describe('openTrace', () => {
     assert.deepEqual(losses, [1003n, 1007n, 1011n]);
   });
 
-  it('gives what is before the fault of a bad page, says that events were lost, and goes on', async (test) => {
+  it('returns the events before the fault of a bad page, reports that events were lost, and continues', async (test) => {
     const dir = recordingDir(test);
     const whole = await objects(await opened(test, dir), { cpus: [0] });
     const bytes = Buffer.from(readFileSync(join(dir, 'cpu0.raw')));
-    // the second record of the page at 3: data of a length that is not a multiple of four
+    // the second record of page 3: data with a length that is not a multiple of four
     const page = 3 * 4096;
     const second = page + 16 + 4 + (bytes[page + 16]! & 31) * 4;
     bytes.writeUInt32LE(0, second);
@@ -157,7 +157,7 @@ describe('openTrace', () => {
     assert.deepEqual([...names].sort(), ['', 'inst']);
   });
 
-  it('skips what is left of a batch, and closes its files when it is left early', async (test) => {
+  it('skips the rest of a batch, and closes its files when iteration stops early', async (test) => {
     const dir = recordingDir(test);
     const trace = await opened(test, dir);
     const all = await objects(trace);
@@ -184,7 +184,7 @@ describe('openTrace', () => {
     assert.equal(filesOpenIn(dir), 0);
   });
 
-  it('runs two iterations side by side', async (test) => {
+  it('supports two iterations at once', async (test) => {
     const trace = await opened(test, await madeDat(test, samplePages('A'), { compress: 'zstd' }));
     const [one, other] = await Promise.all([objects(trace), objects(trace, { cpus: [1] })]);
     assert.deepEqual(
@@ -193,7 +193,7 @@ describe('openTrace', () => {
     );
   });
 
-  it('names what cannot be read, or is not in the trace, and what to do', async (test) => {
+  it('reports what is unreadable or not in the trace, and what to do', async (test) => {
     const path = await madeDat(test, samplePages('A'), { version: 6 });
     const trace = await opened(test, path);
     const failure = (message: RegExp, remedy: RegExp) => (error: unknown) =>

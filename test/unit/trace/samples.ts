@@ -9,7 +9,7 @@ import { fixture } from './fixtures.ts';
 
 export type Sample = 'A' | 'B';
 
-/** A directory that is gone after the test. */
+/** A directory that is removed after the test. */
 export function scratchDir(test: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'trace-dat-test-'));
   test.after(() => rmSync(dir, { recursive: true, force: true }));
@@ -33,7 +33,7 @@ export async function sampleMetadata(sample: Sample): Promise<GuestMetadata> {
   return parseMetadata(await sampleContents(sample));
 }
 
-/** Writes pages as CPU files into `dir`; the paths by CPU. */
+/** Writes pages as CPU files into `dir`; returns the paths by CPU. */
 export function writeRaws(dir: string, pages: Readonly<Record<number, Uint8Array>>): Map<number, string> {
   const paths = new Map<number, string>();
   for (const [cpu, bytes] of Object.entries(pages)) {
@@ -48,7 +48,7 @@ export function samplePages(sample: Sample): Record<number, Uint8Array> {
   return { 0: fixture(`${sample}/cpu0.raw.gz`), 1: fixture(`${sample}/cpu1.raw.gz`) };
 }
 
-/** What `recording.json` of A's directory says. */
+/** The contents of `recording.json` in A's directory. */
 export const recording: Recording = {
   version: 1,
   guest: 'A',
@@ -65,7 +65,7 @@ export const recording: Recording = {
   events: ['sched', 'irq:irq_handler_entry'],
 };
 
-/** A recording's directory of A, as a recording leaves it that was killed. */
+/** A recording directory of A, as left by a recording that was killed. */
 export function recordingDir(test: TestContext): string {
   const dir = join(scratchDir(test), 'recording');
   mkdirSync(dir);

@@ -31,7 +31,7 @@ async function eventsIn({ out }: ConvertReport): Promise<number> {
 }
 
 describe('unusual input', () => {
-  it('of version 6 with an instance beside the top one is read whole', async (test) => {
+  it('of version 6 with an instance in addition to the top level is read completely', async (test) => {
     const path = join(scratchDir(test), 'two.dat');
     writeFileSync(path, fixture('unusual/two-instances-v6.dat.gz'));
     const { buffers } = await readInfo(path);
@@ -53,7 +53,7 @@ describe('unusual input', () => {
     'nested-struct',
     'two-dimensions',
   ]) {
-    it(`a field line that is not understood costs no event: ${name}`, async (test) => {
+    it(`an unknown field line does not lose an event: ${name}`, async (test) => {
       const pages = { 0: fixture('unusual/odd-format/cpu0.raw.gz') };
       const metadata = await unusual(`odd-format/${name}`);
       for (const shape of shapes) {
@@ -69,7 +69,7 @@ describe('unusual input', () => {
     });
   }
 
-  it('a good format is worth no word', async (test) => {
+  it('a valid format causes no message', async (test) => {
     const pages = { 0: fixture('unusual/odd-format/cpu0.raw.gz') };
     assert.deepEqual(remarksOn(await converted(test, pages, await unusual('odd-format/good'))), []);
   });
@@ -93,7 +93,7 @@ describe('unusual input', () => {
     }
   });
 
-  it('thousands of events without a format are said in a few lines', async (test) => {
+  it('thousands of events without a format are reported in a few lines', async (test) => {
     const contents = [...(await sampleContents('A'))].filter(
       ([name]) => !name.startsWith('events/') || /header|ftrace/.test(name),
     );
@@ -103,13 +103,13 @@ describe('unusual input', () => {
     assert.equal(remarksOn(report).length, 11);
   });
 
-  it('metadata that was copied out of tracefs by hand will do', async (test) => {
+  it('metadata that was copied out of tracefs manually is accepted', async (test) => {
     const pages = { 0: fixture('unusual/not-ours-metadata/cpu0.raw.gz') };
     const report = await converted(test, pages, await unusual('not-ours-metadata/copied'));
     assert.deepEqual([report.events, remarksOn(report), leftOutOf(report)], [180, [], []]);
   });
 
-  it('pages of several CPUs in one file are kept, and it is said that time steps back', async (test) => {
+  it('pages of several CPUs in one file are kept, and steps back in time are reported', async (test) => {
     const pages = { 0: fixture('unusual/stdout-of-all-cpus/trace.raw.gz') };
     const report = await converted(test, pages, await unusual('stdout-of-all-cpus/meta'));
     assert.equal(report.pages, 8);
@@ -119,7 +119,7 @@ describe('unusual input', () => {
     assert.ok((await readInfo(report.out)).buffers[0]!.stepsBack > 0);
   });
 
-  it('times of a clock that counts no nanoseconds have no unit', async (test) => {
+  it('times of a clock that does not count nanoseconds have no unit', async (test) => {
     const pages = { 1: fixture('unusual/clock-of-ticks/cpu1.raw.gz') };
     const metadata = await unusual('clock-of-ticks/meta');
     for (const [clock, unit] of [

@@ -11,7 +11,7 @@ const log = `[  774.090718] event filter parse error: error: Field not found
 `;
 
 describe('error_log', () => {
-  it('gives the last entry, with the place that the caret points to', () => {
+  it('returns the last entry, with the place that the caret points to', () => {
     assert.deepEqual(lastKernelError(log), {
       words: 'Invalid value (did you forget quotes)?',
       command: 'prev_pid ==',
@@ -21,13 +21,13 @@ describe('error_log', () => {
     assert.equal(first?.command.slice(0, first.column + 1), 'nofield =');
   });
 
-  it('reads entries of other parts of the kernel, which say "error:" once', () => {
+  it('reads entries of other kernel subsystems, which contain "error:" once', () => {
     const hist =
       "[   12.5] hist:sched:sched_switch: error: Couldn't find field\n  Command: keys=x\n                ^\n";
     assert.deepEqual(lastKernelError(hist), { words: "Couldn't find field", command: 'keys=x', column: 5 });
   });
 
-  it('gives nothing for an empty or a strange one', () => {
+  it('returns nothing for an empty or unknown text', () => {
     for (const text of ['', 'nonsense', '[ 1.0] event filter parse error: error: x\n']) {
       assert.equal(lastKernelError(text), undefined);
     }

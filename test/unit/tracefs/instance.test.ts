@@ -4,12 +4,12 @@ import * as fc from 'fast-check';
 import { instanceNameFault } from '../../../src/tracefs/instance.ts';
 
 describe('instance names', () => {
-  it('takes the plain ones', () => {
+  it('accepts valid names', () => {
     for (const name of ['vm1', 'virtio-trace', 'a.b_c-D', 'x'.repeat(64)])
       assert.equal(instanceNameFault(name), undefined);
   });
 
-  it('says what is wrong with the others', () => {
+  it('reports what is wrong with invalid names', () => {
     assert.match(instanceNameFault('') ?? '', /empty/);
     assert.match(instanceNameFault('x'.repeat(65)) ?? '', /longer than 64/);
     assert.match(instanceNameFault('..') ?? '', /dot/);
@@ -18,7 +18,7 @@ describe('instance names', () => {
       assert.match(instanceNameFault(name) ?? '', /only letters/);
   });
 
-  it('lets no name leave its directory', () => {
+  it('accepts no name that leads out of the directory', () => {
     const hostile = fc
       .array(fc.constantFrom('.', '..', '/', '\0', 'a', '\\', '%2f', '-'))
       .map((parts) => parts.join(''));

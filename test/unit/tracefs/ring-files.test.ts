@@ -32,17 +32,17 @@ describe('ring statistics', () => {
     });
   });
 
-  it('keeps a count that went below zero in the kernel a safe integer', () => {
+  it('limits a count that went below zero in the kernel to a safe integer', () => {
     const stats = parseRingStats(statsText.replace('entries: 12', 'entries: 18446744073709551615'));
     assert.equal(stats.entries, Number.MAX_SAFE_INTEGER);
   });
 
-  it('takes bare counts as time stamps, as the clocks counter and x86-tsc have them', () => {
+  it('accepts bare counts as time stamps, as the clocks counter and x86-tsc have them', () => {
     const stats = parseRingStats(statsText.replace('   22.672958', ' 987654321'));
     assert.equal(stats.nowTs, '987654321');
   });
 
-  it('names the line that is missing', () => {
+  it('reports the missing line', () => {
     assert.throws(() => parseRingStats(statsText.replace('dropped events: 7\n', '')), /"dropped events"/);
     assert.throws(() => parseRingStats(statsText.replace('bytes: 4504', 'bytes: -1')), /"bytes: -1"/);
   });
@@ -57,7 +57,7 @@ function headerPage(offset: number, size: number): string {
 }
 
 describe('header_page', () => {
-  it('gives the data field of 64-bit, 32-bit and large-page kernels', () => {
+  it('yields the data field of 64-bit, 32-bit and large-page kernels', () => {
     assert.deepEqual(parsePageLayout(headerPage(16, 4080)), { dataOffset: 16, dataBytes: 4080 });
     assert.deepEqual(parsePageLayout(headerPage(12, 4084)), { dataOffset: 12, dataBytes: 4084 });
     assert.deepEqual(parsePageLayout(headerPage(16, 65_520)), { dataOffset: 16, dataBytes: 65_520 });
@@ -74,7 +74,7 @@ describe('header_page', () => {
     assert.throws(() => parsePageLayout(''), /header_page/);
   });
 
-  it('gives a sane layout or an error for any text', () => {
+  it('returns a valid layout or throws for any text', () => {
     const piece = fc.oneof(
       fc.constantFrom('field: char data;', ' offset:', ' size:', ';', '\t'),
       fc.nat().map(String),
@@ -110,7 +110,7 @@ describe('buffer_size_kb', () => {
     }
   });
 
-  it('gives the number of sub-buffers back from the size that the kernel rounded down', () => {
+  it('yields the number of sub-buffers from the size that the kernel rounded down', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 1_000_000 }),

@@ -24,7 +24,7 @@ describe('the lockdown level', () => {
     });
 });
 
-describe('why there is no tracefs', () => {
+describe('the reason for a missing tracefs', () => {
   const cases: [string, TracefsFault, Partial<TracingFacts>, RegExp, RegExp][] = [
     ['it is not mounted', 'absent', {}, /is not mounted/, new RegExp(mountRemedy)],
     ['the kernel has none', 'absent', { knowsTracefs: false }, /this kernel has no tracefs/, /CONFIG_FTRACE/],
@@ -38,21 +38,21 @@ describe('why there is no tracefs', () => {
     ['a file that is shut to root', 'shut', {}, /although this is root/, /security module/],
   ];
   for (const [name, fault, facts, message, remedy] of cases)
-    it(`is said: ${name}`, () => {
+    it(`is reported: ${name}`, () => {
       const failure = whyNoTracefs(fault, place, { ...usual, ...facts });
       assert.match(failure.message, message);
       assert.match(failure.remedy, remedy);
-      // mounting again helps against nothing but its not being mounted
+      // mounting only helps if tracefs is not mounted
       if (fault !== 'absent') assert.doesNotMatch(failure.remedy, /mount -t/);
     });
 
-  it('mounting is no remedy while lockdown keeps tracefs empty', () => {
+  it('is not mounting while lockdown keeps tracefs empty', () => {
     const failure = whyNoTracefs('empty', place, { ...usual, lockdown: 'confidentiality' });
     assert.equal(failure.exitCode, exitCode.notPermitted);
     assert.doesNotMatch(failure.message, /not mounted/);
   });
 
-  it("is asked of this machine's kernel", () => {
+  it("is found from this machine's kernel", () => {
     const facts = tracingFacts();
     assert.equal(facts.isRoot, process.geteuid?.() === 0);
     assert.equal(typeof facts.knowsTracefs, 'boolean');

@@ -11,8 +11,8 @@ function openCount(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-describe('what a worker is lent', () => {
-  it('is named by its place in the list, with a turn on a shared outlet and without one elsewhere', () => {
+describe('the descriptors that a worker receives', () => {
+  it('are named by their place in the list, with a turn file for a shared outlet only', () => {
     const own: Lent = { ring: 10, pipeRead: 11, pipeWrite: 12, port: 13, ledger: 14, turn: undefined };
     const shared: Lent = { ...own, turn: 15 };
     assert.deepEqual(lentAsList(own), [10, 11, 12, 13, 14]);
@@ -27,7 +27,7 @@ describe('what a worker is lent', () => {
     assert.equal(lentFromList([], 'splice'), undefined);
   });
 
-  it('comes with the assignment, and the socket is closed behind it', () => {
+  it('arrive with the assignment, and the socket is closed afterwards', () => {
     const before = openCount();
     const { ours, theirs } = makeSocketPair();
     sendDescriptors(ours, JSON.stringify(assignment), [0, 0, 0, 0, 0]);
@@ -39,13 +39,13 @@ describe('what a worker is lent', () => {
     assert.equal(openCount(), before);
   });
 
-  it('is nothing when the supervisor is gone without a word', () => {
+  it('are none when the supervisor ends without sending any', () => {
     const { ours, theirs } = makeSocketPair();
     closeSync(ours);
     assert.equal(borrow('splice', theirs), undefined);
   });
 
-  it('of another number of descriptors is an error with that number', () => {
+  it('in a wrong number are an error with that number', () => {
     const { ours, theirs } = makeSocketPair();
     sendDescriptors(ours, JSON.stringify(assignment), [0, 0, 0, 0]);
     closeSync(ours);

@@ -10,21 +10,21 @@ import { head, readStream, sync } from '../trace/framed/stream.ts';
 import { Killed, Life } from './life.ts';
 import { pageBytes, Simulation } from './simulated.ts';
 
-/** A stdout that two CPUs write to; the kernel gives the turn of a dead worker back. */
+/** A stdout to which two CPUs write; the kernel releases the turn of a dead worker. */
 class Stream {
   readonly cpus = [new Simulation(), new Simulation()] as const;
   readonly #pieces: Uint8Array[] = [head(pageBytes)];
   #turn: number | undefined;
-  /** How much of a header the stream takes at once. */
+  /** Maximum bytes of a header that the stream accepts at once. */
   headerTakes = 32;
-  /** Whether it is a file opened to append, into which pages are copied. */
+  /** Whether stdout is a file opened with O_APPEND, to which pages are copied. */
   copied = false;
 
   get bytes(): Buffer {
     return Buffer.concat(this.#pieces);
   }
 
-  /** One worker's life, from the start to its leaving. @returns whether it came to that */
+  /** One worker's life from its start to its exit. @returns whether it lived that long */
   async work(cpu: 0 | 1, last = Number.POSITIVE_INFINITY): Promise<boolean> {
     const simulation = this.cpus[cpu];
     const life = new Life(last);
@@ -94,7 +94,7 @@ class Stream {
     });
   }
 
-  /** The reader finds every page of both CPUs, whole, once and in order. */
+  /** Asserts that the reader finds every page of both CPUs, whole, once and in order. */
   async assertDelivered(): Promise<void> {
     const { trace, pages } = await readStream(this.bytes);
     assert.equal(trace.strayBytes, 0);
@@ -123,7 +123,7 @@ function load(): Stream {
 }
 
 describe('workers that share a framed stream', () => {
-  it('lose and tear nothing whichever instruction was the last of one, though another goes on before its successor', async () => {
+  it('lose and tear nothing when one dies at any instruction, even if another continues before its successor', async () => {
     for (const [headerTakes, copied] of [
       [32, false],
       [7, false],
@@ -145,7 +145,7 @@ describe('workers that share a framed stream', () => {
     }
   });
 
-  it('may be killed again and again, all of them', async () => {
+  it('may all be killed repeatedly', async () => {
     const deaths = fc.array(fc.tuple(fc.constantFrom(0, 1), fc.integer({ min: 1, max: 60 })), {
       maxLength: 12,
     });
@@ -165,7 +165,7 @@ describe('workers that share a framed stream', () => {
     );
   });
 
-  it('give the turn back when not a byte of the header is taken, and keep it from then on', () => {
+  it('release the turn while no byte of the header is accepted, and keep it from then on', () => {
     const simulation = new Simulation();
     simulation.pipe = new Uint8Array(pageBytes);
     let locked = false;

@@ -3,7 +3,10 @@ import type { PumpIo } from '../../../src/worker/pump-io.ts';
 
 export class Killed extends Error {}
 
-/** A worker's life in steps: each system call and each store into the ledger is one, and it dies behind a given one. */
+/**
+ * A worker's life in steps: each system call and each store into the ledger is one step, and the worker dies after
+ * a given one.
+ */
 export class Life {
   steps = 0;
   readonly #last: number;

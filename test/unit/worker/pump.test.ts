@@ -10,7 +10,7 @@ import { thorough } from '../../set.ts';
 
 const full: PortDeed = { fails: errno.EAGAIN };
 const othersTurn: PortDeed = { says: anothersTurn };
-/** More pages than any ring here. */
+/** More pages than any ring in these tests. */
 const allPages = 1_000_000;
 
 let simulation: Simulation;
@@ -19,8 +19,8 @@ beforeEach(() => {
 });
 afterEach(() => simulation.close());
 
-describe('what a pump moves', () => {
-  it('arrives whole, once and in order, whatever port, ring and orders do', async () => {
+describe('data that a pump moves', () => {
+  it('arrives whole, once and in order, for any behaviour of port, ring and orders', async () => {
     const deed = fc.oneof(
       fc.integer({ min: 1, max: 5 * pageBytes }),
       fc.constantFrom<PortDeed>(
@@ -80,7 +80,7 @@ describe('what a pump moves', () => {
     assert.ok(simulation.waits <= 2);
   });
 
-  it('is never more than 128 pages at once, nor more than the pipe has room for', async () => {
+  it('is limited to 128 pages at once, and to the room in the pipe', async () => {
     for (const [pipePages, most] of [
       [256, 128],
       [16, 16],
@@ -101,7 +101,7 @@ describe('what a pump moves', () => {
   });
 });
 
-describe('a fill that took all whole pages', () => {
+describe('a fill that takes all whole pages', () => {
   const ringOf = async (pages: number, playOn: (pump: Pump) => void = () => undefined): Promise<void> => {
     simulation.add(pages);
     await simulation.run((pump) => {
@@ -111,17 +111,17 @@ describe('a fill that took all whole pages', () => {
     });
   };
 
-  it('is not followed by one in vain', async () => {
+  it('is not followed by a useless one', async () => {
     await ringOf(5);
     assert.equal(simulation.calls, 2, 'one fill and one push');
   });
 
-  it('is known only by its being short: a full pipe may have left some', async () => {
+  it('is recognised by a short result: a full pipe may have left some', async () => {
     await ringOf(setup.pipePages + 1);
     assert.equal(simulation.received.length, 2);
   });
 
-  it('is forgotten at a start: what came meanwhile waits for no watermark', async () => {
+  it('is forgotten at a start: pages that arrived meanwhile are not delayed by the watermark', async () => {
     simulation.port = [full];
     await ringOf(5, (pump) => {
       simulation.at(100, () => pump.stop(1, allPages));
@@ -135,7 +135,7 @@ describe('a fill that took all whole pages', () => {
 });
 
 describe('a stop', () => {
-  it('brings the page being written along', async () => {
+  it('also sends the page being written', async () => {
     simulation.add(3, true);
     await simulation.run((pump) => {
       pump.stop(4, allPages);
@@ -170,7 +170,7 @@ describe('a stop', () => {
     [0.05, 'quick'],
     [4, 'slow'],
   ] as const) {
-    it(`is obeyed within four splices under an ever full ring: ${what} ones`, async () => {
+    it(`takes effect within four splices with a ring that is always full: ${what} ones`, async () => {
       simulation.endless = true;
       simulation.callMs = callMs;
       let orderedMs = 0;
@@ -183,7 +183,7 @@ describe('a stop', () => {
           pump.leave();
         });
       });
-      // It was due at 1,100 ms and waited for its turn; behind it only the pipe was emptied.
+      // It was due at 1,100 ms and waited for its turn; after it, only the pipe was emptied.
       assert.ok(orderedMs - 1100 <= 4 * callMs, `waited ${orderedMs - 1100} ms`);
       assert.ok(simulation.calls - dueCalls <= 1);
     });
@@ -193,13 +193,13 @@ describe('a stop', () => {
     ['a port that takes nothing', full],
     ['an outlet on which it is never its turn', othersTurn],
   ] as const) {
-    it(`times out on ${what}, and goes on trying`, async () => {
+    it(`times out on ${what}, and keeps trying`, async () => {
       simulation.add(3);
       simulation.portForEver = stuck;
       let saidAtMs = 0;
       await simulation.run((pump) => {
         pump.start();
-        // Stuck for long already: the stop has its full time all the same.
+        // The port has been full for long already; the stop still has its full timeout.
         simulation.at(15_000, () => {
           assert.deepEqual(simulation.said, []);
           pump.stop(1, allPages);
@@ -231,7 +231,7 @@ describe('a stop', () => {
     });
   }
 
-  it('does not time out on a port that is slow but moves', async () => {
+  it('does not time out on a slow port that still accepts data', async () => {
     simulation.add(100);
     simulation.portForEver = full;
     await simulation.run((pump) => {
@@ -261,8 +261,8 @@ describe('a stop', () => {
   });
 });
 
-describe('what goes wrong', () => {
-  it('pages that the port took and dropped are counted and said, and the rest goes on', async () => {
+describe('faults', () => {
+  it('pages that the port accepted and dropped are counted and reported, and the rest continues', async () => {
     simulation.add(130);
     simulation.port = [2 * pageBytes, 'drops'];
     await simulation.run((pump) => {
@@ -273,7 +273,7 @@ describe('what goes wrong', () => {
     simulation.assertDelivered(2, 126);
   });
 
-  it('a port that takes nothing and drops nothing is no loss', async () => {
+  it('a port that accepts nothing and drops nothing is not a loss', async () => {
     simulation.add(1);
     simulation.port = [{ says: 0 }, { says: 0 }];
     await simulation.run((pump) => {
@@ -301,7 +301,7 @@ describe('what goes wrong', () => {
     assert.deepEqual(simulation.said, ['gone ring EINVAL']);
   });
 
-  it('what only a bug can bring about rejects', async () => {
+  it('a state that only a bug can cause rejects', async () => {
     simulation.ringFails = errno.EBADF;
     await assert.rejects(
       simulation.run((pump) => pump.start()),
@@ -317,7 +317,7 @@ describe('what goes wrong', () => {
   });
 });
 
-/** Calls and waits in each of ten simulated seconds of a pump that is to run. */
+/** Number of calls and waits in each of ten simulated seconds of a pump that was ordered to run. */
 async function costPerSecond(simulation: Simulation): Promise<number[]> {
   const costs: number[] = [];
   await simulation.run((pump) => {
@@ -333,7 +333,7 @@ async function costPerSecond(simulation: Simulation): Promise<number[]> {
   return costs;
 }
 
-describe('a pump that has nothing to do', () => {
+describe('an idle pump', () => {
   const cases: [string, number, (simulation: Simulation) => void][] = [
     ['an empty ring', 4, () => undefined],
     [
@@ -371,7 +371,7 @@ describe('a pump that has nothing to do', () => {
     ],
   ];
   for (const [what, most, prepare] of cases) {
-    it(`costs next to nothing: ${what}`, async () => {
+    it(`costs almost no CPU time: ${what}`, async () => {
       prepare(simulation);
       const costs = await costPerSecond(simulation);
       assert.equal(costs.length, 10);
@@ -383,8 +383,8 @@ describe('a pump that has nothing to do', () => {
   }
 });
 
-describe('a host end', () => {
-  it('is missed once and found once, however often poll says so', async () => {
+describe('a disconnected host end', () => {
+  it('is reported once, and its return once, however often poll reports it', async () => {
     simulation.add(5);
     simulation.pollPort = POLLHUP;
     simulation.portForEver = full;
@@ -403,7 +403,7 @@ describe('a host end', () => {
 });
 
 describe('a partial page while running', () => {
-  it('waits for a stop without a flush interval', async () => {
+  it('is only sent at a stop without a flush interval', async () => {
     simulation.add(0, true);
     await simulation.run((pump) => {
       pump.start();
@@ -412,7 +412,7 @@ describe('a partial page while running', () => {
     assert.equal(simulation.received.length, 0);
   });
 
-  it('goes out at the flush interval, and no more often', async () => {
+  it('is sent at the flush interval, and no more often', async () => {
     const sent: number[] = [];
     await simulation.run(
       (pump) => {

@@ -8,15 +8,15 @@ import { Ledger, ledgerBytes } from '../../../src/protocol/ledger.ts';
 import { Pump, type PumpListener, type PumpSetup } from '../../../src/worker/pump.ts';
 import type { PumpIo } from '../../../src/worker/pump-io.ts';
 
-/** Small, so that a run of thousands costs little; the header's 16 bytes and something behind them. */
+/** Small, so that thousands of simulated runs are fast: the header's 16 bytes and some data. */
 export const pageBytes = 64;
 
-/** What a port does with one push: takes up to so many bytes, fails, or takes the pages and drops them. */
+/** The result of one push to a port: it accepts up to so many bytes, fails, or accepts the pages and drops them. */
 export type PortDeed = number | { readonly fails: number } | 'drops' | { readonly says: number };
 
 export const setup: PumpSetup = { pageBytes, pipePages: 128, flushIntervalMs: 0, stopTimeoutMs: 10_000 };
 
-/** A page whose bytes tell its number. */
+/** A page whose bytes contain its number. */
 function pageOf(number: number): Uint8Array {
   const page = new Uint8Array(pageBytes);
   new Uint32Array(page.buffer).fill(number + 1);
@@ -24,8 +24,8 @@ function pageOf(number: number): Uint8Array {
 }
 
 /**
- * A kernel and a clock of its own: a ring, a pipe and a port that do as the script says, and waits that take no time.
- * Every call costs `callMs`. What is scheduled happens when the event loop gets its turn, as orders do.
+ * A simulated kernel and clock: a ring, a pipe and a port that behave as scripted, and waits that take no time.
+ * Every call costs `callMs`. Scheduled actions happen when the event loop gets its turn, like orders.
  */
 export class Simulation {
   nowMs = 1000;
@@ -38,13 +38,13 @@ export class Simulation {
   pages = 0;
   calls = 0;
   waits = 0;
-  /** What poll says of a descriptor: 0 unless set. */
+  /** The result of poll for a descriptor; by default 0. */
   pollRing = 0;
   pollPort = 0;
   ringFails: number | undefined;
-  /** Consumed one by one; behind the last the port takes everything. */
+  /** Results that are used one by one; after the last one the port accepts everything. */
   port: PortDeed[] = [];
-  /** What the port does when the script is over. */
+  /** The port's result after the script has ended. */
   portForEver: PortDeed = Number.POSITIVE_INFINITY;
   readonly said: string[] = [];
   readonly ledgerFd = makeMemory('simulated-ledger', ledgerBytes(pageBytes));
@@ -70,7 +70,7 @@ export class Simulation {
 
   readonly waiter: Waits = new SimulatedWaiter(this);
 
-  /** Pages into the ring: whole ones, and a last one that is still being written. */
+  /** Adds pages to the ring: whole ones, and optionally a last one that is still being written. */
   add(whole: number, partial = false): void {
     for (let count = 0; count < whole + Number(partial); count += 1) {
       const last = this.ring.at(-1);
@@ -85,7 +85,7 @@ export class Simulation {
     this.#schedule.sort((a, b) => a.atMs - b.atMs);
   }
 
-  /** Runs a pump until it ends by itself. `play` schedules what happens to it. */
+  /** Runs a pump until it ends by itself. `play` schedules the events of the run. */
   async run(
     play: (pump: Pump) => void,
     how: Partial<PumpSetup> = {},
@@ -110,17 +110,17 @@ export class Simulation {
     }
   }
 
-  /** Whether something is to happen. */
+  /** Whether a scheduled action is due. */
   get isDue(): boolean {
     return (this.#schedule[0]?.atMs ?? Number.POSITIVE_INFINITY) <= this.nowMs;
   }
 
-  /** What is due happens. */
+  /** Executes the actions that are due. */
   happen(): void {
     while (this.isDue) this.#schedule.shift()?.happens();
   }
 
-  /** Time passes, up to `ms`, but only to the next thing that happens. */
+  /** Advances the time by `ms`, but at most to the next scheduled action. */
   pass(ms: number): void {
     const next = (this.#schedule[0]?.atMs ?? Number.POSITIVE_INFINITY) - this.nowMs;
     const passes = Math.min(ms, Math.max(next, 0));
@@ -134,7 +134,7 @@ export class Simulation {
     closeSync(this.ledgerFd);
   }
 
-  /** All pages made arrived whole, once, in order, but for those lost from number `from` on. */
+  /** Asserts that all pages arrived whole, once, and in order, except those lost from number `from` on. */
   assertDelivered(from = 0, lost = 0): void {
     const got = Buffer.concat(this.received);
     const numbers = Array.from({ length: this.pages }, (_, number) => number);

@@ -5,7 +5,7 @@ import { errno } from '../../../src/native/error.ts';
 import { Killed, Life } from './life.ts';
 import { pageBytes, Simulation } from './simulated.ts';
 
-/** Whole pages, then a partial one, over a port that takes them in odd pieces, first running and then stopping. */
+/** Sends whole pages, then a partial one, over a port that accepts them in odd pieces; first runs and then stops. */
 async function work(simulation: Simulation, life: Life): Promise<void> {
   await simulation.run(
     (pump) => {
@@ -26,7 +26,7 @@ function load(): Simulation {
   return simulation;
 }
 
-/** A worker that dies behind step `last`. @returns whether it came so far */
+/** A worker that dies after step `last`. @returns whether it lived that long */
 async function dies(simulation: Simulation, last: number): Promise<boolean> {
   try {
     await work(simulation, new Life(last));
@@ -37,13 +37,13 @@ async function dies(simulation: Simulation, last: number): Promise<boolean> {
   }
 }
 
-describe('a worker that takes over from one that was killed', () => {
-  it('delivers each page once and keeps the account, whichever instruction was the last', async () => {
+describe('a worker that takes over from a killed one', () => {
+  it('delivers each page once and keeps the ledger right, whichever instruction was the last', async () => {
     let last = 1;
     for (; ; last += 1) {
       const simulation = load();
       const killed = await dies(simulation, last);
-      // What is being written when it dies goes on in the next page.
+      // Records being written when it dies continue in the next page.
       simulation.add(1, true);
       await work(simulation, new Life(Number.POSITIVE_INFINITY));
       assert.equal(simulation.pipe.byteLength, 0);
@@ -54,7 +54,7 @@ describe('a worker that takes over from one that was killed', () => {
     assert.ok(last > 30, `a life of only ${last} steps`);
   });
 
-  it('may be killed while taking over, again and again', async () => {
+  it('may be killed while taking over, repeatedly', async () => {
     for (let first = 1, over = false; !over; first += 1) {
       for (let second = 1; second <= 9; second += 1) {
         const simulation = load();
@@ -68,7 +68,7 @@ describe('a worker that takes over from one that was killed', () => {
     }
   });
 
-  it('leaves the account right at the moment it has taken over', async () => {
+  it('has a correct ledger once it has taken over', async () => {
     for (let last = 1; ; last += 1) {
       const simulation = load();
       const killed = await dies(simulation, last);
@@ -82,7 +82,7 @@ describe('a worker that takes over from one that was killed', () => {
 });
 
 describe('a partial page', () => {
-  it('of which the ring has none leaves nothing staged', () => {
+  it('leaves nothing staged if the ring has none', () => {
     const simulation = new Simulation();
     assert.equal(movePartialPage(simulation.io, simulation.ledger), -errno.EAGAIN);
     assert.equal(simulation.ledger.staged, 0);
@@ -91,7 +91,7 @@ describe('a partial page', () => {
     simulation.close();
   });
 
-  it('that does not go into the empty pipe stays staged for the successor', () => {
+  it('stays staged for the successor if it does not fit into the empty pipe', () => {
     const simulation = new Simulation();
     simulation.add(0, true);
     const broken = { ...simulation.io, writePage: () => -errno.EAGAIN };

@@ -6,14 +6,14 @@ import { Eventfd } from '../../../src/native/wait/eventfd.ts';
 import { POLLIN } from '../../../src/native/wait/poll.ts';
 import { Waiter } from '../../../src/worker/waiter.ts';
 
-/** Longer than all that a test waits for: who waits that long was not told. */
+/** Longer than any wait in these tests: a wait of this length was not woken. */
 const neverMs = 20_000;
 
-// With it at the top the file has a process of its own: what another one left in the event loop would be due here.
+// A top-level hook gives this file its own process: work that another file left in the event loop would be due here.
 beforeEach(() => nextTurn());
 
 describe('a wait', () => {
-  it('lets the event loop have its turn first', async () => {
+  it('first gives the event loop its turn', async () => {
     const signalled = new Eventfd();
     signalled.signal();
     const waiter = new Waiter();
@@ -24,14 +24,14 @@ describe('a wait', () => {
     assert.equal(waiter.ready(signalled.fd, POLLIN, neverMs), POLLIN);
   });
 
-  it('that finds nothing in time says so', async () => {
+  it('that finds nothing in time reports it', async () => {
     const waiter = new Waiter(neverMs);
     await waiter.turnLoop();
     assert.equal(waiter.ready(new Eventfd().fd, POLLIN, 10), 0);
     assert.ok(!waiter.loopIsDue);
   });
 
-  it('ends when the event loop has something to do', async () => {
+  it('ends when the event loop has work', async () => {
     const waiter = new Waiter(neverMs);
     await waiter.turnLoop();
     const asked = stat('/');
@@ -40,7 +40,7 @@ describe('a wait', () => {
     await asked;
   });
 
-  it('is not needed to see that the event loop has something to do', async () => {
+  it('is not needed to detect that the event loop has work', async () => {
     const waiter = new Waiter(neverMs);
     await waiter.turnLoop();
     waiter.look();
@@ -50,7 +50,7 @@ describe('a wait', () => {
     await asked;
   });
 
-  it("ends when it is time for the event loop's timers", async () => {
+  it("ends when the event loop's timers are due", async () => {
     const waiter = new Waiter(20);
     for (let turn = 0; turn < 3; turn += 1) {
       await waiter.turnLoop();
@@ -59,7 +59,7 @@ describe('a wait', () => {
     }
   });
 
-  it('does not begin when the event loop was asked for', async () => {
+  it('does not begin when the event loop was requested', async () => {
     const waiter = new Waiter(neverMs);
     await waiter.turnLoop();
     waiter.askForLoop();
@@ -69,7 +69,7 @@ describe('a wait', () => {
 });
 
 describe('a sleep', () => {
-  it('without an end is ended by a wake', async () => {
+  it('without a limit is ended by a wake', async () => {
     const waiter = new Waiter();
     setTimeout(() => waiter.wake(), 1);
     await waiter.sleep(undefined);

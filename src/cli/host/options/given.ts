@@ -15,7 +15,7 @@ export class Given {
   readonly #remarks: string[] = [];
   readonly #sequence: { readonly name: HostSettingName; readonly text: string }[] = [];
 
-  /** Create it before the line is parsed, so that it sees the order of the options. */
+  /** Create this object before the command line is parsed: it records the order of the options. */
   constructor(command: Command, names: readonly HostSettingName[]) {
     this.#command = command;
     for (const name of names) {

@@ -21,7 +21,7 @@ export interface OrderOptions {
   readonly json: boolean;
 }
 
-/** What a command line asks for; `say`: print a text (`--help`, `--version`). */
+/** The action that a command line requests; `say`: print a text (`--help`, `--version`). */
 export type HostCommand =
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'setup'; readonly options: SetupOptions }
@@ -36,7 +36,7 @@ export type HostCommand =
 interface Subcommand {
   readonly description: string;
   readonly settings: readonly HostSettingName[];
-  /** Whether it also accepts those options of trace-cmd that trace-host does not have. */
+  /** Set if the subcommand also accepts the options of trace-cmd that trace-host does not have. */
   readonly traceCmdWords?: true;
   /** Operands after the options, in commander's syntax; undefined for none. */
   readonly operands?: string;

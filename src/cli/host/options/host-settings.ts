@@ -8,6 +8,7 @@ import { maxCpus } from '../../../base/cpu-list.ts';
 import { parseDurationMs, parseTimeMs } from '../../options/duration.ts';
 import { quoted } from '../../../base/quoted.ts';
 import { parsePath, parseUser } from '../../options/names.ts';
+import { excludeSetting, selectionSettings } from './selection.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
 import { parseFlag } from '../../options/setting.ts';
@@ -99,6 +100,8 @@ export const hostSettings = {
     parse: parseFlag,
   },
   ...traceSettings,
+  ...selectionSettings,
+  exclude: excludeSetting,
   output: {
     short: 'o',
     long: 'output',

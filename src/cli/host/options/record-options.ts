@@ -57,7 +57,7 @@ function fileOf(out: string, guest: string): string {
   return join(dirname(out), `${basename(out, extension)}-${guest}${extension}`);
 }
 
-/** What the guest must trace; undefined if nothing was specified. */
+/** The trace request for the guest; undefined if no option selects what to trace. */
 function readTrace(given: Given): TraceRequest | undefined {
   const tracer = given.get(hostSettings.plugin);
   checkGivenOnce(given);

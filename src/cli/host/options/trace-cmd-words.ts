@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
 import { exitCode, Failure } from '../../../base/failure.ts';
 
-/** An option of trace-cmd record in commander's syntax, and how it is handled here. */
+/** An option of trace-cmd record in commander's syntax, and how trace-host handles it. */
 interface Word {
   readonly flags: string;
-  /** Why it has no effect here, or is refused. */
+  /** The reason why the option has no effect here, or is refused. */
   readonly why: string;
-  /** What to do instead; undefined: the option is accepted and ignored. */
+  /** The remedy for a refused option; undefined: the option is accepted and ignored. */
   readonly instead?: string;
 }
 

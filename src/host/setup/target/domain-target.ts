@@ -83,7 +83,7 @@ async function attach(
   };
 }
 
-/** How a running domain gets what libvirt cannot add to it. */
+/** The remedy for devices that libvirt cannot add to a running domain. */
 function later(scopes: readonly Scope[]): string {
   return scopes.includes('config')
     ? 'shut it down and start it again'

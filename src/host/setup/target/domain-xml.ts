@@ -2,13 +2,13 @@ import type { SerialBus } from './free-slots.ts';
 
 /** The virtio-serial devices of a domain. */
 export interface DomainSerial {
-  /** Its controllers; their names are their indices. */
+  /** The domain's controllers; their names are their indices. */
   readonly controllers: readonly SerialBus[];
-  /** Its virtio channels: the whole element by the port's name. */
+  /** The domain's virtio channels: the XML element of each, by port name. */
   readonly channels: ReadonlyMap<string, string>;
 }
 
-/** QEMU's default. */
+/** QEMU's default number of slots of a virtio-serial controller. */
 const defaultPorts = 31;
 
 /**

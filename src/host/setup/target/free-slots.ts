@@ -3,7 +3,7 @@ import { maxPortsPerDevice, serialDevice } from '../placement.ts';
 
 /** A virtio-serial device of a guest. */
 export interface SerialBus {
-  /** Its name in the guest's manager (QEMU or libvirt). */
+  /** The device's name in the guest's manager (QEMU or libvirt). */
   readonly name: string;
   /** Number of slots, including the reserved one. */
   readonly maxPorts: number;

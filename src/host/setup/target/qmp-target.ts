@@ -63,8 +63,8 @@ async function attach(qmp: QmpConnection, { path, file }: PreparedGuest): Promis
 }
 
 /**
- * The number of virtio-mmio devices is fixed when the machine starts; ports can be added to existing devices at any
- * time.
+ * Refuses to add virtio-mmio devices: their number is fixed when the machine starts. Ports can be added to existing
+ * devices at any time.
  */
 function refuseMmio(ports: number): never {
   throw new Failure(

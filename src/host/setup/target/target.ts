@@ -1,6 +1,6 @@
 import type { PreparedGuest } from '../prepare.ts';
 
-/** What attaching or detaching did, by names of ports; `notes` are for people. */
+/** The result of attaching or detaching, by names of ports; `notes` are for people. */
 export interface TargetChanges {
   readonly done: readonly string[];
   readonly already: readonly string[];

@@ -6,10 +6,10 @@ import type { TraceOptions } from './trace-file.ts';
 /** Event ids have 16 bits. */
 const maxFormats = 1 << 16;
 
-/** How much of the symbols to check. */
+/** Number of bytes of the symbols to check. */
 const firstSymbolsBytes = 64 << 10;
 
-/** The kernel keeps the names of at most 4 Mi tasks, by default 128. */
+/** Limit for the text of task names: the kernel keeps the names of at most 4 Mi tasks, by default 128. */
 const maxTaskNamesBytes = 32 << 20;
 
 /** Reads the header info; returns the text of `events/header_page`. */
@@ -48,6 +48,16 @@ export function readSymbols(reader: ByteReader): Symbols {
   return symbols;
 }
 
+/** Limit for the symbols and for the texts of trace_printk; Debian's kernel has 4 MiB and 6 KiB. */
+const maxTextBytes = 64 << 20;
+
+/** The text of kallsyms or `printk_formats`: a count of bytes, and the bytes. A copy. */
+export function readCountedText(reader: ByteReader): Buffer {
+  const count = reader.u32();
+  if (count > maxTextBytes) throw new TraceFileError(`a text of ${count} bytes at ${reader.position}`);
+  return Buffer.from(reader.bytes(count));
+}
+
 /** The text of `saved_cmdlines`; skips names beyond `maxTaskNamesBytes`. */
 export function readTaskNames(reader: ByteReader): string {
   const count = reader.size();
@@ -68,6 +78,14 @@ export function takeOption(options: TraceOptions, id: number, content: Buffer): 
       break;
     case optionId.uname:
       options.uname = textOf(content).trimEnd();
+      break;
+    case optionId.offset: {
+      const offset = /^-?\d{1,19}/.exec(textOf(content))?.[0];
+      if (offset !== undefined) options.timeOffset = BigInt(offset);
+      break;
+    }
+    case optionId.cpuCount:
+      if (content.length >= 4) options.cpuCount = content.readUInt32LE();
       break;
     case optionId.version:
       options.writer = textOf(content);

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { blocksOf } from '../../file/blocks.ts';
+import { blocksOf, readPart } from '../../file/blocks.ts';
 import { ByteReader, TraceFileError } from './byte-reader.ts';
 import { chunkCountBytes, type CpuExtent } from '../cpu-data.ts';
 import { magic } from '../ids.ts';
@@ -35,6 +35,7 @@ export async function readTraceFile(file: FileHandle): Promise<TraceFile> {
 /**
  * A CPU's pages in blocks of whole pages; each block is valid until the next is requested.
  * Throws TraceFileError if the file does not have them where its table says.
+ * @param step where to begin, one of `cpuSteps`
  */
 export async function* cpuBlocks(
   file: FileHandle,
@@ -42,27 +43,84 @@ export async function* cpuBlocks(
   compression: TraceFile['compression'],
   pageBytes: number,
   blockBytes?: number,
+  step = 0,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { size } = await file.stat();
   if (offset + bytes > size) {
     throw new TraceFileError(`pages at ${offset} to ${offset + bytes} of ${size} bytes`);
   }
   if (compression === 'none') {
-    yield* blocksOf(file, offset, bytes, blockBytes);
+    const skippedBytes = Math.min(bytes, step * pageBytes);
+    yield* blocksOf(file, offset + skippedBytes, bytes - skippedBytes, blockBytes);
     return;
   }
   if (bytes === 0) return;
-  const reader = ByteReader.ofFile(file.fd, offset, Math.min(size, offset + chunkCountBytes + bytes));
+  const end = Math.min(size, offset + chunkCountBytes + bytes);
+  const reader = ByteReader.ofFile(file.fd, offset, end);
   const chunks = reader.u32();
-  for (let index = 0; index < chunks; index++) {
-    const frameBytes = reader.u32();
-    const chunkBytes = reader.u32();
-    if (frameBytes > maxChunkBytes || chunkBytes > maxChunkBytes || chunkBytes % pageBytes !== 0) {
-      throw new TraceFileError(`a chunk of ${chunkBytes} bytes in ${frameBytes} at ${reader.position}`);
-    }
-    const chunk = zstdDecompress(reader.bytes(frameBytes), chunkBytes);
-    if (chunk === undefined)
-      throw new TraceFileError(`the chunk before ${reader.position} cannot be decompressed`);
-    yield chunk;
+  if (step > 0) reader.position = chunkOffsets(file.fd, offset, end, pageBytes)[step] ?? end;
+  for (let index = step; index < chunks; index++) yield chunkAt(reader, pageBytes);
+}
+
+function chunkAt(reader: ByteReader, pageBytes: number): Uint8Array {
+  const frameBytes = reader.u32();
+  const chunkBytes = reader.u32();
+  if (frameBytes > maxChunkBytes || chunkBytes > maxChunkBytes || chunkBytes % pageBytes !== 0) {
+    throw new TraceFileError(`a chunk of ${chunkBytes} bytes in ${frameBytes} at ${reader.position}`);
   }
+  const chunk = zstdDecompress(reader.bytes(frameBytes), chunkBytes);
+  if (chunk === undefined)
+    throw new TraceFileError(`the chunk before ${reader.position} cannot be decompressed`);
+  return chunk;
+}
+
+/** The places where reading a CPU's pages can begin. */
+export interface CpuSteps {
+  readonly count: number;
+  readonly read: (step: number) => Uint8Array;
+}
+
+/**
+ * A CPU's pages, or its chunks up to the first that does not fit the file. Blocks. `read` throws TraceFileError for a
+ * chunk that cannot be decompressed.
+ */
+export function cpuSteps(
+  { fd }: FileHandle,
+  size: number,
+  { offset, bytes }: CpuExtent,
+  compression: TraceFile['compression'],
+  pageBytes: number,
+): CpuSteps {
+  const end = Math.min(size, offset + bytes);
+  if (compression === 'none')
+    return {
+      count: Math.max(0, Math.floor((end - offset) / pageBytes)),
+      read: (step) => {
+        const at = offset + step * pageBytes;
+        return readPart(fd, at, Math.max(0, Math.min(2 * pageBytes, end - at)));
+      },
+    };
+  const chunks = chunkOffsets(fd, offset, Math.min(size, end + chunkCountBytes), pageBytes);
+  return {
+    count: chunks.length,
+    read: (step) => chunkAt(ByteReader.ofFile(fd, chunks[step]!, size), pageBytes),
+  };
+}
+
+/** Reads the lengths only: a reader with a window would read all that is between them. */
+function chunkOffsets(fd: number, offset: number, end: number, pageBytes: number): number[] {
+  const offsets: number[] = [];
+  const count = readPart(fd, offset, chunkCountBytes);
+  const chunks = count.length < chunkCountBytes ? 0 : count.readUInt32LE();
+  for (let at = offset + chunkCountBytes; offsets.length < chunks; ) {
+    const lengths = readPart(fd, at, 8);
+    if (lengths.length < 8) break;
+    const frameBytes = lengths.readUInt32LE();
+    const chunkBytes = lengths.readUInt32LE(4);
+    if (frameBytes > maxChunkBytes || chunkBytes > maxChunkBytes || chunkBytes % pageBytes !== 0) break;
+    if (at + 8 + frameBytes > end) break;
+    offsets.push(at);
+    at += 8 + frameBytes;
+  }
+  return offsets;
 }

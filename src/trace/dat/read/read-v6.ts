@@ -4,6 +4,7 @@ import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from '../cpu-data.ts';
 import { optionId } from '../ids.ts';
 import {
+  readCountedText,
   readFormats,
   readHeaderInfo,
   readSymbols,
@@ -27,7 +28,9 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
   const formats = new Map<string, string>();
   readFormats(reader, 'ftrace', formats);
   readSystems(reader, formats);
+  const symbolsAt = reader.position;
   const symbols = readSymbols(reader);
+  const printkAt = reader.position;
   reader.skip(reader.u32());
   const taskNames = readTaskNames(reader);
   const cpuCount = reader.u32();
@@ -66,6 +69,8 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
     headerPage,
     formats,
     symbols,
+    kallsyms: () => readCountedText(open(symbolsAt)),
+    printkFormats: () => readCountedText(open(printkAt)),
     taskNames,
     options,
     buffers,

@@ -3,6 +3,7 @@ import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from '../cpu-data.ts';
 import { flagCompressed, optionId, sectionId } from '../ids.ts';
 import {
+  readCountedText,
   readFormats,
   readHeaderInfo,
   readSymbols,
@@ -13,7 +14,7 @@ import {
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 import { zstdDecompress } from '../zstd.ts';
 
-/** trace-cmd may write several options sections; each is read once. */
+/** Limit of options sections: trace-cmd may write several, and each is read once. */
 const maxOptionsSections = 1000;
 const maxSectionBytes = 64 << 20;
 
@@ -55,6 +56,10 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
     const at = places.get(id);
     return at === undefined ? undefined : openSection(open(at), id);
   };
+  const textOf = (id: number): Buffer => {
+    const place = section(id);
+    return place === undefined ? Buffer.alloc(0) : readCountedText(place);
+  };
   const headers = section(sectionId.headerInfo);
   if (headers === undefined) throw new TraceFileError('no header info');
   const formats = new Map<string, string>();
@@ -70,6 +75,8 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
     headerPage: readHeaderInfo(headers),
     formats,
     symbols: kallsyms === undefined ? 'missing' : readSymbols(kallsyms),
+    kallsyms: () => textOf(sectionId.kallsyms),
+    printkFormats: () => textOf(sectionId.printk),
     taskNames: cmdlines === undefined ? '' : readTaskNames(cmdlines),
     options,
     buffers,

@@ -9,6 +9,10 @@ export interface TraceFile {
   /** Format texts by tracefs path; a number stands for the event's directory, which the file does not name. */
   readonly formats: ReadonlyMap<string, string>;
   readonly symbols: Symbols;
+  /** Text of kallsyms; read when called. Blocks. Throws TraceFileError. */
+  readonly kallsyms: () => Buffer;
+  /** As above, for `printk_formats`. */
+  readonly printkFormats: () => Buffer;
   /** Text of `saved_cmdlines`. */
   readonly taskNames: string;
   readonly options: TraceOptions;
@@ -32,8 +36,20 @@ export interface TraceOptions {
   traceId: bigint | undefined;
   /** Text of `trace_clock`. */
   traceClock: string;
+  /** To be added to all times, as `trace-cmd record --date` stores it; 0 for none. */
+  timeOffset: bigint;
+  /** Highest CPU of the traced machine + 1; undefined if the file does not say. */
+  cpuCount: number | undefined;
 }
 
 export function noOptions(): TraceOptions {
-  return { cpuStats: [], uname: '', writer: '', traceId: undefined, traceClock: '' };
+  return {
+    cpuStats: [],
+    uname: '',
+    writer: '',
+    traceId: undefined,
+    traceClock: '',
+    timeOffset: 0n,
+    cpuCount: undefined,
+  };
 }

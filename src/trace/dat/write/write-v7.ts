@@ -10,7 +10,7 @@ import { loadZstd } from '../zstd.ts';
 
 export type Compression = 'none' | 'zstd';
 
-/** For zstd, the version of the compression format, not of a library. */
+/** Version of each compression format; for zstd it is not the version of a library. */
 const compressionVersion = { none: '', zstd: '1' } as const;
 
 /** The string table with the section names. */

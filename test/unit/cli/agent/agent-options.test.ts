@@ -57,7 +57,7 @@ const defaults: AgentOptions = {
   logFormat: 'json',
 };
 
-/** Each setting: how it is given on the command line and in the file, and what of the options it changes. */
+/** Each setting: its form on the command line and in the file, and the options that result. */
 const given: Record<keyof typeof agentSettings, [string[], unknown, Partial<AgentOptions>]> = {
   stdout: [['--stdout'], true, { stdout: true }],
   framed: [['--framed'], true, { framed: true }],
@@ -79,7 +79,7 @@ const given: Record<keyof typeof agentSettings, [string[], unknown, Partial<Agen
   logFormat: [['--log-format', 'pretty'], 'pretty', { logFormat: 'pretty' }],
 };
 
-/** A value that each setting refuses, as text and, where its type is wrong too, in the file. */
+/** A value that each setting refuses, as text and, if its type can be wrong, in the file. */
 const bad: Record<keyof typeof agentSettings, [string | undefined, unknown[]]> = {
   stdout: [undefined, ['true', 1, null]],
   framed: [undefined, ['on', 1, null]],
@@ -102,11 +102,11 @@ const bad: Record<keyof typeof agentSettings, [string | undefined, unknown[]]> =
 };
 
 describe('parseAgentOptions', () => {
-  it('has the defaults of the original', () => {
+  it('has the defaults of the original C agent', () => {
     assert.deepEqual(options(), defaults);
   });
 
-  it('takes the short options of the original', () => {
+  it('accepts the short options of the original C agent', () => {
     assert.deepEqual(options('-o', '-s', '64K'), { ...defaults, stdout: true, pipeBytes: 65536 });
     assert.equal(options('-os64K').pipeBytes, 65536);
     assert.match(said('-h'), /^Usage: trace-agent/);
@@ -117,12 +117,12 @@ describe('parseAgentOptions', () => {
     const [badText, badInFile] = bad[name];
     const flag = `--${agentSettings[name].long}`;
 
-    it(`takes ${flag} on the command line and ${name} in the file`, () => {
+    it(`accepts ${flag} on the command line and ${name} in the file`, () => {
       assert.deepEqual(options(...argv), { ...defaults, ...changed });
       assert.deepEqual(options('--config', configFile({ [name]: inFile })), { ...defaults, ...changed });
     });
 
-    it(`names ${flag} or the key and the file when the value is bad`, () => {
+    it(`names ${flag} or the key and the file for an invalid value`, () => {
       if (badText !== undefined) assertUsage(() => options(`${flag}=${badText}`), new RegExp(`^${flag}[: ]`));
       for (const value of badInFile)
         assertUsage(
@@ -132,7 +132,7 @@ describe('parseAgentOptions', () => {
     });
   }
 
-  it('lets the command line win over the file, and the file over the defaults', () => {
+  it('lets the command line override the file, and the file the defaults', () => {
     const config = configFile({
       pipeSize: '64K',
       cpus: '0',
@@ -158,18 +158,18 @@ describe('parseAgentOptions', () => {
     assert.deepEqual(options('--config', config, '--no-start').start, false);
   });
 
-  it('does not look at a value in the file that the command line replaces', () => {
+  it('does not check a value in the file that the command line overrides', () => {
     assert.equal(options('--config', configFile({ pipeSize: '9M' }), '-s', '64K').pipeBytes, 65536);
   });
 
-  it('logs in colour only where somebody sees it', () => {
+  it('logs in colour only to a terminal', () => {
     const command = parseAgentOptions([], true);
     assert.ok(command.kind === 'run');
     assert.equal(command.options.logFormat, 'pretty');
     assert.equal(options('--log-format', 'pretty').logFormat, 'pretty');
   });
 
-  it('says which argument it does not know, and what it may have meant', () => {
+  it('names an unknown argument, and suggests the nearest one', () => {
     assertUsage(
       () => options('--pipe-siz', '64K'),
       /^unknown option '--pipe-siz'$/,
@@ -183,7 +183,7 @@ describe('parseAgentOptions', () => {
     assertUsage(() => options('y\n'), /^unexpected argument "y\\n"$/);
   });
 
-  it('shows every option with its default, and examples, in the help', () => {
+  it('lists every option with its default, and examples, in the help', () => {
     const help = said('--help');
     for (const name of agentSettingNames) assert.match(help, new RegExp(`--${agentSettings[name].long}\\b`));
     assert.match(help, /default: 512K/);
@@ -192,14 +192,14 @@ describe('parseAgentOptions', () => {
     assert.doesNotMatch(help, /--no-[a-z]+ {3}/, 'negated flags are told once, below');
   });
 
-  it('takes --json with doctor alone, and no other word', () => {
+  it('accepts --json only with doctor, and no other operand', () => {
     const doctor = parseAgentOptions(['doctor', '--json', '--port-name', 'p%d'], false);
     assert.ok(doctor.kind === 'doctor' && doctor.json && doctor.options.portName === 'p%d');
     assert.throws(() => parseAgentOptions(['--json'], false), /--json only works with doctor/);
     assert.throws(() => parseAgentOptions(['docto'], false), /unexpected argument "docto"/);
   });
 
-  it('has examples that it takes itself', () => {
+  it('has examples that it accepts itself', () => {
     const config = configFile({});
     const lines = [...said('-h').matchAll(/^ {2}trace-agent(.*?)(?: {2,}| >|$)/gm)].map(
       (match) => match[1] ?? '',
@@ -219,7 +219,7 @@ describe('parseAgentOptions', () => {
     assert.match(said('--version'), /^\d+\.\d+\.\d+\n$/);
   });
 
-  it('gives options, a text or a Failure for any words', () => {
+  it('returns options, a text or a Failure for any arguments', () => {
     const word = fc.oneof(
       fc.string(),
       fc.constantFrom(
@@ -251,7 +251,7 @@ describe('parseAgentOptions', () => {
 });
 
 describe('the configuration file', () => {
-  it('is refused with its path when it cannot be read or is no JSON object', () => {
+  it('is refused with its path when it cannot be read or is not a JSON object', () => {
     const missing = join(directory, 'missing.json');
     assertUsage(() => options('--config', missing), /^--config: cannot read .*missing\.json: ENOENT/);
     assertUsage(() => options('--config', directory), /^--config: cannot read .*: EISDIR/);
@@ -264,7 +264,7 @@ describe('the configuration file', () => {
       assertUsage(() => options('--config', configFile(content)), /does not contain a JSON object/);
   });
 
-  it('names an unknown key and the nearest that there is', () => {
+  it('with an unknown key is refused with the key and the nearest known one', () => {
     const cases: [string, RegExp][] = [
       ['pipesize', /did you mean pipeSize\?/],
       ['pipe-size', /did you mean pipeSize\?/],
@@ -280,7 +280,7 @@ describe('the configuration file', () => {
     }
   });
 
-  it('takes numbers where a text of digits would do', () => {
+  it('accepts numbers in place of a text of digits', () => {
     const config = configFile({
       pipeSize: 65536,
       cpus: 3,

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../../../../bin/trace-host.js', import.meta.url));
 
-/** Runs `trace-host --help` with that for its stdout; a pipe whose reader is gone before anything is written. */
+/** Runs `trace-host --help` with this stdout; `gone`: a pipe whose reader closes before anything is written. */
 async function helpTo(stdout: 'gone' | number): Promise<{ readonly code: unknown; readonly stderr: string }> {
   const child = spawn(process.execPath, [program, '--help'], {
     stdio: ['ignore', stdout === 'gone' ? 'pipe' : stdout, 'pipe'],
@@ -19,12 +19,12 @@ async function helpTo(stdout: 'gone' | number): Promise<{ readonly code: unknown
   return { code, stderr };
 }
 
-describe('a program whose stdout takes nothing', () => {
-  it('says nothing of a reader that has seen enough, as head has', async () => {
+describe('a program whose stdout cannot be written', () => {
+  it('ends silently when the reader closes, as head does', async () => {
     assert.deepEqual(await helpTo('gone'), { code: 0, stderr: '' });
   });
 
-  it('fails in one line when the disk is full', async () => {
+  it('fails with one line when the disk is full', async () => {
     const full = openSync('/dev/full', 'w');
     const ended = await helpTo(full);
     closeSync(full);

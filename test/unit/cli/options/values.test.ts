@@ -25,7 +25,7 @@ describe('parsePipeBytes', () => {
     for (const [text, bytes] of sizes) assert.equal(parsePipeBytes(text, '-s'), bytes, text);
   });
 
-  it('names the limits for anything outside, and the form for anything else', () => {
+  it('reports the limits for a size outside them, and the syntax for anything else', () => {
     for (const text of ['0', '65535', '63K', '0M'])
       assertUsage(
         () => parsePipeBytes(text, '-s'),
@@ -69,7 +69,7 @@ describe('parseDurationMs', () => {
     for (const [text, ms] of times) assert.equal(parseDurationMs(text, '--stop-timeout'), ms, text);
   });
 
-  it('refuses what is no time, and more than an hour', () => {
+  it('refuses an invalid time, and more than an hour', () => {
     for (const text of [
       '',
       's',
@@ -97,7 +97,7 @@ describe('parseDurationMs', () => {
 });
 
 describe('names', () => {
-  it('takes the name of a file in a directory, and no path', () => {
+  it('accepts the name of a file in a directory, and no path', () => {
     for (const text of ['agent-ctl-path', 'a', '...', '-', 'ünï', 'x'.repeat(255)])
       assert.equal(parseFileName(text, '--control-port'), text);
     for (const text of ['a/b', '/', '.', '..', '../x', 'a\0b'])
@@ -106,7 +106,7 @@ describe('names', () => {
     assertUsage(() => parseFileName('é'.repeat(128), '--control-port'), /longer than 255 bytes/);
   });
 
-  it('takes a port name with one %d', () => {
+  it('accepts a port name with one %d', () => {
     for (const text of ['trace-pipe-cpu%d', '%d', 'a%db'])
       assert.equal(parsePortTemplate(text, '--port-name'), text);
     for (const text of ['trace-path-cpu', '%d%d', 'cpu%s', 'cpu%d%%', '%', '%dx%s', 'cpu%2d'])
@@ -114,7 +114,7 @@ describe('names', () => {
     assertUsage(() => parsePortTemplate('a/%d', '--port-name'), /not a file name/);
   });
 
-  it('takes any path but the empty one and what the kernel cannot take', () => {
+  it('accepts any path except an empty one and one that the kernel does not accept', () => {
     for (const text of ['/dev/virtio-ports', '.', 'a/../b', '/'])
       assert.equal(parsePath(text, '--tracefs'), text);
     assertUsage(() => parsePath('', '--tracefs'), /is empty/);
@@ -122,7 +122,7 @@ describe('names', () => {
     assertUsage(() => parsePath(`/${'x'.repeat(4095)}`, '--tracefs'), /not a valid path/);
   });
 
-  it("takes the form of a user's name", () => {
+  it("accepts the syntax of a user's name", () => {
     for (const text of ['nobody', '_apt', '65534', 'first.last', 'host$', 'a@b'])
       assert.equal(parseUser(text, '--user'), text);
     for (const text of ['', 'a b', 'a:b', '../x', '-u', 'a\n'])
@@ -133,7 +133,7 @@ describe('names', () => {
 describe('words and counts', () => {
   const words = ['start', 'stop', 'status'] as const;
 
-  it('takes one word of a set', () => {
+  it('accepts one word of a set', () => {
     assert.equal(parseChoice('stop', '--allow', words), 'stop');
     assertUsage(
       () => parseChoice('stpo', '--allow', ['info', 'stop']),
@@ -145,7 +145,7 @@ describe('words and counts', () => {
       assertUsage(() => parseChoice(text, '--allow', words), /is not one of start, stop, status/);
   });
 
-  it('takes several, or all', () => {
+  it('accepts several words, or all', () => {
     assert.deepEqual(parseChoices('stop, start,stop', '--allow', words), new Set(['stop', 'start']));
     assert.deepEqual(parseChoices('all', '--allow', words), new Set(words));
     assertUsage(() => parseChoices('start,', '--allow', words), /"" is not one of/);
@@ -153,7 +153,7 @@ describe('words and counts', () => {
     assertUsage(() => parseChoices('start,all', '--allow', words), /"all" is not one of/);
   });
 
-  it('takes a whole number up to its limit', () => {
+  it('accepts a whole number up to its limit', () => {
     assert.equal(parseCount('0', '--max-restarts', 1000), 0);
     assert.equal(parseCount('1000', '--max-restarts', 1000), 1000);
     for (const text of ['', '-1', '1001', '1.5', '1e2', '0x1', 'x', '9'.repeat(400)])
@@ -164,14 +164,14 @@ describe('words and counts', () => {
 describe('nearestName', () => {
   const names = ['pipeSize', 'portsDir', 'portName', 'cpus'];
 
-  it('finds what a slip most likely meant', () => {
+  it('finds the word that was most likely mistyped', () => {
     assert.equal(nearestName('pipesize', names), 'pipeSize');
     assert.equal(nearestName('pipSize', names), 'pipeSize');
     assert.equal(nearestName('portNmae', names), 'portName');
     assert.equal(nearestName('cpu', names), 'cpus');
   });
 
-  it('suggests nothing for what is like no name', () => {
+  it('suggests nothing for an unlike name', () => {
     for (const typed of ['', 'x', 'verbose', 'p'.repeat(1_000_000)])
       assert.equal(nearestName(typed, names), undefined, typed.slice(0, 9));
   });

@@ -15,7 +15,7 @@ describe('texts for people', () => {
     assert.deepEqual(sizes, ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '1.0 MiB', '5.0 GiB', '8.0 PiB']);
   });
 
-  it('says times in the two units that count', () => {
+  it('prints times in their two largest units', () => {
     const times = [0, 1500, 59_949, 59_960, 61_000, 3_599_400, 3_600_000, 90_061_000].map(humanDuration);
     assert.deepEqual(times, [
       '0.0 s',
@@ -29,7 +29,7 @@ describe('texts for people', () => {
     ]);
   });
 
-  it('counts one as one', () => {
+  it('uses the singular for one', () => {
     assert.deepEqual(
       [counted(0, 'CPU'), counted(1, 'CPU'), counted(2, 'entry', 'entries')],
       ['0 CPUs', '1 CPU', '2 entries'],
@@ -43,7 +43,7 @@ describe('texts for people', () => {
     );
   });
 
-  it('lines columns up, numbers to the right', () => {
+  it('aligns columns, numbers to the right', () => {
     const text = table(
       ['CPU', 'state', 'pid'],
       [
@@ -57,7 +57,7 @@ describe('texts for people', () => {
     );
   });
 
-  it('lists CPUs as the kernel does', () => {
+  it("lists CPUs in the kernel's format", () => {
     assert.equal(cpuRanges([3, 1, 2, 0, 10, 12, 11, 14]), '0-3,10-12,14');
     assert.equal(cpuRanges([]), '');
   });

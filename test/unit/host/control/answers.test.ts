@@ -26,7 +26,7 @@ function read(chunks: readonly Buffer[]): { lines: string[]; payload: string } {
 }
 
 describe('AnswerReader', () => {
-  it('reads the same whatever the chunks', () => {
+  it('reads the same whatever the chunk boundaries', () => {
     const piece = fc.oneof(
       fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
       fc.nat(40).map((bytes) => Buffer.from(`\n#${bytes}\n`)),
@@ -43,14 +43,14 @@ describe('AnswerReader', () => {
     );
   });
 
-  it('takes exactly the announced bytes, newlines among them, and goes on with lines', () => {
+  it('reads exactly the announced bytes, including newlines, and continues with lines', () => {
     assert.deepEqual(read([Buffer.from('a\n#5\n12\n4\nb\n\nc')]), {
       lines: ['a', '#5', 'b'],
       payload: '12\n4\n',
     });
   });
 
-  it('throws a line beyond the limit away, and only that', () => {
+  it('discards a line beyond the limit, and nothing else', () => {
     const long = Buffer.alloc(maxAnswerBytes + 1, 'x');
     assert.deepEqual(read([long, Buffer.from('xx\nnext\n')]).lines, ['next']);
     assert.equal(
@@ -84,16 +84,16 @@ const good = {
   ping: { ok: true, clocks: { boottime: '1', monotonicRaw: '2', realtime: '3' } },
 };
 
-/** Fields of which one text is as good as another. */
+/** Fields for which any text is as good as another. */
 const freeTexts = new Set(['version', 'instance', 'clock']);
 
 describe('parseAnswer', () => {
-  it('gives an honest answer back', () => {
+  it('returns a valid answer unchanged', () => {
     for (const order of orderNames)
       assert.deepEqual(parseAnswer(order, 'i', good[order]), { id: 'i', ...good[order] });
   });
 
-  it('takes any value whatever, and refuses with nothing that steers a terminal', () => {
+  it('accepts any value, and refuses with a message without control characters', () => {
     fc.assert(
       fc.property(fc.constantFrom(...orderNames), fc.jsonValue(), (order, value) => {
         try {
@@ -107,7 +107,7 @@ describe('parseAnswer', () => {
     );
   });
 
-  it('notices every field that is missing or of another kind', () => {
+  it('detects every field that is missing or of another type', () => {
     let broken = 0;
     for (const order of orderNames) {
       for (const path of pathsOf(good[order])) {
@@ -150,7 +150,7 @@ describe('parseAnswer', () => {
       );
   });
 
-  it('takes for a clock, an instance and a page size only what a kernel can have', () => {
+  it('accepts for a clock, an instance and a page size only what a kernel can have', () => {
     const read = (field: object) => parseAnswer('start', 1, { ...good.start, ...field });
     for (const clock of ['', 'a b', '[local]', 'local\n', '\x1b', 'x'.repeat(65), null])
       assert.throws(() => read({ clock }), /its clock is/);
@@ -161,7 +161,7 @@ describe('parseAnswer', () => {
     assert.ok(read({ clock: 'x86-tsc', instance: 'a.b-c_1', pageBytes: 65536 }).ok);
   });
 
-  it('makes every text of the guest harmless and short', () => {
+  it('makes every text of the guest safe and short', () => {
     const nasty = `\x1b]0;owned\x07\u202e\r\n${'x'.repeat(5000)}`;
     const refused = parseAnswer('start', 1, { ok: false, error: { code: 'no-such-code', message: nasty } });
     assert.ok(!refused.ok);
@@ -177,7 +177,10 @@ function pathsOf(value: unknown, path: string[] = []): string[][] {
   return path.length === 0 || /^\d+$/.test(path.at(-1) ?? '') ? below : [path, ...below];
 }
 
-/** @returns false when the value is an honest one there */
+/**
+ * @returns false when the value is valid there
+ * @returns false when the value is an honest one there
+ */
 function setAt(root: unknown, path: readonly string[], value: unknown): boolean {
   let at: unknown = root;
   for (const key of path.slice(0, -1))

@@ -24,7 +24,7 @@ async function connect(context: TestContext, timeoutMs = 60_000): Promise<[FakeA
 }
 
 describe('ControlClient', { timeout: 300_000 }, () => {
-  it('reads the answer to its order out of whatever else is there', async (context) => {
+  it('finds the answer to its order among other data', async (context) => {
     const [agent, client] = await connect(context);
     agent.send(
       'stale\n',
@@ -46,7 +46,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     );
   });
 
-  it('takes an answer whose id is not its first field', async (context) => {
+  it('accepts an answer whose id is not its first field', async (context) => {
     const [agent, client] = await connect(context);
     agent.obey = ({ id }) => agent.send({ ok: true, clocks, id });
     const round = await client.ping();
@@ -61,7 +61,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     assert.equal(offsetNs(even, 'realtime'), 20n);
   });
 
-  it('keeps concurrent orders apart by their ids', async (context) => {
+  it('matches concurrent orders with their answers by id', async (context) => {
     const [agent, client] = await connect(context);
     const asked: string[] = [];
     agent.obey = ({ id, order }) => {
@@ -77,7 +77,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     assert.equal(status.version, 'v');
   });
 
-  it('ends a line that an earlier host left, and sends nothing that the original agent takes for an order', async (context) => {
+  it('ends a partial line of an earlier host, and sends nothing that the C agent takes for an order', async (context) => {
     const [agent, client] = await connect(context, 50);
     await assert.rejects(
       client.start(),
@@ -87,13 +87,13 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     await client.sendBare('stop');
     while (!agent.received.endsWith('0\n')) await sleep(5);
     assert.match(agent.received, /^ \n/);
-    // it reads two bytes at a time, and looks at the first
+    // the C agent reads two bytes at a time, and checks the first
     const orders = agent.received.match(/[^]{2}/g)?.filter((pair) => /^[01]/.test(pair));
     assert.deepEqual(orders, ['1\n', '0\n']);
     assert.doesNotMatch(agent.received, /"start"/, 'a start that nobody may ever read is not sent');
   });
 
-  it('sends what to trace, and gets the ledger', async (context) => {
+  it('sends what to trace, and returns the ledger', async (context) => {
     const [agent, client] = await connect(context);
     const traces: unknown[] = [];
     agent.obey = ({ id, order, trace }) => {
@@ -137,7 +137,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     await assert.rejects(second, failure(exitCode.missing, /does not answer/));
   });
 
-  it('says what the guest refuses, and what to do', async (context) => {
+  it('reports what the guest refuses, and what to do', async (context) => {
     const [agent, client] = await connect(context);
     agent.obey = ({ id, order }) =>
       agent.send(
@@ -158,7 +158,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     await assert.rejects(client.metadata(), failure(exitCode.notPermitted, /not-allowed/, /--allow/));
   });
 
-  it('reads metadata whatever its bytes are, and goes on behind it', async (context) => {
+  it('reads metadata with any bytes, and continues after it', async (context) => {
     const [agent, client] = await connect(context);
     const payload = Buffer.from(Array.from({ length: 30_000 }, (_, index) => index % 256));
     agent.obey = ({ id, order }) => {
@@ -176,7 +176,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     assert.equal((await client.metadata()).length, 0);
   });
 
-  it('gives up metadata that is too large, that stops coming, or whose sender goes away', async (context) => {
+  it('gives up metadata that is too large, that stops arriving, or whose sender disappears', async (context) => {
     const [agent, client] = await connect(context, 2000);
     agent.obey = ({ id }) => agent.send({ id, ok: true, bytes: 16 * 1024 * 1024 + 1, encoding: 'gzip' });
     await assert.rejects(
@@ -193,7 +193,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     await assert.rejects(client.ping(), failure(exitCode.missing, /has disconnected: its QEMU closed/));
   });
 
-  it('is not impressed by a second answer to the same order', async (context) => {
+  it('ignores a second answer to the same order', async (context) => {
     const [agent, client] = await connect(context);
     agent.obey = ({ id, order }) => {
       if (order === 'metadata')
@@ -209,7 +209,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     assert.equal((await client.ping()).guest.realtime, 0n);
   });
 
-  it('survives a flood that never ends a line', async (context) => {
+  it('survives a flood of data without a newline', async (context) => {
     const [agent, client] = await connect(context, 2000);
     const noise = Buffer.alloc(4096, '{"id":"');
     const flood = setInterval(() => agent.send(noise), 1);

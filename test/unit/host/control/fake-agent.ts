@@ -12,7 +12,7 @@ export interface Heard {
   readonly trace?: unknown;
 }
 
-/** What stands behind the control port's FIFOs and says what no honest agent would. */
+/** The guest's end of the control port's FIFOs, which can send what no correct agent would send. */
 export class FakeAgent {
   readonly guest: GuestDir;
   /** Every byte that the host sent. */
@@ -23,7 +23,7 @@ export class FakeAgent {
   readonly #in: Socket;
   #handled = 0;
 
-  /** Both FIFOs open in both directions, as QEMU has them. */
+  /** Opens both FIFOs in both directions, like QEMU. */
   constructor(context: TestContext) {
     const dir = scratchDir(context);
     for (const end of ['in', 'out']) makeFifo(join(dir, `agent-ctl-path.${end}`), 0o600);
@@ -41,7 +41,7 @@ export class FakeAgent {
     });
   }
 
-  /** At most what a FIFO holds. */
+  /** Sends at most the capacity of a FIFO. */
   send(...parts: (string | Uint8Array | object)[]): void {
     for (const part of parts) {
       const bytes =
@@ -52,7 +52,7 @@ export class FakeAgent {
     }
   }
 
-  /** QEMU's end. */
+  /** Closes the FIFOs, like the end of QEMU. */
   quit(): void {
     if (this.#in.destroyed) return;
     this.#in.destroy();

@@ -5,7 +5,7 @@ import { it, type TestContext } from 'node:test';
 import { cleaningRule } from '../../../../src/host/doctor/tmpfiles.ts';
 import { scratchDir } from '../../trace/samples.ts';
 
-/** Directories of rules, the first one first in rank. */
+/** Directories of rules, highest precedence first. */
 function rules(test: TestContext, ...dirs: readonly Record<string, string>[]): string[] {
   const root = scratchDir(test);
   return dirs.map((files, index) => {
@@ -18,7 +18,7 @@ function rules(test: TestContext, ...dirs: readonly Record<string, string>[]): s
 
 const tmp = 'q /tmp 1777 root root 10d\n';
 
-it('a rule with an age cleans what is below its path', (test) => {
+it('a rule with an age cleans everything below its path', (test) => {
   const rule = cleaningRule('/tmp/virtio-trace', rules(test, { 'tmp.conf': `# x\n${tmp}` }));
   assert.equal(rule?.age, '10d');
   assert.equal(rule.line, tmp.trim());
@@ -26,7 +26,7 @@ it('a rule with an age cleans what is below its path', (test) => {
     assert.equal(cleaningRule(dir, rules(test, { 'tmp.conf': tmp })), undefined, dir);
 });
 
-it('no age, a nearer rule without one, an exclusion, or a file that hides another spares it', (test) => {
+it('a rule without an age (also one for a longer path), an exclusion, or an overriding file prevents that', (test) => {
   const spared = [
     [{ 'tmp.conf': 'D /tmp 1777 root root -\n' }],
     [{ 'tmp.conf': tmp, 'own.conf': 'd /tmp/virtio-trace 0700 root root -\n' }],

@@ -35,7 +35,7 @@ describe('guest.json', () => {
     dir.close();
   });
 
-  it('is refused when it is not as setup writes it', (context) => {
+  it('is refused when its content is not valid', (context) => {
     const dir = OwnedDir.open(scratchDir(context));
     const texts = [
       '',
@@ -61,7 +61,7 @@ describe('guest.json', () => {
     dir.close();
   });
 
-  it('is never followed to elsewhere, and a FIFO in its place is not waited for', (context) => {
+  it('is not followed if it is a link, and a FIFO in its place does not block', (context) => {
     const base = scratchDir(context);
     for (const [name, make] of [
       ['linked', (path: string) => symlinkSync('/etc/passwd', path)],
@@ -82,7 +82,7 @@ describe('GuestDir', () => {
     for (const file of files) makeFifo(join(dir, file), 0o600);
   }
 
-  it('takes a directory that was made by hand with mkfifo', (context) => {
+  it('accepts a directory that was created manually with mkfifo', (context) => {
     const dir = scratchDir(context);
     made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
     for (const cpu of [10, 0, 2]) made(dir, `trace-path-cpu${cpu}.in`, `trace-path-cpu${cpu}.out`);
@@ -93,7 +93,7 @@ describe('GuestDir', () => {
     guest.close();
   });
 
-  it('names the command that makes what is missing', (context) => {
+  it('names the command that creates what is missing', (context) => {
     const dir = scratchDir(context);
     mkdirSync(join(dir, 'web'));
     assert.throws(
@@ -106,7 +106,7 @@ describe('GuestDir', () => {
     );
   });
 
-  it('never waits for a QEMU that is not there', (context) => {
+  it('never waits for a QEMU that is not running', (context) => {
     const dir = scratchDir(context);
     made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
     const guest = GuestDir.open({ dir, guest: undefined });
@@ -125,7 +125,7 @@ describe('GuestDir', () => {
     guest.close();
   });
 
-  it('opens FIFOs only', (context) => {
+  it('opens only FIFOs', (context) => {
     const dir = scratchDir(context);
     made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
     writeFileSync(join(dir, 'trace-path-cpu0.out'), '');
@@ -139,7 +139,7 @@ describe('GuestDir', () => {
     guest.close();
   });
 
-  it('lets one process at a time give orders, and says which one does', async (context) => {
+  it('lets one process at a time give orders, and names that process to others', async (context) => {
     const dir = scratchDir(context);
     made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
     const holder = await lockElsewhere(context, dir);
@@ -161,7 +161,7 @@ describe('GuestDir', () => {
 });
 
 describe('a guest of the former default directory', () => {
-  it('is found, but not what another user put there', (context) => {
+  it('is found, unless it belongs to another user', (context) => {
     const former = scratchDir(context);
     const find = (guest?: string) => holdingDir({ dir: defaultDir, guest }, former);
     assert.equal(find('vt-test-web'), defaultDir);

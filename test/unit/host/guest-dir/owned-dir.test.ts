@@ -18,7 +18,7 @@ import { failure, scratchDir } from './scratch.ts';
 const needsRoot = process.getuid?.() === 0 ? {} : { skip: 'only root can give a file away' };
 
 describe('OwnedDir', () => {
-  it('makes a directory that nobody else may enter, once', (context) => {
+  it('creates a directory that no other user can enter, once', (context) => {
     const path = join(scratchDir(context), 'new');
     const dir = OwnedDir.make(path);
     assert.equal(dir.made, true);
@@ -30,7 +30,7 @@ describe('OwnedDir', () => {
     again.close();
   });
 
-  it('refuses a symbolic link, also one to a directory of this user, and follows none', (context) => {
+  it('refuses a symbolic link, also one to a directory of this user, and does not follow it', (context) => {
     const base = scratchDir(context);
     mkdirSync(join(base, 'real'));
     symlinkSync(join(base, 'real'), join(base, 'link'));
@@ -43,7 +43,7 @@ describe('OwnedDir', () => {
     assert.equal(existsSync(join(base, 'nowhere')), false);
   });
 
-  it('refuses what is no directory and what is not there', (context) => {
+  it('refuses a file and a missing directory', (context) => {
     const base = scratchDir(context);
     writeFileSync(join(base, 'file'), '');
     assert.throws(
@@ -68,7 +68,7 @@ describe('OwnedDir', () => {
     assert.throws(() => OwnedDir.open(path), failure(exitCode.notPermitted, /another user \(uid 12345\)$/));
   });
 
-  it('refuses a place where others could swap the directory, and takes a sticky one', (context) => {
+  it('refuses a place where others could replace the directory, and accepts a sticky one', (context) => {
     const base = scratchDir(context);
     const open = join(base, 'open');
     mkdirSync(open);
@@ -98,7 +98,7 @@ describe('OwnedDir', () => {
     );
   });
 
-  it('tells the path without the links above it', (context) => {
+  it('returns the path with the links above it resolved', (context) => {
     const base = scratchDir(context);
     mkdirSync(join(base, 'real'));
     symlinkSync('real', join(base, 'link'));
@@ -107,7 +107,7 @@ describe('OwnedDir', () => {
     dir.close();
   });
 
-  it('goes on with the directory that it checked, whatever takes its name', (context) => {
+  it('continues to use the directory that it checked, even if its name now belongs to another one', (context) => {
     const base = scratchDir(context);
     const dir = OwnedDir.make(join(base, 'mine'));
     writeFileSync(dir.entry('seen'), '');

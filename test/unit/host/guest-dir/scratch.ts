@@ -8,14 +8,14 @@ import assert from 'node:assert/strict';
 import type { ExitCode } from '../../../../src/base/failure.ts';
 import { Failure } from '../../../../src/base/failure.ts';
 
-/** A directory of the test's own, removed at its end. */
+/** A directory for the test, removed at its end. */
 export function scratchDir(context: TestContext): string {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'virtio-trace-test-')));
   context.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
 
-/** For assert.throws and assert.rejects: a Failure with this exit code, its message, and a remedy. */
+/** For assert.throws and assert.rejects: checks for a Failure with this exit code, message, and remedy. */
 export function failure(code: ExitCode, message: RegExp, remedy = /./): (thrown: unknown) => true {
   return (thrown) => {
     assert.ok(thrown instanceof Failure, `thrown: ${String(thrown)}`);
@@ -27,7 +27,7 @@ export function failure(code: ExitCode, message: RegExp, remedy = /./): (thrown:
   };
 }
 
-/** Another process that has a guest's lock until it is killed or the test ends. */
+/** Starts another process that holds a guest's lock until it is killed or the test ends. */
 export async function lockElsewhere(context: TestContext, dir: string) {
   const module = new URL('../../../../src/host/guest-dir/guest-dir.js', import.meta.url).href;
   const script = `const { GuestDir } = await import(${JSON.stringify(module)});

@@ -9,7 +9,7 @@ import { scratchDir } from '../../trace/samples.ts';
 const contents = new Map([['events/header_page', Buffer.from('page')]]);
 
 describe('MetadataCache', () => {
-  it("keeps a guest's archive for the next recording, readable by nobody else", async (test) => {
+  it("keeps a guest's archive for the next recording, readable only by this user", async (test) => {
     const home = join(scratchDir(test), '.cache');
     const cache = new MetadataCache('/run/guests/web', home);
     assert.equal(await cache.read(), undefined);
@@ -22,14 +22,14 @@ describe('MetadataCache', () => {
     assert.equal(statSync(join(dir, name)).mode & 0o777, 0o600);
   });
 
-  it("is never another guest's", async (test) => {
+  it("does not return another guest's archive", async (test) => {
     const home = scratchDir(test);
     new MetadataCache('/run/guests/web', home).write(await packContents(contents));
     for (const other of ['/run/guests/web2', '/run/guests', '/run/guests/web/', ''])
       assert.equal(await new MetadataCache(other, home).read(), undefined);
   });
 
-  it('that is damaged is not there', async (test) => {
+  it('ignores a damaged file', async (test) => {
     const home = scratchDir(test);
     const cache = new MetadataCache('/g', home);
     for (const bytes of [
@@ -44,7 +44,7 @@ describe('MetadataCache', () => {
     assert.deepEqual(await cache.read(), contents);
   });
 
-  it('is not used where others could have put something into it', async (test) => {
+  it('is not used if other users could have changed it', async (test) => {
     const home = scratchDir(test);
     const cache = new MetadataCache('/g', home);
     cache.write(await packContents(contents));
@@ -67,7 +67,7 @@ describe('MetadataCache', () => {
     assert.deepEqual(readdirSync(open), []);
   });
 
-  it('does without when it cannot be written', async (test) => {
+  it('does nothing when it cannot be written', async (test) => {
     const home = scratchDir(test);
     writeFileSync(join(home, 'trace-host'), 'a file');
     const cache = new MetadataCache('/g', home);
@@ -76,7 +76,7 @@ describe('MetadataCache', () => {
     new MetadataCache('/g', '/proc/no/such').write(await packContents(contents));
   });
 
-  it('forgets the oldest beyond its size, and no file of somebody else', (test) => {
+  it('deletes the oldest files beyond its size, but no files of other programs', (test) => {
     const home = scratchDir(test);
     const dir = join(home, 'trace-host');
     mkdirSync(dir, { mode: 0o700 });

@@ -31,7 +31,7 @@ function contentsOf(texts: Texts): Map<string, Buffer> {
   return new Map(there.map(([name, text]) => [name, Buffer.from(text)]));
 }
 
-/** An agent that answers as the real one does; `lie` changes which groups it calls the same. */
+/** An agent that answers like the real one; `lie` changes which groups it reports as unchanged. */
 async function agentWith(
   context: TestContext,
   texts: Texts,
@@ -57,7 +57,7 @@ async function agentWith(
 }
 
 describe('a second fetch of metadata', { timeout: 120_000 }, () => {
-  it('without anything known is asked for as ever', async (context) => {
+  it('with nothing known requests everything', async (context) => {
     const { client, asked } = await agentWith(context, now);
     const { packed, contents } = await fetchMetadata(client, undefined);
     assert.deepEqual(asked, [undefined]);
@@ -65,7 +65,7 @@ describe('a second fetch of metadata', { timeout: 120_000 }, () => {
     assert.deepEqual(await readMetadataArchive([packed]), contentsOf(now));
   });
 
-  it('is what the guest has now, whatever was changed, removed or added', async (context) => {
+  it('returns what the guest has now, whatever was changed, removed or added', async (context) => {
     const { client, asked } = await agentWith(context, now);
     const { packed, contents } = await fetchMetadata(client, contentsOf(before));
     assert.deepEqual(Object.keys(asked[0] ?? {}).toSorted(), [
@@ -78,7 +78,7 @@ describe('a second fetch of metadata', { timeout: 120_000 }, () => {
     assert.deepEqual(await readMetadataArchive([packed]), contents);
   });
 
-  it('brings only what differs', async (context) => {
+  it('transfers only the differences', async (context) => {
     const { client } = await agentWith(context, now);
     const changes = await fetchChanges(client, contentsOf(before));
     assert.deepEqual([...(changes?.contents.keys() ?? [])].toSorted(), [
@@ -89,7 +89,7 @@ describe('a second fetch of metadata', { timeout: 120_000 }, () => {
     assert.deepEqual(changes?.same, new Set(['events/sched', 'kallsyms']));
   });
 
-  it('of an older agent, which refuses the question, brings everything', async (context) => {
+  it('from an older agent, which refuses the request, returns everything', async (context) => {
     const agent = new FakeAgent(context);
     const payload = await packContents(contentsOf(now));
     agent.obey = (order) => {
@@ -107,13 +107,13 @@ describe('a second fetch of metadata', { timeout: 120_000 }, () => {
     assert.equal(await fetchChanges(client, contentsOf(before)), undefined);
   });
 
-  it('believes no group to be the same that it has not asked for', async (context) => {
+  it('does not accept a group as unchanged if it was not in the request', async (context) => {
     const { client } = await agentWith(context, now, (same) => [...same, 'events/never', 'printk_formats']);
     const { contents } = await fetchMetadata(client, contentsOf(before));
     assert.deepEqual([...contents.keys()].toSorted(), [...contentsOf(now).keys()].toSorted());
   });
 
-  it('tells groups apart by names, lengths and contents of their files', () => {
+  it('distinguishes groups by names, lengths and contents of their files', () => {
     const digest = (texts: Texts) => digestsOf(contentsOf(texts))['events/s'];
     const all = [
       { 'events/s/a/format': 'x', 'events/s/b/format': 'y' },

@@ -10,12 +10,12 @@ import { qmpSockets, runStateOf } from '../../../../src/host/qemu/run-state.ts';
 import { makeFifo } from '../../../../src/native/io/fifo.ts';
 import { scratchDir } from '../../trace/samples.ts';
 
-describe('who holds a directory', () => {
+describe('the holders of a directory', () => {
   function own(dir: string): unknown {
     return holdersBelow(dir).find(({ pid }) => pid === process.pid)?.files;
   }
 
-  it('is told by its open files, those removed or replaced included', (test) => {
+  it('are found by their open files, including removed or replaced ones', (test) => {
     const dir = scratchDir(test);
     const fifo = join(dir, 'agent-ctl-path.in');
     makeFifo(fifo, 0o600);
@@ -31,7 +31,7 @@ describe('who holds a directory', () => {
     mkdirSync(dir);
   });
 
-  it('is told by its sockets', async (test) => {
+  it('are found by their sockets', async (test) => {
     const dir = scratchDir(test);
     await listen(test, join(dir, 'agent-ctl-path.socket'), () => {});
     assert.deepEqual(own(dir), [{ name: 'agent-ctl-path.socket', isRemoved: false }]);
@@ -39,7 +39,7 @@ describe('who holds a directory', () => {
     assert.deepEqual(own(dir), [{ name: 'agent-ctl-path.socket', isRemoved: true }]);
   });
 
-  it('is nobody for a directory whose name only begins so', (test) => {
+  it('are none for a directory whose name only begins the same', (test) => {
     const dir = scratchDir(test);
     mkdirSync(`${dir}/web2`);
     const fd = openSync(`${dir}/web2/file`, 'w');
@@ -47,7 +47,7 @@ describe('who holds a directory', () => {
     assert.deepEqual(holdersBelow(`${dir}/web`), []);
   });
 
-  it('is a QEMU by its program', () => {
+  it('are QEMUs if their program is one', () => {
     const programs = {
       '/usr/bin/qemu-system-x86_64': true,
       'qemu-system-aarch64': true,
@@ -79,33 +79,33 @@ async function listen(
 }
 
 describe("a guest's state", () => {
-  it('is asked on the QMP sockets of the command line', () => {
+  it('is queried on the QMP sockets of the command line', () => {
     const paths = (line: string): string[] => qmpSockets(line.split(' '));
     assert.deepEqual(paths('qemu -qmp unix:/run/a.qmp,server=on,wait=off'), ['/run/a.qmp']);
     assert.deepEqual(paths('qemu -chardev socket,id=m,path=/run/b,server=on -mon chardev=m,mode=control'), [
       '/run/b',
     ]);
     assert.deepEqual(paths('qemu -chardev socket,id=m,path=/run/b -mon chardev=m,mode=readline'), []);
-    // libvirt's is a descriptor; a relative path is relative to another directory than ours
+    // libvirt passes a descriptor; a relative path is relative to QEMU's directory, not to this process's
     assert.deepEqual(paths('qemu -chardev socket,id=m,fd=26 -mon m,mode=control'), []);
     assert.deepEqual(paths('qemu -qmp unix:a.qmp -qmp tcp:localhost:4444 -qmp'), []);
   });
 
-  it('is what QEMU says', async (test) => {
+  it('is what QEMU reports', async (test) => {
     const path = join(scratchDir(test), 'qmp');
     await listen(test, path, (write) => write('{"QMP":{}}\n'));
     const state = await runStateOf({ pid: process.pid, argv: ['qemu', '-qmp', `unix:${path}`] });
     assert.deepEqual(state, { kind: 'known', state: 'guest-panicked' });
   });
 
-  it('is unknown, and soon, when another program is connected', async (test) => {
+  it('is unknown, after a short wait, when another program is connected', async (test) => {
     const path = join(scratchDir(test), 'qmp');
     await listen(test, path, () => {});
     const state = await runStateOf({ pid: process.pid, argv: ['qemu', '-qmp', `unix:${path}`] });
     assert.equal(state.kind, 'unknown');
   });
 
-  it('is told in words with what ends it, unless it runs', () => {
+  it('is described in words with the remedy, unless the guest runs', () => {
     const guest = { path: '/d', label: 'guest web', options: ' --guest web' };
     const say = (state: string) => standstill(guest, 7, { kind: 'known', state });
     for (const state of ['running', 'constructor', '__proto__']) assert.equal(say(state), undefined);

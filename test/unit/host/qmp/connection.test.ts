@@ -7,7 +7,7 @@ import { exitCode } from '../../../../src/base/failure.ts';
 import { QmpConnection } from '../../../../src/host/qmp/connection.ts';
 import { failure, scratchDir } from '../guest-dir/scratch.ts';
 
-/** A QEMU that greets, says yes to everything, and can be ended. */
+/** A QEMU that sends a greeting, accepts every command, and can be ended. */
 async function fakeQemu(context: TestContext): Promise<{ readonly path: string; end(): Promise<void> }> {
   const path = join(scratchDir(context), 'qmp');
   let client: Socket | undefined;
@@ -30,7 +30,7 @@ async function fakeQemu(context: TestContext): Promise<{ readonly path: string; 
 }
 
 describe('QmpConnection', () => {
-  it('says at once that QEMU has ended, also when that was between two commands', async (context) => {
+  it('reports at once that QEMU has ended, also when that happened between two commands', async (context) => {
     const qemu = await fakeQemu(context);
     const qmp = await QmpConnection.open(qemu.path);
     context.after(() => qmp.close());

@@ -77,7 +77,7 @@ describe('Collector', () => {
     await once(out, 'finish');
   }
 
-  it('brings several FIFOs at once into files, whatever the chunks', async () => {
+  it('writes several FIFOs at once to files, whatever the chunk boundaries', async () => {
     const sizes = [3_000_000, 1, 777_777];
     const ways = sizes.map((size, index) => {
       const { path, fd } = fifo(`fifo${index}`);
@@ -93,9 +93,9 @@ describe('Collector', () => {
     });
   });
 
-  it('tells a file that takes no more from a port that broke, whatever the reason', async () => {
+  it('distinguishes a file that cannot be written from a port that failed, whatever the reason', async () => {
     const { path, fd } = fifo('fifo');
-    // sealed, so that beyond its end it says EPERM
+    // sealed, so that a write beyond its end fails with EPERM
     const sealed = makeMemory('collector-test', 4096);
     let receivedBytes = 0;
     const file: RawFile = {
@@ -117,7 +117,7 @@ describe('Collector', () => {
     file.close();
   });
 
-  it('goes on when the writer went away and another comes', async () => {
+  it('continues when the writer closes and another one opens', async () => {
     const { path, fd } = fifo('fifo');
     const file = new WholeFile(join(dir, 'cpu0.raw'));
     stream(fd, file);
@@ -130,7 +130,7 @@ describe('Collector', () => {
     assert.equal(readFileSync(join(dir, 'cpu0.raw'), 'utf8'), 'first second');
   });
 
-  it('keeps nothing until its file is exchanged', async () => {
+  it('discards everything until its file is replaced', async () => {
     const { path, fd } = fifo('fifo');
     const nowhere = new Nowhere();
     const way = stream(fd, nowhere);

@@ -10,7 +10,7 @@ const kernel: Readonly<Record<string, readonly string[]>> = {
   syscalls: ['sys_enter_read', 'sys_exit_read'],
   raw_syscalls: ['sys_enter', 'sys_exit'],
   user_events: ['a+b', 'a,b', 'odd[name]'],
-  // as rtla's timerlat event is one of ftrace: written by a tracer
+  // like rtla's timerlat, an event of system ftrace, which is written by a tracer
   ftrace: ['print', 'function'],
 };
 const known = knownEvents([
@@ -32,7 +32,7 @@ function events(...names: string[]): readonly string[] {
 const everything = ['irq', 'raw_syscalls', 'sched', 'syscalls', 'user_events'];
 
 describe('names of events', () => {
-  it('that the guest knows stay as they are', () => {
+  it('that the guest knows are unchanged', () => {
     assert.deepEqual(events('sched', 'irq:irq_handler_entry'), ['irq:irq_handler_entry', 'sched']);
     assert.deepEqual(events('user_events:a+b', 'user_events:a,b', 'user_events:odd[name]'), [
       'user_events:a+b',
@@ -41,7 +41,7 @@ describe('names of events', () => {
     ]);
   });
 
-  it('may leave out the system, or have a slash', () => {
+  it('may omit the system, or contain a slash', () => {
     assert.deepEqual(events('sched_switch', 'sched/sched_waking'), [
       'sched:sched_switch',
       'sched:sched_waking',
@@ -49,7 +49,7 @@ describe('names of events', () => {
     assert.deepEqual(events('a+b'), ['user_events:a+b']);
   });
 
-  it('have all the forms that set_event and trace-cmd take', () => {
+  it('may have all the forms that set_event and trace-cmd accept', () => {
     for (const all of ['all', '*', '*:*', '*/*', ':', ':*']) assert.deepEqual(events(all), everything, all);
     for (const sched of ['sched', 'sched:', 'sched:*', 'sched/*', 'sch?d', 'sched:sched_*'])
       assert.deepEqual(events(sched), ['sched'], sched);
@@ -75,11 +75,11 @@ describe('names of events', () => {
     ]);
   });
 
-  it('of a whole system are the system, so that an order for everything is short', () => {
+  it("of a whole system become the system's name, so that an order for everything is short", () => {
     assert.deepEqual(events('irq:*_*'), ['irq']);
   });
 
-  it('that the guest does not have are left to it, when it can say what is near them', () => {
+  it('that the guest does not have are left to the guest, if it can suggest similar ones', () => {
     assert.deepEqual(events('sched_swich', 'sched:nothing'), ['sched:nothing', 'sched_swich']);
     for (const pattern of ['prin?', 'sched:x*', ':nothing', 'nothing:', 'ftrace:*']) {
       assert.throws(
@@ -89,7 +89,7 @@ describe('names of events', () => {
     }
   });
 
-  it('that the guest does not have are left out when that is asked for, and said once', () => {
+  it('that the guest does not have are skipped if requested, and reported once', () => {
     const skipped: string[] = [];
     const request = resolve(
       {
@@ -107,7 +107,7 @@ describe('names of events', () => {
     assert.deepEqual(skipped, ['nope']);
   });
 
-  it('that meet in one event are both in force', () => {
+  it('that refer to the same event are combined', () => {
     const { filters, triggers } = resolve({
       filters: { sched_switch: 'a == 1', 'sched:sched_switc?': 'b == 2', irq: 'c' },
       triggers: { 'irq_*': ['stacktrace'], 'irq:irq_handler_entry': ['traceoff', 'stacktrace'] },
@@ -119,7 +119,7 @@ describe('names of events', () => {
     });
   });
 
-  it('may have blanks between them, and nothing between commas', () => {
+  it('may be separated by blanks, but a comma needs a name on both sides', () => {
     assert.deepEqual(events('irq sched_switch', 'raw_syscalls,'), [
       'irq',
       'raw_syscalls',
@@ -128,7 +128,7 @@ describe('names of events', () => {
     assert.throws(() => events(','), /an event without a name/);
   });
 
-  it('that no kernel has are passed over, however long they are', () => {
+  it('that no kernel has are ignored, however long they are', () => {
     const odd = knownEvents([
       'events/a/b c/format',
       `events/a/${'x'.repeat(300)}/format`,
@@ -138,7 +138,7 @@ describe('names of events', () => {
     assert.deepEqual([...(odd.get('a') ?? [])], ['good']);
   });
 
-  it('of more filters or triggers than a guest takes are refused before it is asked', () => {
+  it('with more filters or triggers than a guest accepts are refused before the order is sent', () => {
     const many = knownEvents(
       Array.from({ length: 600 }, (_, i) => `events/big/e${i}/format`).concat('events/big/x/format'),
     );
@@ -154,7 +154,7 @@ describe('names of events', () => {
     assert.deepEqual(names.resolve({ filters: { 'big:*': 'a == 1' } }).filters, { big: 'a == 1' });
   });
 
-  it('take their filters and triggers along; a trigger is for each event of a system', () => {
+  it('keep their filters and triggers; a trigger is set for each event of a system', () => {
     const { filters, triggers } = resolve({
       filters: { 'sched_switc?': 'prev_pid != 0', 'irq:*': 'irq > 3' },
       triggers: { raw_syscalls: ['stacktrace'], sched_waking: ['traceoff', 'snapshot'] },

@@ -43,7 +43,7 @@ function stopped(ledger: Record<string, Partial<CpuLedger>>): StopAnswer {
 
 describe('GuestAccount', () => {
   for (const ownRings of [false, true]) {
-    it(`counts from the recording's start, in ${ownRings ? 'rings of its own' : 'rings that were there'}`, () => {
+    it(`counts from the recording's start, in ${ownRings ? 'new rings' : 'existing rings'}`, () => {
       const account = new GuestAccount(ownRings);
       account.before = status({
         0: cpuStatus({ bytesOut: 8192, bytesLost: 100, ring: ring(5, 50) }),
@@ -62,7 +62,7 @@ describe('GuestAccount', () => {
     });
   }
 
-  it('of rings that had counted before has this recording alone, in an instance of whatever name', () => {
+  it("counts only this recording in rings that had counted before, whatever the instance's name", () => {
     for (const ownRings of [false, true]) {
       const account = new GuestAccount(ownRings);
       account.before = status({ 0: cpuStatus({ bytesOut: 8192, ring: ring(1000, 1000) }) });
@@ -86,7 +86,7 @@ describe('GuestAccount', () => {
     }
   });
 
-  it('of an agent that has said nothing is empty', () => {
+  it('is empty for an agent that has reported nothing', () => {
     const account = new GuestAccount(true);
     assert.deepEqual(
       [account.sentBytes(0), account.lostBytes, account.heldBytes, account.overrun(0)],

@@ -12,7 +12,7 @@ import { qemuArguments, qemuText } from '../../../../src/host/setup/qemu-options
 import { scratchDir } from '../guest-dir/scratch.ts';
 
 describe('placePorts', () => {
-  it('puts at most 15 ports on a device, none in slot 0, with vectors for every queue', () => {
+  it('places at most 15 ports on a device, none in slot 0, with vectors for every queue', () => {
     const shapes = [1, 14, 15, 16, 29, 30].map((cpus) =>
       placePorts('/d', cpus, 'pipe').map(({ ports }) => ports.length),
     );
@@ -36,7 +36,7 @@ describe('placePorts', () => {
 describe('findRoom', () => {
   const ports = placePorts('/d', 20, 'pipe').flatMap((device) => device.ports);
 
-  it('fills what is there up to 15 ports and its slots, then makes devices', () => {
+  it('fills existing devices up to 15 ports and their slots, then adds devices', () => {
     const buses = [
       { name: 'full', maxPorts: 31, used: new Set(Array.from({ length: 15 }, (_, index) => index + 1)) },
       { name: 'small', maxPorts: 4, used: new Set([2]) },
@@ -61,7 +61,7 @@ describe('findRoom', () => {
     );
   });
 
-  it('needs no device for ports that all find room', () => {
+  it('adds no device if all ports find room', () => {
     assert.deepEqual(findRoom([], [], 0), { onBuses: [], newDevices: [] });
     const [one] = ports;
     assert.ok(one);
@@ -72,7 +72,7 @@ describe('findRoom', () => {
 describe('without PCI', () => {
   const devices = placePorts('/d', 16, 'pipe');
 
-  it('devices are of another kind, and have no vectors', () => {
+  it('devices have other types, and no vectors', () => {
     const serials = (transport: Transport) =>
       qemuArguments(devices, transport).filter((word) => word.startsWith('virtio-serial'));
     assert.deepEqual(serials('mmio'), [
@@ -96,7 +96,7 @@ describe('without PCI', () => {
 describe('qemuText', () => {
   const nasty = placePorts("/tmp/it's, odd", 1, 'socket');
 
-  it('doubles the commas that are part of a path', () => {
+  it('doubles the commas in a path', () => {
     assert.ok(
       qemuArguments(nasty).includes(
         "socket,id=virtio-trace-ctl,path=/tmp/it's,, odd/agent-ctl-path.socket,server=on,wait=off",
@@ -110,7 +110,7 @@ describe('qemuText', () => {
     assert.equal(pasted.stdout, words.map((word) => `${word}\n`).join(''));
   });
 
-  it('is split as it should be by $(…)', () => {
+  it('is split correctly by $(…)', () => {
     const words = qemuArguments(placePorts('/tmp/virtio-trace', 20, 'pipe'));
     assert.deepEqual(qemuText(words, false).split(/\s+/).slice(0, -1), words);
   });
@@ -131,7 +131,7 @@ describe('libvirtElements', () => {
     ['pipe', 'mmio'],
     ['pipe', 'ccw'],
   ] as const) {
-    it(`is what libvirt's schema wants of ${chardev}s over ${transport}`, { skip }, (context) => {
+    it(`conform to libvirt's schema for ${chardev}s over ${transport}`, { skip }, (context) => {
       const file = join(scratchDir(context), 'domain.xml');
       writeFileSync(
         file,
@@ -142,7 +142,7 @@ describe('libvirtElements', () => {
     });
   }
 
-  it('is read back from what a domain has', () => {
+  it("are read back from a domain's XML", () => {
     const own = libvirtElements(placePorts('/d', 15, 'pipe'));
     const others = `<controller type='virtio-serial' index='0'>
         <address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/>

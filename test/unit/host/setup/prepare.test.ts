@@ -44,7 +44,7 @@ function mode(path: string): number {
 }
 
 describe('prepareGuest', () => {
-  it('makes the directory, the FIFOs and guest.json, for this user alone whatever the umask', async (context) => {
+  it('creates the directory, the FIFOs and guest.json, for this user only, whatever the umask', async (context) => {
     const dir = join(scratchDir(context), 'ports');
     const before = process.umask(0o000);
     context.after(() => process.umask(before));
@@ -73,7 +73,7 @@ describe('prepareGuest', () => {
     });
   });
 
-  it('makes private files also with a umask that takes everything', async (context) => {
+  it('creates private files also with a umask that removes all permissions', async (context) => {
     const dir = scratchDir(context);
     const before = process.umask(0o777);
     try {
@@ -85,7 +85,7 @@ describe('prepareGuest', () => {
     assert.equal(mode(join(dir, 'web', 'agent-ctl-path.in')), 0o1600);
   });
 
-  it('run again changes nothing, and goes by what was settled before', async (context) => {
+  it('changes nothing when run again, and keeps the earlier settings', async (context) => {
     const dir = scratchDir(context);
     await prepare(dir, { cpus: 2 });
     const inode = statSync(join(dir, 'trace-path-cpu1.out')).ino;
@@ -96,7 +96,7 @@ describe('prepareGuest', () => {
     assert.equal((await prepare(join(dir, 'other'))).file.cpus, 3, 'the default is asked');
   });
 
-  it('mends modes, what is missing and what guest.json should not say', async (context) => {
+  it('fixes modes, missing files and an invalid guest.json', async (context) => {
     const dir = scratchDir(context);
     await prepare(dir, { cpus: 1 });
     chmodSync(dir, 0o755);
@@ -111,7 +111,7 @@ describe('prepareGuest', () => {
     assert.equal(JSON.parse(readFileSync(join(dir, 'guest.json'), 'utf8')).cpus, 1);
   });
 
-  it('removes ports that the guest no longer has, and nothing that only looks like one', async (context) => {
+  it('removes ports that the guest no longer has, and no files that only look similar', async (context) => {
     const dir = scratchDir(context);
     await prepare(dir, { cpus: 3 });
     writeFileSync(join(dir, 'trace-path-cpu7.out'), 'recorded by somebody');
@@ -123,7 +123,7 @@ describe('prepareGuest', () => {
     assert.deepEqual(readdirSync(dir).sort(), ['guest.json', 'lock', 'mine.in', 'trace-path-cpu7.out']);
   });
 
-  it('says in one line what the file system refuses', async (context) => {
+  it('reports a file system error in one line', async (context) => {
     const dir = join(scratchDir(context), 'ports');
     const location = { dir, guest: undefined };
     const options = { ...unsaid, remove: false, location };
@@ -135,7 +135,7 @@ describe('prepareGuest', () => {
     await assert.rejects(prepareGuest(options, removesIt), refused);
   });
 
-  it('removes no port of a guest that runs', async (context) => {
+  it('removes no port of a running guest', async (context) => {
     const dir = scratchDir(context);
     await prepare(dir, { cpus: 2 });
     const qemu = openSync(join(dir, 'agent-ctl-path.in'), constants.O_RDWR | constants.O_NONBLOCK);
@@ -148,7 +148,7 @@ describe('prepareGuest', () => {
     assert.equal((await prepare(dir, { cpus: 1 })).changes.removed.length, 4);
   });
 
-  it("refuses what is in a FIFO's way, and leaves it", async (context) => {
+  it('refuses a file in place of a FIFO, and leaves it', async (context) => {
     const dir = scratchDir(context);
     writeFileSync(join(dir, 'victim'), 'v', { mode: 0o644 });
     for (const [name, make] of [
@@ -166,7 +166,7 @@ describe('prepareGuest', () => {
     assert.equal(mode(join(dir, 'victim')), 0o644);
   });
 
-  it('does not close a directory of other things to others', async (context) => {
+  it('does not change the mode of a directory with other files', async (context) => {
     const dir = scratchDir(context);
     chmodSync(dir, 0o755);
     writeFileSync(join(dir, 'thesis.txt'), '');
@@ -186,7 +186,7 @@ describe('prepareGuest', () => {
     assert.ok(existsSync(join(dir, 'thesis.txt')));
   });
 
-  it('takes a directory of directories, such as /home, for what it is', async (context) => {
+  it('recognises a directory of directories, such as /home', async (context) => {
     const dir = scratchDir(context);
     mkdirSync(join(dir, 'alice', 'guest.json.d'), { recursive: true });
     chmodSync(dir, 0o755);
@@ -204,7 +204,7 @@ describe('prepareGuest', () => {
     assert.equal(mode(dir), 0o700);
   });
 
-  it("lets QEMU's group in, and no further than it must", {
+  it("gives QEMU's group access, but no more than necessary", {
     skip: process.getuid?.() === 0 ? false : 'only root can give files to any group',
   }, async (context) => {
     const dir = join(scratchDir(context), 'ports');
@@ -222,7 +222,7 @@ describe('prepareGuest', () => {
     );
   });
 
-  it("refuses sockets whose path is beyond the kernel's", async (context) => {
+  it("refuses sockets whose path exceeds the kernel's limit", async (context) => {
     const dir = join(scratchDir(context), 'x'.repeat(90));
     await assert.rejects(
       prepare(dir, { chardev: 'socket' }),
@@ -245,7 +245,7 @@ describe('prepareGuest', () => {
 });
 
 describe('removeGuest', () => {
-  it('removes what setup made, with the directory', async (context) => {
+  it('removes everything that setup created, including the directory', async (context) => {
     const dir = join(scratchDir(context), 'ports');
     await prepare(dir, { cpus: 2 }, 'web');
     assert.equal((await removeGuest({ dir, guest: 'web' }))?.directory, true);
@@ -266,7 +266,7 @@ describe('removeGuest', () => {
     assert.equal((await removeGuest({ dir, guest: undefined }))?.directory, true);
   });
 
-  it('leaves what is not its own', async (context) => {
+  it('keeps files of other programs', async (context) => {
     const dir = scratchDir(context);
     await prepare(dir, { cpus: 1 });
     await prepare(dir, { cpus: 1 }, 'web');

@@ -15,7 +15,7 @@ setFlagsFromString('--expose-gc');
 const collectGarbage: unknown = runInNewContext('gc');
 
 describe('copyRange', () => {
-  it('copies what it was asked for though garbage is collected while it waits for its thread', async (test) => {
+  it('copies correctly although garbage is collected while it waits for its thread', async (test) => {
     assert.ok(typeof collectGarbage === 'function');
     const dir = mkdtempSync(join(tmpdir(), 'copy-range-'));
     test.after(() => rmSync(dir, { recursive: true }));
@@ -30,7 +30,7 @@ describe('copyRange', () => {
       const copying = copyRange(from, page * pageBytes, to, 0, pageBytes);
       await Promise.resolve();
       collectGarbage();
-      // takes the place of what was thrown away
+      // reuses the memory of collected garbage
       const others = Array.from({ length: 5000 }, () => BigInt64Array.of(-1n).buffer);
       await Promise.all(busy);
       assert.equal(await copying, pageBytes);

@@ -23,7 +23,7 @@ function withPipes(count: number, use: (...pipes: Pipe[]) => void): void {
 }
 
 describe('transfers', () => {
-  it('splice moves what there is, then says EAGAIN', () => {
+  it('splice moves the available bytes, then returns EAGAIN', () => {
     withPipes(2, (from, to) => {
       assert.ok(from !== undefined && to !== undefined);
       assert.equal(splice(from.readEnd, to.writeEnd, 4096), -errno.EAGAIN);
@@ -37,7 +37,7 @@ describe('transfers', () => {
     });
   });
 
-  it('splice into a full pipe says EAGAIN and takes nothing', () => {
+  it('splice into a full pipe returns EAGAIN and takes nothing', () => {
     withPipes(2, (from, to) => {
       assert.ok(from !== undefined && to !== undefined);
       while (write(to.writeEnd, new Uint8Array(4096)) > 0);
@@ -47,7 +47,7 @@ describe('transfers', () => {
     });
   });
 
-  it('splice does not wait on pipes either that are not O_NONBLOCK, which before 5.1 are all', () => {
+  it('splice does not block on pipes without O_NONBLOCK, which before 5.1 means all pipes', () => {
     withPipes(2, (from, to) => {
       assert.ok(from !== undefined && to !== undefined);
       const readEnd = openSync(`/proc/self/fd/${from.readEnd}`, constants.O_RDONLY);
@@ -64,7 +64,7 @@ describe('transfers', () => {
     });
   });
 
-  it('gives the errno of the call just made, not of one before', () => {
+  it('each returns the errno of its own call, not of an earlier one', () => {
     withPipes(1, (pipe) => {
       assert.ok(pipe !== undefined);
       assert.equal(read(-1, new Uint8Array(1)), -errno.EBADF);
@@ -73,7 +73,7 @@ describe('transfers', () => {
     });
   });
 
-  it('a pipe is as large as asked for', () => {
+  it('a pipe has the requested size', () => {
     withPipes(1, (pipe) => {
       assert.ok(pipe !== undefined);
       assert.equal(setPipeBytes(pipe.writeEnd, 65_536), 65_536);
@@ -85,7 +85,7 @@ describe('transfers', () => {
 });
 
 describe('a poll', () => {
-  it('finds what is ready, and no more', async () => {
+  it('finds the ready descriptors, and no others', async () => {
     const { readEnd, writeEnd } = makePipe();
     const set = new PollSet(2);
     set.set(0, readEnd, POLLIN);
@@ -103,7 +103,7 @@ describe('a poll', () => {
     closeSync(readEnd);
   });
 
-  it('says that nobody reads a pipe', async () => {
+  it('reports that a pipe has no reader', async () => {
     const { readEnd, writeEnd } = makePipe();
     closeSync(readEnd);
     const set = new PollSet(1);
@@ -113,13 +113,13 @@ describe('a poll', () => {
     closeSync(writeEnd);
   });
 
-  it('ends at its timeout and not before, the event loop going on', async () => {
+  it('ends at its timeout and not before, while the event loop runs', async () => {
     const { readEnd, writeEnd } = makePipe();
     const set = new PollSet(1);
     set.set(0, readEnd, POLLIN);
     let turns = 0;
     const ticker = setInterval(() => (turns += 1), 5);
-    // a busy machine may let us have no turn in one wait; in a loop that stands there is none in any
+    // on a busy machine a single wait may end without any turn; in a blocked event loop, all waits would
     for (let waits = 0; turns < 3; waits += 1) {
       assert.ok(waits < 20, 'the event loop stands');
       turns = 0;
@@ -148,7 +148,7 @@ describe('a poll', () => {
 });
 
 describe('open files', () => {
-  it('tell whether they append, and duplicates share position and flags', () => {
+  it('report whether they append, and duplicates share position and flags', () => {
     const dir = mkdtempSync(join(tmpdir(), 'vt-files-'));
     const path = join(dir, 'file');
     const plain = openSync(path, 'w');
@@ -166,7 +166,7 @@ describe('open files', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('are made non-blocking and stay what they were', () => {
+  it('are made non-blocking and keep their other flags', () => {
     const dir = mkdtempSync(join(tmpdir(), 'vt-files-'));
     const fd = openSync(join(dir, 'file'), constants.O_RDWR | constants.O_CREAT | constants.O_APPEND);
     setNonBlocking(fd);

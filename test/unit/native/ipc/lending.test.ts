@@ -16,7 +16,7 @@ function pair(test: TestContext) {
       try {
         closeSync(fd);
       } catch {
-        // the test did
+        // the test has closed it
       }
     }
   });
@@ -28,7 +28,7 @@ function isCloseOnExec(fd: number): boolean {
   return (Number.parseInt(flags, 8) & closeOnExec) !== 0;
 }
 
-/** The descriptor of the reading itself among them, each time. */
+/** Number of open descriptors, including the one that reads them. */
 function openCount(): number {
   return readdirSync('/proc/self/fd').length;
 }
@@ -42,7 +42,7 @@ function close(fds: readonly number[]): void {
 }
 
 describe('descriptors through a socket', () => {
-  it('arrive with their text, as other numbers of the same open files, close-on-exec', (test) => {
+  it('arrive with their text, as new numbers of the same open files, close-on-exec', (test) => {
     const { ours, theirs } = pair(test);
     assert.ok(isCloseOnExec(ours) && isCloseOnExec(theirs));
     const { readEnd, writeEnd } = makePipe();
@@ -61,14 +61,14 @@ describe('descriptors through a socket', () => {
     close([readEnd, writeEnd, ...got.fds]);
   });
 
-  it('wait in the socket though their sender closed everything, and go with it when nobody takes them', (test) => {
+  it('stay in the socket after their sender closed everything, and are closed with it if nobody receives them', (test) => {
     const before = openCount();
     const { ours, theirs } = pair(test);
     const pipe = makePipe();
     sendDescriptors(ours, 'a', [pipe.writeEnd]);
     close([ours, pipe.writeEnd]);
     const buffer = new Uint8Array(1);
-    // EAGAIN: somebody has the other end
+    // EAGAIN: the other end is open
     assert.equal(read(pipe.readEnd, buffer), -11);
     close([theirs]);
     assert.equal(read(pipe.readEnd, buffer), 0, 'nobody has it any more');
@@ -76,7 +76,7 @@ describe('descriptors through a socket', () => {
     assert.equal(openCount(), before);
   });
 
-  it('are none when nothing was sent, and when the sender is gone', (test) => {
+  it('are none when nothing was sent, and when the sender has closed', (test) => {
     const { ours, theirs } = pair(test);
     assert.equal(receiveDescriptors(theirs), undefined);
     close([ours]);
@@ -84,7 +84,7 @@ describe('descriptors through a socket', () => {
     assert.throws(() => sendDescriptors(theirs, 'a', [0]), { code: 'EPIPE' });
   });
 
-  it('are 8 at the most, with 1,024 bytes of text', (test) => {
+  it('are limited to 8, with 1,024 bytes of text', (test) => {
     const { ours, theirs } = pair(test);
     const fds = opened(9);
     const most = 'ä'.repeat(512);
@@ -99,14 +99,14 @@ describe('descriptors through a socket', () => {
     close(fds);
   });
 
-  it('that are bad are refused, and nothing is sent', (test) => {
+  it('that are invalid are refused, and nothing is sent', (test) => {
     const { ours, theirs } = pair(test);
     assert.throws(() => sendDescriptors(ours, 'a', [0, 1_000_000]), { code: 'EBADF' });
     assert.equal(receiveDescriptors(theirs), undefined);
   });
 
-  it('are all or none: a receiver who may not have so many has an error, and closes what came', () => {
-    // its limit is that of a process, so a process of its own
+  it('are received all or none: a receiver at its limit gets an error, and closes those that arrived', () => {
+    // the limit applies to a process, so this needs a separate process
     const script = `
       import { makeSocketPair, receiveDescriptors, sendDescriptors } from ${JSON.stringify(lendingUrl)};
       import { execFileSync } from 'node:child_process';
@@ -114,7 +114,7 @@ describe('descriptors through a socket', () => {
       const { ours, theirs } = makeSocketPair();
       sendDescriptors(ours, 'a', [0, 1, 2, 0, 1, 2, 0, 1]);
       const open = () => readdirSync('/proc/self/fd').length;
-      // what Node opens to start a program it keeps
+      // descriptors that Node opens to start a program stay open
       execFileSync('true');
       const before = open();
       const taken = new Set(readdirSync('/proc/self/fd').map(Number));

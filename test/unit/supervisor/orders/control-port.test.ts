@@ -46,7 +46,10 @@ async function until(reached: () => boolean, what: string, mostMs = 60_000): Pro
     );
 }
 
-/** Nobody spins: of some seconds there is one that costs next to nothing, whatever else this machine does. */
+/**
+ * Asserts that nothing spins: at least one of several seconds takes almost no CPU time, even if this machine is
+ * busy.
+ */
 async function assertIdle(): Promise<void> {
   const found: number[] = [];
   while (found.length < 5) {
@@ -59,7 +62,7 @@ async function assertIdle(): Promise<void> {
   assert.fail(`${found.join(', ')} us of CPU in a second each`);
 }
 
-/** A host: what is written to it arrives at the port, what it reads is what the port sent. */
+/** A host: its input is sent to the port, and its output is what the port sent. */
 async function host(): Promise<ChildProcessWithoutNullStreams> {
   const link = join(dir, portName);
   const child = spawn('socat', ['-b', '4096', `pty,raw,echo=0,link=${link}`, '-']);
@@ -81,7 +84,7 @@ function serve(): void {
 }
 
 describe('the control port', { skip: noSocat }, () => {
-  it('hears orders however they are cut', async () => {
+  it('receives orders at any chunk boundaries', async () => {
     const end = await host();
     serve();
     const order = '{"id":1,"order":"status"}\n1\n0\n';
@@ -95,7 +98,7 @@ describe('the control port', { skip: noSocat }, () => {
     assert.deepEqual(heard.slice(-3), ['{"id":1,"order":"status"}', '1', '0']);
   });
 
-  it('takes a bare order without its newline after a short silence, a half JSON line never', async () => {
+  it('accepts a bare order without newline after a short silence, but never a partial JSON line', async () => {
     const end = await host();
     serve();
     end.stdin.write('1');
@@ -110,7 +113,7 @@ describe('the control port', { skip: noSocat }, () => {
     assert.equal(heard[1], '{"order":"stop"}');
   });
 
-  it('delivers answers in order, with what belongs behind them, larger than any buffer', async () => {
+  it('sends answers in order, with their payloads, even if larger than any buffer', async () => {
     const end = await host();
     serve();
     const got: Buffer[] = [];
@@ -125,7 +128,7 @@ describe('the control port', { skip: noSocat }, () => {
     assert.ok(Buffer.concat(got).equals(Buffer.concat([expected, Buffer.from('third\n')])));
   });
 
-  it('drops answers whole while nobody reads, hears orders all the same, and stays in step', async () => {
+  it('drops whole answers while nobody reads, still receives orders, and stays in step', async () => {
     const end = await host();
     serve();
     process.kill(end.pid ?? 0, 'SIGSTOP');
@@ -146,9 +149,9 @@ describe('the control port', { skip: noSocat }, () => {
     lines.forEach((text, number) => assert.equal(`${text}\n`, line(number)));
   });
 
-  // A pty whose host end closes says hang-up for ever, as a chardev without a client does; only a real port says
-  // ENODEV when it is unplugged, which the tests in a guest show.
-  it('whose host end is gone costs next to nothing', async () => {
+  // A pty whose host end is closed reports hang-up forever, like a chardev without a client. Only a real port
+  // returns ENODEV when it is unplugged, which the guest tests cover.
+  it('without a host end costs almost no CPU time', async () => {
     const end = await host();
     serve();
     await hangUp(end);
@@ -156,7 +159,7 @@ describe('the control port', { skip: noSocat }, () => {
     await assertIdle();
   });
 
-  it('is waited for while it is away, which is said once, and served when it comes', async () => {
+  it('is waited for while it is missing, which is reported once, and served when it appears', async () => {
     serving = port.run();
     await until(() => logged.some((text) => text.includes(`no port ${portName}`)), 'its absence is said');
     port.send(Buffer.from('to nobody\n'));
@@ -173,8 +176,8 @@ describe('the control port', { skip: noSocat }, () => {
     assert.equal(Buffer.concat(got).toString(), 'to you\n');
   });
 
-  it('closes at once, also while its port is away', { timeout: 60_000 }, async ({ mock }) => {
-    // no wait for it ever ends by itself
+  it('closes at once, also while its port is missing', { timeout: 60_000 }, async ({ mock }) => {
+    // no wait for the port ends by itself
     mock.timers.enable({ apis: ['setTimeout'] });
     serving = port.run();
     for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
@@ -184,8 +187,8 @@ describe('the control port', { skip: noSocat }, () => {
   });
 });
 
-describe('a FIFO in the place of the control port', () => {
-  it('hears one writer after the other, does not spin, and keeps no answers', async () => {
+describe('a FIFO in place of the control port', () => {
+  it('accepts one writer after another, does not spin, and keeps no answers', async () => {
     const path = join(dir, portName);
     execFileSync('mkfifo', [path]);
     serve();

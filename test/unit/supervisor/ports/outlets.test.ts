@@ -8,7 +8,7 @@ import { makeFifo } from '../../../../src/native/io/fifo.ts';
 
 const outlets = new URL('../../../../src/supervisor/ports/outlets.js', import.meta.url).href;
 
-/** What opening stdout as an outlet ends in, in a process that has `stdout` for it. */
+/** The result of opening stdout as an outlet, in a process with this `stdout`. */
 function opened(stdout: number): string {
   const script = `const { stdoutOutlets } = await import(${JSON.stringify(outlets)});
     try { stdoutOutlets(false).open(0); console.error('opened'); }
@@ -18,7 +18,7 @@ function opened(stdout: number): string {
 }
 
 describe('stdout as an outlet', () => {
-  it('may be a FIFO, and one whose reader went away is waited for like a port', (test) => {
+  it('may be a FIFO; one without a reader is waited for like a port', (test) => {
     const dir = mkdtempSync(join(tmpdir(), 'outlets-'));
     test.after(() => rmSync(dir, { recursive: true }));
     const path = join(dir, 'fifo');

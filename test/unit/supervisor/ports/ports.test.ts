@@ -34,12 +34,12 @@ function failureOf(open: () => unknown): Failure {
 }
 
 describe('a port', () => {
-  it('is the device behind its link', () => {
+  it('is the device to which its link points', () => {
     assert.equal(findPort(dir, 'port'), join(dir, 'device'));
   });
 
   for (const name of ['missing', 'unplugged', 'loop']) {
-    it(`that is not there is away, with what would make it: ${name}`, () => {
+    it(`that does not exist may come later, and the error has a remedy: ${name}`, () => {
       assert.equal(findPort(dir, name), undefined);
       const failure = failureOf(() => openPort(dir, name, 'out'));
       assert.ok(failure instanceof PortAway && failure.why === 'missing');
@@ -49,11 +49,11 @@ describe('a port', () => {
     });
   }
 
-  it('in a directory that is not there is away', () => {
+  it('in a missing directory may come later', () => {
     assert.ok(failureOf(() => openPort(join(dir, 'none'), 'port', 'both')) instanceof PortAway);
   });
 
-  it('that is a FIFO never blocks, knows no EPIPE, and is read only to talk', () => {
+  it('that is a FIFO never blocks, never fails with EPIPE, and is opened read-only for orders', () => {
     const out = openPort(dir, 'port', 'out');
     assert.equal(write(out, Buffer.from('page')), 4);
     const both = openPort(dir, 'port', 'both');
@@ -73,7 +73,7 @@ describe('a port', () => {
     assert.match(failure.message, /^cannot open port folder .*: EISDIR$/);
   });
 
-  it('that this user may not open says so', (context) => {
+  it('that this user may not open is reported as such', (context) => {
     writeFileSync(join(dir, 'forbidden'), '', { mode: 0 });
     const program = `
       const { openPort } = await import(${JSON.stringify(new URL('../../../../src/supervisor/ports/ports.js', import.meta.url).href)});
@@ -92,7 +92,7 @@ describe('a port', () => {
   });
 
   it('that is held names its holder', async (context) => {
-    // A trace_pipe can be opened once, as a port can.
+    // A trace_pipe can be opened only once, like a port.
     try {
       mkdirSync(exclusiveInstance);
     } catch (error) {

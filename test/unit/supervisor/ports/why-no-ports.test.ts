@@ -25,7 +25,7 @@ describe('a guest without ports', () => {
     assert.equal(failure.remedy, 'load it: modprobe virtio_console');
   });
 
-  it('lacks the driver under it', (test) => {
+  it('lacks the driver of the transport below it', (test) => {
     for (const device of ['0x1003', '0x1043']) {
       const files = { vendor: '0x1af4', device };
       const failure = missingDriver(sysfs(test, 'bus/pci/devices/0000:00:03.0', files));
@@ -33,7 +33,7 @@ describe('a guest without ports', () => {
     }
   });
 
-  it('lacks the driver of its mmio, which is none of the places that are empty', (test) => {
+  it('lacks the mmio driver; empty slots do not count', (test) => {
     const sys = sysfs(test, 'bus/platform/devices/LNRO0005:00', { modalias: 'acpi:LNRO0005:' });
     const failure = missingDriver(sys);
     assert.equal(
@@ -45,7 +45,7 @@ describe('a guest without ports', () => {
     assert.equal(missingDriver(sys), undefined);
   });
 
-  it('has the driver, which does not have the device', (test) => {
+  it('has the driver, but it is not bound to the device', (test) => {
     const sys = sysfs(test, 'bus/virtio/devices/virtio2', serial);
     mkdirSync(join(sys, 'bus/virtio/drivers/virtio_console'), { recursive: true });
     const failure = missingDriver(sys);
@@ -53,7 +53,7 @@ describe('a guest without ports', () => {
     assert.match(failure?.remedy ?? '', /echo virtio2 > \/sys\/bus\/virtio\/drivers\/virtio_console\/bind/);
   });
 
-  it('lacks no driver that it has, nor one of another device', (test) => {
+  it('does not lack a driver that it has, nor that of another device', (test) => {
     assert.equal(missingDriver(sysfs(test, 'bus/virtio/devices/virtio2', serial, true)), undefined);
     const network = { modalias: 'virtio:d00000001v00001AF4' };
     assert.equal(missingDriver(sysfs(test, 'bus/virtio/devices/virtio0', network)), undefined);
@@ -62,7 +62,7 @@ describe('a guest without ports', () => {
     assert.equal(missingDriver(scratchDir(test)), undefined);
   });
 
-  it('may have ports of other names, which are said printably and not without end', (test) => {
+  it('may have ports with other names, which are listed in printable form and limited number', (test) => {
     const sys = sysfs(test, 'class/virtio-ports/vport1p1', { name: 'org.qemu.\u001b[31m' });
     assert.equal(otherPorts('/nonexistent', sys), String.raw`org.qemu.\u{1b}[31m`);
     for (let index = 0; index < 10; index++) {

@@ -5,7 +5,7 @@ import { CpuWorld, deeds, type Deed } from './cpu-world.ts';
 import { thorough } from '../../../set.ts';
 
 const runs = { numRuns: thorough(3000) };
-/** Mostly a world that gets somewhere: pure chance would seldom see a worker run. */
+/** Mostly events that lead somewhere: with pure chance a worker would seldom run. */
 const anyDeed = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...deeds) },
   { weight: 3, arbitrary: fc.constantFrom<Deed>('fork', 'worker-ready', 'message', 'worker-works', 'timer') },
@@ -20,13 +20,13 @@ function lived(past: readonly Deed[]): CpuWorld {
   return world;
 }
 
-/** As `lived`, its last worker not given up: only then does a healthy world mend everything. */
+/** Like `lived`, but the last worker was not given up: only then does the CPU recover once all faults are gone. */
 function livedWithoutGivingUp(past: readonly Deed[]): CpuWorld {
   return lived(past.filter((deed) => deed !== 'worker-crashes-last'));
 }
 
-describe('one CPU, whatever happens', () => {
-  it('has each stop answered exactly once', () => {
+describe('one CPU, for any sequence of events', () => {
+  it('answers each stop exactly once', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = lived(past);
@@ -38,7 +38,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('runs in the end when that was the last order', () => {
+  it('runs in the end if that was the last order', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = livedWithoutGivingUp(past);
@@ -56,7 +56,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('rests in the end when that was the last order, all of it flushed', () => {
+  it('is stopped in the end if that was the last order, with everything flushed', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = livedWithoutGivingUp(past);
@@ -76,7 +76,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('leaves in the end, everything closed and no worker left', () => {
+  it('ends if that was the last order, with everything closed and no worker left', () => {
     fc.assert(
       fc.property(history, history, (past, during) => {
         const world = lived(past);
@@ -92,7 +92,7 @@ describe('one CPU, whatever happens', () => {
     );
   });
 
-  it('never says idle or flushed while pages of a run are left behind', () => {
+  it('never reports idle or flushed while pages of a run are left', () => {
     fc.assert(
       fc.property(history, (past) => {
         const world = livedWithoutGivingUp(past);

@@ -45,7 +45,7 @@ function keysOf<Key extends string>(record: Readonly<Record<Key, unknown>>): Key
   return Object.keys(record) as Key[];
 }
 
-/** A step in one line: the state that is entered, then the effects. */
+/** A step in one line: the new state, then the effects. */
 function shown({ cpu, effects }: Step): string {
   return [cpu.state.kind, ...effects.map(shownEffect)].join(' ');
 }
@@ -74,7 +74,7 @@ function shownEffect(effect: Effect): string {
 
 type Row = Readonly<Partial<Record<keyof typeof events, string>>>;
 
-/** Checks a row; an event that it does not name changes no state and has no effect. */
+/** Checks a row; an event that is not in the row must change no state and have no effect. */
 function checkRow(cpu: CpuModel, row: Row, among = keysOf(events)): void {
   for (const name of among) {
     const expected = row[name] ?? cpu.state.kind;
@@ -82,10 +82,10 @@ function checkRow(cpu: CpuModel, row: Row, among = keysOf(events)): void {
   }
 }
 
-/** A CPU that was told to run and was not stopped since. */
+/** A CPU that was ordered to run and not stopped since. */
 const toRun: CpuModel = { ...newCpu, wanted: 'run', owesFlush: true };
 
-describe('a CPU that was told to run, by state and event', () => {
+describe('a CPU that was ordered to run, by state and event', () => {
   const table: Record<CpuState['kind'], Row> = {
     absent: {
       open: 'absent open',
@@ -147,7 +147,8 @@ describe('a CPU that was told to run, by state and event', () => {
     failed: { stop: 'failed unreachable-8', leave: 'ended close-all', 'leave, pipe full': 'ended close-all' },
     ended: { open: 'absent open', stop: 'ended unreachable-8' },
   };
-  // Only a living worker says that something is gone or exits cleanly, and a clean exit unasked is a crash.
+  // Only a living worker reports that ring or port is gone, or exits cleanly; a clean exit without an order is a
+  // crash.
   const alive = new Set<CpuState['kind']>(['starting', 'ready', 'running', 'stopping', 'leaving']);
   for (const kind of keysOf(table)) {
     it(kind, () => {
@@ -162,7 +163,7 @@ describe('a CPU that was told to run, by state and event', () => {
   }
 });
 
-describe('what a worker that is ready is told', () => {
+describe('the order for a worker that is ready', () => {
   const cases: [string, Partial<CpuModel>, string][] = [
     ['to run', { wanted: 'run' }, 'running send-start'],
     ['nothing', { wanted: 'stop', stopId: undefined }, 'ready'],
@@ -183,36 +184,36 @@ describe('what a worker that is ready is told', () => {
 describe('a stop', () => {
   const stopping: CpuModel = { ...toRun, wanted: 'stop', stopId: 7, state: states.stopping };
 
-  it('is answered when the worker says so, and owes nothing then', () => {
+  it('is answered when the worker reports it, and then owes no flush', () => {
     const next = step(stopping, events.stopped);
     assert.equal(shown(next), 'ready flushed-7');
     assert.equal(shown(step(next.cpu, events.stop)), 'ready idle-8');
   });
 
-  it('that timed out still owes its flush to the next', () => {
+  it('that timed out still owes its flush to the next stop', () => {
     const next = step(stopping, { kind: 'stopped', id: 7, flushed: false });
     assert.equal(shown(next), 'ready timed-out-7');
     assert.equal(shown(step(next.cpu, events.stop)), 'stopping send-stop-8');
   });
 
-  it('that could reach nothing still owes its flush to the next', () => {
+  it('that could not reach ring or port still owes its flush to the next stop', () => {
     const next = step({ ...toRun, state: states.waiting }, events.stop);
     assert.equal(shown(next), 'waiting unreachable-8');
     assert.equal(shown(step(next.cpu, { kind: 'stop', id: 9 })), 'waiting unreachable-9');
   });
 
-  it('is not answered by a worker that speaks of an earlier one', () => {
+  it("is not answered by a worker's report about an earlier one", () => {
     assert.equal(shown(step(stopping, { kind: 'stopped', id: 6, flushed: true })), 'stopping');
   });
 
-  it('ends with a later start, whose CPU does not take the late answer for its own', () => {
+  it('ends with a later start, and the late answer is not taken for that of a later stop', () => {
     const next = step(stopping, events.run);
     assert.equal(shown(next), 'running superseded-7 send-start');
     assert.equal(shown(step(next.cpu, events.stopped)), 'running');
   });
 
   for (const kind of ['queued', 'starting', 'parting', 'backing-off'] as const) {
-    it(`waits for the worker that is to come: ${kind}`, () => {
+    it(`waits for the next worker: ${kind}`, () => {
       const next = step({ ...toRun, state: states[kind] }, events.stop);
       assert.equal(shown(next), kind);
       assert.equal(next.cpu.stopId, 8);
@@ -221,7 +222,7 @@ describe('a stop', () => {
   }
 
   for (const kind of keysOf(states)) {
-    it(`finds a CPU idle that was never to run: ${kind}`, () => {
+    it(`finds a CPU idle that was never ordered to run: ${kind}`, () => {
       assert.equal(shown(step({ ...newCpu, state: states[kind] }, events.stop)), `${kind} idle-8`);
     });
   }
@@ -234,7 +235,7 @@ describe('a stop', () => {
     assert.equal(shown(next), 'waiting unreachable-7 say:no port timer-100');
   });
 
-  it('is answered when one worker after the other finds port or ring dead: it would never end', () => {
+  it('is answered when several workers find port or ring dead: otherwise it would never end', () => {
     const again = [
       events.crash,
       { kind: 'opened' },
@@ -278,31 +279,31 @@ describe('leaving', () => {
     }
   });
 
-  it('survives a crash: the successor empties the pipe', () => {
+  it('continues after a crash: the successor empties the pipe', () => {
     const next = step(leaving, events.crash);
     assert.equal(shown(next), 'backing-off timer-100');
     assert.equal(next.cpu.wanted, 'leave');
   });
 
-  it('ends also when the worker is given up on the way', () => {
+  it('ends also when the worker is given up meanwhile', () => {
     for (const kind of ['starting', 'leaving', 'queued'] as const) {
       assert.equal(shown(step({ ...leaving, state: states[kind] }, events['last crash'])), 'ended close-all');
     }
   });
 
-  it('ends when the port dies on the way, without opening it again', () => {
+  it('ends when the port dies meanwhile, without opening it again', () => {
     const parting = step(leaving, events.gone);
     assert.equal(shown(step(parting.cpu, events.crash)), 'ended close-all');
   });
 
-  it('opens again with nothing left of before', () => {
+  it('opens everything again, with no state left from before', () => {
     const { cpu } = step(leaving, events['clean exit']);
     assert.deepEqual(step(cpu, events.open).cpu, newCpu);
   });
 });
 
-describe('a port that is away', () => {
-  it('is looked for again, later each time, and its reason said once, whatever its words', () => {
+describe('a port that is missing', () => {
+  it('is retried, later each time, and its reason is reported once, whatever its wording', () => {
     let cpu: CpuModel = { ...toRun, state: states.absent };
     const waits: (string | number)[] = [];
     for (const reason of ['busy: a', 'busy: b', 'busy: a', 'missing', 'missing', 'missing', 'busy: a']) {
@@ -317,7 +318,7 @@ describe('a port that is away', () => {
     assert.deepEqual(waits, ['busy: a', 100, 200, 400, 'missing', 800, 1000, 1000, 'busy: a', 1000]);
   });
 
-  it('is not looked for on the way out', () => {
+  it('is not retried while leaving', () => {
     const cpu: CpuModel = { ...toRun, wanted: 'leave', state: states.absent };
     assert.equal(
       shown(step(cpu, { kind: 'unavailable', why: 'missing', reason: 'no port' })),
@@ -325,7 +326,7 @@ describe('a port that is away', () => {
     );
   });
 
-  it('that went and is there again at once is opened at once, and forked for when the policy says', () => {
+  it('that disappears and is back at once is opened at once; the next worker starts when the policy allows', () => {
     const parting: CpuModel = { ...toRun, stopId: 7, state: states.parting };
     const exited = step(parting, events.crash);
     assert.equal(shown(exited), 'absent close-port open');
@@ -335,13 +336,13 @@ describe('a port that is away', () => {
     assert.equal(shown(step(opened.cpu, events.timer)), 'queued fork');
   });
 
-  it('that went and stayed away for a while has been waited for enough', () => {
+  it('that was missing for a while causes no further restart delay', () => {
     const exited = step({ ...toRun, state: states.parting }, events.crash);
     const away = step(exited.cpu, { kind: 'unavailable', why: 'missing', reason: 'no port' });
     assert.equal(shown(step(away.cpu, { kind: 'opened' })), 'queued fork');
   });
 
-  it('that comes is forked for', () => {
+  it('that appears gets a worker', () => {
     assert.equal(shown(step({ ...toRun, state: states.waiting }, { kind: 'opened' })), 'queued fork');
     assert.equal(shown(step({ ...toRun, state: states.queued }, { kind: 'spawned' })), 'starting');
   });

@@ -18,13 +18,13 @@ function opened(test: TestContext, pipeBytes: number, pageBytes: number): CpuRes
 }
 
 describe('CpuResources', () => {
-  it('counts the pages that a splice moves into the pipe by their bytes: the kernel asks for no more', (test) => {
+  it('counts pages per splice by their bytes, because the kernel requests no more', (test) => {
     assert.equal(opened(test, 512 * 1024, 4096).pipePages, 128);
     assert.equal(opened(test, 64 * 1024, 8192).pipePages, 8);
     assert.equal(opened(test, 64 * 1024, 64 * 1024).pipePages, 1);
   });
 
-  it('makes the pipe as large as one page takes, also when pages become larger', (test) => {
+  it('makes the pipe large enough for one page, also when pages become larger', (test) => {
     assert.equal(opened(test, 64 * 1024, 128 * 1024).pipePages, 1);
     const resources = opened(test, 64 * 1024, 4096);
     writeSync(resources.lent.pipeWrite, Buffer.alloc(4096));

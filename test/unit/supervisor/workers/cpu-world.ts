@@ -8,7 +8,7 @@ import {
   step,
 } from '../../../../src/supervisor/workers/cpu-machine.ts';
 
-/** A worker as its supervisor knows it: what it was told, and what it has said that is still on its way. */
+/** A worker as its supervisor sees it: the messages sent to it, and those from it that have not arrived yet. */
 interface Worker {
   ready: boolean;
   doing: 'nothing' | 'run' | 'leave' | { readonly stop: number };
@@ -16,7 +16,7 @@ interface Worker {
   said: CpuEvent[];
 }
 
-/** What may happen to one CPU, in any order. Deeds that make no sense at the moment do nothing. */
+/** Everything that may happen to one CPU, in any order. Deeds that are impossible at the moment do nothing. */
 export type Deed =
   | 'open'
   | 'run'
@@ -57,8 +57,8 @@ export const deeds: readonly Deed[] = [
 ];
 
 /**
- * Everything around the state machine of one CPU: a supervisor that gives orders as the real one does, an executor
- * of effects, a port that comes and goes, workers that die. Asserts at each step what must never happen.
+ * The surroundings of one CPU's state machine: a supervisor that gives orders like the real one, an executor of
+ * effects, a port that comes and goes, workers that die. Asserts at each step that nothing forbidden happens.
  */
 export class CpuWorld {
   cpu: CpuModel = newCpu;
@@ -93,7 +93,7 @@ export class CpuWorld {
         this.wanted = 'run';
         return this.#dispatch({ kind: 'run' });
       case 'stop':
-        // The supervisor's second stop joins the first.
+        // A second stop of the supervisor joins the first.
         if (this.leaving || this.stopPending) return;
         this.wanted = 'stop';
         this.stops += 1;
@@ -150,7 +150,7 @@ export class CpuWorld {
     }
   }
 
-  /** The world is well from now on: everything that is due happens, until nothing is. */
+  /** No more faults from now on: everything that is due happens, until nothing is due. */
   settle(): void {
     this.do('port-comes');
     for (let rounds = 0; rounds < 100; rounds += 1) {
@@ -165,7 +165,7 @@ export class CpuWorld {
   #open(): void {
     this.leaving = false;
     this.#dispatch({ kind: 'open' });
-    // As the supervisor does: what is open runs when running is what was wanted last.
+    // Like the supervisor: an open CPU runs if the last order was to run.
     if (this.wanted === 'run') this.#dispatch({ kind: 'run' });
   }
 
@@ -193,7 +193,7 @@ export class CpuWorld {
 
   #workerEnds(clean: boolean, restartMs: number | undefined): void {
     if (this.worker === undefined) return;
-    // What it said last may never be heard.
+    // Its last messages may never arrive.
     this.worker = undefined;
     const asked = this.cpu.state.kind === 'leaving' && clean;
     const parting = this.cpu.state.kind === 'parting';

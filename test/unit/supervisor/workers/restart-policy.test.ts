@@ -16,7 +16,7 @@ interface Crash {
   readonly livedMs: number;
 }
 
-/** The decision about each crash in turn: its delay, or `give-up`. */
+/** The decision about each crash in sequence: its delay, or `give-up`. */
 function decide(crashes: readonly Crash[], random: number, maxRestarts = limits.maxRestarts) {
   let history: CrashHistory = noCrashes;
   return crashes.map(({ atMs, livedMs }) => {
@@ -26,15 +26,15 @@ function decide(crashes: readonly Crash[], random: number, maxRestarts = limits.
   });
 }
 
-/** `count` crashes of workers that never got ready, `everyMs` apart. */
+/** `count` crashes of workers that never became ready, `everyMs` apart. */
 function crashes(count: number, everyMs: number): Crash[] {
   return Array.from({ length: count }, (_, index) => ({ atMs: 1_000_000 + index * everyMs, livedMs: 0 }));
 }
 
 describe('the delay before a restart', () => {
-  it('doubles from 100 ms up to 10 s, half of it with the smallest jitter', () => {
+  it('doubles from 100 ms up to 10 s, half of that with the smallest jitter', () => {
     const whole = [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000];
-    // As if random() could say 1, which it comes as near to as one likes.
+    // As if random() could return 1, which it can approach arbitrarily closely.
     assert.deepEqual(decide(crashes(10, 7000), 1), whole);
     assert.deepEqual(
       decide(crashes(10, 7000), 0),
@@ -42,7 +42,7 @@ describe('the delay before a restart', () => {
     );
   });
 
-  it('never leaves 50 ms to 10 s, however long the streak', () => {
+  it('stays between 50 ms and 10 s, for any number of crashes', () => {
     fc.assert(
       fc.property(
         fc.nat(5000),
@@ -56,7 +56,7 @@ describe('the delay before a restart', () => {
     );
   });
 
-  it('starts over after 30 s of health and not a moment sooner', () => {
+  it('starts over after 30 s without a crash and not before', () => {
     const [first, second, third] = crashes(3, 40_000);
     assert.ok(first !== undefined && second !== undefined && third !== undefined);
     assert.deepEqual(decide([first, second, { ...third, livedMs: 29_999 }], 1), [100, 200, 400]);
@@ -65,22 +65,22 @@ describe('the delay before a restart', () => {
 });
 
 describe('giving up', () => {
-  it('comes with the crash beyond the limit, not with the one at it', () => {
+  it('happens at the first crash beyond the limit, not at the limit', () => {
     const decisions = decide(crashes(11, 1000), 0);
     assert.equal(decisions.indexOf('give-up'), 10);
   });
 
-  it('comes with the first crash when no restart is allowed', () => {
+  it('happens at the first crash when no restart is allowed', () => {
     assert.deepEqual(decide(crashes(1, 1), 0, 0), ['give-up']);
   });
 
   it('forgets crashes older than the window', () => {
-    // Each eleventh crash comes just as the first of its ten falls out of the window.
+    // Each eleventh crash happens just when the first of its ten leaves the window.
     assert.ok(!decide(crashes(500, 6000), 0).includes('give-up'));
     assert.ok(decide(crashes(11, 5999), 0).includes('give-up'));
   });
 
-  it('comes exactly when more crashes than allowed lie within the window', () => {
+  it('happens exactly when more crashes than allowed are within the window', () => {
     const gap = fc.nat(20_000);
     fc.assert(
       fc.property(fc.array(gap, { maxLength: 60 }), fc.nat(12), (gaps, maxRestarts) => {
@@ -100,7 +100,7 @@ describe('giving up', () => {
     );
   });
 
-  it('remembers no more crashes than the window holds', () => {
+  it('keeps no more crashes than the window has', () => {
     let history: CrashHistory = noCrashes;
     for (const { atMs, livedMs } of crashes(10_000, 6000))
       history = decideRestart(history, atMs, livedMs, limits, 0).history;
@@ -109,7 +109,7 @@ describe('giving up', () => {
 });
 
 describe('a replacement at once', () => {
-  /** How many of so many, that far apart, are allowed. */
+  /** Number of allowed replacements of `count` requests, `everyMs` apart. */
   function allowed(count: number, everyMs: number, maxRestarts: number): number {
     let replacedMs: readonly number[] = [];
     let times = 0;
@@ -122,7 +122,7 @@ describe('a replacement at once', () => {
     return times;
   }
 
-  it('is had half as often within 60 s as restarts are allowed, rounded up', () => {
+  it('is possible half as often within 60 s as restarts are allowed, rounded up', () => {
     for (const [maxRestarts, most] of [
       [0, 0],
       [1, 1],
@@ -134,7 +134,7 @@ describe('a replacement at once', () => {
       assert.equal(allowed(600, 1, maxRestarts), most, `${maxRestarts}`);
   });
 
-  it('is had again when those before are older than that, and no more of them are remembered', () => {
+  it('is possible again when the earlier ones are older than that; no more of them are kept', () => {
     assert.equal(allowed(500, 12_000, 10), 500);
     assert.equal(allowed(6, 11_999, 10), 5);
     let replacedMs: readonly number[] = [];

@@ -41,7 +41,7 @@ interface Made {
   readonly standby: Standby<FakeWorker>;
   readonly workers: FakeWorker[];
   readonly said: string[];
-  /** Waits for the worker of that number to be forked. */
+  /** Waits until the worker of that number has been forked. */
   readonly forked: (count: number) => Promise<FakeWorker>;
 }
 
@@ -66,7 +66,7 @@ function make(test: TestContext, { maxRestarts = 10, forkLimit = pLimit(1) } = {
   return { standby, workers, said, forked };
 }
 
-/** Whether a fork gets its turn. */
+/** Whether a further fork gets its turn. */
 async function isFree(limit: LimitFunction): Promise<boolean> {
   let had = false;
   void limit(() => {
@@ -81,7 +81,7 @@ async function aMoment(): Promise<void> {
 }
 
 describe('the standby', () => {
-  it('is one, however often it is asked for', async (test) => {
+  it('is one, however often it is requested', async (test) => {
     const { standby, workers, forked } = make(test);
     assert.equal(standby.isThere, false);
     standby.prepare();
@@ -93,7 +93,7 @@ describe('the standby', () => {
     assert.equal(standby.isThere, true);
   });
 
-  it('waits for its turn to fork, and has it until it is loaded', async (test) => {
+  it('waits for its turn to fork, and keeps the turn until it is loaded', async (test) => {
     const forkLimit = pLimit(1);
     let give = (): void => undefined;
     void forkLimit(() => new Promise<void>((resolve) => (give = resolve)));
@@ -111,7 +111,7 @@ describe('the standby', () => {
     assert.equal(await isFree(forkLimit), true);
   });
 
-  it('is taken once, with whom it says it to, and the next one comes when it is asked for', async (test) => {
+  it('is taken once, with the new listener for its events, and the next one starts when requested', async (test) => {
     const { standby, workers, forked } = make(test);
     standby.prepare();
     const worker = await forked(1);
@@ -132,7 +132,7 @@ describe('the standby', () => {
     assert.notEqual(await forked(2), worker);
   });
 
-  it('may be taken while it loads, and keeps its turn to fork until it has, or dies', async (test) => {
+  it('may be taken while it loads, and keeps its turn to fork until it has loaded or dies', async (test) => {
     const forkLimit = pLimit(1);
     const { standby, forked } = make(test, { forkLimit });
     standby.prepare();
@@ -149,7 +149,7 @@ describe('the standby', () => {
     assert.equal(await isFree(forkLimit), true);
   });
 
-  it('that dies is followed by another one after the wait of the restart policy', async (test) => {
+  it('that dies is replaced after the delay of the restart policy', async (test) => {
     const { standby, workers, forked, said } = make(test);
     standby.prepare();
     (await forked(1)).load();
@@ -164,7 +164,7 @@ describe('the standby', () => {
     assert.equal(said.length, 1);
   });
 
-  it('that dies again and again waits longer each time, and is given up until it is asked for', async (test) => {
+  it('that dies repeatedly is restarted after longer delays, and given up until it is requested', async (test) => {
     const { standby, workers, forked, said } = make(test, { maxRestarts: 2 });
     standby.prepare();
     for (let count = 1; count <= 3; count += 1) (await forked(count)).die();
@@ -181,7 +181,7 @@ describe('the standby', () => {
     assert.match(said[3] ?? '', /none until a worker crashes/, 'and its deaths are not forgotten');
   });
 
-  it('that does not load is killed at the 121st look, and the others get their turn to fork', async (test) => {
+  it('that does not load is killed at the 121st tick, and others get their turn to fork', async (test) => {
     const forkLimit = pLimit(1);
     const { standby, forked, said } = make(test, { forkLimit });
     standby.tick();
@@ -200,7 +200,7 @@ describe('the standby', () => {
     assert.ok(!loaded.isKilled, 'it may wait for ever');
   });
 
-  it('that cannot be forked says so once', async (test) => {
+  it('that cannot be forked is reported once', async (test) => {
     const { standby, forked, said } = make(test);
     standby.prepare();
     for (let count = 1; count <= 3; count += 1) (await forked(count)).die(notForked);
@@ -214,7 +214,7 @@ describe('the standby', () => {
     assert.equal(said.length, 2, 'again after one that could');
   });
 
-  it('is killed at the end, and none comes any more, whatever was under way', async (test) => {
+  it('is killed at the end, and no other is started, whatever was pending', async (test) => {
     const { standby, workers, forked, said } = make(test);
     standby.prepare();
     const worker = await forked(1);

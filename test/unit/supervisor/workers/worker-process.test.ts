@@ -5,12 +5,12 @@ import { describe, it } from 'node:test';
 import { type WorkerEnd, WorkerProcess } from '../../../../src/supervisor/workers/worker-process.ts';
 
 describe('a worker that cannot be forked', () => {
-  it('is said to be none, and no signal is sent, whatever it is told meanwhile', async (test) => {
+  it('is reported as such, and no signal is sent, whatever it is ordered meanwhile', async (test) => {
     const { execPath } = process;
     test.after(() => {
       process.execPath = execPath;
     });
-    // a fork that fails for want of processes is told in the same way: later, and without a pid
+    // a fork that fails because of the process limit is reported in the same way: later, and without a pid
     process.execPath = '/nonexistent/node';
     const pipes = (): number => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length;
     const before = pipes();
@@ -29,7 +29,7 @@ describe('a worker that cannot be forked', () => {
       worker.forsake();
     });
     closeSync(fd);
-    // the channel of a child that never was is closed a turn later; other tests share this process
+    // the channel of a failed child is closed in a later turn; other tests share this process
     for (let turns = 0; pipes() > before && turns < 1000; turns += 1) await new Promise(setImmediate);
     assert.deepEqual(end, { kind: 'not-forked', code: 'ENOENT' });
     assert.equal(kills.mock.callCount(), 0, 'Node would signal whatever pid its memory holds');

@@ -23,11 +23,11 @@ const pages = [...pagesOf(real, pageBytes)];
 interface Kept {
   readonly tally: RawTally;
   readonly pages: Uint8Array[];
-  /** Bytes of runs that are as they were in the input. */
+  /** Bytes of runs that are unchanged from the input. */
   readonly unchangedBytes: number;
 }
 
-/** All that comes through, copied; the input stays as it is. */
+/** Copies everything that passes the check; the input stays unchanged. */
 async function keep(input: Uint8Array, blockPages = 256): Promise<Kept> {
   const tally = emptyTally();
   const kept: Uint8Array[] = [];
@@ -54,7 +54,7 @@ function lostBefore(page: Uint8Array | undefined): bigint | 'unknown' | undefine
   return header.status === 'ok' ? header.lostBefore : undefined;
 }
 
-/** The pages with one changed. */
+/** The pages with one of them changed. */
 function withPage(index: number, change: (page: Uint8Array, view: DataView) => void): Uint8Array {
   const bytes = real.slice();
   const page = bytes.subarray(index * pageBytes, (index + 1) * pageBytes);
@@ -62,7 +62,7 @@ function withPage(index: number, change: (page: Uint8Array, view: DataView) => v
   return bytes;
 }
 
-/** Makes two records of a page's first one, of which the first is too short for an event. */
+/** Splits a page's first record into two, of which the first is too short for an event. */
 function splitFirst(page: Uint8Array): void {
   const view = new DataView(page.buffer, page.byteOffset, page.length);
   const cursor = new PageCursor(layout);
@@ -78,7 +78,7 @@ function eventsIn(page: Uint8Array): bigint {
   return BigInt(summarise([page], layout, catalogue).events);
 }
 
-/** A page with room for a count behind its data, and its neighbours. */
+/** A page with room for a count after its data. */
 const roomy = pages.findIndex((page, index) => {
   const view = new DataView(page.buffer, page.byteOffset, page.length);
   const header = parsePageHeader(view, layout);
@@ -91,7 +91,7 @@ const full = pages.findIndex((page, index) => {
 });
 
 describe('checked pages', () => {
-  it('all good: every byte passes unchanged, in runs as long as the blocks', async () => {
+  it('all good: every byte is unchanged, in runs as long as the blocks', async () => {
     const kept = await keep(real);
     assert.equal(kept.unchangedBytes, real.length);
     const { first, last, eventsById, ...tally } = kept.tally;
@@ -110,7 +110,7 @@ describe('checked pages', () => {
     assert.ok(first !== undefined && last !== undefined && first < last);
   });
 
-  it('a bad commit word: its page is left out, and the next says that something is missing', async () => {
+  it('a bad commit word: its page is skipped, and the next one is marked with a loss', async () => {
     const kept = await keep(withPage(roomy - 1, (_, view) => view.setUint32(8, 4081, true)));
     assert.deepEqual(kept.tally.leftOut, new Map([['commit-beyond-page', 1]]));
     assert.equal(kept.pages.length, 137);
@@ -119,7 +119,7 @@ describe('checked pages', () => {
     assert.equal(kept.unchangedBytes, 136 * pageBytes);
   });
 
-  it('a short record: as many as its page had are counted as lost where there is room', async () => {
+  it('a short record: the events of its page are counted as lost, if there is room', async () => {
     const kept = await keep(withPage(roomy - 1, splitFirst));
     assert.deepEqual(kept.tally.leftOut, new Map([['short-record', 1]]));
     const lost = eventsIn(pages[roomy - 1]!) + 1n;
@@ -128,14 +128,14 @@ describe('checked pages', () => {
     assert.equal(BigInt(kept.tally.events), 12_336n - lost + 1n);
   });
 
-  it('an event without a format passes as any other, and is counted by its id', async () => {
+  it('an event without a format passes like any other, and is counted by its id', async () => {
     const kept = await keep(withPage(roomy - 1, (page) => setFirstId(page, 65_000)));
     assert.equal(kept.unchangedBytes, real.length);
     assert.equal(kept.tally.events, 12_336);
     assert.equal(kept.tally.eventsById.get(65_000), 1);
   });
 
-  it('pages of two CPUs in turn step back in time', async () => {
+  it('alternating pages of two CPUs are counted as steps back in time', async () => {
     const other = samplePages('A')[1]!;
     const both = Buffer.alloc(20 * pageBytes);
     for (let index = 0; index < 10; index++) {
@@ -147,13 +147,13 @@ describe('checked pages', () => {
     assert.ok(kept.tally.stepsBack > 0);
   });
 
-  it('where there is no room the mark comes without the count, which the tally still has', async () => {
+  it('without room, the mark has no count, but the tally does', async () => {
     const kept = await keep(withPage(full - 1, splitFirst));
     assert.equal(lostBefore(kept.pages[full - 1]), 'unknown');
     assert.equal(kept.tally.lost, 35_899n + eventsIn(pages[full - 1]!) + 1n);
   });
 
-  it('several bad pages in a row add up, with what the ring lost before them', async () => {
+  it('several bad pages in a row add up, with the losses of the ring before them', async () => {
     const bytes = fixture('lost-injected.raw.gz').slice();
     const own = [...pagesOf(bytes, pageBytes)];
     let lost = 0n;
@@ -168,13 +168,13 @@ describe('checked pages', () => {
     assert.equal(kept.tally.lost, 1003n + 1007n + 1011n + lost);
   });
 
-  it('a truncated last page is left out', async () => {
+  it('a truncated last page is skipped', async () => {
     const kept = await keep(real.subarray(0, real.length - 100));
     assert.deepEqual(kept.tally.leftOut, new Map([['truncated', 1]]));
     assert.equal(kept.pages.length, 137);
   });
 
-  it('a record without room for an event id is no event', async () => {
+  it('a record too short for an event id is not an event', async () => {
     const kept = await keep(
       withPage(5, (page, view) => {
         view.setUint32(16, head(1, 0), true);
@@ -186,7 +186,7 @@ describe('checked pages', () => {
     assert.deepEqual(kept.tally.leftOut, new Map([['short-record', 1]]));
   });
 
-  it('only good pages pass, whatever the bytes, and nothing is counted twice', async () => {
+  it('only good pages pass, for any bytes, and nothing is counted twice', async () => {
     const change = fc.tuple(fc.nat(19), fc.nat(pageBytes - 1), fc.nat(255));
     const start = pages.slice(0, 20);
     await fc.assert(
@@ -200,7 +200,7 @@ describe('checked pages', () => {
             bytes.set(page.subarray(0, bytes.length - index * pageBytes), index * pageBytes);
           }
           for (const [page, at, byte] of changes) {
-            // Half of the damage goes where it hurts: the header and the first records.
+            // Half of the damage goes to the critical places: the header and the first records.
             const place = page * pageBytes + (byte % 2 === 0 ? at : at % 40);
             if (place < bytes.length) bytes[place] = byte;
           }
@@ -223,7 +223,7 @@ describe('checked pages', () => {
 });
 
 describe('loss mark', () => {
-  it('is the kernel’s: sign-extended flags, the count behind the data', () => {
+  it('equals the kernel’s: sign-extended flags, the count after the data', () => {
     const page = madePage({ words: [head(2, 1), 7, 8] });
     markLoss(page, smallLayout, 41n);
     const view = new DataView(page.buffer);
@@ -235,7 +235,7 @@ describe('loss mark', () => {
     assert.equal(view.getBigUint64(8, true), 0xffff_ffff_8000_000cn);
   });
 
-  it('on a 32-bit kernel flags and count have four bytes', () => {
+  it('has four bytes for flags and count on a 32-bit kernel', () => {
     const narrow = { ...smallLayout, commitBytes: 4, dataOffset: 12 } as const;
     const page = madePage({ words: [head(2, 1), 7, 8], layout: narrow });
     markLoss(page, narrow, 41n);
@@ -244,8 +244,8 @@ describe('loss mark', () => {
     assert.equal(view.getUint32(12, true), head(2, 1));
   });
 
-  it('the quick way and the thorough one agree about whatever pages', async () => {
-    /** The same bytes where the quick way cannot go: no words lie there. */
+  it('the fast path and the full check agree for any pages', async () => {
+    /** The same bytes, unaligned, so that the fast path cannot be used. */
     const askew = (bytes: Uint8Array): Uint8Array => {
       const copy = new Uint8Array(bytes.length + 1).subarray(1);
       copy.set(bytes);
@@ -266,7 +266,7 @@ describe('loss mark', () => {
     const cursor = new PageCursor(layout);
     cursor.load(pages[1]!);
     while (cursor.next()) heads.push(cursor.recordOffset / 4);
-    // what chance seldom makes, of the second page's last record: `words` of it, where `at` is its head
+    // cases that are rare by chance, in the last record of the second page, at `at`, of `words` words
     const last = pageBytes / 4 + heads.at(-1)!;
     const wholeView = new DataView(some.buffer, some.byteOffset);
     const words = 1 + (wholeView.getUint32(last * 4, true) & 31);
@@ -288,7 +288,7 @@ describe('loss mark', () => {
       assert.deepEqual(await tallyOf(bytes.slice()), await tallyOf(askew(bytes)), JSON.stringify(written));
     }
     const change = fc.record({
-      // of the second page the heads of records; elsewhere the header is what matters
+      // record headers in the second page; elsewhere mostly the page header
       word: fc.oneof(
         fc.tuple(fc.constantFrom(...heads), fc.nat(1)).map(([head, next]) => pageBytes / 4 + head + next),
         fc.constantFrom(2, pageBytes / 4 + 2),
@@ -314,7 +314,7 @@ describe('loss mark', () => {
   });
 });
 
-/** Gives the page's first data record another event's id. */
+/** Sets another event id in the page's first data record. */
 function setFirstId(page: Uint8Array, id: number): void {
   const cursor = new PageCursor(layout);
   cursor.load(page);

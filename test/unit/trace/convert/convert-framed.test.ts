@@ -20,7 +20,7 @@ const pageBytes = 4096;
 const archive = fixture('A/meta.tar.gz', 'packed');
 const noRing = { ring: null, ringBefore: null };
 
-/** Pages of two CPUs as workers write them: some pages of one, some of the other, in one stream. */
+/** Pages of two CPUs as workers write them: runs of pages of one and the other, in one stream. */
 function streamOf(pages: Readonly<Record<number, Uint8Array>>, end?: object): Buffer {
   const pieces = [head(pageBytes), otherFrame(frameKinds.metadata, archive)];
   const rows = [1, 7, 128, 3, 300];
@@ -64,12 +64,12 @@ async function converted(
 
 describe('convert of a framed stream', () => {
   for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const)
-    it(`${JSON.stringify(shape)} makes the file that raw files of each CPU make`, async (test) => {
+    it(`${JSON.stringify(shape)} yields the same file as raw files of each CPU`, async (test) => {
       const dir = scratchDir(test);
       const out = join(dir, 'raw.dat');
       const metadata = await sampleMetadata('A');
       const pages = samplePages('A');
-      // Bad pages in the middle of frames: what is copied begins there too.
+      // Bad pages within frames: the copied ranges then begin there too.
       for (const own of Object.values(pages))
         for (const page of [3, 20, 90]) own.fill(0xff, page * pageBytes + 8, page * pageBytes + 16);
       const raw = await convert({ cpus: writeRaws(dir, pages), metadata, out, traceId: 7n, ...shape });
@@ -84,7 +84,7 @@ describe('convert of a framed stream', () => {
       assert.deepEqual(gapsText(report.gaps), []);
     });
 
-  it('tells the pages of two CPUs apart that cannot be told apart in one raw file', async (test) => {
+  it('separates the pages of two CPUs, which one raw file could not', async (test) => {
     const dir = scratchDir(test);
     const pages = samplePages('A');
     const mixed = Buffer.concat(
@@ -109,7 +109,7 @@ describe('convert of a framed stream', () => {
     assert.equal(report.events, raw.events);
   });
 
-  it('says what is missing, and what is counted otherwise', async (test) => {
+  it('reports missing pages, and counts that differ', async (test) => {
     const pages = { 0: samplePages('A')[0]!.slice(0, 8192), 1: samplePages('A')[1]!.slice(0, 4096) };
     const ring = { entries: 0, overrun: 5, commitOverrun: 0, bytes: 0, droppedEvents: 0, readEvents: 10 };
     const cpus = { 0: { bytes: 12_288, ...noRing }, 1: { bytes: 4096, ring, ringBefore: ring } };
@@ -121,7 +121,7 @@ describe('convert of a framed stream', () => {
     ]);
   });
 
-  it('says that a stream has no end, and takes its whole pages', async (test) => {
+  it('reports a stream without an end, and keeps its whole pages', async (test) => {
     const pages = { 0: samplePages('A')[0]!.slice(0, 40_960) };
     const stream = streamOf(pages);
     const report = await converted(test, stream.subarray(0, stream.length - 12_000));
@@ -134,7 +134,7 @@ describe('convert of a framed stream', () => {
     assert.ok(report.pages >= 6 && report.pages < 10, `${report.pages} pages`);
   });
 
-  it('takes other metadata where the stream has none, and says which option', async (test) => {
+  it('uses other metadata if the stream has none, and names the option', async (test) => {
     const pages = { 0: samplePages('A')[0]!.slice(0, 8192) };
     const stream = Buffer.concat([head(pageBytes), pagesFrame(0, 0, pages[0])]);
     await assert.rejects(converted(test, stream), { name: 'Failure', remedy: /^add --metadata FILE/ });
@@ -145,7 +145,7 @@ describe('convert of a framed stream', () => {
 });
 
 describe('info of a framed stream', () => {
-  it('says what it is, and what to do', async (test) => {
+  it('reports what the file is, and what to do', async (test) => {
     const path = join(scratchDir(test), 'trace.framed');
     writeFileSync(path, streamOf({ 0: samplePages('A')[0]!.slice(0, 8192) }));
     await assert.rejects(readInfo(path), {
@@ -157,14 +157,14 @@ describe('info of a framed stream', () => {
 });
 
 describe('a framed stream from stdin', () => {
-  // oxlint-disable-next-line typescript/require-await -- a stream is read so
+  // oxlint-disable-next-line typescript/require-await -- a stream is an async iterable
   async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
 
   const stream = Buffer.concat([head(pageBytes), pagesFrame(0, 0, Buffer.alloc(pageBytes, 1))]);
 
-  it('is kept beside the file that is to be made, and in the place of no other', async (test) => {
+  it('is kept next to the output file, and replaces no other file', async (test) => {
     const dir = scratchDir(test);
     for (const size of [5, 65_536]) {
       const { file, path, broken } = await spooled(chunksOf(stream, size), join(dir, 'trace.dat'));
@@ -180,7 +180,7 @@ describe('a framed stream from stdin', () => {
     }
   });
 
-  it('that breaks is there as far as it came', async (test) => {
+  it('that breaks off is kept up to that point', async (test) => {
     const dir = scratchDir(test);
     async function* breaking(): AsyncGenerator<Uint8Array> {
       yield* chunksOf(stream.subarray(0, -100), 1000);
@@ -192,7 +192,7 @@ describe('a framed stream from stdin', () => {
     assert.ok(readFileSync(path).equals(stream.subarray(0, -100)));
   });
 
-  it('is refused before all of it is read when it is none, or nothing at all', async (test) => {
+  it('is refused before all of it is read when it is not a framed stream, or is empty', async (test) => {
     const out = join(scratchDir(test), 'trace.dat');
     let read = 0;
     async function* raw(): AsyncGenerator<Uint8Array> {

@@ -35,10 +35,10 @@ function sha256(bytes: Uint8Array): string {
 }
 
 describe('convert', () => {
-  it('version 7 is a good file’s bytes, from the first section to the last page', async (test) => {
+  it('version 7 equals a known good file, from the first section to the last page', async (test) => {
     const { out, report } = await made(test, 'A');
     const bytes = readFileSync(out);
-    // What trace-cmd 3.1.6, 3.4 and KernelShark were seen to read; before it is the offset of the options.
+    // Files that trace-cmd 3.1.6, 3.4 and KernelShark read correctly; the offset of the options precedes it.
     assert.equal(
       sha256(bytes.subarray(32, 5_832_704)),
       '525d04a9379d2a88ec510f5c6dae456245bfa389200044e665ceeabe102981a2',
@@ -50,7 +50,7 @@ describe('convert', () => {
     assert.equal(report.eventsByName.get('raw_syscalls:sys_enter'), 4068);
   });
 
-  it('version 6 is a good file’s bytes, but for the options', async (test) => {
+  it('version 6 equals a known good file, except for the options', async (test) => {
     const bytes = readFileSync((await made(test, 'A', { version: 6 })).out);
     assert.equal(bytes.length, 5_832_704);
     assert.equal(
@@ -64,7 +64,7 @@ describe('convert', () => {
   });
 
   for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const) {
-    it(`${JSON.stringify(shape)} is read back as it was: events, losses, clock, times`, async (test) => {
+    it(`${JSON.stringify(shape)} is read back unchanged: events, losses, clock, times`, async (test) => {
       const { out, report } = await made(test, 'A', shape);
       const info = await readInfo(out);
       const [buffer] = info.buffers;
@@ -80,7 +80,7 @@ describe('convert', () => {
   }
 
   for (const shape of [{}, { version: 6 }, { compress: 'zstd' }] as const)
-    it(`${JSON.stringify(shape)} tells whether symbols were hidden, and what the guest wrote elsewhere`, async (test) => {
+    it(`${JSON.stringify(shape)} reports whether symbols were hidden, and what the guest wrote elsewhere`, async (test) => {
       const dir = scratchDir(test);
       const contents = await sampleContents('A');
       const zeros = (contents.get('kallsyms')?.toString('latin1') ?? '').replaceAll(
@@ -120,7 +120,7 @@ describe('convert', () => {
     }
   });
 
-  it('what is left out is not in the file, and the report says why', async (test) => {
+  it('skipped pages are not in the file, and the report gives the reason', async (test) => {
     const dir = scratchDir(test);
     const bytes = samplePages('A')[0]!.slice(0, 30 * 4096 - 1);
     bytes.fill(0xff, 10 * 4096, 11 * 4096);
@@ -141,14 +141,14 @@ describe('convert', () => {
     assert.deepEqual([cpu.pages, cpu.pagesAfterUncountedLoss, cpu.leftOut.size], [28, 1, 0]);
   });
 
-  it('boot is named by the buffer alone: readers take it for a counter elsewhere', async (test) => {
+  it('boot is named only in the buffer: elsewhere readers take it for a counter', async (test) => {
     const seven = readFileSync((await made(test, 'B')).out).toString('latin1');
     assert.ok(seven.includes('\0boot\0') && !seven.includes('[boot]'));
     const six = readFileSync((await made(test, 'B', { version: 6 })).out).toString('latin1');
     assert.ok(!six.includes('[boot]'));
   });
 
-  it('a recording’s directory, also one that never ended', async (test) => {
+  it('a recording’s directory, also of an unfinished recording', async (test) => {
     const dir = recordingDir(test);
     const progress: number[] = [];
     const out = join(dir, '../trace.dat');
@@ -162,7 +162,7 @@ describe('convert', () => {
     assert.deepEqual([info.kind, info.buffers[0]!.events, info.recording], ['recording', 21_843, recording]);
   });
 
-  it('says where a capped recording cannot be made one file of', async (test) => {
+  it('reports where the files of a capped recording cannot be joined', async (test) => {
     const dir = recordingDir(test);
     writeFileSync(join(dir, 'cpu0.raw.older'), '');
     rmSync(join(dir, 'cpu0.raw'));
@@ -175,7 +175,7 @@ describe('convert', () => {
     });
   });
 
-  it('a recording.json that lies names no file outside the directory, and is refused', async (test) => {
+  it('a forged recording.json names no file outside the directory, and is refused', async (test) => {
     const dir = recordingDir(test);
     for (const change of [
       { version: 2 },
@@ -190,7 +190,7 @@ describe('convert', () => {
     assert.ok(!readdirSync(dir).includes('trace.dat'));
   });
 
-  it('a conversion that fails leaves the old file and nothing new', async (test) => {
+  it('a failed conversion keeps the old file and leaves nothing new', async (test) => {
     const dir = scratchDir(test);
     const cpus = writeRaws(dir, samplePages('A'));
     const metadata = await sampleMetadata('A');
@@ -220,7 +220,7 @@ describe('convert', () => {
     assert.deepEqual(readdirSync(dir).sort(), before);
   });
 
-  it('takes the place of a file and of nothing else, such as /dev/null', async (test) => {
+  it('replaces a regular file, and nothing else, such as /dev/null', async (test) => {
     const dir = scratchDir(test);
     const cpus = writeRaws(dir, samplePages('A'));
     const metadata = await sampleMetadata('A');
@@ -236,7 +236,7 @@ describe('convert', () => {
     assert.equal(readFileSync(file, 'utf8'), 'old');
   });
 
-  it('follows no link that somebody puts where it writes', async (test) => {
+  it('does not follow a link that is planted at its output path', async (test) => {
     const dir = scratchDir(test);
     const cpus = writeRaws(dir, samplePages('A'));
     const victim = join(dir, 'victim');
@@ -248,7 +248,7 @@ describe('convert', () => {
     assert.ok(lstatSync(out).isFile());
   });
 
-  it('does not wait for a FIFO that was given for a file', { timeout: 120_000 }, async (test) => {
+  it('does not block on a FIFO that is given as a file', { timeout: 120_000 }, async (test) => {
     const dir = scratchDir(test);
     const fifo = join(dir, 'cpu0.raw');
     makeFifo(fifo, 0o600);
@@ -261,7 +261,7 @@ describe('convert', () => {
     await assert.rejects(readInfo(fifo), refused);
   });
 
-  it('says that the disk is full', async (test) => {
+  it('reports a full disk', async (test) => {
     const dir = scratchDir(test);
     const cpus = writeRaws(dir, samplePages('A'));
     const { writeReplacing } = await import('../../../../src/trace/file/write-replacing.ts');

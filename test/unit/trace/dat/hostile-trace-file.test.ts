@@ -11,7 +11,7 @@ import { fixture } from '../fixtures.ts';
 import { sampleContents, samplePages, scratchDir, writeRaws } from '../samples.ts';
 import { thorough } from '../../../set.ts';
 
-/** Of one event system and two pages: small, so that changes hit what matters. */
+/** Only one event system and two pages: small, so that most changes matter. */
 const contents = new Map(
   [...(await sampleContents('A'))].filter(
     ([name]) => !name.startsWith('events/') || /^events\/(header|ftrace\/print|raw_syscalls)/.test(name),
@@ -29,12 +29,12 @@ async function written(dir: string, shape: Pick<ConvertSettings, 'version' | 'co
 describe('info of a hostile file', () => {
   const shapes = [{}, { version: 6 }, { compress: 'zstd' }, 'two instances of version 6'] as const;
   for (const shape of shapes) {
-    it(`${JSON.stringify(shape)} with bytes changed, cut or lengthened: an answer or a Failure`, async (test) => {
+    it(`${JSON.stringify(shape)} with bytes changed, cut or lengthened: a result or a Failure`, async (test) => {
       const dir = scratchDir(test);
       const whole =
         typeof shape === 'string' ? fixture('unusual/two-instances-v6.dat.gz') : await written(dir, shape);
       const bad = join(dir, 'bad.dat');
-      // Lengths, offsets and counts are everywhere: words of extreme values find them better than bytes.
+      // Lengths, offsets and counts are everywhere, so words of extreme values find them better than bytes.
       const word = fc.constantFrom(0, 1, 0x7f, 0xff, 0xffff, 0x7fff_ffff, 0xffff_fff0, 0xffff_ffff);
       const edges = fc.oneof(
         fc.nat(whole.length - 1),
@@ -59,7 +59,7 @@ describe('info of a hostile file', () => {
             }
           },
         ),
-        // Few changes leave a file that can be read: the whole one is among them, lest only refusals are tried.
+        // Few changes leave a readable file; the unchanged file is included so that not only refusals are tested.
         { numRuns: thorough(600), examples: [[[], null]] },
       );
       assert.ok(answers > 0, 'the whole file, at least, can be read');
@@ -81,7 +81,7 @@ describe('info of a hostile file', () => {
     writeFileSync(path, many);
     await assert.rejects(readInfo(path), /more than \d+ instances of 1 CPUs/);
     const few = Array.from({ length: 40 }, () => option);
-    // its offsets point behind what was put in
+    // offsets after the inserted bytes
     const moved = few.reduce((sum, { length }) => sum + length, 0);
     const shifted = Buffer.concat([whole.subarray(0, at), ...few, whole.subarray(at)]);
     for (let place = at; place <= at + moved; place += option.length)
@@ -90,7 +90,7 @@ describe('info of a hostile file', () => {
     await assert.rejects(readInfo(path), /pages of \d+ bytes in \d+/);
   });
 
-  it('anything but a trace.dat is said to be none', async (test) => {
+  it('any other file is refused as not being a trace.dat', async (test) => {
     const path = join(scratchDir(test), 'x');
     for (const bytes of [
       '',

@@ -34,12 +34,12 @@ describe('field line', () => {
     assert.equal(shape('struct sockaddr_in6 addr', 28), 'struct sockaddr_in6|addr|inline|bytes|1');
   });
 
-  it('takes a tail of longs by the guest’s long', () => {
+  it('reads an array of longs at the end with the guest’s size of a long', () => {
     assert.equal(shape('unsigned long args[]', 0), 'unsigned long|args|tail|integers|8');
     assert.equal(shape('unsigned long args[]', 0, 4), 'unsigned long|args|tail|integers|4');
   });
 
-  it('refuses what is no field, and fields that no record can hold', () => {
+  it('refuses invalid fields, and fields that do not fit in a record', () => {
     assert.equal(parseFieldLine('format:'), undefined);
     assert.equal(parseFieldLine('\tfield:int a;\toffset:-1;\tsize:4;\tsigned:1;'), undefined);
     assert.equal(parseFieldLine('\tfield:;\toffset:0;\tsize:4;\tsigned:1;'), undefined);
@@ -47,8 +47,8 @@ describe('field line', () => {
     assert.equal(shape('__data_loc char[] name', 8), undefined);
   });
 
-  it('refuses a line that is longer than any, and soon: a guest could keep the host at it for hours', () => {
-    // the least of some: this machine may do something else meanwhile
+  it('refuses an overlong line, quickly: a guest could keep the host busy for hours', () => {
+    // the minimum of several runs: this machine may be busy
     let leastMs = Number.POSITIVE_INFINITY;
     for (let tries = 0; leastMs >= 500 && tries < 5; tries += 1) {
       const startedMs = performance.now();
@@ -60,7 +60,7 @@ describe('field line', () => {
 });
 
 describe('event format', () => {
-  it('parts common fields from the event’s own', () => {
+  it('separates common fields from the event’s own', () => {
     const format = parseEventFormat('kvm', fixtureText('kvm-format/kvm_entry'));
     assert.deepEqual([format.fullName, format.id], ['kvm:kvm_entry', 30_001]);
     assert.deepEqual(
@@ -77,14 +77,14 @@ describe('event format', () => {
     assert.equal(fieldOf(format, 'nothing'), undefined);
   });
 
-  it('keeps a print format of several lines whole', async () => {
+  it('keeps a print format of several lines', async () => {
     const text = (await guestTexts()).get('events/ras/aer_event/format') ?? '';
     assert.match(text, /print fmt:[^\n]*\n[^\n]+/);
     const { printFormat } = parseEventFormat('ras', text);
     assert.equal(printFormat, text.slice(text.indexOf('print fmt:') + 10).trim());
   });
 
-  it('reads all 1,336 formats of a stock kernel, every field of them', async () => {
+  it('reads all 1,336 formats of a stock kernel, with every field', async () => {
     const texts = await guestTexts();
     const catalogue = await guestCatalogue();
     assert.deepEqual(catalogue.malformed, []);
@@ -124,7 +124,7 @@ describe('event format', () => {
     }
   });
 
-  it('leaves out a field that it cannot read, and keeps the others', () => {
+  it('skips an unreadable field, and keeps the others', () => {
     const good = fixtureText('kvm-format/kvm_entry');
     const names = (text: string) => parseEventFormat('kvm', text).fields.map(({ name }) => name);
     const odd = good.replace(
@@ -143,7 +143,7 @@ describe('event format', () => {
     assert.deepEqual([id, fields, commonFields], [30_001, [], []]);
   });
 
-  it('throws nothing but FormatError, whatever the text', () => {
+  it('throws only FormatError, for any text', () => {
     const good = fixtureText('kvm-format/kvm_entry');
     const text = fc.oneof(
       anyText,
@@ -168,7 +168,7 @@ describe('event catalogue', () => {
   const entry = fixtureText('kvm-format/kvm_entry');
   const exit = fixtureText('kvm-format/kvm_exit');
 
-  it('takes format files from among other paths, and lists the bad ones', () => {
+  it('finds format files among other paths, and lists the malformed ones', () => {
     const catalogue = new EventCatalogue([
       ['events/header_page', 'x'],
       ['kallsyms', 'x'],
@@ -186,7 +186,7 @@ describe('event catalogue', () => {
     );
   });
 
-  it('keeps the first of two events of one id', () => {
+  it('keeps the first of two events with one id', () => {
     const catalogue = new EventCatalogue([
       ['events/kvm/kvm_entry/format', entry],
       ['events/kvm/kvm_again/format', entry.replace('kvm_entry', 'kvm_again')],
@@ -199,7 +199,7 @@ describe('event catalogue', () => {
     );
   });
 
-  it('says of a format with an odd field what it could not read, and has its event', () => {
+  it('reports for an event with an odd field what it could not read, and keeps the event', () => {
     const odd = entry.replace('size:8', 'size:x');
     const catalogue = new EventCatalogue([['events/kvm/kvm_entry/format', odd]]);
     assert.equal(catalogue.byId(30_001)?.name, 'kvm_entry');
@@ -209,7 +209,7 @@ describe('event catalogue', () => {
     );
   });
 
-  it('one format with odd common fields does not move those of all others', () => {
+  it('one format with odd common fields does not affect all others', () => {
     const odd = entry.replace(/(short common_type;\s*offset:)0/, '$1100').replace('30001', '30002');
     const exit = entry.replace('30001', '30003').replace('kvm_entry', 'kvm_exit');
     const catalogue = new EventCatalogue([
@@ -220,7 +220,7 @@ describe('event catalogue', () => {
     assert.equal(catalogue.common.type.offset, 0);
   });
 
-  it('knows where the common fields are, from formats or without', () => {
+  it('finds the common fields, with or without formats', () => {
     const moved = entry
       .replace(/(int common_pid;\s*offset:)4/, '$112')
       .replace(/(short common_type;\s*offset:)0/, '$110');

@@ -10,7 +10,7 @@ import {
   type RecordData,
 } from '../../../../src/trace/format/record-data.ts';
 
-/** A record amid other bytes of its page. */
+/** A record surrounded by other bytes of its page. */
 function record(data: readonly number[]): RecordData {
   const page = new Uint8Array(data.length + 32).fill(0x41);
   page.set(data, 16);
@@ -26,7 +26,7 @@ const ascii = (text: string): number[] => [...new TextEncoder().encode(text)];
 describe('integers of a record', () => {
   const ones = record([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
 
-  it('are signed or not as the field says, and bigint from 8 bytes on', () => {
+  it('are signed or not as the field is, and bigint from 8 bytes on', () => {
     assert.equal(readInteger(ones, field('u8 a', 0, 1)), 0xfe);
     assert.equal(readInteger(ones, field('s8 a', 0, 1, 1)), -2);
     assert.equal(readInteger(ones, field('u16 a', 0, 2)), 0xfffe);
@@ -45,7 +45,7 @@ describe('integers of a record', () => {
     assert.equal(readInteger(ones, field('char a[4]', 0, 4)), undefined);
   });
 
-  it('come in arrays', () => {
+  it('can be arrays', () => {
     const data = record([1, 0, 2, 0, 3, 0, 0xff, 0xff]);
     assert.deepEqual(readValue(data, field('short a[4]', 0, 8, 1)), [1, 2, 3, -1]);
     assert.deepEqual(readValue(data, field('u32 a[]', 4, 0)), [0xffff_0003]);
@@ -56,7 +56,7 @@ describe('integers of a record', () => {
 });
 
 describe('text of a record', () => {
-  it('ends at its first NUL, at its field’s end or at the record’s', () => {
+  it('ends at its first NUL, or at the field’s or the record’s end', () => {
     const data = record(ascii('comm\0rest'));
     assert.equal(readText(data, field('char comm[8]', 0, 8)), 'comm');
     assert.equal(readText(data, field('char comm[4]', 0, 4)), 'comm');
@@ -67,7 +67,7 @@ describe('text of a record', () => {
     assert.equal(readText(data, field('u8 comm[8]', 0, 8)), undefined);
   });
 
-  it('is UTF-8, short or long, and shows what is not', () => {
+  it('is UTF-8, short or long, with replacement characters for invalid bytes', () => {
     const long = 'ä'.repeat(40);
     assert.equal(readText(record(ascii('grün\0')), field('char buf[]', 0, 0)), 'grün');
     assert.equal(readText(record(ascii(long)), field('char buf[]', 0, 0)), long);
@@ -75,7 +75,7 @@ describe('text of a record', () => {
     assert.equal(readText(record(ascii('\uFEFFx')), field('char buf[]', 0, 0)), '\uFEFFx');
   });
 
-  it('is found where __data_loc and __rel_loc say', () => {
+  it('is found through __data_loc and __rel_loc', () => {
     const dataLoc = field('__data_loc char[] name', 4, 4);
     const relLoc = field('__rel_loc char[] name', 4, 4);
     const located = (offset: number, bytes: number): RecordData =>
@@ -90,7 +90,7 @@ describe('text of a record', () => {
 });
 
 describe('opaque bytes of a record', () => {
-  it('are a view within the record', () => {
+  it('are a view into the record', () => {
     const data = record([1, 2, 3, 4, 5]);
     assert.deepEqual([...readBytes(data, field('struct odd a', 1, 3))!], [2, 3, 4]);
     assert.deepEqual(

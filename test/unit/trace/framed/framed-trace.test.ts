@@ -9,7 +9,7 @@ import { head, otherFrame, pagesFrame, readStream, type ReadStream, sync, withFi
 
 const pageBytes = 4096;
 
-/** Bytes of a CPU's pages, each of which differs. */
+/** Bytes of a CPU's pages, all different. */
 function pagesOf(cpu: number, from: number, count: number): Buffer {
   const pages = Buffer.alloc(count * pageBytes);
   for (let at = 0; at < pages.length; at += 4)
@@ -17,7 +17,7 @@ function pagesOf(cpu: number, from: number, count: number): Buffer {
   return pages;
 }
 
-/** A stream of two CPUs: rows of pages in turn, the archives and the account. */
+/** A stream of two CPUs: runs of pages in turn, the archives and the totals. */
 function sample(): { readonly stream: Buffer; readonly pages: readonly [Buffer, Buffer] } {
   const rows = [3, 1, 2, 4];
   const pieces = [
@@ -39,7 +39,7 @@ function sample(): { readonly stream: Buffer; readonly pages: readonly [Buffer, 
 const none = Buffer.alloc(0);
 
 describe('a framed stream', () => {
-  it('gives each CPU its pages, and what explains them', async () => {
+  it('yields the pages of each CPU, and the metadata', async () => {
     const { stream, pages } = sample();
     const { trace, pages: found } = await readStream(stream);
     assert.deepEqual([...found.keys()], [0, 1, 5]);
@@ -52,7 +52,7 @@ describe('a framed stream', () => {
     assert.deepEqual([trace.strayBytes, trace.another], [0, false]);
   });
 
-  it('that is cut off anywhere gives what is whole of it', async () => {
+  it('that is cut off anywhere yields its complete parts', async () => {
     const { stream, pages } = sample();
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: headSize, max: stream.length - 1 }), async (cut) => {
@@ -65,7 +65,7 @@ describe('a framed stream', () => {
           assert.ok(own.equals(pages[cpu].subarray(0, own.length)));
           whole += own.length;
         }
-        // Of no CPU more than a page less than there was, and the frames' headers.
+        // For each CPU, less than a page may be missing, and the frames' headers.
         const heads = 11 * frameHeaderSize + headSize + 200;
         assert.ok(whole >= Math.min(cut, 2 * pages[0].length) - heads - pageBytes, `${whole} of ${cut}`);
       }),
@@ -73,7 +73,7 @@ describe('a framed stream', () => {
     );
   });
 
-  it('that has bytes changed or left out is read, or refused with a Failure, and no page is another CPU’s', async () => {
+  it('with changed or missing bytes is read, or refused with a Failure, and no page goes to another CPU', async () => {
     const { stream } = sample();
     let answers = 0;
     const edit = fc.tuple(fc.nat(stream.length - 1), fc.option(fc.nat(0xff)), fc.nat(9000));
@@ -86,7 +86,7 @@ describe('a framed stream', () => {
         }
         let read: ReadStream;
         try {
-          // A stream whose head is spoilt is not taken for one by who asks for this.
+          // A stream with a damaged head is not recognised, so use the original head.
           read = await readStream(Buffer.concat([stream.subarray(0, 8), bytes.subarray(8)]));
         } catch (error) {
           assert.ok(error instanceof Failure, String(error instanceof Error ? error.stack : error));
@@ -96,7 +96,7 @@ describe('a framed stream', () => {
         const total = [...read.pages.values()].reduce((sum, { length }) => sum + length, 0);
         assert.ok(total <= bytes.length, 'no byte is in it twice');
         if (edits.some(([, value]) => value === null)) return;
-        // A header that was changed is none, so that only the bytes that were changed themselves are another CPU's.
+        // A changed header is not recognised, so only the changed bytes themselves may go to another CPU.
         for (const cpu of [0, 1] as const) {
           const own = read.pages.get(cpu) ?? none;
           let foreign = 0;
@@ -109,7 +109,7 @@ describe('a framed stream', () => {
     assert.ok(answers > 0);
   });
 
-  it('in which a frame was cut off by the next ones is put together, in the middle of a page too', async () => {
+  it('in which later frames cut a frame off is reassembled, also in the middle of a page', async () => {
     const [a, b] = [pagesOf(0, 0, 4), pagesOf(1, 0, 2)];
     for (const cut of [0, 1, 31, 32, 4095, 4096, 5000, 16_383]) {
       const stream = Buffer.concat([
@@ -124,9 +124,9 @@ describe('a framed stream', () => {
     }
   });
 
-  it('in which headers stand by chance where a frame that was cut off should have ended is read all the same', async () => {
+  it('with headers by chance where a cut-off frame should have ended is still read', async () => {
     const a = pagesOf(0, 0, 4);
-    // The frame claims so much that it ends where the second frame of the other CPU begins.
+    // The frame claims a size with which it ends where the second frame of the other CPU begins.
     const claimed = frameHeaderSize + 2 * pageBytes;
     const stream = Buffer.concat([
       head(pageBytes),
@@ -140,7 +140,7 @@ describe('a framed stream', () => {
     assert.ok(pages.get(1)?.equals(pagesOf(1, 0, 3)));
   });
 
-  it('in which bytes are missing has the pages around them', async () => {
+  it('with missing bytes yields the other pages', async () => {
     const a = pagesOf(0, 0, 4);
     const stream = Buffer.concat([
       head(pageBytes),
@@ -151,7 +151,7 @@ describe('a framed stream', () => {
     assert.ok(pages.get(0)?.equals(Buffer.concat([a.subarray(0, 4096), a.subarray(8192)])));
   });
 
-  it('to which its agent appends meanwhile ends where it ended', async () => {
+  it('to which its agent still appends ends where it ended when opened', async () => {
     const later = otherFrame(frameKinds.end, { cpus: {} });
     const first = Buffer.concat([head(pageBytes), pagesFrame(0, 0, Buffer.alloc(pageBytes, 1))]);
     await withFile(Buffer.concat([first, later]), async (file) => {
@@ -168,7 +168,7 @@ describe('a framed stream', () => {
     });
   });
 
-  it('that another stream follows says so', async () => {
+  it('that is followed by another stream is reported', async () => {
     const { stream, pages } = sample();
     const other = Buffer.concat([encodeHead({ pageBytes, sync: Buffer.alloc(8, 0x77) }), pages[1]]);
     const { trace, pages: found } = await readStream(Buffer.concat([stream, other]));
@@ -176,7 +176,7 @@ describe('a framed stream', () => {
     assert.ok(found.get(0)?.equals(pages[0]));
   });
 
-  it('is refused when it is of another version or its pages have no size', async () => {
+  it('of another version, or with an impossible page size, is refused', async () => {
     const newer = head(pageBytes);
     newer.writeUInt32LE(2, 8);
     await assert.rejects(readStream(newer), {
@@ -190,7 +190,7 @@ describe('a framed stream', () => {
       });
   });
 
-  it('claims no memory, and no CPU that there cannot be', async () => {
+  it('allocates no memory for forged sizes, and refuses an impossible CPU', async () => {
     const huge = pagesFrame(1, 0, none, 0xffff_ffff);
     const claims = [
       otherFrame(frameKinds.end, { cpus: { 99999: { bytes: 1 }, x: { bytes: 1 }, 2: { bytes: -1 }, 3: 7 } }),
@@ -204,14 +204,14 @@ describe('a framed stream', () => {
     assert.deepEqual(trace.account, new Map());
     assert.equal(trace.clock, null);
     assert.equal(trace.strayBytes, pageBytes);
-    // An archive that is claimed to be of 4 GiB is not whole, so nobody reads it.
+    // An archive with a claimed size of 4 GiB is incomplete, so it is not read.
     const archive = otherFrame(frameKinds.metadata, none);
     archive.writeUInt32LE(0xffff_ffff, 12);
     const { trace: other } = await readStream(Buffer.concat([head(pageBytes), archive]));
     assert.equal(other.metadata, undefined);
   });
 
-  it('has no archive where that was cut off, though other frames follow', async () => {
+  it('has no archive if it was cut off, even if other frames follow', async () => {
     const archive = otherFrame(frameKinds.metadata, Buffer.alloc(10_000, 7));
     const page = pagesOf(0, 0, 1);
     const stream = Buffer.concat([head(pageBytes), archive.subarray(0, 6000), pagesFrame(0, 0, page)]);
@@ -222,7 +222,7 @@ describe('a framed stream', () => {
     assert.equal((await readStream(more)).trace.metadata, undefined);
   });
 
-  it('of nothing but headers costs no more than its length', { timeout: 60_000 }, async () => {
+  it('with nothing but headers costs no more than its length', { timeout: 60_000 }, async () => {
     const one = pagesFrame(0, 0, none, 8192);
     const stream = Buffer.concat([head(pageBytes), ...Array.from({ length: 50_000 }, () => one)]);
     const { trace } = await readStream(stream);

@@ -17,7 +17,10 @@ export function head(pageBytes: number): Buffer {
   return Buffer.from(encodeHead({ pageBytes, sync }));
 }
 
-/** @param bytes as the header says; more than `body` has where it was cut off */
+/**
+ * @param bytes size in the header; more than `body` has if the frame was cut off
+ * @param bytes as the header says; more than `body` has where it was cut off
+ */
 export function pagesFrame(cpu: number, position: number, body: Uint8Array, bytes = body.byteLength): Buffer {
   return Buffer.concat([encodeFrameHeader(sync, { kind: frameKinds.pages, cpu, bytes, position }), body]);
 }
@@ -30,7 +33,7 @@ export function otherFrame(kind: FrameKind, body: Uint8Array | object): Buffer {
 
 let files = 0;
 
-/** Lends a file of these bytes, which has no name. */
+/** Calls `use` with an unnamed file of these bytes. */
 export async function withFile<T>(bytes: Uint8Array, use: (file: FileHandle) => Promise<T>): Promise<T> {
   const path = join(tmpdir(), `framed-test-${process.pid}-${files++}`);
   closeSync(openSync(path, 'wx'));

@@ -31,7 +31,7 @@ function refusal(message: RegExp): (error: unknown) => boolean {
 }
 
 describe('metadata archive', () => {
-  it('gives files by name, with and without ./ before it', async () => {
+  it('returns files by name, with and without a leading ./', async () => {
     const texts = await read(
       [{ name: './', type: 'directory' }],
       [{ name: './events/', type: 'directory' }],
@@ -51,7 +51,7 @@ describe('metadata archive', () => {
     );
   });
 
-  it('reads one that was packed with tar, in pieces of any size', async () => {
+  it('reads an archive packed with tar, in chunks of any size', async () => {
     const packed = fixture('A/meta.tar.gz', 'packed');
     const pieces = [packed.subarray(0, 1), packed.subarray(1, 1000), packed.subarray(1000)];
     const texts = await readMetadataArchive(pieces);
@@ -72,7 +72,7 @@ describe('metadata archive', () => {
     'instances/own/per_cpu/cpu0/stats',
     'instances/own/trace_clock',
   ]) {
-    it(`passes over the file ${JSON.stringify(name)}`, async () => {
+    it(`ignores the file ${JSON.stringify(name)}`, async () => {
       const texts = await read([{ name: 'events/header_page' }, 'page'], [{ name }, 'x']);
       assert.deepEqual([...texts.keys()], ['events/header_page']);
     });
@@ -91,7 +91,7 @@ describe('metadata archive', () => {
   }
 
   for (const root of ['tracing/', './sys/kernel/tracing/', '/sys/kernel/debug/tracing/', 'a b/c/']) {
-    it(`takes the tracefs that was packed as ${root}`, async () => {
+    it(`accepts tracefs packed as ${root}`, async () => {
       const texts = await read(
         [{ name: 'proc/kallsyms' }, 'symbols'],
         [{ name: `${root}trace_clock` }, '[local]'],
@@ -113,7 +113,7 @@ describe('metadata archive', () => {
     });
   }
 
-  it('reads a tar that is not compressed, in pieces of any size', async () => {
+  it('reads an uncompressed tar, in chunks of any size', async () => {
     const tar = await tarOf([{ name: 'events/header_page' }, 'page']);
     for (const at of [0, 1, 2, 600]) {
       const texts = await readMetadataArchive([tar.subarray(0, at), tar.subarray(at)]);
@@ -121,7 +121,7 @@ describe('metadata archive', () => {
     }
   });
 
-  it('keeps no name with a step up or an empty step, whatever is around it', async () => {
+  it('keeps no name with a .. or an empty component, whatever surrounds it', async () => {
     const part = fc.constantFrom('events', 'sched', '..', '', 'format', 'per_cpu', 'cpu0', 'stats', '.');
     await fc.assert(
       fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 5 }), async (parts) => {
@@ -138,18 +138,18 @@ describe('metadata archive', () => {
   });
 
   for (const type of ['symlink', 'link', 'character-device', 'fifo', 'directory'] as const) {
-    it(`passes over a ${type}`, async () => {
+    it(`ignores a ${type}`, async () => {
       const header = { name: 'kallsyms', type, linkname: '/etc/passwd' };
       assert.deepEqual(await read([header]), new Map());
     });
   }
 
-  it('takes the later one of two entries of one name, as tar does', async () => {
+  it('uses the later of two entries with one name, like tar', async () => {
     const texts = await read([{ name: 'uname' }, 'a'], [{ name: './uname' }, 'b']);
     assert.deepEqual([...texts].map(String), ['uname,b']);
   });
 
-  it('refuses more than 64 MiB unpacked before it holds them', async () => {
+  it('refuses more than 64 MiB unpacked before it has them in memory', async () => {
     const header = await tarOf([{ name: 'kallsyms' }, 'x'.repeat(10)]);
     const claim = Buffer.from(header.subarray(0, 512));
     claim.write('77777777777\0', 124);
@@ -167,7 +167,7 @@ describe('metadata archive', () => {
     await assert.rejects(readMetadataArchive(endless), refusal(/is more than 64 MiB/));
   });
 
-  it('refuses what is no gzip, no tar, or cut', async () => {
+  it('refuses data that is not gzip, not tar, or cut off', async () => {
     const whole = gzipSync(await tarOf([{ name: 'kallsyms' }, 'x'.repeat(100_000)]));
     for (const bad of [
       Buffer.from('garbage'),
@@ -182,12 +182,12 @@ describe('metadata archive', () => {
     }
   });
 
-  it('refuses what is empty', async () => {
+  it('refuses an empty archive', async () => {
     await assert.rejects(readMetadataArchive([]), refusal(/is empty/));
     await assert.rejects(readMetadataArchive([Buffer.alloc(0)]), refusal(/is empty/));
   });
 
-  it('ends with texts or with a Failure, whatever the bytes', async () => {
+  it('returns texts or throws a Failure, for any bytes', async () => {
     const whole = await tarOf([{ name: 'uname' }, 'Linux'], [{ name: 'events/a/b/format' }, 'name: b']);
     const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
     await fc.assert(

@@ -6,7 +6,7 @@ import { headerPageText } from '../fixtures.ts';
 import { sampleContents, sampleMetadata } from '../samples.ts';
 
 describe('guest metadata', () => {
-  it('tells what the archive of a real guest says', async () => {
+  it("has the contents of a real guest's archive", async () => {
     const metadata = await sampleMetadata('A');
     assert.equal(metadata.layout.pageBytes, 4096);
     assert.equal(metadata.catalogue.size, 1336);
@@ -21,7 +21,7 @@ describe('guest metadata', () => {
     assert.equal((await sampleMetadata('B')).clock, 'boot');
   });
 
-  it('does with header page and formats alone', async () => {
+  it('needs only header page and formats', async () => {
     const contents = [...(await sampleContents('A'))].filter(
       ([name]) => name === 'events/header_page' || name.startsWith('events/sched/'),
     );
@@ -30,7 +30,7 @@ describe('guest metadata', () => {
     assert.deepEqual([clock, uname], ['local', '']);
   });
 
-  it('says what it cannot do without', async () => {
+  it('reports missing required files', async () => {
     const contents = await sampleContents('A');
     const without = (name: RegExp) => new Map([...contents].filter(([file]) => !name.test(file)));
     assert.throws(() => parseMetadata(without(/^events\/header_page$/)), /events\/header_page is missing/);

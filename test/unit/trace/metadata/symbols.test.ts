@@ -8,7 +8,7 @@ const texts = (files: Readonly<Record<string, string>>) =>
   new Map(Object.entries(files).map(([name, text]) => [name, Buffer.from(text)]));
 
 describe('symbols of a guest', () => {
-  it('have addresses, are hidden, or are not there', () => {
+  it('have addresses, are hidden, or are missing', () => {
     assert.equal(symbolsIn(Buffer.from(shown)), 'shown');
     assert.equal(symbolsIn(Buffer.from(zeros)), 'hidden');
     assert.equal(symbolsIn(Buffer.from(zeros.slice(0, 60))), 'hidden');
@@ -16,7 +16,7 @@ describe('symbols of a guest', () => {
       assert.equal(symbolsIn(Buffer.from(none)), 'missing');
   });
 
-  it('that an agent looked for and left out were hidden', () => {
+  it('count as hidden if an agent checked for them and sent none', () => {
     assert.equal(symbolsOf(texts({ kptr_restrict: '2\n' })), 'hidden');
     assert.equal(symbolsOf(texts({})), 'missing');
     assert.equal(symbolsOf(texts({ kptr_restrict: '2\n', kallsyms: shown })), 'shown');

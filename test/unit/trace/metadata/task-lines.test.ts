@@ -30,7 +30,7 @@ describe('names of tasks', () => {
     it(what, () => assert.equal(clean(text), wanted));
   }
 
-  it('of thread groups only whole lines', () => {
+  it('for thread groups, only complete lines are kept', () => {
     assert.equal(cleanTgids(Buffer.from('7 7\nx\n8 9 10\n9 -1\n10 9')).toString(), '7 7\n10 9\n');
   });
 });

@@ -4,13 +4,13 @@ import { mergeMetadata } from '../../../../src/trace/recording/recording-metadat
 import { unseenLines, unseenNote, withoutNote } from '../../../../src/trace/metadata/unseen.ts';
 import { sampleContents } from '../samples.ts';
 
-/** As 6.1, 6.12 and 6.18 have them. */
+/** Options of 6.1, 6.12 and 6.18. */
 const old = 'trace_printk\nnoprintk-msg-only\nmarkers\n';
 const neither = `${old}notrace_printk_dest\nnocopy_trace_marker\n`;
 const both = `${old}trace_printk_dest\ncopy_trace_marker\n`;
 
-describe('lines that a traced buffer does not get', () => {
-  it('are told by its options', () => {
+describe('lines that go to another buffer than the traced one', () => {
+  it('are derived from its options', () => {
     for (const options of [old, neither])
       assert.deepEqual(unseenLines('host', options), ['trace_marker', 'trace_printk']);
     assert.deepEqual(unseenLines('host', both), []);
@@ -18,17 +18,17 @@ describe('lines that a traced buffer does not get', () => {
     assert.deepEqual(unseenLines('host', `${old}trace_printk_dest\n`), ['trace_marker']);
   });
 
-  it('are none at the top level, unless another has its trace_printk', () => {
+  it('are none at the top level, unless another instance has its trace_printk', () => {
     for (const options of [old, both, undefined]) assert.deepEqual(unseenLines(null, options), []);
     assert.deepEqual(unseenLines(null, neither), ['trace_printk']);
   });
 
-  it('are not known of an instance that nobody told', () => {
+  it('are unknown for an instance without options', () => {
     assert.equal(unseenLines(undefined, old), undefined);
     assert.equal(unseenLines('host', undefined), undefined);
   });
 
-  it("of a recording are told by the traced instance's options, not by those of the beginning", async () => {
+  it("of a recording are derived from the traced instance's options, not from those at the beginning", async () => {
     const start = new Map([...(await sampleContents('A')), ['trace_options', Buffer.from(both)]]);
     const of = (instance: string | null | undefined, own?: string) =>
       mergeMetadata(

@@ -12,7 +12,7 @@ import {
 import { scratchDir } from '../samples.ts';
 
 describe('CappedFile', () => {
-  it('whose directory is gone says so, and can be closed', (test) => {
+  it('in a removed directory reports that, and can be closed', (test) => {
     const dir = scratchDir(test);
     const file = new CappedFile(join(dir, 'cpu0.raw'), 8192);
     file.havePages(4096);
@@ -24,7 +24,7 @@ describe('CappedFile', () => {
   });
 });
 
-describe('CappedFile, told the size of its pages later', () => {
+describe('CappedFile whose page size is set later', () => {
   const pageBytes = 8192;
   const put = (file: CappedFile, page: number, bytes: number): void => {
     const chunk = Buffer.alloc(bytes, page);
@@ -33,7 +33,7 @@ describe('CappedFile, told the size of its pages later', () => {
     file.took(bytes);
   };
 
-  it('keeps all until then, and cuts between pages however many had come', async (test) => {
+  it('keeps everything until then, and then cuts between pages, whatever was written before', async (test) => {
     for (const [early, late] of [
       [0, 9],
       [1, 8],
@@ -43,7 +43,7 @@ describe('CappedFile, told the size of its pages later', () => {
       const path = join(scratchDir(test), 'cpu0.raw');
       const file = new CappedFile(path, 4 * pageBytes);
       for (let page = 1; page <= early; page++) put(file, page, pageBytes);
-      // a page that is on its way
+      // a partially received page
       put(file, early + 1, 100);
       assert.equal(file.keptBytes, early * pageBytes + 100, 'nothing is dropped yet');
       file.havePages(pageBytes);
@@ -70,7 +70,7 @@ describe('CappedFile, told the size of its pages later', () => {
 });
 
 describe('joinCapped', () => {
-  it('after a kill between the two steps of beginning anew: the older file is all there is', async (test) => {
+  it('after a kill between the two steps of starting a file again: only the older file exists', async (test) => {
     const dir = scratchDir(test);
     const path = join(dir, 'cpu0.raw');
     writeFileSync(`${path}.older`, 'pages');
@@ -79,7 +79,7 @@ describe('joinCapped', () => {
     assert.equal(readFileSync(path, 'utf8'), 'pages');
   });
 
-  it('done twice does nothing more', async (test) => {
+  it('changes nothing the second time', async (test) => {
     const dir = scratchDir(test);
     const path = join(dir, 'cpu0.raw');
     writeFileSync(`${path}.older`, 'older ');
@@ -94,7 +94,7 @@ describe('joinCapped', () => {
     ['while it joined', { '.older': 'older ', '': 'newer', '.joined': 'old' }, ['.older', '']],
     ['when the older half was gone', { '': 'newer', '.joined': 'older newer' }, ['.joined']],
   ] as const) {
-    it(`goes on after a kill ${when}, and until then nothing is seen twice`, async (test) => {
+    it(`continues after a kill ${when}, and until then no byte is returned twice`, async (test) => {
       const dir = scratchDir(test);
       const path = join(dir, 'cpu0.raw');
       for (const [suffix, text] of Object.entries(files)) writeFileSync(`${path}${suffix}`, text);
@@ -109,8 +109,8 @@ describe('joinCapped', () => {
   }
 });
 
-describe('what came of an earlier trace', () => {
-  it('is taken out of the front of a file, which is never half of anything', async (test) => {
+describe('data from an earlier trace', () => {
+  it('is removed from the front of a file, which is never left partial', async (test) => {
     const path = join(scratchDir(test), 'cpu0.raw');
     writeFileSync(path, 'earlier pages');
     await dropFront(path, 8);
@@ -120,7 +120,7 @@ describe('what came of an earlier trace', () => {
     assert.deepEqual(readdirSync(join(path, '..')), ['cpu0.raw']);
   });
 
-  it('ends at a page of this one, also when a cap has dropped some of either', () => {
+  it('ends at a page of this one, also when a cap has dropped part of either', () => {
     // 4 KB pages of an earlier trace, 64 KB pages of this one
     assert.equal(firstPageAt(12_288, 0, 65_536), 12_288);
     assert.equal(firstPageAt(12_288, 8192, 65_536), 4096);

@@ -17,7 +17,7 @@ function files(entries: Readonly<Record<string, Buffer | string>>): Map<string, 
 }
 
 describe('metadata of a recording', () => {
-  it('has of the instance what is its own, and the rest of the beginning', async () => {
+  it("takes the instance's own files from the instance, and the rest from the start", async () => {
     const start = await sampleContents('A');
     const header = start.get('events/header_page')!.toString().replace('size:4080', 'size:8176');
     const instance = files({
@@ -35,7 +35,7 @@ describe('metadata of a recording', () => {
     assert.notEqual(metadata.catalogue.byName('sched:sched_switch')?.id, 1);
   });
 
-  it('goes by the page size that the agent told, where it told no more', async () => {
+  it('uses the page size that the agent reported if it reported nothing else', async () => {
     const start = await sampleContents('A');
     for (const pageBytes of [4096, 8192, 65_536]) {
       const { metadata } = mergeMetadata(start, undefined, undefined, { pageBytes, cpus: [] });
@@ -63,7 +63,7 @@ describe('metadata of a recording', () => {
     assert.match(metadata.stats.get(1) ?? '', /^overrun: \d/m, 'nobody told of this one');
   });
 
-  it('knows events of both ends, those that were removed and those that are new', async () => {
+  it('has events of both ends, including those removed and those added', async () => {
     const start = new Map([
       ...(await sampleContents('A')),
       ['events/kprobes/early/format', format('early', 3000)] as const,
@@ -92,7 +92,7 @@ describe('metadata of a recording', () => {
     assert.equal(metadata.formats.get('kprobes')?.size, 4, 'the file has both of the same name');
   });
 
-  it('describes neither of two events that had the same id, and names both', async () => {
+  it('describes neither of two events with the same id, and names both', async () => {
     const start = new Map([
       ...(await sampleContents('A')),
       ['events/kprobes/early/format', format('early', 3000)] as const,
@@ -104,7 +104,7 @@ describe('metadata of a recording', () => {
     assert.equal(metadata.catalogue.size, 1336);
   });
 
-  it('the same event with other fields under its old id is another event; other words to print are not', async () => {
+  it('treats an event with other fields as another event, but not one with another print format', async () => {
     const start = new Map([
       ...(await sampleContents('A')),
       ['events/kprobes/p/format', format('p', 3000)] as const,
@@ -117,7 +117,7 @@ describe('metadata of a recording', () => {
     assert.equal(metadata.catalogue.byId(3000)?.name, 'p');
   });
 
-  it('has the symbols of modules that came and of those that went', async () => {
+  it('has the symbols of modules loaded and unloaded meanwhile', async () => {
     const start = new Map([
       ...(await sampleContents('A')),
       ['kallsyms', Buffer.from('1 T a\n2 t gone\t[x]\n')] as const,

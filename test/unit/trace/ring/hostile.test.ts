@@ -17,14 +17,14 @@ const realPages = [
 ];
 const formats = [...catalogue.formats()];
 
-/** The page amid other bytes, as the pages of a stream are. */
+/** The page surrounded by other bytes, like the pages of a stream. */
 function surrounded(page: Uint8Array): Uint8Array {
   const around = new Uint8Array(page.length + 128).fill(0xa5);
   around.set(page, 64);
   return around.subarray(64, 64 + page.length);
 }
 
-/** Walks to the end and checks what holds for any bytes. */
+/** Walks to the end and checks the invariants for any bytes. */
 function walkAndCheck(bytes: Uint8Array, fieldSeed: number): void {
   const cursor = new PageCursor(layout);
   const page = surrounded(bytes);
@@ -42,7 +42,7 @@ function walkAndCheck(bytes: Uint8Array, fieldSeed: number): void {
     walkedBytes += end - cursor.recordOffset;
     assert.ok(walkedBytes <= dataBytes);
     assert.ok(cursor.timestamp >= 0n && cursor.timestamp < 1n << 64n);
-    // A format that the record need not have: its offsets are as hostile as the record.
+    // Any format, which need not fit the record: its offsets are as hostile as the record.
     const format = formats[(fieldSeed + walkedBytes) % formats.length]!;
     for (const field of format.fields) {
       const value = readValue(cursor, field);
@@ -69,7 +69,7 @@ const mutatedPage = fc
     return page;
   });
 
-/** Random bytes behind a commit word that lets the walk begin. */
+/** Random bytes after a commit word that lets the walk begin. */
 const randomPage = fc
   .tuple(fc.uint8Array({ minLength: 1, maxLength: 4096 }), fc.nat(4080))
   .map(([bytes, commit]) => {
@@ -105,7 +105,7 @@ describe('hostile pages', () => {
     );
   });
 
-  it('markers of anything are texts', () => {
+  it('any text in a marker is returned', () => {
     const print = catalogue.byName('ftrace:print')!;
     fc.assert(
       fc.property(randomPage, mutatedPage, (a, b) => {
@@ -117,7 +117,7 @@ describe('hostile pages', () => {
 });
 
 describe('page splitter', () => {
-  it('gives the same pages however the stream is cut', () => {
+  it('yields the same pages at any chunk boundaries', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 400 }),

@@ -1,6 +1,6 @@
 import type { PageLayout } from '../../../../src/trace/ring/page-layout.ts';
 
-/** 64-bit pages of 128 bytes: small enough to write out by hand. */
+/** 64-bit pages of 128 bytes: small enough to write out manually. */
 export const smallLayout: PageLayout = {
   pageBytes: 128,
   timestampOffset: 0,
@@ -18,7 +18,7 @@ export interface MadePage {
   readonly layout?: PageLayout;
 }
 
-/** One page as bytes, zeros behind its data. */
+/** One page as bytes, with zeros after its data. */
 export function madePage(made: MadePage): Uint8Array {
   const { timestamp = 1000n, words = [], layout = smallLayout } = made;
   const page = new Uint8Array(layout.pageBytes);

@@ -19,7 +19,7 @@ function printed(text: string): number[] {
 }
 
 describe('markers', () => {
-  it('are the texts of the kernel’s own report', async () => {
+  it('equal the texts of the kernel’s own report', async () => {
     const layout = await guestLayout();
     const expected = [...fixtureText('B/kernel-trace.txt.gz').matchAll(/: tracing_mark_write: (.*)/g)];
     const seen = [0, 1].flatMap((cpu) => [
@@ -32,12 +32,12 @@ describe('markers', () => {
     );
   });
 
-  it('lose the kernel’s newline and no other', () => {
+  it('lose only the newline that the kernel appends', () => {
     const page = madePage({ words: [...printed('one\n'), ...printed('two\n\n'), ...printed('three')] });
     assert.deepEqual([...markersOf([page], smallLayout, print)], ['one', 'two\n', 'three']);
   });
 
-  it('are not looked for in other events', () => {
+  it('are not read from other events', () => {
     const words = printed('one\n');
     words[1] = print.id + 1;
     assert.deepEqual([...markersOf([madePage({ words })], smallLayout, print)], []);
@@ -45,7 +45,7 @@ describe('markers', () => {
 });
 
 describe('events and summary', () => {
-  it('give the thread of an event and its place, and no discarded one', () => {
+  it('return the thread and location of an event, and no discarded event', () => {
     const words = [head(29, 7), 12, 5, 1, head(2, 0), 5, 0xffff_ffff];
     assert.deepEqual(
       [...eventsOf([madePage({}), madePage({ words })], smallLayout, catalogue)],
@@ -63,7 +63,7 @@ describe('events and summary', () => {
     );
   });
 
-  it('count losses, faults, unknown events and records too short', () => {
+  it('count losses, faults, unknown events and short records', () => {
     const words = [head(2, 1), 5, 1, head(2, 1), 60_000, 1, head(1, 1), 5];
     const summary = summarise(
       [

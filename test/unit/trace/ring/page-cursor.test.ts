@@ -7,7 +7,7 @@ const padding = 29;
 const timeExtend = 30;
 const timeStamp = 31;
 
-/** Records as `kind timestamp dataOffset+dataBytes`, then the page's status. */
+/** Walks a page: its records as `kind timestamp dataOffset+dataBytes`, then the page's status. */
 function walk(made: MadePage): string[] {
   const cursor = new PageCursor(smallLayout);
   const seen: string[] = [];
@@ -25,13 +25,13 @@ describe('page header', () => {
     return cursor;
   };
 
-  it('takes a page that is full to its last byte, and no byte more', () => {
+  it('accepts a page that is full to its last byte, and no byte more', () => {
     assert.equal(load({ commit: 112n }).header?.dataBytes, 112);
     assert.equal(load({ commit: 113n }).status, 'commit-beyond-page');
     assert.equal(load({ commit: 113n }).next(), false);
   });
 
-  it('tells no loss, an uncounted and a counted one apart', () => {
+  it('distinguishes no loss, an uncounted and a counted one', () => {
     assert.equal(load({ words: [head(1, 0), 7] }).header?.lostBefore, undefined);
     assert.equal(
       load({ words: [head(1, 0), 7], commit: 0xffff_ffff_8000_0008n }).header?.lostBefore,
@@ -42,7 +42,7 @@ describe('page header', () => {
     assert.equal(counted.header?.dataBytes, 8);
   });
 
-  it('wants room for the stored count', () => {
+  it('requires room for the stored count', () => {
     assert.equal(load({ commit: 0xffff_ffff_c000_0068n }).status, 'ok');
     assert.equal(load({ commit: 0xffff_ffff_c000_006cn }).status, 'lost-count-beyond-page');
   });
@@ -56,7 +56,7 @@ describe('page header', () => {
     assert.deepEqual([cursor.timestamp, cursor.dataOffset, cursor.next()], [1005n, 16, false]);
   });
 
-  it('wants exactly one page', () => {
+  it('requires exactly one page', () => {
     const cursor = new PageCursor(smallLayout);
     for (const bytes of [0, 15, 127, 129])
       assert.equal(cursor.load(new Uint8Array(bytes)), 'wrong-page-size');
@@ -72,7 +72,7 @@ describe('record walk', () => {
     );
   });
 
-  it('extends and sets the time', () => {
+  it('applies time extends and absolute time stamps', () => {
     assert.deepEqual(walk({ words: [head(timeExtend, 3), 2, head(1, 1), 7] }), [
       `time-extend ${1003n + (2n << 27n)} 24+0`,
       `data ${1004n + (2n << 27n)} 28+4`,
@@ -85,7 +85,7 @@ describe('record walk', () => {
     ]);
   });
 
-  it('carries a stamp over when its 59 bits have wrapped within the page', () => {
+  it('carries over when the 59 bits of a stamp have wrapped within the page', () => {
     const timestamp = (3n << 59n) - 5n;
     assert.deepEqual(walk({ timestamp, words: [head(timeStamp, 4), 0] }), [
       `time-stamp ${(3n << 59n) + 4n} 24+0`,
@@ -104,7 +104,7 @@ describe('record walk', () => {
     ]);
   });
 
-  it('names what ends a page early, and keeps the records before it', () => {
+  it('reports what ends a page early, and keeps the records before it', () => {
     const first = 'data 1001 20+4';
     const after = (...words: number[]): string[] => walk({ words: [head(1, 1), 7, ...words] });
     assert.deepEqual(after(head(2, 1), 7), [first, 'record-beyond-data']);
@@ -125,7 +125,7 @@ describe('record walk', () => {
     ]);
   });
 
-  it('starts afresh with each page', () => {
+  it('starts over with each page', () => {
     const cursor = new PageCursor(smallLayout);
     assert.equal(checkPage(cursor, madePage({ words: [head(2, 1), 7] })), 'record-beyond-data');
     assert.equal(checkPage(cursor, madePage({ commit: 1000n })), 'commit-beyond-page');

@@ -29,7 +29,7 @@ describe('page layout', () => {
     assert.deepEqual([layout.commitBytes, layout.dataOffset, layout.pageBytes], [4, 12, 4096]);
   });
 
-  it('refuses a page that could not be read', () => {
+  it('refuses an unreadable page', () => {
     const good = headerPageText(4096);
     for (const text of [
       '',

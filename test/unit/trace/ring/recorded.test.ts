@@ -20,7 +20,7 @@ import {
 
 const kinds = { data: 'EV', discarded: 'DISCARD', 'time-extend': 'EXT', 'time-stamp': 'ABS' } as const;
 
-/** The whole decode of one CPU as lines of records.tsv. */
+/** Decodes all pages of one CPU into lines of records.tsv. */
 async function recordLines(cpu: number, bytes: Uint8Array, layout: PageLayout): Promise<string[]> {
   const { common } = await guestCatalogue();
   const cursor = new PageCursor(layout);
@@ -66,7 +66,7 @@ describe('recorded pages', () => {
     });
   }
 
-  it('counts of A are those of the kernel’s stats files', async () => {
+  it('counts of A equal those of the kernel’s stats files', async () => {
     const layout = await guestLayout();
     const catalogue = await guestCatalogue();
     const texts = await guestTexts();
@@ -81,7 +81,7 @@ describe('recorded pages', () => {
     }
   });
 
-  it('B’s events are those of the kernel’s own text, with name, thread, CPU and time', async () => {
+  it('events of B equal those of the kernel’s own text, with name, thread, CPU and time', async () => {
     const layout = await guestLayout();
     const catalogue = await guestCatalogue();
     // "  <idle>-0       [000] d.s3.     2.360191: sched_waking: ..."
@@ -106,7 +106,7 @@ describe('recorded pages', () => {
     }
   });
 
-  it('counts of B are those of its stats files', async () => {
+  it('counts of B equal those of its stats files', async () => {
     const layout = await guestLayout();
     const texts = await archiveTexts('B/meta-no-events-no-kallsyms.tar.gz');
     for (const cpu of [0, 1]) {
@@ -117,7 +117,7 @@ describe('recorded pages', () => {
     }
   });
 
-  it('a host’s kvm_entry gives its vCPU and thread', async () => {
+  it('a host’s kvm_entry has its vCPU and thread', async () => {
     const layout = await guestLayout();
     const catalogue = new EventCatalogue([
       ['events/kvm/kvm_entry/format', fixtureText('kvm-format/kvm_entry')],

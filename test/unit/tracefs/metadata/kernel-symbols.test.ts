@@ -18,7 +18,7 @@ describe('kallsyms', () => {
     return (await readTextSymbols(path))?.toString('latin1');
   };
 
-  it('is cut down to functions, those of modules with their module', async () => {
+  it('is reduced to functions, those of modules with their module', async () => {
     const text = `0000000000000000 A fixed_percpu_data
 ffffffff81000000 T _text
 ffffffff81000010 t local
@@ -39,7 +39,7 @@ ffffffffc0215000 t vring_del_virtqueue\t[virtio_ring]
     );
   });
 
-  it('keeps every line whole across the slices that it is read in', async () => {
+  it('keeps lines whole that are split between reads', async () => {
     const lines = Array.from(
       { length: 20_000 },
       (_, i) => `ffffffff81${i.toString(16).padStart(6, '0')} t f${i}\n`,
@@ -47,13 +47,13 @@ ffffffffc0215000 t vring_del_virtqueue\t[virtio_ring]
     assert.equal(await symbolsOf(lines.join('')), lines.join(''));
   });
 
-  it('with hidden addresses, empty or absent is as good as none', async () => {
+  it('with hidden addresses, empty or missing counts as none', async () => {
     assert.equal(await symbolsOf('0000000000000000 T _text\n0000000000000000 t local\n'), undefined);
     assert.equal(await symbolsOf(''), undefined);
     assert.equal(await readTextSymbols(join(dir, 'absent')), undefined);
   });
 
-  it('hidden from everybody are shown for as long as the file is opened', () => {
+  it('hidden from everybody is shown while the file is being opened', () => {
     const restrict = join(dir, 'kptr_restrict');
     for (const [before, during] of [
       ['2\n', '1'],

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { readProcesses, taskLine } from '../../../../src/tracefs/metadata/processes.ts';
 
 describe('taskLine', () => {
-  it('has thread, name, process and parent, whatever the name', () => {
+  it('returns thread, name, process and parent, for any name', () => {
     assert.equal(taskLine('5', '7 (cat) S 2 5 5 0 -1\n'), '7 cat 5 2\n');
     assert.equal(taskLine('5', '7 (a b) R 9) S 3 5 5 0 -1\n'), '7 a b) R 9 5 3\n');
     assert.equal(taskLine('5', '7 (x) S 1 (y) S 2 5 5 0\n'), '7 x) S 1 (y 5 2\n');
@@ -14,14 +14,14 @@ describe('taskLine', () => {
     assert.equal(taskLine('5', '7 (a\n1 init 1 0\x1b) S 2 5 5 0\n'), '7 a?1 init 1 0? 5 2\n');
   });
 
-  it('is nothing for what is no stat', () => {
+  it('returns undefined for invalid text', () => {
     for (const text of ['', '\n', '7', '7 (cat', '7 (cat) S', 'x (cat) S 2 5', '7 (cat) S x 5'])
       assert.equal(taskLine('5', text), undefined, text);
   });
 });
 
 describe('readProcesses', () => {
-  it('goes through all threads, past those that ended meanwhile, and is nothing without procfs', async (context) => {
+  it('lists all threads, skips those that ended meanwhile, and returns undefined without procfs', async (context) => {
     const proc = mkdtempSync(join(tmpdir(), 'proc-'));
     context.after(() => rmSync(proc, { recursive: true }));
     assert.equal(await readProcesses(proc), undefined);
@@ -41,7 +41,7 @@ describe('readProcesses', () => {
     assert.deepEqual(text.split('\n').toSorted(), ['', '1 init 1 0', '20 \u00e4 20 1', '21 t w o 20 1']);
   });
 
-  it('ends at as many threads as it may have', async (context) => {
+  it('stops at the maximum number of threads', async (context) => {
     const proc = mkdtempSync(join(tmpdir(), 'proc-'));
     context.after(() => rmSync(proc, { recursive: true }));
     for (const tgid of [1, 100]) {

@@ -12,11 +12,11 @@ describe('a mask of CPUs', () => {
     assert.equal(maskOfCpus([0, 32, 67]), '8,00000001,00000001');
   });
 
-  it('of -1 is all that there can be', () => {
+  it('of -1 means all possible CPUs', () => {
     assert.deepEqual(cpusOfMask('-1', [0, 1, 2]), [0, 1, 2]);
   });
 
-  it('is the same there and back', () => {
+  it('is the same when formatted and parsed', () => {
     for (const cpus of [[0], [31], [32], [0, 1, 2, 3], [63, 64, 8191]])
       assert.deepEqual(cpusOfMask(maskOfCpus(cpus), []), cpus);
   });

@@ -3,13 +3,13 @@ import { describe, it } from 'node:test';
 import { listedFunctions } from '../../../../src/tracefs/settings/function-lists.ts';
 
 describe('listedFunctions', () => {
-  it('is nothing for a list that is all or none', () => {
+  it('returns nothing for a list of all or none', () => {
     assert.deepEqual(listedFunctions('functionFilter', '#### all functions enabled ####\n'), []);
     assert.deepEqual(listedFunctions('functionNotrace', '#### no functions disabled ####\n'), []);
     assert.deepEqual(listedFunctions('graphFunctions', ''), []);
   });
 
-  it('has functions, those of modules with these, each once, and what waits for a module, but no trigger', () => {
+  it('returns functions with their modules, each once, and those of missing modules, but no trigger', () => {
     const text = `vfs_read
 vp_get [virtio_pci]
 vp_get [virtio_pci]
@@ -30,7 +30,7 @@ virtio*:mod:virtio_pci
     ]);
   });
 
-  it('has no modules for graphFunctions, where the kernel takes none', () => {
+  it('returns no modules for graphFunctions, where the kernel accepts none', () => {
     assert.deepEqual(listedFunctions('graphFunctions', 'vp_get [virtio_pci]\nvfs_read\n'), [
       'vp_get',
       'vfs_read',

@@ -26,7 +26,7 @@ describe('parseHostOptions', () => {
     });
   });
 
-  it('reads metadata, whose file has a default of its own', () => {
+  it('reads metadata, whose output file has its own default', () => {
     const options = { location, timeoutMs: 5000, json: false };
     assert.deepEqual(parse('metadata'), { kind: 'metadata', options, out: 'metadata.tar.gz' });
     assert.deepEqual(parse('metadata -o m.tgz --json'), {
@@ -63,14 +63,14 @@ describe('parseHostOptions', () => {
     assert.deepEqual(parse('setup --remove'), { kind: 'setup', options: remove });
   });
 
-  it('says help and version, and each command has its own', () => {
+  it('prints help and version, and each command has its own help', () => {
     for (const line of ['--help', 'help', 'help setup', 'setup --help', 'ping -h', '--version'])
       assert.equal(parse(line).kind, 'say', line);
     const help = parse('help stop');
     assert.ok(help.kind === 'say' && /Usage: trace-host stop .*Examples:/s.test(help.text));
   });
 
-  it('has examples that it takes itself', () => {
+  it('has examples that it accepts itself', () => {
     const { commands } = hostProgram(
       () => {},
       () => {},
@@ -84,7 +84,7 @@ describe('parseHostOptions', () => {
     }
   });
 
-  it('names what is wrong and what to do', () => {
+  it('reports what is wrong and what to do', () => {
     const cases: [string, RegExp, RegExp?][] = [
       ['strat', /unknown command 'strat'/, /did you mean start/],
       ['status --jsno', /unknown option '--jsno'/, /did you mean --json/],

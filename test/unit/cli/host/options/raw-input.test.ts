@@ -16,13 +16,13 @@ describe('the CPU of a raw file', () => {
     it(`of ${given} is ${cpu}`, () => assert.deepEqual(rawInput(given), { cpu, path: given }));
   }
 
-  it('may be said before it', () => {
+  it('can be given before the file', () => {
     assert.deepEqual(rawInput('cpu4=a/trace.raw'), { cpu: 4, path: 'a/trace.raw' });
     assert.deepEqual(rawInput('cpu4=cpu0.raw'), { cpu: 4, path: 'cpu0.raw' });
   });
 
   for (const given of ['trace.raw', '0.raw', 'run-2', 'cpu.raw', 'cpu0-cpu1.raw', 'cpu123456.raw']) {
-    it(`is asked for where ${given} does not say it`, () => {
+    it(`is required if ${given} does not contain it`, () => {
       assert.throws(
         () => rawInput(given),
         (error) =>

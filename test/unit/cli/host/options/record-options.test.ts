@@ -23,14 +23,14 @@ function refused(message: RegExp, ...args: string[]): void {
 }
 
 describe('trace-host record', () => {
-  it('without a word about what to trace asks the guest for nothing', () => {
+  it('requests nothing from the guest if no option selects what to trace', () => {
     const { trace, guests, command } = record();
     assert.equal(trace, undefined);
     assert.deepEqual(guests, [{ location: { dir: defaultDir, guest: undefined }, out: 'trace.dat' }]);
     assert.deepEqual(command, []);
   });
 
-  it('ties a filter to the event before it, and leaves out what stands behind -v', () => {
+  it('applies a filter to the preceding event, and excludes events after -v', () => {
     const { trace } = record(
       '-e',
       'sched',
@@ -58,7 +58,7 @@ describe('trace-host record', () => {
     refused(/no -e before pid == 1/, '-f', 'pid == 1', '-e', 'sched');
   });
 
-  it('traces in an instance of its own where the tracer can', () => {
+  it('traces in a separate instance if the tracer works there', () => {
     assert.equal(record('-p', 'function', '-l', 'vfs_*').trace?.instance, 'trace-host');
     assert.equal(record('-p', 'function_graph', '-g', 'vfs_read').trace?.instance, undefined);
     assert.equal(record('-e', 'sched', '-B', 'mine').trace?.instance, 'mine');
@@ -66,7 +66,7 @@ describe('trace-host record', () => {
     assert.deepEqual(record('-C', 'boot').trace, { clock: 'boot' });
   });
 
-  it('names a file for each guest', () => {
+  it('derives a file name for each guest', () => {
     const { guests } = record('-A', 'web', '-A', 'db', '-o', '/var/tmp/t.dat');
     assert.deepEqual(
       guests.map(({ location, out }) => [location.guest, out]),
@@ -104,7 +104,7 @@ describe('trace-host record', () => {
     assert.equal(record('--duration', '500ms').durationMs, 500);
   });
 
-  it('leaves a command its own options, as trace-cmd does, with -- before it or without', () => {
+  it('leaves a command its own options, like trace-cmd, with or without --', () => {
     for (const words of [
       ['ls', '-l', '/'],
       ['--', 'ls', '-l', '/'],
@@ -114,7 +114,7 @@ describe('trace-host record', () => {
     }
   });
 
-  it('takes a duration in any unit, up to 24 days', () => {
+  it('accepts a duration in any unit, up to 24 days', () => {
     const durationMs = (text: string): number | undefined => record('--duration', text).durationMs;
     assert.deepEqual(
       ['90', '500ms', '90s', '90m', '2h', '2073600'].map(durationMs),
@@ -124,7 +124,7 @@ describe('trace-host record', () => {
       refused(/--duration: .* is not a (?:time|valid recording time)/, '--duration', text);
   });
 
-  it('refuses what makes no sense', () => {
+  it('refuses invalid combinations', () => {
     refused(/no compression/, '--v6', '--compress', 'zstd');
     refused(/not a whole number from 1 to/, '-b', '0');
     refused(/is not a size/, '--max-size', '0');
@@ -133,8 +133,8 @@ describe('trace-host record', () => {
   });
 });
 
-describe("trace-cmd's words for trace-host record", () => {
-  it('say what to trace', () => {
+describe("trace-cmd's options for trace-host record", () => {
+  it('select what to trace', () => {
     const { trace } = record(
       ...words('-e sched_wakeup -R stacktrace:5 -R'),
       'traceoff if prio == 0',
@@ -162,7 +162,7 @@ describe("trace-cmd's words for trace-host record", () => {
     assert.deepEqual([stacks?.options, stacks?.subBufferKb], [{ func_stack_trace: true }, 16]);
   });
 
-  it('take a mask of any length', () => {
+  it('accept a mask of any length', () => {
     const mask = (text: string): string | undefined => record('-M', text).trace?.cpuMask;
     assert.deepEqual(
       [mask('-1'), mask('F'), mask('0xff00000000'), mask('1,00000000')],
@@ -171,14 +171,14 @@ describe("trace-cmd's words for trace-host record", () => {
     refused(/--cpumask: "g" is not a hexadecimal mask/, '-M', 'g');
   });
 
-  it('name a module for every function', () => {
+  it('apply a module to every function', () => {
     const functions = (...args: string[]): readonly string[] | undefined =>
       record('-p', 'function', ...args).trace?.functionFilter;
     assert.deepEqual(functions('--module', 'ext4'), [':mod:ext4']);
     assert.deepEqual(functions('-l', 'ext4_*', '--module', 'ext4'), ['ext4_*:mod:ext4']);
   });
 
-  it('say how to record', () => {
+  it('select how to record', () => {
     const options = record('-q', '-i', '--file-version', '6', '--duration', '1.5');
     assert.deepEqual(
       [options.quiet, options.skipUnknown, options.version, options.durationMs],
@@ -192,7 +192,7 @@ describe("trace-cmd's words for trace-host record", () => {
     refused(/no compression/, '--file-version', '6', '--compression', 'any');
   });
 
-  it('that need others are refused without them', () => {
+  it('that require others are refused without them', () => {
     refused(/--children only works with --pid/, '-c');
     refused(/--func-stack for all functions/, '-p', 'function', '--func-stack');
     refused(/--func-stack for all functions/, '-l', 'vfs_read', '--func-stack');
@@ -213,7 +213,7 @@ describe("trace-cmd's words for trace-host record", () => {
     assert.ok(record('-p', 'function', '--module', 'kvm', '--func-stack').trace?.options);
   });
 
-  it('that have nothing to change here are taken, with a word', () => {
+  it('that have no effect here are accepted, with a remark', () => {
     const { trace, remarks } = record('-a', '-s', '1000', '--poll', '--no-filter', '--cmdlines-size', '4096');
     assert.equal(trace, undefined);
     assert.deepEqual(
@@ -225,14 +225,14 @@ describe("trace-cmd's words for trace-host record", () => {
     });
   });
 
-  it('that make no sense here are refused by name, with the reason', () => {
+  it('that are not supported are refused by name, with the reason', () => {
     refused(/^-F of trace-cmd: the command runs on this host/, '-F', 'true');
     refused(/^-N of trace-cmd: .*no network is involved/, '-N', 'host:1234', '-e', 'sched');
     refused(/^--user of trace-cmd/, '--user', 'nobody', 'true');
     assert.deepEqual(record('-e', 'sched', 'true', '-F').command, ['true', '-F']);
   });
 
-  it('of a wrong form are refused in the words of the command line', () => {
+  it("with an invalid value are refused with the option's name", () => {
     refused(/^--instance is a name, not "a:b"/, '-B', 'a:b', '-e', 'sched');
     refused(/^--function is a function's name/, '-p', 'function', '-l', 'vfs_read:traceoff');
     refused(/^--filter of sched is one line/, '-e', 'sched', '-f', ' ');

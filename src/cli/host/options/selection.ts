@@ -1,0 +1,185 @@
+import { parseCpuList } from '../../../base/cpu-list.ts';
+import { exitCode, Failure } from '../../../base/failure.ts';
+import { quoted } from '../../../base/quoted.ts';
+import type { EventFilter, Trace } from '../../../trace/open.ts';
+import { parseFileName } from '../../options/names.ts';
+import { parseFlag, type Setting } from '../../options/setting.ts';
+import { lines } from './trace-settings.ts';
+import { parseTimePoint, type TimePoint, timeOf } from './time-point.ts';
+
+/** Options that select events, for the commands that read a trace. They share names with options of other commands. */
+export const selectionSettings = {
+  onlyCpus: {
+    long: 'cpu',
+    placeholder: 'LIST',
+    description: 'only events of these CPUs of the guest, e.g. 0-3,6',
+    parse: parseCpuList,
+  },
+  onlyTasks: {
+    long: 'task',
+    placeholder: 'TASK',
+    description: 'only events while this task was running, a name or a thread id; may be repeated',
+    repeatable: true,
+    parse: (text: string, name: string) => lines(text).map((task) => parseTask(task, name)),
+  },
+  onlyEvents: {
+    long: 'event',
+    placeholder: 'EVENT',
+    description: 'only these events, system:event or a whole system; may be repeated',
+    repeatable: true,
+    parse: (text: string, name: string) => lines(text).map((event) => parseEvent(event, name)),
+  },
+  where: {
+    short: 'F',
+    long: 'filter',
+    placeholder: 'FILTER',
+    description: 'only events that pass this filter, or another -F, e.g. "sched_switch: prev_prio < 100"',
+    repeatable: true,
+    parse: lines,
+  },
+  from: {
+    long: 'from',
+    placeholder: 'TIME',
+    description:
+      'only events from this time on: 12.345678 as printed, +2.5s after the first event, or "last 2s"',
+    parse: parseTimePoint,
+  },
+  to: {
+    long: 'to',
+    placeholder: 'TIME',
+    description: 'only events up to this time, in the same forms',
+    parse: parseTimePoint,
+  },
+  onlyInstances: {
+    long: 'instance',
+    placeholder: 'NAME',
+    description: 'only events of this tracing instance; may be repeated; "" is the top level (default: all)',
+    repeatable: true,
+    parse: (text: string, name: string) =>
+      lines(text).map((instance) => (instance === '' ? '' : parseFileName(instance, name))),
+  },
+} satisfies Readonly<Record<string, Setting<unknown>>>;
+
+/** Names of the settings that a command which selects events takes. */
+export const selectionNames = [
+  'onlyCpus',
+  'onlyTasks',
+  'onlyEvents',
+  'where',
+  'from',
+  'to',
+  'onlyInstances',
+] as const satisfies readonly (keyof typeof selectionSettings)[];
+
+/** `-v` of trace-cmd report, for a command that has it: the filters after it exclude. */
+export const excludeSetting = {
+  short: 'v',
+  long: 'exclude',
+  description: 'leave out the events that pass one of the filters after this option',
+  defaultText: 'false',
+  parse: parseFlag,
+} satisfies Setting<boolean>;
+
+/** Which events a command line selects. Times depend on the trace, see `eventFilter`. */
+export interface Selection {
+  readonly filter: Omit<EventFilter, 'from' | 'to'>;
+  readonly from: TimePoint | undefined;
+  readonly to: TimePoint | undefined;
+}
+
+/** The options given on a command line; `Given` has this shape. */
+interface GivenOptions {
+  get<Value>(setting: Setting<Value>): Value | undefined;
+  readonly sequence: readonly { readonly name: string; readonly text: string }[];
+}
+
+/**
+ * Reads the selecting options. Throws Failure (usage).
+ * @param excludeName name of the setting `excludeSetting` among the command's settings, if it has it
+ */
+export function readSelection(given: GivenOptions, excludeName?: string): Selection {
+  const cpus = given.get(selectionSettings.onlyCpus);
+  const tasks = given.get(selectionSettings.onlyTasks);
+  const events = given.get(selectionSettings.onlyEvents);
+  const buffers = given.get(selectionSettings.onlyInstances);
+  const { where, exclude } = filtersOf(given.sequence, excludeName);
+  return {
+    filter: {
+      ...(cpus && { cpus }),
+      ...(tasks && { tasks }),
+      ...(events && { events }),
+      ...(buffers && { buffers }),
+      ...(where.length > 0 && { where }),
+      ...(exclude.length > 0 && { exclude }),
+    },
+    from: given.get(selectionSettings.from),
+    to: given.get(selectionSettings.to),
+  };
+}
+
+/** The filters before and after `-v`, in the order of the command line. */
+function filtersOf(
+  sequence: GivenOptions['sequence'],
+  excludeName: string | undefined,
+): { readonly where: readonly string[]; readonly exclude: readonly string[] } {
+  const where: string[] = [];
+  const exclude: string[] = [];
+  let into = where;
+  for (const { name, text } of sequence) {
+    if (name === excludeName) into = exclude;
+    else if (name === 'where') into.push(text);
+  }
+  return { where, exclude };
+}
+
+/**
+ * The filter for `trace.events()`. Reads the first and the last pages if a time is relative. Blocks. Throws Failure,
+ * also if the selected buffers count time in different units.
+ * @param functionAt see EventFilter
+ */
+export function eventFilter(
+  trace: Trace,
+  { filter, from, to }: Selection,
+  functionAt?: EventFilter['functionAt'],
+): EventFilter {
+  const whole = { ...filter, ...(functionAt && { functionAt }) };
+  if (from === undefined && to === undefined) return whole;
+  const unit = timeUnit(trace, filter.buffers);
+  const isRelative = [from, to].some((point) => point !== undefined && point.base !== 'zero');
+  const span = isRelative ? trace.span(filter) : undefined;
+  // no event is selected by CPU and buffer: any time will do
+  if (isRelative && span === undefined) return whole;
+  return {
+    ...whole,
+    ...(from && { from: timeOf(from, 'from', unit, span) }),
+    ...(to && { to: timeOf(to, 'to', unit, span) }),
+  };
+}
+
+function timeUnit(trace: Trace, names: Iterable<string> | undefined): 'ns' | null {
+  const wanted = names && new Set(names);
+  const buffers = trace.buffers.filter(({ name }) => wanted?.has(name) ?? true);
+  const units = new Set(buffers.map(({ timeUnit }) => timeUnit));
+  if (units.size <= 1) return buffers[0]?.timeUnit ?? null;
+  const clocks = buffers.map(({ name, clock }) => `${quoted(name)} ${clock}`).join(', ');
+  throw new Failure(
+    exitCode.usage,
+    `${trace.path}: its buffers count time in different units: ${clocks}`,
+    'select one with --instance',
+  );
+}
+
+function parseTask(text: string, name: string): number | string {
+  if (text === '')
+    throw new Failure(exitCode.usage, `${name}: a task is empty`, 'give a name or a thread id');
+  return /^\d{1,9}$/.test(text) ? Number(text) : text;
+}
+
+function parseEvent(text: string, name: string): string {
+  if (/^[^\s:/]+(?:[:/][^\s:/]+)?$/.test(text)) return text.replace('/', ':');
+  throw new Failure(
+    exitCode.usage,
+    `${name}: ${quoted(text)} is not an event`,
+    'use system:event or a system',
+  );
+}

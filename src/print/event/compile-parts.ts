@@ -1,0 +1,23 @@
+import type { PrintContext } from './context.ts';
+import type { FormatPart } from './format-parts.ts';
+import { compileNumber } from './print-number.ts';
+import { compilePointer, type PartPrinter } from './print-pointer.ts';
+import { compileText } from './print-text.ts';
+
+/** Compiles one part of a format string. */
+export function compilePart(part: FormatPart, context: PrintContext): PartPrinter {
+  switch (part.kind) {
+    case 'literal': {
+      const { bytes } = part;
+      return (_, out) => out.text(bytes);
+    }
+    case 'number':
+      return compileNumber(part, context);
+    case 'pointer':
+      return compilePointer(part, context);
+    case 'text':
+      return compileText(part, context);
+    default:
+      return part satisfies never;
+  }
+}

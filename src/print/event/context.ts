@@ -1,0 +1,16 @@
+import type { PrintFunction } from '../value/compile-value.ts';
+import type { FunctionMap } from '../symbols/function-map.ts';
+import type { PrintkFormats } from '../symbols/printk-formats.ts';
+import type { PrintTaskNames } from '../symbols/task-names.ts';
+
+/** What printing the events of one trace needs besides their formats. */
+export interface PrintContext {
+  /** Size of the guest's `long`. */
+  readonly longBytes: 4 | 8;
+  /** Parsed at the first call. */
+  readonly functionMap: () => FunctionMap;
+  readonly printkFormats: () => PrintkFormats;
+  readonly taskNames: PrintTaskNames;
+  /** Functions that formats may call. */
+  readonly functions: ReadonlyMap<string, PrintFunction>;
+}

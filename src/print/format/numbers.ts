@@ -1,0 +1,90 @@
+const mask64 = (1n << 64n) - 1n;
+
+/** The value of the text's first characters as strtoull(text, NULL, 0) reads them; 0 if they are no number. */
+export function parseUnsigned(text: string): bigint {
+  const [, sign, hex, octal, decimal] =
+    /^\s*([-+]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9]\d*))/.exec(text) ?? [];
+  let value = 0n;
+  if (hex !== undefined) value = BigInt(`0x${hex}`);
+  else if (octal !== undefined && octal.length > 1) value = BigInt(`0o${octal.slice(1)}`);
+  else if (decimal !== undefined) value = BigInt(decimal);
+  if (value > mask64) return mask64;
+  return sign === '-' ? BigInt.asUintN(64, -value) : value;
+}
+
+/** As above, like strtoll(text, NULL, 0). */
+export function parseSigned(text: string): bigint {
+  const [, sign] = /^\s*(-?)/.exec(text) ?? [];
+  const magnitude = parseUnsigned(text.replace(/^\s*[-+]/, ''));
+  const most = (1n << 63n) - (sign === '-' ? 0n : 1n);
+  const bounded = magnitude > most ? most : magnitude;
+  return sign === '-' ? -bounded : bounded;
+}
+
+/** Names that the kernel leaves in format files, and libtraceevent knows. */
+const knownNames: ReadonlyMap<string, bigint> = new Map([
+  ['HI_SOFTIRQ', 0n],
+  ['TIMER_SOFTIRQ', 1n],
+  ['NET_TX_SOFTIRQ', 2n],
+  ['NET_RX_SOFTIRQ', 3n],
+  ['BLOCK_SOFTIRQ', 4n],
+  ['IRQ_POLL_SOFTIRQ', 5n],
+  ['TASKLET_SOFTIRQ', 6n],
+  ['SCHED_SOFTIRQ', 7n],
+  ['HRTIMER_SOFTIRQ', 8n],
+  ['RCU_SOFTIRQ', 9n],
+  ['HRTIMER_NORESTART', 0n],
+  ['HRTIMER_RESTART', 1n],
+]);
+
+/** The signed value of a name's number in `__print_flags` and `__print_symbolic`; -1 for an unknown name. */
+export function namedValue(text: string): bigint {
+  if (/^\d/.test(text)) return BigInt.asIntN(64, parseUnsigned(text));
+  return knownNames.get(text) ?? -1n;
+}
+
+/** The result of a C operator on two unsigned 64-bit values; undefined for others and for a division by zero. */
+export function operate(operator: string, left: bigint, right: bigint): bigint | undefined {
+  const bool = (value: boolean): bigint => (value ? 1n : 0n);
+  const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);
+  switch (operator) {
+    case '>>':
+      return left >> (right & 63n);
+    case '<<':
+      return wrap(left << (right & 63n));
+    case '>':
+      return bool(left > right);
+    case '>=':
+      return bool(left >= right);
+    case '<':
+      return bool(left < right);
+    case '<=':
+      return bool(left <= right);
+    case '==':
+      return bool(left === right);
+    case '!=':
+      return bool(left !== right);
+    case '&&':
+      return bool(left !== 0n && right !== 0n);
+    case '||':
+      return bool(left !== 0n || right !== 0n);
+    case '&':
+      return left & right;
+    case '|':
+      return left | right;
+    case '^':
+      return left ^ right;
+    case '+':
+      return wrap(left + right);
+    case '-':
+      return wrap(left - right);
+    case '*':
+      return wrap(left * right);
+    case '/':
+      return right === 0n ? undefined : left / right;
+    case '%':
+      return right === 0n ? undefined : left % right;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,228 @@
+import type { TraceEvent } from '../../trace/events/trace-event.ts';
+import type { EventFormat } from '../../trace/format/event-format.ts';
+import type { Trace } from '../../trace/open.ts';
+import type { PrintContext } from '../event/context.ts';
+import { EventPrinter } from '../event/event-printer.ts';
+import type { EventHandler } from '../handlers/handler.ts';
+import { pluginFunctions } from '../handlers/functions.ts';
+import { pluginHandlers } from '../handlers/handlers.ts';
+import { type FunctionMap, parseFunctions } from '../symbols/function-map.ts';
+import { PrintkFormats } from '../symbols/printk-formats.ts';
+import { PrintTaskNames } from '../symbols/task-names.ts';
+import type { TextBuffer } from '../text/text-buffer.ts';
+import { type GraphEntry, GraphPrinter } from './graph.ts';
+import { LatencyFlags } from './latency-flags.ts';
+import type { LineOptions } from './options.ts';
+import { TimeWriter } from './time-writer.ts';
+
+const space = 0x20;
+const colon = 0x3a;
+const nameWidth = 20;
+const unknownEvent = Buffer.from('[UNKNOWN EVENT]');
+
+type Form = 'raw' | 'handler' | 'format' | 'graph-entry' | 'graph-exit' | 'unknown';
+
+/** How one type of event is printed. */
+interface Kind {
+  /** `: name: ` and spaces up to the next column. */
+  readonly name: Uint8Array;
+  readonly form: Form;
+  readonly printer: EventPrinter | undefined;
+  readonly handler: EventHandler | undefined;
+}
+
+/**
+ * Prints the events of one trace as lines of trace-cmd report. What it has learned (names, stacks) belongs to the
+ * trace: use one printer for all its buffers.
+ */
+export class TracePrinter {
+  readonly latencyFlags: LatencyFlags;
+  readonly taskNames: PrintTaskNames;
+  readonly context: PrintContext;
+  /** Called once for each type of event that has no format, or one that cannot be used. */
+  onUnprintable: (name: string, reason: string) => void = () => {};
+  readonly #options: LineOptions;
+  readonly #time: TimeWriter;
+  readonly #kinds: (Kind | undefined)[] = Array.from({ length: 1 << 16 }, () => undefined);
+  readonly #graph: GraphPrinter;
+  readonly #isNs: boolean;
+  #lastTime = 0n;
+
+  constructor(trace: Trace, options: LineOptions, isNs: boolean) {
+    this.#options = options;
+    this.#isNs = isNs;
+    this.#time = new TimeWriter(isNs ? (options.nanoseconds ? 'ns' : 'us') : 'raw');
+    const { source } = trace;
+    this.taskNames = new PrintTaskNames(taskNames(source.taskNames), options.latency);
+    let functions: FunctionMap | undefined;
+    let printk: PrintkFormats | undefined;
+    const called = options.noPlugins ? [] : pluginFunctions;
+    this.context = {
+      longBytes: source.layout.commitBytes,
+      functionMap: () => (functions ??= parseFunctions(source.kallsyms())),
+      printkFormats: () => (printk ??= new PrintkFormats(source.printkFormats())),
+      taskNames: this.taskNames,
+      functions: new Map(called.map((each) => [each.name, each])),
+    };
+    const [first] = source.catalogue.formats();
+    this.latencyFlags = new LatencyFlags(first && new EventPrinter(first, this.context).fields);
+    const fieldsOf = (name: string): EventPrinter['fields'] | undefined => {
+      const format = trace.format(`ftrace:${name}`);
+      return format && new EventPrinter(format, this.context).fields;
+    };
+    this.#graph = new GraphPrinter(
+      this.context,
+      options.handlers,
+      fieldsOf('funcgraph_entry'),
+      fieldsOf('funcgraph_exit'),
+    );
+  }
+
+  /**
+   * Appends the event's line. @returns a function's entry if the line is not complete: `complete` it with the next
+   * event of the same buffer
+   */
+  print(event: TraceEvent, timestamp: bigint, out: TextBuffer): GraphEntry | undefined {
+    const start = out.length;
+    const kind = this.#kinds[event.id] ?? this.#newKind(event);
+    this.#writeStart(event, timestamp, out);
+    out.text(kind.name);
+    const { record } = event;
+    const { printer } = kind;
+    switch (kind.form) {
+      case 'format':
+        printer!.print(record, out);
+        break;
+      case 'handler':
+        if (kind.handler!(record, out, event)) printer!.print(record, out);
+        break;
+      case 'raw':
+        printer!.printRaw(record, out);
+        break;
+      case 'graph-entry': {
+        const entry = this.#graph.readEntry(event, out);
+        if (entry !== undefined) return entry;
+        printer!.print(record, out);
+        break;
+      }
+      case 'graph-exit':
+        if (!this.#graph.writeExit(out, record)) printer!.print(record, out);
+        break;
+      case 'unknown':
+        this.#writeUnknown(event, out);
+        break;
+      default:
+        kind.form satisfies never;
+    }
+    out.endLine(start);
+    return undefined;
+  }
+
+  /**
+   * Completes the line of a function's entry. `next`: the next event of the buffer, if there is one.
+   * @returns whether the line shows `next`, too
+   */
+  complete(entry: GraphEntry, next: TraceEvent | undefined, out: TextBuffer): boolean {
+    const kind = next && (this.#kinds[next.id] ?? this.#newKind(next));
+    const isLeaf =
+      next !== undefined &&
+      kind?.printer?.format.fullName === 'ftrace:funcgraph_exit' &&
+      this.#graph.isExitOf(entry, next.record, next.pid);
+    if (isLeaf) {
+      this.#graph.writeLeaf(out, entry, next.record);
+      // the idle tasks of all CPUs have pid 0, so that this may be another CPU's event; trace-cmd then goes on with
+      // that CPU, because it still sorts it by the event that it has used up
+      if (next.cpu !== entry.cpu) next.keepPlace();
+    } else this.#graph.writeNested(out, entry);
+    out.endLine(0);
+    return isLeaf;
+  }
+
+  #writeStart(event: TraceEvent, timestamp: bigint, out: TextBuffer): void {
+    const { latency, raw, timeDifference } = this.#options;
+    const { cpu } = event;
+    out.text(this.taskNames.label(event.pid));
+    if (latency) {
+      out.spaces(cpu < 10 ? 2 : cpu < 100 ? 1 : 0);
+      out.decimal(cpu);
+      if (raw) {
+        out.string('-0x');
+        out.hex(this.latencyFlags.flags(event.record));
+      } else this.latencyFlags.write(out, event.record);
+    } else {
+      out.byte(0x5b);
+      out.zeroPadded(cpu, 3);
+      out.byte(0x5d);
+    }
+    if (this.#isNs) out.byte(space);
+    this.#time.write(out, timestamp);
+    out.byte(colon);
+    if (timeDifference) this.#writeDifference(timestamp, out);
+  }
+
+  #writeDifference(timestamp: bigint, out: TextBuffer): void {
+    const inUnits = this.#time.form === 'us' ? (timestamp + 500n) / 1000n : timestamp;
+    const text = this.#lastTime === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - this.#lastTime)})`;
+    this.#lastTime = inUnits;
+    out.byte(space);
+    out.string(text);
+    out.spaces(8 - text.length);
+  }
+
+  #writeUnknown(event: TraceEvent, out: TextBuffer): void {
+    const { record } = event;
+    out.text(unknownEvent);
+    out.string(` id=${event.id} data=`);
+    for (let index = 0; index < record.dataBytes; index++)
+      out.hexByte(record.page[record.dataOffset + index]!);
+  }
+
+  #newKind(event: TraceEvent): Kind {
+    const { format } = event;
+    const kind = format === undefined ? this.#unknownKind(event.id) : this.#kindOf(format);
+    this.#kinds[event.id] = kind;
+    return kind;
+  }
+
+  #unknownKind(id: number): Kind {
+    const name = `#${id}`;
+    this.onUnprintable(name, 'the trace has no format of this event');
+    return { name: nameColumn(name), form: 'unknown', printer: undefined, handler: undefined };
+  }
+
+  #kindOf(format: EventFormat): Kind {
+    const { raw, rawEvents, noPlugins, noHandlerEvents, handlers } = this.#options;
+    const { name, system, fullName } = format;
+    const printer = new EventPrinter(format, this.context);
+    const matches = (patterns: readonly RegExp[]): boolean =>
+      patterns.some((pattern) => pattern.test(name) || pattern.test(system));
+    const kind = { name: nameColumn(name), printer, handler: undefined };
+    if (raw || matches(rawEvents)) return { ...kind, form: 'raw' };
+    const mayHandle = !noPlugins && !matches(noHandlerEvents);
+    if (mayHandle && fullName === 'ftrace:funcgraph_entry') return { ...kind, form: 'graph-entry' };
+    if (mayHandle && fullName === 'ftrace:funcgraph_exit') return { ...kind, form: 'graph-exit' };
+    const make = mayHandle ? pluginHandlers.get(fullName) : undefined;
+    if (make === undefined) {
+      if (printer.failure !== undefined) this.onUnprintable(fullName, printer.failure);
+      return { ...kind, form: 'format' };
+    }
+    const handler = make({
+      fields: printer.fields,
+      context: this.context,
+      options: handlers,
+      writeTime: (out, time) => this.#time.write(out, time),
+    });
+    return { ...kind, form: 'handler', handler };
+  }
+}
+
+function nameColumn(name: string): Uint8Array {
+  return Buffer.from(` ${name}: ${' '.repeat(Math.max(0, nameWidth - name.length))}`, 'latin1');
+}
+
+function* taskNames(text: string): Generator<readonly [number, Uint8Array]> {
+  for (const line of text.split('\n')) {
+    const [, pid, name] = /^ *(\d{1,7}) (.+)$/.exec(line) ?? [];
+    if (pid !== undefined && name !== undefined) yield [Number(pid), Buffer.from(name, 'latin1')];
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Format strings of trace_printk by address, from the text of `printk_formats`: lines `0xADDRESS : "TEXT"`.
+ * Quotes and a final `\n` are removed, other escapes stay.
+ */
+export class PrintkFormats {
+  readonly #texts = new Map<bigint, Uint8Array>();
+
+  constructor(text: Uint8Array) {
+    for (const line of Buffer.from(text.buffer, text.byteOffset, text.length)
+      .toString('latin1')
+      .split('\n')) {
+      const colon = line.indexOf(':');
+      if (colon < 0) continue;
+      const address = /^\s*(?:0x)?([0-9a-f]{1,16})/i.exec(line)?.[1];
+      if (address === undefined) continue;
+      let format = line.slice(colon + 2);
+      if (format.startsWith('"')) format = format.slice(1);
+      if (format.endsWith('"')) format = format.slice(0, -1);
+      if (format.endsWith('\\n')) format = format.slice(0, -2);
+      this.#texts.set(BigInt(`0x${address}`), Buffer.from(format, 'latin1'));
+    }
+  }
+
+  get(address: bigint): Uint8Array | undefined {
+    return this.#texts.get(address);
+  }
+
+  /** Addresses and texts, by ascending address. */
+  entries(): [bigint, Uint8Array][] {
+    return [...this.#texts].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  }
+}
