@@ -84,7 +84,6 @@ static noinline void pointers(void)
 	trace_printk("p=%p\n", &variable);
 	trace_printk("p=%p null\n", NULL);
 	trace_printk("px=%px\n", &variable);
-	trace_printk("pK=%pK\n", &variable);
 	trace_printk("[%20p]\n", &variable);
 	trace_printk("pS=%pS\n", (void *)_RET_IP_);
 	trace_printk("ps=%ps\n", (void *)_RET_IP_);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { kernelModule } from '../harness/kernel-module.ts';
 import { type Guest, restoreGuest } from '../harness/index.ts';
 import { program } from '../harness/programs.ts';
@@ -82,12 +83,22 @@ export class ReportGuest {
     return new ReportGuest(guest);
   }
 
+  /** Begins as `record` does, and kills the recording. @returns the directory that it leaves */
+  async cutOff(out: string, kind: Kind): Promise<string> {
+    const run = startRecord(this.#ports, out, dirname(out), kind.args);
+    await run.said('recording;');
+    await this.guest.check(kind.meanwhile, { timeoutMs: 300_000 });
+    for (const cpu of [0, 1])
+      while (statSync(join(`${out}.recording`, `cpu${cpu}.raw`)).size === 0) await sleep(50);
+    run.child.kill('SIGKILL');
+    await run.ended;
+    await GuestAgent.of(this.guest).order0();
+    return `${out}.recording`;
+  }
+
   /** Records into `out` while the guest does something. @returns what `record` says of it */
   async record(out: string, kind: Kind): Promise<Recorded> {
-    const run = startRecord(dirname(this.guest.port('agent-ctl-path').path), out, dirname(out), [
-      '--json',
-      ...kind.args,
-    ]);
+    const run = startRecord(this.#ports, out, dirname(out), ['--json', ...kind.args]);
     await run.said('recording;');
     await this.guest.check(kind.meanwhile, { timeoutMs: 300_000 });
     run.child.kill('SIGINT');
@@ -96,6 +107,10 @@ export class ReportGuest {
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
     return recorded;
+  }
+
+  get #ports(): string {
+    return dirname(this.guest.port('agent-ctl-path').path);
   }
 
   async close(): Promise<void> {
