@@ -1,7 +1,7 @@
 import { exitCode, Failure } from '../base/failure.ts';
 import { quoted } from '../base/quoted.ts';
 import { choiceOf, type EventFilter } from './event-filter.ts';
-import { CpuEvents } from './events/cpu-events.ts';
+import { CpuEvents, type TimeOrigin } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
 import { firstAndLast } from './events/time-range.ts';
 import { EventNames } from './events/trace-event.ts';
@@ -95,6 +95,18 @@ export class Trace {
    * Throws Failure: at once if the filter names something that the trace does not have, later for unreadable pages.
    */
   events(filter: EventFilter = {}): AsyncGenerator<EventBatch, void, undefined> {
+    return this.#events(filter, false);
+  }
+
+  /**
+   * All events of the filter's CPUs, buffers and times; `passed` tells which ones pass the rest of it.
+   * @internal
+   */
+  markedEvents(filter: EventFilter): AsyncGenerator<EventBatch, void, undefined> {
+    return this.#events(filter, true);
+  }
+
+  #events(filter: EventFilter, marks: boolean): AsyncGenerator<EventBatch, void, undefined> {
     const { layout, catalogue } = this.#source;
     const { from, to } = filter;
     const choice = choiceOf(filter, {
@@ -105,13 +117,15 @@ export class Trace {
     });
     const wanted = this.#wanted(filter);
     const blockBytes = blockBytesFor(wanted.length, layout.pageBytes);
+    const origin: TimeOrigin = { ns: undefined };
+    const cpuFilter = { from, to, choice, marks };
     const streams = wanted.map(
       ({ buffer, cpu }): EventStream => ({
-        events: new CpuEvents(cpu, layout, catalogue.common, { from, to, choice }, blockBytes),
+        events: new CpuEvents(cpu, layout, catalogue.common, cpuFilter, origin, blockBytes),
         buffer,
       }),
     );
-    return eventBatches(streams, this.#names);
+    return eventBatches(streams, this.#names, origin);
   }
 
   /**

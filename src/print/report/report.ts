@@ -67,7 +67,7 @@ export async function report(
       }
       out.string(stream.label);
       writeLost(event, out);
-      const entry = stream.printer.print(event, stream.time, out);
+      const entry = stream.printer.print(event, stream.isAdjusted ? stream.time : undefined, out);
       if (!stream.next()) await stream.load();
       if (entry !== undefined && stream.printer.complete(entry, stream.event, out) && !stream.next())
         await stream.load();
@@ -85,7 +85,8 @@ function writeLost({ lost, cpu }: TraceEvent, out: TextBuffer): void {
 }
 
 function earliest(streams: readonly Stream[]): Stream | undefined {
-  if (streams.length === 1) return streams[0]!.event === undefined ? undefined : streams[0];
+  const [only, ...more] = streams;
+  if (more.length === 0) return only?.event === undefined ? undefined : only;
   let first: Stream | undefined;
   for (const stream of streams)
     if (stream.event !== undefined && (first === undefined || stream.time < first.time)) first = stream;
@@ -151,11 +152,9 @@ class Stream {
   readonly isTop: boolean;
   /** The current event; undefined at the end. */
   event: TraceEvent | undefined;
-  /** Its time with all corrections. */
-  time = 0n;
   readonly #batches: AsyncGenerator<EventBatch, void, undefined>;
   readonly #withoutFlags: number;
-  readonly #secondsPerTick: number | undefined;
+  readonly #nsPerTick: number | undefined;
   #offset: bigint;
   #events: Iterator<TraceEvent> | undefined;
 
@@ -170,9 +169,9 @@ class Stream {
     this.printer = printer;
     this.label = label;
     this.isTop = buffer === '';
-    this.#batches = input.trace.events({ ...options.filter, buffers: [buffer] });
+    this.#batches = input.trace.markedEvents({ ...options.filter, buffers: [buffer] });
     this.#withoutFlags = options.withoutFlags;
-    this.#secondsPerTick = input.clockHz === undefined ? undefined : 1e9 / input.clockHz;
+    this.#nsPerTick = input.clockHz === undefined ? undefined : 1e9 / input.clockHz;
     this.#offset = options.rawTimes ? 0n : input.timeOffset + input.trace.source.timeOffset;
   }
 
@@ -184,11 +183,12 @@ class Stream {
   next(): boolean {
     const step = this.#events?.next();
     if (step === undefined || step.done === true) return false;
-    this.#take(step.value);
+    this.event = step.value;
     return true;
   }
 
-  isWanted({ record }: TraceEvent): boolean {
+  isWanted({ passed, record }: TraceEvent): boolean {
+    if (!passed) return false;
     return this.#withoutFlags === 0 || (this.printer.latencyFlags.flags(record) & this.#withoutFlags) === 0;
   }
 
@@ -205,20 +205,24 @@ class Stream {
     }
   }
 
+  /** Whether the report shows other times than the events'. */
+  get isAdjusted(): boolean {
+    return this.#offset !== 0n || this.#nsPerTick !== undefined;
+  }
+
+  /** Time of the current event with all corrections. */
+  get time(): bigint {
+    let time = this.event!.timestamp;
+    if (this.#nsPerTick !== undefined) time = BigInt(Math.trunc(Number(time) * this.#nsPerTick));
+    return this.#offset === 0n ? time : BigInt.asUintN(64, time + this.#offset);
+  }
+
   /** Counts times from `first` on. */
   align(first: bigint): void {
     this.#offset -= first;
-    if (this.event !== undefined) this.#take(this.event);
   }
 
   async close(): Promise<void> {
     await this.#batches.return();
-  }
-
-  #take(event: TraceEvent): void {
-    let time = event.timestamp;
-    if (this.#secondsPerTick !== undefined) time = BigInt(Math.trunc(Number(time) * this.#secondsPerTick));
-    this.event = event;
-    this.time = this.#offset === 0n ? time : BigInt.asUintN(64, time + this.#offset);
   }
 }

@@ -3,9 +3,8 @@ import type { TextBuffer } from '../text/text-buffer.ts';
 /** `us`: seconds and microseconds, rounded; `ns`: seconds and nanoseconds; `raw`: the clock's own number. */
 export type TimeForm = 'us' | 'ns' | 'raw';
 
-const secondNs = 1e9;
 /** How far times may be from the base so that sums stay exact. */
-const maxDistance = 2 ** 52;
+export const maxDistance = 2 ** 52;
 
 /**
  * Writes times. Nanoseconds of 64 bits do not fit in a number: keeps a base of whole seconds near the current time, so
@@ -15,12 +14,30 @@ export class TimeWriter {
   readonly form: TimeForm;
   #base = 0n;
   #baseSeconds = 0;
-  /** Seconds since the base, and the text of those since zero. */
-  #seconds = -1;
-  #secondsText: Uint8Array = new Uint8Array(0);
+  #origin: bigint | undefined;
+  #originDistance = 0;
+  readonly #isUs: boolean;
+  readonly #perSecond: number;
+  /** Begin of the current second after the base, in units that are printed, and the text of the second. */
+  #secondStart = Number.NaN;
+  #secondText: Uint8Array = new Uint8Array(0);
 
   constructor(form: TimeForm) {
     this.form = form;
+    this.#isUs = form === 'us';
+    this.#perSecond = form === 'us' ? 1e6 : 1e9;
+  }
+
+  /** As `write`, of the time `distance` after `origin`, which is exact as a number. */
+  writeAfter(out: TextBuffer, origin: bigint, distance: number): void {
+    if (origin !== this.#origin) {
+      this.#origin = origin;
+      this.#originDistance = Number(origin - this.#base);
+    }
+    const fromBase = this.#originDistance + distance;
+    const isNear = Math.abs(this.#originDistance) < maxDistance && fromBase >= 0 && fromBase < maxDistance;
+    if (this.form === 'raw' || !isNear) this.write(out, BigInt.asUintN(64, origin + BigInt(distance)));
+    else this.#write(out, fromBase);
   }
 
   /** As in a line: seconds have at least 5 places, a raw number 12. */
@@ -33,25 +50,31 @@ export class TimeWriter {
     }
     let distance = Number(timestamp - this.#base);
     if (distance < 0 || distance > maxDistance) distance = this.#rebase(timestamp);
-    if (this.form === 'us') distance = Math.floor((distance + 500) / 1000) * 1000;
-    const seconds = Math.floor(distance / secondNs);
-    const rest = distance - seconds * secondNs;
-    if (seconds !== this.#seconds) this.#prepare(seconds);
-    out.text(this.#secondsText);
-    if (this.form === 'us') out.zeroPadded(rest / 1000, 6);
-    else out.zeroPadded(rest, 9);
+    this.#write(out, distance);
+  }
+
+  #write(out: TextBuffer, distanceNs: number): void {
+    const units = this.#isUs ? Math.floor((distanceNs + 500) / 1000) : distanceNs;
+    let rest = units - this.#secondStart;
+    if (!(rest >= 0 && rest < this.#perSecond)) {
+      this.#prepare(Math.floor(units / this.#perSecond));
+      rest = units - this.#secondStart;
+    }
+    out.text(this.#secondText);
+    out.zeroPadded(rest, this.#isUs ? 6 : 9);
   }
 
   #prepare(seconds: number): void {
-    this.#seconds = seconds;
-    this.#secondsText = Buffer.from(`${String(this.#baseSeconds + seconds).padStart(5)}.`);
+    this.#secondStart = seconds * this.#perSecond;
+    this.#secondText = Buffer.from(`${String(this.#baseSeconds + seconds).padStart(5)}.`);
   }
 
   #rebase(timestamp: bigint): number {
     const seconds = timestamp / 1_000_000_000n;
     this.#base = seconds * 1_000_000_000n;
     this.#baseSeconds = Number(seconds);
-    this.#seconds = -1;
+    this.#secondStart = Number.NaN;
+    this.#origin = undefined;
     return Number(timestamp - this.#base);
   }
 }

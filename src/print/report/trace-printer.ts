@@ -13,10 +13,9 @@ import type { TextBuffer } from '../text/text-buffer.ts';
 import { type GraphEntry, GraphPrinter } from './graph.ts';
 import { LatencyFlags } from './latency-flags.ts';
 import type { LineOptions } from './options.ts';
-import { TimeWriter } from './time-writer.ts';
+import { maxDistance, TimeWriter } from './time-writer.ts';
 
 const space = 0x20;
-const colon = 0x3a;
 const nameWidth = 20;
 const unknownEvent = Buffer.from('[UNKNOWN EVENT]');
 
@@ -24,7 +23,7 @@ type Form = 'raw' | 'handler' | 'format' | 'graph-entry' | 'graph-exit' | 'unkno
 
 /** How one type of event is printed. */
 interface Kind {
-  /** `: name: ` and spaces up to the next column. */
+  /** `: name: ` and spaces up to the next column; without the first colon if the time difference is before it. */
   readonly name: Uint8Array;
   readonly form: Form;
   readonly printer: EventPrinter | undefined;
@@ -79,10 +78,10 @@ export class TracePrinter {
   }
 
   /**
-   * Appends the event's line. @returns a function's entry if the line is not complete: `complete` it with the next
+   * Appends the event's line. `timestamp`: a time other than the event's own. @returns a function's entry if the line is not complete: `complete` it with the next
    * event of the same buffer
    */
-  print(event: TraceEvent, timestamp: bigint, out: TextBuffer): GraphEntry | undefined {
+  print(event: TraceEvent, timestamp: bigint | undefined, out: TextBuffer): GraphEntry | undefined {
     const start = out.length;
     const kind = this.#kinds[event.id] ?? this.#newKind(event);
     this.#writeStart(event, timestamp, out);
@@ -138,34 +137,29 @@ export class TracePrinter {
     return isLeaf;
   }
 
-  #writeStart(event: TraceEvent, timestamp: bigint, out: TextBuffer): void {
-    const { latency, raw, timeDifference } = this.#options;
-    const { cpu } = event;
-    out.text(this.taskNames.label(event.pid));
-    if (latency) {
-      out.spaces(cpu < 10 ? 2 : cpu < 100 ? 1 : 0);
-      out.decimal(cpu);
-      if (raw) {
-        out.string('-0x');
-        out.hex(this.latencyFlags.flags(event.record));
-      } else this.latencyFlags.write(out, event.record);
-    } else {
-      out.byte(0x5b);
-      out.zeroPadded(cpu, 3);
-      out.byte(0x5d);
-    }
+  #writeStart(event: TraceEvent, timestamp: bigint | undefined, out: TextBuffer): void {
+    const { latency, timeDifference } = this.#options;
+    out.text(this.taskNames.label(event.pid, event.cpu));
+    if (latency) this.#writeFlags(event, out);
     if (this.#isNs) out.byte(space);
-    this.#time.write(out, timestamp);
-    out.byte(colon);
-    if (timeDifference) this.#writeDifference(timestamp, out);
+    if (timestamp !== undefined) this.#time.write(out, timestamp);
+    else if (Math.abs(event.time) < maxDistance) this.#time.writeAfter(out, event.timeOrigin, event.time);
+    else this.#time.write(out, event.timestamp);
+    if (timeDifference) this.#writeDifference(timestamp ?? event.timestamp, out);
+  }
+
+  #writeFlags({ record }: TraceEvent, out: TextBuffer): void {
+    if (this.#options.raw) {
+      out.string('-0x');
+      out.hex(this.latencyFlags.flags(record));
+    } else this.latencyFlags.write(out, record);
   }
 
   #writeDifference(timestamp: bigint, out: TextBuffer): void {
     const inUnits = this.#time.form === 'us' ? (timestamp + 500n) / 1000n : timestamp;
     const text = this.#lastTime === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - this.#lastTime)})`;
     this.#lastTime = inUnits;
-    out.byte(space);
-    out.string(text);
+    out.string(`: ${text}`);
     out.spaces(8 - text.length);
   }
 
@@ -187,7 +181,12 @@ export class TracePrinter {
   #unknownKind(id: number): Kind {
     const name = `#${id}`;
     this.onUnprintable(name, 'the trace has no format of this event');
-    return { name: nameColumn(name), form: 'unknown', printer: undefined, handler: undefined };
+    return { name: this.#nameColumn(name), form: 'unknown', printer: undefined, handler: undefined };
+  }
+
+  #nameColumn(name: string): Uint8Array {
+    const colon = this.#options.timeDifference ? '' : ':';
+    return Buffer.from(`${colon} ${name}: ${' '.repeat(Math.max(0, nameWidth - name.length))}`, 'latin1');
   }
 
   #kindOf(format: EventFormat): Kind {
@@ -196,7 +195,7 @@ export class TracePrinter {
     const printer = new EventPrinter(format, this.context);
     const matches = (patterns: readonly RegExp[]): boolean =>
       patterns.some((pattern) => pattern.test(name) || pattern.test(system));
-    const kind = { name: nameColumn(name), printer, handler: undefined };
+    const kind = { name: this.#nameColumn(name), printer, handler: undefined };
     if (raw || matches(rawEvents)) return { ...kind, form: 'raw' };
     const mayHandle = !noPlugins && !matches(noHandlerEvents);
     if (mayHandle && fullName === 'ftrace:funcgraph_entry') return { ...kind, form: 'graph-entry' };
@@ -214,10 +213,6 @@ export class TracePrinter {
     });
     return { ...kind, form: 'handler', handler };
   }
-}
-
-function nameColumn(name: string): Uint8Array {
-  return Buffer.from(` ${name}: ${' '.repeat(Math.max(0, nameWidth - name.length))}`, 'latin1');
 }
 
 function* taskNames(text: string): Generator<readonly [number, Uint8Array]> {

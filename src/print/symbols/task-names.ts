@@ -2,6 +2,8 @@ const idle = Buffer.from('<idle>');
 const unknown = Buffer.from('<...>');
 /** The kernel's limit for pids. */
 const maxLearned = 1 << 22;
+/** Limit for the labels that are kept, for each CPU. */
+const maxLabels = 10_000;
 const nameWidth = 16;
 const shortNameWidth = 8;
 
@@ -11,7 +13,7 @@ const shortNameWidth = 8;
  */
 export class PrintTaskNames {
   readonly #names = new Map<number, Uint8Array>();
-  readonly #labels = new Map<number, Uint8Array>();
+  readonly #labels: (Map<number, Uint8Array> | undefined)[] = [];
   readonly #isShort: boolean;
 
   /** @param isShort labels for the latency format */
@@ -25,18 +27,19 @@ export class PrintTaskNames {
     return pid === 0 ? idle : (this.#names.get(pid) ?? unknown);
   }
 
-  /** How a line begins: `%16s-%-5d `, for the latency format `%8.8s-%-5d `. */
-  label(pid: number): Uint8Array {
-    const known = this.#labels.get(pid);
+  /** How a line begins: `%16s-%-5d [%03d]`, for the latency format `%8.8s-%-5d %3d`. */
+  label(pid: number, cpu: number): Uint8Array {
+    const labels = (this.#labels[cpu] ??= new Map());
+    const known = labels.get(pid);
     if (known !== undefined) return known;
-    if (this.#labels.size >= maxLearned) this.#labels.clear();
-    const name = this.get(pid);
-    const width = this.#isShort ? shortNameWidth : nameWidth;
-    const shown = Buffer.from(name)
-      .toString('latin1')
-      .slice(0, this.#isShort ? width : undefined);
-    const label = Buffer.from(`${shown.padStart(width)}-${String(pid).padEnd(5)} `, 'latin1');
-    this.#labels.set(pid, label);
+    if (labels.size >= maxLabels) labels.clear();
+    const name = Buffer.from(this.get(pid)).toString('latin1');
+    const task = this.#isShort
+      ? name.slice(0, shortNameWidth).padStart(shortNameWidth)
+      : name.padStart(nameWidth);
+    const place = this.#isShort ? String(cpu).padStart(3) : `[${String(cpu).padStart(3, '0')}]`;
+    const label = Buffer.from(`${task}-${String(pid).padEnd(5)} ${place}`, 'latin1');
+    labels.set(pid, label);
     return label;
   }
 
@@ -44,7 +47,7 @@ export class PrintTaskNames {
   learn(pid: number, source: Uint8Array, start: number, end: number): void {
     if (pid === 0 || this.#names.has(pid) || this.#names.size >= maxLearned) return;
     this.#names.set(pid, source.slice(start, end));
-    this.#labels.delete(pid);
+    for (const labels of this.#labels) labels?.delete(pid);
   }
 
   /** Pids of all tasks of that name. */

@@ -2,7 +2,7 @@ const minus = 0x2d;
 const zero = 0x30;
 const space = 0x20;
 const newline = 0x0a;
-const hexDigits = Buffer.from('0123456789abcdef');
+const letterA = 0x61;
 const twoTo32 = 2 ** 32;
 
 /**
@@ -134,10 +134,11 @@ export class TextBuffer {
 
   #digits(value: number, digits: number): void {
     const { bytes } = this;
-    let rest = value;
+    // below 1e9: 32-bit arithmetic is faster
+    let rest = value | 0;
     for (let at = this.length + digits - 1; at >= this.length; at--) {
-      const next = Math.trunc(rest / 10);
-      bytes[at] = zero + rest - next * 10;
+      const next = (rest / 10) | 0;
+      bytes[at] = zero + (rest - next * 10);
       rest = next;
     }
     this.length += digits;
@@ -145,8 +146,13 @@ export class TextBuffer {
 
   #hexDigits(value: number, digits: number): void {
     const { bytes } = this;
-    for (let shift = (digits - 1) * 4; shift >= 0; shift -= 4)
-      bytes[this.length++] = hexDigits[(value >>> shift) & 15]!;
+    let at = this.length;
+    let shift = (digits - 1) << 2;
+    for (; shift >= 0; shift -= 4) {
+      const digit = (value >>> shift) & 15;
+      bytes[at++] = digit + (digit < 10 ? zero : letterA - 10);
+    }
+    this.length = at;
   }
 }
 

@@ -12,7 +12,17 @@ export interface CpuFilter {
   readonly to: bigint | undefined;
   /** Undefined: all events of that time. */
   readonly choice: EventChoice | undefined;
+  /** Reads all events of that time, and marks those that `choice` takes as `passed`. */
+  readonly marks?: boolean;
 }
+
+/** Where the times of an iteration count from: its first event's time base. So most times fit in a number. */
+export interface TimeOrigin {
+  ns: bigint | undefined;
+}
+
+/** Times that are farther from the origin are not exact as numbers. */
+export const maxDistance = 2 ** 52;
 
 /**
  * Steps through the events of one CPU, a block of pages at a time: `load` reads the next block and may wait; `next`
@@ -21,10 +31,13 @@ export interface CpuFilter {
 export class CpuEvents {
   readonly cpu: number;
   readonly cursor: PageCursor;
-  /** Id, thread and time of the event at the cursor. */
+  /** Id and thread of the event at the cursor. */
   id = 0;
   pid = 0;
-  timestamp = 0n;
+  /** Its time after the iteration's origin, if it is within `maxDistance`; otherwise its size only. */
+  time = 0;
+  /** Whether the event passes the filter: always true unless all events are wanted, with this mark. */
+  passed = true;
   /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
   readonly #source: SourceCpu;
@@ -42,6 +55,10 @@ export class CpuEvents {
   #ended = false;
   /** Whether the event before passed. */
   #passed = false;
+  readonly #origin: TimeOrigin;
+  /** The cursor's time base as a number after the origin, and which base that was. */
+  #baseTime = 0;
+  #bases = -1;
   /** Whether later pages are later in time. */
   #inOrder = false;
 
@@ -50,6 +67,7 @@ export class CpuEvents {
     layout: PageLayout,
     { type, pid }: CommonFields,
     filter: CpuFilter,
+    origin: TimeOrigin,
     blockBytes: number,
   ) {
     this.cpu = source.cpu;
@@ -62,6 +80,12 @@ export class CpuEvents {
     this.#pidOffset = pid.offset;
     this.#needBytes = Math.max(type.offset + 2, pid.offset + 4);
     this.#filter = filter;
+    this.#origin = origin;
+  }
+
+  /** Time of the event at the cursor. */
+  get timestamp(): bigint {
+    return this.cursor.timestamp;
   }
 
   /** Reads the next block of pages. @returns false if there is none, or if no later event can match. Throws Failure. */
@@ -105,10 +129,27 @@ export class CpuEvents {
   /** @returns whether the event at the cursor passes the filter */
   #take(): boolean {
     const { cursor } = this;
-    const { from, to, choice } = this.#filter;
-    if (cursor.dataBytes < this.#needBytes) return false;
+    const { choice } = this.#filter;
+    if (cursor.dataBytes < this.#needBytes || !this.#isInTime()) return false;
     const { view, dataOffset } = cursor;
-    const timestamp = cursor.timestamp;
+    this.id = view.getUint16(dataOffset + this.#typeOffset, true);
+    this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
+    if (cursor.timeBases !== this.#bases) this.#rebase();
+    this.time = this.#baseTime + cursor.timeDelta;
+    if (choice !== undefined) {
+      this.#passed = choice.passes(this, this.id, this.#passed);
+      if (!this.#passed && this.#filter.marks !== true) return false;
+      this.passed = this.#passed;
+    }
+    this.lost = this.#pendingLoss;
+    this.#pendingLoss = undefined;
+    return true;
+  }
+
+  #isInTime(): boolean {
+    const { from, to } = this.#filter;
+    if (from === undefined && to === undefined) return true;
+    const { timestamp } = this.cursor;
     if (to !== undefined && timestamp > to) {
       this.#ended = this.#inOrder;
       this.#passed = false;
@@ -119,16 +160,14 @@ export class CpuEvents {
       this.#passed = false;
       return false;
     }
-    this.id = view.getUint16(dataOffset + this.#typeOffset, true);
-    this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
-    this.timestamp = timestamp;
-    if (choice !== undefined) {
-      this.#passed = choice.passes(this, this.id, this.#passed);
-      if (!this.#passed) return false;
-    }
-    this.lost = this.#pendingLoss;
-    this.#pendingLoss = undefined;
     return true;
+  }
+
+  #rebase(): void {
+    const { timeBase, timeBases } = this.cursor;
+    this.#origin.ns ??= timeBase;
+    this.#baseTime = Number(timeBase - this.#origin.ns);
+    this.#bases = timeBases;
   }
 
   #nextPage(): boolean {

@@ -1,4 +1,4 @@
-import type { CpuEvents } from './cpu-events.ts';
+import type { CpuEvents, TimeOrigin } from './cpu-events.ts';
 import { Merge } from './merge.ts';
 import type { EventNames, EventOrder } from './trace-event.ts';
 import { TraceEvent } from './trace-event.ts';
@@ -19,10 +19,11 @@ export type EventBatch = Iterable<TraceEvent>;
 export async function* eventBatches(
   streams: readonly EventStream[],
   names: EventNames,
+  origin: TimeOrigin,
 ): AsyncGenerator<EventBatch, void, undefined> {
   const merge = new Merge(streams.map(({ events }) => events));
   const bufferOf = new Map(streams.map(({ events, buffer }) => [events, buffer]));
-  const order: EventOrder = { keepsPlace: false };
+  const order: EventOrder = { keepsPlace: false, origin };
   try {
     for (const { events } of streams) if (await step(events)) merge.add(events);
     while (merge.first !== undefined) {

@@ -1,4 +1,4 @@
-import type { CpuEvents } from './cpu-events.ts';
+import { type CpuEvents, maxDistance } from './cpu-events.ts';
 
 /**
  * Merges the events of several CPUs in time order; equal times keep the order of `streams`. A binary heap of streams,
@@ -57,7 +57,9 @@ export class Merge<Stream extends CpuEvents> {
   }
 
   #before(a: Stream, b: Stream): boolean {
-    if (a.timestamp !== b.timestamp) return a.timestamp < b.timestamp;
+    const isExact = Math.abs(a.time) < maxDistance && Math.abs(b.time) < maxDistance;
+    if (!isExact && a.timestamp !== b.timestamp) return a.timestamp < b.timestamp;
+    if (isExact && a.time !== b.time) return a.time < b.time;
     return this.#order.get(a)! < this.#order.get(b)!;
   }
 }

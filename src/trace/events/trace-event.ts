@@ -2,7 +2,7 @@ import type { EventCatalogue } from '../format/event-catalogue.ts';
 import type { EventFormat } from '../format/event-format.ts';
 import type { Field } from '../format/field.ts';
 import { type FieldValue, readValue, type RecordData } from '../format/record-data.ts';
-import type { CpuEvents } from './cpu-events.ts';
+import type { CpuEvents, TimeOrigin } from './cpu-events.ts';
 
 /** One event as a plain object that stays valid. Bytes are copied. */
 export interface EventObject {
@@ -18,6 +18,8 @@ export interface EventObject {
 export interface EventOrder {
   /** The next event is the next one of the same CPU, whatever its time. */
   keepsPlace: boolean;
+  /** What `TraceEvent.time` counts from. */
+  readonly origin: TimeOrigin;
 }
 
 /** Field and task names, shared by all events. */
@@ -85,6 +87,27 @@ export class TraceEvent {
   /** Time by the buffer's clock; in nanoseconds if the buffer's `timeUnit` is `'ns'`. */
   get timestamp(): bigint {
     return this.#stream.timestamp;
+  }
+
+  /**
+   * Whether the event passes the filter, in an iteration over all events that marks them.
+   * @internal
+   */
+  get passed(): boolean {
+    return this.#stream.passed;
+  }
+
+  /**
+   * The time after `timeOrigin` as a number, which is exact below `maxDistance`.
+   * @internal
+   */
+  get time(): number {
+    return this.#stream.time;
+  }
+
+  /** @internal */
+  get timeOrigin(): bigint {
+    return this.#order.origin.ns ?? 0n;
   }
 
   get cpu(): number {

@@ -51,6 +51,8 @@ export class PageCursor implements RecordData {
   /** Time is a bigint base, changed only by stamps and extends, plus the small deltas since, as a number for speed. */
   #baseNs = 0n;
   #deltaNs = 0;
+  /** Counts the changes of the base. */
+  #bases = 0;
   #next = 0;
   #end = 0;
 
@@ -65,8 +67,7 @@ export class PageCursor implements RecordData {
     const header = parsePageHeader(this.view, this.layout);
     this.status = header.status;
     this.header = header.status === 'ok' ? header : undefined;
-    this.#baseNs = this.header?.timestamp ?? 0n;
-    this.#deltaNs = 0;
+    this.#setTime(this.header?.timestamp ?? 0n);
     this.#next = this.layout.dataOffset;
     this.#end = this.#next + (this.header?.dataBytes ?? 0);
     return this.status;
@@ -75,6 +76,19 @@ export class PageCursor implements RecordData {
   /** The record's time in nanoseconds of the trace clock. */
   get timestamp(): bigint {
     return BigInt.asUintN(64, this.#baseNs + BigInt(this.#deltaNs));
+  }
+
+  /** The time is `timeBase` + `timeDelta`; `timeBases` tells when the base is another one. For loops without bigints. */
+  get timeBase(): bigint {
+    return this.#baseNs;
+  }
+
+  get timeDelta(): number {
+    return this.#deltaNs;
+  }
+
+  get timeBases(): number {
+    return this.#bases;
   }
 
   /** Offset in the page of the first byte after the record. */
@@ -137,6 +151,7 @@ export class PageCursor implements RecordData {
   #setTime(timestamp: bigint): void {
     this.#baseNs = timestamp;
     this.#deltaNs = 0;
+    this.#bases++;
   }
 
   /** Like rb_fix_abs_ts: adds the page's top bits, and one more if the 59 bits have wrapped since. */
