@@ -38,6 +38,8 @@ const recordings: Record<string, { readonly pages: number; readonly from?: numbe
   'guest-stacks': { pages: 6 },
   'guest-printk': { pages: 20 },
   'guest612-printk': { pages: 20 },
+  'guest-probes': { pages: 6 },
+  'guest612-probes': { pages: 6 },
   ...Object.fromEntries([0, 2, 9, 12, 17, 19].map((odd) => [`guest-printk-odd${odd}`, { pages: 4 }])),
 };
 

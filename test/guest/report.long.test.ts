@@ -21,6 +21,7 @@ const expected: Record<keyof typeof kinds, readonly string[]> = {
   graph: ['ftrace:funcgraph_entry', 'ftrace:funcgraph_exit', 'sched:sched_switch'],
   stacks: ['ftrace:kernel_stack', 'ftrace:user_stack', 'sched:sched_switch'],
   printk: ['ftrace:bprint', 'ftrace:bputs', 'ftrace:print', 'ftrace:raw_data', 'ftrace:kernel_stack'],
+  probes: ['pr:open', 'pr:named', 'pr:open_ret', 'pr:read', 'pr:exec', 'up:busy', 'synthetic:wake'],
 };
 
 const named: Partial<Record<keyof typeof kinds, readonly [system: string, event: string]>> = {
@@ -28,6 +29,7 @@ const named: Partial<Record<keyof typeof kinds, readonly [system: string, event:
   graph: ['sched', 'sched_switch'],
   stacks: ['syscalls', 'sys_enter_openat'],
   printk: ['module', 'module_load'],
+  probes: ['pr', 'open'],
 };
 
 for (const meta of [undefined, 'linux-image-6.12-amd64'])
@@ -60,7 +62,7 @@ for (const meta of [undefined, 'linux-image-6.12-amd64'])
       );
     }
 
-    for (const name of ['events', 'function', 'graph', 'stacks', 'printk'] as const)
+    for (const name of ['events', 'function', 'graph', 'stacks', 'printk', 'probes'] as const)
       test(`${name}: the same as trace-cmd's, with every option`, async () => {
         const { eventsByName } = await guest.record(out, kinds[name]);
         for (const event of expected[name])
@@ -124,23 +126,6 @@ for (const meta of [undefined, 'linux-image-6.12-amd64'])
         [[], ['-t', '-l'], ['--ts-diff']].map((args) => [...args, '-i', out]),
         second,
       );
-    });
-
-    test('probes with arguments of every type', async () => {
-      const tracing = '/sys/kernel/tracing';
-      await guest.guest.check(`cd ${tracing}
-        echo 'p:pr/open do_sys_openat2 name=+0(%si):ustring how=+0(%dx):x64 num=%di:s32 arr=+0(%dx):x8[4] sym=%ip:symbol bits=%dx:b3@4/32' >> kprobe_events
-        echo 'r:pr/open_ret do_sys_openat2 ret=$retval:s64' >> kprobe_events
-        echo 'p:pr/read vfs_read comm=$comm:string stack=$stack0:x16 pos=%cx:x64 few=%dx:u8' >> kprobe_events
-        echo 'e:pr/exec sched.sched_process_exec who=$pid:u32 file=$filename:string' >> dynamic_events`);
-      const { eventsByName } = await guest.record(out, {
-        args: ['-B', 'top', '-e', 'pr', '-e', 'sched:sched_process_exec'],
-        meanwhile: '/tmp/many-events tasks',
-      });
-      for (const event of ['open', 'open_ret', 'read', 'exec'])
-        assert.ok((eventsByName[`pr:${event}`] ?? 0) > 0, JSON.stringify(eventsByName));
-      await assertSame([[], ['-N'], ['-R'], ['-l'], ['-F', 'open:num < 0']]);
-      await guest.guest.check(`cd ${tracing}; echo '-:pr/exec' >> dynamic_events; echo > kprobe_events`);
     });
 
     test('a recording that was cut off, once it is a file', async () => {

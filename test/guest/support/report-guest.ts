@@ -17,6 +17,9 @@ const manyEvents = '/tmp/many-events';
 export interface Kind {
   readonly args: readonly string[];
   readonly meanwhile: string;
+  /** Before and after the recording: what it takes. */
+  readonly before?: string;
+  readonly after?: string;
 }
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
@@ -55,6 +58,29 @@ export const kinds = {
       head -c 3000 /dev/zero | tr '\\0' x > trace_marker; printf '\\n' > trace_marker
       printf '\\1\\0\\0\\0' > trace_marker_raw; printf '\\2\\0\\0\\0raw data of 20 byt' > trace_marker_raw
       printf '\\3\\0\\0\\0\\377\\376\\0\\1odd' > trace_marker_raw`,
+  },
+  /** Events that a user makes: probes with arguments of every type, and events of two others with a text in them. */
+  probes: {
+    before: `cd ${tracing}
+      echo 'p:pr/open do_sys_openat2 name=+0(%si):ustring how=+0(%dx):x64 num=%di:s32 arr=+0(%dx):x8[4] bits=%dx:b3@4/32' \\
+        >> kprobe_events
+      echo 'p:pr/named do_sys_openat2 sym=%ip:symbol few=%dx:u8 more=%si:u64 small=%di:s16' >> kprobe_events
+      echo 'r:pr/open_ret do_sys_openat2 ret=$retval:s64' >> kprobe_events
+      echo 'p:pr/read vfs_read comm=$comm:string stack=$stack0:x16 pos=%cx:x64' >> kprobe_events
+      echo 'e:pr/exec sched.sched_process_exec who=$pid:u32 file=$filename:string' >> dynamic_events
+      echo 'p:up/busy /bin/busybox:0x1000 a=%ax' >> uprobe_events
+      echo 'wake pid_t pid; u64 delta; char who[]; char fixed[16]; s32 number' >> synthetic_events
+      echo 'hist:keys=pid:ts0=common_timestamp.usecs,who=comm,n=prio' >> events/sched/sched_waking/trigger
+      echo 'hist:keys=next_pid:d=common_timestamp.usecs-$ts0,w=$who,n=$n:onmatch(sched.sched_waking).trace(wake,next_pid,$d,$w,next_comm,$n)' \\
+        >> events/sched/sched_switch/trigger`,
+    args: words('-B top -e pr -e up -e synthetic -e sched:sched_process_exec'),
+    meanwhile: `${manyEvents} tasks`,
+    after: `cd ${tracing}
+      for e in sched_switch sched_waking; do
+        while read -r line; do case $line in hist*) echo "!$line" >> events/sched/$e/trigger;; esac; done \\
+          < events/sched/$e/trigger
+      done
+      echo > synthetic_events; echo '-:pr/exec' >> dynamic_events; echo > kprobe_events; echo > uprobe_events`,
   },
 } satisfies Record<string, Kind>;
 
@@ -98,12 +124,14 @@ export class ReportGuest {
 
   /** Records into `out` while the guest does something. @returns what `record` says of it */
   async record(out: string, kind: Kind): Promise<Recorded> {
+    if (kind.before !== undefined) await this.guest.check(kind.before);
     const run = startRecord(this.#ports, out, dirname(out), ['--json', ...kind.args]);
     await run.said('recording;');
     await this.guest.check(kind.meanwhile, { timeoutMs: 300_000 });
     run.child.kill('SIGINT');
     const { code, stdout, stderr } = await run.ended;
     assert.equal(code, 0, stderr);
+    if (kind.after !== undefined) await this.guest.check(kind.after);
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
     return recorded;
