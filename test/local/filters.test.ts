@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { eventFilter } from '../../src/cli/host/options/selection.ts';
+import { eventFilter } from '../../src/cli/host/options/reading/selection.ts';
 import { convert } from '../../src/trace/convert/convert.ts';
 import type { EventFilter } from '../../src/trace/event-filter.ts';
 import { openTrace } from '../../src/trace/open.ts';

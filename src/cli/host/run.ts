@@ -3,12 +3,12 @@ import { runDoctor } from './doctor.ts';
 import { runOrder } from './orders.ts';
 import type { HostCommand } from './options/host-options.ts';
 import { runConvert } from './convert.ts';
-import { runInfo } from './info.ts';
+import { runInfo } from './reading/info.ts';
 import { runMetadata } from './metadata.ts';
-import { runReport } from './report.ts';
+import { runReport } from './reading/report.ts';
 import { runRecord } from './record.ts';
 import { runSetup } from './setup.ts';
-import { runSummary } from './summary.ts';
+import { runSummary } from './reading/summary.ts';
 
 /** Runs one command of trace-host; prints to stdout and stderr. Throws Failure. */
 export async function runHost(command: Exclude<HostCommand, { readonly kind: 'say' }>): Promise<ExitCode> {
@@ -28,9 +28,9 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runConvert(command.options);
     case 'export':
       // loaded late: no other command needs it
-      return (await import('./export/export.ts')).runExport(command.options);
+      return (await import('./reading/export.ts')).runExport(command.options);
     case 'query':
-      return (await import('./export/query.ts')).runQuery(command.options);
+      return (await import('./reading/query.ts')).runQuery(command.options);
     case 'metadata':
       return runMetadata(command.options, command.out);
     case 'report':

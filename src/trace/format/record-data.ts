@@ -82,9 +82,13 @@ function readIntegers(record: RecordData, field: Field): (number | bigint)[] | u
 /** Bounds of a field's bytes in one number, to avoid allocating an object per field; -1 if beyond the record. */
 export function spanOf(record: RecordData, field: Field): number {
   const end = field.offset + field.bytes;
-  if (end > record.dataBytes) return -1;
   let start = field.offset;
   let bytes = field.bytes;
+  if (end > record.dataBytes) {
+    // the kernel shortens some arrays to what they hold, such as the callers of kernel_stack
+    if (field.content !== 'integers' || field.place !== 'inline' || start > record.dataBytes) return -1;
+    bytes = record.dataBytes - start;
+  }
   if (field.place === 'tail') {
     bytes = record.dataBytes - field.offset;
   } else if (field.place !== 'inline') {

@@ -3,20 +3,20 @@ import { exitCode, Failure } from '../../../base/failure.ts';
 import type { GuestLocation } from '../../../host/guest-dir/location.ts';
 import type { ApplyTo, SetupOptions } from '../../../host/setup/options.ts';
 import { type ConvertCommand, readConvert } from './convert-options.ts';
-import { type ExportCommand, readExport } from './export-options.ts';
-import { type QueryCommand, readQuery } from './query-options.ts';
+import { type ExportCommand, readExport } from './reading/export-options.ts';
+import { type QueryCommand, readQuery } from './reading/query-options.ts';
 import type { Example } from '../../options/help-text.ts';
 import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
-import { readReport, type ReportCommand } from './report-options.ts';
-import { reportSettings } from './report-settings.ts';
-import { selectionNames } from './selection.ts';
+import { readReport, type ReportCommand } from './reading/report-options.ts';
+import { reportSettings } from './reading/report-settings.ts';
+import { selectionNames } from './reading/selection.ts';
 import { type RecordCommand, readRecord } from './record-options.ts';
 import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import { traceSettings } from './trace-settings.ts';
 import { addSetting, usageFailure } from '../../options/setting.ts';
-import { readSummary, type SummaryCommand } from './summary-options.ts';
+import { readSummary, type SummaryCommand } from './reading/summary-options.ts';
 import { addTraceCmdWords } from './trace-cmd-words.ts';
 import { version } from '../../../base/version.ts';
 
@@ -174,7 +174,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
   report: {
     description: 'print the events of trace.dat files and recordings, as trace-cmd report does',
-    settings: [...selectionNames, 'exclude', 'quiet', ...reportNames],
+    settings: [...selectionNames, 'exclude', ...reportNames, 'quiet', 'json'],
     operands: '[file...]',
     examples: [
       ['trace-host report trace.dat', 'all events in the order of their times'],
@@ -194,7 +194,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
   summary: {
     description: 'show run times, wakeup latencies and interrupts of a trace.dat or a recording',
-    settings: ['top', 'json'],
+    settings: [...selectionNames, 'top', 'json'],
     operands: '<file>',
     examples: [
       ['trace-host summary trace.dat', 'CPUs, tasks, wakeup latencies, interrupts, events'],
@@ -205,7 +205,14 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
   export: {
     description: 'write a trace for other programs, such as the Perfetto UI',
-    settings: ['exportTo', 'exportOutput', 'exportEvents', 'gzip', 'genericEvents', 'json'],
+    settings: [
+      'exportTo',
+      'exportOutput',
+      ...selectionNames.filter((name) => name !== 'to'),
+      'gzip',
+      'genericEvents',
+      'json',
+    ],
     operands: '<file>',
     examples: [
       ['trace-host export trace.dat -o trace.pftrace', 'for https://ui.perfetto.dev'],
@@ -219,7 +226,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
   query: {
     description: 'run an SQL query over the events of a trace, by DuckDB',
-    settings: ['exportEvents', 'csv', 'json'],
+    settings: [...selectionNames, 'csv', 'json'],
     operands: '<file> <sql>',
     examples: [
       [

@@ -8,8 +8,9 @@ import { maxCpus } from '../../../base/cpu-list.ts';
 import { parseDurationMs, parseTimeMs } from '../../options/duration.ts';
 import { quoted } from '../../../base/quoted.ts';
 import { parsePath, parseUser } from '../../options/names.ts';
-import { reportSettings } from './report-settings.ts';
-import { excludeSetting, selectionSettings } from './selection.ts';
+import { reportSettings } from './reading/report-settings.ts';
+import { excludeSetting, selectionSettings } from './reading/selection.ts';
+import { parseTimePoint, type TimePoint } from './reading/time-point.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
 import { parseFlag } from '../../options/setting.ts';
@@ -215,9 +216,12 @@ export const hostSettings = {
   exportTo: {
     long: 'to',
     placeholder: 'FORMAT',
-    description: `format to write: ${exportFormats.join(', ')} (default: by the ending of the output's name)`,
+    description:
+      `format to write: ${exportFormats.join(', ')} (default: by the ending of the output's name); ` +
+      'a time, as for the other commands, is that of the last event',
     values: { words: exportFormats },
-    parse: (text: string, name: string) => parseChoice(text, name, exportFormats),
+    repeatable: true,
+    parse: parseExportTo,
   },
   exportOutput: {
     short: 'o',
@@ -227,13 +231,6 @@ export const hostSettings = {
       'file to write, or a directory for Parquet, and for CSV of several event types; - for stdout',
     values: 'file',
     parse: parsePath,
-  },
-  exportEvents: {
-    long: 'event',
-    placeholder: 'EVENT',
-    description: 'only this event, system:event, or all of a system; repeatable',
-    repeatable: true,
-    parse: lines,
   },
   csv: {
     long: 'csv',
@@ -277,6 +274,21 @@ export const hostSettings = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type HostSettingName = keyof typeof hostSettings;
+
+/** `--to` of export: a format, a time, or both. The last one of each counts. */
+function parseExportTo(
+  text: string,
+  name: string,
+): { readonly format: ExportFormat | undefined; readonly time: TimePoint | undefined } {
+  const words = lines(text);
+  const formats = exportFormats.filter((format) => words.includes(format));
+  const times = words.filter((word) => !formats.some((format) => format === word));
+  const [time] = times.slice(-1);
+  // a word is rather a misspelt format than a time
+  if (time !== undefined && /^[a-z]+$/i.test(time)) parseChoice(time, name, exportFormats);
+  const format = formats.findLast((each) => words.includes(each));
+  return { format, time: time === undefined ? undefined : parseTimePoint(time, name) };
+}
 
 /** A number without a unit means seconds, as in trace-cmd. */
 function parseSeconds(text: string, name: string): number {

@@ -79,7 +79,9 @@ describe('parseHostOptions', () => {
     assert.ok(lines.length >= 15);
     for (const line of lines) {
       const [, own = ''] = /\btrace-host ([^)]*)/.exec(line) ?? [];
-      const words = [...own.matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
+      const words = [...own.matchAll(/"([^"]*)"|'([^']*)'|\S+/g)].map(
+        ([word, double, single]) => double ?? single ?? word,
+      );
       assert.notEqual(parseHostOptions(words).kind, 'say', line);
     }
   });

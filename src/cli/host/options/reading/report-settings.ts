@@ -1,8 +1,8 @@
-import { exitCode, Failure } from '../../../base/failure.ts';
-import { quoted } from '../../../base/quoted.ts';
-import { parsePath } from '../../options/names.ts';
-import { parseFlag, type Setting, type WithDefault } from '../../options/setting.ts';
-import { lines } from './trace-settings.ts';
+import { exitCode, Failure } from '../../../../base/failure.ts';
+import { quoted } from '../../../../base/quoted.ts';
+import { parsePath } from '../../../options/names.ts';
+import { parseFlag, type Setting, type WithDefault } from '../../../options/setting.ts';
+import { lines } from '../trace-settings.ts';
 
 function flag(short: string | undefined, long: string, description: string): WithDefault<boolean> {
   return { ...(short !== undefined && { short }), long, description, defaultText: 'false', parse: parseFlag };

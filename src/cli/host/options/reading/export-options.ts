@@ -1,8 +1,8 @@
-import { exitCode, Failure } from '../../../base/failure.ts';
-import { quoted } from '../../../base/quoted.ts';
-import type { EventFilter } from '../../../trace/open.ts';
-import type { Given } from './given.ts';
-import { type ExportFormat, hostSettings } from './host-settings.ts';
+import { exitCode, Failure } from '../../../../base/failure.ts';
+import { quoted } from '../../../../base/quoted.ts';
+import type { Given } from '../given.ts';
+import { type ExportFormat, hostSettings } from '../host-settings.ts';
+import { type Selection, selectionUpTo } from './selection.ts';
 
 export interface ExportCommand {
   readonly input: string;
@@ -12,7 +12,7 @@ export interface ExportCommand {
   /** Whether to compress; undefined: if the name of `out` says so. */
   readonly gzip: boolean | undefined;
   readonly genericEvents: boolean;
-  readonly filter: EventFilter;
+  readonly selection: Selection;
   readonly json: boolean;
 }
 
@@ -30,21 +30,21 @@ export function readExport(given: Given): ExportCommand {
   const out = given.get(hostSettings.exportOutput);
   if (out === undefined)
     throw new Failure(exitCode.usage, 'no output given', 'specify one with -o; -o - is stdout');
-  const to = given.get(hostSettings.exportTo) ?? formatByName(out);
+  const { format, time } = given.get(hostSettings.exportTo) ?? {};
+  const to = format ?? formatByName(out);
   if (to !== 'perfetto' && given.flag('genericEvents'))
     throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');
   if (to === 'parquet' && out === '-')
     throw new Failure(exitCode.usage, 'Parquet is a directory of files', 'specify a directory with -o');
   if (given.flag('gzip') && isDirectory(to, out))
     throw new Failure(exitCode.usage, '--gzip does not work for a directory of files', 'omit it');
-  const events = given.get(hostSettings.exportEvents);
   return {
     input: given.operands[0] ?? '',
     out,
     to,
     gzip: given.flag('gzip') ? true : undefined,
     genericEvents: given.flag('genericEvents'),
-    filter: events === undefined ? {} : { events },
+    selection: selectionUpTo(given, time),
     json: given.flag('json'),
   };
 }

@@ -1,13 +1,12 @@
-import { exitCode, Failure } from '../../../base/failure.ts';
-import type { EventFilter } from '../../../trace/open.ts';
-import type { Given } from './given.ts';
-import { hostSettings } from './host-settings.ts';
+import { exitCode, Failure } from '../../../../base/failure.ts';
+import type { Given } from '../given.ts';
+import { readSelection, type Selection } from './selection.ts';
 
 export interface QueryCommand {
   readonly input: string;
   readonly sql: string;
   readonly form: 'table' | 'json' | 'csv';
-  readonly filter: EventFilter;
+  readonly selection: Selection;
 }
 
 /** Throws Failure for impossible combinations. */
@@ -15,11 +14,10 @@ export function readQuery(given: Given): QueryCommand {
   const [input = '', sql = ''] = given.operands;
   if (given.flag('json') && given.flag('csv'))
     throw new Failure(exitCode.usage, '--json conflicts with --csv', 'use one of them');
-  const events = given.get(hostSettings.exportEvents);
   return {
     input,
     sql,
     form: given.flag('json') ? 'json' : given.flag('csv') ? 'csv' : 'table',
-    filter: events === undefined ? {} : { events },
+    selection: readSelection(given),
   };
 }

@@ -1,4 +1,3 @@
-import { codeOf } from '../../../base/error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
 import { json, printable } from '../../../base/quoted.ts';
 import { exportParquet } from '../../../export/parquet/export-parquet.ts';
@@ -7,7 +6,9 @@ import { exportCsvDirectory, exportCsvFile } from '../../../export/text/export-c
 import { exportNdjson } from '../../../export/text/export-ndjson.ts';
 import { openTrace, type Trace } from '../../../trace/open.ts';
 import { humanBytes } from '../../report/human.ts';
-import { type ExportCommand, isDirectory } from '../options/export-options.ts';
+import { type ExportCommand, isDirectory } from '../options/reading/export-options.ts';
+import { eventFilter } from '../options/reading/selection.ts';
+import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
 /** What to tell about an export. */
@@ -33,21 +34,15 @@ export async function runExport(command: ExportCommand): Promise<ExitCode> {
     for (const remark of report.remarks) process.stderr.write(`trace-host: ${printable(out)}: ${remark}\n`);
     return exitCode.done;
   } catch (error) {
-    if (out !== stdoutWord || !isWriteError(error)) throw error;
-    // the reader may have seen enough, like head; other errors of stdout are reported where it is watched
-    return codeOf(error) === 'EPIPE' ? exitCode.done : exitCode.failed;
+    if (out !== stdoutWord) throw error;
+    return codeOfWriteError(error);
   } finally {
     await trace.close();
   }
 }
 
-/** Whether writing to a stream failed. */
-export function isWriteError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && error.syscall === 'write';
-}
-
 async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
-  const { out, to, filter, gzip } = command;
+  const { out, to, selection, gzip } = command;
   const target = out === stdoutWord ? process.stdout : out;
   if (out === stdoutWord && process.stdout.isTTY && (to !== 'ndjson' || gzip === true))
     throw new Failure(
@@ -56,6 +51,7 @@ async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
       'write to a file, or to another program',
     );
   const what = `writing ${out === stdoutWord ? 'to stdout' : printable(out)}`;
+  const filter = eventFilter(trace, selection);
   return watched(what, async (watching) => {
     const options = { ...watching, filter };
     const compressed = gzip === undefined ? {} : { gzip };

@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Command } from 'commander';
 import * as fc from 'fast-check';
-import { Failure } from '../../../../../src/base/failure.ts';
-import { Given } from '../../../../../src/cli/host/options/given.ts';
-import { hostSettings } from '../../../../../src/cli/host/options/host-settings.ts';
+import { Failure } from '../../../../../../src/base/failure.ts';
+import { Given } from '../../../../../../src/cli/host/options/given.ts';
+import { hostSettings } from '../../../../../../src/cli/host/options/host-settings.ts';
 import {
   eventFilter,
   readSelection,
   type Selection,
   selectionNames,
-} from '../../../../../src/cli/host/options/selection.ts';
-import { parseTimePoint, timeOf } from '../../../../../src/cli/host/options/time-point.ts';
-import { addSetting } from '../../../../../src/cli/options/setting.ts';
-import { convert } from '../../../../../src/trace/convert/convert.ts';
-import { openTrace, type Trace } from '../../../../../src/trace/open.ts';
-import { sampleMetadata, samplePages, scratchDir, writeRaws } from '../../../trace/samples.ts';
+} from '../../../../../../src/cli/host/options/reading/selection.ts';
+import { parseTimePoint, timeOf } from '../../../../../../src/cli/host/options/reading/time-point.ts';
+import { addSetting } from '../../../../../../src/cli/options/setting.ts';
+import { convert } from '../../../../../../src/trace/convert/convert.ts';
+import { openTrace, type Trace } from '../../../../../../src/trace/open.ts';
+import { sampleMetadata, samplePages, scratchDir, writeRaws } from '../../../../trace/samples.ts';
 
 /** What a command with these options reads from a command line. */
 function selected(...argv: string[]): Selection {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
-import { type ExitCode, exitCode } from '../../base/failure.ts';
-import { printable } from '../../base/quoted.ts';
+import { type ExitCode, exitCode } from '../../../base/failure.ts';
+import { printable } from '../../../base/quoted.ts';
+import { exportNdjson } from '../../../export/text/export-ndjson.ts';
 import {
   cpuList,
   eventList,
@@ -9,21 +10,23 @@ import {
   printkList,
   statistics,
   unusableFormats,
-} from '../../print/report/listings.ts';
-import type { ReportInput } from '../../print/report/options.ts';
-import { report } from '../../print/report/report.ts';
-import { traceFlag } from '../../print/report/latency-flags.ts';
-import { openTrace, type Trace } from '../../trace/open.ts';
-import type { ReportCommand, ReportFile } from './options/report-options.ts';
-import { eventFilter } from './options/selection.ts';
-import { textOutput } from '../report/text-output.ts';
+} from '../../../print/report/listings.ts';
+import type { ReportInput } from '../../../print/report/options.ts';
+import { report } from '../../../print/report/report.ts';
+import { traceFlag } from '../../../print/report/latency-flags.ts';
+import { openTrace, type Trace } from '../../../trace/open.ts';
+import type { ReportCommand, ReportFile } from '../options/reading/report-options.ts';
+import { eventFilter } from '../options/reading/selection.ts';
+import { codeOfWriteError } from './write-error.ts';
+import { textOutput } from '../../report/text-output.ts';
 
 /** Prints events, or a listing, as trace-cmd report does. Throws Failure. */
 export async function runReport(command: ReportCommand): Promise<ExitCode> {
   const inputs: ReportInput[] = [];
   try {
     for (const file of command.files) inputs.push(await open(file, command));
-    return await (command.listing === undefined ? printEvents(inputs, command) : list(inputs, command));
+    if (command.listing !== undefined) return await list(inputs, command);
+    return await (command.json ? printJson(inputs, command) : printEvents(inputs, command));
   } finally {
     for (const { trace } of inputs) await trace.close();
   }
@@ -64,6 +67,17 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     },
   );
   return exitCode.done;
+}
+
+/** One JSON object for each event: the fields with their types. */
+async function printJson([input]: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {
+  const { trace, timeOffset } = input!;
+  try {
+    await exportNdjson(trace, process.stdout, { filter: eventFilter(trace, command.selection, timeOffset) });
+    return exitCode.done;
+  } catch (error) {
+    return codeOfWriteError(error);
+  }
 }
 
 async function list(inputs: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {

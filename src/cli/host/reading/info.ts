@@ -1,8 +1,8 @@
-import { type ExitCode, exitCode } from '../../base/failure.ts';
-import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../../trace/info.ts';
-import { json as jsonText, printable } from '../../base/quoted.ts';
-import { noSymbolsText, stepsBackText, unseenText } from '../report/convert-report.ts';
-import { humanBytes, signedSeconds, table } from '../report/human.ts';
+import { type ExitCode, exitCode } from '../../../base/failure.ts';
+import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../../../trace/info.ts';
+import { json as jsonText, printable } from '../../../base/quoted.ts';
+import { noSymbolsText, stepsBackText, unseenText } from '../../report/convert-report.ts';
+import { humanBytes, signedSeconds, table } from '../../report/human.ts';
 
 /** Maximum number of event names to list. */
 const namesMax = 20;

@@ -1,8 +1,8 @@
-import { exitCode, Failure } from '../../../base/failure.ts';
-import { quoted } from '../../../base/quoted.ts';
-import { defaultHandlerOptions, type LineOptions } from '../../../print/report/options.ts';
-import type { Given } from './given.ts';
-import { hostSettings } from './host-settings.ts';
+import { exitCode, Failure } from '../../../../base/failure.ts';
+import { quoted } from '../../../../base/quoted.ts';
+import { defaultHandlerOptions, type LineOptions } from '../../../../print/report/options.ts';
+import type { Given } from '../given.ts';
+import { hostSettings } from '../host-settings.ts';
 import { readSelection, type Selection } from './selection.ts';
 
 /** What to print in place of events. */
@@ -36,6 +36,7 @@ export interface ReportCommand {
   readonly alignTimes: boolean;
   readonly noDate: boolean;
   readonly quiet: boolean;
+  readonly json: boolean;
 }
 
 /** Settings of the command, in the order of the help. */
@@ -47,6 +48,9 @@ export function readReport(given: Given): ReportCommand {
   const wakeups = given.flag('wakeups');
   if (wakeups && files.length > 1)
     throw new Failure(exitCode.usage, '-w works with a single file', 'omit -w or the other files');
+  const json = given.flag('json');
+  if (json && files.length > 1)
+    throw new Failure(exitCode.usage, '--json works with a single file', 'run it once for each file');
   return {
     files,
     lines: {
@@ -71,6 +75,7 @@ export function readReport(given: Given): ReportCommand {
     alignTimes: given.flag('alignTimes'),
     noDate: given.flag('noDate'),
     quiet: given.flag('quiet'),
+    json,
   };
 }
 

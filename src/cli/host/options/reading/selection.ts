@@ -1,11 +1,11 @@
-import { parseCpuList } from '../../../base/cpu-list.ts';
-import { exitCode, Failure } from '../../../base/failure.ts';
-import { quoted } from '../../../base/quoted.ts';
-import { type FunctionMap, parseFunctions } from '../../../print/symbols/function-map.ts';
-import type { EventFilter, Trace } from '../../../trace/open.ts';
-import { parseFileName } from '../../options/names.ts';
-import { parseFlag, type Setting } from '../../options/setting.ts';
-import { lines } from './trace-settings.ts';
+import { parseCpuList } from '../../../../base/cpu-list.ts';
+import { exitCode, Failure } from '../../../../base/failure.ts';
+import { quoted } from '../../../../base/quoted.ts';
+import { type FunctionMap, parseFunctions } from '../../../../print/symbols/function-map.ts';
+import type { EventFilter, Trace } from '../../../../trace/open.ts';
+import { parseFileName } from '../../../options/names.ts';
+import { parseFlag, type Setting } from '../../../options/setting.ts';
+import { lines } from '../trace-settings.ts';
 import { parseTimePoint, type TimePoint, timeOf } from './time-point.ts';
 
 /** Options that select events, for the commands that read a trace. They share names with options of other commands. */
@@ -99,6 +99,15 @@ interface GivenOptions {
  * @param excludeName name of the setting `excludeSetting` among the command's settings, if it has it
  */
 export function readSelection(given: GivenOptions, excludeName?: string): Selection {
+  return selectionUpTo(given, given.get(selectionSettings.to), excludeName);
+}
+
+/** As above, for a command that reads `--to` in its own way. */
+export function selectionUpTo(
+  given: GivenOptions,
+  to: TimePoint | undefined,
+  excludeName?: string,
+): Selection {
   const cpus = given.get(selectionSettings.onlyCpus);
   const tasks = given.get(selectionSettings.onlyTasks);
   const events = given.get(selectionSettings.onlyEvents);
@@ -114,7 +123,7 @@ export function readSelection(given: GivenOptions, excludeName?: string): Select
       ...(exclude.length > 0 && { exclude }),
     },
     from: given.get(selectionSettings.from),
-    to: given.get(selectionSettings.to),
+    to,
   };
 }
 

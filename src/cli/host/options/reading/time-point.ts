@@ -1,5 +1,5 @@
-import { exitCode, Failure } from '../../../base/failure.ts';
-import { quoted } from '../../../base/quoted.ts';
+import { exitCode, Failure } from '../../../../base/failure.ts';
+import { quoted } from '../../../../base/quoted.ts';
 
 /** A time of a trace as a user gives it. What the digits mean depends on the trace's clock. */
 export interface TimePoint {

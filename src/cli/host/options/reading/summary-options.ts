@@ -1,12 +1,12 @@
-import type { EventFilter } from '../../../trace/open.ts';
-import type { Given } from './given.ts';
-import { hostSettings } from './host-settings.ts';
+import type { Given } from '../given.ts';
+import { hostSettings } from '../host-settings.ts';
+import { readSelection, type Selection } from './selection.ts';
 
 /** What `trace-host summary` was asked for. */
 export interface SummaryCommand {
   readonly path: string;
   /** Which events to count. */
-  readonly filter: EventFilter;
+  readonly selection: Selection;
   /** Rows of each table. */
   readonly top: number;
   readonly json: boolean;
@@ -16,7 +16,7 @@ export interface SummaryCommand {
 export function readSummary(given: Given): SummaryCommand {
   return {
     path: given.operands[0] ?? '',
-    filter: {},
+    selection: readSelection(given),
     top: given.read(hostSettings.top),
     json: given.flag('json'),
   };

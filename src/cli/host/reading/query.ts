@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from '../../../base/error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
 import { printable } from '../../../base/quoted.ts';
 import { streamSink } from '../../../export/output/byte-sink.ts';
@@ -9,14 +8,15 @@ import { type DuckDb, loadDuckDb } from '../../../export/query/load-duckdb.ts';
 import { cachedTables, queryCacheDir } from '../../../export/query/query-cache.ts';
 import { literal } from '../../../export/query/sql-text.ts';
 import { type EventTable, viewStatements } from '../../../export/query/views.ts';
-import { openTrace, type Trace } from '../../../trace/open.ts';
-import type { QueryCommand } from '../options/query-options.ts';
-import { isWriteError } from './export.ts';
+import { type EventFilter, openTrace, type Trace } from '../../../trace/open.ts';
+import type { QueryCommand } from '../options/reading/query-options.ts';
+import { eventFilter } from '../options/reading/selection.ts';
 import { resultWriter } from './result-writer.ts';
+import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
 /** Runs an SQL query over a trace's events and prints the result. Throws Failure. */
-export async function runQuery({ input, sql, form, filter }: QueryCommand): Promise<ExitCode> {
+export async function runQuery({ input, sql, form, selection }: QueryCommand): Promise<ExitCode> {
   if (form === 'csv' && process.stdout.isTTY)
     throw new Failure(
       exitCode.usage,
@@ -28,7 +28,7 @@ export async function runQuery({ input, sql, form, filter }: QueryCommand): Prom
   let dir: string;
   let tables: EventTable[];
   try {
-    dir = await tablesOf(trace, filter);
+    dir = await tablesOf(trace, eventFilter(trace, selection));
     tables = await eventTables(trace, dir);
   } finally {
     await trace.close();
@@ -37,19 +37,25 @@ export async function runQuery({ input, sql, form, filter }: QueryCommand): Prom
     await answer(duck, viewStatements(tables, join(dir, tasksFile)), sql, form);
     return exitCode.done;
   } catch (error) {
-    if (!isWriteError(error)) throw error;
-    // the reader may have seen enough, like head; other errors of stdout are reported where it is watched
-    return codeOf(error) === 'EPIPE' ? exitCode.done : exitCode.failed;
+    return codeOfWriteError(error);
   }
 }
 
-function tablesOf(trace: Trace, filter: QueryCommand['filter']): Promise<string> {
-  const choice = [...(filter.events ?? [])].sort().join(' ');
+function tablesOf(trace: Trace, filter: EventFilter): Promise<string> {
+  const choice = choiceText(filter);
   return cachedTables(trace.path, choice, async (dir) => {
     await watched(`reading ${printable(trace.path)}`, (watching) =>
       fillParquet(trace, dir, { ...watching, filter }),
     );
   });
+}
+
+/** What tells one choice of events from another; empty for all. */
+function choiceText(filter: EventFilter): string {
+  const parts = Object.entries(filter).filter(([name]) => name !== 'functionAt');
+  return parts.length === 0
+    ? ''
+    : JSON.stringify(parts, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 }
 
 /** The tables in a directory of `fillParquet`. */
