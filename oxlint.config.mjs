@@ -11,8 +11,10 @@ export const rooms = {
   supervisor: ['base', 'native', 'protocol', 'tracefs'],
   trace: ['base', 'native', 'protocol'],
   print: ['base', 'trace'],
+  analysis: ['base', 'trace'],
+  export: ['base', 'trace', 'print', 'analysis'],
   host: ['base', 'native', 'protocol', 'trace'],
-  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'host'],
+  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'export', 'host'],
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
@@ -35,6 +37,7 @@ export const foldersOf = {
     'convert',
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report'],
+  export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
   cli: ['options', 'report', 'agent', 'host'],
 };

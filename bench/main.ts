@@ -12,9 +12,19 @@ import { type BenchOptions, parseBenchOptions, usage } from './options.ts';
 import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
+import { summary } from './summary.ts';
 import { endWithFailure } from '../tools/end-with-failure.ts';
 
-const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth, replacement, collect];
+const benchmarks: readonly Benchmark[] = [
+  cost,
+  slowdown,
+  memory,
+  latency,
+  growth,
+  replacement,
+  collect,
+  summary,
+];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

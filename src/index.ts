@@ -1,9 +1,28 @@
 /** The library: reads traces. See docs/library.md. Anything not exported here may change at any time. */
+export type {
+  BufferSummary,
+  CpuSummary,
+  Durations,
+  InterruptSummary,
+  MissingFigure,
+  NotCounted,
+  TaskSummary,
+  TraceSummary,
+  WorstWakeup,
+} from './analysis/result.ts';
+export type { HistogramBucket } from './analysis/samples.ts';
+export { summarise } from './analysis/summary.ts';
 export { exitCode, Failure, type ExitCode } from './base/failure.ts';
+export type { ExportOptions, ExportProgress } from './export/export-options.ts';
+export {
+  exportPerfetto,
+  type PerfettoOptions,
+  type PerfettoReport,
+} from './export/perfetto/export-perfetto.ts';
 export type { EventBatch } from './trace/events/event-batches.ts';
 export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';
 export type { EventFormat } from './trace/format/event-format.ts';
 export type { Field, FieldContent, FieldPlace } from './trace/format/field.ts';
 export type { FieldValue } from './trace/format/record-data.ts';
 export { readInfo, type BufferInfo, type CpuInfo, type TraceInfo } from './trace/info.ts';
-export { openTrace, type EventFilter, type Trace, type TraceBuffer } from './trace/open.ts';
+export { openTrace, type EventFilter, type TimeSpan, type Trace, type TraceBuffer } from './trace/open.ts';

@@ -34,6 +34,7 @@ const packages = {
     'libvirt-clients': ['virt-xml-validate'],
     'man-db': ['man'],
     mandoc: ['mandoc'],
+    'protobuf-compiler': ['protoc'],
     socat: ['socat'],
     'trace-cmd': ['trace-cmd'],
     'util-linux': ['setpriv'],

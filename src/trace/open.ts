@@ -9,6 +9,7 @@ import type { EventFormat } from './format/event-format.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { taskNamesOf } from './metadata/task-lines.ts';
 import { openSource } from './source/open-source.ts';
+import { type ReadTally, withTally } from './source/read-tally.ts';
 import type { SourceCpu, TraceSource } from './source/source.ts';
 
 export type { EventFilter } from './event-filter.ts';
@@ -50,6 +51,8 @@ export class Trace {
   /** `uname` of the guest; empty if unknown. */
   readonly uname: string;
   readonly buffers: readonly TraceBuffer[];
+  /** How much `events` has read. @internal */
+  readonly read: ReadTally;
   readonly #source: TraceSource;
   readonly #tasks: ReadonlyMap<number, string>;
   readonly #names: EventNames;
@@ -65,9 +68,14 @@ export class Trace {
       timeUnit: clockUnit(clock),
       cpus: cpus.filter(({ dataBytes }) => dataBytes > 0).map(({ cpu }) => cpu),
     }));
-    this.#source = source;
+    ({ source: this.#source, tally: this.read } = withTally(source));
     this.#tasks = taskNamesOf(source.taskNames);
     this.#names = new EventNames(source.catalogue, this.#tasks);
+  }
+
+  /** What the trace is read from. @internal */
+  get source(): TraceSource {
+    return this.#source;
   }
 
   /** Formats of all event types, in no particular order. */
@@ -126,14 +134,6 @@ export class Trace {
       }),
     );
     return eventBatches(streams, this.#names, origin);
-  }
-
-  /**
-   * What only printing needs.
-   * @internal
-   */
-  get source(): TraceSource {
-    return this.#source;
   }
 
   /**

@@ -76,7 +76,7 @@ describe('a recording of a hostile guest ends cleanly', { concurrency, skip: tra
   }
 });
 
-it('info of a hostile trace.dat and of its recording', async (test) => {
+it('info and summary of a hostile trace.dat and of its recording', async (test) => {
   const scene = new Scene(test);
   await scene.guest('metadata-escapes');
   const run = scene.record('--duration', '30s');
@@ -85,7 +85,8 @@ it('info of a hostile trace.dat and of its recording', async (test) => {
   await run.ended;
   assertOrderly(await traceHost('convert', scene.recording, '-o', scene.out, '--json').ended, [done, lost]);
   for (const path of [scene.recording, scene.out]) {
-    assertOrderly(await traceHost('info', path).ended, [done]);
+    for (const command of [['info'], ['summary'], ['summary', '--json']])
+      assertOrderly(await traceHost(...command, path).ended, [done]);
     const json = await traceHost('info', path, '--json').ended;
     assertOrderly(json, [done]);
     const { uname }: { uname: string } = JSON.parse(json.stdout);

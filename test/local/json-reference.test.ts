@@ -16,6 +16,16 @@ function documented(command: string): Set<string> {
   return new Set(cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)));
 }
 
+/** All names of fields in a value, at any depth. */
+function namesIn(value: unknown): Set<string> {
+  const names = new Set<string>();
+  JSON.stringify(value, (key, inner: unknown) => {
+    if (!/^\d*$/.test(key)) names.add(key);
+    return inner;
+  });
+  return names;
+}
+
 /** The fields that every command prints, for a correct guest. */
 describe('docs/json.md lists the fields that are printed', () => {
   it('by each command', async (test) => {
@@ -56,8 +66,14 @@ describe('docs/json.md lists the fields that are printed', () => {
     const stream = Object(await run('convert', framed, '-o', scene.out, '--json'));
     check('convert', stream, ['framed']);
     check('convert of a framed stream', stream.framed);
+    check('export', await run('export', scene.out, '-o', join(scene.outDir, 'trace.pftrace'), '--json'));
     const info = documented('info');
     info.delete('recording');
     assert.deepEqual(new Set(Object.keys(Object(await run('info', scene.out, '--json')))), info);
+    const summary = Object(await run('summary', scene.out, '--json'));
+    check('summary', summary);
+    // what is in a buffer is a list of names, not a table
+    const section = reference.slice(reference.indexOf('\n## summary\n'));
+    for (const name of namesIn(summary.buffers)) assert.ok(section.includes(`\`${name}\``), name);
   });
 });

@@ -58,6 +58,16 @@ describe("npm's package, installed in an empty directory", () => {
     }
   });
 
+  it('names the package that queries need', () => {
+    const path = join(dir, 'prefix/node_modules/.bin/trace-host');
+    const { status, stderr } = spawnSync(path, ['query', 'trace.dat', 'select 1'], {
+      cwd: dir,
+      encoding: 'utf8',
+    });
+    assert.equal(status, exitCode.missing);
+    assert.match(stderr, /needs the npm package @duckdb\/node-api — npm install @duckdb\/node-api/);
+  });
+
   it('passes publint and attw', () => {
     const [archive = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'));
     for (const [tool, ...args] of [
@@ -92,9 +102,12 @@ describe("npm's package, installed in an empty directory", () => {
     }
 
     it('runs the examples of docs/library.md', () => {
-      assert.equal(examples.length, 4);
-      const [events, switches, content, failure] = examples.map((_, index) => runExample(index));
-      for (const { status, stderr } of [events!, switches!, content!]) assert.equal(status, 0, stderr);
+      assert.equal(examples.length, 5);
+      const [events, switches, content, summary, perfetto, failure] = examples.map((_, index) =>
+        runExample(index),
+      );
+      for (const { status, stderr } of [events!, switches!, content!, summary!, perfetto!])
+        assert.equal(status, 0, stderr);
       const lines = events!.stdout.trimEnd().split('\n');
       assert.equal(lines.length, 12_336 + 9507);
       assert.match(lines[0]!, /^\d+n [01] \S.* \d+ \w+:\w+$/);
@@ -112,6 +125,11 @@ describe("npm's package, installed in an empty directory", () => {
         content!.stdout,
         /clock: 'global'.*^pid_t next_pid$.*^top level: 21843 events, 35899 lost$/ms,
       );
+      assert.match(
+        summary!.stdout,
+        /^(\S.*:\d+ ran \d+\.\d+ ms\n){3}\d+ wakeups, the longest took \d+\.\d+ us\n$/,
+      );
+      assert.match(perfetto!.stdout, /^[1-9]\d* events in \d+ bytes, 35899 lost before\n$/);
       assert.equal(failure!.status, exitCode.missing);
       assert.equal(failure!.stderr, 'no-such-trace.dat: no such file; check the path\n');
     });

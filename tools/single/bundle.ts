@@ -2,10 +2,11 @@ import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import { join } from 'node:path';
 
-/** Modules that look for files next to their script, and their replacements in a single-file program. */
+/** Modules that look for files next to their script or load optional packages, and their replacements in a single-file program. */
 const replaced: readonly (readonly [imported: RegExp, by: string])[] = [
   [/^koffi$/, 'koffi.ts'],
   [/^@bokuweb\/zstd-wasm$/, 'zstd.ts'],
+  [/\/load-duckdb\.ts$/, 'load-duckdb.ts'],
   [/\/version\.ts$/, 'version.ts'],
   [/\/worker-command\.ts$/, 'worker-command.ts'],
 ];

@@ -5,8 +5,10 @@ import type { HostCommand } from './options/host-options.ts';
 import { runConvert } from './convert.ts';
 import { runInfo } from './info.ts';
 import { runMetadata } from './metadata.ts';
+import { runReport } from './report.ts';
 import { runRecord } from './record.ts';
 import { runSetup } from './setup.ts';
+import { runSummary } from './summary.ts';
 
 /** Runs one command of trace-host; prints to stdout and stderr. Throws Failure. */
 export async function runHost(command: Exclude<HostCommand, { readonly kind: 'say' }>): Promise<ExitCode> {
@@ -24,10 +26,19 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return runRecord(command.options);
     case 'convert':
       return runConvert(command.options);
+    case 'export':
+      // loaded late: no other command needs it
+      return (await import('./export/export.ts')).runExport(command.options);
+    case 'query':
+      return (await import('./export/query.ts')).runQuery(command.options);
     case 'metadata':
       return runMetadata(command.options, command.out);
+    case 'report':
+      return runReport(command.options);
     case 'info':
       return runInfo(command.path, command.json);
+    case 'summary':
+      return runSummary(command.options);
     default:
       return command satisfies never;
   }

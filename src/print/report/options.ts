@@ -1,3 +1,4 @@
+import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { HandlerOptions } from '../handlers/handler.ts';
 
 /** How a report looks; named by trace-cmd's options. */
@@ -41,3 +42,27 @@ export const defaultLineOptions: LineOptions = {
   timeDifference: false,
   handlers: defaultHandlerOptions,
 };
+
+/** One file of a report. */
+export interface ReportInput {
+  readonly trace: Trace;
+  /** Name before each line, if the report has several files. */
+  readonly label: string | undefined;
+  /** Added to all times, in units of the clock, as `--ts-offset`. */
+  readonly timeOffset: bigint;
+  /** Frequency of the clock in Hz, to show its times as seconds; undefined for clocks that count nanoseconds. */
+  readonly clockHz: number | undefined;
+}
+
+export interface ReportOptions extends LineOptions {
+  /** Which events of an input to print. */
+  readonly filterOf: (input: ReportInput) => EventFilter;
+  /** `-I`, `-S`: without events in hard or soft interrupts: bits of the latency flags. */
+  readonly withoutFlags: number;
+  /** `-w`: wakeup latencies; for a single input. */
+  readonly wakeups: boolean;
+  /** `--ts-check`: reports times that step back, through `onStepBack`. */
+  readonly onStepBack?: (cpu: number, before: bigint, after: bigint) => void;
+  /** `--align-ts`: times since the first event. */
+  readonly alignTimes: boolean;
+}

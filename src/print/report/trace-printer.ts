@@ -156,7 +156,7 @@ export class TracePrinter {
   }
 
   #writeDifference(timestamp: bigint, out: TextBuffer): void {
-    const inUnits = this.#time.form === 'us' ? (timestamp + 500n) / 1000n : timestamp;
+    const inUnits = this.#options.nanoseconds ? timestamp : (timestamp + 500n) / 1000n;
     const text = this.#lastTime === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - this.#lastTime)})`;
     this.#lastTime = inUnits;
     out.string(`: ${text}`);

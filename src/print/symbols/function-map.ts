@@ -6,6 +6,8 @@ export interface FunctionMap {
   readonly find: (high: number, low: number) => number;
   readonly nameStart: (index: number) => number;
   readonly nameEnd: (index: number) => number;
+  /** End of the symbol's line, which may name a module after the function. */
+  readonly lineEnd: (index: number) => number;
   readonly address: (index: number) => bigint;
   /** Address of the first function of that name. */
   readonly addressOf: (name: string) => bigint | undefined;
@@ -73,6 +75,10 @@ export function parseFunctions(text: Uint8Array): FunctionMap {
     },
     nameStart: (index) => start[order[index]!]!,
     nameEnd: (index) => end[order[index]!]!,
+    lineEnd: (index) => {
+      const newlineAt = text.indexOf(newline, end[order[index]!]);
+      return newlineAt < 0 ? text.length : newlineAt;
+    },
     address: (index) => (BigInt(sortedHigh[index]!) << 32n) | BigInt(sortedLow[index]!),
     addressOf: (name) => {
       byName ??= indexByName();

@@ -4,6 +4,7 @@
  */
 export class PrintkFormats {
   readonly #texts = new Map<bigint, Uint8Array>();
+  readonly #entries: (readonly [address: bigint, text: Uint8Array])[] = [];
 
   constructor(text: Uint8Array) {
     for (const line of Buffer.from(text.buffer, text.byteOffset, text.length)
@@ -17,7 +18,9 @@ export class PrintkFormats {
       if (format.startsWith('"')) format = format.slice(1);
       if (format.endsWith('"')) format = format.slice(0, -1);
       if (format.endsWith('\\n')) format = format.slice(0, -2);
-      this.#texts.set(BigInt(`0x${address}`), Buffer.from(format, 'latin1'));
+      const entry = [BigInt(`0x${address}`), Buffer.from(format, 'latin1')] as const;
+      this.#texts.set(...entry);
+      this.#entries.push(entry);
     }
   }
 
@@ -25,8 +28,8 @@ export class PrintkFormats {
     return this.#texts.get(address);
   }
 
-  /** Addresses and texts, by ascending address. */
-  entries(): [bigint, Uint8Array][] {
-    return [...this.#texts].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  /** Addresses and texts by ascending address, the last one first of several at one address. */
+  entries(): (readonly [address: bigint, text: Uint8Array])[] {
+    return this.#entries.toReversed().sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   }
 }

@@ -46,7 +46,8 @@ export class PrintTaskNames {
   /** Names a task that has no name yet. The bytes are copied. */
   learn(pid: number, source: Uint8Array, start: number, end: number): void {
     if (pid === 0 || this.#names.has(pid) || this.#names.size >= maxLearned) return;
-    this.#names.set(pid, source.slice(start, end));
+    // not slice(): of a Buffer it is a view
+    this.#names.set(pid, new Uint8Array(source.subarray(start, end)));
     for (const labels of this.#labels) labels?.delete(pid);
   }
 

@@ -174,7 +174,8 @@ export class TraceEvent {
     const fields: [string, FieldValue][] = [];
     for (const field of this.format?.fields ?? []) {
       const value = readValue(this.#stream.cursor, field);
-      if (value !== undefined) fields.push([field.name, value instanceof Uint8Array ? value.slice() : value]);
+      if (value !== undefined)
+        fields.push([field.name, value instanceof Uint8Array ? new Uint8Array(value) : value]);
     }
     const { timestamp, cpu, pid, task, name } = this;
     return { timestamp, cpu, pid, task, name, fields: Object.fromEntries(fields) };

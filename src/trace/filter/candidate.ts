@@ -5,8 +5,8 @@ export interface Candidate {
   readonly cpu: number;
   /** The thread that was running. */
   readonly pid: number;
-  readonly timestamp: bigint;
-  readonly cursor: RecordData;
+  /** Stands on the event. Its time is worked out when it is read. */
+  readonly cursor: RecordData & { readonly timestamp: bigint };
 }
 
 export type Test = (event: Candidate) => boolean;

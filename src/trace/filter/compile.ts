@@ -24,6 +24,8 @@ import { compareText, fieldText, type FilterNames, taskText, type Text } from '.
 
 /** Longer than any command line should be. */
 const maxLength = 8192;
+/** A kernel has some thousand names of fields; a hostile guest may have millions. */
+const maxCompared = 20_000;
 
 /**
  * Compiles a filter in trace-cmd's language, `EVENTS` or `EVENTS: CONDITION`, to a test for each event type that it
@@ -81,7 +83,8 @@ class Problems {
           'write system/event before the colon',
         );
       const fields = this.#events.flatMap(({ fields, commonFields }) => [...fields, ...commonFields]);
-      const near = nearNames(name, [...new Set([...fields.map(({ name }) => name), ...virtualNames])]);
+      const known = new Set([...virtualNames, ...fields.map(({ name }) => name)]);
+      const near = nearNames(name, [...known].slice(0, maxCompared));
       const remedy =
         near.length > 0 ? `did you mean ${near.map(quoted).join(' or ')}?` : "see the event's format";
       return this.#fail(at, `no such event has a field ${quoted(name)}`, remedy);
@@ -301,7 +304,7 @@ function virtualOperand(name: string): Operand | undefined {
     case 'PID':
       return { kind: 'narrow', read: ({ pid }) => pid };
     case 'TIMESTAMP':
-      return { kind: 'wide', read: ({ timestamp }) => timestamp };
+      return { kind: 'wide', read: ({ cursor }) => cursor.timestamp };
     default:
       return undefined;
   }

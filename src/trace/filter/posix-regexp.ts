@@ -27,8 +27,6 @@ const classes: Readonly<Record<string, string>> = {
 const escaped: Readonly<Record<string, string>> = {
   '(': '(',
   ')': ')',
-  '{': '{',
-  '}': '}',
   '|': '|',
   '+': '+',
   '?': '?',
@@ -60,8 +58,9 @@ export function posixRegExp(pattern: string, whole = false): RegExp {
 
 function sourceOf(pattern: string): string {
   let source = '';
-  /** Whether `*` and `^` would stand at the beginning of an alternative, and whether a `*` has something to repeat. */
+  /** At the beginning of an alternative, where `^` means the start and `*` itself. */
   let isStart = true;
+  let groups = 0;
   for (let at = 0; at < pattern.length; ) {
     const character = pattern[at]!;
     if (character === '[') {
@@ -74,12 +73,24 @@ function sourceOf(pattern: string): string {
     if (character === '\\') {
       const next = pattern[at + 1];
       if (next === undefined) throw new PatternError(at, 'a backslash at its end');
+      if (next === '{' && !isStart) {
+        const interval = /^\\\{(\d{1,4}(?:,\d{0,4})?)\\\}/.exec(pattern.slice(at, at + 16))?.[1];
+        if (interval === undefined) throw new PatternError(at, 'a \\{ without numbers and \\}');
+        source += `{${interval}}`;
+        at += interval.length + 4;
+        continue;
+      }
+      if (next === '(') groups++;
+      if (/[1-9]/.test(next) && Number(next) > groups)
+        throw new PatternError(at, `a \\${next} without its \\(`);
       source += escaped[next] ?? (/[1-9]/.test(next) ? `\\${next}` : literal(next));
       isStart = next === '(' || next === '|';
       at += 2;
       continue;
     }
-    source += plain(pattern, at, isStart);
+    // a second star has nothing more to repeat, and JavaScript refuses it
+    const isRepeated = character === '*' && /(?<!\\)\*$/.test(source);
+    if (!isRepeated) source += plain(pattern, at, isStart);
     // after a leading ^ a * is still a star and nothing to repeat with
     isStart = isStart && character === '^';
     at++;

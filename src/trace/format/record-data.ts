@@ -13,7 +13,7 @@ export interface RecordData {
 export type FieldValue = number | bigint | string | readonly (number | bigint)[] | Uint8Array;
 
 /** `spanOf` packs a field's bounds in the page into one number: start x 2^24 + length. */
-const spanUnit = 2 ** 24;
+export const spanUnit = 2 ** 24;
 
 /**
  * A field's integer: a number for 1, 2 and 4 bytes, a bigint for 8; signed if the field is.
@@ -80,7 +80,7 @@ function readIntegers(record: RecordData, field: Field): (number | bigint)[] | u
 }
 
 /** Bounds of a field's bytes in one number, to avoid allocating an object per field; -1 if beyond the record. */
-function spanOf(record: RecordData, field: Field): number {
+export function spanOf(record: RecordData, field: Field): number {
   const end = field.offset + field.bytes;
   if (end > record.dataBytes) return -1;
   let start = field.offset;

@@ -42,17 +42,22 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     unseen,
     kallsyms: () => readableText(path, trace.kallsyms),
     printkFormats: () => readableText(path, trace.printkFormats),
-    cpuStats: options.cpuStats,
+    formatTexts: () => trace.formats,
+    statTexts: options.cpuStats,
     timeOffset: options.timeOffset,
     cpuCount:
       options.cpuCount ?? Math.max(0, ...trace.buffers.flatMap(({ cpus }) => cpus.map(({ cpu }) => cpu + 1))),
     taskNames,
+    taskGroups: '',
+    processes: '',
+    cpuStats: cpuStatsOf(options.cpuStats),
     buffers: trace.buffers.map(({ name, clock, cpus }) => ({
       name,
       clock,
       cpus: cpus.map((extent) => ({
         cpu: extent.cpu,
         dataBytes: extent.bytes,
+        ...(compression === 'none' && { offset: extent.offset }),
         blocks: (blockBytes, step) =>
           readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes, step)),
         steps: () => readableSteps(path, cpuSteps(file, totalBytes, extent, compression, layout.pageBytes)),
@@ -61,6 +66,16 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     recording: undefined,
     close: () => file.close(),
   };
+}
+
+/** The texts of `stats` files by CPU. @param texts each after a line `CPU: N` */
+function cpuStatsOf(texts: readonly string[]): Map<number, string> {
+  const stats = new Map<number, string>();
+  for (const text of texts) {
+    const [head, cpu] = /^CPU: (\d{1,5})\n/.exec(text) ?? [];
+    if (head !== undefined) stats.set(Number(cpu), text.slice(head.length));
+  }
+  return stats;
 }
 
 /** Converts read errors: a missing page is only detected when it is read. */

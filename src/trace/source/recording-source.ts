@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blocksOf, readPart } from '../file/blocks.ts';
+import { formatTexts } from '../metadata/guest-metadata.ts';
 import { openInput } from '../file/open-input.ts';
 import { keptFiles } from '../recording/raw-file.ts';
 import { metadataFile, rawFile, readRecording } from '../recording/recording-format.ts';
@@ -12,7 +13,7 @@ import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const recording = await readRecording(dir);
   const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
-  const { layout, catalogue, uname, clock, symbols, savedCmdlines, stats } = metadata;
+  const { layout, catalogue, uname, clock, symbols, savedCmdlines, savedTgids, stats } = metadata;
   const cpus: SourceCpu[] = [];
   for (const { cpu } of recording.cpus) cpus.push(await cpuOf(dir, cpu, layout.pageBytes));
   const rawBytes = cpus.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
@@ -30,10 +31,14 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     unseen,
     kallsyms: () => metadata.kallsyms,
     printkFormats: () => metadata.printkFormats,
-    cpuStats: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
+    formatTexts: () => formatTexts(metadata.formats),
+    statTexts: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
     timeOffset: 0n,
     cpuCount: Math.max(0, ...cpus.map(({ cpu }) => cpu + 1)),
     taskNames: savedCmdlines.toString('latin1'),
+    taskGroups: savedTgids.toString('latin1'),
+    processes: metadata.others.get('ps')?.toString('latin1') ?? '',
+    cpuStats: stats,
     buffers: [{ name: '', clock: recording.clock ?? clock, cpus }],
     recording,
     close: () => Promise.resolve(),

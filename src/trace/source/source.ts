@@ -25,14 +25,22 @@ export interface TraceSource {
   /** Text of kallsyms and of `printk_formats`; empty if missing. Read when called, which may block. Throws Failure. */
   readonly kallsyms: () => Buffer;
   readonly printkFormats: () => Buffer;
+  /** Format files by path, in the order of the file; in a trace.dat a number stands for the event's directory. */
+  readonly formatTexts: () => Iterable<readonly [path: string, text: string]>;
   /** Texts of the `stats` files, each after a line `CPU: N`. */
-  readonly cpuStats: readonly string[];
+  readonly statTexts: readonly string[];
   /** To be added to all times; 0 for none. */
   readonly timeOffset: bigint;
   /** Number of CPUs that trace-cmd would say: highest + 1. */
   readonly cpuCount: number;
   /** Text of `saved_cmdlines`: a line `PID NAME` for each task. */
   readonly taskNames: string;
+  /** Text of `saved_tgids`: a line `TID TGID` for each task; empty if unknown, as in every trace.dat. */
+  readonly taskGroups: string;
+  /** A line `TID NAME TGID PPID` for each task of the guest at the end; empty if unknown, as in every trace.dat. */
+  readonly processes: string;
+  /** Text of `per_cpu/cpuN/stats` by CPU, for the traced instance; empty if unknown. */
+  readonly cpuStats: ReadonlyMap<number, string>;
   readonly buffers: readonly SourceBuffer[];
   readonly recording: Recording | undefined;
   close(): Promise<void>;
@@ -50,6 +58,8 @@ export interface SourceCpu {
   readonly cpu: number;
   /** Size as stored, compressed or not. */
   readonly dataBytes: number;
+  /** Where the pages are in a trace.dat that is not compressed. */
+  readonly offset?: number;
   /**
    * The pages in blocks of whole pages, except that the last page may be cut off. A block is valid until the next one
    * is requested. Reading blocks the thread. May be called again. Throws Failure.

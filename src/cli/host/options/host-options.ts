@@ -3,14 +3,20 @@ import { exitCode, Failure } from '../../../base/failure.ts';
 import type { GuestLocation } from '../../../host/guest-dir/location.ts';
 import type { ApplyTo, SetupOptions } from '../../../host/setup/options.ts';
 import { type ConvertCommand, readConvert } from './convert-options.ts';
+import { type ExportCommand, readExport } from './export-options.ts';
+import { type QueryCommand, readQuery } from './query-options.ts';
 import type { Example } from '../../options/help-text.ts';
 import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
+import { readReport, type ReportCommand } from './report-options.ts';
+import { reportSettings } from './report-settings.ts';
+import { selectionNames } from './selection.ts';
 import { type RecordCommand, readRecord } from './record-options.ts';
 import type { HostSettingName } from './host-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import { traceSettings } from './trace-settings.ts';
 import { addSetting, usageFailure } from '../../options/setting.ts';
+import { readSummary, type SummaryCommand } from './summary-options.ts';
 import { addTraceCmdWords } from './trace-cmd-words.ts';
 import { version } from '../../../base/version.ts';
 
@@ -30,8 +36,12 @@ export type HostCommand =
   | { readonly kind: 'doctor'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
+  | { readonly kind: 'export'; readonly options: ExportCommand }
+  | { readonly kind: 'query'; readonly options: QueryCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
-  | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
+  | { readonly kind: 'report'; readonly options: ReportCommand }
+  | { readonly kind: 'info'; readonly path: string; readonly json: boolean }
+  | { readonly kind: 'summary'; readonly options: SummaryCommand };
 
 interface Subcommand {
   readonly description: string;
@@ -45,6 +55,8 @@ interface Subcommand {
 }
 
 const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
+
+const reportNames = namesOf(reportSettings);
 
 /** All commands of trace-host, in the order of the help. */
 const subcommands: Readonly<Record<string, Subcommand>> = {
@@ -160,12 +172,67 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       out: given.read(hostSettings.metadataOutput),
     }),
   },
+  report: {
+    description: 'print the events of trace.dat files and recordings, as trace-cmd report does',
+    settings: [...selectionNames, 'exclude', 'quiet', ...reportNames],
+    operands: '[file...]',
+    examples: [
+      ['trace-host report trace.dat', 'all events in the order of their times'],
+      ['trace-host report trace.dat --cpu 0 --from "last 2s"', 'the last two seconds of CPU 0'],
+      ["trace-host report -F 'sched_switch: prev_prio < 100' trace.dat", 'only events that a filter passes'],
+      ['trace-host report -i web.dat -i db.dat', 'two files, merged by time'],
+      ['trace-host report -R trace.dat', 'the fields of each event'],
+    ],
+    read: (given) => ({ kind: 'report', options: readReport(given) }),
+  },
   info: {
     description: 'show what is in a trace.dat or a recording',
     settings: ['json'],
     operands: '<file>',
     examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost events']],
     read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
+  },
+  summary: {
+    description: 'show run times, wakeup latencies and interrupts of a trace.dat or a recording',
+    settings: ['top', 'json'],
+    operands: '<file>',
+    examples: [
+      ['trace-host summary trace.dat', 'CPUs, tasks, wakeup latencies, interrupts, events'],
+      ['trace-host summary trace.dat --top 50', 'longer tables'],
+      ['trace-host summary trace.dat --json', 'all tasks, for scripts'],
+    ],
+    read: (given) => ({ kind: 'summary', options: readSummary(given) }),
+  },
+  export: {
+    description: 'write a trace for other programs, such as the Perfetto UI',
+    settings: ['exportTo', 'exportOutput', 'exportEvents', 'gzip', 'genericEvents', 'json'],
+    operands: '<file>',
+    examples: [
+      ['trace-host export trace.dat -o trace.pftrace', 'for https://ui.perfetto.dev'],
+      ['trace-host export trace.dat.recording --to perfetto -o -', 'an unfinished recording, to stdout'],
+      ['trace-host export trace.dat -o trace.ndjson.gz', 'one JSON object per event, compressed'],
+      ['trace-host export trace.dat --to csv -o tables', 'a directory with one CSV file per event type'],
+      ['trace-host export trace.dat --to parquet -o tables', 'for DuckDB, pandas, Polars and others'],
+      ['trace-host export trace.dat --event sched -o sched.pftrace.gz', 'only some events, compressed'],
+    ],
+    read: (given) => ({ kind: 'export', options: readExport(given) }),
+  },
+  query: {
+    description: 'run an SQL query over the events of a trace, by DuckDB',
+    settings: ['exportEvents', 'csv', 'json'],
+    operands: '<file> <sql>',
+    examples: [
+      [
+        'trace-host query trace.dat "select comm, sum(dur) from sched_slice group by all order by 2 desc"',
+        'CPU time by task',
+      ],
+      [
+        'trace-host query trace.dat "select * from wakeup_latency order by latency desc limit 10"',
+        'the longest waits for a CPU',
+      ],
+      ['trace-host query trace.dat "show tables"', 'one table for each event, and more'],
+    ],
+    read: (given) => ({ kind: 'query', options: readQuery(given) }),
   },
   status: {
     description: "show the state of the guest's agent, and of each CPU's worker and ring",
@@ -254,7 +321,7 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
       .description(sentence(subcommand.description))
       .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
       .addHelpText('after', examplesText(subcommand.examples));
-    if (subcommand.operands !== undefined) command.argument(subcommand.operands);
+    if (subcommand.operands !== undefined) command.arguments(subcommand.operands);
     // options after COMMAND belong to COMMAND
     command.passThroughOptions(subcommand.operands === '[command...]');
     for (const setting of subcommand.settings) addSetting(command, hostSettings[setting]);

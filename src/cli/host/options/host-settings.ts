@@ -8,6 +8,7 @@ import { maxCpus } from '../../../base/cpu-list.ts';
 import { parseDurationMs, parseTimeMs } from '../../options/duration.ts';
 import { quoted } from '../../../base/quoted.ts';
 import { parsePath, parseUser } from '../../options/names.ts';
+import { reportSettings } from './report-settings.ts';
 import { excludeSetting, selectionSettings } from './selection.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
@@ -15,6 +16,9 @@ import { parseFlag } from '../../options/setting.ts';
 import { parseBytes } from '../../options/size.ts';
 
 const fileVersions = ['6', '7'] as const;
+/** What `export` writes. */
+export const exportFormats = ['perfetto', 'ndjson', 'csv', 'parquet'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
 const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
 /** 24 days; Node's timers cannot be longer (2^31 ms). */
 const longestMs = 24 * 24 * 3600 * 1000;
@@ -101,6 +105,7 @@ export const hostSettings = {
   },
   ...traceSettings,
   ...selectionSettings,
+  ...reportSettings,
   exclude: excludeSetting,
   output: {
     short: 'o',
@@ -199,6 +204,55 @@ export const hostSettings = {
     description: "the guest's metadata archive, for raw files",
     values: 'file',
     parse: parsePath,
+  },
+  top: {
+    long: 'top',
+    placeholder: 'N',
+    description: 'number of rows of each table',
+    defaultText: '10',
+    parse: (text: string, name: string) => parseCount(text, name, 2 ** 20, 1),
+  },
+  exportTo: {
+    long: 'to',
+    placeholder: 'FORMAT',
+    description: `format to write: ${exportFormats.join(', ')} (default: by the ending of the output's name)`,
+    values: { words: exportFormats },
+    parse: (text: string, name: string) => parseChoice(text, name, exportFormats),
+  },
+  exportOutput: {
+    short: 'o',
+    long: 'output',
+    placeholder: 'OUT',
+    description:
+      'file to write, or a directory for Parquet, and for CSV of several event types; - for stdout',
+    values: 'file',
+    parse: parsePath,
+  },
+  exportEvents: {
+    long: 'event',
+    placeholder: 'EVENT',
+    description: 'only this event, system:event, or all of a system; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
+  csv: {
+    long: 'csv',
+    description: 'print CSV',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  gzip: {
+    long: 'gzip',
+    description: 'compress the output; default if its name ends in .gz',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  genericEvents: {
+    long: 'generic-events',
+    description:
+      'for Perfetto before version 50: name events and fields in each event instead of describing them once; a larger file',
+    defaultText: 'false',
+    parse: parseFlag,
   },
   bare: {
     long: 'bare',

@@ -1,6 +1,7 @@
 import { parseCpuList } from '../../../base/cpu-list.ts';
 import { exitCode, Failure } from '../../../base/failure.ts';
 import { quoted } from '../../../base/quoted.ts';
+import { type FunctionMap, parseFunctions } from '../../../print/symbols/function-map.ts';
 import type { EventFilter, Trace } from '../../../trace/open.ts';
 import { parseFileName } from '../../options/names.ts';
 import { parseFlag, type Setting } from '../../options/setting.ts';
@@ -133,26 +134,41 @@ function filtersOf(
 }
 
 /**
- * The filter for `trace.events()`. Reads the first and the last pages if a time is relative. Blocks. Throws Failure,
- * also if the selected buffers count time in different units.
- * @param functionAt see EventFilter
+ * The filter for `trace.events()`. Reads the first and the last pages if a time is relative; the filters read the guest's
+ * symbols when they first need a function's name. Blocks. Throws Failure, also if the selected buffers count time in
+ * different units.
+ * @param shift what the command adds to the times that it prints
  */
 export function eventFilter(
   trace: Trace,
   { filter, from, to }: Selection,
-  functionAt?: EventFilter['functionAt'],
+  shift = trace.source.timeOffset,
 ): EventFilter {
-  const whole = { ...filter, ...(functionAt && { functionAt }) };
+  const isFiltered = filter.where !== undefined || filter.exclude !== undefined;
+  const whole = { ...filter, ...(isFiltered && { functionAt: functionNames(trace) }) };
   if (from === undefined && to === undefined) return whole;
   const unit = timeUnit(trace, filter.buffers);
   const isRelative = [from, to].some((point) => point !== undefined && point.base !== 'zero');
   const span = isRelative ? trace.span(filter) : undefined;
   // no event is selected by CPU and buffer: any time will do
   if (isRelative && span === undefined) return whole;
-  return {
-    ...whole,
-    ...(from && { from: timeOf(from, 'from', unit, span) }),
-    ...(to && { to: timeOf(to, 'to', unit, span) }),
+  const time = (point: TimePoint, side: 'from' | 'to'): bigint =>
+    timeOf(point, side, unit, span) - (point.base === 'zero' ? shift : 0n);
+  return { ...whole, ...(from && { from: time(from, 'from') }), ...(to && { to: time(to, 'to') }) };
+}
+
+/** Names of the guest's functions by address, read at the first call. */
+function functionNames({ source }: Trace): (address: bigint) => string | undefined {
+  let functions: FunctionMap | undefined;
+  return (address) => {
+    functions ??= parseFunctions(source.kallsyms());
+    const index = functions.find(Number(address >> 32n), Number(address & 0xffff_ffffn));
+    if (index < 0) return undefined;
+    const { text } = functions;
+    const start = functions.nameStart(index);
+    return Buffer.from(text.buffer, text.byteOffset + start, functions.nameEnd(index) - start).toString(
+      'latin1',
+    );
   };
 }
 

@@ -103,7 +103,8 @@ export function cpuSteps(
   const chunks = chunkOffsets(fd, offset, Math.min(size, end + chunkCountBytes), pageBytes);
   return {
     count: chunks.length,
-    read: (step) => chunkAt(ByteReader.ofFile(fd, chunks[step]!, size), pageBytes),
+    // a reader reads ahead up to its end
+    read: (step) => chunkAt(ByteReader.ofFile(fd, chunks[step]!, chunks[step + 1] ?? size), pageBytes),
   };
 }
 

@@ -1,0 +1,56 @@
+import { InterruptStack } from './interrupts.ts';
+import { Samples } from './samples.ts';
+import type { Task } from './tasks.ts';
+
+/** Follows what runs on one CPU. Times are nanoseconds since the first event of the buffer. */
+export class CpuCounter {
+  readonly cpu: number;
+  events = 0;
+  lost = 0n;
+  uncountedLosses = 0;
+  firstNs: number | undefined;
+  busyNs = 0;
+  idleNs = 0;
+  voluntary = 0;
+  involuntary = 0;
+  readonly latency = new Samples();
+  readonly interrupts = new InterruptStack();
+  /** What runs; undefined before the first event, and after a loss. */
+  task: Task | undefined;
+  /** Its pid, which `task` does not have if it is the sum of many; NaN for no task. */
+  pid = Number.NaN;
+  /** Whether it was seen to get the CPU; otherwise it ran when the first event happened. */
+  wasSwitchedIn = false;
+  #sinceNs = 0;
+
+  constructor(cpu: number) {
+    this.cpu = cpu;
+  }
+
+  run(task: Task, pid: number, now: number, wasSwitchedIn: boolean): void {
+    this.wasSwitchedIn = wasSwitchedIn;
+    this.task = task;
+    this.pid = pid;
+    this.#sinceNs = now;
+    // the idle tasks of all CPUs are one, and so are the others
+    if (task.pid > 0) task.onCpu = this.cpu;
+  }
+
+  /** Counts the run of the task that leaves the CPU. @returns false if time went backwards: it is not counted */
+  leave(now: number): boolean {
+    const { task } = this;
+    const ranNs = now - this.#sinceNs;
+    this.forget();
+    if (task === undefined || ranNs < 0) return false;
+    task.runNs += ranNs;
+    if (task.pid === 0) this.idleNs += ranNs;
+    else this.busyNs += ranNs;
+    return true;
+  }
+
+  forget(): void {
+    if (this.task?.onCpu === this.cpu) this.task.onCpu = -1;
+    this.task = undefined;
+    this.pid = Number.NaN;
+  }
+}

@@ -1,0 +1,134 @@
+import type { EventFormat } from '../trace/format/event-format.ts';
+import type { Field } from '../trace/format/field.ts';
+
+/** A task's name in a record: an array of 16 bytes in every kernel, so that names are compared as four words. */
+export const nameBytes = 16;
+
+/** Where an event's fields are, found once for each type, so that reading an event looks nothing up. */
+export type EventShape =
+  | {
+      readonly kind: 'switch';
+      /** A record must have at least this many bytes. */
+      readonly needBytes: number;
+      readonly prevPid: number;
+      readonly prevState: number;
+      readonly nextPid: number;
+      /** Undefined if the field is not an array of 16 bytes. */
+      readonly prevName: number | undefined;
+      readonly nextName: number | undefined;
+    }
+  | {
+      /** `waking`: sched_waking, where the wait begins. `wakeup`: sched_wakeup(_new), when the task is in a queue. */
+      readonly kind: 'waking' | 'wakeup';
+      readonly needBytes: number;
+      readonly pid: number;
+      readonly name: number | undefined;
+    }
+  | {
+      readonly kind: 'irq-entry';
+      readonly needBytes: number;
+      readonly number: number;
+      /** Undefined if the format has no text `name`. */
+      readonly nameField: Field | undefined;
+    }
+  | {
+      readonly kind: 'irq-exit' | 'softirq-entry' | 'softirq-exit';
+      readonly needBytes: number;
+      readonly number: number;
+    };
+
+/** The fields that a summary reads of an event; undefined for other events, or if the fields are not as expected. */
+export function shapeOf(format: EventFormat): EventShape | undefined {
+  switch (format.fullName) {
+    case 'sched:sched_switch': {
+      const prevPid = integerAt(format, 'prev_pid');
+      const prevState = integerAt(format, 'prev_state');
+      const nextPid = integerAt(format, 'next_pid');
+      if (prevPid === undefined || prevState === undefined || nextPid === undefined) return undefined;
+      const prevName = nameAt(format, 'prev_comm');
+      const nextName = nameAt(format, 'next_comm');
+      const needBytes = endOf([prevPid, prevState, nextPid], [prevName, nextName]);
+      return { kind: 'switch', needBytes, prevPid, prevState, nextPid, prevName, nextName };
+    }
+    case 'sched:sched_waking':
+    case 'sched:sched_wakeup':
+    case 'sched:sched_wakeup_new': {
+      const pid = integerAt(format, 'pid');
+      if (pid === undefined) return undefined;
+      const name = nameAt(format, 'comm');
+      const kind = format.name === 'sched_waking' ? 'waking' : 'wakeup';
+      return { kind, needBytes: endOf([pid], [name]), pid, name };
+    }
+    case 'irq:irq_handler_entry': {
+      const number = integerAt(format, 'irq');
+      const nameField = format.fields.find(({ name, content }) => name === 'name' && content === 'text');
+      return number === undefined
+        ? undefined
+        : { kind: 'irq-entry', needBytes: number + 4, number, nameField };
+    }
+    case 'irq:irq_handler_exit':
+      return numbered(format, 'irq-exit', 'irq');
+    case 'irq:softirq_entry':
+      return numbered(format, 'softirq-entry', 'vec');
+    case 'irq:softirq_exit':
+      return numbered(format, 'softirq-exit', 'vec');
+    default:
+      return undefined;
+  }
+}
+
+function numbered(
+  format: EventFormat,
+  kind: 'irq-exit' | 'softirq-entry' | 'softirq-exit',
+  field: string,
+): EventShape | undefined {
+  const number = integerAt(format, field);
+  return number === undefined ? undefined : { kind, needBytes: number + 4, number };
+}
+
+/** Offset of an integer whose low 32 bits are enough; undefined if the field is something else. */
+function integerAt({ fields }: EventFormat, name: string): number | undefined {
+  const field = fields.find((each) => each.name === name);
+  return field?.content === 'integer' && field.bytes >= 4 ? field.offset : undefined;
+}
+
+function nameAt({ fields }: EventFormat, name: string): number | undefined {
+  const field = fields.find((each) => each.name === name);
+  return field?.content === 'text' && field.place === 'inline' && field.bytes === nameBytes
+    ? field.offset
+    : undefined;
+}
+
+function endOf(integers: readonly number[], names: readonly (number | undefined)[]): number {
+  return Math.max(...integers.map((at) => at + 4), ...names.map((at) => (at ?? 0) + nameBytes));
+}
+
+/** Vectors of include/linux/interrupt.h, for formats that do not name them. */
+const usualVectors = [
+  'HI',
+  'TIMER',
+  'NET_TX',
+  'NET_RX',
+  'BLOCK',
+  'IRQ_POLL',
+  'TASKLET',
+  'SCHED',
+  'HRTIMER',
+  'RCU',
+];
+
+/** Names of softirq vectors, as the print format of `softirq_entry` gives them. */
+export function vectorNames(format: EventFormat | undefined): ReadonlyMap<number, string> {
+  const declared = [...(format?.printFormat ?? '').matchAll(/\{ *(\d{1,9}), *"(\w{1,32})" *\}/g)].map(
+    ([, vector, name]) => [Number(vector), name ?? ''] as const,
+  );
+  return new Map(declared.length > 0 ? declared : usualVectors.entries());
+}
+
+/**
+ * Whether a task that was switched out still wanted to run. Its state has no reason to sleep then: it is 0, or only the
+ * bit that the kernel adds for a preempted task (TASK_REPORT_MAX, 0x100; before Linux 4.14 TASK_STATE_MAX, higher).
+ */
+export function wasPreempted(state: number): boolean {
+  return (state & 0xff) === 0 && (state & (state - 1)) === 0;
+}

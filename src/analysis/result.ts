@@ -1,0 +1,132 @@
+import type { HistogramBucket } from './samples.ts';
+
+/**
+ * Figures of a trace. Durations are nanoseconds; they are null if the buffer's clock does not count time, or if the
+ * events that tell them are not in the trace (`missing`). Texts come from the guest and may contain control characters.
+ */
+export interface TraceSummary {
+  readonly path: string;
+  /** One summary for each tracing instance: the same event may be in several. */
+  readonly buffers: readonly BufferSummary[];
+}
+
+export interface BufferSummary {
+  /** Empty for the top level. */
+  readonly name: string;
+  readonly clock: string;
+  readonly timeUnit: 'ns' | null;
+  /** Times of the first and of the last event, by the buffer's clock; undefined without events. */
+  readonly first: bigint | undefined;
+  readonly last: bigint | undefined;
+  readonly spanNs: number | null;
+  readonly events: number;
+  /** Events lost, as far as the kernel counted them, and how often it did not. */
+  readonly lost: bigint;
+  readonly uncountedLosses: number;
+  /** Sums over all CPUs; the idle share is a part of both together. */
+  readonly busyNs: number | null;
+  readonly idleNs: number | null;
+  readonly idleShare: number | null;
+  /** Ascending. */
+  readonly cpus: readonly CpuSummary[];
+  /** Most run time first, without the idle tasks. */
+  readonly tasks: readonly TaskSummary[];
+  /** Sum of the tasks beyond the limit of 8192; null if there are none. */
+  readonly otherTasks: TaskSummary | null;
+  /** Wakeup latencies of all tasks. */
+  readonly wakeups: Durations | null;
+  readonly wakeupHistogram: readonly HistogramBucket[];
+  /** Most time first. */
+  readonly irqs: readonly InterruptSummary[];
+  readonly softirqs: readonly InterruptSummary[];
+  /** Most first. */
+  readonly eventTypes: readonly { readonly name: string; readonly count: number }[];
+  readonly missing: readonly MissingFigure[];
+  readonly notCounted: NotCounted;
+}
+
+export interface CpuSummary {
+  readonly cpu: number;
+  readonly events: number;
+  readonly lost: bigint;
+  readonly uncountedLosses: number;
+  readonly busyNs: number | null;
+  readonly idleNs: number | null;
+  readonly idleShare: number | null;
+  /** Time of irq handlers and of softirqs, each without interrupts nested in it; part of what runs on the CPU. */
+  readonly irqNs: number | null;
+  readonly softirqNs: number | null;
+  /** Switches from a task that wanted to sleep, and from one that still wanted to run; idle tasks do not count. */
+  readonly voluntary: number;
+  readonly involuntary: number;
+  /** Of the tasks that then ran on this CPU. */
+  readonly wakeups: Durations | null;
+}
+
+export interface TaskSummary {
+  /** Null for the sum of several tasks. */
+  readonly pid: number | null;
+  /** Its last name; empty if unknown. */
+  readonly task: string;
+  readonly runNs: number | null;
+  /** Part of the known time of all CPUs: all tasks and the idle share are 1 together. */
+  readonly share: number | null;
+  readonly voluntary: number;
+  readonly involuntary: number;
+  readonly wakeups: Durations | null;
+  readonly worstWakeup: WorstWakeup | null;
+}
+
+/** The switch that ended a task's longest wait. */
+export interface WorstWakeup {
+  readonly latencyNs: number;
+  /** Time of the switch by the buffer's clock; the wakeup was `latencyNs` earlier. */
+  readonly at: bigint;
+  readonly cpu: number;
+  /** The task that ran on the CPU before. */
+  readonly afterPid: number;
+  readonly afterTask: string;
+}
+
+/** An irq handler or a softirq vector, over all CPUs. */
+export interface InterruptSummary {
+  /** Number of the irq or vector; null for the sum of several. */
+  readonly number: number | null;
+  /** Name of the handler or vector; empty if unknown. */
+  readonly name: string;
+  readonly totalNs: number;
+  /** Durations without interrupts nested in them. */
+  readonly own: Durations;
+  /** When and where the longest one ended. */
+  readonly worstAt: bigint;
+  readonly worstCpu: number;
+}
+
+/** Percentiles are null without samples. */
+export interface Durations {
+  readonly count: number;
+  readonly p50Ns: number | null;
+  readonly p99Ns: number | null;
+  readonly worstNs: number | null;
+  /** Whether percentiles are exact, else off by less than 1 %. */
+  readonly exact: boolean;
+}
+
+/** Figures that the trace does not have, and events that would give them. */
+export interface MissingFigure {
+  readonly figures: string;
+  readonly events: readonly string[];
+}
+
+export interface NotCounted {
+  /** Runs of tasks in which events were lost. */
+  readonly slicesAcrossLoss: number;
+  /** Runs of tasks whose begin or end does not fit what ran on the CPU, as with filtered events. */
+  readonly slicesUnmatched: number;
+  /** Wakeups whose switch came after lost events. */
+  readonly wakeupsAcrossLoss: number;
+  /** Entries of interrupts without their exit, and the reverse. */
+  readonly interruptsUnmatched: number;
+  /** Records too short for their fields. */
+  readonly malformedEvents: number;
+}

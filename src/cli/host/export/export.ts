@@ -1,0 +1,107 @@
+import { codeOf } from '../../../base/error-code.ts';
+import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
+import { json, printable } from '../../../base/quoted.ts';
+import { exportParquet } from '../../../export/parquet/export-parquet.ts';
+import { exportPerfetto, type PerfettoReport } from '../../../export/perfetto/export-perfetto.ts';
+import { exportCsvDirectory, exportCsvFile } from '../../../export/text/export-csv.ts';
+import { exportNdjson } from '../../../export/text/export-ndjson.ts';
+import { openTrace, type Trace } from '../../../trace/open.ts';
+import { humanBytes } from '../../report/human.ts';
+import { type ExportCommand, isDirectory } from '../options/export-options.ts';
+import { watched } from './watched.ts';
+
+/** What to tell about an export. */
+interface Report {
+  readonly events: number;
+  readonly bytes: number;
+  readonly lost: bigint;
+  /** What is not in the output, printable. */
+  readonly remarks: readonly string[];
+}
+
+const stdoutWord = '-';
+
+/** Exports a trace and reports what was written. Throws Failure. */
+export async function runExport(command: ExportCommand): Promise<ExitCode> {
+  const { input, out } = command;
+  const trace = await openTrace(input);
+  try {
+    const report = await exported(trace, command);
+    // stdout has the export itself
+    if (out !== stdoutWord)
+      process.stdout.write(command.json ? jsonOf(command, report) : textOf(out, report));
+    for (const remark of report.remarks) process.stderr.write(`trace-host: ${printable(out)}: ${remark}\n`);
+    return exitCode.done;
+  } catch (error) {
+    if (out !== stdoutWord || !isWriteError(error)) throw error;
+    // the reader may have seen enough, like head; other errors of stdout are reported where it is watched
+    return codeOf(error) === 'EPIPE' ? exitCode.done : exitCode.failed;
+  } finally {
+    await trace.close();
+  }
+}
+
+/** Whether writing to a stream failed. */
+export function isWriteError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'write';
+}
+
+async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
+  const { out, to, filter, gzip } = command;
+  const target = out === stdoutWord ? process.stdout : out;
+  if (out === stdoutWord && process.stdout.isTTY && (to !== 'ndjson' || gzip === true))
+    throw new Failure(
+      exitCode.usage,
+      `${to} is not for a terminal: it contains whatever the guest wrote`,
+      'write to a file, or to another program',
+    );
+  const what = `writing ${out === stdoutWord ? 'to stdout' : printable(out)}`;
+  return watched(what, async (watching) => {
+    const options = { ...watching, filter };
+    const compressed = gzip === undefined ? {} : { gzip };
+    switch (to) {
+      case 'perfetto': {
+        const genericEvents = command.genericEvents ? 'named' : 'descriptor';
+        const form = { ...options, ...compressed, genericEvents } as const;
+        return perfettoReport(trace, await exportPerfetto(trace, target, form));
+      }
+      case 'ndjson':
+        return { ...(await exportNdjson(trace, target, { ...options, ...compressed })), remarks: [] };
+      case 'csv': {
+        const report = isDirectory(to, out)
+          ? await exportCsvDirectory(trace, out, options)
+          : await exportCsvFile(trace, target, { ...options, ...compressed });
+        return { ...report, remarks: [] };
+      }
+      case 'parquet':
+        return { ...(await exportParquet(trace, out, options)), remarks: [] };
+      default:
+        return to satisfies never;
+    }
+  });
+}
+
+function perfettoReport({ buffers }: Trace, report: PerfettoReport): Report {
+  const { events, bytes, lost, uncountedLosses, leftOut, droppedFields } = report;
+  const remarks: string[] = [];
+  if (uncountedLosses > 0) remarks.push(`${uncountedLosses} losses of events that the kernel did not count`);
+  if (leftOut > 0) remarks.push(`${leftOut} events left out: Perfetto takes CPUs up to 1023`);
+  if (droppedFields.length > 0)
+    remarks.push(`fields without a place in Perfetto's format: ${printable(droppedFields.join(', '))}`);
+  for (const { clock, timeUnit } of buffers)
+    if (timeUnit === null && clock !== '')
+      remarks.push(
+        `clock ${printable(clock)} does not count nanoseconds: Perfetto shows its values as if it did`,
+      );
+  return { events, bytes, lost, remarks };
+}
+
+function textOf(out: string, { events, bytes, lost }: Report): string {
+  const lines = [`${printable(out)}: ${events} events, ${humanBytes(bytes)}`];
+  if (lost > 0n) lines.push(`  ${lost} events were lost before they could be read`);
+  return `${lines.join('\n')}\n`;
+}
+
+function jsonOf({ out, to }: ExportCommand, { events, bytes, lost, remarks }: Report): string {
+  return `${json({ file: out, format: to, events, fileBytes: bytes, lostEvents: Number(lost), remarks })}\n`;
+}

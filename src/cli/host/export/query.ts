@@ -1,0 +1,118 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '../../../base/error-code.ts';
+import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
+import { printable } from '../../../base/quoted.ts';
+import { streamSink } from '../../../export/output/byte-sink.ts';
+import { fillParquet, parquetFileOf, tasksFile } from '../../../export/parquet/export-parquet.ts';
+import { type DuckDb, loadDuckDb } from '../../../export/query/load-duckdb.ts';
+import { cachedTables, queryCacheDir } from '../../../export/query/query-cache.ts';
+import { literal } from '../../../export/query/sql-text.ts';
+import { type EventTable, viewStatements } from '../../../export/query/views.ts';
+import { openTrace, type Trace } from '../../../trace/open.ts';
+import type { QueryCommand } from '../options/query-options.ts';
+import { isWriteError } from './export.ts';
+import { resultWriter } from './result-writer.ts';
+import { watched } from './watched.ts';
+
+/** Runs an SQL query over a trace's events and prints the result. Throws Failure. */
+export async function runQuery({ input, sql, form, filter }: QueryCommand): Promise<ExitCode> {
+  if (form === 'csv' && process.stdout.isTTY)
+    throw new Failure(
+      exitCode.usage,
+      '--csv is not for a terminal: it contains whatever the guest wrote',
+      'write to a file, or to another program',
+    );
+  const duck = await loadDuckDb();
+  const trace = await openTrace(input);
+  let dir: string;
+  let tables: EventTable[];
+  try {
+    dir = await tablesOf(trace, filter);
+    tables = await eventTables(trace, dir);
+  } finally {
+    await trace.close();
+  }
+  try {
+    await answer(duck, viewStatements(tables, join(dir, tasksFile)), sql, form);
+    return exitCode.done;
+  } catch (error) {
+    if (!isWriteError(error)) throw error;
+    // the reader may have seen enough, like head; other errors of stdout are reported where it is watched
+    return codeOf(error) === 'EPIPE' ? exitCode.done : exitCode.failed;
+  }
+}
+
+function tablesOf(trace: Trace, filter: QueryCommand['filter']): Promise<string> {
+  const choice = [...(filter.events ?? [])].sort().join(' ');
+  return cachedTables(trace.path, choice, async (dir) => {
+    await watched(`reading ${printable(trace.path)}`, (watching) =>
+      fillParquet(trace, dir, { ...watching, filter }),
+    );
+  });
+}
+
+/** The tables in a directory of `fillParquet`. */
+async function eventTables(trace: Trace, dir: string): Promise<EventTable[]> {
+  const files = new Set(await readdir(dir));
+  const known = trace.formats().map((format): EventTable => {
+    const file = parquetFileOf(trace, format.id);
+    return { format, fullName: format.fullName, path: join(dir, file) };
+  });
+  const unknown = [...files].flatMap((file): EventTable[] => {
+    const id = /^unknown\.event\.(\d{1,5})\.parquet$/.exec(file)?.[1];
+    if (id === undefined || trace.source.catalogue.byId(Number(id)) !== undefined) return [];
+    return [{ format: undefined, fullName: `#${id}`, path: join(dir, file) }];
+  });
+  return [...known.filter(({ path }) => files.has(path.slice(dir.length + 1))), ...unknown];
+}
+
+async function answer(
+  duck: DuckDb,
+  views: readonly string[],
+  sql: string,
+  form: QueryCommand['form'],
+): Promise<void> {
+  // what does not fit in memory goes beside the tables, not into the current directory
+  const instance = await duck.DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    await connection.run(`SET temp_directory = ${literal(join(queryCacheDir(), 'spill'))}`);
+    await connection.run(views.join(';\n'));
+    const result = await connection.stream(sql).catch((error: unknown) => {
+      throw refusedQuery(error);
+    });
+    const types = result.columnTypes().map(String);
+    const writer = resultWriter(form, result.deduplicatedColumnNames(), types);
+    const stdout = streamSink(process.stdout);
+    const print = async (text: string): Promise<void> => {
+      if (text !== '') await stdout.write(Buffer.from(text));
+    };
+    await print(writer.head());
+    const rows = result.yieldRowsJson();
+    for (;;) {
+      const next = await rows.next().catch((error: unknown) => {
+        throw refusedQuery(error);
+      });
+      if (next.done === true) break;
+      await print(writer.rows(next.value));
+    }
+    await print(writer.end());
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** DuckDB's message has a first line that says it all, then the place in the query. */
+function refusedQuery(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const lines = error.message.split('\n').filter((line) => line.trim() !== '');
+  const hint = lines.find((line) => line.startsWith('Did you mean') || line.startsWith('Candidate'));
+  return new Failure(
+    exitCode.usage,
+    printable(lines[0] ?? error.message),
+    printable(hint ?? "the query 'show tables' lists the tables, 'describe NAME' the columns of one"),
+    { cause: error },
+  );
+}

@@ -1,0 +1,68 @@
+import { exitCode, Failure } from '../../../base/failure.ts';
+import { quoted } from '../../../base/quoted.ts';
+import type { EventFilter } from '../../../trace/open.ts';
+import type { Given } from './given.ts';
+import { type ExportFormat, hostSettings } from './host-settings.ts';
+
+export interface ExportCommand {
+  readonly input: string;
+  /** Path of a file or directory; `-` for stdout. */
+  readonly out: string;
+  readonly to: ExportFormat;
+  /** Whether to compress; undefined: if the name of `out` says so. */
+  readonly gzip: boolean | undefined;
+  readonly genericEvents: boolean;
+  readonly filter: EventFilter;
+  readonly json: boolean;
+}
+
+/** Formats by the ending of the output's name, without `.gz`. */
+const formatOf: Readonly<Record<string, ExportFormat>> = {
+  pftrace: 'perfetto',
+  'perfetto-trace': 'perfetto',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  csv: 'csv',
+};
+
+/** Throws Failure for impossible combinations. */
+export function readExport(given: Given): ExportCommand {
+  const out = given.get(hostSettings.exportOutput);
+  if (out === undefined)
+    throw new Failure(exitCode.usage, 'no output given', 'specify one with -o; -o - is stdout');
+  const to = given.get(hostSettings.exportTo) ?? formatByName(out);
+  if (to !== 'perfetto' && given.flag('genericEvents'))
+    throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');
+  if (to === 'parquet' && out === '-')
+    throw new Failure(exitCode.usage, 'Parquet is a directory of files', 'specify a directory with -o');
+  if (given.flag('gzip') && isDirectory(to, out))
+    throw new Failure(exitCode.usage, '--gzip does not work for a directory of files', 'omit it');
+  const events = given.get(hostSettings.exportEvents);
+  return {
+    input: given.operands[0] ?? '',
+    out,
+    to,
+    gzip: given.flag('gzip') ? true : undefined,
+    genericEvents: given.flag('genericEvents'),
+    filter: events === undefined ? {} : { events },
+    json: given.flag('json'),
+  };
+}
+
+/** Whether the output is a directory with a file for each event type. */
+export function isDirectory(to: ExportFormat, out: string): boolean {
+  if (to === 'parquet') return true;
+  return to === 'csv' && out !== '-' && !/\.csv(?:\.gz)?$/.test(out);
+}
+
+function formatByName(out: string): ExportFormat {
+  const ending = /\.([a-z-]+)(?:\.gz)?$/.exec(out)?.[1] ?? '';
+  const format = Object.hasOwn(formatOf, ending) ? formatOf[ending] : undefined;
+  if (format !== undefined) return format;
+  const endings = Object.keys(formatOf).map((name) => `.${name}`);
+  throw new Failure(
+    exitCode.usage,
+    `${out === '-' ? 'stdout' : quoted(out)} does not name a format`,
+    `add --to FORMAT, or use a name that ends in ${endings.join(', ')}`,
+  );
+}

@@ -1,0 +1,136 @@
+import { exitCode, Failure } from '../../../base/failure.ts';
+import { quoted } from '../../../base/quoted.ts';
+import { defaultHandlerOptions, type LineOptions } from '../../../print/report/options.ts';
+import type { Given } from './given.ts';
+import { hostSettings } from './host-settings.ts';
+import { readSelection, type Selection } from './selection.ts';
+
+/** What to print in place of events. */
+export type Listing =
+  | 'functions'
+  | 'printk'
+  | 'event-names'
+  | 'formats'
+  | 'endian'
+  | 'cpus'
+  | 'statistics'
+  | 'check-events';
+
+export interface ReportFile {
+  readonly path: string;
+  readonly timeOffset: bigint;
+  readonly clockHz: number | undefined;
+}
+
+export interface ReportCommand {
+  readonly files: readonly ReportFile[];
+  readonly lines: LineOptions;
+  readonly selection: Selection;
+  readonly listing: Listing | undefined;
+  readonly firstEvent: boolean;
+  readonly lastEvent: boolean;
+  readonly withoutHardirq: boolean;
+  readonly withoutSoftirq: boolean;
+  readonly wakeups: boolean;
+  readonly timeCheck: boolean;
+  readonly alignTimes: boolean;
+  readonly noDate: boolean;
+  readonly quiet: boolean;
+}
+
+/** Settings of the command, in the order of the help. */
+export const defaultInput = 'trace.dat';
+
+/** Throws Failure (usage). */
+export function readReport(given: Given): ReportCommand {
+  const files = filesOf(given);
+  const wakeups = given.flag('wakeups');
+  if (wakeups && files.length > 1)
+    throw new Failure(exitCode.usage, '-w works with a single file', 'omit -w or the other files');
+  return {
+    files,
+    lines: {
+      nanoseconds: given.flag('nanoseconds'),
+      rawTimes: given.flag('rawTimes'),
+      latency: given.flag('latency'),
+      raw: given.flag('raw'),
+      rawEvents: given.get(hostSettings.rawEvents) ?? [],
+      noPlugins: given.flag('withoutPlugins') || given.flag('localPlugins'),
+      noHandlerEvents: given.get(hostSettings.plainEvents) ?? [],
+      timeDifference: given.flag('timeDifference'),
+      handlers: handlerOptions(given.get(hostSettings.pluginOptions) ?? []),
+    },
+    selection: readSelection(given, 'exclude'),
+    listing: listingOf(given),
+    firstEvent: given.flag('firstEvent'),
+    lastEvent: given.flag('lastEvent'),
+    withoutHardirq: given.flag('withoutHardirq'),
+    withoutSoftirq: given.flag('withoutSoftirq'),
+    wakeups,
+    timeCheck: given.flag('timeCheck'),
+    alignTimes: given.flag('alignTimes'),
+    noDate: given.flag('noDate'),
+    quiet: given.flag('quiet'),
+  };
+}
+
+/** `--ts-offset` and `--ts2secs` belong to the `-i` before them; `--ts2secs` before any `-i` is for all. */
+function filesOf(given: Given): ReportFile[] {
+  const files: { path: string; timeOffset: bigint; clockHz: number | undefined }[] = [];
+  let clockHz: number | undefined;
+  const one = <Value>(values: readonly Value[]): Value => values[0]!;
+  for (const { name, text } of given.sequence) {
+    const last = files.at(-1);
+    if (name === 'reportInputs')
+      files.push({
+        path: one(hostSettings.reportInputs.parse(text, '--input')),
+        timeOffset: 0n,
+        clockHz: undefined,
+      });
+    else if (name === 'timeOffset') {
+      if (last === undefined)
+        throw new Failure(exitCode.usage, '--ts-offset must come after -i', 'use -i FILE --ts-offset N');
+      last.timeOffset = one(hostSettings.timeOffset.parse(text, '--ts-offset'));
+    } else if (name === 'clockHz') {
+      const hz = one(hostSettings.clockHz.parse(text, '--ts2secs'));
+      if (last === undefined) clockHz = hz;
+      else last.clockHz = hz;
+    }
+  }
+  for (const path of given.operands) files.push({ path, timeOffset: 0n, clockHz: undefined });
+  if (files.length === 0) files.push({ path: defaultInput, timeOffset: 0n, clockHz: undefined });
+  return files.map((file) => ({ ...file, clockHz: file.clockHz ?? clockHz }));
+}
+
+function handlerOptions(words: readonly string[]): LineOptions['handlers'] {
+  const options: Record<keyof LineOptions['handlers'], boolean> = { ...defaultHandlerOptions };
+  for (const word of words) {
+    const [, name = '', value] = /^(?:[^:=]*:)?([^=]*)(?:=(.*))?$/.exec(word) ?? [];
+    if (!(name in options))
+      throw new Failure(
+        exitCode.usage,
+        `--option: ${quoted(word)} is unknown`,
+        `the options are ${Object.keys(options).join(', ')}`,
+      );
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked above
+    options[name as keyof typeof options] = isOn(value);
+  }
+  return options;
+}
+
+/** As libtraceevent reads values of flags. */
+function isOn(value: string | undefined): boolean {
+  return value === undefined || /^(?:1|true|yes|on|set)?$/i.test(value);
+}
+
+function listingOf(given: Given): Listing | undefined {
+  // trace-cmd's order, which decides if several are given
+  if (given.flag('endianness')) return 'endian';
+  if (given.flag('listFormats')) return 'formats';
+  if (given.flag('checkEvents')) return 'check-events';
+  if (given.flag('listFunctions')) return 'functions';
+  if (given.flag('listPrintk')) return 'printk';
+  if (given.flag('listEvents')) return 'event-names';
+  if (given.flag('listCpus') || given.flag('firstEvent') || given.flag('lastEvent')) return 'cpus';
+  return given.flag('statistics') ? 'statistics' : undefined;
+}

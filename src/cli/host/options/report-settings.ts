@@ -1,0 +1,113 @@
+import { exitCode, Failure } from '../../../base/failure.ts';
+import { quoted } from '../../../base/quoted.ts';
+import { parsePath } from '../../options/names.ts';
+import { parseFlag, type Setting, type WithDefault } from '../../options/setting.ts';
+import { lines } from './trace-settings.ts';
+
+function flag(short: string | undefined, long: string, description: string): WithDefault<boolean> {
+  return { ...(short !== undefined && { short }), long, description, defaultText: 'false', parse: parseFlag };
+}
+
+/** Options of `report`. The short ones, and the long ones without a short one, are trace-cmd report's. */
+export const reportSettings = {
+  reportInputs: {
+    short: 'i',
+    long: 'input',
+    placeholder: 'FILE',
+    description: 'a file to print; repeat to merge several by time',
+    values: 'file',
+    repeatable: true,
+    parse: (text: string, name: string) => lines(text).map((path) => parsePath(path, name)),
+  },
+  nanoseconds: flag('t', 'nanoseconds', 'print times with nanoseconds'),
+  latency: flag('l', 'latency', 'print interrupt and preemption state, as the latency tracers do'),
+  raw: flag('R', 'raw', 'print the fields of events, not their print formats'),
+  rawEvents: {
+    short: 'r',
+    long: 'raw-event',
+    placeholder: 'REGEX',
+    description: 'the same for events whose name or system matches; may be repeated',
+    repeatable: true,
+    parse: parsePatterns,
+  },
+  withoutPlugins: flag('N', 'plain', "print formats only, without libtraceevent's own forms of some events"),
+  localPlugins: flag('L', 'local-plugins', 'the same as -N: there are no other plugins'),
+  plainEvents: {
+    short: 'n',
+    long: 'plain-event',
+    placeholder: 'REGEX',
+    description: 'the same as -N for events whose name or system matches; may be repeated',
+    repeatable: true,
+    parse: parsePatterns,
+  },
+  pluginOptions: {
+    short: 'O',
+    long: 'option',
+    placeholder: 'OPTION',
+    description:
+      'parent, indent=0 or offset for functions, tailprint or depth for function graphs; may be repeated',
+    values: { words: ['parent', 'indent', 'offset', 'tailprint', 'depth'] },
+    repeatable: true,
+    parse: lines,
+  },
+  withoutHardirq: flag('I', 'without-hardirq', 'leave out events in hard interrupts'),
+  withoutSoftirq: flag('S', 'without-softirq', 'leave out events in soft interrupts'),
+  wakeups: flag('w', 'wakeups', 'add to each switch how long ago the task was woken'),
+  timeDifference: flag(undefined, 'ts-diff', 'print the time since the line before'),
+  timeCheck: flag(undefined, 'ts-check', 'report times of a CPU that step back'),
+  rawTimes: flag(undefined, 'raw-ts', 'print times as the clock counts them'),
+  alignTimes: flag(undefined, 'align-ts', 'print times since the first event'),
+  noDate: flag(undefined, 'nodate', 'ignore the offset that trace-cmd record --date stored'),
+  timeOffset: {
+    long: 'ts-offset',
+    placeholder: 'N',
+    description: 'add this to the times of the -i before it, in units of its clock',
+    repeatable: true,
+    parse: (text: string, name: string) => lines(text).map((each) => parseInteger(each, name)),
+  },
+  clockHz: {
+    long: 'ts2secs',
+    placeholder: 'HZ',
+    description: 'frequency of the clock of the -i before it, or of all; prints its times as seconds',
+    repeatable: true,
+    parse: (text: string, name: string) => lines(text).map((each) => parseFrequency(each, name)),
+  },
+  listFunctions: flag('f', 'functions', 'list the addresses of functions, and exit'),
+  listPrintk: flag('P', 'printk', 'list the texts of trace_printk, and exit'),
+  listEvents: flag('E', 'event-names', 'list all types of events, and exit'),
+  listFormats: flag(undefined, 'events', 'print the format files of all events, and exit'),
+  endianness: flag('e', 'endian', 'print the byte order, and exit'),
+  listCpus: flag(undefined, 'cpus', 'list the CPUs that have events, and exit'),
+  firstEvent: flag(undefined, 'first-event', 'list the time of the first event of each CPU, and exit'),
+  lastEvent: flag(undefined, 'last-event', 'list the time of the last event of each CPU, and exit'),
+  statistics: flag(undefined, 'stat', "print the statistics of the guest's ring buffers, and exit"),
+  checkEvents: flag(undefined, 'check-events', 'check all print formats; exits with 1 if one cannot be used'),
+  global: flag('G', 'global', 'for trace-cmd report --profile only; without effect'),
+} as const satisfies Readonly<Record<string, Setting<unknown>>>;
+
+function parsePatterns(text: string, name: string): RegExp[] {
+  return lines(text).map((pattern) => {
+    try {
+      return new RegExp(`^(?:${pattern})$`, 'i');
+    } catch (cause) {
+      throw new Failure(exitCode.usage, `${name}: ${quoted(pattern)} is not a regular expression`, '', {
+        cause,
+      });
+    }
+  });
+}
+
+function parseInteger(text: string, name: string): bigint {
+  if (/^[-+]?\d{1,19}$/.test(text)) return BigInt(text.replace('+', ''));
+  throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is not a whole number`, 'use e.g. -1000');
+}
+
+function parseFrequency(text: string, name: string): number {
+  const hz = Number(text);
+  if (/^\d{1,15}$/.test(text) && hz > 0) return hz;
+  throw new Failure(
+    exitCode.usage,
+    `${name}: ${quoted(text)} is not a frequency in Hz`,
+    'use e.g. 3400000000',
+  );
+}

@@ -1,0 +1,118 @@
+import { basename } from 'node:path';
+import { type ExitCode, exitCode } from '../../base/failure.ts';
+import { printable } from '../../base/quoted.ts';
+import {
+  cpuList,
+  eventList,
+  formatList,
+  functionList,
+  printkList,
+  statistics,
+  unusableFormats,
+} from '../../print/report/listings.ts';
+import type { ReportInput } from '../../print/report/options.ts';
+import { report } from '../../print/report/report.ts';
+import { traceFlag } from '../../print/report/latency-flags.ts';
+import { openTrace, type Trace } from '../../trace/open.ts';
+import type { ReportCommand, ReportFile } from './options/report-options.ts';
+import { eventFilter } from './options/selection.ts';
+import { textOutput } from '../report/text-output.ts';
+
+/** Prints events, or a listing, as trace-cmd report does. Throws Failure. */
+export async function runReport(command: ReportCommand): Promise<ExitCode> {
+  const inputs: ReportInput[] = [];
+  try {
+    for (const file of command.files) inputs.push(await open(file, command));
+    return await (command.listing === undefined ? printEvents(inputs, command) : list(inputs, command));
+  } finally {
+    for (const { trace } of inputs) await trace.close();
+  }
+}
+
+async function open({ path, timeOffset, clockHz }: ReportFile, command: ReportCommand): Promise<ReportInput> {
+  const trace = await openTrace(path);
+  const fileOffset = command.noDate ? 0n : trace.source.timeOffset;
+  return { trace, label: basename(path), timeOffset: timeOffset + fileOffset, clockHz };
+}
+
+async function printEvents(inputs: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {
+  const warn = (text: string): void => {
+    if (!command.quiet) process.stderr.write(`trace-host: ${text}\n`);
+  };
+  const said = new Set<string>();
+  await report(
+    inputs,
+    {
+      ...command.lines,
+      filterOf: ({ trace, timeOffset }) => eventFilter(trace, command.selection, timeOffset),
+      withoutFlags:
+        (command.withoutHardirq ? traceFlag.hardirq : 0) | (command.withoutSoftirq ? traceFlag.softirq : 0),
+      wakeups: command.wakeups,
+      alignTimes: command.alignTimes,
+      ...(command.timeCheck && {
+        onStepBack: (cpu, before, after) =>
+          warn(
+            `WARNING: Record on cpu ${cpu} went backwards: ${before} to ${after} delta: -${before - after}`,
+          ),
+      }),
+    },
+    textOutput(process.stdout),
+    (name, reason) => {
+      if (said.has(name)) return;
+      said.add(name);
+      warn(`${printable(name)} is printed as its fields: ${printable(reason)}`);
+    },
+  );
+  return exitCode.done;
+}
+
+async function list(inputs: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {
+  const write = textOutput(process.stdout);
+  let code: ExitCode = exitCode.done;
+  for (const { trace, label } of inputs) {
+    const text =
+      command.listing === 'check-events'
+        ? check(trace, command)
+        : listing(trace, label, inputs.length, command);
+    if (text === undefined) code = exitCode.failed;
+    else await write(Buffer.from(text, 'latin1'));
+    // trace-cmd lists these of the first file only
+    if (!['cpus', 'statistics', 'check-events'].includes(command.listing ?? '')) break;
+  }
+  return code;
+}
+
+/** Names what cannot be used on stderr. @returns undefined if there is something */
+function check(trace: Trace, command: ReportCommand): '' | undefined {
+  const found = unusableFormats(trace, command.lines);
+  if (!command.quiet)
+    for (const { name, reason } of found)
+      process.stderr.write(`trace-host: ${printable(name)}: ${printable(reason)}\n`);
+  return found.length === 0 ? '' : undefined;
+}
+
+function listing(trace: Trace, label: string | undefined, inputs: number, command: ReportCommand): string {
+  switch (command.listing) {
+    case 'functions':
+      return functionList(trace);
+    case 'printk':
+      return printkList(trace);
+    case 'event-names':
+      return eventList(trace);
+    case 'formats':
+      return formatList(trace);
+    case 'cpus':
+      return cpuList(trace, command.firstEvent, command.lastEvent, command.lines);
+    case 'statistics': {
+      const name = inputs > 1 ? `${label ?? ''}: ` : '';
+      return `${name}cpus=${trace.source.cpuCount}\n${statistics(trace)}`;
+    }
+    case 'endian':
+      return 'file is little endian and host is little endian\n';
+    case 'check-events':
+    case undefined:
+      return '';
+    default:
+      return command.listing satisfies never;
+  }
+}

@@ -1,0 +1,39 @@
+import { summarise, summaryAsJson } from '../../analysis/summary.ts';
+import { type ExitCode, exitCode } from '../../base/failure.ts';
+import { json as jsonText, printable } from '../../base/quoted.ts';
+import { openTrace } from '../../trace/open.ts';
+import { counted } from '../report/human.ts';
+import { LiveText } from '../report/live-text.ts';
+import { summaryText } from '../report/summary-report.ts';
+import { Waiting } from '../report/waiting.ts';
+import type { SummaryCommand } from './options/summary-options.ts';
+
+/** Width where stdout is not a terminal. */
+const usualColumns = 80;
+
+/** Prints what a trace.dat or a recording shows of tasks, CPUs and interrupts. Throws Failure. */
+export async function runSummary({ path, filter, top, json }: SummaryCommand): Promise<ExitCode> {
+  let events = 0;
+  const waiting = new Waiting(
+    new LiveText(process.stderr),
+    () => `reading ${printable(path)}, ${counted(events, 'event')}`,
+  );
+  try {
+    const trace = await openTrace(path);
+    try {
+      const summary = await summarise(trace, filter, (now) => {
+        events = now;
+      });
+      waiting.stop();
+      const columns = process.stdout.isTTY ? process.stdout.columns : usualColumns;
+      process.stdout.write(
+        json ? `${jsonText(summaryAsJson(summary))}\n` : summaryText(summary, top, columns),
+      );
+      return exitCode.done;
+    } finally {
+      await trace.close();
+    }
+  } finally {
+    waiting.stop();
+  }
+}

@@ -1,0 +1,115 @@
+import type { ByteWriter, ParquetWriter } from 'hyparquet-writer';
+import type { TraceEvent } from '../../trace/events/trace-event.ts';
+import type { EventFormat } from '../../trace/format/event-format.ts';
+import { type FieldValue, readValue } from '../../trace/format/record-data.ts';
+import { version } from '../../base/version.ts';
+import { appendTo } from '../output/write-directory.ts';
+import { type Column, columnsOf, commonCount } from './columns.ts';
+
+type Library = typeof import('hyparquet-writer');
+type Value = FieldValue | undefined;
+
+/** A bigint or a short text on the heap, about. */
+const valueBytes = 32;
+const firstBytes = 1 << 10;
+
+/** A Parquet file that grows by row groups. Open only while a group is written. */
+export class ParquetFile {
+  readonly #path: string;
+  readonly #bytes: ByteWriter;
+  readonly #writer: ParquetWriter;
+  readonly #columns: readonly Column[];
+  /** Column chunks written; the file's footer describes each, so they stay in memory. */
+  chunks = 0;
+
+  constructor(library: Library, path: string, columns: readonly Column[]) {
+    this.#path = path;
+    this.#columns = columns;
+    this.#bytes = new library.ByteWriter();
+    this.#writer = new library.ParquetWriter({
+      writer: this.#bytes,
+      schema: [{ name: 'schema', num_children: columns.length }, ...columns.flatMap(({ schema }) => schema)],
+      createdBy: `virtio-trace ${version}`,
+    });
+  }
+
+  /** Writes a row group; `values` are as many as columns. */
+  async writeGroup(values: readonly Value[][]): Promise<number> {
+    const rows = values[0]?.length ?? 0;
+    await this.#writer.write({
+      columnData: this.#columns.map(({ name }, index) => ({
+        name,
+        data: values[index]!,
+        offsetIndex: false,
+      })),
+      rowGroupSize: rows,
+    });
+    this.chunks += this.#columns.length;
+    return this.#drain();
+  }
+
+  async finish(): Promise<number> {
+    await this.#writer.finish();
+    return this.#drain();
+  }
+
+  /** @returns the number of bytes */
+  async #drain(): Promise<number> {
+    const bytes = this.#bytes.getBytes();
+    await appendTo(this.#path, bytes);
+    // `offset` goes on counting; the memory is given back, because there is one such writer per event type
+    this.#bytes.buffer = new ArrayBuffer(firstBytes);
+    this.#bytes.view = new DataView(this.#bytes.buffer);
+    this.#bytes.index = 0;
+    return bytes.length;
+  }
+}
+
+/** The rows of one event type, of which some are not yet written. */
+export class ParquetTable {
+  readonly file: ParquetFile;
+  /** About the size of the waiting rows in memory. */
+  waitingBytes = 0;
+  readonly #columns: readonly Column[];
+  readonly #guest: string | undefined;
+  #values: Value[][];
+
+  constructor(library: Library, path: string, format: EventFormat | undefined, guest: string | undefined) {
+    this.#columns = columnsOf(format);
+    this.#guest = guest;
+    this.#values = this.#columns.map(() => []);
+    this.file = new ParquetFile(library, path, this.#columns);
+  }
+
+  /** @returns by how much `waitingBytes` grows */
+  add(event: TraceEvent): number {
+    const values = this.#values;
+    const columns = this.#columns;
+    const { record, buffer } = event;
+    values[0]!.push(BigInt.asIntN(64, event.timestamp));
+    values[1]!.push(event.cpu);
+    values[2]!.push(event.pid);
+    values[3]!.push(event.task);
+    values[4]!.push(this.#guest);
+    values[5]!.push(buffer === '' ? undefined : buffer);
+    let bytes = columns.length * valueBytes;
+    for (let index = commonCount; index < columns.length; index++) {
+      const value = readValue(record, columns[index]!.field!);
+      if (typeof value === 'string') bytes += value.length;
+      else if (typeof value === 'object') bytes += value.length * valueBytes;
+      // bytes are a view into a page that will be reused
+      values[index]!.push(value instanceof Uint8Array ? value.slice() : value);
+    }
+    this.waitingBytes += bytes;
+    return bytes;
+  }
+
+  /** Writes the waiting rows as a row group. @returns the number of bytes written */
+  async flush(): Promise<number> {
+    if (this.waitingBytes === 0) return 0;
+    const values = this.#values;
+    this.#values = this.#columns.map(() => []);
+    this.waitingBytes = 0;
+    return this.file.writeGroup(values);
+  }
+}

@@ -1,0 +1,104 @@
+import type { TraceEvent } from '../../trace/events/trace-event.ts';
+import type { ByteBuffer } from '../output/byte-buffer.ts';
+import { type EventType, eventTypeOf, type GenericForm } from './event-type.ts';
+import { writeEvent } from './event-writer.ts';
+import { packetOf } from './packets.ts';
+import { ProtoWriter } from './proto-writer.ts';
+
+/**
+ * Bytes of events of all CPUs together before their bundles are written: small, so that bundles follow each other
+ * nearly in the order of time, as readers that sort within a window need it.
+ */
+const windowBytes = 256 << 10;
+/** Buffers that are kept for the next window, of all CPUs together. */
+const keptBytes = 8 << 20;
+
+/** The events of one CPU of a tracing instance that are not yet written. */
+interface Bundle {
+  readonly cpu: number;
+  readonly events: ProtoWriter;
+  readonly described: Set<EventType>;
+  isAfterLoss: boolean;
+}
+
+/** Collects events in bundles, one for each CPU. */
+export class Bundles {
+  readonly #form: GenericForm;
+  readonly #bundles = new Map<string, (Bundle | undefined)[]>();
+  readonly #types: (EventType | undefined)[] = [];
+  #bytes = 0;
+  #count = 0;
+
+  constructor(form: GenericForm) {
+    this.#form = form;
+  }
+
+  /** Whether to call `writeTo` before the next event. */
+  get isFull(): boolean {
+    return this.#bytes >= windowBytes;
+  }
+
+  /** The types of all events so far. */
+  types(): EventType[] {
+    return this.#types.filter((type) => type !== undefined);
+  }
+
+  /** Adds an event; a loss before it begins a new bundle, whose predecessor goes to `out`. */
+  add(event: TraceEvent, out: ByteBuffer): void {
+    const { id, cpu, lost } = event;
+    const type = (this.#types[id] ??= eventTypeOf(id, event.format, this.#form));
+    const bundle = this.#bundleOf(event.buffer, cpu);
+    if (lost !== undefined) {
+      writeBundle(bundle, out);
+      bundle.isAfterLoss = true;
+    }
+    const { events, described } = bundle;
+    const before = events.at;
+    writeEvent(events, type, event.timestamp, event.pid, event.record);
+    this.#bytes += events.at - before;
+    if (type.descriptor !== undefined) described.add(type);
+  }
+
+  /** Writes all bundles. */
+  writeTo(out: ByteBuffer): void {
+    for (const bundles of this.#bundles.values()) {
+      for (const bundle of bundles) {
+        if (bundle === undefined) continue;
+        writeBundle(bundle, out);
+        if (bundle.events.bytes.length > keptBytes / this.#count) bundle.events.release();
+      }
+    }
+    this.#bytes = 0;
+  }
+
+  #bundleOf(buffer: string, cpu: number): Bundle {
+    let bundles = this.#bundles.get(buffer);
+    if (bundles === undefined) {
+      bundles = [];
+      this.#bundles.set(buffer, bundles);
+    }
+    const known = bundles[cpu];
+    if (known !== undefined) return known;
+    this.#count++;
+    return (bundles[cpu] = { cpu, events: new ProtoWriter(), described: new Set(), isAfterLoss: false });
+  }
+}
+
+/** Writes a bundle as a packet and empties it. */
+function writeBundle(bundle: Bundle, out: ByteBuffer): void {
+  const { cpu, events, described } = bundle;
+  if (events.at === 0) return;
+  const packet = new ProtoWriter();
+  const head = new ProtoWriter();
+  head.number(1, cpu);
+  if (bundle.isAfterLoss) head.number(3, 1);
+  // before the events, because a reader goes from front to back
+  for (const { descriptor } of described) head.block(11, descriptor!);
+  packet.lengthOf(1, head.at + events.at);
+  packet.append(head.view());
+  packet.append(events.view());
+  out.append(packetOf(packet));
+  events.clear();
+  described.clear();
+  bundle.isAfterLoss = false;
+}

@@ -1,0 +1,167 @@
+import type { EventFormat } from '../../trace/format/event-format.ts';
+import type { Field } from '../../trace/format/field.ts';
+import { type KnownEvent, knownEvents } from './known-events.ts';
+import { ProtoWriter, tagBytes } from './proto-writer.ts';
+
+/**
+ * How to send an event that Perfetto has no message for: with a descriptor of its fields (version 50 and later), or as
+ * GenericFtraceEvent with the names in each event, for older ones.
+ */
+export type GenericForm = 'descriptor' | 'named';
+
+/** How to write one field. */
+export interface FieldPlan {
+  readonly field: Field;
+  /** The tag, or all that comes before the value. */
+  readonly tag: Uint8Array;
+  /** The tag of an integer's value inside a `Field` message; only in the named form. */
+  readonly inner: Uint8Array | undefined;
+}
+
+/** How to write the events of one type. */
+export interface EventType {
+  readonly id: number;
+  /** The tag of the event's message. */
+  readonly tag: Uint8Array;
+  /** What each message begins with. */
+  readonly head: Uint8Array;
+  readonly fields: readonly FieldPlan[];
+  /** Fields that Perfetto has no number for. */
+  readonly dropped: readonly string[];
+  /** The type's `generic_event_descriptors` message; undefined if Perfetto knows the event, or in the named form. */
+  readonly descriptor: Uint8Array | undefined;
+  /** Whether to write the bytes of the event: its type has no format. */
+  readonly isRaw: boolean;
+}
+
+const genericMessage = 327;
+const firstDescriptor = 65_536;
+/** The trace processor ignores fields of a described event beyond this number. */
+const maxFieldNumber = 31;
+const protoTypes = { int64: 3, uint64: 4, string: 9 } as const;
+const valueFields = { string: 3, int64: 4, uint64: 5 } as const;
+const nothing = new Uint8Array(0);
+
+/** @param format undefined for a type without a format */
+export function eventTypeOf(id: number, format: EventFormat | undefined, form: GenericForm): EventType {
+  if (format === undefined) return rawType(id, form);
+  const known = knownEvents.get(format.fullName);
+  if (known !== undefined && fits(format, known)) return knownType(id, format, known);
+  if (form === 'named') return namedType(id, format);
+  const fields = format.fields.slice(0, maxFieldNumber);
+  return {
+    id,
+    tag: tagBytes(firstDescriptor + id, false),
+    head: nothing,
+    fields: fields.map((field, index) => ({
+      field,
+      tag: tagBytes(index + 1, field.content === 'integer'),
+      inner: undefined,
+    })),
+    dropped: format.fields.slice(maxFieldNumber).map(({ name }) => name),
+    descriptor: descriptorOf(
+      id,
+      format.name,
+      format.system,
+      fields.map((field) => ({ name: field.name, type: typeOf(field) })),
+    ),
+    isRaw: false,
+  };
+}
+
+/** Whether the fields are of the kinds that Perfetto expects: formats come from the guest. */
+function fits({ fields }: EventFormat, { fields: numbers, texts }: KnownEvent): boolean {
+  return fields
+    .filter(({ name }) => Object.hasOwn(numbers, name))
+    .every(({ name, content }) => content === (texts.includes(name) ? 'text' : 'integer'));
+}
+
+function knownType(id: number, format: EventFormat, { number, fields: numbers }: KnownEvent): EventType {
+  const isKnown = ({ name }: Field): boolean => Object.hasOwn(numbers, name);
+  return {
+    id,
+    tag: tagBytes(number, false),
+    head: nothing,
+    fields: format.fields.filter(isKnown).map((field) => ({
+      field,
+      tag: tagBytes(numbers[field.name]!, field.content === 'integer'),
+      inner: undefined,
+    })),
+    dropped: format.fields.filter((field) => !isKnown(field)).map(({ name }) => name),
+    descriptor: undefined,
+    isRaw: false,
+  };
+}
+
+function namedType(id: number, format: EventFormat): EventType {
+  return {
+    id,
+    tag: tagBytes(genericMessage, false),
+    head: textField(1, format.name),
+    fields: format.fields.map((field) => ({
+      field,
+      tag: tagBytes(2, false),
+      inner: Uint8Array.of(
+        ...textField(1, field.name),
+        ...tagBytes(valueFields[typeOf(field)], field.content === 'integer'),
+      ),
+    })),
+    dropped: [],
+    descriptor: undefined,
+    isRaw: false,
+  };
+}
+
+/** A type without a format: its only field `data` has the record's bytes in hexadecimal. */
+function rawType(id: number, form: GenericForm): EventType {
+  const common = { id, fields: [], dropped: [], isRaw: true };
+  if (form === 'named') {
+    return {
+      ...common,
+      tag: tagBytes(genericMessage, false),
+      head: textField(1, `#${id}`),
+      descriptor: undefined,
+    };
+  }
+  return {
+    ...common,
+    tag: tagBytes(firstDescriptor + id, false),
+    head: nothing,
+    descriptor: descriptorOf(id, `#${id}`, '', [{ name: 'data', type: 'string' }]),
+  };
+}
+
+function typeOf({ content, signed }: Field): keyof typeof protoTypes {
+  if (content !== 'integer') return 'string';
+  return signed ? 'int64' : 'uint64';
+}
+
+function descriptorOf(
+  id: number,
+  name: string,
+  system: string,
+  fields: readonly { readonly name: string; readonly type: keyof typeof protoTypes }[],
+): Uint8Array {
+  const optional = 1;
+  const descriptor = new ProtoWriter();
+  descriptor.number(1, firstDescriptor + id);
+  descriptor.message(2, (message) => {
+    message.text(1, name);
+    for (const [index, field] of fields.entries()) {
+      message.message(2, (one) => {
+        one.text(1, field.name);
+        one.number(3, index + 1);
+        one.number(4, optional);
+        one.number(5, protoTypes[field.type]);
+      });
+    }
+  });
+  descriptor.text(3, system);
+  return descriptor.view().slice();
+}
+
+function textField(number: number, text: string): Uint8Array {
+  const writer = new ProtoWriter();
+  writer.text(number, text);
+  return writer.view().slice();
+}

@@ -1,0 +1,135 @@
+import { ByteBuffer } from '../output/byte-buffer.ts';
+
+/** Most bytes of a varint. */
+export const varintBytes = 10;
+const maxLengthBytes = 5;
+
+const utf8 = new TextEncoder();
+
+/** Wire types of protobuf. */
+const varintType = 0;
+const lengthType = 2;
+
+/**
+ * Writes protobuf messages into one buffer. The first group of methods needs room that the caller has reserved; those of
+ * the second group reserve it themselves and are for what is written rarely.
+ */
+export class ProtoWriter extends ByteBuffer {
+  /** A varint of up to 32 bits, unsigned. */
+  varint(value: number): void {
+    const { bytes } = this;
+    let at = this.at;
+    let rest = value;
+    while (rest > 0x7f) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at++] = rest;
+    this.at = at;
+  }
+
+  /** A varint of 64 bits, from two unsigned halves. */
+  varint64(low: number, high: number): void {
+    if (high === 0) {
+      this.varint(low);
+      return;
+    }
+    const { bytes } = this;
+    let at = this.at;
+    bytes[at++] = (low & 0x7f) | 0x80;
+    bytes[at++] = ((low >>> 7) & 0x7f) | 0x80;
+    bytes[at++] = ((low >>> 14) & 0x7f) | 0x80;
+    bytes[at++] = ((low >>> 21) & 0x7f) | 0x80;
+    // 4 bits are left of the low half
+    const middle = (low >>> 28) | ((high & 7) << 4);
+    let rest = high >>> 3;
+    if (rest === 0) {
+      bytes[at++] = middle;
+    } else {
+      bytes[at++] = middle | 0x80;
+      while (rest > 0x7f) {
+        bytes[at++] = (rest & 0x7f) | 0x80;
+        rest >>>= 7;
+      }
+      bytes[at++] = rest;
+    }
+    this.at = at;
+  }
+
+  /** Leaves a byte for a message's length; `close` fills it in. @returns where the message begins */
+  open(): number {
+    return ++this.at;
+  }
+
+  /** Ends the message that begins at `start`. Lengths beyond 127, which are rare, move the message. */
+  close(start: number): void {
+    const length = this.at - start;
+    if (length <= 0x7f) {
+      this.bytes[start - 1] = length;
+      return;
+    }
+    const more = lengthBytes(length) - 1;
+    this.bytes.copyWithin(start + more, start, this.at);
+    this.at = start - 1;
+    this.varint(length);
+    this.at = start + more + length;
+  }
+
+  /** A varint field; reserves its room. */
+  number(field: number, value: number | bigint): void {
+    this.reserve(2 * varintBytes);
+    this.tag(field, varintType);
+    if (typeof value === 'number' && value >= 0 && value <= 0xffff_ffff) {
+      this.varint(value);
+      return;
+    }
+    const bits = BigInt.asUintN(64, BigInt(value));
+    this.varint64(Number(bits & 0xffff_ffffn), Number(bits >> 32n));
+  }
+
+  text(field: number, text: string): void {
+    this.block(field, utf8.encode(text));
+  }
+
+  /** A field of bytes, or a whole message. */
+  block(field: number, content: Uint8Array): void {
+    this.lengthOf(field, content.length);
+    this.append(content);
+  }
+
+  /** The beginning of a field whose content of `length` bytes is appended next. */
+  lengthOf(field: number, length: number): void {
+    this.reserve(2 * varintBytes + length);
+    this.tag(field, lengthType);
+    this.varint(length);
+  }
+
+  message(field: number, write: (writer: ProtoWriter) => void): void {
+    const writer = new ProtoWriter();
+    write(writer);
+    this.block(field, writer.view());
+  }
+
+  tag(field: number, type: number): void {
+    this.varint(((field << 3) | type) >>> 0);
+  }
+}
+
+/** Size of a field whose content has `length` bytes, for field numbers below 16. */
+export function fieldBytes(length: number): number {
+  return 1 + lengthBytes(length) + length;
+}
+
+/** The bytes of a tag, to be copied in hot loops. */
+export function tagBytes(field: number, isVarint: boolean): Uint8Array {
+  const writer = new ProtoWriter();
+  writer.reserve(varintBytes);
+  writer.tag(field, isVarint ? varintType : lengthType);
+  return writer.view().slice();
+}
+
+function lengthBytes(length: number): number {
+  let bytes = 1;
+  for (let rest = length >>> 7; rest > 0; rest >>>= 7) bytes++;
+  return Math.min(bytes, maxLengthBytes);
+}

@@ -1,0 +1,14 @@
+/** A name as an identifier, whatever characters it has: names come from the guest. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A table function that reads one Parquet file, whose path is not taken for a pattern. */
+export function parquet(path: string): string {
+  const exact = path.replaceAll(/[*?[]/g, (character) => `[${character}]`);
+  return `read_parquet(${literal(exact)}, file_row_number = true)`;
+}

@@ -1,0 +1,126 @@
+import { quoted } from '../../base/quoted.ts';
+import type { TraceEvent } from '../../trace/events/trace-event.ts';
+import type { EventFormat } from '../../trace/format/event-format.ts';
+import type { Field } from '../../trace/format/field.ts';
+import { FieldSpan } from '../field-span.ts';
+import { TextWriter } from './text-writer.ts';
+
+const comma = 0x2c;
+const newline = 0x0a;
+const quote = 0x22;
+const carriageReturn = 0x0d;
+const blank = 0x20;
+const encoder = new TextEncoder();
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const span = new FieldSpan();
+
+/** The columns before an event's own fields, and their types. */
+export const commonColumns: readonly (readonly [name: string, type: string])[] = [
+  ['_ts', 'uint64'],
+  ['_cpu', 'uint32'],
+  ['_tid', 'int32'],
+  ['_comm', 'text'],
+  ['_guest', 'text'],
+  ['_instance', 'text'],
+];
+
+/** The rows of one event type in CSV, of which those not yet written are in `out`. */
+export class CsvTable {
+  readonly out = new TextWriter('bare');
+  readonly #fields: readonly Field[];
+  readonly #guest: string;
+
+  /** Begins with the header. @param guest what stands in the column `_guest` */
+  constructor(format: EventFormat | undefined, guest: string) {
+    this.#fields = format?.fields ?? [];
+    this.#guest = cell(guest);
+    const names = [...commonColumns.map(([name]) => name), ...this.#fields.map(({ name }) => name)];
+    this.out.text(`${names.map(cell).join(',')}\n`);
+  }
+
+  add(event: TraceEvent): void {
+    const { out } = this;
+    const { record, pid, task } = event;
+    out.time(event.timestamp);
+    out.byte(comma);
+    out.natural(event.cpu);
+    out.byte(comma);
+    if (pid < 0) out.text(String(pid));
+    else out.natural(pid);
+    out.byte(comma);
+    if (task !== undefined) writeText(out, encoder.encode(task));
+    out.byte(comma);
+    out.text(this.#guest);
+    out.byte(comma);
+    if (event.buffer !== '') out.text(cell(event.buffer));
+    for (const field of this.#fields) {
+      out.byte(comma);
+      if (field.content === 'integer') {
+        if (field.offset + field.bytes <= record.dataBytes) out.integer(field, record);
+        continue;
+      }
+      if (!span.find(record, field)) continue;
+      const { page } = record;
+      if (field.content === 'text') {
+        if (span.endText(page)) writeText(out, page, span.start, span.end);
+        else writeText(out, encoder.encode(utf8.decode(page.subarray(span.start, span.end))));
+      } else if (field.content === 'bytes') {
+        out.hex(page, span.start, span.end);
+      } else {
+        out.copy(arrayStart);
+        out.integers(record, field, span.start, span.end);
+        out.copy(arrayEnd);
+      }
+    }
+    out.byte(newline);
+  }
+}
+
+const arrayStart = encoder.encode('"[');
+const arrayEnd = encoder.encode(']"');
+
+/** A text, in quotes if it has a character that needs them, or blanks at an end, which some readers remove. */
+function writeText(out: TextWriter, from: Uint8Array, start = 0, end = from.length): void {
+  out.reserve(2 * (end - start) + 2);
+  const { bytes } = out;
+  const first = out.at;
+  let to = first;
+  let isSpecial = start === end || from[start] === blank || from[end - 1] === blank;
+  for (let at = start; at < end && !isSpecial; at++) {
+    const byte = from[at]!;
+    isSpecial = byte === comma || byte === quote || byte === newline || byte === carriageReturn;
+    bytes[to++] = byte;
+  }
+  if (isSpecial) {
+    to = first;
+    bytes[to++] = quote;
+    for (let at = start; at < end; at++) {
+      const byte = from[at]!;
+      if (byte === quote) bytes[to++] = quote;
+      bytes[to++] = byte;
+    }
+    bytes[to++] = quote;
+  }
+  out.at = to;
+}
+
+/** A cell of a text that is known not to be long. */
+export function cell(text: string): string {
+  return /[",\r\n]|^ | $/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A field's type, as `columns.csv` names it. */
+export function typeName({ content, signed, elementBytes }: Field): string {
+  const integer = `${signed ? '' : 'u'}int${elementBytes * 8}`;
+  switch (content) {
+    case 'integer':
+      return integer;
+    case 'integers':
+      return `${integer}[]`;
+    case 'text':
+    case 'bytes':
+      return content;
+    default:
+      throw new TypeError(`content ${quoted(String(content satisfies never))}`);
+  }
+}

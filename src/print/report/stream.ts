@@ -1,0 +1,148 @@
+import type { EventBatch } from '../../trace/events/event-batches.ts';
+import type { TraceEvent } from '../../trace/events/trace-event.ts';
+import { clockUnit } from '../../trace/metadata/clock-unit.ts';
+import type { EventFilter } from '../../trace/open.ts';
+import type { ReportInput, ReportOptions } from './options.ts';
+import { TracePrinter } from './trace-printer.ts';
+
+/** Called once for each type of event that is printed as its fields, and why. */
+export type OnUnprintable = (name: string, reason: string) => void;
+
+/** The buffers of all inputs: top levels first, then the instances, each group in the order of the inputs. */
+export function streamsOf(
+  inputs: readonly ReportInput[],
+  options: ReportOptions,
+  onUnprintable: OnUnprintable,
+): Stream[] {
+  const tops: Stream[] = [];
+  const instances: Stream[] = [];
+  const labelOf = labels(inputs);
+  for (const input of inputs) {
+    const { trace, clockHz } = input;
+    const isNs =
+      clockHz !== undefined || trace.buffers.some(({ name, clock }) => name === '' && isSeconds(clock));
+    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes);
+    printer.onUnprintable = onUnprintable;
+    const filter = options.filterOf(input);
+    const wanted = filter.buffers && new Set(filter.buffers);
+    for (const { name } of trace.buffers) {
+      if (wanted?.has(name) === false) continue;
+      const stream = new Stream(input, printer, name, labelOf(input, name), filter, options);
+      (stream.isTop ? tops : instances).push(stream);
+    }
+  }
+  return [...tops, ...instances];
+}
+
+/** What is before each line: the file, if there are several, or the instance, if there are any. */
+function labels(inputs: readonly ReportInput[]): (input: ReportInput, buffer: string) => string {
+  const severalFiles = inputs.length > 1;
+  const nameOf = ({ label }: ReportInput, buffer: string): string =>
+    buffer === '' ? (severalFiles ? (label ?? '') : '') : buffer;
+  const names = inputs.flatMap((input) => input.trace.buffers.map(({ name }) => nameOf(input, name)));
+  const width = Math.max(0, ...names.map((name) => name.length));
+  if (width === 0) return () => '';
+  return (input, buffer) => {
+    const name = nameOf(input, buffer);
+    return name === '' ? ' '.repeat(width + 2) : `${name.padStart(width)}: `;
+  };
+}
+
+/** Clocks whose times the report shows in seconds; no name: files of old versions, which count nanoseconds. */
+function isSeconds(clock: string): boolean {
+  return clock === '' || clockUnit(clock) === 'ns';
+}
+
+/** The events of one buffer, one at a time. */
+export class Stream {
+  readonly input: ReportInput;
+  readonly printer: TracePrinter;
+  readonly label: string;
+  readonly isTop: boolean;
+  /** The current event; undefined at the end. */
+  event: TraceEvent | undefined;
+  readonly #batches: AsyncGenerator<EventBatch, void, undefined>;
+  readonly #withoutFlags: number;
+  readonly #nsPerTick: number | undefined;
+  readonly #lastTimes: (bigint | undefined)[] = [];
+  #offset: bigint;
+  #events: Iterator<TraceEvent> | undefined;
+
+  constructor(
+    input: ReportInput,
+    printer: TracePrinter,
+    buffer: string,
+    label: string,
+    filter: EventFilter,
+    options: ReportOptions,
+  ) {
+    this.input = input;
+    this.printer = printer;
+    this.label = label;
+    this.isTop = buffer === '';
+    this.#batches = input.trace.markedEvents({ ...filter, buffers: [buffer] });
+    this.#withoutFlags = options.withoutFlags;
+    this.#nsPerTick = input.clockHz === undefined ? undefined : 1e9 / input.clockHz;
+    this.#offset = options.rawTimes ? 0n : input.timeOffset;
+  }
+
+  async start(): Promise<void> {
+    await this.load();
+  }
+
+  /** Steps to the next event. @returns false if it must be loaded first */
+  next(): boolean {
+    const step = this.#events?.next();
+    if (step === undefined || step.done === true) return false;
+    this.event = step.value;
+    return true;
+  }
+
+  isWanted({ passed, record }: TraceEvent): boolean {
+    if (!passed) return false;
+    return this.#withoutFlags === 0 || (this.printer.latencyFlags.flags(record) & this.#withoutFlags) === 0;
+  }
+
+  /** Reads on up to the next event, or to the end. */
+  async load(): Promise<void> {
+    for (;;) {
+      const batch = await this.#batches.next();
+      if (batch.done === true) {
+        this.event = undefined;
+        return;
+      }
+      this.#events = batch.value[Symbol.iterator]();
+      if (this.next()) return;
+    }
+  }
+
+  /** Whether the report shows other times than the events'. */
+  get isAdjusted(): boolean {
+    return this.#offset !== 0n || this.#nsPerTick !== undefined;
+  }
+
+  /** Time of the current event with all corrections. */
+  get time(): bigint {
+    let time = this.event!.timestamp;
+    if (this.#nsPerTick !== undefined) time = BigInt(Math.trunc(Number(time) * this.#nsPerTick));
+    return this.#offset === 0n ? time : BigInt.asUintN(64, time + this.#offset);
+  }
+
+  /** Compares the current event's time with that of its CPU's last one. */
+  checkOrder(report: NonNullable<ReportOptions['onStepBack']>): void {
+    const { time } = this;
+    const { cpu } = this.event!;
+    const before = this.#lastTimes[cpu] ?? 0n;
+    if (before > time) report(cpu, before, time);
+    this.#lastTimes[cpu] = time;
+  }
+
+  /** Counts times from `first` on. */
+  align(first: bigint): void {
+    this.#offset -= first;
+  }
+
+  async close(): Promise<void> {
+    await this.#batches.return();
+  }
+}
