@@ -1,13 +1,16 @@
 import { exitCode, Failure } from '../base/failure.ts';
 import { quoted } from '../base/quoted.ts';
 import { choiceOf, type EventFilter } from './event-filter.ts';
-import { CpuEvents, type TimeOrigin } from './events/cpu-events.ts';
+import { CpuEvents, type CpuFilter, type TimeOrigin } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
+import { liveBatches } from './events/live-batches.ts';
 import { firstAndLast } from './events/time-range.ts';
 import { EventNames } from './events/trace-event.ts';
+import type { EventChoice } from './filter/event-choice.ts';
 import type { EventFormat } from './format/event-format.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { taskNamesOf } from './metadata/task-lines.ts';
+import { FollowedCpu, RecordingEnd } from './source/follow-recording.ts';
 import { openSource } from './source/open-source.ts';
 import { type ReadTally, withTally } from './source/read-tally.ts';
 import type { SourceCpu, TraceSource } from './source/source.ts';
@@ -35,6 +38,9 @@ export interface TimeSpan {
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
+
+const followHoldMs = 1000;
+const followPollMs = 100;
 
 /**
  * Opens a trace.dat (version 6 or 7) or a recording directory, finished or not. Reads the metadata; iterating `events`
@@ -114,26 +120,68 @@ export class Trace {
     return this.#events(filter, true);
   }
 
+  /**
+   * The events of a recording while it is recorded, marked as by `markedEvents`; those that it already has come first.
+   * Ends with the recording. Throws Failure, also for a trace that is not a recording.
+   * @internal
+   */
+  async *follow(filter: EventFilter, signal?: AbortSignal): AsyncGenerator<EventBatch, void, undefined> {
+    const { path, kind, layout, buffers } = this.#source;
+    if (kind !== 'recording')
+      throw new Failure(exitCode.usage, `${path} is not a recording`, 'only recordings can be followed');
+    const end = new RecordingEnd(path);
+    const choice = this.#choice(filter);
+    const origin: TimeOrigin = { ns: undefined };
+    const cpus = filter.cpus && new Set(filter.cpus);
+    const files = (buffers[0]?.cpus ?? [])
+      .filter(({ cpu }) => cpus?.has(cpu) ?? true)
+      .map((source) => ({ source, file: new FollowedCpu(path, source.cpu, layout.pageBytes) }));
+    const streams = files.map(({ source, file }) => ({
+      events: this.#cpuEvents(source, { ...filter, choice, marks: true }, origin, mostBlockBytes),
+      buffer: '',
+      read: () => file.read(),
+    }));
+    try {
+      const isEnded = (): Promise<boolean> => end.isReached();
+      const settings = { holdMs: followHoldMs, pollMs: followPollMs, isEnded, ...(signal && { signal }) };
+      yield* liveBatches(streams, this.#names, origin, settings);
+    } finally {
+      for (const { file } of files) file.close();
+    }
+  }
+
   #events(filter: EventFilter, marks: boolean): AsyncGenerator<EventBatch, void, undefined> {
-    const { layout, catalogue } = this.#source;
-    const { from, to } = filter;
-    const choice = choiceOf(filter, {
+    const wanted = this.#wanted(filter);
+    const blockBytes = blockBytesFor(wanted.length, this.#source.layout.pageBytes);
+    const origin: TimeOrigin = { ns: undefined };
+    const choice = this.#choice(filter);
+    const streams = wanted.map(
+      ({ buffer, cpu }): EventStream => ({
+        events: this.#cpuEvents(cpu, { ...filter, choice, marks }, origin, blockBytes),
+        buffer,
+      }),
+    );
+    return eventBatches(streams, this.#names, origin);
+  }
+
+  #choice(filter: EventFilter): EventChoice | undefined {
+    return choiceOf(filter, {
       path: this.path,
       formats: this.formats(),
       task: (pid) => this.task(pid),
       tasks: this.#tasks,
     });
-    const wanted = this.#wanted(filter);
-    const blockBytes = blockBytesFor(wanted.length, layout.pageBytes);
-    const origin: TimeOrigin = { ns: undefined };
-    const cpuFilter = { from, to, choice, marks };
-    const streams = wanted.map(
-      ({ buffer, cpu }): EventStream => ({
-        events: new CpuEvents(cpu, layout, catalogue.common, cpuFilter, origin, blockBytes),
-        buffer,
-      }),
-    );
-    return eventBatches(streams, this.#names, origin);
+  }
+
+  #cpuEvents(
+    source: SourceCpu,
+    { from, to, choice, marks }: Pick<EventFilter, 'from' | 'to'> & Pick<CpuFilter, 'choice' | 'marks'>,
+    origin: TimeOrigin,
+    blockBytes: number,
+  ): CpuEvents {
+    const { layout, catalogue } = this.#source;
+    const filter = { from, to, choice, ...(marks !== undefined && { marks }) };
+    return new CpuEvents(source, layout, catalogue.common, filter, origin, blockBytes);
   }
 
   /**

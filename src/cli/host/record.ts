@@ -9,6 +9,7 @@ import { countsOf, leftOutOf, remarksOn, reusedIdsOf, summaryOf } from '../repor
 import type { RecordCommand } from './options/record-options.ts';
 import { counted, cpuRanges, humanBytes, humanDuration } from '../report/human.ts';
 import { LiveText } from '../report/live-text.ts';
+import { Printing } from './printing.ts';
 import { RecordView } from '../report/record-view.ts';
 import { Waiting } from '../report/waiting.ts';
 
@@ -20,9 +21,14 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
     if (!options.quiet) live.say(text);
   };
   for (const remark of options.remarks) say(`trace-host: ${remark}`);
+  let printing: Printing | undefined;
   const recorder = new Recorder(options, {
     phase: (text) => say(`${text} …`),
-    started: () => say(`recording; ${howItEnds(options)}`),
+    started: ([dir]) => {
+      say(`recording; ${howItEnds(options)}`);
+      if (options.print && dir !== undefined) printing = new Printing(dir);
+    },
+    removing: async () => printing?.done(),
     progress: (progress) => {
       if (!options.quiet) view.show(progress);
     },
@@ -30,13 +36,13 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
     note: (text) => say(`trace-host: ${printable(text)}`),
   });
   const waiting = new Waiting(live, () => (options.quiet ? undefined : recorder.doing));
-  const stopListening = listen(recorder, live);
+  const stopListening = listen(recorder, live, () => printing?.abandon());
   try {
     const result = await recorder.run();
     waiting.stop();
     const { guests } = result;
     if (options.json) process.stdout.write(`${jsonOf(result)}\n`);
-    else if (!options.quiet) process.stdout.write(guests.map(textOf).join(''));
+    else if (!options.quiet) reportTo(options).write(guests.map(textOf).join(''));
     for (const guest of guests) {
       for (const note of notesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${note}\n`);
       for (const loss of lossesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${loss}\n`);
@@ -55,10 +61,16 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   }
 }
 
+/** With --print, stdout has the events only. */
+function reportTo({ print }: RecordCommand): NodeJS.WriteStream {
+  return print ? process.stderr : process.stdout;
+}
+
 /** The first signal ends the recording cleanly, the second aborts it and keeps the raw data. */
-function listen(recorder: Recorder, live: LiveText): () => void {
+function listen(recorder: Recorder, live: LiveText, abandonPrinting: () => void): () => void {
   const interrupt = (): void => recorder.interrupt();
   const abandon = (): void => {
+    abandonPrinting();
     for (const { dir, out } of recorder.abandon()) live.say(`trace-host: ${howToConvert(dir, out)}`);
     exitNow(exitCode.failed);
   };

@@ -87,7 +87,10 @@ export interface RecordResult {
 /** Notifications for the caller. They are called from the event loop and must not throw. */
 export interface RecordListener {
   readonly phase: (text: string) => void;
-  readonly started: () => void;
+  /** @param dirs the directories of the recordings */
+  readonly started: (dirs: readonly string[]) => void;
+  /** Called when a recording is in its file, before its directory is removed. */
+  readonly removing?: (dir: string) => Promise<void>;
   readonly progress: (progress: RecordProgress) => void;
   readonly ending: (end: RecordEnd) => void;
   readonly note: (text: string) => void;

@@ -74,7 +74,7 @@ export class Recorder {
     try {
       await this.#begin();
       this.#began = true;
-      this.#listener.started();
+      this.#listener.started(this.#entries.flatMap(({ recording: { dir } }) => dir ?? []));
       for (const { recording } of this.#entries) recording.describe();
       end = await this.#record();
       this.#listener.ending(end);
@@ -251,7 +251,10 @@ export class Recorder {
       failures,
     };
     // keep the raw pages: what the file lacks may be in them
-    if (isWhole(found)) recording.removeDir();
+    if (isWhole(found)) {
+      if (recording.dir !== undefined) await this.#listener.removing?.(recording.dir);
+      recording.removeDir();
+    }
     return { ...found, dir: isThere() ? recording.dir : undefined };
   }
 

@@ -59,6 +59,8 @@ export interface ReportOptions extends LineOptions {
   readonly filterOf: (input: ReportInput) => EventFilter;
   /** `-I`, `-S`: without events in hard or soft interrupts: bits of the latency flags. */
   readonly withoutFlags: number;
+  /** `--follow`: the input is a recording that is being recorded; ends with it, or when `signal` is aborted. */
+  readonly follow?: { readonly signal: AbortSignal };
   /** `-w`: wakeup latencies; for a single input. */
   readonly wakeups: boolean;
   /** `--ts-check`: reports times that step back, through `onStepBack`. */

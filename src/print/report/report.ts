@@ -34,7 +34,12 @@ export async function report(
       if (inputs.length > 1) out.string(label);
       out.string(`cpus=${input.trace.source.cpuCount}\n`);
     }
-    for (const stream of streams) await stream.start();
+    const load = async (stream: Stream): Promise<void> => {
+      // what is there must be seen before the wait for more
+      if (options.follow !== undefined) await flush();
+      await stream.load();
+    };
+    for (const stream of streams) await load(stream);
     if (options.alignTimes) alignTimes(streams);
     const [first] = streams;
     const wakeups =
@@ -44,7 +49,7 @@ export async function report(
       if (stream === undefined) break;
       const event = stream.event!;
       if (!stream.isWanted(event)) {
-        if (!stream.next()) await stream.load();
+        if (!stream.next()) await load(stream);
         continue;
       }
       if (options.onStepBack !== undefined) stream.checkOrder(options.onStepBack);
@@ -52,9 +57,9 @@ export async function report(
       writeLost(event, out);
       const entry = stream.printer.print(event, stream.isAdjusted ? stream.time : undefined, out);
       wakeups?.after(event, stream.time, out);
-      if (!stream.next()) await stream.load();
+      if (!stream.next()) await load(stream);
       if (entry !== undefined && stream.printer.complete(entry, stream.event, out) && !stream.next())
-        await stream.load();
+        await load(stream);
       if (out.length >= flushBytes) await flush();
     }
     out.string(wakeups?.summary() ?? '');

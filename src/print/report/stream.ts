@@ -80,14 +80,14 @@ export class Stream {
     this.printer = printer;
     this.label = label;
     this.isTop = buffer === '';
-    this.#batches = input.trace.markedEvents({ ...filter, buffers: [buffer] });
+    const { follow } = options;
+    this.#batches =
+      follow === undefined
+        ? input.trace.markedEvents({ ...filter, buffers: [buffer] })
+        : input.trace.follow(filter, follow.signal);
     this.#withoutFlags = options.withoutFlags;
     this.#nsPerTick = input.clockHz === undefined ? undefined : 1e9 / input.clockHz;
     this.#offset = options.rawTimes ? 0n : input.timeOffset;
-  }
-
-  async start(): Promise<void> {
-    await this.load();
   }
 
   /** Steps to the next event. @returns false if it must be loaded first */

@@ -99,6 +99,12 @@ export class CpuEvents {
     return true;
   }
 
+  /** Continues with these whole pages, in place of `load`; the block before must be used up. */
+  feed(pages: Uint8Array): void {
+    this.#block = pages;
+    this.#at = 0;
+  }
+
   /** Steps to the next event of the block. @returns false at its end: call `load` */
   next(): boolean {
     const { cursor } = this;

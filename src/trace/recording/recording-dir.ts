@@ -38,7 +38,7 @@ export class RecordingDir {
 
   /** Checks, before contacting a guest, whether a recording can be created there. @throws Failure */
   static check(out: string): void {
-    const path = pathOf(out);
+    const path = recordingDirOf(out);
     try {
       if (!statSync(dirname(out)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
       accessSync(dirname(out), constants.W_OK | constants.X_OK);
@@ -51,7 +51,7 @@ export class RecordingDir {
 
   /** Creates and locks it, next to the later output file. @throws Failure if it exists or cannot be created */
   constructor(out: string) {
-    this.path = pathOf(out);
+    this.path = recordingDirOf(out);
     try {
       mkdirSync(this.path, { mode: 0o700 });
       this.#inode = lstatSync(this.path).ino;
@@ -182,7 +182,8 @@ export async function joinAllCapped(dir: string, cpus: readonly number[]): Promi
   }
 }
 
-function pathOf(out: string): string {
+/** The directory in which a recording is kept until its trace.dat is complete. */
+export function recordingDirOf(out: string): string {
   return `${out}.recording`;
 }
 

@@ -115,6 +115,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       'fileVersion',
       'compress',
       'compression',
+      'print',
       'quiet',
       'json',
     ],
@@ -135,6 +136,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
         'trace-host record -e sched_wakeup -R "stacktrace if prio < 100" -P 1 -c',
         'the same options as trace-cmd',
       ],
+      ['trace-host record -e sched --print', 'print the events while they are recorded'],
       ['trace-host record -A web -A db -e net', 'record two guests, into trace-web.dat and trace-db.dat'],
       ['trace-host record -e kvm -o ping.dat -- ping -c 3 guest', 'record while a command runs on the host'],
     ],
@@ -174,7 +176,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   },
   report: {
     description: 'print the events of trace.dat files and recordings, as trace-cmd report does',
-    settings: [...selectionNames, 'exclude', ...reportNames, 'quiet', 'json'],
+    settings: [...selectionNames, 'exclude', ...reportNames, 'follow', 'quiet', 'json'],
     operands: '[file...]',
     examples: [
       ['trace-host report trace.dat', 'all events in the order of their times'],
@@ -182,6 +184,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       ["trace-host report -F 'sched_switch: prev_prio < 100' trace.dat", 'only events that a filter passes'],
       ['trace-host report -i web.dat -i db.dat', 'two files, merged by time'],
       ['trace-host report -R trace.dat', 'the fields of each event'],
+      ['trace-host report --follow trace.dat', 'what trace-host record is recording into that file'],
     ],
     read: (given) => ({ kind: 'report', options: readReport(given) }),
   },

@@ -161,6 +161,18 @@ export const hostSettings = {
     defaultText: 'false',
     parse: parseFlag,
   },
+  print: {
+    long: 'print',
+    description: 'print the events while they are recorded, as report --follow does',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
+  follow: {
+    long: 'follow',
+    description: 'print the events of a recording while it is recorded; ends with it',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
   quiet: {
     short: 'q',
     long: 'quiet',

@@ -11,6 +11,8 @@ import { hostSettings } from './host-settings.ts';
 export interface RecordCommand extends RecordOptions {
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Print the events while they are recorded. */
+  readonly print: boolean;
   /** Remarks about the given options, for the user. */
   readonly remarks: readonly string[];
 }
@@ -29,6 +31,15 @@ export function readRecord(given: Given): RecordCommand {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
     throw new Failure(exitCode.usage, `--agent: ${twice} is given twice`, 'give it once');
+  const print = given.flag('print');
+  if (print && names.length > 1)
+    throw new Failure(
+      exitCode.usage,
+      '--print works with a single guest',
+      'print each guest in a terminal of its own: trace-host report --follow FILE',
+    );
+  if (print && given.flag('json'))
+    throw new Failure(exitCode.usage, '--print conflicts with --json', 'omit one of the two options');
   const out = given.read(hostSettings.output);
   const maxKb = given.get(hostSettings.maxKb);
   return {
@@ -41,12 +52,13 @@ export function readRecord(given: Given): RecordCommand {
     durationMs: given.get(hostSettings.duration),
     maxBytes: given.get(hostSettings.maxSize),
     command: given.operands,
-    commandOutput: given.flag('json') ? 'stderr' : 'stdout',
+    commandOutput: given.flag('json') || print ? 'stderr' : 'stdout',
     timeoutMs: given.read(hostSettings.timeout),
     ...readForm(given),
     skipUnknown: given.flag('ignoreUnknown'),
     json: given.flag('json'),
     quiet: given.flag('quiet'),
+    print,
     remarks: given.remarks,
   };
 }

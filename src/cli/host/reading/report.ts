@@ -17,6 +17,9 @@ import { traceFlag } from '../../../print/report/latency-flags.ts';
 import { openTrace, type Trace } from '../../../trace/open.ts';
 import type { ReportCommand, ReportFile } from '../options/reading/report-options.ts';
 import { eventFilter } from '../options/reading/selection.ts';
+import { onEndSignals } from '../../../base/end-signals.ts';
+import { exitNow } from '../../../native/process/process.ts';
+import { followedRecording } from './followed-recording.ts';
 import { codeOfWriteError } from './write-error.ts';
 import { textOutput } from '../../report/text-output.ts';
 
@@ -33,7 +36,7 @@ export async function runReport(command: ReportCommand): Promise<ExitCode> {
 }
 
 async function open({ path, timeOffset, clockHz }: ReportFile, command: ReportCommand): Promise<ReportInput> {
-  const trace = await openTrace(path);
+  const trace = await openTrace(command.follow ? await followedRecording(path) : path);
   const fileOffset = command.noDate ? 0n : trace.source.timeOffset;
   return { trace, label: basename(path), timeOffset: timeOffset + fileOffset, clockHz };
 }
@@ -50,6 +53,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
       filterOf: ({ trace, timeOffset }) => eventFilter(trace, command.selection, timeOffset),
       withoutFlags:
         (command.withoutHardirq ? traceFlag.hardirq : 0) | (command.withoutSoftirq ? traceFlag.softirq : 0),
+      ...(command.follow && { follow: { signal: endSignal() } }),
       wakeups: command.wakeups,
       alignTimes: command.alignTimes,
       ...(command.timeCheck && {
@@ -78,6 +82,16 @@ async function printJson([input]: readonly ReportInput[], command: ReportCommand
   } catch (error) {
     return codeOfWriteError(error);
   }
+}
+
+/** Aborted by the first signal, so that what was read is printed; the second one ends the process at once. */
+function endSignal(): AbortSignal {
+  const ended = new AbortController();
+  onEndSignals(
+    () => ended.abort(),
+    () => exitNow(exitCode.failed),
+  );
+  return ended.signal;
 }
 
 async function list(inputs: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {

@@ -37,6 +37,8 @@ export interface ReportCommand {
   readonly noDate: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
+  /** Whether the input is still being recorded. */
+  readonly follow: boolean;
 }
 
 /** Settings of the command, in the order of the help. */
@@ -51,6 +53,11 @@ export function readReport(given: Given): ReportCommand {
   const json = given.flag('json');
   if (json && files.length > 1)
     throw new Failure(exitCode.usage, '--json works with a single file', 'run it once for each file');
+  const follow = given.flag('follow');
+  if (follow && files.length > 1)
+    throw new Failure(exitCode.usage, '--follow works with a single recording', 'run it once for each');
+  if (follow && json)
+    throw new Failure(exitCode.usage, '--follow conflicts with --json', 'omit one of the two options');
   return {
     files,
     lines: {
@@ -76,6 +83,7 @@ export function readReport(given: Given): ReportCommand {
     noDate: given.flag('noDate'),
     quiet: given.flag('quiet'),
     json,
+    follow,
   };
 }
 

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CpuEvents, TimeOrigin } from './cpu-events.ts';
+import type { EventBatch } from './event-batches.ts';
+import { Merge } from './merge.ts';
+import { type EventNames, type EventOrder, TraceEvent } from './trace-event.ts';
+
+/** A CPU whose pages are still being recorded. */
+export interface LiveStream {
+  readonly events: CpuEvents;
+  readonly buffer: string;
+  /** The next whole pages; empty if there are none yet. */
+  readonly read: () => Uint8Array;
+}
+
+export interface LiveSettings {
+  /**
+   * For how long to wait for a CPU that has sent nothing before events of other CPUs that may be later than its next ones.
+   * A CPU sends a page when it is full.
+   */
+  readonly holdMs: number;
+  /** Interval between two looks for new pages. */
+  readonly pollMs: number;
+  /** Whether the recording has ended: what can be read then is all. */
+  readonly isEnded: () => Promise<boolean>;
+  /** Ends the iteration early. */
+  readonly signal?: AbortSignal;
+}
+
+interface Place extends LiveStream {
+  /** When its last pages were read, and the time of its last event. */
+  arrivedMs: number;
+  lastTime: bigint;
+}
+
+/**
+ * Events as they are recorded, in the order of their times as far as they are known: an event of a CPU that sends its
+ * pages late comes after later events of other CPUs. Ends when the recording has ended.
+ */
+export async function* liveBatches(
+  streams: readonly LiveStream[],
+  names: EventNames,
+  origin: TimeOrigin,
+  settings: LiveSettings,
+): AsyncGenerator<EventBatch, void, undefined> {
+  const places = new Map<CpuEvents, Place>(
+    streams.map((stream) => [stream.events, { ...stream, arrivedMs: performance.now(), lastTime: 0n }]),
+  );
+  const merge = new Merge([...places.keys()]);
+  const live = new LiveMerge(merge, places, names, origin, settings.holdMs);
+  for (;;) {
+    const isEnded = settings.signal?.aborted === true || (await settings.isEnded());
+    const arrived = live.takeNewPages();
+    if (isEnded && !arrived) live.release();
+    const batch = live.batch();
+    if (live.isReady) {
+      yield batch;
+      // skip what the caller did not iterate
+      for (const _ of batch);
+    }
+    if (isEnded && !arrived && merge.first === undefined) return;
+    if (!arrived && !live.isReady) await sleep(settings.pollMs);
+  }
+}
+
+/** The merge of CPUs, some of which may have no event to stand on. */
+class LiveMerge {
+  readonly #merge: Merge<CpuEvents>;
+  readonly #places: ReadonlyMap<CpuEvents, Place>;
+  readonly #names: EventNames;
+  readonly #order: EventOrder;
+  readonly #holdMs: number;
+  readonly #waiting: Set<Place>;
+  #isReleased = false;
+
+  constructor(
+    merge: Merge<CpuEvents>,
+    places: ReadonlyMap<CpuEvents, Place>,
+    names: EventNames,
+    origin: TimeOrigin,
+    holdMs: number,
+  ) {
+    this.#merge = merge;
+    this.#places = places;
+    this.#names = names;
+    this.#order = { keepsPlace: false, origin };
+    this.#holdMs = holdMs;
+    this.#waiting = new Set(places.values());
+  }
+
+  /** Whether the first event can come now: no CPU is expected to have an earlier one. */
+  get isReady(): boolean {
+    const { first } = this.#merge;
+    if (first === undefined) return false;
+    if (this.#isReleased || this.#waiting.size === 0) return true;
+    const { timestamp } = first;
+    const since = performance.now() - this.#holdMs;
+    for (const { arrivedMs, lastTime } of this.#waiting)
+      if (arrivedMs > since && timestamp > lastTime) return false;
+    return true;
+  }
+
+  /** Holds nothing back any more. */
+  release(): void {
+    this.#isReleased = true;
+  }
+
+  /** @returns whether there were any */
+  takeNewPages(): boolean {
+    let any = false;
+    for (const place of this.#waiting) {
+      const pages = place.read();
+      if (pages.length === 0) continue;
+      any = true;
+      place.arrivedMs = performance.now();
+      place.events.feed(pages);
+      if (!place.events.next()) continue;
+      this.#waiting.delete(place);
+      this.#merge.add(place.events);
+    }
+    return any;
+  }
+
+  /** The events that can come now. */
+  batch(): EventBatch {
+    let event: TraceEvent | undefined;
+    const next = (): IteratorResult<TraceEvent, undefined> => {
+      if (event !== undefined) this.#step();
+      const { first } = this.#merge;
+      if (first === undefined || !this.isReady) {
+        // a further call must not step again
+        event = undefined;
+        return { done: true, value: undefined };
+      }
+      event ??= new TraceEvent(this.#names, this.#order, first);
+      return { done: false, value: event.set(first, this.#places.get(first)!.buffer) };
+    };
+    return { [Symbol.iterator]: () => ({ next }) };
+  }
+
+  #step(): void {
+    const first = this.#merge.first!;
+    const place = this.#places.get(first)!;
+    place.lastTime = first.timestamp;
+    if (first.next()) {
+      if (!this.#order.keepsPlace) this.#merge.moved();
+      this.#order.keepsPlace = false;
+      return;
+    }
+    this.#merge.remove();
+    this.#waiting.add(place);
+  }
+}
