@@ -3,6 +3,7 @@ import { exitCode } from '../src/base/failure.ts';
 import type { Benchmark } from './benchmark.ts';
 import { collect } from './collect.ts';
 import { cost } from './cost.ts';
+import { exports } from './export.ts';
 import { growth } from './growth.ts';
 import { latency } from './latency.ts';
 import { Machines } from './machine/machines.ts';
@@ -14,7 +15,16 @@ import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
 import { endWithFailure } from '../tools/end-with-failure.ts';
 
-const benchmarks: readonly Benchmark[] = [cost, slowdown, memory, latency, growth, replacement, collect];
+const benchmarks: readonly Benchmark[] = [
+  cost,
+  slowdown,
+  memory,
+  latency,
+  growth,
+  replacement,
+  collect,
+  exports,
+];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
