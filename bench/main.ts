@@ -3,6 +3,7 @@ import { exitCode } from '../src/base/failure.ts';
 import type { Benchmark } from './benchmark.ts';
 import { collect } from './collect.ts';
 import { cost } from './cost.ts';
+import { exports } from './export.ts';
 import { growth } from './growth.ts';
 import { latency } from './latency.ts';
 import { Machines } from './machine/machines.ts';
@@ -24,6 +25,7 @@ const benchmarks: readonly Benchmark[] = [
   replacement,
   collect,
   summary,
+  exports,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -5,6 +5,8 @@ import type { Field } from '../../trace/format/field.ts';
 import { FieldSpan } from '../field-span.ts';
 import { TextWriter } from './text-writer.ts';
 
+/** Names that each table keeps in their written form. */
+const maxComms = 256;
 const comma = 0x2c;
 const newline = 0x0a;
 const quote = 0x22;
@@ -29,6 +31,8 @@ export class CsvTable {
   readonly out = new TextWriter('bare');
   readonly #fields: readonly Field[];
   readonly #guest: string;
+  /** Cells of the tasks' names, which are as many as the trace has saved. */
+  readonly #comms = new Map<string, Uint8Array>();
 
   /** Begins with the header. @param guest what stands in the column `_guest` */
   constructor(format: EventFormat | undefined, guest: string) {
@@ -48,7 +52,7 @@ export class CsvTable {
     if (pid < 0) out.text(String(pid));
     else out.natural(pid);
     out.byte(comma);
-    if (task !== undefined) writeText(out, encoder.encode(task));
+    if (task !== undefined) out.copy(this.#commOf(task));
     out.byte(comma);
     out.text(this.#guest);
     out.byte(comma);
@@ -73,6 +77,17 @@ export class CsvTable {
       }
     }
     out.byte(newline);
+  }
+
+  #commOf(task: string): Uint8Array {
+    let known = this.#comms.get(task);
+    if (known === undefined) {
+      const made = new TextWriter('bare');
+      writeText(made, encoder.encode(task));
+      known = made.view();
+      if (this.#comms.size < maxComms) this.#comms.set(task, known);
+    }
+    return known;
   }
 }
 

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { onEndSignals } from '../../../base/end-signals.ts';
 import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
 import { printable } from '../../../base/quoted.ts';
 import { streamSink } from '../../../export/output/byte-sink.ts';
@@ -8,6 +9,7 @@ import { type DuckDb, loadDuckDb } from '../../../export/query/load-duckdb.ts';
 import { cachedTables, queryCacheDir } from '../../../export/query/query-cache.ts';
 import { literal } from '../../../export/query/sql-text.ts';
 import { type EventTable, viewStatements } from '../../../export/query/views.ts';
+import { exitNow } from '../../../native/process/process.ts';
 import { type EventFilter, openTrace, type Trace } from '../../../trace/open.ts';
 import type { QueryCommand } from '../options/reading/query-options.ts';
 import { eventFilter } from '../options/reading/selection.ts';
@@ -82,6 +84,8 @@ async function answer(
   // what does not fit in memory goes beside the tables, not into the current directory
   const instance = await duck.DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
+  const interrupt = (): void => connection.interrupt();
+  onEndSignals(interrupt, () => exitNow(exitCode.failed), interrupt);
   try {
     await connection.run(`SET temp_directory = ${literal(join(queryCacheDir(), 'spill'))}`);
     await connection.run(views.join(';\n'));
@@ -113,6 +117,8 @@ async function answer(
 /** DuckDB's message has a first line that says it all, then the place in the query. */
 function refusedQuery(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
+  if (error.message.startsWith('INTERRUPT'))
+    return new Failure(exitCode.failed, 'interrupted', '', { cause: error });
   const lines = error.message.split('\n').filter((line) => line.trim() !== '');
   const hint = lines.find((line) => line.startsWith('Did you mean') || line.startsWith('Candidate'));
   return new Failure(

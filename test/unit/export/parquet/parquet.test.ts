@@ -8,7 +8,9 @@ import { exportParquet } from '../../../../src/export/parquet/export-parquet.ts'
 import type { EventObject } from '../../../../src/trace/events/trace-event.ts';
 import { parseEventFormat } from '../../../../src/trace/format/event-format.ts';
 import { openTrace } from '../../../../src/trace/open.ts';
-import { scratchDir } from '../../trace/samples.ts';
+import { parseMetadata } from '../../../../src/trace/metadata/guest-metadata.ts';
+import { convert } from '../../../../src/trace/convert/convert.ts';
+import { sampleContents, samplePages, scratchDir, writeRaws } from '../../trace/samples.ts';
 import { objectsOf, oddRecording } from '../odd-recording.ts';
 
 /** As DuckDB's JSON values are: 64-bit integers are strings. */
@@ -70,6 +72,37 @@ describe('Parquet, as DuckDB reads it', () => {
       [117, 'trace-agent', 115, null],
     ]);
     await trace.close();
+  });
+});
+
+describe('a field of opaque bytes', () => {
+  it('keeps the bytes that each event had', async (test) => {
+    const dir = scratchDir(test);
+    const contents = new Map(await sampleContents('A'));
+    const path = 'events/sched/sched_stat_runtime/format';
+    const format = String(contents.get(path)).replace('char comm[16]', 'struct odd comm');
+    // of a type that is no integer: 16 bytes
+    contents.set(path, Buffer.from(format));
+    // more than one block of pages
+    const pages = Object.fromEntries(
+      Object.entries(samplePages('A')).map(([cpu, bytes]) => [cpu, Buffer.concat([bytes, bytes, bytes])]),
+    );
+    const out = join(dir, 'trace.dat');
+    await convert({ cpus: writeRaws(dir, pages), metadata: parseMetadata(contents), out });
+    const trace = await openTrace(out);
+    const filter = { events: ['sched:sched_stat_runtime'] };
+    await exportParquet(trace, join(dir, 'tables'), { filter });
+    const source = (await objectsOf(trace, filter)).map(({ fields }) => fields['comm']);
+    await trace.close();
+    const connection = await (await DuckDBInstance.create()).connect();
+    const sql = `select lower(hex(comm)) from '${join(dir, 'tables/sched.sched_stat_runtime.parquet')}'`;
+    const found = (await connection.runAndReadAll(sql)).getRowsJson().map(([text]) => text);
+    connection.closeSync();
+    assert.equal(found.length, 3 * 786);
+    assert.deepEqual(
+      found,
+      source.map((bytes) => (bytes instanceof Uint8Array ? Buffer.from(bytes).toString('hex') : bytes)),
+    );
   });
 });
 

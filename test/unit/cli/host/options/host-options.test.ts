@@ -78,7 +78,7 @@ describe('parseHostOptions', () => {
     const lines = commands.flatMap((command) => hostExamples(command.name()).map(([line]) => line));
     assert.ok(lines.length >= 15);
     for (const line of lines) {
-      const [, own = ''] = /\btrace-host ([^)]*)/.exec(line) ?? [];
+      const [, own = ''] = /\$\(trace-host ([^)]*)\)/.exec(line) ?? /\btrace-host (.*)/.exec(line) ?? [];
       const words = [...own.matchAll(/"([^"]*)"|'([^']*)'|\S+/g)].map(
         ([word, double, single]) => double ?? single ?? word,
       );

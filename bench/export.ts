@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { convert } from '../src/trace/convert/convert.ts';
+import { readMetadataFile } from '../src/trace/metadata/guest-metadata.ts';
+import type { Benchmark } from './benchmark.ts';
+import { median } from './measure/median.ts';
+import { alternate } from './measure/rounds.ts';
+
+const fixtures = fileURLToPath(new URL('../../test/fixtures/A/', import.meta.url));
+const program = fileURLToPath(new URL('../bin/trace-host.js', import.meta.url));
+const pageBytes = 4096;
+/** A bit more than A's pages span, so that times go on where they are repeated. */
+const spanNs = 10_000_000_000n;
+
+interface Spent {
+  readonly seconds: number;
+  readonly peakMb: number;
+}
+
+/** Exports of one trace.dat, compared with `trace-cmd report` to /dev/null on the same file. */
+export const exports: Benchmark = {
+  name: 'export',
+  on: ['native'],
+  async run({ extent: { small, rounds }, say }) {
+    const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-export-'));
+    try {
+      const trace = join(dir, 'trace.dat');
+      const events = await writeTrace(dir, trace, small ? 5 : 150);
+      const tables = join(dir, 'tables');
+      const toStdout = (...options: string[]): string[] => [
+        process.execPath,
+        program,
+        'export',
+        trace,
+        '-o',
+        '-',
+        ...options,
+      ];
+      const toTables = (format: string): string[] => [
+        process.execPath,
+        program,
+        'export',
+        trace,
+        '-o',
+        tables,
+        '--to',
+        format,
+      ];
+      const sides = [
+        { name: 'trace-cmd report', command: ['trace-cmd', 'report', '-i', trace] },
+        { name: 'perfetto', command: toStdout('--to', 'perfetto') },
+        { name: 'perfetto --gzip', command: toStdout('--to', 'perfetto', '--gzip') },
+        { name: 'perfetto --generic-events', command: toStdout('--to', 'perfetto', '--generic-events') },
+        { name: 'ndjson', command: toStdout('--to', 'ndjson') },
+        { name: 'csv', command: toTables('csv') },
+        { name: 'parquet', command: toTables('parquet') },
+      ];
+      const values = await alternate(sides, rounds, async ({ name, command }) => {
+        rmSync(tables, { recursive: true, force: true });
+        const value = await spent(command);
+        say(`${name}: ${value.seconds.toFixed(2)} s`);
+        return value;
+      });
+      const secondsOf = (side: (typeof sides)[number]): number =>
+        median((values.get(side) ?? []).map(({ seconds }) => seconds));
+      const [base] = sides;
+      return {
+        name: 'export native',
+        title: `exports of ${events} events, compared with trace-cmd report`,
+        columns: ['side', 's', 'M events/s', 'times as fast', 'peak MB'],
+        rows: sides.map((side) => ({
+          side: side.name,
+          s: secondsOf(side),
+          'M events/s': events / secondsOf(side) / 1e6,
+          'times as fast': secondsOf(base!) / secondsOf(side),
+          'peak MB': median((values.get(side) ?? []).map(({ peakMb }) => peakMb)),
+        })),
+      };
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+};
+
+/** Writes a trace.dat of A's pages, repeated one after the other in time. @returns the number of events */
+async function writeTrace(dir: string, out: string, times: number): Promise<number> {
+  const cpus = new Map<number, string>();
+  for (const cpu of [0, 1]) {
+    const pages = gunzipSync(readFileSync(join(fixtures, `cpu${cpu}.raw.gz`)));
+    const path = join(dir, `cpu${cpu}.raw`);
+    const fd = openSync(path, 'wx');
+    for (let time = 0; time < times; time++) {
+      writeSync(fd, pages);
+      for (let at = 0; at < pages.length; at += pageBytes)
+        pages.writeBigUInt64LE(pages.readBigUInt64LE(at) + spanNs, at);
+    }
+    closeSync(fd);
+    cpus.set(cpu, path);
+  }
+  const metadata = await readMetadataFile(join(fixtures, 'meta.tar.gz'));
+  const { events } = await convert({ cpus, metadata, out });
+  for (const path of cpus.values()) rmSync(path);
+  return events;
+}
+
+/** Runs a command whose output nobody reads. */
+async function spent([command = '', ...args]: readonly string[]): Promise<Spent> {
+  const fromMs = performance.now();
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'ignore'] });
+  let peakMb = 0;
+  const look = setInterval(() => {
+    peakMb = Math.max(peakMb, peakOf(child.pid));
+  }, 20);
+  const [code] = await once(child, 'close');
+  clearInterval(look);
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${String(code)}`);
+  return { seconds: (performance.now() - fromMs) / 1000, peakMb };
+}
+
+function peakOf(pid: number | undefined): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1000;
+  } catch {
+    return 0;
+  }
+}
