@@ -98,7 +98,7 @@ export class ParquetTable {
       if (typeof value === 'string') bytes += value.length;
       else if (typeof value === 'object') bytes += value.length * valueBytes;
       // bytes are a view into a page that will be reused
-      values[index]!.push(value instanceof Uint8Array ? value.slice() : value);
+      values[index]!.push(value instanceof Uint8Array ? new Uint8Array(value) : value);
     }
     this.waitingBytes += bytes;
     return bytes;

@@ -49,7 +49,9 @@ describe('integers of a record', () => {
     const data = record([1, 0, 2, 0, 3, 0, 0xff, 0xff]);
     assert.deepEqual(readValue(data, field('short a[4]', 0, 8, 1)), [1, 2, 3, -1]);
     assert.deepEqual(readValue(data, field('u32 a[]', 4, 0)), [0xffff_0003]);
-    assert.equal(readValue(data, field('short a[4]', 2, 8, 1)), undefined);
+    // the kernel cuts some arrays to what they hold; one that begins beyond the record is not there
+    assert.deepEqual(readValue(data, field('short a[4]', 2, 8, 1)), [2, 3, -1]);
+    assert.equal(readValue(data, field('short a[4]', 10, 8, 1)), undefined);
     const dynamic = record([6, 0, 5, 0, 9, 9, 1, 0, 2, 0, 7]);
     assert.deepEqual(readValue(dynamic, field('__data_loc u16[] a', 0, 4)), [1, 2]);
   });
