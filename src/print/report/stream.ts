@@ -17,11 +17,12 @@ export function streamsOf(
   const tops: Stream[] = [];
   const instances: Stream[] = [];
   const labelOf = labels(inputs);
+  const lastTime = { last: 0n };
   for (const input of inputs) {
     const { trace, clockHz } = input;
     const isNs =
       clockHz !== undefined || trace.buffers.some(({ name, clock }) => name === '' && isSeconds(clock));
-    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes);
+    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes, lastTime);
     printer.onUnprintable = onUnprintable;
     const filter = options.filterOf(input);
     const wanted = filter.buffers && new Set(filter.buffers);

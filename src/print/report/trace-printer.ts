@@ -30,6 +30,11 @@ interface Kind {
   readonly handler: EventHandler | undefined;
 }
 
+/** Time of the line before, for `--ts-diff`. */
+export interface LastTime {
+  last: bigint;
+}
+
 /**
  * Prints the events of one trace as lines of trace-cmd report. What it has learned (names, stacks) belongs to the
  * trace: use one printer for all its buffers.
@@ -45,9 +50,11 @@ export class TracePrinter {
   readonly #kinds: (Kind | undefined)[] = Array.from({ length: 1 << 16 }, () => undefined);
   readonly #graph: GraphPrinter;
   readonly #isNs: boolean;
-  #lastTime = 0n;
+  readonly #lastTime: LastTime;
 
-  constructor(trace: Trace, options: LineOptions, isNs: boolean) {
+  /** @param lastTime shared by all printers of a report */
+  constructor(trace: Trace, options: LineOptions, isNs: boolean, lastTime: LastTime = { last: 0n }) {
+    this.#lastTime = lastTime;
     this.#options = options;
     this.#isNs = isNs;
     this.#time = new TimeWriter(isNs ? (options.nanoseconds ? 'ns' : 'us') : 'raw');
@@ -157,8 +164,9 @@ export class TracePrinter {
 
   #writeDifference(timestamp: bigint, out: TextBuffer): void {
     const inUnits = this.#options.nanoseconds ? timestamp : (timestamp + 500n) / 1000n;
-    const text = this.#lastTime === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - this.#lastTime)})`;
-    this.#lastTime = inUnits;
+    const { last } = this.#lastTime;
+    const text = last === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - last)})`;
+    this.#lastTime.last = inUnits;
     out.string(`: ${text}`);
     out.spaces(8 - text.length);
   }

@@ -105,7 +105,7 @@ async function list(inputs: readonly ReportInput[], command: ReportCommand): Pro
     if (text === undefined) code = exitCode.failed;
     else await write(Buffer.from(text, 'latin1'));
     // trace-cmd lists these of the first file only
-    if (!['cpus', 'statistics', 'check-events'].includes(command.listing ?? '')) break;
+    if (!['cpus', 'statistics', 'uname', 'version', 'check-events'].includes(command.listing ?? '')) break;
   }
   return code;
 }
@@ -117,6 +117,12 @@ function check(trace: Trace, command: ReportCommand): '' | undefined {
     for (const { name, reason } of found)
       process.stderr.write(`trace-host: ${printable(name)}: ${printable(reason)}\n`);
   return found.length === 0 ? '' : undefined;
+}
+
+function describe(trace: Trace, what: 'statistics' | 'uname' | 'version'): string {
+  if (what === 'statistics') return statistics(trace);
+  const { uname, writer } = trace.source;
+  return `${what === 'uname' ? `${uname}\n` : ''}${writer}\n`;
 }
 
 function listing(trace: Trace, label: string | undefined, inputs: number, command: ReportCommand): string {
@@ -131,9 +137,11 @@ function listing(trace: Trace, label: string | undefined, inputs: number, comman
       return formatList(trace);
     case 'cpus':
       return cpuList(trace, command.firstEvent, command.lastEvent, command.lines);
-    case 'statistics': {
+    case 'statistics':
+    case 'uname':
+    case 'version': {
       const name = inputs > 1 ? `${label ?? ''}: ` : '';
-      return `${name}cpus=${trace.source.cpuCount}\n${statistics(trace)}`;
+      return `${name}cpus=${trace.source.cpuCount}\n${describe(trace, command.listing)}`;
     }
     case 'endian':
       return 'file is little endian and host is little endian\n';

@@ -14,6 +14,8 @@ export type Listing =
   | 'endian'
   | 'cpus'
   | 'statistics'
+  | 'uname'
+  | 'version'
   | 'check-events';
 
 export interface ReportFile {
@@ -145,5 +147,7 @@ function listingOf(given: Given): Listing | undefined {
   if (given.flag('listPrintk')) return 'printk';
   if (given.flag('listEvents')) return 'event-names';
   if (given.flag('listCpus') || given.flag('firstEvent') || given.flag('lastEvent')) return 'cpus';
+  if (given.flag('writer')) return 'version';
+  if (given.flag('uname')) return 'uname';
   return given.flag('statistics') ? 'statistics' : undefined;
 }

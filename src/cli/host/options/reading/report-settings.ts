@@ -81,6 +81,8 @@ export const reportSettings = {
   firstEvent: flag(undefined, 'first-event', 'list the time of the first event of each CPU, and exit'),
   lastEvent: flag(undefined, 'last-event', 'list the time of the last event of each CPU, and exit'),
   statistics: flag(undefined, 'stat', "print the statistics of the guest's ring buffers, and exit"),
+  uname: flag(undefined, 'uname', 'print what uname printed in the guest, and exit'),
+  writer: flag(undefined, 'version', 'print which program wrote the file, and exit'),
   checkEvents: flag(undefined, 'check-events', 'check all print formats; exits with 1 if one cannot be used'),
   global: flag('G', 'global', 'for trace-cmd report --profile only; without effect'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
