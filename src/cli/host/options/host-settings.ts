@@ -45,13 +45,13 @@ export const hostSettings = {
     long: 'cpus',
     placeholder: 'N',
     description:
-      'number of CPUs of the guest (default: as before, else from the guest with --apply, else as this host)',
+      'number of CPUs of the guest (default: the previous number, else from the guest with --apply, else that of this host)',
     parse: (text: string, name: string) => parseCount(text, name, maxCpus, 1),
   },
   chardev: {
     long: 'chardev',
     placeholder: 'KIND',
-    description: `chardev backend of the ports in QEMU, ${chardevs.join(' or ')} (default: as before, else pipe)`,
+    description: `chardev backend of the ports in QEMU, ${chardevs.join(' or ')} (default: the previous one, else pipe)`,
     values: { words: chardevs },
     parse: (text: string, name: string) => parseChoice(text, name, chardevs),
   },
@@ -60,7 +60,7 @@ export const hostSettings = {
     placeholder: 'HOW',
     description:
       'transport of the virtio-serial devices: pci; mmio for guests without PCI, such as a microvm; ccw on s390x ' +
-      '(default: as before, else pci)',
+      '(default: the previous one, else pci)',
     values: { words: transports },
     parse: (text: string, name: string) => parseChoice(text, name, transports),
   },
@@ -68,7 +68,7 @@ export const hostSettings = {
     long: 'group',
     placeholder: 'GROUP',
     description:
-      'group of the QEMU process, if it runs as another user, e.g. libvirt-qemu (default: as before)',
+      'group of the QEMU process, if it runs as another user, e.g. libvirt-qemu (default: the previous one)',
     values: 'group',
     parse: parseUser,
   },
