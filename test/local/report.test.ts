@@ -35,9 +35,7 @@ describe('trace-host report prints what trace-cmd printed', { timeout: 900_000 }
       const different: string[] = [];
       for (const [index, [args, expected]] of texts.entries()) {
         const output = outputs[index]!;
-        const found = args.includes('-R')
-          ? await bytesDifference(withoutGarbage(expected), withoutGarbage(output))
-          : await bytesDifference(expected, output);
+        const found = await bytesDifference(withoutGarbage(expected), withoutGarbage(output));
         if (found !== undefined) different.push(`report ${args.join(' ')}: ${found}`);
       }
       assert.equal(
@@ -70,7 +68,9 @@ describe('trace-host report and the installed trace-cmd', { timeout: 900_000, sk
   it('print the same of two instances in a file of version 6', async (context) => {
     const file = join(scratchDir(context), 'trace.dat');
     writeFileSync(file, fixture('unusual/two-instances-v6.dat.gz'));
-    for (const args of [...eventOptions, ...oldFileOptions])
+    // with --cpu, trace-cmd leaves out the instances
+    const options = eventOptions.filter(([option]) => option !== '--cpu');
+    for (const args of [...options, ...oldFileOptions])
       assert.equal(await reportDifference(traceCmd, traceHost, [...args, '-i', file]), undefined);
   });
 

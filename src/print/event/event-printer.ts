@@ -13,7 +13,7 @@ import { compileTracePrintk } from './trace-printk.ts';
 
 const failedToParse = Buffer.from('[FAILED TO PARSE]');
 
-/** Prints the events of one type: by the type's print format, or as its fields. Compiles at the first use. */
+/** Prints the events of one type, by its print format or as fields. Compiles the format on first use. */
 export class EventPrinter {
   readonly format: EventFormat;
   readonly fields: PrintFields;
@@ -45,7 +45,7 @@ export class EventPrinter {
     return this.#failure;
   }
 
-  /** Prints the event as its print format says. */
+  /** Prints the event by its print format. */
   print(record: RecordData, out: TextBuffer): void {
     if (this.#failure !== undefined) {
       out.text(failedToParse);
@@ -76,7 +76,7 @@ export class EventPrinter {
     const arities = new Map([...functions].map(([name, { arity }]) => [name, arity]));
     try {
       const parsed = parsePrintFormat(printFormat, this.fields, arities, longBytes);
-      // formats of old kernels' own events leave out the arguments
+      // old kernels omit the arguments in the formats of system ftrace
       if (parsed.args.length > 0 || system !== 'ftrace') return parsed;
       const args = this.fields.own.map((field) =>
         Object.assign(new PrintArg(), { kind: argKind.field, text: field.name, field }),

@@ -1,7 +1,7 @@
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Field } from '../../trace/format/field.ts';
 
-/** A field with the properties by which libtraceevent chooses how to print it. */
+/** A field, with the properties that determine how libtraceevent prints it. */
 export interface PrintField {
   readonly name: string;
   readonly offset: number;
@@ -9,7 +9,7 @@ export interface PrintField {
   readonly size: number;
   readonly isArray: boolean;
   readonly isDynamic: boolean;
-  /** `__rel_loc`: the offset counts from the field's end. */
+  /** `__rel_loc`: the offset is relative to the end of the field. */
   readonly isRelative: boolean;
   readonly isLong: boolean;
   readonly isPointer: boolean;
@@ -18,11 +18,11 @@ export interface PrintField {
   readonly isString: boolean;
   /** Size of one element; 0 if unknown. */
   readonly elementSize: number;
-  /** Set once the field held something that is not text: from then on it is printed as an array. */
+  /** Set when the field first contains bytes that are not text; after that it is printed as an array. */
   wasBinary: boolean;
 }
 
-/** Element sizes that libtraceevent knows for dynamic arrays; others count as unknown. */
+/** Element types of dynamic arrays that libtraceevent knows, with their sizes; others have an unknown size. */
 const dynamicElementSizes: ReadonlyMap<string, number> = new Map([
   ['u8', 1],
   ['u16', 2],
@@ -78,7 +78,7 @@ export class PrintFields {
     return this.#common.find((field) => field.name === name);
   }
 
-  /** Common fields first. */
+  /** Finds a field by name, common fields first. */
   findAny(name: string): PrintField | undefined {
     return this.findCommon(name) ?? this.find(name);
   }

@@ -23,7 +23,7 @@ type Form = 'raw' | 'handler' | 'format' | 'graph-entry' | 'graph-exit' | 'unkno
 
 /** How one type of event is printed. */
 interface Kind {
-  /** `: name: ` and spaces up to the next column; without the first colon if the time difference is before it. */
+  /** `: name: ` and padding to the next column; without the first colon if the time difference precedes it. */
   readonly name: Uint8Array;
   readonly form: Form;
   readonly printer: EventPrinter | undefined;
@@ -36,14 +36,14 @@ export interface LastTime {
 }
 
 /**
- * Prints the events of one trace as lines of trace-cmd report. What it has learned (names, stacks) belongs to the
- * trace: use one printer for all its buffers.
+ * Prints the events of one trace as lines of trace-cmd report. Keeps state (task names, stacks) per trace: use one
+ * printer for all buffers of a trace.
  */
 export class TracePrinter {
   readonly latencyFlags: LatencyFlags;
   readonly taskNames: PrintTaskNames;
   readonly context: PrintContext;
-  /** Called once for each type of event that has no format, or one that cannot be used. */
+  /** Called once for each event type that has no format, or an unusable one. */
   onUnprintable: (name: string, reason: string) => void = () => {};
   readonly #options: LineOptions;
   readonly #time: TimeWriter;
@@ -85,8 +85,8 @@ export class TracePrinter {
   }
 
   /**
-   * Appends the event's line. `timestamp`: a time other than the event's own. @returns a function's entry if the line is not complete: `complete` it with the next
-   * event of the same buffer
+   * Appends the event's line. `timestamp` overrides the event's own time.
+   * @returns a function's entry if its line is incomplete: pass it to `complete` with the buffer's next event
    */
   print(event: TraceEvent, timestamp: bigint | undefined, out: TextBuffer): GraphEntry | undefined {
     const start = out.length;
@@ -126,7 +126,7 @@ export class TracePrinter {
 
   /**
    * Completes the line of a function's entry. `next`: the next event of the buffer, if there is one.
-   * @returns whether the line shows `next`, too
+   * @returns whether the line includes `next`
    */
   complete(entry: GraphEntry, next: TraceEvent | undefined, out: TextBuffer): boolean {
     const kind = next && (this.#kinds[next.id] ?? this.#newKind(next));
@@ -136,7 +136,7 @@ export class TracePrinter {
       this.#graph.isExitOf(entry, next.record, next.pid);
     if (isLeaf) {
       this.#graph.writeLeaf(out, entry, next.record);
-      // the idle tasks of all CPUs have pid 0, so that this may be another CPU's event; trace-cmd then goes on with
+      // the idle tasks of all CPUs have pid 0, so this may be another CPU's event; trace-cmd then continues with
       // that CPU, because it still sorts it by the event that it has used up
       if (next.cpu !== entry.cpu) next.keepPlace();
     } else this.#graph.writeNested(out, entry);
@@ -188,7 +188,7 @@ export class TracePrinter {
 
   #unknownKind(id: number): Kind {
     const name = `#${id}`;
-    this.onUnprintable(name, 'the trace has no format of this event');
+    this.onUnprintable(name, 'the trace has no format for this event');
     return { name: this.#nameColumn(name), form: 'unknown', printer: undefined, handler: undefined };
   }
 

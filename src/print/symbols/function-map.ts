@@ -20,8 +20,8 @@ const dollar = 0x24;
 
 /**
  * Parses kallsyms. Like libtraceevent: skips absolute symbols (x86's offsets of per-CPU variables) and names that
- * begin with `$` (marks in arm code); stops at a line that is none. Of several symbols at one address it finds the same
- * one, because it sorts and searches in the same way. Takes about 50 ms for a usual kernel.
+ * begin with `$` (mapping symbols in arm code); stops at an invalid line. Sorts and searches like
+ * libtraceevent, to find the same one of several symbols at one address. Takes about 50 ms for a typical kernel.
  */
 export function parseFunctions(text: Uint8Array): FunctionMap {
   const high: number[] = [];
@@ -97,7 +97,7 @@ interface SymbolLine {
   readonly next: number;
 }
 
-/** `ffffffff81000000 T name\t[module]`; undefined if the line is not like this. */
+/** `ffffffff81000000 T name\t[module]`; undefined if the line has another form. */
 function lineAt(text: Uint8Array, from: number): SymbolLine | undefined {
   let at = from;
   while (text[at] === space) at++;

@@ -28,7 +28,7 @@ export class PrintkFormats {
     return this.#texts.get(address);
   }
 
-  /** Addresses and texts by ascending address, the last one first of several at one address. */
+  /** Addresses and texts by ascending address; if several share an address, the last one comes first. */
   entries(): (readonly [address: bigint, text: Uint8Array])[] {
     return this.#entries.toReversed().sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   }

@@ -2,14 +2,13 @@ const idle = Buffer.from('<idle>');
 const unknown = Buffer.from('<...>');
 /** The kernel's limit for pids. */
 const maxLearned = 1 << 22;
-/** Limit for the labels that are kept, for each CPU. */
+/** Limit for cached labels, per CPU. */
 const maxLabels = 10_000;
 const nameWidth = 16;
 const shortNameWidth = 8;
 
 /**
- * Names of tasks as bytes, for printing. Grows while sched events are printed: they name tasks, too, but never rename
- * one.
+ * Names of tasks as bytes, for printing. Printing sched events adds the names in them, but never renames a task.
  */
 export class PrintTaskNames {
   readonly #names = new Map<number, Uint8Array>();
@@ -27,7 +26,7 @@ export class PrintTaskNames {
     return pid === 0 ? idle : (this.#names.get(pid) ?? unknown);
   }
 
-  /** How a line begins: `%16s-%-5d [%03d]`, for the latency format `%8.8s-%-5d %3d`. */
+  /** The beginning of a line: `%16s-%-5d [%03d]`, or `%8.8s-%-5d %3d` in the latency format. */
   label(pid: number, cpu: number): Uint8Array {
     const labels = (this.#labels[cpu] ??= new Map());
     const known = labels.get(pid);

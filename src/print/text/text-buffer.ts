@@ -6,13 +6,13 @@ const letterA = 0x61;
 const twoTo32 = 2 ** 32;
 
 /**
- * Text as bytes, appended in place: no strings, so that a line costs no allocation. Grows as needed. The owner writes
- * `bytes.subarray(0, length)` somewhere and then sets `length` to 0.
+ * Text as bytes, appended in place without strings, so that a line costs no allocation. Grows as needed. The owner
+ * writes `bytes.subarray(0, length)` somewhere and then sets `length` to 0.
  */
 export class TextBuffer {
   bytes: Uint8Array;
   length = 0;
-  /** Where the line ends although more follows, because a NUL was written; -1: nowhere. */
+  /** Where a NUL ended the line early; -1 for none. */
   cutAt = -1;
 
   constructor(bytes = 64 << 10) {
@@ -57,7 +57,7 @@ export class TextBuffer {
     this.length = at;
   }
 
-  /** Ends the line here: what is appended to it is dropped by `endLine`. */
+  /** Ends the line here: `endLine` drops anything appended later. */
   cut(): void {
     if (this.cutAt < 0) this.cutAt = this.length;
   }

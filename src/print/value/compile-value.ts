@@ -12,13 +12,13 @@ export interface PrintFunction {
   /** Number of arguments. */
   readonly arity: number;
   readonly value: (args: readonly PrintFunctionArg[]) => Value;
-  /** Text where a string is asked for; undefined for none. */
+  /** Text where a string is required; undefined for none. */
   readonly text?: (args: readonly PrintFunctionArg[]) => (record: RecordData) => string;
 }
 
 export interface PrintFunctionArg {
   readonly value: Value;
-  /** Where the argument points to, as an offset in the record; undefined if it is no dynamic array. */
+  /** Offset in the record that the argument points to; undefined if it is not a dynamic array. */
   readonly offset: ((record: RecordData) => number) | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface ValueContext {
 
 const none = constantValue(0n);
 
-/** Compiles an argument where a number is asked for; arguments that are not numbers count as 0. */
+/** Compiles an argument where a number is required; arguments that are not numbers count as 0. */
 export function compileValue(arg: PrintArg, context: ValueContext): Value {
   switch (arg.kind) {
     case argKind.atom:
@@ -110,7 +110,7 @@ function operation(arg: PrintArg, context: ValueContext): Value {
       return smallValue((record) => (second.number(record) === 0 ? 1 : 0));
     case '~':
       return bigValue((record) => BigInt.asUintN(64, ~second.big(record)));
-    // libtraceevent computes this in constants only
+    // libtraceevent evaluates this only in constants
     case '^':
       return none;
     default:
@@ -125,7 +125,7 @@ function choice(condition: Value, yes: Value, no: Value): Value {
   };
 }
 
-/** For values that read nothing. */
+/** For values that do not depend on the record. */
 const noRecord: RecordData = {
   page: new Uint8Array(0),
   view: new DataView(new ArrayBuffer(0)),
@@ -139,7 +139,7 @@ function elementValue(array: PrintArg, index: PrintArg, context: ValueContext): 
   while (target.kind === argKind.cast) target = target.item!;
   const { field } = target;
   const at = compileValue(index, context);
-  // a cast to a pointer cuts what was read to the type that it points to
+  // a cast to a pointer truncates the element to the type it points to
   const bits =
     array.kind === argKind.cast && array.text.endsWith(' *') ? castBits(array.text.slice(0, -2)) : 64;
   const read = (offsetOf: (record: RecordData) => number, bytes: number): Value =>
@@ -157,7 +157,7 @@ function elementValue(array: PrintArg, index: PrintArg, context: ValueContext): 
       (record) => dynamicOffset(record, field) + indexOf(record),
       field.elementSize || context.longBytes,
     );
-  // an index that is a constant makes it a value at a known place
+  // with a constant index, the offset is constant
   if (target.kind === argKind.field && index.kind === argKind.atom && index.slot === undefined) {
     const offset = field.offset + Number(BigInt.asUintN(32, at.big(noRecord))) * field.elementSize;
     return cut(memoryValue(offset, field.elementSize), bits);

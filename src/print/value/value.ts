@@ -1,6 +1,6 @@
 import type { RecordData } from '../../trace/format/record-data.ts';
 
-/** The result of `Value.number` for a value that a number cannot hold: ask `big`. */
+/** The result of `Value.number` for a value that does not fit in a number: use `big`. */
 export const tooBig = -1;
 
 /** An unsigned 64-bit value computed from a record. */
@@ -67,7 +67,7 @@ export function memoryValue(offset: number, bytes: number): Value {
   }
 }
 
-/** The integer at an offset that is only known for each record. */
+/** The integer at an offset that differs between records. */
 export function readMemory(record: RecordData, offset: number, bytes: number): bigint {
   if (offset < 0 || offset + bytes > record.dataBytes) return 0n;
   const at = record.dataOffset + offset;

@@ -8,7 +8,7 @@ function flag(short: string | undefined, long: string, description: string): Wit
   return { ...(short !== undefined && { short }), long, description, defaultText: 'false', parse: parseFlag };
 }
 
-/** Options of `report`. The short ones, and the long ones without a short one, are trace-cmd report's. */
+/** Options of `report`. Short options, and long ones without a short form, are those of trace-cmd report. */
 export const reportSettings = {
   reportInputs: {
     short: 'i',
@@ -26,11 +26,11 @@ export const reportSettings = {
     short: 'r',
     long: 'raw-event',
     placeholder: 'REGEX',
-    description: 'the same for events whose name or system matches; may be repeated',
+    description: 'as -R, for events whose name or system matches; may be repeated',
     repeatable: true,
     parse: parsePatterns,
   },
-  withoutPlugins: flag('N', 'plain', "print formats only, without libtraceevent's own forms of some events"),
+  withoutPlugins: flag('N', 'plain', 'print all events by their print formats, without plugin handlers'),
   localPlugins: flag('L', 'local-plugins', 'the same as -N: there are no other plugins'),
   plainEvents: {
     short: 'n',
@@ -50,25 +50,25 @@ export const reportSettings = {
     repeatable: true,
     parse: lines,
   },
-  withoutHardirq: flag('I', 'without-hardirq', 'leave out events in hard interrupts'),
-  withoutSoftirq: flag('S', 'without-softirq', 'leave out events in soft interrupts'),
-  wakeups: flag('w', 'wakeups', 'add to each switch how long ago the task was woken'),
-  timeDifference: flag(undefined, 'ts-diff', 'print the time since the line before'),
-  timeCheck: flag(undefined, 'ts-check', 'report times of a CPU that step back'),
-  rawTimes: flag(undefined, 'raw-ts', 'print times as the clock counts them'),
+  withoutHardirq: flag('I', 'without-hardirq', 'skip events in hard interrupts'),
+  withoutSoftirq: flag('S', 'without-softirq', 'skip events in soft interrupts'),
+  wakeups: flag('w', 'wakeups', 'append the wakeup latency to each switch to a woken task'),
+  timeDifference: flag(undefined, 'ts-diff', 'print the time since the previous line'),
+  timeCheck: flag(undefined, 'ts-check', 'report when the time on a CPU goes backwards'),
+  rawTimes: flag(undefined, 'raw-ts', 'print times in the unit of the clock'),
   alignTimes: flag(undefined, 'align-ts', 'print times since the first event'),
   noDate: flag(undefined, 'nodate', 'ignore the offset that trace-cmd record --date stored'),
   timeOffset: {
     long: 'ts-offset',
     placeholder: 'N',
-    description: 'add this to the times of the -i before it, in units of its clock',
+    description: 'add this to the times of the preceding -i, in units of its clock',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((each) => parseInteger(each, name)),
   },
   clockHz: {
     long: 'ts2secs',
     placeholder: 'HZ',
-    description: 'frequency of the clock of the -i before it, or of all; prints its times as seconds',
+    description: 'clock frequency of the preceding -i, or of all files; prints times in seconds',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((each) => parseFrequency(each, name)),
   },
