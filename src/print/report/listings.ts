@@ -89,7 +89,11 @@ export function statistics(trace: Trace): string {
       ({ cpu, offset, dataBytes }) =>
         `CPU${cpu} data recorded at offset=0x${offset!.toString(16)}\n    ${dataBytes} bytes in size\n`,
     );
-  return `${head}${statTexts.map((text) => `${text}\n`).join('')}\n${places.join('')}`;
+  const counts =
+    statTexts.length === 0
+      ? ' No stats in this file\n'
+      : `${statTexts.map((text) => `${text}\n`).join('')}\n`;
+  return head + counts + places.join('');
 }
 
 /** `--check-events`: event types whose print format cannot be used, and why. */
