@@ -48,10 +48,7 @@ async function reported(trace: Trace, more: Partial<ReportOptions>): Promise<num
   return bytes;
 }
 
-const where = {
-  where: ['.*:common_pid > 0 || CPU < 2', 'sched:prev_comm ~ "*s*"'],
-  exclude: ['.*:COMM == "sh"'],
-};
+const where = { where: ['.*:common_pid > 0 || CPU < 2', '.*:COMM =~ "s"'], exclude: ['.*:COMM == "sh"'] };
 
 type Reading = (trace: Trace, scratch: string) => Promise<number>;
 
@@ -117,7 +114,7 @@ export async function readInTurn(path: string, turn: number, scratch: string): P
     }
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (!error.message.includes(path))
+    if (error.exitCode !== exitCode.usage && !error.message.includes(path))
       throw new Error(`the failure does not name the file: ${error.message}`);
     return undefined;
   }
