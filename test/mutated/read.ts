@@ -115,7 +115,7 @@ export async function readInTurn(path: string, turn: number, scratch: string): P
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     if (error.exitCode !== exitCode.usage && !error.message.includes(path))
-      throw new Error(`the failure does not name the file: ${error.message}`);
+      throw new Error(`the failure does not name the file: ${error.message}`, { cause: error });
     return undefined;
   }
 }

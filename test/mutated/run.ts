@@ -80,9 +80,10 @@ async function oneChild(
     if (sum.faults.length >= maxFaults) kill('');
   });
   try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    await once(child, 'exit');
+    const code = child.exitCode ?? child.signalCode;
     if (begun || (code !== 0 && next === first && why === '')) {
-      sum.faults.push(`mutation ${next} of seed ${seed}: ${why || `ended by ${signal ?? code}`} ${stderr}`);
+      sum.faults.push(`mutation ${next} of seed ${seed}: ${why || `ended by ${code}`} ${stderr}`);
       next += step;
     }
     return next;

@@ -17,7 +17,7 @@ const number = fc.tuple(
       width,
       precision,
       fc.constantFrom('', 'h', 'hh', 'l', 'll', 'z'),
-      fc.constantFrom(...'duixXo'),
+      fc.constantFrom('d', 'u', 'i', 'x', 'X', 'o'),
     )
     .map((parts) => parts.join('')),
   fc.oneof(
@@ -48,8 +48,9 @@ const bitsOf: Readonly<Record<string, number>> = { '': 32, h: 16, hh: 8 };
 function theirs(cases: readonly (readonly [spec: string, value: bigint | string])[]): string[] {
   const words = cases.flatMap(([spec, value]) => {
     const bits = bitsOf[/[lhz]*(?=.$)/.exec(spec)?.[0] ?? ''] ?? 64;
-    const cut = /[di]$/.test(spec) ? BigInt.asIntN : BigInt.asUintN;
-    const number = typeof value === 'bigint' ? cut(bits, value) : value;
+    let number = value;
+    if (typeof value === 'bigint')
+      number = /[di]$/.test(spec) ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
     return [`%${spec.replaceAll(/[lhz]/g, '')}|\\n`, String(number)];
   });
   const script = 'while [ $# -gt 0 ]; do printf -- "$1" "$2"; shift 2; done';
