@@ -4,7 +4,7 @@ import { parsePrintFormat, type PrintFormat, PrintFormatError } from '../format/
 import { argKind, PrintArg } from '../format/print-arg.ts';
 import { PrintFields } from '../format/print-field.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
-import { compilePart } from './compile-parts.ts';
+import { compilePart, printParts } from './compile-parts.ts';
 import type { PrintContext } from './context.ts';
 import { type FormatPart, formatParts } from './format-parts.ts';
 import type { PartPrinter } from './print-pointer.ts';
@@ -51,7 +51,7 @@ export class EventPrinter {
       out.text(failedToParse);
       this.printRaw(record, out);
     } else if (this.#tracePrintk !== undefined) this.#tracePrintk(record, out);
-    else for (const print of this.#printers) print(record, out);
+    else printParts(this.#printers, record, out);
   }
 
   /** Prints ` name=value` for each field. */
@@ -75,6 +75,9 @@ export class EventPrinter {
     const { printFormat, system } = this.format;
     const arities = new Map([...functions].map(([name, { arity }]) => [name, arity]));
     try {
+      this.#context.budget.left -= printFormat.length;
+      if (this.#context.budget.left < 0)
+        throw new PrintFormatError('all print formats together are too long');
       const parsed = parsePrintFormat(printFormat, this.fields, arities, longBytes);
       // old kernels omit the arguments in the formats of system ftrace
       if (parsed.args.length > 0 || system !== 'ftrace') return parsed;

@@ -37,9 +37,11 @@ export function compileRawFields(
     });
   }
   return (record, out) => {
+    const start = out.length;
     for (const { label, print } of raw) {
       out.text(label);
       print(record, out);
+      if (out.isTooLong(start)) return;
     }
   };
 }
@@ -62,7 +64,7 @@ function findPart(
     const index = (from + step) % parts.length;
     const part = parts[index]!;
     if (part.kind === 'literal') {
-      with0x = part.bytes.length > 1 && Buffer.from(part.bytes).toString('latin1').endsWith('0x');
+      with0x = part.bytes.at(-2) === 0x30 && part.bytes.at(-1) === 0x78;
       continue;
     }
     let arg: PrintArg = part.arg;

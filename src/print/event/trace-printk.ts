@@ -2,7 +2,7 @@ import type { RecordData } from '../../trace/format/record-data.ts';
 import { argKind, PrintArg, type Slot } from '../format/print-arg.ts';
 import type { PrintField, PrintFields } from '../format/print-field.ts';
 import { readMemory } from '../value/value.ts';
-import { compilePart } from './compile-parts.ts';
+import { compilePart, printParts } from './compile-parts.ts';
 import type { PrintContext } from './context.ts';
 import { formatParts } from './format-parts.ts';
 import type { PartPrinter } from './print-pointer.ts';
@@ -48,7 +48,7 @@ export function compileTracePrintk(
       found = compileFor(formatText, kinds, slots, context);
       compiled.set(key, found);
     }
-    for (const print of found.printers) print(record, out);
+    printParts(found.printers, record, out);
     if (found.failed) fail();
   };
 }

@@ -63,23 +63,30 @@ export function printField(field: Field, longBytes: number): PrintField {
 /** The fields of an event for printing. */
 export class PrintFields {
   readonly own: readonly PrintField[];
-  readonly #common: readonly PrintField[];
+  readonly #common: ReadonlyMap<string, PrintField>;
+  readonly #own: ReadonlyMap<string, PrintField>;
 
   constructor({ commonFields, fields }: EventFormat, longBytes: number) {
-    this.#common = commonFields.map((field) => printField(field, longBytes));
     this.own = fields.map((field) => printField(field, longBytes));
+    this.#own = firstByName(this.own);
+    this.#common = firstByName(commonFields.map((field) => printField(field, longBytes)));
   }
 
   find(name: string): PrintField | undefined {
-    return this.own.find((field) => field.name === name);
+    return this.#own.get(name);
   }
 
   findCommon(name: string): PrintField | undefined {
-    return this.#common.find((field) => field.name === name);
+    return this.#common.get(name);
   }
 
   /** Finds a field by name, common fields first. */
   findAny(name: string): PrintField | undefined {
     return this.findCommon(name) ?? this.find(name);
   }
+}
+
+/** Of several fields of one name the first. */
+function firstByName(fields: readonly PrintField[]): Map<string, PrintField> {
+  return new Map(fields.toReversed().map((field) => [field.name, field]));
 }

@@ -1,3 +1,4 @@
+import { linesOf } from '../../base/lines.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Trace } from '../../trace/open.ts';
@@ -68,6 +69,7 @@ export class TracePrinter {
       functionMap: () => (functions ??= parseFunctions(source.kallsyms())),
       printkFormats: () => (printk ??= new PrintkFormats(source.printkFormats())),
       taskNames: this.taskNames,
+      budget: { left: maxFormatsLength },
       functions: new Map(called.map((each) => [each.name, each])),
     };
     const [first] = source.catalogue.formats();
@@ -223,9 +225,16 @@ export class TracePrinter {
   }
 }
 
+/** Limit for all print formats together: compiled they take some 100 times the memory. Debian's kernel has 1 MiB. */
+const maxFormatsLength = 8 << 20;
+
+/** Limit for a task's name, which begins each line; the kernel's is 16, for kernel threads 64. */
+const maxNameBytes = 256;
+
 function* taskNames(text: string): Generator<readonly [number, Uint8Array]> {
-  for (const line of text.split('\n')) {
+  for (const line of linesOf(text)) {
     const [, pid, name] = /^ *(\d{1,7}) (.+)$/.exec(line) ?? [];
-    if (pid !== undefined && name !== undefined) yield [Number(pid), Buffer.from(name, 'latin1')];
+    if (pid !== undefined && name !== undefined)
+      yield [Number(pid), Buffer.from(name.slice(0, maxNameBytes), 'latin1')];
   }
 }

@@ -17,6 +17,10 @@ export interface FunctionMap {
 const space = 0x20;
 const newline = 0x0a;
 const dollar = 0x24;
+/** Limit for a name; the kernel's is 512 (KSYM_NAME_LEN). The rest of a longer one is not printed. */
+const maxNameBytes = 1024;
+/** Limit for the symbols; Debian's kernel has 200,000. */
+const maxSymbols = 1 << 21;
 
 /**
  * Parses kallsyms. Like libtraceevent: skips absolute symbols (x86's offsets of per-CPU variables) and names that
@@ -28,7 +32,7 @@ export function parseFunctions(text: Uint8Array): FunctionMap {
   const low: number[] = [];
   const start: number[] = [];
   const end: number[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length && start.length < maxSymbols; ) {
     const line = lineAt(text, at);
     if (line === undefined) break;
     at = line.next;
@@ -120,7 +124,7 @@ function lineAt(text: Uint8Array, from: number): SymbolLine | undefined {
   while (text[at] === space) at++;
   const nameStart = at;
   while (at < text.length && text[at]! > space) at++;
-  const nameEnd = at;
+  const nameEnd = Math.min(at, nameStart + maxNameBytes);
   if (type === undefined || nameEnd === nameStart) return undefined;
   while (at < text.length && text[at] !== newline) at++;
   const isAbsolute = type === 0x41 || type === 0x61;

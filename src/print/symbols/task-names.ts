@@ -2,8 +2,8 @@ const idle = Buffer.from('<idle>');
 const unknown = Buffer.from('<...>');
 /** The kernel's limit for pids. */
 const maxLearned = 1 << 22;
-/** Limit for cached labels, per CPU. */
-const maxLabels = 10_000;
+/** Limit for the labels that are kept, of all CPUs together. */
+const maxLabels = 100_000;
 const nameWidth = 16;
 const shortNameWidth = 8;
 
@@ -13,6 +13,7 @@ const shortNameWidth = 8;
 export class PrintTaskNames {
   readonly #names = new Map<number, Uint8Array>();
   readonly #labels: (Map<number, Uint8Array> | undefined)[] = [];
+  #labelCount = 0;
   readonly #isShort: boolean;
 
   /** @param isShort labels for the latency format */
@@ -28,17 +29,20 @@ export class PrintTaskNames {
 
   /** The beginning of a line: `%16s-%-5d [%03d]`, or `%8.8s-%-5d %3d` in the latency format. */
   label(pid: number, cpu: number): Uint8Array {
-    const labels = (this.#labels[cpu] ??= new Map());
-    const known = labels.get(pid);
+    const known = this.#labels[cpu]?.get(pid);
     if (known !== undefined) return known;
-    if (labels.size >= maxLabels) labels.clear();
+    if (this.#labelCount >= maxLabels) {
+      this.#labels.length = 0;
+      this.#labelCount = 0;
+    }
+    this.#labelCount++;
     const name = Buffer.from(this.get(pid)).toString('latin1');
     const task = this.#isShort
       ? name.slice(0, shortNameWidth).padStart(shortNameWidth)
       : name.padStart(nameWidth);
     const place = this.#isShort ? String(cpu).padStart(3) : `[${String(cpu).padStart(3, '0')}]`;
     const label = Buffer.from(`${task}-${String(pid).padEnd(5)} ${place}`, 'latin1');
-    labels.set(pid, label);
+    (this.#labels[cpu] ??= new Map()).set(pid, label);
     return label;
   }
 

@@ -5,6 +5,10 @@ const newline = 0x0a;
 const letterA = 0x61;
 const twoTo32 = 2 ** 32;
 
+/** Limit for the text of one event: a hostile format may ask for gigabytes. */
+export const maxEventBytes = 1 << 20;
+const tooLongMark = Buffer.from('[TOO LONG]');
+
 /**
  * Text as bytes, appended in place without strings, so that a line costs no allocation. Grows as needed. The owner
  * writes `bytes.subarray(0, length)` somewhere and then sets `length` to 0.
@@ -70,6 +74,19 @@ export class TextBuffer {
     }
     if (this.length > start && this.bytes[this.length - 1] === newline) this.length--;
     this.byte(newline);
+  }
+
+  /**
+   * Whether the text that began at `start` reaches its limit; then it is cut there and marked. Call it after each part of
+   * an event, and stop if it returns true.
+   */
+  isTooLong(start: number): boolean {
+    const end = start + maxEventBytes;
+    if (this.length <= end) return false;
+    if (this.cutAt > end) this.cutAt = -1;
+    this.length = end;
+    this.text(tooLongMark);
+    return true;
   }
 
   spaces(count: number): void {

@@ -4,7 +4,16 @@ import { operate, parseUnsigned } from '../format/numbers.ts';
 import { argKind, type PrintArg, type Slot } from '../format/print-arg.ts';
 import type { FunctionMap } from '../symbols/function-map.ts';
 import { dynamicLength, dynamicOffset } from './dynamic.ts';
-import { bigValue, constantValue, memoryValue, readMemory, smallValue, tooBig, type Value } from './value.ts';
+import {
+  bigValue,
+  constantValue,
+  eitherValue,
+  memoryValue,
+  readMemory,
+  smallValue,
+  tooBig,
+  type Value,
+} from './value.ts';
 
 /** A function that formats may call: it computes a value, and may write text. */
 export interface PrintFunction {
@@ -81,8 +90,8 @@ function cut(value: Value, bits: number): Value {
   if (bits === 64) return value;
   const size = 2 ** bits;
   const number = (record: RecordData): number => {
-    const whole = value.number(record);
-    return whole === tooBig ? Number(BigInt.asUintN(bits, value.big(record))) : whole % size;
+    const whole = value.either(record);
+    return typeof whole === 'bigint' ? Number(BigInt.asUintN(bits, whole)) : whole % size;
   };
   return smallValue(number);
 }
@@ -122,6 +131,7 @@ function choice(condition: Value, yes: Value, no: Value): Value {
   return {
     number: (record) => (condition.number(record) === 0 ? no : yes).number(record),
     big: (record) => (condition.number(record) === 0 ? no : yes).big(record),
+    either: (record) => (condition.number(record) === 0 ? no : yes).either(record),
   };
 }
 
@@ -205,18 +215,14 @@ function bits(left: number, right: number, apply: (left: number, right: number) 
 function binary(operator: string, left: Value, right: Value): Value {
   const quick = numberOperations.get(operator);
   if (quick === undefined) return none;
-  const big = (record: RecordData): bigint => operate(operator, left.big(record), right.big(record)) ?? 0n;
-  return {
-    number: (record) => {
-      const first = left.number(record);
-      const second = right.number(record);
-      if (first !== tooBig && second !== tooBig) {
-        const result = quick(first, second);
-        if (result !== tooBig) return result;
-      }
-      const result = big(record);
-      return result <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(result) : tooBig;
-    },
-    big,
-  };
+  return eitherValue((record) => {
+    const first = left.either(record);
+    const second = right.either(record);
+    if (typeof first === 'number' && typeof second === 'number') {
+      const result = quick(first, second);
+      if (result !== tooBig) return result;
+    }
+    const result = operate(operator, BigInt(first), BigInt(second)) ?? 0n;
+    return result <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(result) : result;
+  });
 }
