@@ -13,7 +13,7 @@ import { type BenchOptions, parseBenchOptions, usage } from './options.ts';
 import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
-import { summary } from './summary.ts';
+import { reading } from './reading.ts';
 import { endWithFailure } from '../tools/end-with-failure.ts';
 
 const benchmarks: readonly Benchmark[] = [
@@ -24,7 +24,7 @@ const benchmarks: readonly Benchmark[] = [
   growth,
   replacement,
   collect,
-  summary,
+  reading,
   exports,
 ];
 

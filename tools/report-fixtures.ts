@@ -80,7 +80,7 @@ for (const name of reportFixtures()) {
   const file = join(dir, `${name}.dat`);
   const texts: Record<string, string> = {};
   for (const args of optionsOf(file)) {
-    const { status, stdout } = printed(traceCmd, [...args, '-i', file]);
+    const { status, stdout } = printed(traceCmd, [...args, '-i', `${name}.dat`], dir);
     // trace-cmd crashes with some; that is nothing to print the same
     if (typeof status === 'number') texts[JSON.stringify(args)] = stdout.toString('latin1');
   }

@@ -22,10 +22,10 @@ export class BufferCounter {
   wakeups = 0;
   /** Events whose record is too short for its fields. */
   malformed = 0;
-  /** Runs of a task that are not counted: events were lost in them, or their begin or end is missing. */
+  /** Task runs not counted because events were lost during them, or because their start or end is missing. */
   slicesAcrossLoss = 0;
   slicesUnmatched = 0;
-  /** Wakeups whose switch came after lost events: it may belong to another wakeup. */
+  /** Wakeups with lost events before the switch, which may therefore belong to another wakeup. */
   wakeupsAcrossLoss = 0;
   readonly countById = new Float64Array(idsMost);
   readonly cpus = new Map<number, CpuCounter>();
@@ -37,13 +37,13 @@ export class BufferCounter {
   readonly #shapes: (EventShape | undefined)[] = [];
   readonly #vectorName: (vector: number) => string;
   #cpu: CpuCounter | undefined;
-  /** When events were last found to be lost on any CPU. */
+  /** Time of the last loss of events on any CPU. */
   #lossNs = -1;
 
   constructor(formats: readonly EventFormat[], budget: TaskBudget) {
     this.tasks = new Tasks(budget);
     const byId = new Map(formats.map((format) => [format.id, shapeOf(format)]));
-    // a plain array: an id without a shape must be as quick to look up
+    // a dense array, so that looking up an id without a shape is as fast
     const lastId = Math.max(0, ...byId.keys());
     for (let id = 0; id <= lastId; id++) this.#shapes.push(byId.get(id));
     const vectors = vectorNames(formats.find(({ fullName }) => fullName === 'irq:softirq_entry'));
@@ -97,7 +97,7 @@ export class BufferCounter {
     }
   }
 
-  /** Call after the last event: what still runs did so until the end of the trace. */
+  /** Call after the last event: tasks that are still running ran until the end of the trace. */
   end(): void {
     for (const cpu of this.cpus.values()) cpu.leave(this.lastNs);
   }
@@ -129,7 +129,7 @@ export class BufferCounter {
     const nextPid = view.getInt32(at + shape.nextPid, true);
     const prev = cpu.pid === prevPid ? cpu.task! : this.tasks.of(prevPid);
     if (cpu.pid !== prevPid) {
-      // the events of a trace are enabled one after the other, so sched_switch may come later than the first event
+      // events are enabled one by one, so the first sched_switch may come later than the trace's first event
       if (cpu.wasSwitchedIn) this.slicesUnmatched++;
       cpu.forget();
     } else if (!cpu.leave(now)) this.slicesUnmatched++;
@@ -151,7 +151,7 @@ export class BufferCounter {
     cpu.run(next, nextPid, now, true);
   }
 
-  /** A woken task gets its CPU. */
+  /** A woken task starts to run. */
   #ran(
     cpu: CpuCounter,
     task: Task,
@@ -186,9 +186,9 @@ export class BufferCounter {
     const pid = view.getInt32(at + shape.pid, true);
     if (pid === 0) return;
     const task = this.tasks.of(pid);
-    // a task that still runs does not wait; nor are wakeups followed for tasks beyond the limit
+    // a task that is still running does not wait; wakeups of tasks beyond the limit are not tracked
     if (task.onCpu >= 0 || task === this.tasks.others) return;
-    // sched_wakeup is the second half of a wakeup whose sched_waking was seen
+    // this sched_wakeup completes a wakeup whose sched_waking was seen
     if (shape.kind === 'wakeup' && task.woken === 'waking') {
       task.woken = 'wakeup';
       return;

@@ -2,7 +2,7 @@ import { InterruptStack } from './interrupts.ts';
 import { Samples } from './samples.ts';
 import type { Task } from './tasks.ts';
 
-/** Follows what runs on one CPU. Times are nanoseconds since the first event of the buffer. */
+/** Tracks the task that runs on one CPU. Times are nanoseconds since the first event of the buffer. */
 export class CpuCounter {
   readonly cpu: number;
   events = 0;
@@ -15,11 +15,11 @@ export class CpuCounter {
   involuntary = 0;
   readonly latency = new Samples();
   readonly interrupts = new InterruptStack();
-  /** What runs; undefined before the first event, and after a loss. */
+  /** The running task; undefined before the first event and after a loss. */
   task: Task | undefined;
-  /** Its pid, which `task` does not have if it is the sum of many; NaN for no task. */
+  /** The running task's pid, which `task` lacks if it sums up several tasks; NaN for no task. */
   pid = Number.NaN;
-  /** Whether it was seen to get the CPU; otherwise it ran when the first event happened. */
+  /** Whether its switch-in was seen; otherwise it was already running at the first event. */
   wasSwitchedIn = false;
   #sinceNs = 0;
 
@@ -32,11 +32,11 @@ export class CpuCounter {
     this.task = task;
     this.pid = pid;
     this.#sinceNs = now;
-    // the idle tasks of all CPUs are one, and so are the others
+    // all idle tasks share one Task, and so do the tasks beyond the limit
     if (task.pid > 0) task.onCpu = this.cpu;
   }
 
-  /** Counts the run of the task that leaves the CPU. @returns false if time went backwards: it is not counted */
+  /** Counts the run of the task that leaves the CPU. @returns false if not counted because time went backwards */
   leave(now: number): boolean {
     const { task } = this;
     const ranNs = now - this.#sinceNs;

@@ -1,10 +1,10 @@
 import type { EventFormat } from '../trace/format/event-format.ts';
 import type { Field } from '../trace/format/field.ts';
 
-/** A task's name in a record: an array of 16 bytes in every kernel, so that names are compared as four words. */
+/** Size of a task's name: 16 bytes in every kernel. Names are compared as four words. */
 export const nameBytes = 16;
 
-/** Where an event's fields are, found once for each type, so that reading an event looks nothing up. */
+/** Offsets of an event's fields, determined once per type, so that reading an event needs no lookup. */
 export type EventShape =
   | {
       readonly kind: 'switch';
@@ -37,7 +37,7 @@ export type EventShape =
       readonly number: number;
     };
 
-/** The fields that a summary reads of an event; undefined for other events, or if the fields are not as expected. */
+/** Finds the fields that a summary needs; undefined for other events, or if the format has unexpected fields. */
 export function shapeOf(format: EventFormat): EventShape | undefined {
   switch (format.fullName) {
     case 'sched:sched_switch': {
@@ -86,7 +86,7 @@ function numbered(
   return number === undefined ? undefined : { kind, needBytes: number + 4, number };
 }
 
-/** Offset of an integer whose low 32 bits are enough; undefined if the field is something else. */
+/** Offset of an integer field's low 32 bits; undefined if the field is not an integer. */
 function integerAt({ fields }: EventFormat, name: string): number | undefined {
   const field = fields.find((each) => each.name === name);
   return field?.content === 'integer' && field.bytes >= 4 ? field.offset : undefined;
@@ -103,7 +103,7 @@ function endOf(integers: readonly number[], names: readonly (number | undefined)
   return Math.max(...integers.map((at) => at + 4), ...names.map((at) => (at ?? 0) + nameBytes));
 }
 
-/** Vectors of include/linux/interrupt.h, for formats that do not name them. */
+/** Vectors of include/linux/interrupt.h, for formats without names. */
 const usualVectors = [
   'HI',
   'TIMER',
@@ -126,8 +126,8 @@ export function vectorNames(format: EventFormat | undefined): ReadonlyMap<number
 }
 
 /**
- * Whether a task that was switched out still wanted to run. Its state has no reason to sleep then: it is 0, or only the
- * bit that the kernel adds for a preempted task (TASK_REPORT_MAX, 0x100; before Linux 4.14 TASK_STATE_MAX, higher).
+ * Whether a task was still runnable when switched out: its state is 0, or only has the bit that the kernel sets for a
+ * preempted task (TASK_REPORT_MAX, 0x100; before Linux 4.14 TASK_STATE_MAX, higher).
  */
 export function wasPreempted(state: number): boolean {
   return (state & 0xff) === 0 && (state & (state - 1)) === 0;

@@ -2,18 +2,18 @@ import type { Field } from '../trace/format/field.ts';
 import { readBytes, readText, type RecordData } from '../trace/format/record-data.ts';
 import { Samples } from './samples.ts';
 
-/** Rows beyond this number are summed up: a hostile file can name any number of interrupts. */
+/** Interrupts beyond this number share one row: a hostile file can name any number of them. */
 const rowsMost = 1024;
 const sharedMost = 16;
 const nameMost = 64;
-/** An interrupt is nested in few others. */
+/** Maximum nesting depth of interrupts. */
 const depthMost = 8;
 
 /** The figures of one irq handler, or of one softirq vector, over all CPUs. */
 export class Interrupt {
   readonly number: number;
   readonly name: string;
-  /** Time of its own, without interrupts nested in it, in ns. */
+  /** Total time without nested interrupts, in ns. */
   totalNs = 0;
   readonly own = new Samples();
   worstAt = 0;
@@ -31,7 +31,7 @@ const noBytes = new Uint8Array(0);
 
 /** All irq handlers, or all softirq vectors. */
 export class InterruptTable {
-  /** Its number is one that no event has. */
+  /** The row for all interrupts beyond the limit; no event has its number. */
   readonly others = new Interrupt(Number.NaN, '', noBytes);
   readonly #rows = new Map<number, Interrupt[]>();
   #count = 0;
@@ -50,7 +50,7 @@ export class InterruptTable {
     return this.#add(number, name, bytes);
   }
 
-  /** All with at least one complete run, and the others if there are any. */
+  /** All interrupts with at least one complete run, then `others` if it has one. */
   *all(): Generator<Interrupt, void, undefined> {
     for (const rows of this.#rows.values()) for (const row of rows) if (row.own.count > 0) yield row;
     if (this.others.own.count > 0) yield this.others;
@@ -60,7 +60,7 @@ export class InterruptTable {
     const rows = this.#rows.get(number);
     if (this.#count === rowsMost || rows?.length === sharedMost) return this.others;
     this.#count++;
-    // a copy: the page is overwritten, and slice() of a Buffer is none
+    // copied, because the page will be overwritten; slice() of a Buffer does not copy
     const row = new Interrupt(number, name(), Uint8Array.from(nameBytes));
     if (rows === undefined) this.#rows.set(number, [row]);
     else rows.push(row);
@@ -68,7 +68,7 @@ export class InterruptTable {
   }
 }
 
-/** What follows the NUL is whatever was in the ring. */
+/** The name up to its NUL; the bytes after it are stale. */
 function nameIn(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(0);
   return bytes.subarray(0, end < 0 ? nameMost : Math.min(end, nameMost));
@@ -80,11 +80,11 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** The interrupts that run on a CPU, each inside the one below. */
+/** The stack of nested interrupts that run on a CPU. */
 export class InterruptStack {
-  /** Entries without their exit, and the reverse. */
+  /** Entries without an exit, and exits without an entry. */
   unmatched = 0;
-  /** Time of irqs, and of softirqs, on this CPU, each without what was nested in it. */
+  /** Time of irqs and of softirqs on this CPU, each without nested interrupts. */
   irqNs = 0;
   softirqNs = 0;
   readonly #rows: Interrupt[] = [];
@@ -95,7 +95,7 @@ export class InterruptStack {
   #depth = 0;
 
   enter(row: Interrupt, number: number, isIrq: boolean, now: number): void {
-    // deeper than interrupts can be: exits are missing
+    // deeper than interrupts can nest, so exits must be missing
     if (this.#depth === depthMost) this.forget();
     const at = this.#depth++;
     this.#rows[at] = row;
@@ -133,12 +133,12 @@ export class InterruptStack {
     else this.softirqNs += ownNs;
   }
 
-  /** A switch while an interrupt runs: a softirq in a thread of PREEMPT_RT that was preempted. */
+  /** Handles a task switch. If an interrupt was running, it was a softirq in a PREEMPT_RT thread that was preempted. */
   switched(): void {
     if (this.#depth > 0) this.forget();
   }
 
-  /** After lost events nothing is known of what runs. */
+  /** Clears the stack: after lost events, the running interrupts are unknown. */
   forget(): void {
     this.unmatched += this.#depth;
     this.#depth = 0;

@@ -1,7 +1,7 @@
 import type { BufferCounter } from './buffer-counter.ts';
 import type { MissingFigure } from './result.ts';
 
-/** What the trace's events do not tell, and which events would. */
+/** The figures that the trace's events cannot provide, and the events that would provide them. */
 export function missingOf({ switches, wakings, wakeups, irqs, softirqs }: BufferCounter): MissingFigure[] {
   const missing: MissingFigure[] = [];
   if (switches === 0)

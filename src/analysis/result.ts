@@ -2,11 +2,11 @@ import type { HistogramBucket } from './samples.ts';
 
 /**
  * Figures of a trace. Durations are nanoseconds; they are null if the buffer's clock does not count time, or if the
- * events that tell them are not in the trace (`missing`). Texts come from the guest and may contain control characters.
+ * required events are not in the trace (`missing`). Texts come from the guest and may contain control characters.
  */
 export interface TraceSummary {
   readonly path: string;
-  /** One summary for each tracing instance: the same event may be in several. */
+  /** One summary per tracing instance, because several may contain the same event. */
   readonly buffers: readonly BufferSummary[];
 }
 
@@ -20,10 +20,10 @@ export interface BufferSummary {
   readonly last: bigint | undefined;
   readonly spanNs: number | null;
   readonly events: number;
-  /** Events lost, as far as the kernel counted them, and how often it did not. */
+  /** Lost events that the kernel counted, and the number of losses that it did not count. */
   readonly lost: bigint;
   readonly uncountedLosses: number;
-  /** Sums over all CPUs; the idle share is a part of both together. */
+  /** Sums over all CPUs. The idle share is idle / (busy + idle). */
   readonly busyNs: number | null;
   readonly idleNs: number | null;
   readonly idleShare: number | null;
@@ -53,13 +53,13 @@ export interface CpuSummary {
   readonly busyNs: number | null;
   readonly idleNs: number | null;
   readonly idleShare: number | null;
-  /** Time of irq handlers and of softirqs, each without interrupts nested in it; part of what runs on the CPU. */
+  /** Time of irq handlers and of softirqs, without nested interrupts; included in the interrupted task's run time. */
   readonly irqNs: number | null;
   readonly softirqNs: number | null;
-  /** Switches from a task that wanted to sleep, and from one that still wanted to run; idle tasks do not count. */
+  /** Switches away from a task that blocked, and from one that was still runnable. Idle tasks are not counted. */
   readonly voluntary: number;
   readonly involuntary: number;
-  /** Of the tasks that then ran on this CPU. */
+  /** Wakeup latencies of the tasks that then ran on this CPU. */
   readonly wakeups: Durations | null;
 }
 
@@ -69,7 +69,7 @@ export interface TaskSummary {
   /** Its last name; empty if unknown. */
   readonly task: string;
   readonly runNs: number | null;
-  /** Part of the known time of all CPUs: all tasks and the idle share are 1 together. */
+  /** Share of the known time of all CPUs; all tasks and idle add up to 1. */
   readonly share: number | null;
   readonly voluntary: number;
   readonly involuntary: number;
@@ -95,7 +95,7 @@ export interface InterruptSummary {
   /** Name of the handler or vector; empty if unknown. */
   readonly name: string;
   readonly totalNs: number;
-  /** Durations without interrupts nested in them. */
+  /** Durations without nested interrupts. */
   readonly own: Durations;
   /** When and where the longest one ended. */
   readonly worstAt: bigint;
@@ -108,24 +108,24 @@ export interface Durations {
   readonly p50Ns: number | null;
   readonly p99Ns: number | null;
   readonly worstNs: number | null;
-  /** Whether percentiles are exact, else off by less than 1 %. */
+  /** Whether percentiles are exact; otherwise their error is below 1 %. */
   readonly exact: boolean;
 }
 
-/** Figures that the trace does not have, and events that would give them. */
+/** Figures missing from the summary, and the events needed for them. */
 export interface MissingFigure {
   readonly figures: string;
   readonly events: readonly string[];
 }
 
 export interface NotCounted {
-  /** Runs of tasks in which events were lost. */
+  /** Task runs during which events were lost. */
   readonly slicesAcrossLoss: number;
-  /** Runs of tasks whose begin or end does not fit what ran on the CPU, as with filtered events. */
+  /** Task runs whose start or end is missing, e.g. because events were filtered out. */
   readonly slicesUnmatched: number;
-  /** Wakeups whose switch came after lost events. */
+  /** Wakeups with lost events before the switch. */
   readonly wakeupsAcrossLoss: number;
-  /** Entries of interrupts without their exit, and the reverse. */
+  /** Interrupt entries without an exit, and exits without an entry. */
   readonly interruptsUnmatched: number;
   /** Records too short for their fields. */
   readonly malformedEvents: number;

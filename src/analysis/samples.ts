@@ -1,4 +1,4 @@
-/** Up to this many samples are kept as they are. */
+/** Number of samples up to which all are kept. */
 const exactMost = 256;
 /** Each power of two is divided into this many buckets. */
 const parts = 64;
@@ -9,13 +9,13 @@ export const percentileError = 1 / (2 * parts);
 
 /**
  * Percentiles of durations in bounded memory: exact up to 256 samples, then from a histogram with 64 buckets for each
- * power of two, so that a percentile is off by less than 1 %. Count and maximum are always exact.
+ * power of two, so that the error of a percentile is below 1 %. Count and maximum are always exact.
  */
 export class Samples {
   count = 0;
   max = 0;
   #kept: Float64Array | undefined = new Float64Array(8);
-  /** Buckets by power of two; created when first used, for most tasks need only a few. */
+  /** Buckets by power of two; created on first use, because most tasks need only a few. */
   #octaves: (Uint32Array | undefined)[] = [];
 
   /** Whether percentiles are exact. */
@@ -83,12 +83,12 @@ function middleOf(octave: number, bucket: number): number {
   return (parts + bucket) * width + Math.floor(width / 2);
 }
 
-/** The whole part of the binary logarithm, without rounding errors. */
+/** The integer part of the binary logarithm, without rounding errors. */
 function log2Of(value: number): number {
   return value < 2 ** 31 ? 31 - Math.clz32(value) : 31 + 31 - Math.clz32(Math.floor(value / 2 ** 31));
 }
 
-/** Bound of the first bucket of `LogHistogram`, in ns: all other bounds are microseconds, or halves of one. */
+/** Bound of the first bucket of `LogHistogram`, in ns; doubling gives round bounds from 500 ns on. */
 const firstBoundNs = 125;
 const bucketsMost = 32;
 

@@ -14,13 +14,13 @@ import type {
 } from './result.ts';
 import { type Task, TaskBudget } from './tasks.ts';
 
-/** How often other work of the process gets a turn. */
+/** Interval at which the event loop gets to run. */
 const turnMs = 100;
 
 /**
- * Counts what happened in a trace: run times, switches, wakeup latencies, interrupts, events, losses; one summary for
- * each buffer. Reads all events that pass the filter, in bounded memory; other work of the process runs about every
- * 100 ms. Throws Failure as `trace.events` does.
+ * Summarises a trace: run times, switches, wakeup latencies, interrupts, events and losses of each buffer. Reads all
+ * events that pass the filter, in bounded memory; yields to the event loop about every 100 ms.
+ * Throws Failure as `trace.events` does.
  * @param onProgress gets the number of events so far
  */
 export async function summarise(
@@ -28,7 +28,7 @@ export async function summarise(
   filter: EventFilter = {},
   onProgress: (events: number) => void = () => {},
 ): Promise<TraceSummary> {
-  // each buffer is a pass of its own, and an iterator can be used once only
+  // each buffer is read in a separate pass, and an iterator can only be used once
   const { cpus, events, buffers } = filter;
   const each: EventFilter = {
     ...filter,
@@ -69,7 +69,7 @@ function summaryOf(
     .sort((a, b) => b.count - a.count);
   const times = new Times(counter, timeUnit !== null);
   const cpus = [...counter.cpus.values()].sort((a, b) => a.cpu - b.cpu);
-  // without switches all that is known of a task is that it ran
+  // without switches, all that is known about a task is that it ran
   const known = counter.switches > 0 ? [...counter.tasks.all()] : [];
   const tasks = known.filter(hasFigures).map((task) => times.task(task, trace));
   const busyNs = sum(cpus.map((cpu) => cpu.busyNs));
@@ -108,7 +108,7 @@ function summaryOf(
   };
 }
 
-/** Makes rows of counters. Which times there are depends on the clock, and on the events that the trace has. */
+/** Converts counters to rows. The available times depend on the clock and on the events in the trace. */
 class Times {
   readonly hasTimes: boolean;
   readonly hasRuns: boolean;
@@ -223,7 +223,7 @@ function partOf(part: number, whole: number): number {
   return whole > 0 ? part / whole : 0;
 }
 
-/** Converts to JSON values: 64-bit integers become strings, what is unknown becomes null. */
+/** Converts to JSON values: 64-bit integers become strings, unknown values become null. */
 export function summaryAsJson(summary: TraceSummary): unknown {
   return JSON.parse(
     JSON.stringify(summary, (key, value: unknown) => {

@@ -1,13 +1,13 @@
 import { nameBytes } from './event-shapes.ts';
 import { Samples } from './samples.ts';
 
-/** A hostile file can have millions of pids: those beyond this number are summed up. */
+/** Tasks beyond this number share one row: a hostile file can have millions of pids. */
 const tasksMost = 8192;
 
 /** `pid` of the row for all tasks beyond the limit; no event has it. */
 const othersPid = Number.NaN;
 
-/** How a wakeup that waits for its switch was seen. */
+/** The event that reported a wakeup whose switch is still to come. */
 export type Woken = 'no' | 'waking' | 'wakeup';
 
 /** The figures of one task. Times are nanoseconds since the first event. */
@@ -19,7 +19,7 @@ export class Task {
   voluntary = 0;
   involuntary = 0;
   readonly latency = new Samples();
-  /** The CPU that it runs on as far as is known, else -1. */
+  /** The CPU that it runs on; -1 if none or unknown. */
   onCpu = -1;
   woken: Woken = 'no';
   wokenAt = 0;
@@ -34,7 +34,7 @@ export class Task {
     this.pid = pid;
   }
 
-  /** Takes the name at an offset of a record's page; cheap if it has not changed. */
+  /** Sets the name from an offset in a record's page; cheap if it has not changed. */
   rename(view: DataView, at: number): void {
     const words = this.#words;
     if (
@@ -58,7 +58,7 @@ export function nameAt(view: DataView, at: number): string {
   return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-/** Limits the tasks of all buffers of a trace together. */
+/** Limits the total number of tasks over all buffers of a trace. */
 export class TaskBudget {
   #left = tasksMost;
 
@@ -73,11 +73,11 @@ export class TaskBudget {
 export class Tasks {
   /** All CPUs' idle tasks, pid 0. */
   readonly idle = new Task(0);
-  /** Sum of all tasks beyond the limit; their wakeups are not followed. */
+  /** Sum of all tasks beyond the limit; their wakeups are not tracked. */
   readonly others = new Task(othersPid);
   readonly #byPid = new Map<number, Task>([[0, this.idle]]);
   readonly #budget: TaskBudget;
-  /** Tasks of neighbouring events are often the same. */
+  /** The task of the last lookup: consecutive events often have the same task. */
   #last = this.idle;
 
   constructor(budget: TaskBudget) {
@@ -96,7 +96,7 @@ export class Tasks {
     return task;
   }
 
-  /** All but the idle tasks and the others. */
+  /** All tasks except `idle` and `others`. */
   *all(): Generator<Task, void, undefined> {
     for (const task of this.#byPid.values()) if (task !== this.idle) yield task;
   }

@@ -4,7 +4,7 @@ import type { ExportOptions } from './export-options.ts';
 
 /**
  * Calls `take` for each event that passes the filter. If `take` returns a promise, it is awaited before the next event.
- * @returns the number of events. @throws the signal's reason, Failure, and what `take` throws
+ * @returns the number of events. @throws the signal's reason, Failure, and errors of `take`
  */
 export async function forEachEvent(
   trace: Trace,

@@ -10,8 +10,8 @@ export interface ExportProgress {
 export interface ExportOptions {
   /** Which events to export; all by default. */
   readonly filter?: EventFilter;
-  /** Stops the export; its reason is thrown and nothing is left behind. */
+  /** Aborts the export: throws the signal's reason and leaves no output behind. */
   readonly signal?: AbortSignal;
-  /** Called now and then. */
+  /** Called from time to time. */
   readonly onProgress?: (progress: ExportProgress) => void;
 }

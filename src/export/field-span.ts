@@ -1,7 +1,7 @@
 import type { Field } from '../trace/format/field.ts';
 import { type RecordData, spanOf, spanUnit } from '../trace/format/record-data.ts';
 
-/** Where a field's bytes are in the record's page. One object serves all fields, because hot loops must not allocate. */
+/** The range of a field's bytes in the record's page. Reused for all fields, so that hot loops do not allocate. */
 export class FieldSpan {
   start = 0;
   end = 0;
@@ -15,7 +15,7 @@ export class FieldSpan {
     return true;
   }
 
-  /** Ends a text at its first NUL. @returns whether all of it is ASCII */
+  /** Truncates a text at its first NUL. @returns whether it is all ASCII */
   endText(page: Uint8Array): boolean {
     let at = this.start;
     let bits = 0;

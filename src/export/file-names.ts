@@ -3,8 +3,8 @@ import type { EventFormat } from '../trace/format/event-format.ts';
 const maxNameLength = 120;
 
 /**
- * A file name for an event type, without the ending: `sched.sched_switch`. Names come from the guest: what is not a letter,
- * digit or underscore is replaced, and the type's id keeps such names apart.
+ * A file name for an event type, without the extension: `sched.sched_switch`. Names come from the guest: replaces
+ * all but letters, digits and underscores, and adds the type's id to keep such names unique.
  */
 export function fileNameOf(id: number, format: EventFormat | undefined): string {
   if (format === undefined) return `unknown.event.${id}`;

@@ -5,7 +5,7 @@ export function integersText(values: readonly (number | bigint)[]): string {
   return `[${values.join(',')}]`;
 }
 
-/** Bytes in hexadecimal, in the order of memory. */
+/** Bytes in hexadecimal, in memory order. */
 export function hexText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }

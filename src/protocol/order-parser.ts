@@ -25,7 +25,7 @@ const maxIdLength = 64;
 /** Parses one line of the control port. Pure; accepts any line and never throws. */
 export function parseLine(line: Line): ParsedLine {
   if (line.kind === 'text') return parseOrder(line.text);
-  const message = `a line is longer than ${maxLineBytes} bytes, or of too many bare orders; it begins ${quoted(line.head)}`;
+  const message = `a line is longer than ${maxLineBytes} bytes or has too many bare orders; it begins with ${quoted(line.head)}`;
   return refused('line-too-long', message, null, meantAsJson(line.head));
 }
 
@@ -105,7 +105,7 @@ function readHave(value: unknown): MetadataDigests {
   if (!isObject(value)) throw new Refusal('bad-value', `have is an object, not ${typeName(value)}`);
   const entries = Object.entries(value);
   if (entries.length > maxGroups)
-    throw new Refusal('bad-value', `have has ${entries.length} entries; ${maxGroups} at most`);
+    throw new Refusal('bad-value', `have has ${entries.length} entries; at most ${maxGroups} are allowed`);
   return Object.fromEntries(
     entries.map(([group, digest]): [string, string] => {
       if (!isGroup(group))

@@ -32,7 +32,7 @@ const maxFunctions = 256;
 const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
 /** A function name as above, or `pattern:mod:module`; an empty pattern stands for all functions of the module. */
 const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
-/** 16 GiB per CPU: larger than any guest's ring, smaller than what overflows in the kernel. */
+/** 16 GiB per CPU: larger than any guest's ring, and too small to overflow in the kernel. */
 export const maxBufferKb = 16 * 1024 * 1024;
 /** Deeper than any stack. */
 export const maxGraphDepth = 1 << 20;
@@ -94,7 +94,7 @@ function isField(name: string): name is keyof TraceRequest {
 function readList(where: string, value: unknown, maxEntries: number): unknown[] {
   if (!Array.isArray(value)) throw new Refusal('bad-trace', `${where} is an array, not ${typeName(value)}`);
   if (value.length > maxEntries)
-    throw new Refusal('bad-trace', `${where} has ${value.length} entries; ${maxEntries} at most`);
+    throw new Refusal('bad-trace', `${where} has ${value.length} entries; at most ${maxEntries} are allowed`);
   return value;
 }
 
@@ -134,7 +134,7 @@ function readTriggers(where: string, value: unknown): Readonly<Record<string, re
   });
   const count = Object.values(triggers).flat().length;
   if (count <= maxTriggers) return triggers;
-  throw new Refusal('bad-trace', `${where} has ${count} triggers; ${maxTriggers} at most`);
+  throw new Refusal('bad-trace', `${where} has ${count} triggers; at most ${maxTriggers} are allowed`);
 }
 
 function readOptions(where: string, value: unknown): Readonly<Record<string, boolean>> {
@@ -153,7 +153,10 @@ function readRecord<Value>(
   if (!isObject(value)) throw new Refusal('bad-trace', `${where} is an object, not ${typeName(value)}`);
   const entries = Object.entries(value);
   if (entries.length > maxEntries)
-    throw new Refusal('bad-trace', `${where} has ${entries.length} entries; ${maxEntries} at most`);
+    throw new Refusal(
+      'bad-trace',
+      `${where} has ${entries.length} entries; at most ${maxEntries} are allowed`,
+    );
   // fromEntries defines own fields, so "__proto__" is a name like any other
   return Object.fromEntries(entries.map(([name, entry]) => [name, each(name, entry)]));
 }

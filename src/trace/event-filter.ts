@@ -14,11 +14,11 @@ export interface EventFilter {
   /** Thread ids, or names of tasks: the thread that was running when the event happened. */
   readonly tasks?: Iterable<number | string>;
   /**
-   * Filters in the language of trace-cmd's `-F` (docs/filters.md), of which one must pass. A stack trace that none of
-   * them names passes with the event before it.
+   * Filters in the syntax of trace-cmd's `-F` (docs/filters.md); an event must pass at least one. A stack trace that no
+   * filter names passes if the event before it does.
    */
   readonly where?: Iterable<string>;
-  /** Filters of the same language, as after `-v`: events that pass one of them are left out. */
+  /** Filters in the same syntax, as after `-v`: events that pass one of them are excluded. */
   readonly exclude?: Iterable<string>;
   /** Time range, inclusive, in the unit of the trace clock. */
   readonly from?: bigint;
@@ -41,7 +41,7 @@ export interface FilterTarget {
   readonly tasks: Iterable<readonly [pid: number, name: string]>;
 }
 
-/** The choice of events that does not depend on CPU and time; undefined for all. Throws Failure (usage). */
+/** Compiles a filter, except for CPUs and times; undefined if all events pass. Throws Failure (usage). */
 export function choiceOf(filter: EventFilter, target: FilterTarget): EventChoice | undefined {
   const { formats, task } = target;
   const names = { task, ...(filter.functionAt && { functionAt: filter.functionAt }) };

@@ -37,10 +37,10 @@ export function tracingFacts(): TracingFacts {
 }
 
 /**
- * The lockdown level: from its file, or, where securityfs is not mounted, from the kernel's command line.
+ * The lockdown level, from its file or, if securityfs is not mounted, from the kernel command line.
  * @param file of /sys/kernel/security/lockdown, e.g. `none integrity [confidentiality]`
  * @param commandLine of /proc/cmdline
- * @returns undefined when neither says
+ * @returns undefined if neither contains it
  */
 export function lockdownOf(file: string | undefined, commandLine: string | undefined): Lockdown | undefined {
   const level =

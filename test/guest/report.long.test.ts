@@ -76,7 +76,7 @@ for (const meta of [undefined, 'linux-image-6.12-amd64'])
           ...eventOptions,
           ...metadataOptions,
           ...(name === 'function' || name === 'graph' ? functionOptions : []),
-          ...(of === undefined ? [] : namedOptions(...of)),
+          ...(of === undefined ? [] : namedOptions(...of, !['events', 'graph', 'probes'].includes(name))),
         ]);
       });
 

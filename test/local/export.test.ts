@@ -38,7 +38,7 @@ describe('trace-host export', () => {
     const before = readFileSync(join(recording, 'cpu0.raw'));
     const { status, stderr } = exportTo(recording, '--to', 'perfetto', '-o', join(recording, 'cpu0.raw'));
     assert.equal(status, exitCode.usage);
-    assert.match(stderr, /cpu0\.raw is the trace that is read/);
+    assert.match(stderr, /cpu0\.raw is the input trace/);
     assert.ok(readFileSync(join(recording, 'cpu0.raw')).equals(before));
     const dat = join(dir, 'trace.dat');
     const converted = spawnSync(process.execPath, [program, 'convert', recording, '-o', dat]);

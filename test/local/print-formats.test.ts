@@ -72,7 +72,7 @@ describe('made-up print formats', { timeout: 600_000, skip: traceCmdSkip() }, ()
       await writeMadeTypes(dir, types, texts, { out });
       const records = types.reduce((sum, type) => sum + type.records.length, 0);
       for (const args of [[], ['-N'], ['-R']]) {
-        const of = (reporter: Reporter) => printed(reporter, [...args, '-i', out]);
+        const of = (reporter: Reporter) => printed(reporter, [...args, '-i', out], dir);
         const [expected, actual] = [of(traceCmd), of(traceHost)];
         assert.equal(
           expected.status,

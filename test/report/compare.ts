@@ -51,14 +51,35 @@ async function* linesWithoutGarbage(pieces: AsyncIterable<Buffer>): AsyncGenerat
   if (rest.length > 0) yield withoutGarbage(rest);
 }
 
-/** Runs it to its end. Blocks. */
-export function printed([command, ...words]: Reporter, args: readonly string[]): Printed {
+/** Runs it to its end in `cwd`. Blocks. */
+export function printed([command, ...words]: Reporter, args: readonly string[], cwd: string): Printed {
   const { status, signal, stdout, stderr, error } = spawnSync(command, [...words, ...args], {
+    cwd,
     maxBuffer: 1 << 30,
     env: plainEnvironment(),
   });
   if (error !== undefined) throw error;
   return { status: status ?? String(signal), stdout, stderr: stderr.toString('latin1') };
+}
+
+/** The outputs of `trace-host report` with each of these options for a file, run in `cwd` by one process. Blocks. */
+export function printedByTraceHost(
+  options: readonly (readonly string[])[],
+  file: string,
+  cwd: string,
+): readonly Buffer[] {
+  const program = join(repoRoot, 'dist/test/report/many-reports.js');
+  const lists = options.map((args) => ['report', ...args, '-i', file]);
+  const { stdout, stderr } = printed([process.execPath, program], [JSON.stringify(lists)], cwd);
+  const outputs: Buffer[] = [];
+  for (let at = 0; at < stdout.length; ) {
+    const end = stdout.indexOf(10, at);
+    const length = Number(stdout.toString('latin1', at, end));
+    outputs.push(stdout.subarray(end + 1, end + 1 + length));
+    at = end + 1 + length;
+  }
+  if (outputs.length !== options.length) throw new Error(`${outputs.length} reports: ${stderr}`);
+  return outputs;
 }
 
 /** As for a pipe, and without what a user has set for reports. */

@@ -21,7 +21,8 @@ export function reportFixtures(): string[] {
 export function optionsOf(file: string): (readonly string[])[] {
   const options = [...eventOptions, ...metadataOptions];
   const { system, event } = firstEvent(file);
-  if (event !== '') options.push(...namedOptions(system, event));
+  const hasStacks = /stacks|printk|function/.test(file);
+  if (event !== '') options.push(...namedOptions(system, event, hasStacks));
   if (/function|graph/.test(file)) options.push(...functionOptions);
   return options;
 }

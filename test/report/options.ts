@@ -3,8 +3,6 @@
  * what a file contains print the same for all files of a kernel, so they are compared once.
  */
 export const metadataOptions: readonly (readonly string[])[] = [
-  ['--stat'],
-  ['--events'],
   ['--check-events'],
   ['--first-event'],
   ['--last-event'],
@@ -16,6 +14,9 @@ export const metadataOptions: readonly (readonly string[])[] = [
   ['-E'],
   ['-e'],
 ];
+
+/** As above, for files that are not compressed and of version 6: of others trace-cmd prints no formats, or other places. */
+export const oldFileOptions: readonly (readonly string[])[] = [['--stat'], ['--events']];
 
 /** Options that change how every event is printed, or which. */
 export const eventOptions: readonly (readonly string[])[] = [
@@ -59,17 +60,20 @@ export const functionOptions: readonly (readonly string[])[] = [
 ];
 
 /** Options that name an event of the file. */
-export function namedOptions(system: string, event: string): readonly (readonly string[])[] {
-  return [
-    ['-r', event],
-    ['-r', `${system}:${event}`],
-    ['-n', event],
-    ['-F', event],
-    ['-F', `${system}/${event}:common_pid > 1`],
-    ['-v', '-F', event],
-    ['-F', `${system}/.*:COMM != "many-events"`, '-T'],
-    ['-F', `.*:CPU == 0`],
-  ];
+export function namedOptions(
+  system: string,
+  event: string,
+  hasStacks: boolean,
+): readonly (readonly string[])[] {
+  // of CPUs other than 0, trace-cmd reads memory that nobody wrote to decide about the first stack trace
+  const filters = hasStacks
+    ? []
+    : [
+        ['-F', event],
+        ['-F', `${system}/${event}:common_pid > 1`],
+        ['-F', `.*:CPU == 0`],
+      ];
+  return [...filters, ['-r', event], ['-r', `${system}:${event}`], ['-n', event], ['-v', '-F', event]];
 }
 
 /** Those of a short run: each kind of line, and of what else it prints. */
@@ -79,5 +83,4 @@ export const shortOptions: readonly (readonly string[])[] = [
   ['-R'],
   ['-l', '--ts-diff'],
   ['--cpu', '1'],
-  ['--stat'],
 ];

@@ -14,7 +14,7 @@ export function traceAgent(args: readonly string[]): Promise<void> {
       const { runAgentDoctor } = await import('./doctor.ts');
       return runAgentDoctor(command.options, command.json);
     }
-    // loaded late: --help must be fast, and must work even if koffi does not
+    // loaded on demand: --help must be fast, and must work even if koffi does not
     const { runAgent } = await import('../../supervisor/agent.ts');
     return runAgent(command.options);
   });

@@ -2,33 +2,33 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
- * `record --print`: a process of its own that prints the events while they are recorded, so that a slow terminal cannot
- * hold up the recording.
+ * `record --print`: prints the events during the recording, in a separate process, so that a slow terminal cannot delay
+ * the recording.
  */
 export class Printing {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  /** @param dir the recording's directory, which must stay until `done` */
+  /** @param dir the recording's directory; must exist until `done` returns */
   constructor(dir: string) {
     const [, script = ''] = process.argv;
     const args = [script, 'report', '--follow', dir];
-    // an executable of one file has its script inside
+    // a single-file executable contains its script
     const isSingle = process.argv0 === script || process.execPath === script;
     this.#child = spawn(process.execPath, isSingle ? args.slice(1) : args, {
       stdio: ['ignore', 'inherit', 'inherit'],
-      // a Ctrl-C ends the recording, and the printing with it
+      // not reached by Ctrl-C: ends when the recording ends
       detached: true,
     });
     this.#ended = Promise.race([once(this.#child, 'exit'), once(this.#child, 'error')]);
   }
 
-  /** Waits until the last event is printed, or until nobody reads what is printed. */
+  /** Waits until the last event is printed, or the reader of the output has closed it. */
   async done(): Promise<void> {
     await this.#ended;
   }
 
-  /** Ends the printing at once. */
+  /** Stops printing immediately. */
   abandon(): void {
     this.#child.kill('SIGKILL');
   }

@@ -61,7 +61,7 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   }
 }
 
-/** With --print, stdout has the events only. */
+/** With --print, stdout only contains the events. */
 function reportTo({ print }: RecordCommand): NodeJS.WriteStream {
   return print ? process.stderr : process.stdout;
 }

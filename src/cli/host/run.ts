@@ -27,7 +27,7 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
     case 'convert':
       return runConvert(command.options);
     case 'export':
-      // loaded late: no other command needs it
+      // loaded on demand: no other command needs it
       return (await import('./reading/export.ts')).runExport(command.options);
     case 'query':
       return (await import('./reading/query.ts')).runQuery(command.options);

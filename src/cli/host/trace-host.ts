@@ -10,7 +10,7 @@ export function traceHost(args: readonly string[]): Promise<void> {
       process.stdout.write(command.text);
       return exitCode.done;
     }
-    // loaded late: --help must be fast, and must work even if koffi does not
+    // loaded on demand: --help must be fast, and must work even if koffi does not
     const { runHost } = await import('./run.ts');
     return runHost(command);
   });

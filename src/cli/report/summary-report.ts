@@ -9,7 +9,7 @@ import type { HistogramBucket } from '../../analysis/samples.ts';
 import { printable } from '../../base/quoted.ts';
 import { counted, table } from './human.ts';
 
-/** The longest bar, in a narrow and in a wide terminal. */
+/** Maximum bar length in a narrow and in a wide terminal. */
 const shortestBar = 10;
 const longestBar = 60;
 
@@ -107,7 +107,7 @@ function taskTable({ tasks, otherTasks, wakeups, busyNs }: BufferSummary, top: n
   return `${table(head, rows)}${rest > 0 ? `and ${counted(rest, 'more task')}\n` : ''}`;
 }
 
-/** An empty name, or none, would hide the column. */
+/** A placeholder for an empty or unknown name, which would make the column invisible. */
 function nameOf(task: string): string {
   return task === '' ? '<...>' : printable(task);
 }
@@ -181,27 +181,27 @@ function eventTable({ eventTypes }: BufferSummary, top: number): string {
   return `${table(['events', 'name'], rows)}${rest > 0 ? `and ${counted(rest, 'more name')}\n` : ''}`;
 }
 
-/** What the figures do not contain, and why. */
+/** Remarks on missing figures and their reasons. */
 function remarks({ timeUnit, missing, notCounted, wakeups, events, ...buffer }: BufferSummary): string {
   if (events === 0) return 'no events\n';
   const lines: string[] = [];
   if (timeUnit === null)
-    lines.push('no times: the clock does not count time, or is unknown — record with -C mono');
+    lines.push('no durations: the clock does not count time or is unknown — record with -C mono');
   for (const { figures, events: names } of missing)
     lines.push(`no ${figures}: record with ${names.map((name) => `-e ${name}`).join(' ')}`);
   const { slicesAcrossLoss, slicesUnmatched, wakeupsAcrossLoss, interruptsUnmatched, malformedEvents } =
     notCounted;
   const left: readonly (readonly [number, string])[] = [
-    [slicesAcrossLoss, 'runs of tasks in which events were lost'],
-    [slicesUnmatched, 'runs of tasks without their begin or end, as with filtered events'],
-    [wakeupsAcrossLoss, 'wakeups whose switch came after lost events'],
-    [interruptsUnmatched, 'interrupts without their entry or exit'],
-    [malformedEvents, 'events whose record is too short'],
+    [slicesAcrossLoss, 'task runs during which events were lost'],
+    [slicesUnmatched, 'task runs whose start or end is missing, e.g. because of a filter'],
+    [wakeupsAcrossLoss, 'wakeups with lost events before the switch'],
+    [interruptsUnmatched, 'interrupts whose entry or exit is missing'],
+    [malformedEvents, 'events with a truncated record'],
   ];
   for (const [count, what] of left) if (count > 0) lines.push(`not counted: ${count} ${what}`);
   const durations = [wakeups, ...[...buffer.irqs, ...buffer.softirqs].map(({ own }) => own)];
   if (durations.some((each) => each?.exact === false))
-    lines.push('p50 and p99 of more than 256 values are off by less than 1 %');
+    lines.push('p50 and p99 of more than 256 values have an error below 1 %');
   return lines.map((line) => `${line}\n`).join('');
 }
 

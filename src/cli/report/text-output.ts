@@ -2,13 +2,13 @@ import type { WriteStream } from 'node:tty';
 import type { WriteText } from '../../print/report/report.ts';
 
 /**
- * Writes bytes to a stream, and waits until it has taken them. On a terminal, control characters of a guest's texts are
- * shown as `^X`; line breaks and tabs stay.
+ * Writes bytes to a stream and waits for the write. On a terminal, shows control characters from the guest as `^X`,
+ * except line breaks and tabs.
  */
 export function textOutput(stream: WriteStream): WriteText {
   return (bytes) =>
     new Promise((resolve) => {
-      // an error of the stream is handled where the program runs
+      // runProgram handles errors of the stream
       stream.write(stream.isTTY ? visible(bytes) : bytes, () => resolve());
     });
 }
@@ -16,7 +16,7 @@ export function textOutput(stream: WriteStream): WriteText {
 function visible(bytes: Uint8Array): Uint8Array {
   const isHidden = (byte: number): boolean =>
     (byte < 0x20 && byte !== 0x0a && byte !== 0x09) || byte === 0x7f;
-  // U+0080 to U+009F, which terminals also take for control characters, are 0xc2 and one of these bytes
+  // U+0080 to U+009F, which terminals also treat as control characters, are encoded as 0xc2 and one of these bytes
   const isC1 = (byte: number, index: number): boolean => byte === 0xc2 && (bytes[index + 1] ?? 0) < 0xa0;
   if (!bytes.some((byte, index) => isHidden(byte) || isC1(byte, index))) return bytes;
   const shown: number[] = [];

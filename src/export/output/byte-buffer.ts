@@ -2,8 +2,8 @@ const firstBytes = 1 << 10;
 const none = new Uint8Array(0);
 
 /**
- * Bytes that are collected for a write. `at` is the number of bytes so far; writers call `reserve`, then set
- * `bytes[at++]` themselves, because hot loops must not allocate.
+ * Collects bytes for a write. `at` is the number of bytes so far. Hot loops call `reserve`, then set `bytes[at++]`
+ * themselves.
  */
 export class ByteBuffer {
   bytes: Uint8Array<ArrayBuffer> = none;
@@ -25,7 +25,7 @@ export class ByteBuffer {
     this.at += bytes.length;
   }
 
-  /** What was collected; valid until the next write. */
+  /** The collected bytes; valid until the next write. */
   view(): Uint8Array<ArrayBuffer> {
     return this.bytes.subarray(0, this.at);
   }
@@ -34,7 +34,7 @@ export class ByteBuffer {
     this.at = 0;
   }
 
-  /** Empties it and gives its memory back, where there are many buffers of which few are in use. */
+  /** Empties the buffer and frees its memory. For use where only a few of many buffers are in use. */
   release(): void {
     this.at = 0;
     this.bytes = none;

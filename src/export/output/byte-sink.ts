@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 
-/** Where an export's bytes go, in order. */
+/** Receives an export's bytes in order. */
 export interface ByteSink {
   /** Writes all of `bytes`, which must not change until the promise settles. One call at a time. */
   write(bytes: Uint8Array): Promise<void>;
@@ -24,18 +24,18 @@ export function streamSink(stream: Writable): ByteSink {
   return {
     write: (bytes) =>
       new Promise((resolve, reject) => {
-        // an error that comes before the write, or between two writes, does not reach the callback
+        // an error before the write, or between two writes, does not reach the callback
         if (stream.errored) reject(stream.errored);
         else stream.write(bytes, (error) => (error ? reject(error) : resolve()));
       }),
   };
 }
 
-/** gzip's levels beyond 3 take twice the time of an export and more, for a tenth less output. */
+/** gzip levels above 3 more than double the time of an export, for a 10 % smaller output. */
 const gzipLevel = 3;
 const gzipChunkBytes = 256 << 10;
 
-/** Lets `fill` write to a sink that compresses into `to`; returns once the whole gzip member is written. */
+/** Calls `fill` with a sink that compresses into `to`; returns when the whole gzip member is written. */
 export async function gzipped<T>(to: ByteSink, fill: (sink: ByteSink) => Promise<T>): Promise<T> {
   const zip = createGzip({ level: gzipLevel, chunkSize: gzipChunkBytes });
   const moved = move(zip, to);
@@ -51,7 +51,7 @@ export async function gzipped<T>(to: ByteSink, fill: (sink: ByteSink) => Promise
     return result;
   } finally {
     zip.destroy();
-    // whoever failed first has been reported
+    // the first error has already been reported
     await moved.catch(() => undefined);
   }
 }

@@ -4,7 +4,7 @@ import type { ByteSink } from './byte-sink.ts';
 /** Bytes per write. */
 const writeBytes = 1 << 20;
 
-/** Two buffers in front of a sink: one is written, by other threads, while the next fills. */
+/** Double buffering for a sink: one buffer is written by other threads while the other one fills. */
 export class DoubleBuffer {
   /** Append here. Changes with each `flush`. */
   buffer = new ByteBuffer();
@@ -20,7 +20,7 @@ export class DoubleBuffer {
     return this.buffer.at >= writeBytes;
   }
 
-  /** Starts to write what was appended; waits for the write before that. Throws what the sink throws. */
+  /** Waits for the previous write, then starts to write the buffer. Throws errors of the sink. */
   async flush(): Promise<void> {
     await this.#writing;
     const full = this.buffer;
@@ -28,11 +28,11 @@ export class DoubleBuffer {
     this.buffer = this.#other;
     this.#other = full;
     this.#writing = this.#sink.write(full.view());
-    // it is awaited later; until then an error must not count as unhandled
+    // awaited later; until then, an error must not count as unhandled
     this.#writing.catch(() => undefined);
   }
 
-  /** Writes everything. Throws what the sink throws. */
+  /** Writes the rest and waits. Throws errors of the sink. */
   async end(): Promise<void> {
     await this.flush();
     await this.#writing;

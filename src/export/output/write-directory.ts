@@ -6,8 +6,8 @@ import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
 import { refusalOf } from '../../trace/file/write-replacing.ts';
 
 /**
- * Lets `fill` write files into a temporary directory next to `path`, then renames it to `path`, which must not exist or be
- * an empty directory. Removes the temporary directory on error. Throws Failure for file system errors.
+ * Calls `fill` to write files into a temporary directory next to `path`, then renames it to `path`, which must not
+ * exist or be an empty directory. Removes the temporary directory on error. Throws Failure for file system errors.
  */
 export async function writeDirectory<T>(path: string, fill: (dir: string) => Promise<T>): Promise<T> {
   await checkFree(path);
@@ -44,7 +44,7 @@ function taken(path: string): Failure {
   return new Failure(exitCode.usage, `${path} is not empty`, 'specify a new or empty directory with -o');
 }
 
-/** Appends to a file of an export's directory and closes it: there may be more files than a process may have open. */
+/** Appends to a file of an export's directory, then closes it: there may be more files than the open file limit. */
 export async function appendTo(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'a', 0o644);
   try {

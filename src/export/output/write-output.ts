@@ -6,8 +6,8 @@ import { writeReplacing } from '../../trace/file/write-replacing.ts';
 import { type ByteSink, fileSink, gzipped, streamSink } from './byte-sink.ts';
 
 /**
- * Lets `fill` write a file or to a stream. A file appears when it is complete, and replaces an older one. A stream is not
- * ended. Throws Failure for file system errors, and what the stream emits.
+ * Calls `fill` to write to a file or a stream. A file appears when complete and replaces an older one. A stream is not
+ * ended. Throws Failure for file system errors, and errors that the stream emits.
  * @param input path of the trace: an output must not replace it
  * @returns the result of `fill`, and the number of bytes written
  */
@@ -33,13 +33,13 @@ export async function writeOutput<T>(
   return { result, bytes };
 }
 
-/** Checks that writing `out` would not overwrite `input`, nor a file of it if it is a recording. Throws Failure. */
+/** Checks that writing `out` would not overwrite `input`, or one of its files if it is a recording. Throws Failure. */
 export async function checkNotInput(input: string, out: string): Promise<void> {
   const [from, to] = await Promise.all([identity(input), identity(out)]);
   const real = await realpath(out).catch(() => undefined);
   const isInside = real?.startsWith(`${await realpath(input).catch(() => input)}${sep}`) === true;
   if ((to === undefined || from !== to) && !isInside) return;
-  throw new Failure(exitCode.usage, `${out} is the trace that is read`, 'specify another file with -o');
+  throw new Failure(exitCode.usage, `${out} is the input trace`, 'specify another file with -o');
 }
 
 async function identity(path: string): Promise<string | undefined> {

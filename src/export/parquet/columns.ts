@@ -7,13 +7,13 @@ type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][nu
 /** A column of a Parquet file. */
 export interface Column {
   readonly name: string;
-  /** More than one element for a list. */
+  /** Several elements if the column is a list. */
   readonly schema: readonly SchemaElement[];
   /** The event's field; undefined for the common columns. */
   readonly field: Field | undefined;
 }
 
-/** The columns before an event's own fields. Times are signed, so that their differences are. */
+/** The columns before an event's own fields. Times are signed, so that their differences are signed too. */
 const commonColumns: readonly Column[] = [
   common({ name: '_ts', type: 'INT64', converted_type: 'INT_64', repetition_type: 'REQUIRED' }),
   common({ name: '_cpu', type: 'INT32', converted_type: 'INT_32', repetition_type: 'REQUIRED' }),
@@ -23,7 +23,7 @@ const commonColumns: readonly Column[] = [
   common({ name: '_instance', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
 ];
 
-/** What DuckDB calls the number of a row, which queries need to sort by. */
+/** DuckDB's name for the row number, which queries sort by. */
 const rowNumberColumn = 'file_row_number';
 
 export const commonCount = commonColumns.length;
@@ -32,7 +32,7 @@ function common(element: SchemaElement): Column {
   return { name: element.name, schema: [element], field: undefined };
 }
 
-/** The columns of an event type. Names come from the guest: equal ones, as SQL compares them, get a number. */
+/** The columns of an event type. Names come from the guest: names that are equal in SQL are made unique by a number. */
 export function columnsOf(format: EventFormat | undefined): Column[] {
   const taken = new Set([...commonColumns.map(({ name }) => name), rowNumberColumn]);
   const own = (format?.fields ?? []).map((field): Column => {

@@ -10,14 +10,14 @@ import type { NdjsonReport } from '../text/export-ndjson.ts';
 import { type Column } from './columns.ts';
 import { ParquetFile, ParquetTable } from './parquet-table.ts';
 
-/** Rows of one type that make a row group. */
+/** Size of one event type's buffered rows at which they are written as a row group. */
 const groupBytes = 8 << 20;
-/** Rows of all types that wait for their row group. */
+/** Limit for the buffered rows of all event types together. */
 const waitingMaxBytes = 24 << 20;
-/** Column chunks of all files; the description of each, about a kilobyte, stays in memory until the end. */
+/** Limit for column chunks in all files: the metadata of each, about 1 kB, stays in memory until the end. */
 const maxChunks = 100_000;
 
-/** File with the guest's tasks; no event type's file has such a name. */
+/** File with the guest's tasks; cannot be the name of an event type's file. */
 export const tasksFile = 'tasks.parquet';
 
 /** The file of an event type in an export's directory. */
@@ -27,7 +27,7 @@ export function parquetFileOf(trace: Trace, id: number): string {
 
 /**
  * Writes a directory with one Parquet file per event type and `tasks.parquet`. Uses bounded memory for any size. Throws
- * Failure if the directory is not empty or a trace has too many event types, else as `exportPerfetto` does.
+ * Failure if the directory is not empty or a trace has too many event types, and otherwise as `exportPerfetto` does.
  */
 export async function exportParquet(
   trace: Trace,
@@ -39,7 +39,7 @@ export async function exportParquet(
 
 /** Writes the files of `exportParquet` into a directory that exists. */
 export async function fillParquet(trace: Trace, dir: string, options: ExportOptions): Promise<NdjsonReport> {
-  // loaded late: no other command needs it
+  // loaded on demand: no other command needs it
   const library = await import('hyparquet-writer');
   const tables: (ParquetTable | undefined)[] = [];
   const { catalogue, recording } = trace.source;

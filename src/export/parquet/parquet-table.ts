@@ -9,11 +9,11 @@ import { type Column, columnsOf, commonCount } from './columns.ts';
 type Library = typeof import('hyparquet-writer');
 type Value = FieldValue | undefined;
 
-/** A bigint or a short text on the heap, about. */
+/** Approximate heap size of a bigint or a short text. */
 const valueBytes = 32;
 const firstBytes = 1 << 10;
 
-/** A Parquet file that grows by row groups. Open only while a group is written. */
+/** A Parquet file, written row group by row group. Only open while a group is being written. */
 export class ParquetFile {
   readonly #path: string;
   readonly #bytes: ByteWriter;
@@ -33,7 +33,7 @@ export class ParquetFile {
     });
   }
 
-  /** Writes a row group; `values` are as many as columns. */
+  /** Writes a row group; `values` has one array per column. */
   async writeGroup(values: readonly Value[][]): Promise<number> {
     const rows = values[0]?.length ?? 0;
     await this.#writer.write({
@@ -57,7 +57,7 @@ export class ParquetFile {
   async #drain(): Promise<number> {
     const bytes = this.#bytes.getBytes();
     await appendTo(this.#path, bytes);
-    // `offset` goes on counting; the memory is given back, because there is one such writer per event type
+    // `offset` continues; the memory is freed, because there is one such writer per event type
     this.#bytes.buffer = new ArrayBuffer(firstBytes);
     this.#bytes.view = new DataView(this.#bytes.buffer);
     this.#bytes.index = 0;
@@ -65,10 +65,10 @@ export class ParquetFile {
   }
 }
 
-/** The rows of one event type, of which some are not yet written. */
+/** The rows of one event type. Buffers rows until `flush`. */
 export class ParquetTable {
   readonly file: ParquetFile;
-  /** About the size of the waiting rows in memory. */
+  /** Approximate memory size of the buffered rows. */
   waitingBytes = 0;
   readonly #columns: readonly Column[];
   readonly #guest: string | undefined;
@@ -81,7 +81,7 @@ export class ParquetTable {
     this.file = new ParquetFile(library, path, this.#columns);
   }
 
-  /** @returns by how much `waitingBytes` grows */
+  /** @returns the increase of `waitingBytes` */
   add(event: TraceEvent): number {
     const values = this.#values;
     const columns = this.#columns;
@@ -104,7 +104,7 @@ export class ParquetTable {
     return bytes;
   }
 
-  /** Writes the waiting rows as a row group. @returns the number of bytes written */
+  /** Writes the buffered rows as a row group. @returns the number of bytes written */
   async flush(): Promise<number> {
     if (this.waitingBytes === 0) return 0;
     const values = this.#values;

@@ -6,11 +6,11 @@ import { packetOf } from './packets.ts';
 import { ProtoWriter } from './proto-writer.ts';
 
 /**
- * Bytes of events of all CPUs together before their bundles are written: small, so that bundles follow each other
- * nearly in the order of time, as readers that sort within a window need it.
+ * Size of the events of all CPUs at which their bundles are written. Small, so that bundles are nearly in time order,
+ * as needed by readers that sort within a window.
  */
 const windowBytes = 256 << 10;
-/** Buffers that are kept for the next window, of all CPUs together. */
+/** Total size of the buffers that are kept for the next window, for all CPUs together. */
 const keptBytes = 8 << 20;
 
 /** The events of one CPU of a tracing instance that are not yet written. */
@@ -43,7 +43,7 @@ export class Bundles {
     return this.#types.filter((type) => type !== undefined);
   }
 
-  /** Adds an event; a loss before it begins a new bundle, whose predecessor goes to `out`. */
+  /** Adds an event. After a loss, writes the CPU's bundle to `out` and begins a new one. */
   add(event: TraceEvent, out: ByteBuffer): void {
     const { id, cpu, lost } = event;
     const type = (this.#types[id] ??= eventTypeOf(id, event.format, this.#form));
@@ -92,7 +92,7 @@ function writeBundle(bundle: Bundle, out: ByteBuffer): void {
   const head = new ProtoWriter();
   head.number(1, cpu);
   if (bundle.isAfterLoss) head.number(3, 1);
-  // before the events, because a reader goes from front to back
+  // before the events, because readers parse from front to back
   for (const { descriptor } of described) head.block(11, descriptor!);
   packet.lengthOf(1, head.at + events.at);
   packet.append(head.view());

@@ -4,15 +4,15 @@ import { type KnownEvent, knownEvents } from './known-events.ts';
 import { ProtoWriter, tagBytes } from './proto-writer.ts';
 
 /**
- * How to send an event that Perfetto has no message for: with a descriptor of its fields (version 50 and later), or as
- * GenericFtraceEvent with the names in each event, for older ones.
+ * How to write an event for which Perfetto has no message: with a descriptor of its fields (version 50 and later), or
+ * as GenericFtraceEvent with names in each event (older versions).
  */
 export type GenericForm = 'descriptor' | 'named';
 
 /** How to write one field. */
 export interface FieldPlan {
   readonly field: Field;
-  /** The tag, or all that comes before the value. */
+  /** The tag, or all bytes before the value. */
   readonly tag: Uint8Array;
   /** The tag of an integer's value inside a `Field` message; only in the named form. */
   readonly inner: Uint8Array | undefined;
@@ -23,14 +23,14 @@ export interface EventType {
   readonly id: number;
   /** The tag of the event's message. */
   readonly tag: Uint8Array;
-  /** What each message begins with. */
+  /** The first bytes of each message. */
   readonly head: Uint8Array;
   readonly fields: readonly FieldPlan[];
-  /** Fields that Perfetto has no number for. */
+  /** Fields without a field number in Perfetto. */
   readonly dropped: readonly string[];
   /** The type's `generic_event_descriptors` message; undefined if Perfetto knows the event, or in the named form. */
   readonly descriptor: Uint8Array | undefined;
-  /** Whether to write the bytes of the event: its type has no format. */
+  /** Whether to write the event's raw bytes, because its type has no format. */
   readonly isRaw: boolean;
 }
 
@@ -69,7 +69,7 @@ export function eventTypeOf(id: number, format: EventFormat | undefined, form: G
   };
 }
 
-/** Whether the fields are of the kinds that Perfetto expects: formats come from the guest. */
+/** Whether the fields have the kinds that Perfetto expects; not guaranteed, as formats come from the guest. */
 function fits({ fields }: EventFormat, { fields: numbers, texts }: KnownEvent): boolean {
   return fields
     .filter(({ name }) => Object.hasOwn(numbers, name))

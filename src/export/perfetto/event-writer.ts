@@ -9,7 +9,7 @@ import { type ProtoWriter, tagBytes, varintBytes } from './proto-writer.ts';
 const eventBytes = 64;
 /** A tag and a varint, or the lengths around a text. */
 const fieldBytes = 2 * varintBytes;
-/** Invalid bytes become U+FFFD, which takes three. */
+/** Invalid bytes become U+FFFD, three bytes in UTF-8. */
 const textGrowth = 3;
 
 const eventTag = 0x12;
@@ -73,7 +73,7 @@ function writeField(out: ProtoWriter, plan: FieldPlan, record: RecordData): void
   out.close(start);
 }
 
-/** A varint of the two's complement in 64 bits, as protobuf wants it for every signed type. */
+/** A varint of the 64-bit two's complement, as protobuf encodes int32 and int64. */
 function writeInteger(out: ProtoWriter, { offset, elementBytes, signed }: Field, record: RecordData): void {
   const { view } = record;
   const at = record.dataOffset + offset;
@@ -96,7 +96,7 @@ function writeInteger(out: ProtoWriter, { offset, elementBytes, signed }: Field,
   else out.varint(low);
 }
 
-/** The text at `span`, or what stands for an array or bytes, after its length. */
+/** Writes the length and text at `span`, or the text form of an array or bytes. */
 function writeText(out: ProtoWriter, field: Field, record: RecordData): void {
   if (field.content !== 'text') {
     writeString(out, compoundText(readValue(record, field) ?? ''));
@@ -112,7 +112,7 @@ function writeText(out: ProtoWriter, field: Field, record: RecordData): void {
   out.varint(length);
   const { bytes } = out;
   let to = out.at;
-  // shorter than the call of `set`, for a comm
+  // faster than calling `set` for a short text such as a comm
   for (let at = span.start; at < span.end; at++) bytes[to++] = page[at]!;
   out.at = to;
 }
@@ -144,7 +144,7 @@ function writeRaw(out: ProtoWriter, type: EventType, record: RecordData): void {
   out.close(start);
 }
 
-/** Copies a few bytes for which there is room. */
+/** Copies a few bytes; the caller has reserved room. */
 function copy(out: ProtoWriter, from: Uint8Array): void {
   const { bytes } = out;
   let at = out.at;

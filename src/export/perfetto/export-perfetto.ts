@@ -13,13 +13,13 @@ export interface PerfettoOptions extends ExportOptions {
   /** Compress the file; by default if the path ends in `.gz`. Perfetto opens both. */
   readonly gzip?: boolean;
   /**
-   * How to write events that Perfetto has no message for: `descriptor` by default, for Perfetto 50 and later; `named` for
-   * older ones, in a larger file.
+   * How to write events for which Perfetto has no message: `descriptor` (default) for Perfetto 50 and later; `named` for
+   * older versions, with a larger file.
    */
   readonly genericEvents?: GenericForm;
 }
 
-/** What an export has written. */
+/** The result of an export. */
 export interface PerfettoReport {
   readonly events: number;
   /** Size of the output. */
@@ -28,20 +28,20 @@ export interface PerfettoReport {
   readonly lost: bigint;
   /** Places where the kernel did not count the lost events, or a page was unreadable. */
   readonly uncountedLosses: number;
-  /** Events of CPUs beyond those that Perfetto knows; they are not in the file. */
+  /** Events of CPUs above Perfetto's limit; not in the file. */
   readonly leftOut: number;
-  /** Fields without a place in Perfetto's messages, as `system:event.field`; they are not in the file. */
+  /** Fields missing from Perfetto's messages, as `system:event.field`; not in the file. */
   readonly droppedFields: readonly string[];
 }
 
-/** The trace processor refuses bundles of higher CPUs. */
+/** The trace processor rejects bundles of CPUs from this number on. */
 const maxPerfettoCpus = 1024;
 
 /**
  * Writes a trace for the Perfetto UI and trace processor. Streams: uses bounded memory for any size. Times are those of the
  * trace clock. A file appears when it is complete; a stream is written to but not ended.
  * @param to path of the file, or a stream
- * @throws Failure for an unreadable trace, a filter that names what the trace does not have, or an unwritable file
+ * @throws Failure for an unreadable trace, a filter that names something not in the trace, or an unwritable file
  */
 export async function exportPerfetto(
   trace: Trace,

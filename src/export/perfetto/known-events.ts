@@ -1,7 +1,7 @@
-/** A field that Perfetto knows, by the kernel's name, with its number in Perfetto's message. */
+/** Field numbers in Perfetto's message, by the kernel's field names. */
 type KnownFields = Readonly<Record<string, number>>;
 
-/** An event that has a message of its own in Perfetto: its number in FtraceEvent, and its fields. */
+/** An event with its own message type in Perfetto: its field number in FtraceEvent, and its fields. */
 export interface KnownEvent {
   readonly number: number;
   readonly fields: KnownFields;
@@ -21,8 +21,8 @@ function known(number: number, fields: KnownFields, ...texts: string[]): KnownEv
  * The events that the UI and the trace processor interpret: slices of tasks, interrupts, work, CPU states. Numbers are
  * those of Perfetto's ftrace_event.proto.
  *
- * Not here, though Perfetto has messages for them: `print`, which it takes for Android's atrace and counts as an error
- * if it is not, and `sys_enter` and `sys_exit`, which nest ever deeper if one of a pair was lost.
+ * Omitted, although Perfetto has messages for them: `print`, which it parses as Android's atrace and counts as an error
+ * otherwise; `sys_enter` and `sys_exit`, whose slices nest ever deeper if one of a pair is lost.
  */
 export const knownEvents: ReadonlyMap<string, KnownEvent> = new Map(
   Object.entries({

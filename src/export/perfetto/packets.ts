@@ -2,12 +2,12 @@ import type { Trace } from '../../trace/open.ts';
 import { type Task, tasksOf } from '../tasks.ts';
 import { ProtoWriter } from './proto-writer.ts';
 
-/** All packets are of one sequence. */
+/** All packets belong to one sequence. */
 const sequenceId = 1;
-/** Tasks in one packet, so that none grows without bound. */
+/** Maximum number of tasks in one packet. */
 const packetTasks = 1000;
 
-/** A TracePacket, from its content without the sequence, as it stands in the file. */
+/** Encodes a TracePacket for the file; `content` is without the sequence. */
 export function packetOf(content: ProtoWriter): Uint8Array {
   content.number(10, sequenceId);
   const whole = new ProtoWriter();
@@ -15,16 +15,16 @@ export function packetOf(content: ProtoWriter): Uint8Array {
   return whole.view();
 }
 
-/** What comes before the events: the guest's kernel, then its tasks. */
+/** The packets before the events: the guest's kernel, then its tasks. */
 export function* firstPackets({ source, uname }: Trace): Generator<Uint8Array> {
   const system = systemPacket(uname);
   if (system !== undefined) yield system;
-  // the reader knows the idle task
+  // readers know the idle task
   const tasks = tasksOf(source).filter(({ tid }) => tid !== 0);
   for (let at = 0; at < tasks.length; at += packetTasks) yield tasksPacket(tasks.slice(at, at + packetTasks));
 }
 
-/** `uname -a`; undefined if it is not one. */
+/** The packet with the output of `uname -a`; undefined if it cannot be parsed. */
 function systemPacket(uname: string): Uint8Array | undefined {
   const words = /^(?<sysname>\S+) \S+ (?<release>\S+) (?<version>.+) (?<machine>\S+)$/;
   const { sysname, release, version, machine } = words.exec(uname.replace(/ GNU\/Linux$/, ''))?.groups ?? {};
@@ -41,7 +41,7 @@ function systemPacket(uname: string): Uint8Array | undefined {
   return packetOf(packet);
 }
 
-/** A thread without a known process becomes a process of its own: the reader takes no threads without one. */
+/** A thread whose process is unknown becomes its own process: readers reject threads without a process. */
 function tasksPacket(tasks: readonly Task[]): Uint8Array {
   const packet = new ProtoWriter();
   packet.message(2, (tree) => {
@@ -73,8 +73,8 @@ export interface RingCounts {
 }
 
 /**
- * What comes after the events: the rings' statistics at the end of the trace. From the kernel where the trace has them;
- * otherwise the events that were counted while exporting.
+ * The packet after the events: the ring buffer statistics at the end of the trace. From the kernel if the trace has
+ * them, otherwise counted during the export.
  */
 export function statsPacket(
   cpuStats: ReadonlyMap<number, string>,

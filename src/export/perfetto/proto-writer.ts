@@ -1,6 +1,6 @@
 import { ByteBuffer } from '../output/byte-buffer.ts';
 
-/** Most bytes of a varint. */
+/** Maximum size of a varint. */
 export const varintBytes = 10;
 const maxLengthBytes = 5;
 
@@ -11,8 +11,8 @@ const varintType = 0;
 const lengthType = 2;
 
 /**
- * Writes protobuf messages into one buffer. The first group of methods needs room that the caller has reserved; those of
- * the second group reserve it themselves and are for what is written rarely.
+ * Writes protobuf messages into one buffer. The first group of methods needs room reserved by the caller; the methods of
+ * the second group reserve it themselves, for rarely written data.
  */
 export class ProtoWriter extends ByteBuffer {
   /** A varint of up to 32 bits, unsigned. */
@@ -40,7 +40,7 @@ export class ProtoWriter extends ByteBuffer {
     bytes[at++] = ((low >>> 7) & 0x7f) | 0x80;
     bytes[at++] = ((low >>> 14) & 0x7f) | 0x80;
     bytes[at++] = ((low >>> 21) & 0x7f) | 0x80;
-    // 4 bits are left of the low half
+    // 4 bits of the low half remain
     const middle = (low >>> 28) | ((high & 7) << 4);
     let rest = high >>> 3;
     if (rest === 0) {
@@ -61,7 +61,7 @@ export class ProtoWriter extends ByteBuffer {
     return ++this.at;
   }
 
-  /** Ends the message that begins at `start`. Lengths beyond 127, which are rare, move the message. */
+  /** Ends the message that begins at `start`. If it is longer than 127 bytes (rare), it is moved. */
   close(start: number): void {
     const length = this.at - start;
     if (length <= 0x7f) {

@@ -7,12 +7,12 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
 import { refusalOf } from '../../trace/file/write-replacing.ts';
 
-/** Changes when the tables of an older version must not be used. */
+/** Increased when tables of older versions become unusable. */
 const formatVersion = 1;
-/** Size of all cached tables together; the ones unused for longest are removed. */
+/** Limit for all cached tables together; the least recently used ones are removed. */
 const maxCacheBytes = 4 * 2 ** 30;
 const maxEntries = 64;
-/** Temporary directories of processes that were killed are removed after this time. */
+/** Age at which temporary directories of killed processes are removed. */
 const strayMs = 24 * 3600 * 1000;
 const hashLength = 16;
 const entryName = /^[0-9a-f]{16}-[0-9a-f]{16}(?:\.\d+\.tmp)?$/;
@@ -25,9 +25,9 @@ export function queryCacheDir(environment: NodeJS.ProcessEnv = process.env): str
 }
 
 /**
- * The directory with a trace's tables. If there is none for the trace as it is now, `fill` makes it; older ones of the same
- * path are removed. Only this user can read it. Throws Failure.
- * @param choice which events, as a text: other events, other tables
+ * The directory with a trace's tables. If there is none for the trace's current state, calls `fill` to create it, and
+ * removes older ones of the same path. Only this user can read it. Throws Failure.
+ * @param choice text that identifies the selected events: different events get different tables
  */
 export async function cachedTables(
   trace: string,
@@ -52,7 +52,7 @@ export async function cachedTables(
     await mkdir(temporary, { mode: 0o700 });
     await fill(temporary);
     await rename(temporary, dir).catch(async (error: unknown) => {
-      // another process has made the same tables meanwhile
+      // another process may have created the same tables in the meantime
       if (!(await isDirectory(dir))) throw error;
     });
     await forget(cacheDir, name, pathHash);
@@ -69,7 +69,7 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, hashLength);
 }
 
-/** What changes when a trace does: identity, size and time of its file, or of each file of a recording. */
+/** Texts that change when the trace changes: identity, size and time of its file, or of each file of a recording. */
 async function stampOf(path: string): Promise<string[]> {
   const stamp = async (file: string): Promise<string> => {
     const { dev, ino, size, mtimeNs } = await stat(file, { bigint: true });
@@ -80,7 +80,7 @@ async function stampOf(path: string): Promise<string[]> {
   return Promise.all(names.map(async (name) => `${name} ${await stamp(join(path, name))}`));
 }
 
-/** Makes the cache, and checks that no other user can plant tables in it. */
+/** Creates the cache directory, and checks that no other user can write to it. */
 async function makePrivate(cacheDir: string): Promise<void> {
   await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   const found = await lstat(cacheDir);
@@ -100,7 +100,7 @@ async function isDirectory(path: string): Promise<boolean> {
   return found?.isDirectory() === true;
 }
 
-/** Removes tables of the trace as it was before, and the least recently used ones beyond the limits. */
+/** Removes tables of older states of the trace, and the least recently used tables beyond the limits. */
 async function forget(cacheDir: string, current: string, pathHash: string): Promise<void> {
   const entries: { readonly name: string; readonly bytes: number; readonly usedMs: number }[] = [];
   for (const name of await readdir(cacheDir)) {

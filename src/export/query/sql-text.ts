@@ -1,4 +1,4 @@
-/** A name as an identifier, whatever characters it has: names come from the guest. */
+/** Quotes a name as an SQL identifier. May contain any characters: names come from the guest. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
@@ -7,7 +7,7 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** A table function that reads one Parquet file, whose path is not taken for a pattern. */
+/** A table function that reads one Parquet file. Escapes glob characters in the path. */
 export function parquet(path: string): string {
   const exact = path.replaceAll(/[*?[]/g, (character) => `[${character}]`);
   return `read_parquet(${literal(exact)}, file_row_number = true)`;

@@ -14,8 +14,8 @@ const usualLetters: readonly (readonly [bit: number, letter: string])[] = [
 ];
 
 /**
- * An SQL expression for the letters of `prev_state`: `S`, `D`, `R+` (preempted). The bits are those that the guest's own
- * `sched_switch` format names.
+ * An SQL expression for the letters of `prev_state`: `S`, `D`, `R+` (preempted). Uses the bits named in the guest's own
+ * `sched_switch` format.
  */
 export function stateText(format: EventFormat, state: string): string {
   const named = [...format.printFormat.matchAll(/\{ ?(0x[0-9a-f]{1,8}|\d{1,8}), "([A-Za-z])" ?\}/g)]

@@ -72,7 +72,7 @@ const switchFields = {
   next_prio: 'integer',
 } as const;
 
-/** A slice lasts until the next switch of its CPU; after a loss, that one does not say how it ended. */
+/** A slice lasts until the next switch on its CPU; after a loss, its end state is unknown. */
 function schedSlice(sources: Sources): string {
   const table = sources.find('sched:sched_switch', switchFields);
   if (table?.format === undefined)
@@ -96,13 +96,13 @@ function schedSlice(sources: Sources): string {
 }
 
 /**
- * From a wakeup to the task's next start, if it was not switched out in between. A stop at the time of the start comes after
- * it: stamps may be equal.
+ * The time from a wakeup to the task's next switch-in, unless it was switched out in between. A switch-out with the same
+ * timestamp as the switch-in counts as later.
  */
 function wakeupLatency(sources: Sources): string {
   const fields = { comm: 'text', pid: 'integer', prio: 'integer' } as const;
   const switches = sources.find('sched:sched_switch', switchFields);
-  // sched_waking is in the context of the waker; sched_wakeup may be on the woken task's CPU
+  // sched_waking is recorded in the waker's context; sched_wakeup may be on the woken task's CPU
   const wakes = [
     sources.find('sched:sched_waking', fields) ?? sources.find('sched:sched_wakeup', fields),
     sources.find('sched:sched_wakeup_new', fields),
@@ -150,7 +150,7 @@ const softirqs = [
   'RCU',
 ];
 
-/** From an entry to the exit of the same interrupt on the same CPU; without a length if that is not the next one. */
+/** From an entry to the exit of the same interrupt on the same CPU; no duration if its next event is not an exit. */
 function irqSlice(sources: Sources): string {
   const kinds: string[] = [];
   const entry = sources.find('irq:irq_handler_entry', { irq: 'integer', name: 'text' });

@@ -5,7 +5,7 @@ import type { Field } from '../../trace/format/field.ts';
 import { FieldSpan } from '../field-span.ts';
 import { TextWriter } from './text-writer.ts';
 
-/** Names that each table keeps in their written form. */
+/** Limit for encoded task names that each table caches. */
 const maxComms = 256;
 const comma = 0x2c;
 const newline = 0x0a;
@@ -31,10 +31,10 @@ export class CsvTable {
   readonly out = new TextWriter('bare');
   readonly #fields: readonly Field[];
   readonly #guest: string;
-  /** Cells of the tasks' names, which are as many as the trace has saved. */
+  /** Encoded cells of task names. */
   readonly #comms = new Map<string, Uint8Array>();
 
-  /** Begins with the header. @param guest what stands in the column `_guest` */
+  /** Writes the header. @param guest value of the column `_guest` */
   constructor(format: EventFormat | undefined, guest: string) {
     this.#fields = format?.fields ?? [];
     this.#guest = cell(guest);
@@ -119,7 +119,7 @@ function writeText(out: TextWriter, from: Uint8Array, start = 0, end = from.leng
   out.at = to;
 }
 
-/** A cell of a text that is known not to be long. */
+/** A cell for a short text. */
 export function cell(text: string): string {
   return /[",\r\n]|^ | $/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

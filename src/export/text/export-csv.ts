@@ -13,7 +13,7 @@ import type { NdjsonOptions, NdjsonReport } from './export-ndjson.ts';
 
 /** Bytes per write of a single file. */
 const writeBytes = 1 << 20;
-/** Bytes of all tables of a directory together before they are written. */
+/** Size of all buffered tables of a directory together at which they are written. */
 const tablesBytes = 16 << 20;
 
 /**
@@ -58,7 +58,7 @@ function guestOf({ source }: Trace): string {
 function severalTypes(one: string, other: string): Failure {
   return new Failure(
     exitCode.usage,
-    `a CSV file has one event type, and there are ${quoted(one)} and ${quoted(other)}`,
+    `a CSV file has one event type, but the trace has ${quoted(one)} and ${quoted(other)}`,
     'select one with --event SYSTEM:EVENT, or specify a directory with -o',
   );
 }

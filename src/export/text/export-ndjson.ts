@@ -74,7 +74,7 @@ async function drain(out: TextWriter, sink: ByteSink): Promise<void> {
   out.clear();
 }
 
-/** A type's text that is the same in all its events. */
+/** Text shared by all events of a type. */
 interface LineType {
   /** From the event's name to its first field. */
   readonly head: Uint8Array;
@@ -152,7 +152,7 @@ class LineWriter {
     }
   }
 
-  /** The text at the span: as it is if it is plain, else through JSON's escapes. */
+  /** Writes the text at the span, with JSON escapes if needed. */
   #text(page: Uint8Array): void {
     const span = this.#span;
     const { out } = this;
@@ -178,7 +178,7 @@ class LineWriter {
     const known = this.#comms.get(pid);
     if (known !== undefined) return known;
     const name = this.#trace.task(pid);
-    // not kept: a hostile trace has a new pid in each event
+    // not cached: a hostile trace may have a new pid in each event
     if (name === undefined) return noComm;
     const text = encoder.encode(json(name));
     this.#comms.set(pid, text);

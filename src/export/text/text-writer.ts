@@ -2,12 +2,12 @@ import type { Field } from '../../trace/format/field.ts';
 import type { RecordData } from '../../trace/format/record-data.ts';
 import { ByteBuffer } from '../output/byte-buffer.ts';
 
-/** Most digits of an integer of 64 bits, with its sign or quotes. */
+/** Maximum size of a 64-bit integer with sign or quotes. */
 const integerBytes = 24;
 const zero = 0x30;
 const minus = 0x2d;
 const quote = 0x22;
-/** Digits that are written at once; 10^9 is the largest power of ten below 2^32. */
+/** Digits written at once; 10^9 is the largest power of ten below 2^32. */
 const groupDigits = 9;
 const group = 1e9;
 
@@ -18,7 +18,7 @@ const timeHalves = new Uint32Array(time.buffer);
 /** Which integers are written in quotes: none, or those that JavaScript cannot hold exactly. */
 export type BigIntegers = 'bare' | 'quoted';
 
-/** Writes text into a buffer of bytes, without strings where there are numbers. */
+/** Writes text into a byte buffer; writes numbers without creating strings. */
 export class TextWriter extends ByteBuffer {
   readonly #bigIntegers: BigIntegers;
 
@@ -36,7 +36,7 @@ export class TextWriter extends ByteBuffer {
     this.append(encoder.encode(text));
   }
 
-  /** A few bytes, copied without the cost of a call for each. */
+  /** Copies a few bytes in a loop, which is faster than a call. */
   copy(from: Uint8Array): void {
     this.reserve(from.length);
     const { bytes } = this;

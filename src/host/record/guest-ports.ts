@@ -83,7 +83,7 @@ export class GuestPorts {
     return stale();
   }
 
-  /** From now on data goes into files. @throws what `makeFile` throws */
+  /** Starts to write the data of each port to a file. @throws errors of `makeFile` */
   collectInto(makeFile: (cpu: number) => RawFile): void {
     for (const [cpu, stream] of this.#streams) {
       const nowhere = stream.file;

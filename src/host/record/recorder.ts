@@ -295,7 +295,7 @@ function diskFull(entries: readonly Entry[]): Failure {
 }
 
 function outputGone(entries: readonly Entry[]): Failure {
-  return new Failure(exitCode.failed, `${placeOf(entries)} was removed, and what was recorded is lost`);
+  return new Failure(exitCode.failed, `${placeOf(entries)} was removed; its recorded data is lost`);
 }
 
 function placeOf(entries: readonly Entry[]): string {

@@ -1,3 +1,5 @@
+import type { RecordData } from '../../trace/format/record-data.ts';
+import type { TextBuffer } from '../text/text-buffer.ts';
 import type { PrintContext } from './context.ts';
 import type { FormatPart } from './format-parts.ts';
 import { compileNumber } from './print-number.ts';
@@ -19,5 +21,14 @@ export function compilePart(part: FormatPart, context: PrintContext): PartPrinte
       return compileText(part, context);
     default:
       return part satisfies never;
+  }
+}
+
+/** Prints the parts of an event, up to the limit for its text. */
+export function printParts(printers: readonly PartPrinter[], record: RecordData, out: TextBuffer): void {
+  const start = out.length;
+  for (const print of printers) {
+    print(record, out);
+    if (out.isTooLong(start)) return;
   }
 }

@@ -3,10 +3,12 @@ import type { FunctionMap } from '../symbols/function-map.ts';
 import type { PrintkFormats } from '../symbols/printk-formats.ts';
 import type { PrintTaskNames } from '../symbols/task-names.ts';
 
-/** What printing the events of one trace needs besides their formats. */
+/** Data besides the formats that is needed to print the events of one trace. */
 export interface PrintContext {
   /** Size of the guest's `long`. */
   readonly longBytes: 4 | 8;
+  /** Characters of print formats that may still be compiled; what is beyond is printed as fields. */
+  readonly budget: { left: number };
   /** Parsed at the first call. */
   readonly functionMap: () => FunctionMap;
   readonly printkFormats: () => PrintkFormats;

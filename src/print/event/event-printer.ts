@@ -4,7 +4,7 @@ import { parsePrintFormat, type PrintFormat, PrintFormatError } from '../format/
 import { argKind, PrintArg } from '../format/print-arg.ts';
 import { PrintFields } from '../format/print-field.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
-import { compilePart } from './compile-parts.ts';
+import { compilePart, printParts } from './compile-parts.ts';
 import type { PrintContext } from './context.ts';
 import { type FormatPart, formatParts } from './format-parts.ts';
 import type { PartPrinter } from './print-pointer.ts';
@@ -13,7 +13,7 @@ import { compileTracePrintk } from './trace-printk.ts';
 
 const failedToParse = Buffer.from('[FAILED TO PARSE]');
 
-/** Prints the events of one type: by the type's print format, or as its fields. Compiles at the first use. */
+/** Prints the events of one type, by its print format or as fields. Compiles the format on first use. */
 export class EventPrinter {
   readonly format: EventFormat;
   readonly fields: PrintFields;
@@ -45,13 +45,13 @@ export class EventPrinter {
     return this.#failure;
   }
 
-  /** Prints the event as its print format says. */
+  /** Prints the event by its print format. */
   print(record: RecordData, out: TextBuffer): void {
     if (this.#failure !== undefined) {
       out.text(failedToParse);
       this.printRaw(record, out);
     } else if (this.#tracePrintk !== undefined) this.#tracePrintk(record, out);
-    else for (const print of this.#printers) print(record, out);
+    else printParts(this.#printers, record, out);
   }
 
   /** Prints ` name=value` for each field. */
@@ -75,8 +75,11 @@ export class EventPrinter {
     const { printFormat, system } = this.format;
     const arities = new Map([...functions].map(([name, { arity }]) => [name, arity]));
     try {
+      this.#context.budget.left -= printFormat.length;
+      if (this.#context.budget.left < 0)
+        throw new PrintFormatError('all print formats together are too long');
       const parsed = parsePrintFormat(printFormat, this.fields, arities, longBytes);
-      // formats of old kernels' own events leave out the arguments
+      // old kernels omit the arguments in the formats of system ftrace
       if (parsed.args.length > 0 || system !== 'ftrace') return parsed;
       const args = this.fields.own.map((field) =>
         Object.assign(new PrintArg(), { kind: argKind.field, text: field.name, field }),

@@ -10,10 +10,10 @@ export interface LiteralPart {
 /** One conversion and its argument. */
 export interface ConversionPart {
   readonly kind: 'number' | 'pointer' | 'text';
-  /** From `%` to the letter, for a pointer with its extension, e.g. `%pI4`. */
+  /** From `%` to the conversion letter, including a pointer extension, e.g. `%pI4`. */
   readonly spec: string;
   readonly conversion: Conversion;
-  /** Size by the length modifiers: -2 char, -1 short, 0 int, 1 long, 2 long long. */
+  /** Size given by the length modifiers: -2 char, -1 short, 0 int, 1 long, 2 long long. */
   readonly size: number;
   readonly arg: PrintArg;
   /** The argument of a `*`. */
@@ -24,7 +24,7 @@ export type FormatPart = LiteralPart | ConversionPart;
 
 export interface FormatParts {
   readonly parts: readonly FormatPart[];
-  /** The format does not fit its arguments; the parts before that are there. */
+  /** The format and its arguments do not match; `parts` ends at the mismatch. */
   readonly failed: boolean;
 }
 
@@ -52,7 +52,7 @@ export function formatParts(format: string, args: readonly PrintArg[]): FormatPa
     const arg = found.stars > 1 ? undefined : args[nextArg++];
     if (arg === undefined) {
       failed = true;
-      // libtraceevent goes on at the letter or at the second star, which it takes for text
+      // libtraceevent continues at the letter or the second star and prints it as text
       at = from + found.lead;
       continue;
     }
@@ -151,7 +151,7 @@ function conversionAt(format: string, from: number): FoundConversion {
           end: at + 1,
         };
       default:
-        // %c too: libtraceevent 1.7 does not know it, and leaves its argument for the next conversion
+        // %c too: libtraceevent 1.7 does not support it, so the next conversion uses its argument
         if (!'duixXo'.includes(character)) return { kind: 'unknown', text: `>${character}<`, end: at + 1 };
         return {
           kind: 'number',
@@ -166,7 +166,7 @@ function conversionAt(format: string, from: number): FoundConversion {
   return { kind: 'unknown', text: '', end: format.length };
 }
 
-/** Number of characters of a pointer's extension, after `%p`. */
+/** Length of the pointer extension after `%p`. */
 function pointerExtension(text: string): number {
   const [first = '', second = ''] = text;
   switch (first) {
@@ -190,7 +190,7 @@ function pointerExtension(text: string): number {
   }
 }
 
-/** `I4[hnbl]`, `I6[c]`, `IS[pfs]*[hnbl][c]`, and the same with `i`. */
+/** `I4[hnbl]`, `I6[c]`, `IS[pfs]*[hnbl][c]`, or with `i` instead of `I`. */
 function internetExtension(text: string): number {
   switch (text[1]) {
     case '4':

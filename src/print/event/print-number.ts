@@ -9,7 +9,7 @@ import { type PartPrinter, writeHexValue } from './print-pointer.ts';
 
 const twoTo32 = 2 ** 32;
 
-/** Compiles `%d %i %u %x %X %o %c`. The value is cut to the C type that the length modifiers name. */
+/** Compiles `%d %i %u %x %X %o %c`. Truncates the value to the C type given by the length modifiers. */
 export function compileNumber(part: ConversionPart, context: PrintContext): PartPrinter {
   const { arg, conversion, size, lengthArg } = part;
   const { letter } = conversion;
@@ -54,7 +54,7 @@ function signExtended(word: number, size: number): number {
   return size === -1 ? (word << 16) >> 16 : (word << 24) >> 24;
 }
 
-/** A signed 8-byte value; small negative numbers, the usual errors, need no bigint. */
+/** A signed 8-byte value. Small negative numbers (typically errnos) are printed without a bigint. */
 function signedWords(offset: number, value: Value): PartPrinter {
   return (record, out) => {
     if (offset + 8 > record.dataBytes) {

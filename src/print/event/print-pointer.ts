@@ -56,7 +56,7 @@ export function compilePointer(part: ConversionPart, context: PrintContext): Par
   }
 }
 
-/** `%p` of glibc. */
+/** `%p` as glibc prints it. */
 function writeAddress(out: TextBuffer, value: Value, record: RecordData): void {
   const number = value.number(record);
   if (number === 0) {
@@ -80,7 +80,7 @@ export function writeHexValue(out: TextBuffer, value: Value, record: RecordData,
   }
 }
 
-/** A function's name, with `offset` also how far the address is behind its start; the address if there is none. */
+/** A function's name, with `+0x…` if `offset` is set; the address if no function contains it. */
 function functionPrinter(value: Value, context: PrintContext, offset: boolean): PartPrinter {
   return (record, out) => {
     const number = value.number(record);
@@ -104,7 +104,7 @@ function functionPrinter(value: Value, context: PrintContext, offset: boolean): 
 
 type FieldWriter = (page: Uint8Array, at: number, out: TextBuffer) => void;
 
-/** Skips casts; a call prints itself. */
+/** Removes casts. */
 function uncast(arg: PrintArg): PrintArg {
   let inner = arg;
   while (inner.kind === argKind.cast) inner = inner.item!;
@@ -202,7 +202,7 @@ function socketAddressPrinter(
   };
 }
 
-/** `%*ph`: that many bytes of a dynamic array. */
+/** `%*ph`: bytes of a dynamic array; the argument of `*` is their number. */
 function rawBufferPrinter(part: ConversionPart, context: PrintContext, extension: string): PartPrinter {
   const { arg, lengthArg } = part;
   if (arg.kind === argKind.call) return callPrinter(arg, context);

@@ -73,7 +73,7 @@ function fixedText({ text, slot }: PrintArg): TextPrinter {
 
 function fieldText(field: PrintField, context: PrintContext): TextPrinter {
   const { offset, size, isArray } = field;
-  // a pointer to a text of the kernel, of which printk_formats has the constant ones
+  // a pointer to a kernel string; printk_formats contains the constant strings
   if (!isArray && size === context.longBytes) {
     const value = memoryValue(offset, size);
     return (record, out) => {
@@ -191,7 +191,7 @@ function placeOf(arg: PrintArg): ((record: RecordData) => number) | undefined {
   return kind === argKind.field ? () => field.offset : undefined;
 }
 
-/** A count by the guest, at most what the record holds from `start` in units of `size`. */
+/** A count from the guest, limited to the number of `size`-byte elements between `start` and the record's end. */
 function countIn(record: RecordData, value: Value, start: number, size: number): number {
   const number = low32(value, record);
   return Math.max(0, Math.min(number, Math.floor((record.dataBytes - start) / size)));
@@ -226,7 +226,7 @@ function arrayText(arg: PrintArg, context: PrintContext): TextPrinter {
     for (let index = 0; index < elements; index++) {
       if (index > 0) out.string(' ');
       const element = memoryValue(start + index * bytes, bytes);
-      // libtraceevent steps by one byte from then on
+      // from here on, libtraceevent advances one byte at a time
       if (!isKnown && index === 0) {
         out.string(`BAD SIZE:${asked} 0x`);
         writeHexValue(out, element, record, element.number(record));

@@ -17,8 +17,8 @@ interface RawField {
 }
 
 /**
- * Prints ` name=value` for each field. A field that the format prints by itself is printed in the same way, with a
- * `0x` if the format has one before it; `parts` and `printers` are of the format, empty if it cannot be parsed.
+ * Prints ` name=value` for each field. A field that has its own conversion in the format is printed by it, with a `0x`
+ * if the format has one before it. `parts` and `printers` are those of the format; empty if it cannot be parsed.
  */
 export function compileRawFields(
   fields: readonly PrintField[],
@@ -26,7 +26,7 @@ export function compileRawFields(
   printers: readonly PartPrinter[],
 ): PartPrinter {
   const raw: RawField[] = [];
-  // where libtraceevent begins to look for the next field: after the last one that it found; not at all after the end
+  // libtraceevent searches for the next field after the last one found, and stops searching at the end
   let from = 0;
   for (const field of fields) {
     const found = field.isArray || from >= parts.length ? undefined : findPart(field, parts, from);
@@ -37,9 +37,11 @@ export function compileRawFields(
     });
   }
   return (record, out) => {
+    const start = out.length;
     for (const { label, print } of raw) {
       out.text(label);
       print(record, out);
+      if (out.isTooLong(start)) return;
     }
   };
 }
@@ -62,7 +64,7 @@ function findPart(
     const index = (from + step) % parts.length;
     const part = parts[index]!;
     if (part.kind === 'literal') {
-      with0x = part.bytes.length > 1 && Buffer.from(part.bytes).toString('latin1').endsWith('0x');
+      with0x = part.bytes.at(-2) === 0x30 && part.bytes.at(-1) === 0x78;
       continue;
     }
     let arg: PrintArg = part.arg;
@@ -98,7 +100,7 @@ function printArray(record: RecordData, out: TextBuffer, field: PrintField): voi
   field.wasBinary = true;
 }
 
-/** ASCII text, white space included, up to the first NUL. */
+/** Whether the bytes up to the first NUL are ASCII text or white space. */
 function isPrintable(page: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     const byte = page[at]!;

@@ -2,7 +2,7 @@ import type { RecordData } from '../../trace/format/record-data.ts';
 import { argKind, PrintArg, type Slot } from '../format/print-arg.ts';
 import type { PrintField, PrintFields } from '../format/print-field.ts';
 import { readMemory } from '../value/value.ts';
-import { compilePart } from './compile-parts.ts';
+import { compilePart, printParts } from './compile-parts.ts';
 import type { PrintContext } from './context.ts';
 import { formatParts } from './format-parts.ts';
 import type { PartPrinter } from './print-pointer.ts';
@@ -15,12 +15,12 @@ interface Compiled {
 
 const noBytes = new Uint8Array(0);
 
-/** Limit for the compiled forms that are kept: addresses of formats come from the guest. */
+/** Limit for cached compiled formats: the guest chooses their addresses. */
 const maxCompiled = 10_000;
 
 /**
  * Prints `ftrace:bprint`, the binary form of trace_printk: the record holds the address of the format string and the
- * arguments as vbin_printf packs them. `fail` is called if a record has fewer arguments than its format.
+ * arguments as packed by vbin_printf. `fail` is called if a record has fewer arguments than its format.
  */
 export function compileTracePrintk(
   fields: PrintFields,
@@ -48,7 +48,7 @@ export function compileTracePrintk(
       found = compileFor(formatText, kinds, slots, context);
       compiled.set(key, found);
     }
-    for (const print of found.printers) print(record, out);
+    printParts(found.printers, record, out);
     if (found.failed) fail();
   };
 }
@@ -64,7 +64,7 @@ function compileFor(text: string, kinds: string, slots: readonly Slot[], context
   return { printers: parts.map((part) => compilePart(part, context)), failed };
 }
 
-/** Decodes the arguments into `slots`. @returns their kinds, a letter each: `n` number, `s` text */
+/** Decodes the arguments into `slots`. @returns one letter per argument: `n` number, `s` text */
 function decode(
   record: RecordData,
   ip: PrintField,
@@ -100,7 +100,7 @@ function decode(
     kinds += 's';
   };
   const takeNumber = (bytes: number): void => {
-    // arguments are aligned to four bytes, whatever their size
+    // arguments of any size are aligned to four bytes
     data = (data + 3) & ~3;
     putNumber(readMemory(record, data, bytes));
     data += bytes;
@@ -127,7 +127,7 @@ function decode(
         'sSx'.includes(extension) ||
         ('fF'.includes(extension) && format[at + 1] !== 'w');
       const byte = record.page[record.dataOffset + data]!;
-      // since 5.0 the kernel writes other pointers as the text that it makes of them
+      // since 5.0, the kernel stores other pointers as formatted text
       if (!isValue && byte >= 0x20 && byte < 0x7f) putText();
       else takeNumber(longBytes);
     } else if (conversion !== undefined && 'duixXo'.includes(conversion))

@@ -19,7 +19,7 @@ export function castBits(type: string): number {
   }
 }
 
-/** libtraceevent never extends a sign: a cast only cuts. */
+/** libtraceevent never sign-extends: a cast only truncates. */
 export function castValue(type: string, value: bigint): bigint {
   return BigInt.asUintN(castBits(type), value);
 }

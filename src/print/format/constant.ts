@@ -2,7 +2,7 @@ import { operate, parseSigned } from './numbers.ts';
 import { argKind, type PrintArg } from './print-arg.ts';
 import { castValue } from './cast.ts';
 
-/** The text of a constant argument: an atom's own, or an expression's value. Undefined if it is not constant. */
+/** The text of a constant argument: the atom's text, or the value of an expression. Undefined if it is not constant. */
 export function namedValueText(arg: PrintArg): string | undefined {
   switch (arg.kind) {
     case argKind.atom:
@@ -16,7 +16,7 @@ export function namedValueText(arg: PrintArg): string | undefined {
   }
 }
 
-/** Operators that libtraceevent computes in such constants. */
+/** Operators that libtraceevent evaluates in constant expressions. */
 const constantOperators: ReadonlySet<string> = new Set('| || & && < << <= > >> >= == != - +'.split(' '));
 
 function signedValue(arg: PrintArg): bigint | undefined {
@@ -44,7 +44,7 @@ function operationValue({ text, left, right }: PrintArg): bigint | undefined {
   if (!constantOperators.has(text) || (isUnary && text !== '-' && text !== '+')) return undefined;
   const first = isUnary ? 0n : left && signedValue(left);
   if (first === undefined) return undefined;
-  // unlike the operators of arguments, these compare and shift signed values
+  // unlike operators in arguments, these compare and shift signed values
   if (text === '>>') return first >> (second & 63n);
   if (text.startsWith('<') && text !== '<<') return BigInt(text === '<' ? first < second : first <= second);
   if (text.startsWith('>')) return BigInt(text === '>' ? first > second : first >= second);

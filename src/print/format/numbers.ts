@@ -1,6 +1,6 @@
 const mask64 = (1n << 64n) - 1n;
 
-/** The value of the text's first characters as strtoull(text, NULL, 0) reads them; 0 if they are no number. */
+/** The number at the start of the text, like strtoull(text, NULL, 0); 0 if there is none. */
 export function parseUnsigned(text: string): bigint {
   const [, sign, hex, octal, decimal] =
     /^\s*([-+]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9]\d*))/.exec(text) ?? [];
@@ -21,7 +21,7 @@ export function parseSigned(text: string): bigint {
   return sign === '-' ? -bounded : bounded;
 }
 
-/** Names that the kernel leaves in format files, and libtraceevent knows. */
+/** Symbolic constants in format files that libtraceevent can resolve. */
 const knownNames: ReadonlyMap<string, bigint> = new Map([
   ['HI_SOFTIRQ', 0n],
   ['TIMER_SOFTIRQ', 1n],
@@ -37,13 +37,13 @@ const knownNames: ReadonlyMap<string, bigint> = new Map([
   ['HRTIMER_RESTART', 1n],
 ]);
 
-/** The signed value of a name's number in `__print_flags` and `__print_symbolic`; -1 for an unknown name. */
+/** The value of an entry of `__print_flags` or `__print_symbolic`, signed; -1 for an unknown constant. */
 export function namedValue(text: string): bigint {
   if (/^\d/.test(text)) return BigInt.asIntN(64, parseUnsigned(text));
   return knownNames.get(text) ?? -1n;
 }
 
-/** The result of a C operator on two unsigned 64-bit values; undefined for others and for a division by zero. */
+/** The result of a C operator on two unsigned 64-bit values; undefined for unknown operators and division by zero. */
 export function operate(operator: string, left: bigint, right: bigint): bigint | undefined {
   const bool = (value: boolean): bigint => (value ? 1n : 0n);
   const wrap = (value: bigint): bigint => BigInt.asUintN(64, value);

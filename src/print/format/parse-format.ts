@@ -13,15 +13,15 @@ export interface PrintFormat {
   readonly args: readonly PrintArg[];
 }
 
-/** Number of arguments of each function that a format may call beyond the built-in ones. */
+/** Number of arguments of each additional function that a format may call, besides the built-in ones. */
 export type CallableFunctions = ReadonlyMap<string, number>;
 
-/** Limits that no kernel's format comes near: parsing and printing recurse. */
+/** Recursion limits of parsing and printing, far above what any kernel's format needs. */
 const maxDepth = 1500;
 const maxLength = 1 << 20;
 
 /**
- * Parses what follows `print fmt:`. Builds the same trees as libtraceevent 1.7, including those where its operator
+ * Parses the text after `print fmt:`. Builds the same trees as libtraceevent 1.7, including those where its operator
  * precedence differs from C, so that the same text is printed. Throws PrintFormatError. Linear time.
  */
 export function parsePrintFormat(
@@ -34,7 +34,7 @@ export function parsePrintFormat(
   return new Parser(text, fields, functions, longBytes).format();
 }
 
-/** Functions on the dynamic array that is their argument's name. */
+/** Functions whose argument is the name of a dynamic array. */
 const arrayFunctions: ReadonlyMap<string, ArgKind> = new Map([
   ['__get_str', argKind.string],
   ['__get_rel_str', argKind.string],
@@ -93,7 +93,7 @@ class Parser {
       if (token.type === 'op') {
         token = this.#operation(arg, token);
         consolidate(arg);
-        // libtraceevent takes whatever ends an operation for a comma
+        // libtraceevent treats any token that ends an operation as a comma
         if (token.type === 'none') return args;
       } else if (token.type !== 'delimiter' || token.text !== ',') {
         return args;
@@ -174,7 +174,7 @@ class Parser {
     return this.#argFrom(arg.item, token);
   }
 
-  /** Parses what follows `arg` and its operator `token`; returns the token after it. */
+  /** Parses the rest of an operation, after `arg` and its operator `token`. @returns the token after it */
   #operation(arg: PrintArg, token: Token): Token {
     this.#enter();
     try {
@@ -204,7 +204,7 @@ class Parser {
       arg.priority = arg.left?.kind === argKind.none ? 0 : priorityOf(operator);
       const first = this.#tokens.nextItem();
       if (operator === '*' && first.type === 'delimiter' && first.text === ')') {
-        // not a product but the type of a pointer
+        // a pointer type, not a product
         const type = arg.left!;
         if (type.kind !== argKind.atom)
           throw new PrintFormatError('a pointer to something other than a type');
@@ -330,7 +330,7 @@ class Parser {
     return this.#tokens.nextItem();
   }
 
-  /** The first argument of flags and symbols, up to its comma. */
+  /** The first argument of `__print_flags` and `__print_symbolic`, up to the comma. */
   #namedItem(): PrintArg {
     const item = new PrintArg();
     let token = this.#arg(item);

@@ -29,7 +29,7 @@ export interface NamedValue {
   readonly text: string;
 }
 
-/** A value that is decoded anew from each record. */
+/** A value that is decoded again for each record. */
 export interface Slot {
   value: bigint;
   /** Text, for kind `bytes`. */
@@ -52,21 +52,21 @@ export class PrintArg {
   left: PrintArg | undefined;
   right: PrintArg | undefined;
   priority = 0;
-  /** Cast: what is cast. Flags, symbol, hex, array: the value. */
+  /** Cast: the operand. Flags, symbol, hex, array: the value. */
   item: PrintArg | undefined;
-  /** Flags: text between two names. */
+  /** Flags: separator between names. */
   delimiter = '';
   names: readonly NamedValue[] = [];
   /** Hex: size in bytes. Array: number of elements. */
   count: PrintArg | undefined;
   /** Array: size of an element in bytes. */
   elementSize: PrintArg | undefined;
-  /** An argument of trace_printk, whose value the record holds. */
+  /** An argument of trace_printk; its value is in the record. */
   slot: Slot | undefined;
   /** Call: its arguments. */
   args: readonly PrintArg[] = [];
 
-  /** A node with this one's contents; this one can then become its parent. */
+  /** Moves this node's contents to a new node, so that this one can become its parent. */
   moved(): PrintArg {
     return Object.assign(new PrintArg(), this);
   }

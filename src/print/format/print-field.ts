@@ -1,7 +1,7 @@
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Field } from '../../trace/format/field.ts';
 
-/** A field with the properties by which libtraceevent chooses how to print it. */
+/** A field, with the properties that determine how libtraceevent prints it. */
 export interface PrintField {
   readonly name: string;
   readonly offset: number;
@@ -9,7 +9,7 @@ export interface PrintField {
   readonly size: number;
   readonly isArray: boolean;
   readonly isDynamic: boolean;
-  /** `__rel_loc`: the offset counts from the field's end. */
+  /** `__rel_loc`: the offset is relative to the end of the field. */
   readonly isRelative: boolean;
   readonly isLong: boolean;
   readonly isPointer: boolean;
@@ -18,11 +18,11 @@ export interface PrintField {
   readonly isString: boolean;
   /** Size of one element; 0 if unknown. */
   readonly elementSize: number;
-  /** Set once the field held something that is not text: from then on it is printed as an array. */
+  /** Set when the field first contains bytes that are not text; after that it is printed as an array. */
   wasBinary: boolean;
 }
 
-/** Element sizes that libtraceevent knows for dynamic arrays; others count as unknown. */
+/** Element types of dynamic arrays that libtraceevent knows, with their sizes; others have an unknown size. */
 const dynamicElementSizes: ReadonlyMap<string, number> = new Map([
   ['u8', 1],
   ['u16', 2],
@@ -63,23 +63,30 @@ export function printField(field: Field, longBytes: number): PrintField {
 /** The fields of an event for printing. */
 export class PrintFields {
   readonly own: readonly PrintField[];
-  readonly #common: readonly PrintField[];
+  readonly #common: ReadonlyMap<string, PrintField>;
+  readonly #own: ReadonlyMap<string, PrintField>;
 
   constructor({ commonFields, fields }: EventFormat, longBytes: number) {
-    this.#common = commonFields.map((field) => printField(field, longBytes));
     this.own = fields.map((field) => printField(field, longBytes));
+    this.#own = firstByName(this.own);
+    this.#common = firstByName(commonFields.map((field) => printField(field, longBytes)));
   }
 
   find(name: string): PrintField | undefined {
-    return this.own.find((field) => field.name === name);
+    return this.#own.get(name);
   }
 
   findCommon(name: string): PrintField | undefined {
-    return this.#common.find((field) => field.name === name);
+    return this.#common.get(name);
   }
 
-  /** Common fields first. */
+  /** Finds a field by name, common fields first. */
   findAny(name: string): PrintField | undefined {
     return this.findCommon(name) ?? this.find(name);
   }
+}
+
+/** Of several fields of one name the first. */
+function firstByName(fields: readonly PrintField[]): Map<string, PrintField> {
+  return new Map(fields.toReversed().map((field) => [field.name, field]));
 }

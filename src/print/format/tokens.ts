@@ -1,4 +1,4 @@
-/** What a token is. `none`: the end, or a byte that no format has. */
+/** The kind of a token. `none`: the end, or an invalid byte. */
 export type TokenType = 'none' | 'newline' | 'op' | 'delimiter' | 'item' | 'text' | 'character';
 
 export interface Token {
@@ -9,8 +9,7 @@ export interface Token {
 const end: Token = { type: 'none', text: '' };
 
 /**
- * Splits a print format into tokens as libtraceevent does, so that what it cannot parse cannot be parsed here either.
- * Linear in the length of the text.
+ * Splits a print format into tokens as libtraceevent does, and fails for the same formats. Takes linear time.
  */
 export class Tokens {
   readonly #text: string;
@@ -79,7 +78,7 @@ export class Tokens {
     return text.slice(from, this.#at);
   }
 
-  /** A quoted text without its quotes, escapes unchanged; two texts side by side are one. */
+  /** A quoted text without its quotes, escapes unchanged. Adjacent texts are joined. */
   #quoted(type: 'text' | 'character', quote: string): Token {
     let text = '';
     for (;;) {
@@ -88,7 +87,7 @@ export class Tokens {
       for (;;) {
         const character = this.#text[this.#at];
         if (character === undefined || character > '\x7e' || character === '\0') return end;
-        // an escaped backslash escapes nothing, but a quote right after it still counts as escaped
+        // as in libtraceevent, a quote right after an escaped backslash counts as escaped
         const isEscaped = before === '\\' && character !== '\\';
         const goesOn = (character !== quote && character >= ' ') || character === '\n';
         if (!goesOn && !isEscaped) break;

@@ -15,7 +15,7 @@ import {
 } from './handler.ts';
 
 const indentWidth = 3;
-/** Limit for the depth of a guessed stack: a guest's functions may call each other in any order. */
+/** Limit for the depth of a reconstructed stack: a guest may report any sequence of calls. */
 const maxStack = 1000;
 
 /** `ftrace:function`: the function, indented below its caller if that was traced just before. */
@@ -40,7 +40,7 @@ export const functionHandler: MakeHandler = (setup) => {
   };
 };
 
-/** The name, with its offset if asked for; the address if it is no known function. */
+/** Writes the name, with the offset if requested; the address if no function contains it. */
 function writeFunction(
   out: TextBuffer,
   { context, options }: HandlerSetup,
@@ -61,8 +61,8 @@ function writeFunction(
 }
 
 /**
- * Guesses the call stack of each CPU from callers and callees: a function belongs below its caller. Compares names, as
- * one function may have several addresses.
+ * Reconstructs the call stack of each CPU from callers and callees: a function goes below its caller. Compares names,
+ * because one function may have several addresses.
  */
 class CallStacks {
   readonly #context: PrintContext;
@@ -102,7 +102,7 @@ class CallStacks {
   }
 }
 
-/** `ftrace:func_repeats`: how often the function was called again, and when for the last time. */
+/** `ftrace:func_repeats`: how often the function was called again, and the time of the last call. */
 export const functionRepeatsHandler: MakeHandler = (setup) => {
   const { fields, writeTime } = setup;
   const print = functionHandler(setup);
@@ -151,7 +151,7 @@ export const stackHandler: MakeHandler = (setup) => {
   };
 };
 
-/** ULONG_MAX ends a stack; so do, as libtraceevent reads it, 32 set bits at the low end. */
+/** ULONG_MAX ends a stack; as in libtraceevent, so does any value whose low 32 bits are all set. */
 function isEnd(address: Value, record: RecordData): boolean {
   return BigInt.asUintN(32, address.big(record)) === 0xffffffffn;
 }

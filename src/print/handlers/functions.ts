@@ -6,7 +6,7 @@ import { scsiCommandText } from './scsi.ts';
 const zero = constantValue(0n);
 const minorBits = 20;
 
-/** By number; names of Xen's hypercalls. */
+/** Names of Xen's hypercalls, by number. */
 const hypercalls: readonly string[] = (
   'set_trap_table mmu_update set_gdt stack_switch set_callbacks fpu_taskswitch sched_op_compat dom0_op ' +
   'set_debugreg get_debugreg update_descriptor - memory_op multicall update_va_mapping set_timer_op ' +

@@ -4,13 +4,13 @@ import type { PrintFields } from '../format/print-field.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
 import { tooBig, memoryValue, type Value } from '../value/value.ts';
 
-/** What a handler may ask of the event besides its record. */
+/** The properties of an event besides its record. */
 export interface HandledEvent {
   readonly cpu: number;
   readonly timestamp: bigint;
 }
 
-/** Prints an event in place of its print format. @returns true to print the format, too */
+/** Prints an event in place of its print format. @returns true to print the print format as well */
 export type EventHandler = (record: RecordData, out: TextBuffer, event: HandledEvent) => boolean;
 
 /** Options that `-O` sets. */
@@ -19,7 +19,7 @@ export interface HandlerOptions {
   readonly parent: boolean;
   /** `indent`: indent functions below their callers. */
   readonly indent: boolean;
-  /** `offset`: print how far an address is behind the start of its function. */
+  /** `offset`: print the offset of an address in its function. */
   readonly offset: boolean;
   /** `tailprint`: name the function at its end in a function graph. */
   readonly tailprint: boolean;
@@ -31,14 +31,14 @@ export interface HandlerSetup {
   readonly fields: PrintFields;
   readonly context: PrintContext;
   readonly options: HandlerOptions;
-  /** Writes a time as the report does. */
+  /** Writes a time as in the report's lines. */
   readonly writeTime: (out: TextBuffer, timestamp: bigint) => void;
 }
 
 /** Creates the handler of one event type of one trace. */
 export type MakeHandler = (setup: HandlerSetup) => EventHandler;
 
-/** An own field as a number; undefined if the event has none of that name and of a number's size. */
+/** A field of the event, without the common ones, as a number; undefined if missing or not of an integer's size. */
 export function numberField(fields: PrintFields, name: string): Value | undefined {
   const field = fields.find(name);
   if (field === undefined || ![1, 2, 4, 8].includes(field.size)) return undefined;
@@ -50,7 +50,7 @@ export function writeMissing(out: TextBuffer, fields: PrintFields, name: string)
   out.string(fields.find(name) === undefined ? `<CANT FIND FIELD ${name}>` : ` ${name}=INVALID`);
 }
 
-/** A handler that only says that a field is missing. */
+/** A handler that only reports a missing field. */
 export function missing(fields: PrintFields, name: string, before = '', after = '!'): EventHandler {
   return (_, out) => {
     out.string(before);
@@ -81,7 +81,7 @@ export function writeHex(out: TextBuffer, value: Value, record: RecordData): voi
 
 const twoTo32 = 2 ** 32;
 
-/** Index of the function at a value; -1 if there is none. */
+/** Index of the function that contains the address; -1 if there is none. */
 export function functionAt(context: PrintContext, value: Value, record: RecordData): number {
   const number = value.number(record);
   if (number !== tooBig) return context.functionMap().find(Math.floor(number / twoTo32), number % twoTo32);

@@ -1,4 +1,4 @@
-/** Intel's reasons for leaving a guest, named as libtraceevent does. */
+/** Exit reasons of Intel VMX, with libtraceevent's names. */
 export const vmxExitReasons: ReadonlyMap<number, string> = new Map([
   [0, 'EXCEPTION_NMI'],
   [1, 'EXTERNAL_INTERRUPT'],
@@ -47,7 +47,7 @@ export const vmxExitReasons: ReadonlyMap<number, string> = new Map([
   [64, 'XRSTORS'],
 ]);
 
-/** AMD's reasons; `EXIT_ERR` is -1. */
+/** Exit reasons of AMD SVM; `EXIT_ERR` is -1. */
 export const svmExitReasons: ReadonlyMap<number, string> = new Map([
   [0x000, 'EXIT_READ_CR0'],
   [0x003, 'EXIT_READ_CR3'],

@@ -7,7 +7,7 @@ import { low32 } from '../value/value.ts';
 import { type EventHandler, type MakeHandler, numberField, writeHex, writeMissing } from './handler.ts';
 import { svmExitReasons, vmxExitReasons } from './kvm-exit-reasons.ts';
 
-/** Reads fields and says which one is missing. */
+/** Reads fields and reports missing ones in the output. */
 class Fields {
   readonly #fields: PrintFields;
   readonly #values = new Map<string, Value | undefined>();
@@ -21,7 +21,7 @@ class Fields {
     return this.#values.get(name);
   }
 
-  /** The field; writes that it is missing. */
+  /** The field; reports it in `out` if it is missing. */
   need(name: string, out: TextBuffer): Value | undefined {
     const value = this.get(name);
     if (value === undefined) writeMissing(out, this.#fields, name);
@@ -179,7 +179,7 @@ function shadowPage(fields: Fields): EventHandler {
   };
 }
 
-/** `kvmmmu:kvm_mmu_sync_page` and others with a page's role. */
+/** `kvmmmu:kvm_mmu_sync_page` and other events with a shadow page's role. */
 export const kvmRoleHandler: MakeHandler = ({ fields }) => shadowPage(new Fields(fields));
 
 /** `kvmmmu:kvm_mmu_get_page` */

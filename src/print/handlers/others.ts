@@ -123,7 +123,7 @@ export const tlbFlushHandler: MakeHandler = ({ fields }) => {
   };
 };
 
-/** A futex operation, and how it prints its arguments `val utime uaddr2 val3`: `x` hexadecimal, `u` as `val2`. */
+/** Futex operations; formats of their arguments `val utime uaddr2 val3`: `x` hexadecimal, `u` printed as `val2`. */
 const futexOperations: readonly (readonly [name: string, args: string])[] = [
   ['FUTEX_WAIT', 'xx--'],
   ['FUTEX_WAKE', 'u---'],
@@ -172,7 +172,7 @@ export const futexHandler: MakeHandler = ({ fields }) => {
 };
 
 const bssIndent = 65;
-/** `name:%d`, with `#` `name:%#x`; `|` begins a new line. */
+/** Printed as `name:%d`, or `name:%#x` if marked with `#`; `|` begins a new line. */
 const bssFields = 'assoc aid cts shortpre shortslot dtimper | bcnint #assoc_cap #basic_rates enable_beacon';
 
 /** `mac80211:drv_bss_info_changed` */

@@ -17,7 +17,7 @@ const bar = 0x7c;
 const states = Buffer.from('SDTtZXxW');
 const running = 0x52;
 
-/** A task's state, a letter for each bit. */
+/** Writes a task's state, one letter per bit. */
 function writeState(out: TextBuffer, value: number): void {
   let isFirst = true;
   for (let bit = 0; bit < states.length; bit++) {

@@ -1,4 +1,4 @@
-/** SCSI opcodes that have a text. */
+/** SCSI opcodes whose arguments are printed. */
 const opcode = {
   read6: 0x08,
   write6: 0x0a,
@@ -33,7 +33,7 @@ const serviceActions32: ReadonlyMap<number, string> = new Map([
 /** The block address, length and flags of a SCSI command; `-` for others. Missing bytes count as 0. */
 export function scsiCommandText(bytes: Uint8Array): string {
   const at = (index: number): number => bytes[index] ?? 0;
-  // big-endian; libtraceevent computes the low 32 bits as a C int, so that their sign spreads into the high ones
+  // big-endian; libtraceevent computes the low 32 bits as a C int, which is sign-extended into the high ones
   const word = (index: number): bigint =>
     BigInt((at(index) << 24) | (at(index + 1) << 16) | (at(index + 2) << 8) | at(index + 3));
   const wide = (high: bigint, low: bigint): bigint => BigInt.asUintN(64, (high << 32n) | low);

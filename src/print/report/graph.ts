@@ -14,11 +14,11 @@ import type { TextBuffer } from '../text/text-buffer.ts';
 import type { Value } from '../value/value.ts';
 
 const indentWidth = 2;
-/** The kernel's limit (FTRACE_RETFUNC_DEPTH), in a guest's hands. */
+/** Limit for the depth: the guest's kernel limits it (FTRACE_RETFUNC_DEPTH), but is not trusted. */
 const maxDepth = 1000;
 const durationWidth = 7;
 
-/** Durations from which a mark shows that they are long, in ns. */
+/** Marks for long durations, with their thresholds in ns. */
 const marks: readonly (readonly [above: bigint, mark: string])[] = [
   [1_000_000_000n, '$ '],
   [1_000_000n, '# '],
@@ -26,7 +26,7 @@ const marks: readonly (readonly [above: bigint, mark: string])[] = [
   [10_000n, '+ '],
 ];
 
-/** A function's entry whose line is not complete: whether it calls others shows in the next event. */
+/** An entry whose line is incomplete: the next event shows whether the function calls others. */
 export interface GraphEntry {
   readonly cpu: number;
   readonly pid: number;
@@ -55,7 +55,7 @@ export class GraphPrinter {
     this.#exit = exit;
   }
 
-  /** Reads an entry; undefined if fields are missing, which it has written then. */
+  /** Reads an entry; reports missing fields in `out` and returns undefined. */
   readEntry({ record, cpu, pid }: TraceEvent, out: TextBuffer): GraphEntry | undefined {
     const func = this.#need(this.#entry, 'func', out);
     const depth = func && this.#need(this.#entry, 'depth', out);
@@ -69,7 +69,7 @@ export class GraphPrinter {
     };
   }
 
-  /** Whether the exit event in `record` ends that very function. */
+  /** Whether the exit event in `record` belongs to this entry. */
   isExitOf(entry: GraphEntry, record: RecordData, pid: number): boolean {
     const func = this.#exit && numberField(this.#exit, 'func');
     return func !== undefined && pid === entry.pid && func.big(record) === entry.func;
@@ -87,7 +87,7 @@ export class GraphPrinter {
     this.#writeFunction(out, entry, '();');
   }
 
-  /** Writes an exit event. @returns false if its print format is to be used, too */
+  /** Writes an exit event. @returns false if the print format must be printed as well */
   writeExit(out: TextBuffer, record: RecordData): boolean {
     if (!this.#writeDuration(out, record)) return false;
     const depth = this.#need(this.#exit, 'depth', out);

@@ -24,7 +24,7 @@ export class LatencyFlags {
     this.#flags = value('common_flags', 2);
     this.#preemptCount = value('common_preempt_count', 3);
     this.#lockDepth = fields?.findCommon('common_lock_depth');
-    // libtraceevent reads it where it found the lock depth, if there is one
+    // libtraceevent reads it from the field of the lock depth, if there is one
     this.#migrateDisable = this.#lockDepth ?? fields?.findCommon('common_migrate_disable');
   }
 

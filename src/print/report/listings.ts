@@ -7,7 +7,7 @@ import { defaultLineOptions, type LineOptions } from './options.ts';
 import { TimeWriter } from './time-writer.ts';
 import { TracePrinter } from './trace-printer.ts';
 
-/** What trace-cmd report can list in place of the events; each returns latin1 text. Reading blocks. Throws Failure. */
+/** The listings of trace-cmd report. Each returns latin1 text. Reading blocks. Throws Failure. */
 
 /** `-f`: addresses and names of all functions. */
 export function functionList(trace: Trace): string {
@@ -76,7 +76,7 @@ export function cpuList(trace: Trace, first: boolean, last: boolean, { nanosecon
   return lines.join('');
 }
 
-/** `--stat`: what the guest's kernel counted, and where the pages are. */
+/** `--stat`: the guest kernel's ring buffer counts, and the pages' offsets in the file. */
 export function statistics(trace: Trace): string {
   const { statTexts, buffers } = trace.source;
   const head =
@@ -89,7 +89,11 @@ export function statistics(trace: Trace): string {
       ({ cpu, offset, dataBytes }) =>
         `CPU${cpu} data recorded at offset=0x${offset!.toString(16)}\n    ${dataBytes} bytes in size\n`,
     );
-  return `${head}${statTexts.map((text) => `${text}\n`).join('')}\n${places.join('')}`;
+  const counts =
+    statTexts.length === 0
+      ? ' No stats in this file\n'
+      : `${statTexts.map((text) => `${text}\n`).join('')}\n`;
+  return head + counts + places.join('');
 }
 
 /** `--check-events`: event types whose print format cannot be used, and why. */

@@ -5,19 +5,19 @@ import type { HandlerOptions } from '../handlers/handler.ts';
 export interface LineOptions {
   /** `-t`: nanoseconds. */
   readonly nanoseconds: boolean;
-  /** `--raw-ts`: times as the clock counts them. */
+  /** `--raw-ts`: times in the clock's own unit. */
   readonly rawTimes: boolean;
   /** `-l`: the latency format. */
   readonly latency: boolean;
-  /** `-R`: fields in place of the print format. */
+  /** `-R`: fields instead of the print format. */
   readonly raw: boolean;
-  /** `-r`: the same for events whose name or system matches one of these. */
+  /** `-r`: as `-R`, for events whose name or system matches one of these. */
   readonly rawEvents: readonly RegExp[];
-  /** `-N`: without the ways of printing that plugins have. */
+  /** `-N`: without the plugins' handlers. */
   readonly noPlugins: boolean;
-  /** `-n`: the same for events that match. */
+  /** `-n`: as `-N`, for events that match. */
   readonly noHandlerEvents: readonly RegExp[];
-  /** `--ts-diff`: time since the line before. */
+  /** `--ts-diff`: time since the previous line. */
   readonly timeDifference: boolean;
   /** `-O` */
   readonly handlers: HandlerOptions;
@@ -57,13 +57,13 @@ export interface ReportInput {
 export interface ReportOptions extends LineOptions {
   /** Which events of an input to print. */
   readonly filterOf: (input: ReportInput) => EventFilter;
-  /** `-I`, `-S`: without events in hard or soft interrupts: bits of the latency flags. */
+  /** `-I`, `-S`: skip events in hard or soft interrupts. Bits of the latency flags. */
   readonly withoutFlags: number;
-  /** `--follow`: the input is a recording that is being recorded; ends with it, or when `signal` is aborted. */
+  /** `--follow`: the input is a recording in progress. Ends when the recording ends or `signal` is aborted. */
   readonly follow?: { readonly signal: AbortSignal };
   /** `-w`: wakeup latencies; for a single input. */
   readonly wakeups: boolean;
-  /** `--ts-check`: reports times that step back, through `onStepBack`. */
+  /** `--ts-check`: reports times that go backwards, through `onStepBack`. */
   readonly onStepBack?: (cpu: number, before: bigint, after: bigint) => void;
   /** `--align-ts`: times since the first event. */
   readonly alignTimes: boolean;

@@ -7,11 +7,11 @@ import { Wakeups } from './wakeups.ts';
 /** Takes text; the bytes are valid until the promise is resolved. */
 export type WriteText = (bytes: Uint8Array) => Promise<void>;
 
-/** How much text to collect before it is written. */
+/** Size of the collected text at which it is written. */
 const flushBytes = 128 << 10;
 
 /**
- * Prints events of all inputs in the order of their times, as trace-cmd report does. Uses bounded memory for any file
+ * Prints the events of all inputs in time order, as trace-cmd report does. Uses bounded memory for any file
  * size. Throws Failure.
  */
 export async function report(
@@ -30,12 +30,12 @@ export async function report(
   try {
     for (const { input, isTop, label } of streams) {
       if (!isTop) continue;
-      // trace-cmd finds instances only after this line
+      // trace-cmd opens the instances only after this line
       if (inputs.length > 1) out.string(label);
       out.string(`cpus=${input.trace.source.cpuCount}\n`);
     }
     const load = async (stream: Stream): Promise<void> => {
-      // what is there must be seen before the wait for more
+      // show the events so far before waiting for more
       if (options.follow !== undefined) await flush();
       await stream.load();
     };

@@ -5,7 +5,7 @@ import type { EventFilter } from '../../trace/open.ts';
 import type { ReportInput, ReportOptions } from './options.ts';
 import { TracePrinter } from './trace-printer.ts';
 
-/** Called once for each type of event that is printed as its fields, and why. */
+/** Called once for each event type that is printed as fields, with the reason. */
 export type OnUnprintable = (name: string, reason: string) => void;
 
 /** The buffers of all inputs: top levels first, then the instances, each group in the order of the inputs. */
@@ -17,11 +17,12 @@ export function streamsOf(
   const tops: Stream[] = [];
   const instances: Stream[] = [];
   const labelOf = labels(inputs);
+  const lastTime = { last: 0n };
   for (const input of inputs) {
     const { trace, clockHz } = input;
     const isNs =
       clockHz !== undefined || trace.buffers.some(({ name, clock }) => name === '' && isSeconds(clock));
-    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes);
+    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes, lastTime);
     printer.onUnprintable = onUnprintable;
     const filter = options.filterOf(input);
     const wanted = filter.buffers && new Set(filter.buffers);
@@ -34,7 +35,7 @@ export function streamsOf(
   return [...tops, ...instances];
 }
 
-/** What is before each line: the file, if there are several, or the instance, if there are any. */
+/** The prefix of each line: the file, if there are several, or the instance, if there are any. */
 function labels(inputs: readonly ReportInput[]): (input: ReportInput, buffer: string) => string {
   const severalFiles = inputs.length > 1;
   const nameOf = ({ label }: ReportInput, buffer: string): string =>
@@ -48,7 +49,7 @@ function labels(inputs: readonly ReportInput[]): (input: ReportInput, buffer: st
   };
 }
 
-/** Clocks whose times the report shows in seconds; no name: files of old versions, which count nanoseconds. */
+/** Whether the report shows the clock's times in seconds. Files of old versions have no name and count nanoseconds. */
 function isSeconds(clock: string): boolean {
   return clock === '' || clockUnit(clock) === 'ns';
 }
@@ -116,7 +117,7 @@ export class Stream {
     }
   }
 
-  /** Whether the report shows other times than the events'. */
+  /** Whether the report shows times that differ from the events' own. */
   get isAdjusted(): boolean {
     return this.#offset !== 0n || this.#nsPerTick !== undefined;
   }
@@ -128,7 +129,7 @@ export class Stream {
     return this.#offset === 0n ? time : BigInt.asUintN(64, time + this.#offset);
   }
 
-  /** Compares the current event's time with that of its CPU's last one. */
+  /** Compares the current event's time with that of the previous event of its CPU. */
   checkOrder(report: NonNullable<ReportOptions['onStepBack']>): void {
     const { time } = this;
     const { cpu } = this.event!;
@@ -137,7 +138,7 @@ export class Stream {
     this.#lastTimes[cpu] = time;
   }
 
-  /** Counts times from `first` on. */
+  /** Makes times relative to `first`. */
   align(first: bigint): void {
     this.#offset -= first;
   }

@@ -3,12 +3,12 @@ import type { TextBuffer } from '../text/text-buffer.ts';
 /** `us`: seconds and microseconds, rounded; `ns`: seconds and nanoseconds; `raw`: the clock's own number. */
 export type TimeForm = 'us' | 'ns' | 'raw';
 
-/** How far times may be from the base so that sums stay exact. */
+/** Maximum distance of times from the base, for exact sums. */
 export const maxDistance = 2 ** 52;
 
 /**
- * Writes times. Nanoseconds of 64 bits do not fit in a number: keeps a base of whole seconds near the current time, so
- * that only the difference is computed, as a number.
+ * Writes times. 64-bit nanoseconds do not fit in a number: keeps a base of whole seconds near the current time, and
+ * computes only the difference, as a number.
  */
 export class TimeWriter {
   readonly form: TimeForm;
@@ -18,7 +18,7 @@ export class TimeWriter {
   #originDistance = 0;
   readonly #isUs: boolean;
   readonly #perSecond: number;
-  /** Begin of the current second after the base, in units that are printed, and the text of the second. */
+  /** Start of the current second relative to the base, in printed units, and the second's text. */
   #secondStart = Number.NaN;
   #secondText: Uint8Array = new Uint8Array(0);
 
@@ -28,7 +28,7 @@ export class TimeWriter {
     this.#perSecond = form === 'us' ? 1e6 : 1e9;
   }
 
-  /** As `write`, of the time `distance` after `origin`, which is exact as a number. */
+  /** As `write`, for the time `origin + distance`; `distance` must be exact as a number. */
   writeAfter(out: TextBuffer, origin: bigint, distance: number): void {
     if (origin !== this.#origin) {
       this.#origin = origin;
@@ -40,7 +40,7 @@ export class TimeWriter {
     else this.#write(out, fromBase);
   }
 
-  /** As in a line: seconds have at least 5 places, a raw number 12. */
+  /** Pads seconds to 5 digits, raw numbers to 12, as in a line. */
   write(out: TextBuffer, timestamp: bigint): void {
     if (this.form === 'raw') {
       const digits = timestamp.toString();

@@ -1,3 +1,4 @@
+import { linesOf } from '../../base/lines.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Trace } from '../../trace/open.ts';
@@ -23,31 +24,38 @@ type Form = 'raw' | 'handler' | 'format' | 'graph-entry' | 'graph-exit' | 'unkno
 
 /** How one type of event is printed. */
 interface Kind {
-  /** `: name: ` and spaces up to the next column; without the first colon if the time difference is before it. */
+  /** `: name: ` and padding to the next column; without the first colon if the time difference precedes it. */
   readonly name: Uint8Array;
   readonly form: Form;
   readonly printer: EventPrinter | undefined;
   readonly handler: EventHandler | undefined;
 }
 
+/** Time of the line before, for `--ts-diff`. */
+export interface LastTime {
+  last: bigint;
+}
+
 /**
- * Prints the events of one trace as lines of trace-cmd report. What it has learned (names, stacks) belongs to the
- * trace: use one printer for all its buffers.
+ * Prints the events of one trace as lines of trace-cmd report. Keeps state (task names, stacks) per trace: use one
+ * printer for all buffers of a trace.
  */
 export class TracePrinter {
   readonly latencyFlags: LatencyFlags;
   readonly taskNames: PrintTaskNames;
   readonly context: PrintContext;
-  /** Called once for each type of event that has no format, or one that cannot be used. */
+  /** Called once for each event type that has no format, or an unusable one. */
   onUnprintable: (name: string, reason: string) => void = () => {};
   readonly #options: LineOptions;
   readonly #time: TimeWriter;
   readonly #kinds: (Kind | undefined)[] = Array.from({ length: 1 << 16 }, () => undefined);
   readonly #graph: GraphPrinter;
   readonly #isNs: boolean;
-  #lastTime = 0n;
+  readonly #lastTime: LastTime;
 
-  constructor(trace: Trace, options: LineOptions, isNs: boolean) {
+  /** @param lastTime shared by all printers of a report */
+  constructor(trace: Trace, options: LineOptions, isNs: boolean, lastTime: LastTime = { last: 0n }) {
+    this.#lastTime = lastTime;
     this.#options = options;
     this.#isNs = isNs;
     this.#time = new TimeWriter(isNs ? (options.nanoseconds ? 'ns' : 'us') : 'raw');
@@ -61,6 +69,7 @@ export class TracePrinter {
       functionMap: () => (functions ??= parseFunctions(source.kallsyms())),
       printkFormats: () => (printk ??= new PrintkFormats(source.printkFormats())),
       taskNames: this.taskNames,
+      budget: { left: maxFormatsLength },
       functions: new Map(called.map((each) => [each.name, each])),
     };
     const [first] = source.catalogue.formats();
@@ -78,8 +87,8 @@ export class TracePrinter {
   }
 
   /**
-   * Appends the event's line. `timestamp`: a time other than the event's own. @returns a function's entry if the line is not complete: `complete` it with the next
-   * event of the same buffer
+   * Appends the event's line. `timestamp` overrides the event's own time.
+   * @returns a function's entry if its line is incomplete: pass it to `complete` with the buffer's next event
    */
   print(event: TraceEvent, timestamp: bigint | undefined, out: TextBuffer): GraphEntry | undefined {
     const start = out.length;
@@ -119,7 +128,7 @@ export class TracePrinter {
 
   /**
    * Completes the line of a function's entry. `next`: the next event of the buffer, if there is one.
-   * @returns whether the line shows `next`, too
+   * @returns whether the line includes `next`
    */
   complete(entry: GraphEntry, next: TraceEvent | undefined, out: TextBuffer): boolean {
     const kind = next && (this.#kinds[next.id] ?? this.#newKind(next));
@@ -129,7 +138,7 @@ export class TracePrinter {
       this.#graph.isExitOf(entry, next.record, next.pid);
     if (isLeaf) {
       this.#graph.writeLeaf(out, entry, next.record);
-      // the idle tasks of all CPUs have pid 0, so that this may be another CPU's event; trace-cmd then goes on with
+      // the idle tasks of all CPUs have pid 0, so this may be another CPU's event; trace-cmd then continues with
       // that CPU, because it still sorts it by the event that it has used up
       if (next.cpu !== entry.cpu) next.keepPlace();
     } else this.#graph.writeNested(out, entry);
@@ -157,8 +166,9 @@ export class TracePrinter {
 
   #writeDifference(timestamp: bigint, out: TextBuffer): void {
     const inUnits = this.#options.nanoseconds ? timestamp : (timestamp + 500n) / 1000n;
-    const text = this.#lastTime === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - this.#lastTime)})`;
-    this.#lastTime = inUnits;
+    const { last } = this.#lastTime;
+    const text = last === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - last)})`;
+    this.#lastTime.last = inUnits;
     out.string(`: ${text}`);
     out.spaces(8 - text.length);
   }
@@ -180,7 +190,7 @@ export class TracePrinter {
 
   #unknownKind(id: number): Kind {
     const name = `#${id}`;
-    this.onUnprintable(name, 'the trace has no format of this event');
+    this.onUnprintable(name, 'the trace has no format for this event');
     return { name: this.#nameColumn(name), form: 'unknown', printer: undefined, handler: undefined };
   }
 
@@ -215,9 +225,16 @@ export class TracePrinter {
   }
 }
 
+/** Limit for all print formats together: compiled they take some 100 times the memory. Debian's kernel has 1 MiB. */
+const maxFormatsLength = 8 << 20;
+
+/** Limit for a task's name, which begins each line; the kernel's is 16, for kernel threads 64. */
+const maxNameBytes = 256;
+
 function* taskNames(text: string): Generator<readonly [number, Uint8Array]> {
-  for (const line of text.split('\n')) {
+  for (const line of linesOf(text)) {
     const [, pid, name] = /^ *(\d{1,7}) (.+)$/.exec(line) ?? [];
-    if (pid !== undefined && name !== undefined) yield [Number(pid), Buffer.from(name, 'latin1')];
+    if (pid !== undefined && name !== undefined)
+      yield [Number(pid), Buffer.from(name.slice(0, maxNameBytes), 'latin1')];
   }
 }

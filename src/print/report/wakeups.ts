@@ -6,9 +6,9 @@ import { numberField } from '../handlers/handler.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
 import type { Value } from '../value/value.ts';
 
-/** Priorities below are of real-time tasks. */
+/** Lower priorities are those of real-time tasks. */
 const firstNormalPriority = 100;
-/** Limit for the tasks that are waited for: pids come from the guest. */
+/** Limit for the number of woken tasks that have not run yet: pids come from the guest. */
 const maxWaiting = 1 << 20;
 
 interface WakeupEvent {
@@ -53,7 +53,7 @@ class Latencies {
   }
 }
 
-/** `-w`: adds to each line in which a task begins to run how long ago it was woken. */
+/** `-w`: appends the wakeup latency to each line in which a task starts to run. */
 export class Wakeups {
   readonly #wakeups: readonly WakeupEvent[];
   readonly #switchId: number;
@@ -63,7 +63,7 @@ export class Wakeups {
   readonly #all = new Latencies();
   readonly #realTime = new Latencies();
 
-  /** Undefined if the trace does not have the events. */
+  /** Undefined if the trace does not contain the required events. */
   static of(trace: Trace, context: PrintContext): Wakeups | undefined {
     const fieldsOf = (name: string): { id: number; fields: EventPrinter['fields'] } | undefined => {
       const format = trace.format(name);
@@ -94,7 +94,7 @@ export class Wakeups {
     this.#nextPriority = nextPriority;
   }
 
-  /** Call after the event's line, whose newline it moves if it adds something. */
+  /** Call after the event's line: if it appends text, it moves the newline behind it. */
   after({ id, record }: TraceEvent, time: bigint, out: TextBuffer): void {
     if (id === this.#switchId) {
       const pid = this.#nextPid.number(record);
@@ -114,7 +114,7 @@ export class Wakeups {
     this.#wokenAt.set(wakeup.pid.number(record), time);
   }
 
-  /** What follows the last line. */
+  /** The text after the last line. */
   summary(): string {
     if (this.#all.isEmpty) return '';
     return this.#all.text() + (this.#realTime.isEmpty ? '' : `RT task timings:\n${this.#realTime.text()}`);

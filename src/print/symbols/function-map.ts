@@ -17,18 +17,22 @@ export interface FunctionMap {
 const space = 0x20;
 const newline = 0x0a;
 const dollar = 0x24;
+/** Limit for a name; the kernel's is 512 (KSYM_NAME_LEN). The rest of a longer one is not printed. */
+const maxNameBytes = 1024;
+/** Limit for the symbols; Debian's kernel has 200,000. */
+const maxSymbols = 1 << 21;
 
 /**
  * Parses kallsyms. Like libtraceevent: skips absolute symbols (x86's offsets of per-CPU variables) and names that
- * begin with `$` (marks in arm code); stops at a line that is none. Of several symbols at one address it finds the same
- * one, because it sorts and searches in the same way. Takes about 50 ms for a usual kernel.
+ * begin with `$` (mapping symbols in arm code); stops at an invalid line. Sorts and searches like
+ * libtraceevent, to find the same one of several symbols at one address. Takes about 50 ms for a typical kernel.
  */
 export function parseFunctions(text: Uint8Array): FunctionMap {
   const high: number[] = [];
   const low: number[] = [];
   const start: number[] = [];
   const end: number[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length && start.length < maxSymbols; ) {
     const line = lineAt(text, at);
     if (line === undefined) break;
     at = line.next;
@@ -97,7 +101,7 @@ interface SymbolLine {
   readonly next: number;
 }
 
-/** `ffffffff81000000 T name\t[module]`; undefined if the line is not like this. */
+/** `ffffffff81000000 T name\t[module]`; undefined if the line has another form. */
 function lineAt(text: Uint8Array, from: number): SymbolLine | undefined {
   let at = from;
   while (text[at] === space) at++;
@@ -120,7 +124,7 @@ function lineAt(text: Uint8Array, from: number): SymbolLine | undefined {
   while (text[at] === space) at++;
   const nameStart = at;
   while (at < text.length && text[at]! > space) at++;
-  const nameEnd = at;
+  const nameEnd = Math.min(at, nameStart + maxNameBytes);
   if (type === undefined || nameEnd === nameStart) return undefined;
   while (at < text.length && text[at] !== newline) at++;
   const isAbsolute = type === 0x41 || type === 0x61;

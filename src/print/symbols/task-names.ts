@@ -2,18 +2,18 @@ const idle = Buffer.from('<idle>');
 const unknown = Buffer.from('<...>');
 /** The kernel's limit for pids. */
 const maxLearned = 1 << 22;
-/** Limit for the labels that are kept, for each CPU. */
-const maxLabels = 10_000;
+/** Limit for the labels that are kept, of all CPUs together. */
+const maxLabels = 100_000;
 const nameWidth = 16;
 const shortNameWidth = 8;
 
 /**
- * Names of tasks as bytes, for printing. Grows while sched events are printed: they name tasks, too, but never rename
- * one.
+ * Names of tasks as bytes, for printing. Printing sched events adds the names in them, but never renames a task.
  */
 export class PrintTaskNames {
   readonly #names = new Map<number, Uint8Array>();
   readonly #labels: (Map<number, Uint8Array> | undefined)[] = [];
+  #labelCount = 0;
   readonly #isShort: boolean;
 
   /** @param isShort labels for the latency format */
@@ -27,19 +27,22 @@ export class PrintTaskNames {
     return pid === 0 ? idle : (this.#names.get(pid) ?? unknown);
   }
 
-  /** How a line begins: `%16s-%-5d [%03d]`, for the latency format `%8.8s-%-5d %3d`. */
+  /** The beginning of a line: `%16s-%-5d [%03d]`, or `%8.8s-%-5d %3d` in the latency format. */
   label(pid: number, cpu: number): Uint8Array {
-    const labels = (this.#labels[cpu] ??= new Map());
-    const known = labels.get(pid);
+    const known = this.#labels[cpu]?.get(pid);
     if (known !== undefined) return known;
-    if (labels.size >= maxLabels) labels.clear();
+    if (this.#labelCount >= maxLabels) {
+      this.#labels.length = 0;
+      this.#labelCount = 0;
+    }
+    this.#labelCount++;
     const name = Buffer.from(this.get(pid)).toString('latin1');
     const task = this.#isShort
       ? name.slice(0, shortNameWidth).padStart(shortNameWidth)
       : name.padStart(nameWidth);
     const place = this.#isShort ? String(cpu).padStart(3) : `[${String(cpu).padStart(3, '0')}]`;
     const label = Buffer.from(`${task}-${String(pid).padEnd(5)} ${place}`, 'latin1');
-    labels.set(pid, label);
+    (this.#labels[cpu] ??= new Map()).set(pid, label);
     return label;
   }
 

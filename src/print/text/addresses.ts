@@ -27,7 +27,7 @@ export function writeIpv6(out: TextBuffer, page: Uint8Array, at: number, colons:
   }
 }
 
-/** `%pI6c`: the longest run of zeros as `::`, and addresses with an IPv4 address in them. */
+/** `%pI6c`: the longest run of zeros as `::`; an embedded IPv4 address in dotted form. */
 export function writeCompressedIpv6(out: TextBuffer, page: Uint8Array, at: number): void {
   const words = Array.from(
     { length: 8 },

@@ -5,14 +5,18 @@ const newline = 0x0a;
 const letterA = 0x61;
 const twoTo32 = 2 ** 32;
 
+/** Limit for the text of one event: a hostile format may ask for gigabytes. */
+export const maxEventBytes = 1 << 20;
+const tooLongMark = Buffer.from('[TOO LONG]');
+
 /**
- * Text as bytes, appended in place: no strings, so that a line costs no allocation. Grows as needed. The owner writes
- * `bytes.subarray(0, length)` somewhere and then sets `length` to 0.
+ * Text as bytes, appended in place without strings, so that a line costs no allocation. Grows as needed. The owner
+ * writes `bytes.subarray(0, length)` somewhere and then sets `length` to 0.
  */
 export class TextBuffer {
   bytes: Uint8Array;
   length = 0;
-  /** Where the line ends although more follows, because a NUL was written; -1: nowhere. */
+  /** Where a NUL ended the line early; -1 for none. */
   cutAt = -1;
 
   constructor(bytes = 64 << 10) {
@@ -57,7 +61,7 @@ export class TextBuffer {
     this.length = at;
   }
 
-  /** Ends the line here: what is appended to it is dropped by `endLine`. */
+  /** Ends the line here: `endLine` drops anything appended later. */
   cut(): void {
     if (this.cutAt < 0) this.cutAt = this.length;
   }
@@ -70,6 +74,19 @@ export class TextBuffer {
     }
     if (this.length > start && this.bytes[this.length - 1] === newline) this.length--;
     this.byte(newline);
+  }
+
+  /**
+   * Whether the text that began at `start` reaches its limit; then it is cut there and marked. Call it after each part of
+   * an event, and stop if it returns true.
+   */
+  isTooLong(start: number): boolean {
+    const end = start + maxEventBytes;
+    if (this.length <= end) return false;
+    if (this.cutAt > end) this.cutAt = -1;
+    this.length = end;
+    this.text(tooLongMark);
+    return true;
   }
 
   spaces(count: number): void {

@@ -4,7 +4,16 @@ import { operate, parseUnsigned } from '../format/numbers.ts';
 import { argKind, type PrintArg, type Slot } from '../format/print-arg.ts';
 import type { FunctionMap } from '../symbols/function-map.ts';
 import { dynamicLength, dynamicOffset } from './dynamic.ts';
-import { bigValue, constantValue, memoryValue, readMemory, smallValue, tooBig, type Value } from './value.ts';
+import {
+  bigValue,
+  constantValue,
+  eitherValue,
+  memoryValue,
+  readMemory,
+  smallValue,
+  tooBig,
+  type Value,
+} from './value.ts';
 
 /** A function that formats may call: it computes a value, and may write text. */
 export interface PrintFunction {
@@ -12,13 +21,13 @@ export interface PrintFunction {
   /** Number of arguments. */
   readonly arity: number;
   readonly value: (args: readonly PrintFunctionArg[]) => Value;
-  /** Text where a string is asked for; undefined for none. */
+  /** Text where a string is required; undefined for none. */
   readonly text?: (args: readonly PrintFunctionArg[]) => (record: RecordData) => string;
 }
 
 export interface PrintFunctionArg {
   readonly value: Value;
-  /** Where the argument points to, as an offset in the record; undefined if it is no dynamic array. */
+  /** Offset in the record that the argument points to; undefined if it is not a dynamic array. */
   readonly offset: ((record: RecordData) => number) | undefined;
 }
 
@@ -30,7 +39,7 @@ export interface ValueContext {
 
 const none = constantValue(0n);
 
-/** Compiles an argument where a number is asked for; arguments that are not numbers count as 0. */
+/** Compiles an argument where a number is required; arguments that are not numbers count as 0. */
 export function compileValue(arg: PrintArg, context: ValueContext): Value {
   switch (arg.kind) {
     case argKind.atom:
@@ -81,8 +90,8 @@ function cut(value: Value, bits: number): Value {
   if (bits === 64) return value;
   const size = 2 ** bits;
   const number = (record: RecordData): number => {
-    const whole = value.number(record);
-    return whole === tooBig ? Number(BigInt.asUintN(bits, value.big(record))) : whole % size;
+    const whole = value.either(record);
+    return typeof whole === 'bigint' ? Number(BigInt.asUintN(bits, whole)) : whole % size;
   };
   return smallValue(number);
 }
@@ -110,7 +119,7 @@ function operation(arg: PrintArg, context: ValueContext): Value {
       return smallValue((record) => (second.number(record) === 0 ? 1 : 0));
     case '~':
       return bigValue((record) => BigInt.asUintN(64, ~second.big(record)));
-    // libtraceevent computes this in constants only
+    // libtraceevent evaluates this only in constants
     case '^':
       return none;
     default:
@@ -122,10 +131,11 @@ function choice(condition: Value, yes: Value, no: Value): Value {
   return {
     number: (record) => (condition.number(record) === 0 ? no : yes).number(record),
     big: (record) => (condition.number(record) === 0 ? no : yes).big(record),
+    either: (record) => (condition.number(record) === 0 ? no : yes).either(record),
   };
 }
 
-/** For values that read nothing. */
+/** For values that do not depend on the record. */
 const noRecord: RecordData = {
   page: new Uint8Array(0),
   view: new DataView(new ArrayBuffer(0)),
@@ -139,7 +149,7 @@ function elementValue(array: PrintArg, index: PrintArg, context: ValueContext): 
   while (target.kind === argKind.cast) target = target.item!;
   const { field } = target;
   const at = compileValue(index, context);
-  // a cast to a pointer cuts what was read to the type that it points to
+  // a cast to a pointer truncates the element to the type it points to
   const bits =
     array.kind === argKind.cast && array.text.endsWith(' *') ? castBits(array.text.slice(0, -2)) : 64;
   const read = (offsetOf: (record: RecordData) => number, bytes: number): Value =>
@@ -157,7 +167,7 @@ function elementValue(array: PrintArg, index: PrintArg, context: ValueContext): 
       (record) => dynamicOffset(record, field) + indexOf(record),
       field.elementSize || context.longBytes,
     );
-  // an index that is a constant makes it a value at a known place
+  // with a constant index, the offset is constant
   if (target.kind === argKind.field && index.kind === argKind.atom && index.slot === undefined) {
     const offset = field.offset + Number(BigInt.asUintN(32, at.big(noRecord))) * field.elementSize;
     return cut(memoryValue(offset, field.elementSize), bits);
@@ -205,18 +215,14 @@ function bits(left: number, right: number, apply: (left: number, right: number) 
 function binary(operator: string, left: Value, right: Value): Value {
   const quick = numberOperations.get(operator);
   if (quick === undefined) return none;
-  const big = (record: RecordData): bigint => operate(operator, left.big(record), right.big(record)) ?? 0n;
-  return {
-    number: (record) => {
-      const first = left.number(record);
-      const second = right.number(record);
-      if (first !== tooBig && second !== tooBig) {
-        const result = quick(first, second);
-        if (result !== tooBig) return result;
-      }
-      const result = big(record);
-      return result <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(result) : tooBig;
-    },
-    big,
-  };
+  return eitherValue((record) => {
+    const first = left.either(record);
+    const second = right.either(record);
+    if (typeof first === 'number' && typeof second === 'number') {
+      const result = quick(first, second);
+      if (result !== tooBig) return result;
+    }
+    const result = operate(operator, BigInt(first), BigInt(second)) ?? 0n;
+    return result <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(result) : result;
+  });
 }

@@ -2,7 +2,7 @@ import type { RecordData } from '../../trace/format/record-data.ts';
 import type { PrintField } from '../format/print-field.ts';
 
 /**
- * Offset in the record of a dynamic array. As libtraceevent computes it: 0 where it would lie beyond the record.
+ * Offset of a dynamic array in the record. As in libtraceevent, 0 if it would be beyond the record.
  * A field that is not dynamic is read as if it were.
  */
 export function dynamicOffset(record: RecordData, field: PrintField): number {

@@ -1,6 +1,6 @@
 import type { RecordData } from '../../trace/format/record-data.ts';
 
-/** The result of `Value.number` for a value that a number cannot hold: ask `big`. */
+/** The result of `Value.number` for a value that does not fit in a number: use `big`. */
 export const tooBig = -1;
 
 /** An unsigned 64-bit value computed from a record. */
@@ -8,6 +8,11 @@ export interface Value {
   /** The value if it is at most 2^53 - 1, otherwise `tooBig`. */
   readonly number: (record: RecordData) => number;
   readonly big: (record: RecordData) => bigint;
+  /**
+   * As a number if it is at most 2^53 - 1. Operations call this once for each operand: a call of `number` and then of
+   * `big` would double the time with each level of a hostile expression.
+   */
+  readonly either: (record: RecordData) => number | bigint;
   /** Offset in the record of a plain 8-byte value, which can be printed without a bigint. */
   readonly wordsAt?: number;
 }
@@ -17,22 +22,32 @@ const maxHigh = 2 ** 21;
 
 export function constantValue(value: bigint): Value {
   const number = value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : tooBig;
-  return { number: () => number, big: () => value };
+  const either = number === tooBig ? value : number;
+  return { number: () => number, big: () => value, either: () => either };
 }
 
 /** A value that is always small. */
 export function smallValue(number: (record: RecordData) => number): Value {
-  return { number, big: (record) => BigInt(number(record)) };
+  return { number, big: (record) => BigInt(number(record)), either: number };
 }
 
 /** A value that needs 64-bit arithmetic. */
 export function bigValue(big: (record: RecordData) => bigint): Value {
+  return eitherValue((record) => {
+    const value = big(record);
+    return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  });
+}
+
+/** A value of an operation. @param either returns a bigint only if a number cannot hold the value */
+export function eitherValue(either: (record: RecordData) => number | bigint): Value {
   return {
     number: (record) => {
-      const value = big(record);
-      return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : tooBig;
+      const value = either(record);
+      return typeof value === 'number' ? value : tooBig;
     },
-    big,
+    big: (record) => BigInt(either(record)),
+    either,
   };
 }
 
@@ -60,6 +75,13 @@ export function memoryValue(offset: number, bytes: number): Value {
         },
         big: (record) =>
           end > record.dataBytes ? 0n : record.view.getBigUint64(record.dataOffset + offset, true),
+        either: (record) => {
+          if (end > record.dataBytes) return 0;
+          const at = record.dataOffset + offset;
+          const high = record.view.getUint32(at + 4, true);
+          if (high >= maxHigh) return record.view.getBigUint64(at, true);
+          return high * twoTo32 + record.view.getUint32(at, true);
+        },
         wordsAt: offset,
       };
     default:
@@ -67,7 +89,7 @@ export function memoryValue(offset: number, bytes: number): Value {
   }
 }
 
-/** The integer at an offset that is only known for each record. */
+/** The integer at an offset that differs between records. */
 export function readMemory(record: RecordData, offset: number, bytes: number): bigint {
   if (offset < 0 || offset + bytes > record.dataBytes) return 0n;
   const at = record.dataOffset + offset;
@@ -87,6 +109,6 @@ export function readMemory(record: RecordData, offset: number, bytes: number): b
 
 /** The low 32 bits of a value, unsigned. */
 export function low32(value: Value, record: RecordData): number {
-  const number = value.number(record);
-  return number === tooBig ? Number(BigInt.asUintN(32, value.big(record))) : number % twoTo32;
+  const whole = value.either(record);
+  return typeof whole === 'bigint' ? Number(BigInt.asUintN(32, whole)) : whole % twoTo32;
 }

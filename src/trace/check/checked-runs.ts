@@ -29,7 +29,7 @@ export interface RawTally {
 /** A run of adjacent good pages. `bytes` is valid until the next run is requested. */
 export interface PageRun {
   readonly bytes: Uint8Array;
-  /** Offset of the same bytes, counted from the first block; undefined if a loss was marked in them. */
+  /** Offset of `bytes` in the raw data, from its first block; undefined if `bytes` was changed to mark a loss. */
   readonly rawOffset: number | undefined;
 }
 

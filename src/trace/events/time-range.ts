@@ -66,7 +66,7 @@ export interface Times {
 interface StepTimes extends Times {
   /** Time of the first page, which is not after its first event. */
   readonly begin: bigint;
-  /** Whether the step's pages follow each other in time. */
+  /** Whether the step's pages are in time order. */
   readonly inOrder: boolean;
 }
 

@@ -1,11 +1,11 @@
 import type { RecordData } from '../format/record-data.ts';
 
-/** An event that a filter decides about. `CpuEvents` has this shape, so that a decision allocates nothing. */
+/** An event to filter. `CpuEvents` has this shape, so that filtering does not allocate. */
 export interface Candidate {
   readonly cpu: number;
   /** The thread that was running. */
   readonly pid: number;
-  /** Stands on the event. Its time is worked out when it is read. */
+  /** Positioned on the event. The timestamp is computed when read. */
   readonly cursor: RecordData & { readonly timestamp: bigint };
 }
 

@@ -22,13 +22,13 @@ import { type Comparison, type Condition, parseCondition, type Value } from './p
 import { PatternError } from './posix-regexp.ts';
 import { compareText, fieldText, type FilterNames, taskText, type Text } from './texts.ts';
 
-/** Longer than any command line should be. */
+/** Maximum length of a filter in characters. */
 const maxLength = 8192;
-/** A kernel has some thousand names of fields; a hostile guest may have millions. */
+/** Limit for names to compare: a kernel has a few thousand field names, a hostile guest may have millions. */
 const maxCompared = 20_000;
 
 /**
- * Compiles a filter in trace-cmd's language, `EVENTS` or `EVENTS: CONDITION`, to a test for each event type that it
+ * Compiles a filter in trace-cmd's syntax, `EVENTS` or `EVENTS: CONDITION`, to a test for each event type that it
  * names. A comparison with a field that only some of these types have is false for the others. Throws Failure (usage)
  * that names the place: also for a field that no named type has.
  */
@@ -56,7 +56,7 @@ export function compileFilter(
   return tests;
 }
 
-/** What each field or comparison lacks in every event type so far. */
+/** Collects fields and comparisons that have been invalid for every event type so far. */
 class Problems {
   readonly #filter: string;
   readonly #events: readonly EventFormat[];
@@ -69,7 +69,7 @@ class Problems {
     this.#formats = formats;
   }
 
-  /** What stands at `at` is of use in some event type. */
+  /** The field or comparison at `at` is valid for at least one event type. */
   fine(at: number): void {
     this.#problems.set(at, undefined);
   }
@@ -79,7 +79,7 @@ class Problems {
       if (this.#formats.some((format) => format.name === name || format.system === name))
         return this.#fail(
           at,
-          `${quoted(name)} is not a field but an event`,
+          `${quoted(name)} is an event, not a field`,
           'write system/event before the colon',
         );
       const fields = this.#events.flatMap(({ fields, commonFields }) => [...fields, ...commonFields]);
@@ -95,7 +95,7 @@ class Problems {
     this.#note(at, () => this.#fail(at, problem, remedy));
   }
 
-  /** Throws the first of the problems that no event type was without. */
+  /** Throws the first problem that occurred for all event types. */
   check(): void {
     const places = [...this.#problems.keys()].sort((a, b) => a - b);
     for (const at of places) {
@@ -113,7 +113,7 @@ class Problems {
   }
 }
 
-/** Names that are no fields. trace-cmd has the first two. A field of that name goes first. */
+/** Names that can be used like fields; trace-cmd has the first two. A field with the same name takes precedence. */
 const virtualNames = ['COMM', 'CPU', 'PID', 'TIMESTAMP'] as const;
 
 type Operand =
@@ -121,7 +121,7 @@ type Operand =
   | { readonly kind: 'narrow'; readonly read: Narrow }
   | { readonly kind: 'wide'; readonly read: Wide; readonly field?: Field };
 
-/** Compiles for one event type. `undefined`: this type does not have it. */
+/** Compiles for one event type. `undefined`: not available for this type. */
 class Compiler {
   readonly #filter: string;
   readonly #format: EventFormat;
@@ -168,7 +168,7 @@ class Compiler {
   #compare(left: Value, op: Comparison, right: Value, at: number): Test | undefined {
     if (left.kind === 'text') {
       if (right.kind === 'text')
-        throw this.#fail(at, 'two texts are compared', 'compare a field with a text');
+        throw this.#fail(at, 'comparison of two strings', 'compare a field with a string');
       if (op === '=~' || op === '!~')
         throw this.#fail(at, 'the regular expression is on the left', 'write it on the right');
       return this.#compare(right, mirrored[op], left, at);
@@ -187,11 +187,11 @@ class Compiler {
     right: Extract<Value, { readonly kind: 'text' }>,
     at: number,
   ): Test | undefined {
-    if (left.kind !== 'field') throw this.#fail(left.at, 'not a field', 'compare a field with a text');
+    if (left.kind !== 'field') throw this.#fail(left.at, 'not a field', 'compare a field with a string');
     if (op !== '==' && op !== '!=' && op !== '=~' && op !== '!~') {
       const character = this.#character(left, right);
       if (character !== undefined) return ordered(character.operand, op, character.constant);
-      throw this.#fail(at, `texts cannot be compared with ${op}`, 'use ==, !=, =~ or !~');
+      throw this.#fail(at, `cannot compare strings with ${op}`, 'use ==, !=, =~ or !~');
     }
     if (op === '==' || op === '!=') {
       const character = this.#character(left, right);
@@ -206,11 +206,15 @@ class Compiler {
     } catch (error) {
       if (!(error instanceof PatternError)) throw error;
       const problem = `${quoted(right.text)} is not a regular expression: ${error.message}`;
-      throw this.#fail(right.at, problem, 'put a backslash before a character that means itself');
+      throw this.#fail(
+        right.at,
+        problem,
+        'put a backslash before special characters to match them literally',
+      );
     }
   }
 
-  /** `'c'` is the code of a character where the field is a number. */
+  /** `'c'` means the character code if the field is a number. */
   #character(
     left: Extract<Value, { readonly kind: 'field' }>,
     { text, quote }: Extract<Value, { readonly kind: 'text' }>,
@@ -254,7 +258,7 @@ class Compiler {
         return value === undefined ? undefined : { kind: 'constant', value };
       }
       case 'text':
-        throw this.#fail(node.at, 'a text cannot be calculated with', 'use a number');
+        throw this.#fail(node.at, 'arithmetic on a string', 'use a number');
       default:
         return node satisfies never;
     }
@@ -266,7 +270,7 @@ class Compiler {
       const virtual = virtualOperand(name);
       if (virtual !== undefined) this.#problems.fine(at);
       else if (name === 'COMM')
-        this.#problems.unsuitable(at, 'COMM is a text', 'compare it with a text in quotes');
+        this.#problems.unsuitable(at, 'COMM is a string', 'compare it with a string in quotes');
       else this.#problems.unknownField(name, at);
       return virtual;
     }
@@ -275,7 +279,7 @@ class Compiler {
       this.#problems.unsuitable(
         at,
         problem,
-        field.content === 'text' ? 'compare it with a text in quotes' : 'compare another field',
+        field.content === 'text' ? 'compare it with a string in quotes' : 'compare another field',
       );
       return undefined;
     }

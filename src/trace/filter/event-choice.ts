@@ -1,20 +1,20 @@
 import { type Candidate, never, type Test } from './candidate.ts';
 
-/** What passes; see EventFilter. */
+/** Compiled rules of an EventFilter. */
 export interface ChoiceRules {
   /** Event types; undefined for all. */
   readonly ids: ReadonlySet<number> | undefined;
   /** Threads; undefined for all. */
   readonly pids: ReadonlySet<number> | undefined;
-  /** Compiled filters, of which one must pass; none: all events pass. */
+  /** Compiled filters; an event must pass at least one. Empty: all events pass. */
   readonly where: readonly ReadonlyMap<number, Test>[];
-  /** Compiled filters, of which none may pass. */
+  /** Compiled filters; an event must pass none. */
   readonly exclude: readonly ReadonlyMap<number, Test>[];
-  /** Types of stack traces, which go with the event before them if no filter in `where` names them. */
+  /** Types of stack traces: they follow the decision on the event before them if no filter in `where` names them. */
   readonly stackIds: ReadonlySet<number>;
 }
 
-/** Decides which events pass. Serves all CPUs; what it keeps is per event type only. */
+/** Decides which events pass. Can be shared by all CPUs, because it only keeps state per event type. */
 export class EventChoice {
   readonly #rules: ChoiceRules;
   readonly #tests: (Test | 'all' | 'follow')[] = [];

@@ -5,8 +5,8 @@ import { filterFailure } from './filter-error.ts';
 import { PatternError, posixRegExp } from './posix-regexp.ts';
 
 /**
- * The events that `system/event, event, system` names, each part a regular expression for the whole name, as in
- * trace-cmd. Throws Failure (usage) if a part names no event.
+ * The events named by a list such as `system/event, event, system`. As in trace-cmd, each part is a regular expression
+ * that must match the whole name. Throws Failure (usage) if a part names no event.
  * @param filter the whole filter, whose first `end` characters are the list
  */
 export function eventsNamed(filter: string, end: number, formats: readonly EventFormat[]): EventFormat[] {
@@ -20,8 +20,8 @@ export function eventsNamed(filter: string, end: number, formats: readonly Event
       throw filterFailure(
         filter,
         start,
-        'no event is named',
-        'begin with an event, e.g. sched_switch: prev_pid == 1',
+        'missing event name',
+        'start with an event, e.g. sched_switch: prev_pid == 1',
       );
     const system = second === undefined ? undefined : expression(filter, start, first);
     const event = expression(filter, start, second ?? first);
@@ -55,5 +55,5 @@ function unknownEvent(filter: string, at: number, name: string, formats: readonl
   const near = nearNames(name.replace('/', ':'), [...known]).map((each) => each.replace(':', '/'));
   const remedy =
     near.length > 0 ? `did you mean ${near.map(quoted).join(' or ')}?` : 'name an event, or system/event';
-  return filterFailure(filter, at, `no event is named ${quoted(name)}`, remedy);
+  return filterFailure(filter, at, `unknown event ${quoted(name)}`, remedy);
 }

@@ -2,9 +2,9 @@ import type { Field } from '../format/field.ts';
 import type { Candidate, Test } from './candidate.ts';
 import type { Arithmetic } from './parse.ts';
 
-/** A number of an event, as C's unsigned long long. Undefined: the record is too short, or a division by 0. */
+/** Computes a number from an event, as C's unsigned long long. Undefined: the record is too short, or a division by 0. */
 export type Wide = (event: Candidate) => bigint | undefined;
-/** The same for what fits in 32 bits, signed or not; NaN for undefined. */
+/** As above, for a number that fits in 32 bits, signed or unsigned; NaN for undefined. */
 export type Narrow = (event: Candidate) => number;
 
 export type Order = '==' | '!=' | '<' | '>' | '<=' | '>=';
@@ -51,7 +51,7 @@ export function widened(narrow: Narrow): Wide {
   };
 }
 
-/** Where negative numbers go, so that doubles order like 64-bit unsigned numbers: above all that is not negative. */
+/** Added to negative numbers, so that doubles compare like 64-bit unsigned numbers: above all non-negative ones. */
 const aboveAll = 2 ** 53;
 
 /** Compares a narrow number with a constant, both as unsigned 64-bit numbers. */
@@ -86,11 +86,11 @@ function placeOf(constant: bigint): number {
   if (constant < 1n << 32n) return Number(constant);
   const negative = BigInt.asIntN(64, constant);
   if (negative < 0n && negative >= -(1n << 32n)) return Number(negative) + aboveAll;
-  // no 32-bit number is near; half way, so that it equals none
+  // between the non-negative and the negative numbers: equals no 32-bit number
   return 2 ** 40;
 }
 
-/** Compares an 8-byte field with a constant, in two halves: a bigint for each event would cost more. */
+/** Compares an 8-byte field with a constant in two halves, which is faster than a bigint per event. */
 export function compareWideField({ offset }: Field, order: Order, constant: bigint): Test {
   const end = offset + 8;
   const low = Number(constant & 0xffff_ffffn);
@@ -146,7 +146,7 @@ export function compareWide(left: Wide, order: Order, right: Wide): Test {
   };
 }
 
-/** Calculates as C does with unsigned long long. */
+/** Arithmetic as in C on unsigned long long. */
 export function calculate(left: Wide, op: Arithmetic, right: Wide): Wide {
   return (event) => {
     const a = left(event);
@@ -155,7 +155,7 @@ export function calculate(left: Wide, op: Arithmetic, right: Wide): Wide {
   };
 }
 
-/** Undefined for a division by 0. Of a shift, only the lowest six bits of `b` count, as on x86. */
+/** Undefined for a division by 0. A shift uses only the lowest six bits of `b`, as on x86. */
 export function calculated(a: bigint, op: Arithmetic, b: bigint): bigint | undefined {
   switch (op) {
     case '+':

@@ -5,7 +5,7 @@ import { type Token, tokensOf } from './tokens.ts';
 export type Arithmetic = '+' | '-' | '*' | '/' | '%' | '<<' | '>>' | '&' | '|' | '^';
 export type Comparison = '==' | '!=' | '<' | '>' | '<=' | '>=' | '=~' | '!~';
 
-/** A number, or a text. `at` is an offset in the whole filter. */
+/** A number or a string. `at` is an offset in the whole filter. */
 export type Value =
   | { readonly kind: 'number'; readonly value: bigint; readonly at: number }
   | { readonly kind: 'text'; readonly text: string; readonly quote: '"' | "'"; readonly at: number }
@@ -34,11 +34,11 @@ export type Condition =
 
 type Node = Value | Condition;
 
-/** Nested parentheses and `!`. */
+/** Maximum nesting of parentheses and `!`. */
 const maxDepth = 100;
 const maxNumber = (1n << 64n) - 1n;
 
-/** Loosest first. All bind tighter than a comparison, other than in C: `flags & 3 == 1` compares `flags & 3`. */
+/** Lowest precedence first. Unlike in C, all bind tighter than comparisons: `flags & 3 == 1` compares `flags & 3`. */
 const arithmeticLevels: readonly (readonly Arithmetic[])[] = [
   ['|'],
   ['^'],
@@ -50,8 +50,8 @@ const arithmeticLevels: readonly (readonly Arithmetic[])[] = [
 const comparisons: ReadonlySet<string> = new Set(['==', '!=', '<', '>', '<=', '>=', '=~', '!~']);
 
 /**
- * Parses the expression from `start` to the end of `filter`. As in trace-cmd, `&&` and `||` bind equally and go from
- * left to right, and `!` applies to one comparison or one pair of parentheses. Throws Failure (usage).
+ * Parses the expression from `start` to the end of `filter`. As in trace-cmd, `&&` and `||` have equal precedence and
+ * associate from left to right, and `!` applies to one comparison or one pair of parentheses. Throws Failure (usage).
  */
 export function parseCondition(filter: string, start: number): Condition {
   const parser = new Parser(filter, start);
@@ -137,8 +137,7 @@ class Parser {
 
   #operand(): Node {
     const { kind, text, at, quote } = this.#token;
-    if (kind === 'end')
-      throw this.#fail(at, 'something is missing', 'write e.g. sched_switch: prev_pid == 1');
+    if (kind === 'end') throw this.#fail(at, 'unexpected end', 'write e.g. sched_switch: prev_pid == 1');
     this.#next++;
     if (kind === 'name') return { kind: 'field', name: text, at };
     if (kind === 'text') return { kind: 'text', text, quote: quote!, at };
@@ -150,13 +149,13 @@ class Parser {
       return { kind: 'arithmetic', op: '-', left: { kind: 'number', value: 0n, at }, right, at };
     }
     if (text !== '(')
-      throw this.#fail(at, `unexpected ${quoted(text)}`, 'write a field, a number or a text there');
+      throw this.#fail(at, `unexpected ${quoted(text)}`, 'write a field, a number or a string there');
     this.#enter(at);
     const inner = this.#logic();
     if (this.#takeOp([')']) === undefined) {
       const { at: end, kind: found, text: other } = this.#token;
       const problem =
-        found === 'end' ? `the ( of character ${at + 1} is not closed` : `unexpected ${quoted(other)}`;
+        found === 'end' ? `the ( at character ${at + 1} is not closed` : `unexpected ${quoted(other)}`;
       throw this.#fail(end, problem, 'add )');
     }
     this.#depth--;
@@ -175,7 +174,7 @@ class Parser {
       throw this.#fail(
         at,
         `${quoted(text)} is not a number`,
-        'write it decimal, 0x… or, in quotes, as a text',
+        'write it in decimal, as 0x…, or as a string in quotes',
       );
     const value = BigInt(isOctal ? `0o${text}` : text);
     if (value > maxNumber)
@@ -185,22 +184,18 @@ class Parser {
 
   #condition(node: Node): Condition {
     if (node.kind === 'text')
-      throw this.#fail(node.at, 'a text alone is not a condition', 'compare a field with it');
+      throw this.#fail(node.at, 'a string alone is not a condition', 'compare it with a field');
     return isValue(node) ? { kind: 'nonzero', value: node, at: node.at } : node;
   }
 
   #value(node: Node): Value {
     if (isValue(node)) return node;
-    throw this.#fail(
-      node.at,
-      'a condition cannot be compared or calculated with',
-      'use && and || between conditions',
-    );
+    throw this.#fail(node.at, 'comparison or arithmetic on a condition', 'use && and || between conditions');
   }
 
   #number(node: Node): Value {
     const value = this.#value(node);
-    if (value.kind === 'text') throw this.#fail(value.at, 'a text cannot be calculated with', 'use a number');
+    if (value.kind === 'text') throw this.#fail(value.at, 'arithmetic on a string', 'use a number');
     return value;
   }
 

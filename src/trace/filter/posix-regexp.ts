@@ -1,4 +1,4 @@
-/** A pattern that is not a regular expression. `at`: offset in it. */
+/** The pattern is not a valid regular expression. `at`: offset of the error. */
 export class PatternError extends Error {
   readonly at: number;
 
@@ -23,7 +23,7 @@ const classes: Readonly<Record<string, string>> = {
   xdigit: 'A-Fa-f0-9',
 };
 
-/** What a backslash makes of a character: trace-cmd uses basic expressions, with the extensions of the GNU C library. */
+/** Escape sequences of basic regular expressions with glibc's extensions, as used by trace-cmd. */
 const escaped: Readonly<Record<string, string>> = {
   '(': '(',
   ')': ')',
@@ -43,9 +43,9 @@ const escaped: Readonly<Record<string, string>> = {
 };
 
 /**
- * Compiles a POSIX basic regular expression (with GNU's `\|`, `\+`, `\?`), which ignores case, as regcomp(3) does for
- * trace-cmd. Throws PatternError.
- * @param whole whether it must match a whole text
+ * Compiles a POSIX basic regular expression (with GNU's `\|`, `\+`, `\?`), ignoring case, as trace-cmd does with
+ * regcomp(3). Throws PatternError.
+ * @param whole whether it must match the whole text
  */
 export function posixRegExp(pattern: string, whole = false): RegExp {
   const source = sourceOf(pattern);
@@ -58,7 +58,7 @@ export function posixRegExp(pattern: string, whole = false): RegExp {
 
 function sourceOf(pattern: string): string {
   let source = '';
-  /** At the beginning of an alternative, where `^` means the start and `*` itself. */
+  /** At the beginning of an alternative, where `^` is an anchor and `*` is literal. */
   let isStart = true;
   let groups = 0;
   for (let at = 0; at < pattern.length; ) {
@@ -72,26 +72,25 @@ function sourceOf(pattern: string): string {
     }
     if (character === '\\') {
       const next = pattern[at + 1];
-      if (next === undefined) throw new PatternError(at, 'a backslash at its end');
+      if (next === undefined) throw new PatternError(at, 'trailing backslash');
       if (next === '{' && !isStart) {
         const interval = /^\\\{(\d{1,4}(?:,\d{0,4})?)\\\}/.exec(pattern.slice(at, at + 16))?.[1];
-        if (interval === undefined) throw new PatternError(at, 'a \\{ without numbers and \\}');
+        if (interval === undefined) throw new PatternError(at, 'invalid \\{…\\}');
         source += `{${interval}}`;
         at += interval.length + 4;
         continue;
       }
       if (next === '(') groups++;
-      if (/[1-9]/.test(next) && Number(next) > groups)
-        throw new PatternError(at, `a \\${next} without its \\(`);
+      if (/[1-9]/.test(next) && Number(next) > groups) throw new PatternError(at, `\\${next} without \\(`);
       source += escaped[next] ?? (/[1-9]/.test(next) ? `\\${next}` : literal(next));
       isStart = next === '(' || next === '|';
       at += 2;
       continue;
     }
-    // a second star has nothing more to repeat, and JavaScript refuses it
+    // a second star has no effect, and is an error in JavaScript
     const isRepeated = character === '*' && /(?<!\\)\*$/.test(source);
     if (!isRepeated) source += plain(pattern, at, isStart);
-    // after a leading ^ a * is still a star and nothing to repeat with
+    // a * after a leading ^ is still literal
     isStart = isStart && character === '^';
     at++;
   }
@@ -114,7 +113,7 @@ function literal(character: string): string {
   return /[\\^$.*+?()[\]{}|/]/.test(character) ? `\\${character}` : character;
 }
 
-/** `[…]`, in which a backslash is a character like any other. */
+/** Parses `[…]`, in which a backslash is an ordinary character. */
 function bracketOf(pattern: string, start: number): { readonly set: string; readonly end: number } {
   let at = start + 1;
   const isNegated = pattern[at] === '^';
@@ -122,12 +121,12 @@ function bracketOf(pattern: string, start: number): { readonly set: string; read
   let set = '';
   for (let isFirst = true; ; isFirst = false) {
     const character = pattern[at];
-    if (character === undefined) throw new PatternError(start, 'a [ without its ]');
+    if (character === undefined) throw new PatternError(start, '[ without ]');
     if (character === ']' && !isFirst) break;
     const named = /^\[:([a-z]+):\]/.exec(pattern.slice(at, at + 16))?.[1];
     if (named !== undefined) {
       const members = classes[named];
-      if (members === undefined) throw new PatternError(at, `no character class [:${named}:]`);
+      if (members === undefined) throw new PatternError(at, `unknown character class [:${named}:]`);
       set += members;
       at += named.length + 4;
       continue;

@@ -4,10 +4,10 @@ import type { Candidate, Test } from './candidate.ts';
 import { narrowField, type Wide, wideField, widened } from './numbers.ts';
 import { posixRegExp } from './posix-regexp.ts';
 
-/** A text of an event; undefined if the record does not have it. */
+/** Reads a text from an event; undefined if the record does not contain it. */
 export type Text = (event: Candidate) => string | undefined;
 
-/** What a filter needs to know of the trace besides the formats. */
+/** Data of the trace that a filter needs besides the formats. */
 export interface FilterNames {
   /** The name of a task; undefined if unknown. */
   readonly task: (pid: number) => string | undefined;
@@ -15,7 +15,7 @@ export interface FilterNames {
   readonly functionAt?: (address: bigint) => string | undefined;
 }
 
-/** trace-cmd's name of a task whose name the guest did not keep. */
+/** trace-cmd's name for a task whose name the guest did not save. */
 const noName = '<...>';
 
 export function taskText({ task }: FilterNames): Text {
@@ -24,7 +24,7 @@ export function taskText({ task }: FilterNames): Text {
 
 /**
  * A field as text, as trace-cmd compares it: text and bytes up to their first NUL; the function of an address; any
- * other number as hexadecimal. Undefined for what has no text.
+ * other number as hexadecimal. Undefined for fields without a text form.
  */
 export function fieldText(field: Field, { functionAt }: FilterNames): Text | undefined {
   if (field.content === 'text') return ({ cursor }) => readText(cursor, field);
@@ -49,7 +49,7 @@ function addressText(value: Wide, functionAt: FilterNames['functionAt']): Text {
   };
 }
 
-/** Compares texts, or searches with a regular expression. Throws PatternError. */
+/** Compares a text with a string, or matches it with a regular expression. Throws PatternError. */
 export function compareText(text: Text, op: '==' | '!=' | '=~' | '!~', constant: string): Test {
   switch (op) {
     case '==':

@@ -3,21 +3,21 @@ import { filterFailure } from './filter-error.ts';
 
 export interface Token {
   readonly kind: 'name' | 'number' | 'text' | 'op' | 'end';
-  /** As written; without its quotes if `kind` is 'text'. */
+  /** As in the filter, but without quotes if `kind` is 'text'. */
   readonly text: string;
   /** Offset in the whole filter. */
   readonly at: number;
-  /** The quotes of a text. */
+  /** The quote character around a text. */
   readonly quote?: '"' | "'";
 }
 
-/** Far more than anyone types; the parser's and the filter's recursion is at most this deep. */
+/** Maximum number of tokens; also limits the recursion of the parser and the filter. */
 const maxTokens = 1000;
 
 const blank = /\s*/y;
 const operators = /&&|\|\||==|!=|<=|>=|=~|!~|<<|>>|[<>&|!()+\-*/%^]/y;
 const word = /\w+/y;
-/** A backslash keeps the next character from ending the text. */
+/** A backslash escapes the next character. */
 const texts = { '"': /"((?:[^"\\]|\\.)*)"/sy, "'": /'((?:[^'\\]|\\.)*)'/sy } as const;
 
 /** Splits a filter's expression, from `start` to the end of `filter`. The last token is 'end'. Throws Failure (usage). */
@@ -41,14 +41,14 @@ export function tokensOf(filter: string, start: number): Token[] {
       throw filterFailure(
         filter,
         from,
-        `more than ${maxTokens} words and signs`,
+        `more than ${maxTokens} words and operators`,
         'split it into several filters',
       );
     const first = filter[from]!;
     if (first === '"' || first === "'") {
       const text = take(texts[first])?.[1];
       if (text === undefined)
-        throw filterFailure(filter, from, 'a text without its end', `add ${first} where it ends`);
+        throw filterFailure(filter, from, 'unterminated string', `add ${first} at its end`);
       tokens.push({ kind: 'text', text, at: from, quote: first });
       continue;
     }

@@ -21,6 +21,8 @@ export interface EventFormat {
 
 /** `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
+/** Limit for the fields of one event: those of size 0 may all be the whole record. The kernel's have at most 100. */
+const maxFields = 1000;
 /** Names that a tracefs directory can have: user_events allow anything but blanks and colons. */
 const nameLine = /^name: *(\S{1,255}) *$/m;
 
@@ -49,7 +51,7 @@ export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 
       into = fields;
     } else if (line.includes('field:')) {
       const field = parseFieldLine(line, longBytes);
-      if (field === undefined) unread.push(line.trim());
+      if (field === undefined || into.length >= maxFields) unread.push(line.trim());
       else into.push(field);
     }
   }

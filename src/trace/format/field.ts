@@ -55,7 +55,8 @@ export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | unde
 
   const [, loc, rawType = '', name = '', brackets] = declared;
   const place = placeOf(loc, brackets, bytes);
-  if (place !== 'inline' && place !== 'tail' && bytes !== 4) return undefined;
+  // synthetic events keep offset and length in the low half of 8 bytes
+  if (place !== 'inline' && place !== 'tail' && bytes !== 4 && bytes !== 8) return undefined;
   // in `__data_loc char[] name` the brackets are part of the type
   const type = rawType.replace(/\s*\[[^\]]*\]$/, '');
   const isArray = brackets !== undefined || /\[[^\]]*\]$/.test(rawType);

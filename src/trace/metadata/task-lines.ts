@@ -1,6 +1,11 @@
+import { linesOf } from '../../base/lines.ts';
+
 /** Maximum length of a task name (TASK_COMM_LEN without the NUL). */
 const maxNameBytes = 15;
 const maxPid = 1 << 22;
+/** Limits of what is kept of a hostile text: each event may show its task's name. */
+const maxNames = 1 << 20;
+const maxKeptBytes = 256;
 
 /**
  * Cleans the text of `saved_cmdlines` to one line `PID NAME` per task. A task may choose any name (`PR_SET_NAME`): the
@@ -58,10 +63,11 @@ function visible(name: string): string {
 /** Parses `saved_cmdlines`: names by pid; the last line for a pid counts. */
 export function taskNamesOf(text: string): Map<number, string> {
   const names = new Map<number, string>();
-  for (const line of text.split('\n')) {
+  for (const line of linesOf(text)) {
+    if (names.size >= maxNames) break;
     const [, pid, name] = /^ *(\d{1,7}) (.*)$/.exec(line) ?? [];
     if (pid !== undefined && name !== undefined)
-      names.set(Number(pid), Buffer.from(name, 'latin1').toString());
+      names.set(Number(pid), Buffer.from(name.slice(0, maxKeptBytes), 'latin1').toString());
   }
   return names;
 }

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { TraceFileError } from '../dat/read/byte-reader.ts';
-import { cpuBlocks, cpuSteps, readTraceFile } from '../dat/read/read-trace-file.ts';
+import { chunkLimit, cpuBlocks, cpuSteps, readTraceFile } from '../dat/read/read-trace-file.ts';
 import { openInput } from '../file/open-input.ts';
 import { EventCatalogue } from '../format/event-catalogue.ts';
 import { FormatError } from '../format/format-error.ts';
@@ -25,6 +25,7 @@ export async function openDatSource(path: string): Promise<TraceSource> {
 async function readSource(path: string, file: FileHandle): Promise<TraceSource> {
   const trace = await readTraceFile(file);
   const layout = parseUsualLayout(trace.headerPage);
+  const mostBytes = chunkLimit(trace, layout.pageBytes);
   const { version, compression, options, symbols, taskNames } = trace;
   const { writer, unseen = null } = withoutNote(options.writer);
   const totalBytes = (await file.stat()).size;
@@ -59,8 +60,9 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
         dataBytes: extent.bytes,
         ...(compression === 'none' && { offset: extent.offset }),
         blocks: (blockBytes, step) =>
-          readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes, step)),
-        steps: () => readableSteps(path, cpuSteps(file, totalBytes, extent, compression, layout.pageBytes)),
+          readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes, step, mostBytes)),
+        steps: () =>
+          readableSteps(path, cpuSteps(file, totalBytes, extent, compression, layout.pageBytes, mostBytes)),
       })),
     })),
     recording: undefined,

@@ -16,7 +16,7 @@ const namesShare = 0.001;
 const bytesPerTgid = 4;
 const tgidsShare = 0.01;
 
-/** The largest number of pids, and the size of memory; undefined where /proc does not say. */
+/** The maximum pid and the memory size; undefined if not available in /proc. */
 export interface Machine {
   readonly pidMax: number | undefined;
   readonly memoryBytes: number | undefined;

@@ -189,7 +189,7 @@ function recordTgids(tracefs: Tracefs, applied: Applied): void {
   try {
     setSwitch(tracefs, file, true);
   } catch (error) {
-    // Out of memory: the trace is useful without it.
+    // Ignore out of memory: the trace is useful without tgids.
     if (errorCode(error) !== 'ENOMEM') throw error;
   }
 }

@@ -28,6 +28,8 @@ export interface RunningRecord {
   readonly ended: Promise<Ended>;
   /** Waits until it has printed a text; fails when it ends without printing it. */
   readonly said: (text: string) => Promise<void>;
+  /** Waits until it has printed that many lines to stdout; fails when it ends before. */
+  readonly printed: (lines: number) => Promise<void>;
 }
 
 /** `trace-host record` of the guest whose ports are in `portsDir`, as a user starts it in `cwd`. */
@@ -56,6 +58,11 @@ export function startRecord(
     said: async (text) => {
       while (!stderr.includes(text) && child.exitCode === null) await sleep(50);
       assert.ok(stderr.includes(text), stderr);
+    },
+    printed: async (lines) => {
+      const isEnough = (): boolean => stdout.split('\n', lines + 1).length > lines;
+      while (!isEnough() && child.exitCode === null) await sleep(50);
+      assert.ok(isEnough(), stderr);
     },
   };
 }

@@ -7,7 +7,7 @@ import { type Guest, restoreGuest } from '../harness/index.ts';
 import { program } from '../harness/programs.ts';
 import { debianKernel, guestKernel } from '../harness/kernel.ts';
 import { GuestAgent } from './agent.ts';
-import { parsedReports, type Recorded, startRecord } from './recording.ts';
+import { parsedReports, type Recorded, type RunningRecord, startRecord } from './recording.ts';
 
 const tracing = '/sys/kernel/tracing';
 /** What makes many kinds of events in the guest (`test/guest/programs/many-events.c`). */
@@ -135,6 +135,11 @@ export class ReportGuest {
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
     return recorded;
+  }
+
+  /** Begins a recording with these options. */
+  start(out: string, args: readonly string[]): RunningRecord {
+    return startRecord(this.#ports, out, dirname(out), args);
   }
 
   get #ports(): string {

@@ -80,7 +80,7 @@ describe('EventFilter', () => {
     refused({ tasks: ['trace-agnt'] }, /has no task "trace-agnt"$/, /did you mean "trace-agent"\?/);
     refused({ events: ['sched:sched_swich'] }, /has no event "sched:sched_swich"$/, /"sched:sched_switch"/);
     refused({ where: ['sched_switch: prev_pidd == 1'] }, /field "prev_pidd" at character 15$/, /"prev_pid"/);
-    refused({ exclude: ['sched_swich'] }, /no event is named "sched_swich" at character 1$/, /sched_switch"/);
+    refused({ exclude: ['sched_swich'] }, /unknown event "sched_swich" at character 1$/, /sched_switch"/);
     refused({ buffers: ['x'] }, /has no buffer "x"$/, /it has ""/);
   });
 

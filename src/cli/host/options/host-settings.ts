@@ -21,7 +21,7 @@ const fileVersions = ['6', '7'] as const;
 export const exportFormats = ['perfetto', 'ndjson', 'csv', 'parquet'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 const compressions = ['none', 'zstd'] as const satisfies readonly Compression[];
-/** 24 days; Node's timers cannot be longer (2^31 ms). */
+/** 24 days, just below the limit of Node's timers (2^31 ms). */
 const longestMs = 24 * 24 * 3600 * 1000;
 
 /** All options of trace-host's commands; `subcommands` in host-options.ts lists the options of each. */
@@ -45,13 +45,13 @@ export const hostSettings = {
     long: 'cpus',
     placeholder: 'N',
     description:
-      'number of CPUs of the guest (default: as before, else from the guest with --apply, else as this host)',
+      'number of CPUs of the guest (default: the previous number, else from the guest with --apply, else that of this host)',
     parse: (text: string, name: string) => parseCount(text, name, maxCpus, 1),
   },
   chardev: {
     long: 'chardev',
     placeholder: 'KIND',
-    description: `chardev backend of the ports in QEMU, ${chardevs.join(' or ')} (default: as before, else pipe)`,
+    description: `chardev backend of the ports in QEMU, ${chardevs.join(' or ')} (default: the previous one, else pipe)`,
     values: { words: chardevs },
     parse: (text: string, name: string) => parseChoice(text, name, chardevs),
   },
@@ -60,7 +60,7 @@ export const hostSettings = {
     placeholder: 'HOW',
     description:
       'transport of the virtio-serial devices: pci; mmio for guests without PCI, such as a microvm; ccw on s390x ' +
-      '(default: as before, else pci)',
+      '(default: the previous one, else pci)',
     values: { words: transports },
     parse: (text: string, name: string) => parseChoice(text, name, transports),
   },
@@ -68,7 +68,7 @@ export const hostSettings = {
     long: 'group',
     placeholder: 'GROUP',
     description:
-      'group of the QEMU process, if it runs as another user, e.g. libvirt-qemu (default: as before)',
+      'group of the QEMU process, if it runs as another user, e.g. libvirt-qemu (default: the previous one)',
     values: 'group',
     parse: parseUser,
   },
@@ -163,13 +163,13 @@ export const hostSettings = {
   },
   print: {
     long: 'print',
-    description: 'print the events while they are recorded, as report --follow does',
+    description: 'print the events during the recording, as report --follow does',
     defaultText: 'false',
     parse: parseFlag,
   },
   follow: {
     long: 'follow',
-    description: 'print the events of a recording while it is recorded; ends with it',
+    description: 'print the events of a recording in progress, until it ends',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -229,7 +229,7 @@ export const hostSettings = {
     long: 'to',
     placeholder: 'FORMAT',
     description:
-      `format to write: ${exportFormats.join(', ')} (default: by the ending of the output's name); ` +
+      `format to write: ${exportFormats.join(', ')} (default: by the extension of the output); ` +
       'a time, as for the other commands, is that of the last event',
     values: { words: exportFormats },
     repeatable: true,
@@ -287,7 +287,7 @@ export const hostSettings = {
 
 export type HostSettingName = keyof typeof hostSettings;
 
-/** `--to` of export: a format, a time, or both. The last one of each counts. */
+/** Parses `--to` of export: a format, a time, or both. The last one of each applies. */
 function parseExportTo(
   text: string,
   name: string,
@@ -296,7 +296,7 @@ function parseExportTo(
   const formats = exportFormats.filter((format) => words.includes(format));
   const times = words.filter((word) => !formats.some((format) => format === word));
   const [time] = times.slice(-1);
-  // a word is rather a misspelt format than a time
+  // a word is more likely a misspelt format than a time
   if (time !== undefined && /^[a-z]+$/i.test(time)) parseChoice(time, name, exportFormats);
   const format = formats.findLast((each) => words.includes(each));
   return { format, time: time === undefined ? undefined : parseTimePoint(time, name) };
@@ -315,7 +315,7 @@ function parseTimeoutMs(text: string, name: string): number {
   throw new Failure(exitCode.usage, `${name}: must be more than 0`, 'use e.g. 5s');
 }
 
-/** A leading dash is refused because virsh would take the name for an option. */
+/** Rejects a leading dash, because virsh would parse the name as an option. */
 function parseDomain(text: string, name: string): string {
   if (/^[^-\p{Cc}][^\p{Cc}]{0,254}$/u.test(text)) return text;
   throw new Failure(exitCode.usage, `${name}: not a valid domain name`, 'see virsh list --all');

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { exitCode, Failure } from '../../../base/failure.ts';
 import { quoted } from '../../../base/quoted.ts';
 
-/** A file of raw pages, and their CPU. */
+/** A file of raw pages and its CPU. */
 export interface RawInput {
   readonly cpu: number;
   readonly path: string;

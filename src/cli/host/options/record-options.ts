@@ -11,7 +11,7 @@ import { hostSettings } from './host-settings.ts';
 export interface RecordCommand extends RecordOptions {
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Print the events while they are recorded. */
+  /** Print the events during the recording. */
   readonly print: boolean;
   /** Remarks about the given options, for the user. */
   readonly remarks: readonly string[];

@@ -11,12 +11,12 @@ import { eventFilter } from '../options/reading/selection.ts';
 import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
-/** What to tell about an export. */
+/** The result of an export, for the user. */
 interface Report {
   readonly events: number;
   readonly bytes: number;
   readonly lost: bigint;
-  /** What is not in the output, printable. */
+  /** Remarks about data missing from the output, printable. */
   readonly remarks: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export async function runExport(command: ExportCommand): Promise<ExitCode> {
   const trace = await openTrace(input);
   try {
     const report = await exported(trace, command);
-    // stdout has the export itself
+    // stdout contains the export itself
     if (out !== stdoutWord)
       process.stdout.write(command.json ? jsonOf(command, report) : textOf(out, report));
     for (const remark of report.remarks) process.stderr.write(`trace-host: ${printable(out)}: ${remark}\n`);
@@ -80,10 +80,12 @@ async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
 function perfettoReport({ buffers }: Trace, report: PerfettoReport): Report {
   const { events, bytes, lost, uncountedLosses, leftOut, droppedFields } = report;
   const remarks: string[] = [];
-  if (uncountedLosses > 0) remarks.push(`${uncountedLosses} losses of events that the kernel did not count`);
-  if (leftOut > 0) remarks.push(`${leftOut} events left out: Perfetto takes CPUs up to 1023`);
+  if (uncountedLosses > 0) remarks.push(`${uncountedLosses} losses without an event count from the kernel`);
+  if (leftOut > 0) remarks.push(`${leftOut} events skipped: Perfetto supports CPUs up to 1023`);
   if (droppedFields.length > 0)
-    remarks.push(`fields without a place in Perfetto's format: ${printable(droppedFields.join(', '))}`);
+    remarks.push(
+      `fields skipped because Perfetto's format lacks them: ${printable(droppedFields.join(', '))}`,
+    );
   for (const { clock, timeUnit } of buffers)
     if (timeUnit === null && clock !== '')
       remarks.push(

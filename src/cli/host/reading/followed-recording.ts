@@ -4,13 +4,13 @@ import { exitCode, Failure } from '../../../base/failure.ts';
 import { readRecording } from '../../../trace/recording/recording-format.ts';
 import { recordingDirOf } from '../../../trace/recording/recording-dir.ts';
 
-/** How long to wait until the guest has reported what it traces; old agents do not. */
+/** How long to wait for the guest's trace description; old agents do not send it. */
 const describedMs = 3000;
 const pollMs = 50;
 
 /**
- * The directory of the recording that becomes `path`, or that is `path`. Waits until the guest has reported the size of
- * its pages. Throws Failure if there is none.
+ * The directory of the recording that will become `path`, or `path` if it is that directory. Waits until the guest has
+ * reported its page size. Throws Failure if there is no recording.
  */
 export async function followedRecording(path: string): Promise<string> {
   const dir = [path, recordingDirOf(path)].find(isDirectory);

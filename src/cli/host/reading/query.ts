@@ -52,7 +52,7 @@ function tablesOf(trace: Trace, filter: EventFilter): Promise<string> {
   });
 }
 
-/** What tells one choice of events from another; empty for all. */
+/** A text that identifies the selected events; empty for all. */
 function choiceText(filter: EventFilter): string {
   const parts = Object.entries(filter).filter(([name]) => name !== 'functionAt');
   return parts.length === 0
@@ -81,7 +81,7 @@ async function answer(
   sql: string,
   form: QueryCommand['form'],
 ): Promise<void> {
-  // what does not fit in memory goes beside the tables, not into the current directory
+  // DuckDB spills to a directory next to the tables, not to the current directory
   const instance = await duck.DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   const interrupt = (): void => connection.interrupt();
@@ -114,7 +114,7 @@ async function answer(
   }
 }
 
-/** DuckDB's message has a first line that says it all, then the place in the query. */
+/** The first line of DuckDB's message is sufficient; the others show the place in the query. */
 function refusedQuery(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (error.message.startsWith('INTERRUPT'))

@@ -73,7 +73,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
   return exitCode.done;
 }
 
-/** One JSON object for each event: the fields with their types. */
+/** Prints one JSON object per event, with typed fields. */
 async function printJson([input]: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {
   const { trace, timeOffset } = input!;
   try {
@@ -84,7 +84,7 @@ async function printJson([input]: readonly ReportInput[], command: ReportCommand
   }
 }
 
-/** Aborted by the first signal, so that what was read is printed; the second one ends the process at once. */
+/** Aborted by the first signal, to print the events read so far; the second one ends the process immediately. */
 function endSignal(): AbortSignal {
   const ended = new AbortController();
   onEndSignals(
@@ -104,19 +104,25 @@ async function list(inputs: readonly ReportInput[], command: ReportCommand): Pro
         : listing(trace, label, inputs.length, command);
     if (text === undefined) code = exitCode.failed;
     else await write(Buffer.from(text, 'latin1'));
-    // trace-cmd lists these of the first file only
-    if (!['cpus', 'statistics', 'check-events'].includes(command.listing ?? '')) break;
+    // trace-cmd prints other listings only for the first file
+    if (!['cpus', 'statistics', 'uname', 'version', 'check-events'].includes(command.listing ?? '')) break;
   }
   return code;
 }
 
-/** Names what cannot be used on stderr. @returns undefined if there is something */
+/** Lists unusable formats on stderr. @returns undefined if there are any */
 function check(trace: Trace, command: ReportCommand): '' | undefined {
   const found = unusableFormats(trace, command.lines);
   if (!command.quiet)
     for (const { name, reason } of found)
       process.stderr.write(`trace-host: ${printable(name)}: ${printable(reason)}\n`);
   return found.length === 0 ? '' : undefined;
+}
+
+function describe(trace: Trace, what: 'statistics' | 'uname' | 'version'): string {
+  if (what === 'statistics') return statistics(trace);
+  const { uname, writer } = trace.source;
+  return `${what === 'uname' ? `${uname}\n` : ''}${writer}\n`;
 }
 
 function listing(trace: Trace, label: string | undefined, inputs: number, command: ReportCommand): string {
@@ -131,9 +137,11 @@ function listing(trace: Trace, label: string | undefined, inputs: number, comman
       return formatList(trace);
     case 'cpus':
       return cpuList(trace, command.firstEvent, command.lastEvent, command.lines);
-    case 'statistics': {
+    case 'statistics':
+    case 'uname':
+    case 'version': {
       const name = inputs > 1 ? `${label ?? ''}: ` : '';
-      return `${name}cpus=${trace.source.cpuCount}\n${statistics(trace)}`;
+      return `${name}cpus=${trace.source.cpuCount}\n${describe(trace, command.listing)}`;
     }
     case 'endian':
       return 'file is little endian and host is little endian\n';

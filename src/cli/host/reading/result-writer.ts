@@ -2,7 +2,7 @@ import type { Json } from '@duckdb/node-api';
 import { json, printable } from '../../../base/quoted.ts';
 import { cell } from '../../../export/text/csv-table.ts';
 
-/** Turns the rows of a query's result into text, some at a time. */
+/** Formats the rows of a query's result as text, in batches. */
 export interface ResultWriter {
   /** Text before the first row. */
   head(): string;
@@ -84,7 +84,7 @@ class CsvWriter implements ResultWriter {
   }
 }
 
-/** An empty text is not null. */
+/** Quotes an empty text, to distinguish it from null. */
 function csvCell(text: string): string {
   return text === '' ? '""' : cell(text);
 }
@@ -93,7 +93,7 @@ function textOf(value: Json): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** Rows whose widths decide those of the columns; later ones may be wider. */
+/** Number of rows that determine the column widths; later ones may be wider. */
 const firstRows = 1000;
 
 class TableWriter implements ResultWriter {

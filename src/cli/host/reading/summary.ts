@@ -12,7 +12,7 @@ import type { SummaryCommand } from '../options/reading/summary-options.ts';
 /** Width where stdout is not a terminal. */
 const usualColumns = 80;
 
-/** Prints what a trace.dat or a recording shows of tasks, CPUs and interrupts. Throws Failure. */
+/** Prints a summary of the tasks, CPUs and interrupts in a trace.dat or a recording. Throws Failure. */
 export async function runSummary({ path, selection, top, json }: SummaryCommand): Promise<ExitCode> {
   let events = 0;
   const waiting = new Waiting(

@@ -2,8 +2,8 @@ import { codeOf } from '../../../base/error-code.ts';
 import { type ExitCode, exitCode } from '../../../base/failure.ts';
 
 /**
- * The exit code after writing to stdout failed: the reader may have seen enough, like head; other errors of stdout are
- * reported where it is watched. Throws the error if it is another one.
+ * The exit code after a failed write to stdout. EPIPE is not an error: the reader may have read enough, like head. Other
+ * write errors are reported by the handler of stdout's errors. Rethrows any other error.
  */
 export function codeOfWriteError(error: unknown): ExitCode {
   const isWriteError = error instanceof Error && 'syscall' in error && error.syscall === 'write';

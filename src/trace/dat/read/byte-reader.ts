@@ -69,7 +69,8 @@ export class ByteReader {
   /** A 64-bit length or offset. */
   size(): number {
     const value = this.u64();
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new TraceFileError(`a size of ${value}`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw new TraceFileError(`a size of ${value} before ${this.position}`);
     return Number(value);
   }
 

@@ -1,3 +1,4 @@
+import { maxCpus } from '../../../base/cpu-list.ts';
 import { symbolsIn, type Symbols } from '../../metadata/symbols.ts';
 import { TraceFileError, type ByteReader } from './byte-reader.ts';
 import { optionId } from '../ids.ts';
@@ -10,32 +11,49 @@ const maxFormats = 1 << 16;
 const firstSymbolsBytes = 64 << 10;
 
 /** Limit for the text of task names: the kernel keeps the names of at most 4 Mi tasks, by default 128. */
-const maxTaskNamesBytes = 32 << 20;
+const maxTaskNamesBytes = 8 << 20;
+
+/** Limit for the formats of all events; those of Debian's kernel have 3 MiB. */
+const maxFormatsBytes = 32 << 20;
+
+/** Limit for the text of a `stats` file, which has some 200 bytes. */
+const maxStatBytes = 4096;
+
+/** Format texts by path, as far as they are read. */
+export class FormatTexts extends Map<string, string> {
+  bytes = 0;
+}
 
 /** Reads the header info; returns the text of `events/header_page`. */
 export function readHeaderInfo(reader: ByteReader): string {
-  if (reader.string() !== 'header_page') throw new TraceFileError('no header_page');
+  if (reader.string() !== 'header_page') throw new TraceFileError(`no header_page before ${reader.position}`);
   const text = reader.bytes(reader.size()).toString('latin1');
-  if (reader.string() !== 'header_event') throw new TraceFileError('no header_event');
+  if (reader.string() !== 'header_event')
+    throw new TraceFileError(`no header_event before ${reader.position}`);
   reader.skip(reader.size());
   return text;
 }
 
 /** Reads the formats of one system into `formats`. */
-export function readFormats(reader: ByteReader, system: string, formats: Map<string, string>): void {
+export function readFormats(reader: ByteReader, system: string, formats: FormatTexts): void {
   const count = reader.u32();
-  if (count + formats.size > maxFormats) throw new TraceFileError(`${count} formats of one system`);
+  if (count + formats.size > maxFormats)
+    throw new TraceFileError(`${count} formats of one system at ${reader.position}`);
   for (let index = 0; index < count; index++) {
     // the path is only a key and never opened; a system name must not add path components
     const path = `events/${system.replaceAll('/', '_')}/${formats.size}/format`;
-    formats.set(path, reader.bytes(reader.size()).toString('latin1'));
+    const text = reader.bytes(reader.size()).toString('latin1');
+    formats.bytes += text.length;
+    if (formats.bytes > maxFormatsBytes)
+      throw new TraceFileError(`more than ${maxFormatsBytes} bytes of formats at ${reader.position}`);
+    formats.set(path, text);
   }
 }
 
 /** Reads the formats of all systems except `ftrace`. */
-export function readSystems(reader: ByteReader, formats: Map<string, string>): void {
+export function readSystems(reader: ByteReader, formats: FormatTexts): void {
   const systems = reader.u32();
-  if (systems > maxFormats) throw new TraceFileError(`${systems} event systems`);
+  if (systems > maxFormats) throw new TraceFileError(`${systems} event systems at ${reader.position}`);
   for (let index = 0; index < systems; index++) readFormats(reader, reader.string(), formats);
 }
 
@@ -71,7 +89,7 @@ export function readTaskNames(reader: ByteReader): string {
 export function takeOption(options: TraceOptions, id: number, content: Buffer): void {
   switch (id) {
     case optionId.cpuStat:
-      options.cpuStats.push(textOf(content));
+      if (options.cpuStats.length < maxCpus) options.cpuStats.push(textOf(content.subarray(0, maxStatBytes)));
       break;
     case optionId.traceClock:
       options.traceClock = textOf(content);

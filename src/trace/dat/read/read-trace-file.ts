@@ -11,6 +11,22 @@ import { loadZstd, zstdDecompress } from '../zstd.ts';
 /** Limit for one chunk, compressed or not; trace-cmd writes chunks of 10 pages. */
 const maxChunkBytes = 16 << 20;
 
+/** Limits for what is in memory while the pages of all CPUs are merged: one page each, and one chunk each. */
+const maxPagesBytes = 256 << 20;
+const usualChunkPages = 16;
+
+/**
+ * The limit for one chunk of a file: a small file may have thousands of CPUs, each with a chunk that unpacks to much.
+ * Throws TraceFileError if even one page of each CPU is too much.
+ */
+export function chunkLimit({ buffers }: Pick<TraceFile, 'buffers'>, pageBytes: number): number {
+  const streams = buffers.flatMap(({ cpus }) => cpus).filter(({ bytes }) => bytes > 0).length;
+  if (streams * pageBytes > maxPagesBytes)
+    throw new TraceFileError(`${streams} tables of pages of ${pageBytes} bytes each`);
+  const share = Math.floor(maxPagesBytes / Math.max(1, streams));
+  return Math.min(maxChunkBytes, Math.max(share, usualChunkPages * pageBytes));
+}
+
 /** Reads a trace.dat's headers, metadata and page table, but no pages. Throws TraceFileError. */
 export async function readTraceFile(file: FileHandle): Promise<TraceFile> {
   const { size } = await file.stat();
@@ -44,6 +60,7 @@ export async function* cpuBlocks(
   pageBytes: number,
   blockBytes?: number,
   step = 0,
+  mostBytes = maxChunkBytes,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { size } = await file.stat();
   if (offset + bytes > size) {
@@ -59,13 +76,13 @@ export async function* cpuBlocks(
   const reader = ByteReader.ofFile(file.fd, offset, end);
   const chunks = reader.u32();
   if (step > 0) reader.position = chunkOffsets(file.fd, offset, end, pageBytes)[step] ?? end;
-  for (let index = step; index < chunks; index++) yield chunkAt(reader, pageBytes);
+  for (let index = step; index < chunks; index++) yield chunkAt(reader, pageBytes, mostBytes);
 }
 
-function chunkAt(reader: ByteReader, pageBytes: number): Uint8Array {
+function chunkAt(reader: ByteReader, pageBytes: number, mostBytes: number): Uint8Array {
   const frameBytes = reader.u32();
   const chunkBytes = reader.u32();
-  if (frameBytes > maxChunkBytes || chunkBytes > maxChunkBytes || chunkBytes % pageBytes !== 0) {
+  if (frameBytes > maxChunkBytes || chunkBytes > mostBytes || chunkBytes % pageBytes !== 0) {
     throw new TraceFileError(`a chunk of ${chunkBytes} bytes in ${frameBytes} at ${reader.position}`);
   }
   const chunk = zstdDecompress(reader.bytes(frameBytes), chunkBytes);
@@ -90,6 +107,7 @@ export function cpuSteps(
   { offset, bytes }: CpuExtent,
   compression: TraceFile['compression'],
   pageBytes: number,
+  mostBytes = maxChunkBytes,
 ): CpuSteps {
   const end = Math.min(size, offset + bytes);
   if (compression === 'none')
@@ -104,7 +122,8 @@ export function cpuSteps(
   return {
     count: chunks.length,
     // a reader reads ahead up to its end
-    read: (step) => chunkAt(ByteReader.ofFile(fd, chunks[step]!, chunks[step + 1] ?? size), pageBytes),
+    read: (step) =>
+      chunkAt(ByteReader.ofFile(fd, chunks[step]!, chunks[step + 1] ?? size), pageBytes, mostBytes),
   };
 }
 

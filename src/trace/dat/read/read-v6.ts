@@ -4,6 +4,7 @@ import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from '../cpu-data.ts';
 import { optionId } from '../ids.ts';
 import {
+  FormatTexts,
   readCountedText,
   readFormats,
   readHeaderInfo,
@@ -25,7 +26,7 @@ const maxClockBytes = 4096;
  */
 export function readV6(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
   const headerPage = readHeaderInfo(reader);
-  const formats = new Map<string, string>();
+  const formats = new FormatTexts();
   readFormats(reader, 'ftrace', formats);
   readSystems(reader, formats);
   const symbolsAt = reader.position;
@@ -34,7 +35,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
   reader.skip(reader.u32());
   const taskNames = readTaskNames(reader);
   const cpuCount = reader.u32();
-  if (cpuCount > maxCpus) throw new TraceFileError(`${cpuCount} CPUs`);
+  if (cpuCount > maxCpus) throw new TraceFileError(`${cpuCount} CPUs at ${reader.position}`);
 
   const options = noOptions();
   const instances: { readonly name: string; readonly offset: number }[] = [];
@@ -54,7 +55,8 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
     }
     part = reader.string();
   }
-  if (part !== 'flyrecord') throw new TraceFileError('no ring buffer pages (flyrecord)');
+  if (part !== 'flyrecord')
+    throw new TraceFileError(`no ring buffer pages (flyrecord) before ${reader.position}`);
   const top = readBuffer(reader, '', cpuCount, withClock);
   options.traceClock = top.traceClock;
   const buffers = [top.buffer];
@@ -87,7 +89,8 @@ function readBuffer(
   const cpus: CpuExtent[] = [];
   for (let cpu = 0; cpu < cpuCount; cpu++) cpus.push({ cpu, offset: reader.size(), bytes: reader.size() });
   const clockBytes = withClock ? reader.size() : 0;
-  if (clockBytes > maxClockBytes) throw new TraceFileError(`a trace clock of ${clockBytes} bytes`);
+  if (clockBytes > maxClockBytes)
+    throw new TraceFileError(`a trace clock of ${clockBytes} bytes at ${reader.position}`);
   const traceClock = reader.bytes(clockBytes).toString('latin1');
   return { buffer: { name, clock: chosenClock(traceClock) ?? '', cpus }, traceClock };
 }

@@ -3,6 +3,7 @@ import { ByteReader, TraceFileError } from './byte-reader.ts';
 import type { CpuExtent } from '../cpu-data.ts';
 import { flagCompressed, optionId, sectionId } from '../ids.ts';
 import {
+  FormatTexts,
   readCountedText,
   readFormats,
   readHeaderInfo,
@@ -17,6 +18,8 @@ import { zstdDecompress } from '../zstd.ts';
 /** Limit of options sections: trace-cmd may write several, and each is read once. */
 const maxOptionsSections = 1000;
 const maxSectionBytes = 64 << 20;
+/** Limit over all buffers: sections of a bad file may overlap, so that one table is read over and over. */
+const maxTables = 1 << 16;
 
 /**
  * Reads a version 7 file; `reader` stands after its page size. `open` returns a reader of the file at an offset.
@@ -31,10 +34,11 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   const options = noOptions();
   const places = new Map<number, number>();
   const buffers: TraceBuffer[] = [];
+  let tables = 0;
   const visited = new Set<number>();
   for (let at = reader.size(); at !== 0; ) {
     if (visited.has(at) || visited.size > maxOptionsSections)
-      throw new TraceFileError('the options have no end');
+      throw new TraceFileError(`the options have no end at ${at}`);
     visited.add(at);
     const section = openSection(open(at), sectionId.options);
     at = 0;
@@ -45,8 +49,13 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
         if (content.length >= 8) at = ByteReader.ofMemory(content).size();
         break;
       }
-      if (id === optionId.buffer) buffers.push(readBuffer(ByteReader.ofMemory(content)));
-      else if (id >= sectionId.headerInfo && id <= sectionId.cmdlines) {
+      if (id === optionId.buffer) {
+        const buffer = readBuffer(ByteReader.ofMemory(content));
+        tables += Math.max(1, buffer.cpus.length);
+        if (tables > maxTables)
+          throw new TraceFileError(`more than ${buffers.length} buffers before ${section.position}`);
+        buffers.push(buffer);
+      } else if (id >= sectionId.headerInfo && id <= sectionId.cmdlines) {
         places.set(id, ByteReader.ofMemory(content).size());
       } else takeOption(options, id, content);
     }
@@ -62,7 +71,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   };
   const headers = section(sectionId.headerInfo);
   if (headers === undefined) throw new TraceFileError('no header info');
-  const formats = new Map<string, string>();
+  const formats = new FormatTexts();
   const ftrace = section(sectionId.ftraceEvents);
   if (ftrace !== undefined) readFormats(ftrace, 'ftrace', formats);
   const systems = section(sectionId.eventFormats);
@@ -86,15 +95,16 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
 /** The payload of the section at the reader, decompressed if needed. */
 function openSection(reader: ByteReader, id: number): ByteReader {
   const found = reader.u16();
-  if (found !== id) throw new TraceFileError(`section ${found} in place of ${id}`);
+  if (found !== id) throw new TraceFileError(`section ${found} in place of ${id} before ${reader.position}`);
   const flags = reader.u16();
   reader.skip(4 + 8);
   if ((flags & flagCompressed) === 0) return reader;
   const frameBytes = reader.u32();
   const bytes = reader.u32();
-  if (bytes > maxSectionBytes) throw new TraceFileError(`a section of ${bytes} bytes`);
+  if (bytes > maxSectionBytes) throw new TraceFileError(`a section of ${bytes} bytes at ${reader.position}`);
   const unpacked = zstdDecompress(reader.bytes(frameBytes), bytes);
-  if (unpacked === undefined) throw new TraceFileError(`section ${id} cannot be decompressed`);
+  if (unpacked === undefined)
+    throw new TraceFileError(`section ${id} before ${reader.position} cannot be decompressed`);
   return ByteReader.ofMemory(unpacked);
 }
 
@@ -104,10 +114,12 @@ function readBuffer(reader: ByteReader): TraceBuffer {
   const clock = reader.string();
   reader.skip(4);
   const count = reader.u32();
-  if (count > maxCpus) throw new TraceFileError(`${count} CPUs`);
+  if (count > maxCpus) throw new TraceFileError(`a buffer of ${count} CPUs`);
   const cpus: CpuExtent[] = [];
   for (let index = 0; index < count; index++) {
-    cpus.push({ cpu: reader.u32(), offset: reader.size(), bytes: reader.size() });
+    const cpu = reader.u32();
+    if (cpu >= maxCpus) throw new TraceFileError(`a buffer with CPU ${cpu}`);
+    cpus.push({ cpu, offset: reader.size(), bytes: reader.size() });
   }
   return { name, clock, cpus };
 }

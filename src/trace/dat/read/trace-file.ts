@@ -38,7 +38,7 @@ export interface TraceOptions {
   traceClock: string;
   /** To be added to all times, as `trace-cmd record --date` stores it; 0 for none. */
   timeOffset: bigint;
-  /** Highest CPU of the traced machine + 1; undefined if the file does not say. */
+  /** Highest CPU of the traced machine + 1; undefined if not in the file. */
   cpuCount: number | undefined;
 }
 

@@ -40,7 +40,7 @@ describe('summaryText', () => {
     const tasks = text.split('\n\n').find((part) => part.startsWith('task '))!;
     assert.equal(tasks.trimEnd().split('\n').length, 6);
     assert.match(tasks, new RegExp(`\nand ${buffer.tasks.length - 4} more tasks$`));
-    assert.match(text, /^not counted: 1 runs of tasks in which events were lost$/m);
+    assert.match(text, /^not counted: 1 task runs during which events were lost$/m);
     assert.match(text, /^ +9 +RCU +183 /m);
     const all = summaryText({ path: 'some.dat', buffers: [buffer] }, 10_000, 80);
     assert.doesNotMatch(all, /^and .* more/m);
@@ -68,7 +68,7 @@ describe('summaryText', () => {
     const events = [{ cpu: 0, ns: 1000, pid: 4, data: switchData(4, 1n, 0) }];
     const buffer = await bufferOf(madeRecording(test, events, 'counter'));
     const text = summaryText({ path: 'x', buffers: [buffer] }, 5, 80);
-    assert.match(text, /^no times: the clock does not count time, or is unknown — record with -C mono$/m);
+    assert.match(text, /^no durations: the clock does not count time or is unknown — record with -C mono$/m);
     assert.doesNotMatch(text, /\d (?:ns|us|ms|s)\b/);
     assert.match(text, /^ *1 +sched:sched_switch$/m);
   });

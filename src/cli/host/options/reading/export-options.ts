@@ -9,14 +9,14 @@ export interface ExportCommand {
   /** Path of a file or directory; `-` for stdout. */
   readonly out: string;
   readonly to: ExportFormat;
-  /** Whether to compress; undefined: if the name of `out` says so. */
+  /** Whether to compress; undefined: decided by the name of `out`. */
   readonly gzip: boolean | undefined;
   readonly genericEvents: boolean;
   readonly selection: Selection;
   readonly json: boolean;
 }
 
-/** Formats by the ending of the output's name, without `.gz`. */
+/** Formats by the output's file name extension, without `.gz`. */
 const formatOf: Readonly<Record<string, ExportFormat>> = {
   pftrace: 'perfetto',
   'perfetto-trace': 'perfetto',

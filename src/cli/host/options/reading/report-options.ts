@@ -5,7 +5,7 @@ import type { Given } from '../given.ts';
 import { hostSettings } from '../host-settings.ts';
 import { readSelection, type Selection } from './selection.ts';
 
-/** What to print in place of events. */
+/** What to print instead of events. */
 export type Listing =
   | 'functions'
   | 'printk'
@@ -14,6 +14,8 @@ export type Listing =
   | 'endian'
   | 'cpus'
   | 'statistics'
+  | 'uname'
+  | 'version'
   | 'check-events';
 
 export interface ReportFile {
@@ -41,7 +43,7 @@ export interface ReportCommand {
   readonly follow: boolean;
 }
 
-/** Settings of the command, in the order of the help. */
+/** The file to read if none is given. */
 export const defaultInput = 'trace.dat';
 
 /** Throws Failure (usage). */
@@ -87,7 +89,7 @@ export function readReport(given: Given): ReportCommand {
   };
 }
 
-/** `--ts-offset` and `--ts2secs` belong to the `-i` before them; `--ts2secs` before any `-i` is for all. */
+/** `--ts-offset` and `--ts2secs` apply to the preceding `-i`; `--ts2secs` before any `-i` applies to all. */
 function filesOf(given: Given): ReportFile[] {
   const files: { path: string; timeOffset: bigint; clockHz: number | undefined }[] = [];
   let clockHz: number | undefined;
@@ -131,13 +133,13 @@ function handlerOptions(words: readonly string[]): LineOptions['handlers'] {
   return options;
 }
 
-/** As libtraceevent reads values of flags. */
+/** Parses the value of a flag like libtraceevent. */
 function isOn(value: string | undefined): boolean {
   return value === undefined || /^(?:1|true|yes|on|set)?$/i.test(value);
 }
 
 function listingOf(given: Given): Listing | undefined {
-  // trace-cmd's order, which decides if several are given
+  // in trace-cmd's order of precedence
   if (given.flag('endianness')) return 'endian';
   if (given.flag('listFormats')) return 'formats';
   if (given.flag('checkEvents')) return 'check-events';
@@ -145,5 +147,7 @@ function listingOf(given: Given): Listing | undefined {
   if (given.flag('listPrintk')) return 'printk';
   if (given.flag('listEvents')) return 'event-names';
   if (given.flag('listCpus') || given.flag('firstEvent') || given.flag('lastEvent')) return 'cpus';
+  if (given.flag('writer')) return 'version';
+  if (given.flag('uname')) return 'uname';
   return given.flag('statistics') ? 'statistics' : undefined;
 }

@@ -8,7 +8,7 @@ function flag(short: string | undefined, long: string, description: string): Wit
   return { ...(short !== undefined && { short }), long, description, defaultText: 'false', parse: parseFlag };
 }
 
-/** Options of `report`. The short ones, and the long ones without a short one, are trace-cmd report's. */
+/** Options of `report`. Short options, and long ones without a short form, are those of trace-cmd report. */
 export const reportSettings = {
   reportInputs: {
     short: 'i',
@@ -26,11 +26,11 @@ export const reportSettings = {
     short: 'r',
     long: 'raw-event',
     placeholder: 'REGEX',
-    description: 'the same for events whose name or system matches; may be repeated',
+    description: 'as -R, for events whose name or system matches; may be repeated',
     repeatable: true,
     parse: parsePatterns,
   },
-  withoutPlugins: flag('N', 'plain', "print formats only, without libtraceevent's own forms of some events"),
+  withoutPlugins: flag('N', 'plain', 'print all events by their print formats, without plugin handlers'),
   localPlugins: flag('L', 'local-plugins', 'the same as -N: there are no other plugins'),
   plainEvents: {
     short: 'n',
@@ -50,25 +50,25 @@ export const reportSettings = {
     repeatable: true,
     parse: lines,
   },
-  withoutHardirq: flag('I', 'without-hardirq', 'leave out events in hard interrupts'),
-  withoutSoftirq: flag('S', 'without-softirq', 'leave out events in soft interrupts'),
-  wakeups: flag('w', 'wakeups', 'add to each switch how long ago the task was woken'),
-  timeDifference: flag(undefined, 'ts-diff', 'print the time since the line before'),
-  timeCheck: flag(undefined, 'ts-check', 'report times of a CPU that step back'),
-  rawTimes: flag(undefined, 'raw-ts', 'print times as the clock counts them'),
+  withoutHardirq: flag('I', 'without-hardirq', 'skip events in hard interrupts'),
+  withoutSoftirq: flag('S', 'without-softirq', 'skip events in soft interrupts'),
+  wakeups: flag('w', 'wakeups', 'append the wakeup latency to each switch to a woken task'),
+  timeDifference: flag(undefined, 'ts-diff', 'print the time since the previous line'),
+  timeCheck: flag(undefined, 'ts-check', 'report when the time on a CPU goes backwards'),
+  rawTimes: flag(undefined, 'raw-ts', 'print times in the unit of the clock'),
   alignTimes: flag(undefined, 'align-ts', 'print times since the first event'),
   noDate: flag(undefined, 'nodate', 'ignore the offset that trace-cmd record --date stored'),
   timeOffset: {
     long: 'ts-offset',
     placeholder: 'N',
-    description: 'add this to the times of the -i before it, in units of its clock',
+    description: 'add this to the times of the preceding -i, in units of its clock',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((each) => parseInteger(each, name)),
   },
   clockHz: {
     long: 'ts2secs',
     placeholder: 'HZ',
-    description: 'frequency of the clock of the -i before it, or of all; prints its times as seconds',
+    description: 'clock frequency of the preceding -i, or of all files; prints times in seconds',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((each) => parseFrequency(each, name)),
   },
@@ -81,6 +81,8 @@ export const reportSettings = {
   firstEvent: flag(undefined, 'first-event', 'list the time of the first event of each CPU, and exit'),
   lastEvent: flag(undefined, 'last-event', 'list the time of the last event of each CPU, and exit'),
   statistics: flag(undefined, 'stat', "print the statistics of the guest's ring buffers, and exit"),
+  uname: flag(undefined, 'uname', 'print what uname printed in the guest, and exit'),
+  writer: flag(undefined, 'version', 'print which program wrote the file, and exit'),
   checkEvents: flag(undefined, 'check-events', 'check all print formats; exits with 1 if one cannot be used'),
   global: flag('G', 'global', 'for trace-cmd report --profile only; without effect'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;

@@ -8,7 +8,7 @@ import { parseFlag, type Setting } from '../../../options/setting.ts';
 import { lines } from '../trace-settings.ts';
 import { parseTimePoint, type TimePoint, timeOf } from './time-point.ts';
 
-/** Options that select events, for the commands that read a trace. They share names with options of other commands. */
+/** Options that select events, for the commands that read a trace. Other commands have options with the same names. */
 export const selectionSettings = {
   onlyCpus: {
     long: 'cpu',
@@ -34,7 +34,8 @@ export const selectionSettings = {
     short: 'F',
     long: 'filter',
     placeholder: 'FILTER',
-    description: 'only events that pass this filter, or another -F, e.g. "sched_switch: prev_prio < 100"',
+    description:
+      'only events that pass this filter or another one given by -F, e.g. "sched_switch: prev_prio < 100"',
     repeatable: true,
     parse: lines,
   },
@@ -61,7 +62,7 @@ export const selectionSettings = {
   },
 } satisfies Readonly<Record<string, Setting<unknown>>>;
 
-/** Names of the settings that a command which selects events takes. */
+/** Names of the settings for all commands that select events. */
 export const selectionNames = [
   'onlyCpus',
   'onlyTasks',
@@ -72,11 +73,11 @@ export const selectionNames = [
   'onlyInstances',
 ] as const satisfies readonly (keyof typeof selectionSettings)[];
 
-/** `-v` of trace-cmd report, for a command that has it: the filters after it exclude. */
+/** `-v` of trace-cmd report, for commands that have it: filters after it exclude events. */
 export const excludeSetting = {
   short: 'v',
   long: 'exclude',
-  description: 'leave out the events that pass one of the filters after this option',
+  description: 'exclude events that pass one of the filters after this option',
   defaultText: 'false',
   parse: parseFlag,
 } satisfies Setting<boolean>;
@@ -95,14 +96,14 @@ interface GivenOptions {
 }
 
 /**
- * Reads the selecting options. Throws Failure (usage).
+ * Reads the options that select events. Throws Failure (usage).
  * @param excludeName name of the setting `excludeSetting` among the command's settings, if it has it
  */
 export function readSelection(given: GivenOptions, excludeName?: string): Selection {
   return selectionUpTo(given, given.get(selectionSettings.to), excludeName);
 }
 
-/** As above, for a command that reads `--to` in its own way. */
+/** As above, for a command that parses `--to` itself. */
 export function selectionUpTo(
   given: GivenOptions,
   to: TimePoint | undefined,
@@ -143,10 +144,10 @@ function filtersOf(
 }
 
 /**
- * The filter for `trace.events()`. Reads the first and the last pages if a time is relative; the filters read the guest's
- * symbols when they first need a function's name. Blocks. Throws Failure, also if the selected buffers count time in
+ * The filter for `trace.events()`. Reads the first and last pages if a time is relative. Filters read the guest's
+ * symbols when they first need a function name. Blocks. Throws Failure, also if the selected buffers count time in
  * different units.
- * @param shift what the command adds to the times that it prints
+ * @param shift offset that the command adds to printed times
  */
 export function eventFilter(
   trace: Trace,
@@ -159,7 +160,7 @@ export function eventFilter(
   const unit = timeUnit(trace, filter.buffers);
   const isRelative = [from, to].some((point) => point !== undefined && point.base !== 'zero');
   const span = isRelative ? trace.span(filter) : undefined;
-  // no event is selected by CPU and buffer: any time will do
+  // no event has a selected CPU and buffer, so the times do not matter
   if (isRelative && span === undefined) return whole;
   const time = (point: TimePoint, side: 'from' | 'to'): bigint =>
     timeOf(point, side, unit, span) - (point.base === 'zero' ? shift : 0n);

@@ -2,7 +2,7 @@ import type { Given } from '../given.ts';
 import { hostSettings } from '../host-settings.ts';
 import { readSelection, type Selection } from './selection.ts';
 
-/** What `trace-host summary` was asked for. */
+/** The command line of `trace-host summary`. */
 export interface SummaryCommand {
   readonly path: string;
   /** Which events to count. */

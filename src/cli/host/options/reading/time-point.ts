@@ -1,9 +1,9 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 
-/** A time of a trace as a user gives it. What the digits mean depends on the trace's clock. */
+/** A time on the command line. The meaning of its digits depends on the trace's clock. */
 export interface TimePoint {
-  /** What it is counted from: the clock's zero, the first event forward, or the last event back. */
+  /** The reference point: the clock's zero, the first event (counted forward), or the last event (counted back). */
   readonly base: 'zero' | 'first' | 'last';
   readonly whole: string;
   /** Digits after the decimal point; empty for none. */
@@ -42,13 +42,13 @@ export function parseTimePoint(text: string, name: string): TimePoint {
   return { base, whole, fraction, unit: unit as TimePoint['unit'], given: `${name} ${quoted(text)}` };
 }
 
-/** The report prints microseconds, rounded: the events printed with a time are half a microsecond around it. */
+/** The report rounds to microseconds: events printed with a time are within half a microsecond of it. */
 const printedPlaces = 6;
 const halfPrinted = 500n;
 
 /**
- * The time in the clock's unit. An absolute time with as many digits as the report prints takes in all events that the
- * report prints with it. Throws Failure (usage) for seconds of a clock that does not count time.
+ * The time in the clock's unit. An absolute time with as many digits as the report prints includes all events that the
+ * report prints with that time. Throws Failure (usage) for seconds of a clock that does not count time.
  * @param unit the unit of the buffer's clock; null if it does not count time
  * @param span times of the first and last event; needed if `base` is one of them
  */
@@ -76,7 +76,7 @@ function nanosecondsOf({ whole, fraction, unit, given }: TimePoint): bigint {
   if (digits.length > places)
     throw new Failure(
       exitCode.usage,
-      `${given} is finer than a nanosecond`,
+      `${given} has more than nanosecond precision`,
       `use at most ${places} decimal places`,
     );
   return BigInt(whole + digits.padEnd(places, '0')) * factor;

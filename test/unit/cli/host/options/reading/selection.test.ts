@@ -106,7 +106,7 @@ describe('options that select events', () => {
     });
     const shifted = eventFilter(trace, selected('--from', '5', '--to', '+1s'), 2_000_000_000n);
     assert.deepEqual(shifted, { from: 3_000_000_000n, to: first + 1_000_000_000n });
-    refused(() => range('--from', '1.5ns'), /--from "1.5ns" is finer than a nanosecond/);
+    refused(() => range('--from', '1.5ns'), /--from "1.5ns" has more than nanosecond precision/);
   });
 
   it('take whole numbers for a clock that counts no time', async (test) => {

@@ -20,9 +20,9 @@ interface Reader {
   readonly argv: readonly string[];
 }
 
-/** How fast `trace-host summary` reads a file of scheduler events, compared with `trace-cmd report`. */
-export const summary: Benchmark = {
-  name: 'summary',
+/** How fast `trace-host report` and `summary` read a file of scheduler events, compared with `trace-cmd report`. */
+export const reading: Benchmark = {
+  name: 'reading',
   on: ['native'],
   async run({ extent, say }) {
     const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-bench-'));
@@ -32,9 +32,11 @@ export const summary: Benchmark = {
       writeRecording(join(dir, 'trace.recording'), events, 'global');
       await convertRecording(join(dir, 'trace.recording'), { out: file });
       const program = join(repoRoot, 'dist/bin/trace-host.js');
-      const ours: Reader = { name: 'trace-host summary', argv: [process.execPath, program, 'summary', file] };
+      const ours = ['report', 'summary'].map((command): Reader => {
+        return { name: `trace-host ${command}`, argv: [process.execPath, program, command, file] };
+      });
       const theirs: Reader = { name: 'trace-cmd report', argv: ['trace-cmd', 'report', file] };
-      const readers = isThere('trace-cmd') ? [theirs, ours] : [ours];
+      const readers = isThere('trace-cmd') ? [theirs, ...ours] : ours;
       const found = await alternate(readers, extent.rounds, async (reader) => {
         const seconds = secondsOf(reader);
         say(`${reader.name}: ${seconds.toFixed(2)} s`);
@@ -50,7 +52,7 @@ export const summary: Benchmark = {
           'times trace-cmd report': floor / seconds,
         };
       });
-      return { name: 'summary native', title: `${events.length} scheduler events`, columns, rows };
+      return { name: 'reading native', title: `${events.length} scheduler events`, columns, rows };
     } finally {
       rmSync(dir, { recursive: true });
     }

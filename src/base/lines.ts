@@ -1,0 +1,12 @@
+/** The lines of a text, one at a time: `split` of a hostile text would create millions. */
+export function* linesOf(text: string): Generator<string, void, undefined> {
+  for (let from = 0; ; ) {
+    const end = text.indexOf('\n', from);
+    if (end < 0) {
+      yield text.slice(from);
+      return;
+    }
+    yield text.slice(from, end);
+    from = end + 1;
+  }
+}
