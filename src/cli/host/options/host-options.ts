@@ -3,20 +3,15 @@ import { exitCode, Failure } from '../../../base/failure.ts';
 import type { GuestLocation } from '../../../host/guest-dir/location.ts';
 import type { ApplyTo, SetupOptions } from '../../../host/setup/options.ts';
 import { type ConvertCommand, readConvert } from './convert-options.ts';
-import { type ExportCommand, readExport } from './reading/export-options.ts';
-import { type QueryCommand, readQuery } from './reading/query-options.ts';
 import type { Example } from '../../options/help-text.ts';
 import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
-import { readReport, type ReportCommand } from './reading/report-options.ts';
-import { reportSettings } from './reading/report-settings.ts';
-import { selectionNames } from './reading/selection.ts';
 import { type RecordCommand, readRecord } from './record-options.ts';
-import type { HostSettingName } from './host-settings.ts';
+import { readingCommands, type ReadingCommand } from './reading/commands.ts';
+import { namesOf, type Subcommand } from './subcommand.ts';
 import { hostSettings } from './host-settings.ts';
 import { traceSettings } from './trace-settings.ts';
 import { addSetting, usageFailure } from '../../options/setting.ts';
-import { readSummary, type SummaryCommand } from './reading/summary-options.ts';
 import { addTraceCmdWords } from './trace-cmd-words.ts';
 import { version } from '../../../base/version.ts';
 
@@ -36,30 +31,13 @@ export type HostCommand =
   | { readonly kind: 'doctor'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
-  | { readonly kind: 'export'; readonly options: ExportCommand }
-  | { readonly kind: 'query'; readonly options: QueryCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
-  | { readonly kind: 'report'; readonly options: ReportCommand }
-  | { readonly kind: 'info'; readonly path: string; readonly json: boolean }
-  | { readonly kind: 'summary'; readonly options: SummaryCommand };
-
-interface Subcommand {
-  readonly description: string;
-  readonly settings: readonly HostSettingName[];
-  /** Set if the subcommand also accepts the options of trace-cmd that trace-host does not have. */
-  readonly traceCmdWords?: true;
-  /** Operands after the options, in commander's syntax; undefined for none. */
-  readonly operands?: string;
-  readonly examples: readonly Example[];
-  readonly read: (given: Given) => HostCommand;
-}
+  | ReadingCommand;
 
 const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
 
-const reportNames = namesOf(reportSettings);
-
 /** All commands of trace-host, in the order of the help. */
-const subcommands: Readonly<Record<string, Subcommand>> = {
+const subcommands: Readonly<Record<string, Subcommand<HostCommand>>> = {
   setup: {
     description: "create a guest's ports on this host and print the options for QEMU or libvirt",
     settings: [
@@ -174,76 +152,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       out: given.read(hostSettings.metadataOutput),
     }),
   },
-  report: {
-    description: 'print the events of trace.dat files and recordings, as trace-cmd report does',
-    settings: [...selectionNames, 'exclude', ...reportNames, 'follow', 'quiet', 'json'],
-    operands: '[file...]',
-    examples: [
-      ['trace-host report trace.dat', 'all events in time order'],
-      ['trace-host report trace.dat --cpu 0 --from "last 2s"', 'the last two seconds of CPU 0'],
-      ["trace-host report -F 'sched_switch: prev_prio < 100' trace.dat", 'only events that pass a filter'],
-      ['trace-host report -i web.dat -i db.dat', 'two files, merged by time'],
-      ['trace-host report -R trace.dat', 'the fields of each event'],
-      ['trace-host report --follow trace.dat', 'the recording in progress into that file'],
-    ],
-    read: (given) => ({ kind: 'report', options: readReport(given) }),
-  },
-  info: {
-    description: 'show what is in a trace.dat or a recording',
-    settings: ['json'],
-    operands: '<file>',
-    examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost events']],
-    read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
-  },
-  summary: {
-    description: 'show run times, wakeup latencies and interrupts of a trace.dat or a recording',
-    settings: [...selectionNames, 'top', 'json'],
-    operands: '<file>',
-    examples: [
-      ['trace-host summary trace.dat', 'CPUs, tasks, wakeup latencies, interrupts, events'],
-      ['trace-host summary trace.dat --top 50', 'longer tables'],
-      ['trace-host summary trace.dat --json', 'all tasks, for scripts'],
-    ],
-    read: (given) => ({ kind: 'summary', options: readSummary(given) }),
-  },
-  export: {
-    description: 'write a trace for other programs, such as the Perfetto UI',
-    settings: [
-      'exportTo',
-      'exportOutput',
-      ...selectionNames.filter((name) => name !== 'to'),
-      'gzip',
-      'genericEvents',
-      'json',
-    ],
-    operands: '<file>',
-    examples: [
-      ['trace-host export trace.dat -o trace.pftrace', 'for https://ui.perfetto.dev'],
-      ['trace-host export trace.dat.recording --to perfetto -o -', 'an unfinished recording, to stdout'],
-      ['trace-host export trace.dat -o trace.ndjson.gz', 'one JSON object per event, compressed'],
-      ['trace-host export trace.dat --to csv -o tables', 'a directory with one CSV file per event type'],
-      ['trace-host export trace.dat --to parquet -o tables', 'for DuckDB, pandas, Polars and others'],
-      ['trace-host export trace.dat --event sched -o sched.pftrace.gz', 'only some events, compressed'],
-    ],
-    read: (given) => ({ kind: 'export', options: readExport(given) }),
-  },
-  query: {
-    description: 'run an SQL query over the events of a trace, by DuckDB',
-    settings: [...selectionNames, 'csv', 'json'],
-    operands: '<file> <sql>',
-    examples: [
-      [
-        'trace-host query trace.dat "select comm, sum(dur) from sched_slice group by all order by 2 desc"',
-        'CPU time by task',
-      ],
-      [
-        'trace-host query trace.dat "select * from wakeup_latency order by latency desc limit 10"',
-        'the longest waits for a CPU',
-      ],
-      ['trace-host query trace.dat "show tables"', 'one table for each event, and more'],
-    ],
-    read: (given) => ({ kind: 'query', options: readQuery(given) }),
-  },
+  ...readingCommands,
   status: {
     description: "show the state of the guest's agent, and of each CPU's worker and ring",
     settings: orderSettings,
@@ -270,8 +179,8 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
 
 const summary = 'trace guests from their host over virtio-serial';
 const description =
-  'Traces guests from their host over virtio-serial only: sets up the ports and sends orders to trace-agent in the ' +
-  'guest.';
+  'Traces guests from their host over virtio-serial only: sets up the ports, sends orders to trace-agent in the guest, ' +
+  'records, and prints and analyses what was recorded.';
 
 const exitCodes = `
 Exit codes: 0 done, 1 failed, 2 usage error, 3 something needed is missing or the guest does not answer,
@@ -345,11 +254,6 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
 /** The examples of one command. */
 export function hostExamples(name: string): readonly Example[] {
   return subcommands[name]?.examples ?? [];
-}
-
-function namesOf<Settings extends object>(settings: Settings): (keyof Settings)[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object literal has no other keys
-  return Object.keys(settings) as (keyof Settings)[];
 }
 
 function sentence(text: string): string {

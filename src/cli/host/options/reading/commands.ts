@@ -1,0 +1,88 @@
+import { namesOf, type Subcommand } from '../subcommand.ts';
+import { type ExportCommand, readExport } from './export-options.ts';
+import { type QueryCommand, readQuery } from './query-options.ts';
+import { readReport, type ReportCommand } from './report-options.ts';
+import { reportSettings } from './report-settings.ts';
+import { selectionNames } from './selection.ts';
+import { readSummary, type SummaryCommand } from './summary-options.ts';
+
+/** The commands that read a trace, and need no guest. */
+export type ReadingCommand =
+  | { readonly kind: 'report'; readonly options: ReportCommand }
+  | { readonly kind: 'summary'; readonly options: SummaryCommand }
+  | { readonly kind: 'export'; readonly options: ExportCommand }
+  | { readonly kind: 'query'; readonly options: QueryCommand }
+  | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
+
+export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand<ReadingCommand>>> = {
+  report: {
+    description: 'print the events of trace.dat files and recordings, as trace-cmd report does',
+    settings: [...selectionNames, 'exclude', ...namesOf(reportSettings), 'follow', 'quiet', 'json'],
+    operands: '[file...]',
+    examples: [
+      ['trace-host report trace.dat', 'all events in time order'],
+      ['trace-host report trace.dat --cpu 0 --from "last 2s"', 'the last two seconds of CPU 0'],
+      ["trace-host report -F 'sched_switch: prev_prio < 100' trace.dat", 'only events that pass a filter'],
+      ['trace-host report -i web.dat -i db.dat', 'two files, merged by time'],
+      ['trace-host report -R trace.dat', 'the fields of each event'],
+      ['trace-host report --follow trace.dat', 'the recording in progress into that file'],
+    ],
+    read: (given) => ({ kind: 'report', options: readReport(given) }),
+  },
+  summary: {
+    description: 'show run times, wakeup latencies and interrupts of a trace.dat or a recording',
+    settings: [...selectionNames, 'top', 'json'],
+    operands: '<file>',
+    examples: [
+      ['trace-host summary trace.dat', 'CPUs, tasks, wakeup latencies, interrupts, events'],
+      ['trace-host summary trace.dat --top 50', 'longer tables'],
+      ['trace-host summary trace.dat --json', 'all tasks, for scripts'],
+    ],
+    read: (given) => ({ kind: 'summary', options: readSummary(given) }),
+  },
+  export: {
+    description: 'write a trace for other programs, such as the Perfetto UI',
+    settings: [
+      'exportTo',
+      'exportOutput',
+      ...selectionNames.filter((name) => name !== 'to'),
+      'gzip',
+      'genericEvents',
+      'json',
+    ],
+    operands: '<file>',
+    examples: [
+      ['trace-host export trace.dat -o trace.pftrace', 'for https://ui.perfetto.dev'],
+      ['trace-host export trace.dat.recording --to perfetto -o -', 'an unfinished recording, to stdout'],
+      ['trace-host export trace.dat -o trace.ndjson.gz', 'one JSON object per event, compressed'],
+      ['trace-host export trace.dat --to csv -o tables', 'a directory with one CSV file per event type'],
+      ['trace-host export trace.dat --to parquet -o tables', 'for DuckDB, pandas, Polars and others'],
+      ['trace-host export trace.dat --event sched -o sched.pftrace.gz', 'only some events, compressed'],
+    ],
+    read: (given) => ({ kind: 'export', options: readExport(given) }),
+  },
+  query: {
+    description: 'run an SQL query over the events of a trace, by DuckDB',
+    settings: [...selectionNames, 'csv', 'json'],
+    operands: '<file> <sql>',
+    examples: [
+      [
+        'trace-host query trace.dat "select comm, sum(dur) from sched_slice group by all order by 2 desc"',
+        'CPU time by task',
+      ],
+      [
+        'trace-host query trace.dat "select * from wakeup_latency order by latency desc limit 10"',
+        'the longest waits for a CPU',
+      ],
+      ['trace-host query trace.dat "show tables"', 'one table for each event, and more'],
+    ],
+    read: (given) => ({ kind: 'query', options: readQuery(given) }),
+  },
+  info: {
+    description: 'show what is in a trace.dat or a recording',
+    settings: ['json'],
+    operands: '<file>',
+    examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost events']],
+    read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
+  },
+};
