@@ -219,8 +219,8 @@ class Parser {
       throw unknownOperator(operator);
     }
     if (next.type !== 'op' || next.text === ':') return next;
+    // an index has none: it belongs to what is right of the operator
     const priority = priorityOf(next.text);
-    if (priority < 0) throw unknownOperator(next.text);
     return this.#operation(priority > arg.priority || right === undefined ? arg : right, next);
   }
 
