@@ -21,8 +21,8 @@ const maxTables = 1 << 16;
 const maxClockBytes = 4096;
 
 /**
- * Reads a version 6 file; `reader` stands after its page size. `open` returns a reader of the file at an offset.
- * Throws TraceFileError.
+ * Reads a version 6 file; `reader` is positioned just after the page size. `open` returns a reader positioned at the
+ * given file offset. Throws TraceFileError.
  */
 export function readV6(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
   const headerPage = readHeaderInfo(reader);

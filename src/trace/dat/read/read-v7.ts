@@ -15,15 +15,15 @@ import {
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 import { zstdDecompress } from '../zstd.ts';
 
-/** Limit of options sections: trace-cmd may write several, and each is read once. */
+/** Maximum number of options sections: trace-cmd may write several, and each is read once. */
 const maxOptionsSections = 1000;
 const maxSectionBytes = 64 << 20;
 /** Limit over all buffers: sections of a bad file may overlap, so that one table is read over and over. */
 const maxTables = 1 << 16;
 
 /**
- * Reads a version 7 file; `reader` stands after its page size. `open` returns a reader of the file at an offset.
- * Throws TraceFileError.
+ * Reads a version 7 file; `reader` is positioned just after the page size. `open` returns a reader positioned at the
+ * given file offset. Throws TraceFileError.
  */
 export function readV7(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
   const compression = reader.string();
