@@ -20,6 +20,16 @@ test('every benchmark produces its table from one round each', { timeout: 3_600_
   console.log(stdout);
   assert.equal(status, 0, stderr);
   const results = readFileSync(json, 'utf8');
-  for (const name of ['cost', 'slowdown', 'memory', 'latency', 'growth', 'replacement', 'collect', 'reading', 'export'])
+  for (const name of [
+    'cost',
+    'slowdown',
+    'memory',
+    'latency',
+    'growth',
+    'replacement',
+    'collect',
+    'reading',
+    'export',
+  ])
     assert.match(results, new RegExp(`"name": "${name} (?:guest|native)"`));
 });
