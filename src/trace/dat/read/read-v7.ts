@@ -4,6 +4,8 @@ import type { CpuExtent } from '../cpu-data.ts';
 import { flagCompressed, optionId, sectionId } from '../ids.ts';
 import {
   FormatTexts,
+  maxBuffers,
+  maxOptions,
   readCountedText,
   readFormats,
   readHeaderInfo,
@@ -35,6 +37,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   const places = new Map<number, number>();
   const buffers: TraceBuffer[] = [];
   let tables = 0;
+  let optionCount = 0;
   const visited = new Set<number>();
   for (let at = reader.size(); at !== 0; ) {
     if (visited.has(at) || visited.size > maxOptionsSections)
@@ -45,6 +48,8 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
     for (;;) {
       const id = section.u16();
       const content = section.bytes(section.u32());
+      if (++optionCount > maxOptions)
+        throw new TraceFileError(`more than ${maxOptions} options before ${section.position}`);
       if (id === optionId.done) {
         if (content.length >= 8) at = ByteReader.ofMemory(content).size();
         break;
@@ -52,7 +57,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
       if (id === optionId.buffer) {
         const buffer = readBuffer(ByteReader.ofMemory(content));
         tables += Math.max(1, buffer.cpus.length);
-        if (tables > maxTables)
+        if (tables > maxTables || buffers.length === maxBuffers)
           throw new TraceFileError(`more than ${buffers.length} buffers before ${section.position}`);
         buffers.push(buffer);
       } else if (id >= sectionId.headerInfo && id <= sectionId.cmdlines) {
