@@ -6,7 +6,7 @@ const library = koffi.load(null);
 
 type Argument = number | bigint | string | null | Uint8Array | Int32Array | BigInt64Array;
 
-/** A C function that returns an integer; a double holds it exactly. */
+/** A C function that returns an integer small enough to be exact in a double. */
 export interface NativeFunction {
   (...values: Argument[]): number;
   /**

@@ -5,7 +5,7 @@ export type OrderName = (typeof orderNames)[number];
 /** Chosen by the host, returned unchanged: a string of at most 64 characters or a safe integer. */
 export type OrderId = string | number;
 
-/** The tracefs settings of a start; anything left out stays as it is in the guest. */
+/** The tracefs settings in a start order; any setting left out keeps its current value in the guest. */
 export interface TraceRequest {
   /** The tracefs instance to trace in; created if it does not exist. */
   readonly instance?: string;

@@ -9,7 +9,7 @@ export interface EventSpec {
  * length.
  */
 const maxPartBytes = 255;
-/** Names of user_events may contain anything but blanks and colons; in tracefs each is a directory. */
+/** Names of user_events may contain anything but whitespace and colons; in tracefs each is a directory. */
 const partForm = /^(?!\.\.?$)[^\s:/\p{Cc}]+$/u;
 
 /**

@@ -12,7 +12,9 @@ const maxBareOrders = 64 * 1024;
 const headBytes = 64;
 const newline = 0x0a;
 
-/** The possible content of the unfinished line: a sequence of bare orders with blanks around it, or anything else. */
+/**
+ * The possible content of the unfinished line: a sequence of bare orders with whitespace around it, or anything else.
+ */
 type Shape = 'blank' | 'bare' | 'bare-ended' | 'other';
 
 /**

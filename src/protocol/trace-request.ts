@@ -4,11 +4,13 @@ import type { TraceRequest } from './control.ts';
 import { parseEventSpec } from './event-name.ts';
 import { Refusal } from './refusal.ts';
 
-/** Limit of events in an order. Debian's 6.18 kernel with all modules has 2,323 events. */
+/** Maximum number of events per order. Debian's 6.18 kernel with all modules loaded has 2,323 events. */
 const maxEvents = 4096;
-/** Limit of filters in an order: removing one takes the kernel 10 to 40 ms, as it waits for all CPUs. */
+/**
+ * Maximum number of filters per order. Removing a filter takes the kernel 10 to 40 ms, because it waits for all CPUs.
+ */
 export const maxFilters = 512;
-/** Limit of triggers of all events together: removing one takes as long as removing a filter. */
+/** Maximum number of triggers of all events together: removing one takes as long as removing a filter. */
 export const maxTriggers = 512;
 const maxOptions = 256;
 const maxPids = 1024;
@@ -22,11 +24,12 @@ const maxMaskLength = 9 * 256;
 /** Higher than any kernel's limit; the kernel itself refuses what it does not support. */
 export const maxSubBufferKb = 8 * 1024;
 /**
- * Limit of functions in a list: the kernel compares each with all of its functions, which takes some ms in a guest.
+ * Maximum number of functions per list: the kernel compares each with all of its functions, which takes some ms in a
+ * guest.
  */
 const maxFunctions = 256;
 /**
- * Function names for the kernel: no blank, which would end the name; no leading "!", which would remove it; no
+ * Function names for the kernel: no whitespace, which would end the name; no leading "!", which would remove it; no
  * "name:command", which would set a trigger that outlives the trace.
  */
 const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
@@ -181,7 +184,9 @@ export function readTrigger(where: string, value: unknown): string {
   return readCommand(where, value, maxCommandBytes - 1);
 }
 
-/** A line that the kernel parses, trimmed, as the kernel ignores blanks around it. */
+/**
+ * Reads one line that the kernel will parse, and trims it; the kernel ignores leading and trailing whitespace anyway.
+ */
 function readCommand(where: string, value: unknown, maxBytes: number): string {
   if (typeof value !== 'string')
     throw new Refusal('bad-trace', `${where} is a string, not ${typeName(value)}`);

@@ -4,7 +4,7 @@ import type { Tracefs } from './tracefs.ts';
 export interface KernelError {
   /** The kernel's own words, such as `Field not found`. */
   readonly words: string;
-  /** The text that was written when it happened. */
+  /** The string whose write caused the error. */
   readonly command: string;
   /** Index into `command` that the kernel's caret points to. */
   readonly column: number;

@@ -12,9 +12,9 @@ export interface PumpIo {
   readonly outlet: Outlet;
   /** Splices whole pages from the ring into the pipe. */
   fill(bytes: number): number;
-  /** Reads one page, full or not, from the ring into the ledger's stage. */
+  /** Reads one page, full or partial, from the ring into the ledger's staging buffer. */
   readPage(): number;
-  /** Writes the stage into the pipe. */
+  /** Writes the staging buffer into the pipe. */
   writePage(): number;
   /** Bytes in the pipe. */
   held(): number;

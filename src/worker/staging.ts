@@ -6,7 +6,7 @@ import type { PumpIo } from './pump-io.ts';
 const pageHeaderBytes = 16;
 
 /**
- * Moves one page, full or not, through the stage into the empty pipe. Splice leaves the page being written in the
+ * Moves one page, full or partial, through the stage into the empty pipe. Splice leaves the page being written in the
  * ring; a read of exactly one page returns it. The stage is shared memory, so a page is in the ring, the stage or the
  * pipe at every instruction, and a successor can tell which.
  * @returns bytes taken, or the negated errno of the read

@@ -13,7 +13,7 @@ export interface Waits {
   askForLoop(): void;
   /** Checks whether the loop has work, without waiting. */
   look(): void;
-  /** Gives the loop a turn. */
+  /** Lets the event loop run once. */
   turnLoop(): Promise<void>;
   /**
    * Waits for events on a descriptor, blocking this thread.

@@ -8,7 +8,7 @@ import { isLong, thorough } from '../set.ts';
 /** Another seed, first mutation and count: to repeat a failure, or to try others. */
 const seed = Number(process.env['MUTATION_SEED'] ?? (isLong ? Date.now() % 1_000_000 : 1));
 const first = Number(process.env['MUTATION_FIRST'] ?? 0);
-const count = Number(process.env['MUTATION_COUNT'] ?? thorough(20_000) * (isLong ? 5 : 1));
+const count = Number(process.env['MUTATION_COUNT'] ?? thorough(10_000) * (isLong ? 10 : 1));
 
 test(`${count} damaged traces are read or refused: no crash, no hang, bounded memory (MUTATION_SEED=${seed})`, {
   timeout: 4 * 3600_000,

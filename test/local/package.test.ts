@@ -102,7 +102,7 @@ describe("npm's package, installed in an empty directory", () => {
     }
 
     it('runs the examples of docs/library.md', () => {
-      assert.equal(examples.length, 5);
+      assert.equal(examples.length, 6);
       const [events, switches, content, summary, perfetto, failure] = examples.map((_, index) =>
         runExample(index),
       );

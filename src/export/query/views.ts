@@ -43,7 +43,7 @@ export function viewStatements(tables: readonly EventTable[], tasksPath: string)
   return statements;
 }
 
-/** The event types by name, for views that need certain fields of them. */
+/** Looks up event tables by name, for views that need specific fields. */
 class Sources {
   readonly #byName: ReadonlyMap<string, EventTable>;
 

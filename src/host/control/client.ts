@@ -27,7 +27,7 @@ export interface ControlOptions {
 
 /** The longest wait for any order, even if the guest answers pings. */
 const patienceMs = 10 * 60_000;
-/** Limit of orders without an answer; exceeding it is a bug in this program. */
+/** Maximum number of orders without an answer; exceeding it is a bug in this program. */
 const maxPending = 64;
 
 interface Pending {

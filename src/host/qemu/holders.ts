@@ -80,7 +80,7 @@ function numbersIn(dir: string): number[] {
       .filter((name) => /^\d+$/.test(name))
       .map(Number);
   } catch {
-    // it has ended, or this user may not inspect it
+    // the process has exited meanwhile, or this user may not inspect it
     return [];
   }
 }

@@ -87,7 +87,7 @@ async function queryStatus(socket: string): Promise<string | undefined> {
 
 function isStopped(pid: number): boolean {
   try {
-    // the state follows the name, which may contain blanks and parentheses
+    // the state follows the name, which may contain whitespace and parentheses
     return /^.*\) [Tt] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;

@@ -245,7 +245,7 @@ export class GuestRecording {
    * @throws Failure; the metadata from before the start is kept
    */
   async fetchChanges(): Promise<void> {
-    this.#doing = 'fetching task names and new events';
+    this.#doing = 'fetching task names and formats of new events';
     try {
       await this.#metadata.changes(this.#dir);
     } finally {

@@ -181,7 +181,10 @@ export class Recorder {
     }
   }
 
-  /** A guest that cannot continue ends alone; the last one ends the recording. */
+  /**
+   * Stops recording one guest that cannot continue, without affecting the others; if it was the last one, the
+   * recording ends.
+   */
   #endOne(entry: Entry, why: Failure): void {
     this.#fail([entry], why);
     if (entry.stopping !== undefined) return;

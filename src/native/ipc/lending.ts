@@ -47,8 +47,9 @@ export function makeSocketPair(): SocketPair {
 }
 
 /**
- * Sends a text and descriptors; the receiver owns duplicates. They stay in the socket even when the sender closes its
- * own, and are closed with the socket when nobody receives them. Does not block.
+ * Sends a message with file descriptors; the receiver gets duplicates, which it owns. Descriptors in flight survive
+ * the sender closing its own copies; if they are never received, they are closed along with the socket. Does not
+ * block.
  * @throws NativeError EPIPE (nobody holds the other end), EAGAIN, EBADF, EMSGSIZE, ETOOMANYREFS
  */
 export function sendDescriptors(socket: number, text: string, fds: readonly number[]): void {

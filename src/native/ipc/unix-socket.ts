@@ -14,7 +14,7 @@ const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
-/** sizeof sun_path, its final NUL included. */
+/** sizeof(sun_path), including the terminating NUL. */
 const pathBytesMax = 108;
 
 /**

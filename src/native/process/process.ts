@@ -42,8 +42,8 @@ export function keepCapabilitiesFromChildren(): void {
 const PR_SET_NAME = 15;
 
 /**
- * Sets what `ps` shows of this process: the command line, as far as it fits over the old one, and the name of the
- * main thread. Needs no privilege.
+ * Sets what `ps` shows for this process: the command line, truncated to the space of the original one, and the name
+ * of the main thread. Needs no privileges.
  */
 export function nameProcess(name: string, commandLine: string): void {
   process.title = commandLine;

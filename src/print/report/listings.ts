@@ -22,7 +22,7 @@ export function functionList(trace: Trace): string {
   return lines.join('');
 }
 
-/** `-P`: addresses and texts of trace_printk. */
+/** `-P`: addresses and format strings of trace_printk(). */
 export function printkList(trace: Trace): string {
   const { context } = new TracePrinter(trace, defaultLineOptions, true);
   const entries = context.printkFormats().entries();

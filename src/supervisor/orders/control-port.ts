@@ -15,7 +15,7 @@ const readsAtOnce = 16;
 /** After this silence a `1` or `0` without a newline counts as an order. */
 const silenceMs = 100;
 const pollMs = 5000;
-/** Limit of answers that wait to be written; further ones are dropped as a whole. */
+/** Maximum size of the answers that wait to be written, in bytes; further ones are dropped as a whole. */
 const queuedBytesMax = 256 * 1024;
 
 /**

@@ -20,9 +20,9 @@ import { SettingsError } from '../../tracefs/settings/settings-error.ts';
 import type { Supervisor } from '../workers/supervisor.ts';
 import { statsOf, type Tracing, type TracingReport } from './tracing.ts';
 
-/** Limit of orders that wait for the current one; further ones get an error answer. */
+/** Maximum number of orders that wait for the current one; further ones get an error answer. */
 const queuedMax = 64;
-/** Limit of invalid lines logged per minute; further ones are only counted. */
+/** Maximum number of invalid lines logged per minute; further ones are only counted. */
 const complaintsMax = 10;
 const complaintsMs = 60_000;
 

@@ -142,7 +142,7 @@ export function portHolders(paths: readonly string[]): Map<string, PortHolder[]>
         found.set(path, [...(found.get(path) ?? []), { pid: Number(entry), command }]);
       }
     } catch {
-      // it ended meanwhile, or this user may not inspect it
+      // the process has exited meanwhile, or this user may not inspect it
     }
   }
   return found;

@@ -61,7 +61,8 @@ export type CpuEvent =
   | { readonly kind: 'stopped'; readonly id: number; readonly flushed: boolean }
   | { readonly kind: 'gone'; readonly what: 'ring' | 'port' }
   /**
-   * `restartMs`: the restart policy's delay before the next worker; `undefined`: no delay, or after a crash, give up.
+   * `restartMs`: the restart policy's delay before the next worker starts. `undefined` means no delay if the worker
+   * left because its ring or port went away; after a crash, it means give up.
    */
   | { readonly kind: 'exited'; readonly clean: boolean; readonly restartMs: number | undefined }
   | { readonly kind: 'timer' }
@@ -105,7 +106,7 @@ export interface Step {
 const firstRetryMs = 100;
 const lastRetryMs = 1000;
 /**
- * Limit of workers that find the ring or port dead during one stop. A descriptor that is dead each time it is
+ * Maximum number of workers that find the ring or port dead during one stop. A descriptor that is dead each time it is
  * opened does not recover; without a limit the stop would wait forever.
  */
 const stopDeparturesMax = 3;

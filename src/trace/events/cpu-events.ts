@@ -31,7 +31,7 @@ export const maxDistance = 2 ** 52;
 export class CpuEvents {
   readonly cpu: number;
   readonly cursor: PageCursor;
-  /** Id and thread of the event at the cursor. */
+  /** Type id and pid of the event at the cursor. */
   id = 0;
   pid = 0;
   /** Its time after the iteration's origin, if it is within `maxDistance`; otherwise its size only. */

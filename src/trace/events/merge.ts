@@ -17,7 +17,7 @@ export class Merge<Stream extends CpuEvents> {
     return this.#heap[0];
   }
 
-  /** Adds a stream that stands on an event. */
+  /** Adds a stream that is positioned at an event. */
   add(stream: Stream): void {
     const heap = this.#heap;
     let at = heap.push(stream) - 1;

@@ -64,7 +64,7 @@ export interface Times {
 }
 
 interface StepTimes extends Times {
-  /** Time of the first page, which is not after its first event. */
+  /** Timestamp of the first page; never later than that of the page's first event. */
   readonly begin: bigint;
   /** Whether the step's pages are in time order. */
   readonly inOrder: boolean;

@@ -122,7 +122,7 @@ function halfOf(capBytes: number, pageBytes: number): number {
   return Math.max(1, Math.floor(capBytes / 2 / pageBytes)) * pageBytes;
 }
 
-function olderPath(path: string): string {
+export function olderPath(path: string): string {
   return `${path}.older`;
 }
 

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from '../../base/error-code.ts';
 
-/** Limit of listed tasks: the kernel can save names for as many. Their text is about 1 MB. */
+/** Maximum number of listed tasks: the kernel can save names for as many. Their text is about 1 MB. */
 const mostTasks = 32_768;
 /** Tasks read between two turns of the event loop: about 2 ms natively, 20 ms under emulation. */
 const tasksPerTurn = 64;
 
 /**
  * A line `tid comm tgid ppid` for each thread of the machine, unordered, at most `maxTasks`: the processes of all
- * threads, also of those in no event. A name may contain blanks, never a line break. Undefined without such a
+ * threads, also of those in no event. A name may contain whitespace, never a line break. Undefined without such a
  * directory. Lets the event loop run.
  * @param proc where procfs is mounted
  */

@@ -61,8 +61,8 @@ function putFilterBack(tracefs: Tracefs, file: string, old: string): void {
   try {
     tracefs.write(file, expression);
   } catch (error) {
-    // A refused expression stays in its file with the error message below it, and no filter is active. Being refused
-    // again restores that state.
+    // A rejected expression stays in the filter file, followed by the error message, and no filter is active. Writing
+    // it again is rejected again, which restores exactly that state.
     if (more.length === 0 || errorCode(error) !== 'EINVAL') throw error;
   }
 }

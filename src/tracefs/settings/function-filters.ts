@@ -5,7 +5,10 @@ import { type FunctionField, functionFiles, listedFunctions } from './function-l
 import { SettingsError } from './settings-error.ts';
 import { Tracefs } from '../tracefs.ts';
 
-/** Limit of functions that are already listed: restoring makes the kernel compare each with all of its functions. */
+/**
+ * Maximum number of functions that are already listed: restoring makes the kernel compare each with all of its
+ * functions.
+ */
 const maxListed = 4096;
 
 /**

@@ -17,7 +17,7 @@ export type TraceSettings = Omit<TraceRequest, 'instance' | 'keep'>;
 
 /** Set in the instance that receives trace_printk; kernel 6.12 and later. */
 export const printkDest = 'options/trace_printk_dest';
-/** The share of free memory that rings may take. */
+/** The share of available memory that rings may take. */
 const largestShare = 0.75;
 
 /**
@@ -63,7 +63,7 @@ function checkBufferKb(bufferKb: number, rings: number): void {
   if (availableKb === undefined || bufferKb * rings <= availableKb * largestShare) return;
   throw new SettingsError(
     'bad-value',
-    `bufferKb: ${rings} rings of ${bufferKb} KB are more than ${largestShare * 100} % of the ${availableKb} KB of free memory`,
+    `bufferKb: ${rings} rings of ${bufferKb} KB exceed ${largestShare * 100} % of the ${availableKb} KB of available memory`,
   );
 }
 
@@ -167,7 +167,7 @@ function checkGraphDepth(tracefs: Tracefs): void {
 }
 
 function checkFunction(field: FunctionField, name: string): void {
-  // A blank ends a name, "!" removes an entry, and "name:command" would set a trigger that stays.
+  // Whitespace ends a name, "!" removes an entry, and "name:command" would set a trigger that stays.
   if (/^[^\s\0!#:][^\s\0:]*$/.test(name)) return;
   if (field !== 'graphFunctions' && /^([^\s\0!#:][^\s\0:]*)?:mod:[^\s\0:]+$/.test(name)) return;
   throw new SettingsError(

@@ -46,7 +46,6 @@ describe('unusual input', () => {
 
   for (const name of [
     'data-loc-of-2-bytes',
-    'data-loc-of-8-bytes',
     'function-pointer',
     'line-of-1100',
     'negative-offset',
@@ -68,6 +67,12 @@ describe('unusual input', () => {
       }
     });
   }
+
+  it('a dynamic array whose place takes 8 bytes, as in synthetic events, loses nothing', async (test) => {
+    const pages = { 0: fixture('unusual/odd-format/cpu0.raw.gz') };
+    const report = await converted(test, pages, await unusual('odd-format/data-loc-of-8-bytes'));
+    assert.deepEqual([report.events, await eventsIn(report), remarksOn(report)], [180, 180, []]);
+  });
 
   it('a valid format causes no message', async (test) => {
     const pages = { 0: fixture('unusual/odd-format/cpu0.raw.gz') };

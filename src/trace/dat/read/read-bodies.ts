@@ -16,6 +16,12 @@ const maxTaskNamesBytes = 8 << 20;
 /** Limit for the formats of all events; those of Debian's kernel have 3 MiB. */
 const maxFormatsBytes = 32 << 20;
 
+/** Limit for all options: one for each CPU's `stats`, one for each instance, and some more. */
+export const maxOptions = 200_000;
+
+/** Limit for tracing instances: each is a pass of its own over formats, or one more to look at for each event. */
+export const maxBuffers = 1024;
+
 /** Limit for the text of a `stats` file, which has some 200 bytes. */
 const maxStatBytes = 4096;
 

@@ -5,6 +5,8 @@ import type { CpuExtent } from '../cpu-data.ts';
 import { optionId } from '../ids.ts';
 import {
   FormatTexts,
+  maxBuffers,
+  maxOptions,
   readCountedText,
   readFormats,
   readHeaderInfo,
@@ -21,8 +23,8 @@ const maxTables = 1 << 16;
 const maxClockBytes = 4096;
 
 /**
- * Reads a version 6 file; `reader` stands after its page size. `open` returns a reader of the file at an offset.
- * Throws TraceFileError.
+ * Reads a version 6 file; `reader` is positioned just after the page size. `open` returns a reader positioned at the
+ * given file offset. Throws TraceFileError.
  */
 export function readV6(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
   const headerPage = readHeaderInfo(reader);
@@ -40,12 +42,16 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
   const options = noOptions();
   const instances: { readonly name: string; readonly offset: number }[] = [];
   let withClock = false;
+  let optionCount = 0;
   let part = reader.string();
   if (part === 'options  ') {
     for (let id = reader.u16(); id !== optionId.done; id = reader.u16()) {
       const content = reader.bytes(reader.u32());
+      if (++optionCount > maxOptions)
+        throw new TraceFileError(`more than ${maxOptions} options before ${reader.position}`);
       if (id === optionId.buffer) {
-        if ((instances.length + 1) * Math.max(1, cpuCount) > maxTables)
+        const isMany = instances.length + 1 >= maxBuffers;
+        if (isMany || (instances.length + 1) * Math.max(1, cpuCount) > maxTables)
           throw new TraceFileError(`more than ${instances.length} instances of ${cpuCount} CPUs`);
         const place = ByteReader.ofMemory(content);
         instances.push({ offset: place.size(), name: place.string() });

@@ -4,6 +4,8 @@ import type { CpuExtent } from '../cpu-data.ts';
 import { flagCompressed, optionId, sectionId } from '../ids.ts';
 import {
   FormatTexts,
+  maxBuffers,
+  maxOptions,
   readCountedText,
   readFormats,
   readHeaderInfo,
@@ -15,15 +17,15 @@ import {
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 import { zstdDecompress } from '../zstd.ts';
 
-/** Limit of options sections: trace-cmd may write several, and each is read once. */
+/** Maximum number of options sections: trace-cmd may write several, and each is read once. */
 const maxOptionsSections = 1000;
 const maxSectionBytes = 64 << 20;
 /** Limit over all buffers: sections of a bad file may overlap, so that one table is read over and over. */
 const maxTables = 1 << 16;
 
 /**
- * Reads a version 7 file; `reader` stands after its page size. `open` returns a reader of the file at an offset.
- * Throws TraceFileError.
+ * Reads a version 7 file; `reader` is positioned just after the page size. `open` returns a reader positioned at the
+ * given file offset. Throws TraceFileError.
  */
 export function readV7(reader: ByteReader, open: (position: number) => ByteReader): TraceFile {
   const compression = reader.string();
@@ -35,6 +37,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   const places = new Map<number, number>();
   const buffers: TraceBuffer[] = [];
   let tables = 0;
+  let optionCount = 0;
   const visited = new Set<number>();
   for (let at = reader.size(); at !== 0; ) {
     if (visited.has(at) || visited.size > maxOptionsSections)
@@ -45,6 +48,8 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
     for (;;) {
       const id = section.u16();
       const content = section.bytes(section.u32());
+      if (++optionCount > maxOptions)
+        throw new TraceFileError(`more than ${maxOptions} options before ${section.position}`);
       if (id === optionId.done) {
         if (content.length >= 8) at = ByteReader.ofMemory(content).size();
         break;
@@ -52,7 +57,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
       if (id === optionId.buffer) {
         const buffer = readBuffer(ByteReader.ofMemory(content));
         tables += Math.max(1, buffer.cpus.length);
-        if (tables > maxTables)
+        if (tables > maxTables || buffers.length === maxBuffers)
           throw new TraceFileError(`more than ${buffers.length} buffers before ${section.position}`);
         buffers.push(buffer);
       } else if (id >= sectionId.headerInfo && id <= sectionId.cmdlines) {

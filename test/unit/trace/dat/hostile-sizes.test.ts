@@ -73,6 +73,18 @@ describe('a hostile trace.dat', () => {
     assert.throws(() => readOptions(eight, bufferOption(cpus)), /more than 8 buffers before \d+/);
   });
 
+  it('has a limited number of instances and options', () => {
+    const some = Array.from({ length: 1024 }, () => bufferOption([0]));
+    assert.throws(() => readOptions(Buffer.concat(some)), /no header info/);
+    assert.throws(
+      () => readOptions(Buffer.concat([...some, bufferOption([])])),
+      /more than 1024 buffers before \d+/,
+    );
+    const others = Buffer.concat(Array.from({ length: 100_000 }, () => option(999, Buffer.alloc(0))));
+    assert.throws(() => readOptions(others), /no header info/);
+    assert.throws(() => readOptions(others, others), /more than 200000 options before \d+/);
+  });
+
   it('has formats of a limited size, over all systems', () => {
     const system = (text: Buffer): ByteReader =>
       ByteReader.ofMemory(Buffer.concat([u32(1), u64(text.length), text]));

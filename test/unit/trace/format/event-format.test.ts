@@ -26,6 +26,8 @@ describe('field line', () => {
     assert.equal(shape('__rel_loc char[] name', 4), 'char|name|rel-loc|text|1');
     assert.equal(shape('__data_loc u32[] power', 4), 'u32|power|data-loc|integers|4');
     assert.equal(shape('__data_loc cpumask_t cpumask', 4), 'cpumask_t|cpumask|data-loc|bytes|1');
+    // of a synthetic event
+    assert.equal(shape('__data_loc char[] name', 8), 'char|name|data-loc|text|1');
     assert.equal(shape('unsigned long caller[8]', 64), 'unsigned long|caller|inline|integers|8');
     assert.equal(shape('unsigned char addr[6]', 6), 'unsigned char|addr|inline|integers|1');
     assert.equal(shape('const char *const * argv', 8), 'const char *const *|argv|inline|integer|8');
@@ -44,7 +46,7 @@ describe('field line', () => {
     assert.equal(parseFieldLine('\tfield:int a;\toffset:-1;\tsize:4;\tsigned:1;'), undefined);
     assert.equal(parseFieldLine('\tfield:;\toffset:0;\tsize:4;\tsigned:1;'), undefined);
     assert.equal(shape('char big[2000000]', 2_000_000), undefined);
-    assert.equal(shape('__data_loc char[] name', 8), undefined);
+    assert.equal(shape('__data_loc char[] name', 2), undefined);
   });
 
   it('refuses an overlong line, quickly: a guest could keep the host busy for hours', () => {
