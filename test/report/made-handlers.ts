@@ -112,7 +112,7 @@ export const handlerTypes: readonly MadeType[] = [
   ),
   event('kvmmmu:kvm_mmu_sync_page', role, roles, roleFormat),
   event('kvmmmu:kvm_mmu_unsync_page', role, roles.slice(0, 2), roleFormat),
-  event('kvmmmu:kvm_mmu_zap_page', role, roles.slice(0, 2), roleFormat),
+  event('kvmmmu:kvm_mmu_zap_page', 'unsigned long gfn; u32 role; bool unsync', [[1, 2, 1], []], roleFormat),
   event('kvmmmu:kvm_mmu_prepare_zap_page', role, roles.slice(0, 2), roleFormat),
   event(
     'kvmmmu:kvm_mmu_paging_element',
