@@ -44,8 +44,8 @@ export function formatParts(format: string, args: readonly PrintArg[]): FormatPa
     const from = at;
     at = found.end;
     if (found.kind === 'unknown') {
+      // a conversion that the text ends in prints nothing
       if (found.text !== '') parts.push({ kind: 'literal', bytes: Buffer.from(found.text, 'latin1') });
-      else failed = true;
       continue;
     }
     const lengthArg = found.stars > 0 ? args[nextArg++] : undefined;

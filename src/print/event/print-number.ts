@@ -80,9 +80,11 @@ function wideHex(value: Value): PartPrinter {
 }
 
 function wideUnsigned(value: Value): PartPrinter {
-  return (record: RecordData, out: TextBuffer) => {
-    const number = value.number(record);
-    if (number === tooBig) out.string(value.big(record).toString());
-    else out.decimal(number);
-  };
+  return (record, out) => writeUnsignedValue(out, value, record);
+}
+
+export function writeUnsignedValue(out: TextBuffer, value: Value, record: RecordData): void {
+  const number = value.number(record);
+  if (number === tooBig) out.string(value.big(record).toString());
+  else out.decimal(number);
 }

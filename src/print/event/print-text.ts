@@ -10,6 +10,7 @@ import { dynamicLength, dynamicOffset } from '../value/dynamic.ts';
 import { low32, memoryValue, tooBig, type Value } from '../value/value.ts';
 import type { PrintContext } from './context.ts';
 import type { ConversionPart } from './format-parts.ts';
+import { writeUnsignedValue } from './print-number.ts';
 import { callPrinter, type PartPrinter, writeHexValue } from './print-pointer.ts';
 
 type TextPrinter = (record: RecordData, out: TextBuffer, conversion: Conversion) => void;
@@ -222,16 +223,15 @@ function arrayText(arg: PrintArg, context: PrintContext): TextPrinter {
     const isKnown = asked === 1 || asked === 2 || asked === 4 || asked === 8;
     const bytes = isKnown ? asked : 1;
     const elements = countIn(record, count, start, bytes);
-    out.string('{');
     for (let index = 0; index < elements; index++) {
-      if (index > 0) out.string(',');
+      if (index > 0) out.string(' ');
       const element = memoryValue(start + index * bytes, bytes);
       // from here on, libtraceevent advances one byte at a time
-      if (!isKnown && index === 0) out.string(`BAD SIZE:${asked} `);
-      out.string('0x');
-      writeHexValue(out, element, record, element.number(record));
+      if (!isKnown && index === 0) {
+        out.string(`BAD SIZE:${asked} 0x`);
+        writeHexValue(out, element, record, element.number(record));
+      } else writeUnsignedValue(out, element, record);
     }
-    out.string('}');
   };
 }
 

@@ -60,13 +60,7 @@ const binaryOperators: ReadonlySet<string> = new Set(
   '>> << & | && || - + * ^ / % < > <= >= == !='.split(' '),
 );
 
-const sizes: ReadonlyMap<string, number> = new Map([
-  ['int', 4],
-  ...['u64', 's64', '__u64', '__s64'].map((name) => [name, 8] as const),
-  ...['u32', 's32', '__u32', '__s32'].map((name) => [name, 4] as const),
-  ...['u16', 's16', '__u16', '__s16'].map((name) => [name, 2] as const),
-  ...['u8', 's8', '__u8', '__8'].map((name) => [name, 1] as const),
-]);
+const intBytes = 4;
 
 class Parser {
   readonly #tokens: Tokens;
@@ -124,10 +118,8 @@ class Parser {
     switch (token.type) {
       case 'item':
         return token.text === 'REC' ? this.#entry(arg) : this.#atomOrCall(arg, token.text);
+      // libtraceevent takes a character for a text: its value is 0, or that of a digit
       case 'character':
-        arg.kind = argKind.atom;
-        arg.text = String(token.text.charCodeAt(0) || 0);
-        return this.#tokens.nextItem();
       case 'text':
         arg.kind = argKind.atom;
         arg.text = token.text;
@@ -227,8 +219,8 @@ class Parser {
       throw unknownOperator(operator);
     }
     if (next.type !== 'op' || next.text === ':') return next;
+    // an index has none: it belongs to what is right of the operator
     const priority = priorityOf(next.text);
-    if (priority < 0) throw unknownOperator(next.text);
     return this.#operation(priority > arg.priority || right === undefined ? arg : right, next);
   }
 
@@ -351,9 +343,14 @@ class Parser {
   #names(): NamedValue[] {
     const names: NamedValue[] = [];
     for (;;) {
-      expect(this.#tokens.nextItem(), 'op', '{');
+      let token = this.#tokens.nextItem();
+      if (token.type !== 'op' || token.text !== '{') {
+        // no name, also after a last comma
+        expect(token, 'delimiter', ')');
+        return names;
+      }
       const value = new PrintArg();
-      let token = this.#arg(value);
+      token = this.#arg(value);
       if (token.type === 'op') token = this.#operation(value, token);
       expect(token, 'delimiter', ',');
       const text = new PrintArg();
@@ -407,7 +404,7 @@ class Parser {
     if (isUnsigned) token = this.#tokens.nextItem();
     let isClosing = false;
     if (isUnsigned && token.type !== 'item') {
-      size = 4;
+      size = intBytes;
       isClosing = true;
     } else if (token.text === 'long') {
       token = this.#tokens.nextItem();
@@ -418,7 +415,8 @@ class Parser {
       const field = this.#fields.findAny(this.#expectNext('item').text);
       size = field?.isArray === false ? field.size : undefined;
     } else {
-      size = sizes.get(token.text);
+      // libtraceevent rejects the other types, u64 and the like too
+      size = token.text === 'int' ? intBytes : undefined;
     }
     if (size === undefined) throw new PrintFormatError(`size of ${token.text} is unknown`);
     expect(isClosing ? token : this.#tokens.nextItem(), 'delimiter', ')');

@@ -169,7 +169,7 @@ function shadowPage(fields: Fields): EventHandler {
     out.string(`${bit(11) ? ' invalid' : ''} ${not(4)}pae ${not(12)}nxe ${not(13)}wp`);
     out.string(`${bit(14) ? ' smep' : ''}${bit(15) ? ' smap' : ''}${role >>> 24 === 0 ? '' : ' smm'}`);
     fields.unsigned('root_count', ' root ', record, out);
-    out.string(' ');
+    if (fields.get('root_count') !== undefined) out.string(' ');
     const unsync = fields.need('unsync', out);
     if (unsync === undefined) return true;
     out.string(unsync.number(record) === 0 ? 'sync' : 'unsync');

@@ -108,8 +108,7 @@ export const schedWakeupHandler: MakeHandler = ({ fields, context }) => {
       out.string(' success=');
       writeSigned(out, success, record);
     }
-    if (targetCpu === undefined) writeMissing(out, fields, 'target_cpu');
-    else {
+    if (targetCpu !== undefined) {
       out.string(' CPU:');
       const cpu = targetCpu.number(record);
       if (cpu >= 0 && cpu < 1000) out.zeroPadded(cpu, 3);

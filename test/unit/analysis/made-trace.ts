@@ -85,7 +85,7 @@ const headBytes = 16;
 const missed = (1n << 31n) | (1n << 30n);
 
 /** The pages of a CPU's events. */
-function pagesOf(events: readonly MadeEvent[]): Uint8Array {
+export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
   const pages: Uint8Array[] = [];
   let at = pageBytes;
   let view = new DataView(new ArrayBuffer(0));
