@@ -31,7 +31,7 @@ export class EventPrinter {
     const parsed = this.#parse();
     if (parsed === undefined) return;
     const { parts, failed } = formatParts(parsed.text, parsed.args);
-    if (failed) this.#failure = 'its conversions do not match its arguments';
+    if (failed) this.#failure = 'its conversions do not match its arguments, or are too many';
     this.#parts = parts;
     this.#printers = parts.map((part) => compilePart(part, context));
     if (format.fullName === 'ftrace:bprint')

@@ -28,10 +28,17 @@ export interface FormatParts {
   readonly failed: boolean;
 }
 
+/**
+ * Limit for the conversions of one format; the kernel's have some tens. Each may read the whole record, also if it prints
+ * nothing of it.
+ */
+const maxConversions = 1000;
+
 /** Splits a format string and matches its conversions with the arguments, as libtraceevent does. */
 export function formatParts(format: string, args: readonly PrintArg[]): FormatParts {
   const parts: FormatPart[] = [];
   let nextArg = 0;
+  let conversions = 0;
   let failed = false;
   for (let at = 0; at < format.length; ) {
     if (format[at] !== '%' || format[at + 1] === '%') {
@@ -40,6 +47,7 @@ export function formatParts(format: string, args: readonly PrintArg[]): FormatPa
       at = literal.end;
       continue;
     }
+    if (++conversions > maxConversions) return { parts, failed: true };
     const found = conversionAt(format, at);
     const from = at;
     at = found.end;

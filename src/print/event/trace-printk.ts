@@ -126,7 +126,7 @@ function decode(
         extension === undefined ||
         'sSx'.includes(extension) ||
         ('fF'.includes(extension) && format[at + 1] !== 'w');
-      const byte = record.page[record.dataOffset + data]!;
+      const byte = data < record.dataBytes ? record.page[record.dataOffset + data]! : 0;
       // since 5.0, the kernel stores other pointers as formatted text
       if (!isValue && byte >= 0x20 && byte < 0x7f) putText();
       else takeNumber(longBytes);

@@ -5,11 +5,18 @@ export function parseUnsigned(text: string): bigint {
   const [, sign, hex, octal, decimal] =
     /^\s*([-+]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9]\d*))/.exec(text) ?? [];
   let value = 0n;
-  if (hex !== undefined) value = BigInt(`0x${hex}`);
-  else if (octal !== undefined && octal.length > 1) value = BigInt(`0o${octal.slice(1)}`);
-  else if (decimal !== undefined) value = BigInt(decimal);
+  if (hex !== undefined) value = BigInt(`0x${significant(hex)}`);
+  else if (octal !== undefined && octal.length > 1) value = BigInt(`0o${significant(octal)}`);
+  else if (decimal !== undefined) value = BigInt(significant(decimal));
   if (value > mask64) return mask64;
   return sign === '-' ? BigInt.asUintN(64, -value) : value;
+}
+
+/** Enough digits for more than 64 bits: of millions of digits, a bigint takes seconds. */
+const mostDigits = 24;
+
+function significant(digits: string): string {
+  return digits.length <= mostDigits ? digits : digits.replace(/^0+(?=.)/, '').slice(0, mostDigits);
 }
 
 /** As above, like strtoll(text, NULL, 0). */

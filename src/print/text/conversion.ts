@@ -103,14 +103,14 @@ export function writeText(
   start: number,
   end: number,
 ): void {
+  const { left, width, precision } = conversion;
+  const most = typeof precision === 'number' && precision >= 0 ? Math.min(end, start + precision) : end;
   let stop = start;
-  while (stop < end && source[stop] !== 0) stop++;
+  while (stop < most && source[stop] !== 0) stop++;
   if (conversion.isPlain) {
     out.copy(source, start, stop);
     return;
   }
-  const { left, width, precision } = conversion;
-  if (typeof precision === 'number' && precision >= 0) stop = Math.min(stop, start + precision);
   const missing = width === '*' ? 0 : width - (stop - start);
   if (!left) out.spaces(missing);
   out.copy(source, start, stop);

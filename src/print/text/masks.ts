@@ -1,7 +1,11 @@
 /** A bitmask as the kernel prints it: hexadecimal, the highest word first, a comma every 32 bits. */
 export function bitmaskText(bytes: Uint8Array): string {
   const digits = Buffer.from(bytes.toReversed()).toString('hex');
-  return digits.replace(/(?<=.)(?=(?:.{8})+$)/g, ',');
+  const words: string[] = [];
+  // the highest word may be shorter; a pattern that looks for the end would take quadratic time
+  for (let end = digits.length % 8 || 8, from = 0; from < digits.length; from = end, end += 8)
+    words.push(digits.slice(from, end));
+  return words.join(',');
 }
 
 /** A CPU mask as a list of ranges, such as `0-3,8`. */

@@ -29,12 +29,9 @@ export interface Field {
 }
 
 const fieldLine = /^\s*field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:([01]);)?\s*$/;
-/**
- * Limit for a line: the kernel's lines have at most 83 characters, a hostile guest's may be longer, and
- * `declaration` takes quadratic time.
- */
+/** Limit for a line: the kernel's lines have at most 83 characters, a hostile guest's may be longer. */
 const maxLineLength = 1000;
-const declaration = /^(?:(__data_loc|__rel_loc)\s+)?(.*?)\s*\b(\w+)\s*(\[[^\]]*\])?$/;
+const location = /^(__data_loc|__rel_loc)\s+/;
 
 /** A record fits in a sub-buffer, and the ring's write counter limits that to 1 MiB (RB_WRITE_MASK). */
 const maxFieldEnd = 1 << 20;
@@ -47,19 +44,20 @@ const maxFieldEnd = 1 << 20;
 export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | undefined {
   if (line.length > maxLineLength) return undefined;
   const match = fieldLine.exec(line);
-  const declared = match && declaration.exec(match[1]!.trim());
+  const declared = match && declarationIn(match[1]!.trim());
   if (!match || !declared) return undefined;
   const offset = Number(match[2]);
   const bytes = Number(match[3]);
   if (offset + bytes > maxFieldEnd) return undefined;
 
-  const [, loc, rawType = '', name = '', brackets] = declared;
+  const { loc, type: rawType, name, brackets } = declared;
   const place = placeOf(loc, brackets, bytes);
   // synthetic events keep offset and length in the low half of 8 bytes
   if (place !== 'inline' && place !== 'tail' && bytes !== 4 && bytes !== 8) return undefined;
   // in `__data_loc char[] name` the brackets are part of the type
-  const type = rawType.replace(/\s*\[[^\]]*\]$/, '');
-  const isArray = brackets !== undefined || /\[[^\]]*\]$/.test(rawType);
+  const [typeBracket = -1] = lastBrackets(rawType);
+  const type = typeBracket < 0 ? rawType : rawType.slice(0, typeBracket).trimEnd();
+  const isArray = brackets !== undefined || typeBracket >= 0;
   const holdsSeveral = place !== 'inline' || isArray;
   return {
     name,
@@ -72,6 +70,49 @@ export function parseFieldLine(line: string, longBytes: 4 | 8 = 8): Field | unde
     place,
     ...contentOf(type, holdsSeveral, elementBytesOf(type, place, bytes, brackets, longBytes)),
   };
+}
+
+interface Declaration {
+  readonly loc?: string | undefined;
+  readonly type: string;
+  readonly name: string;
+  readonly brackets: string | undefined;
+}
+
+/** `(__data_loc|__rel_loc) TYPE NAME [LENGTH]`, all but NAME optional. */
+function declarationIn(text: string): Declaration | undefined {
+  const [head, loc] = location.exec(text) ?? [];
+  const dynamic = head === undefined ? undefined : typeAndName(text.slice(head.length));
+  return dynamic === undefined ? typeAndName(text) : { ...dynamic, loc };
+}
+
+/**
+ * From the end and without a regular expression: that would take quadratic time, which a file of many such lines makes
+ * minutes.
+ */
+function typeAndName(text: string): Declaration | undefined {
+  const bracket = lastBrackets(text).find((at) => endsWithWord(text.slice(0, at).trimEnd()));
+  if (bracket === undefined && text.endsWith(']')) return undefined;
+  const rest = text.slice(0, bracket).trimEnd();
+  let start = rest.length;
+  while (endsWithWord(rest, start)) start--;
+  if (start === rest.length) return undefined;
+  const brackets = bracket === undefined ? undefined : text.slice(bracket);
+  return { type: rest.slice(0, start).trimEnd(), name: rest.slice(start), brackets };
+}
+
+/** Where the brackets at the end of the text may begin: the first `[` after the last but one `]`, or a later one. */
+function lastBrackets(text: string): number[] {
+  if (!text.endsWith(']')) return [];
+  const starts: number[] = [];
+  const before = text.length < 2 ? -1 : text.lastIndexOf(']', text.length - 2);
+  for (let at = text.indexOf('[', before + 1); at >= 0; at = text.indexOf('[', at + 1)) starts.push(at);
+  return starts;
+}
+
+/** Whether there is a letter, digit or underscore before `end`. */
+function endsWithWord(text: string, end = text.length): boolean {
+  return end > 0 && /\w/.test(text[end - 1]!);
 }
 
 function placeOf(loc: string | undefined, brackets: string | undefined, bytes: number): FieldPlace {

@@ -49,6 +49,45 @@ describe('field line', () => {
     assert.equal(shape('__data_loc char[] name', 2), undefined);
   });
 
+  it('finds the parts of any declaration as a regular expression would, which takes too long for hostile ones', () => {
+    const pattern = /^(?:(__data_loc|__rel_loc)\s+)?(.*?)\s*\b(\w+)\s*(\[[^\]]*\])?$/;
+    const last = /\s*\[[^\]]*\]$/;
+    const piece = fc.constantFrom(
+      '__data_loc',
+      '__rel_loc',
+      ' ',
+      '\t',
+      '[',
+      ']',
+      '[3]',
+      '[]',
+      '[N]',
+      'a',
+      'int',
+      'char',
+      '*',
+      '!',
+      '\xa0',
+      'é',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const declared = pieces.join('');
+        const found = parseFieldLine(line(declared, 4));
+        const [all, loc, type = '', name, brackets] = pattern.exec(declared.trim()) ?? [];
+        assert.equal(found === undefined, declared === '' || all === undefined, declared);
+        if (found === undefined) return;
+        const isArray = brackets !== undefined || last.test(type);
+        assert.deepEqual([found.name, found.type, found.isArray], [name, type.replace(last, ''), isArray]);
+        assert.equal(
+          found.place,
+          loc === undefined ? 'inline' : loc === '__data_loc' ? 'data-loc' : 'rel-loc',
+        );
+      }),
+      { numRuns: thorough(100_000) },
+    );
+  });
+
   it('refuses an overlong line, quickly: a guest could keep the host busy for hours', () => {
     // the minimum of several runs: this machine may be busy
     let leastMs = Number.POSITIVE_INFINITY;
