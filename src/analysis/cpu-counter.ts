@@ -32,7 +32,7 @@ export class CpuCounter {
     this.task = task;
     this.pid = pid;
     this.#sinceNs = now;
-    // all idle tasks share one Task, and so do the tasks beyond the limit
+    // a Task that several tasks share has no CPU: that of the idle tasks, and that of all tasks beyond the limit
     if (task.pid > 0) task.onCpu = this.cpu;
   }
 

@@ -29,17 +29,17 @@ export interface BufferSummary {
   readonly idleShare: number | null;
   /** Ascending. */
   readonly cpus: readonly CpuSummary[];
-  /** Most run time first, without the idle tasks. */
+  /** Without the idle tasks; sorted by run time, longest first. */
   readonly tasks: readonly TaskSummary[];
   /** Sum of the tasks beyond the limit of 8192; null if there are none. */
   readonly otherTasks: TaskSummary | null;
   /** Wakeup latencies of all tasks. */
   readonly wakeups: Durations | null;
   readonly wakeupHistogram: readonly HistogramBucket[];
-  /** Most time first. */
+  /** Sorted by total time, longest first. */
   readonly irqs: readonly InterruptSummary[];
   readonly softirqs: readonly InterruptSummary[];
-  /** Most first. */
+  /** Sorted by count, largest first. */
   readonly eventTypes: readonly { readonly name: string; readonly count: number }[];
   readonly missing: readonly MissingFigure[];
   readonly notCounted: NotCounted;

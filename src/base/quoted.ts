@@ -2,7 +2,7 @@ const maxQuotedLength = 64;
 /** Control characters, and characters that change the direction of text. */
 const steering = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Untrusted text for a one-line message: in quotes, cut to a maximum length, without terminal control characters. */
+/** Untrusted text for a one-line message: in quotes, cut to a maximum length, with control characters escaped. */
 export function quoted(text: string): string {
   return printable(
     JSON.stringify(text.length > maxQuotedLength ? `${text.slice(0, maxQuotedLength)}…` : text),

@@ -127,7 +127,10 @@ function readTriggers(where: string, value: unknown): Readonly<Record<string, re
   const triggers = readRecord(where, value, maxTriggers, (event, each) => {
     readEventName(`a name in ${where}`, event);
     if (!event.includes(':'))
-      throw new Refusal('bad-trace', `a name in ${where} is "system:event", not ${quoted(event)}`);
+      throw new Refusal(
+        'bad-trace',
+        `a name in ${where} must have the form "system:event", not ${quoted(event)}`,
+      );
     const name = `${where}[${quoted(event)}]`;
     return readList(name, each, maxTriggers).map((trigger, index) => {
       const command = readTrigger(`${name}[${index}]`, trigger);

@@ -12,9 +12,9 @@ const debugfsMagic = 0x64626720;
 const usualPlaces = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 
 /**
- * The root of tracefs: `given` if tracefs is mounted there, otherwise the first usual place where it is. Does not
- * block. Throws a Failure that names the cause: `missing` when there is none, `notPermitted` when this user may not
- * enter it, or the kernel is locked down.
+ * The root of tracefs: `given`, or without it the first of the usual places where tracefs is mounted. Does not block.
+ * Throws a Failure that names the cause: `missing` if tracefs is not there, `notPermitted` if this user may not enter
+ * it or if the kernel is locked down.
  */
 export function locateTracefs(given?: string): string {
   if (given !== undefined) {

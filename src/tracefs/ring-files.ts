@@ -14,7 +14,7 @@ export interface RingStats {
    */
   readonly oldestEventTs: string;
   readonly nowTs: string;
-  /** Events refused because the ring was full and does not overwrite. */
+  /** Events dropped because the ring was full and not in overwrite mode. */
   readonly droppedEvents: number;
   readonly readEvents: number;
 }

@@ -297,7 +297,11 @@ export class Pump {
     this.#portFullMs = performance.now();
   }
 
-  /** Ends a stop if the outlet has accepted nothing for too long. @returns whether the pump has to end too */
+  /**
+   * Gives up a stop that is waiting for the outlet if it has accepted nothing for too long.
+   *
+   * @returns true if the pump has to end as well
+   */
   #waitedEnough(): boolean {
     const stuck = performance.now() - this.#portFullMs >= this.#setup.stopTimeoutMs;
     if (!stuck || this.#wanted === 'run') return false;

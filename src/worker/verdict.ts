@@ -12,7 +12,7 @@ export function ringVerdict(failure: number): Verdict {
     case errno.EBUSY: // a latency tracer is swapping the buffers
     case errno.ENODEV: // the CPU was never online; its ring appears when the CPU does
       return 'again';
-    case errno.EINVAL: // the file position stands inside a page: only a fresh opening starts at a boundary again
+    case errno.EINVAL: // the file position is inside a page: only opening the file again puts it on a page boundary
       return 'gone';
     default:
       return 'fatal';

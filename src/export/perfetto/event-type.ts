@@ -14,7 +14,7 @@ export interface FieldPlan {
   readonly field: Field;
   /** The tag, or all bytes before the value. */
   readonly tag: Uint8Array;
-  /** The tag of an integer's value inside a `Field` message; only in the named form. */
+  /** The tag of the value inside a `GenericFtraceEvent.Field` message. Set for integers in the named form only. */
   readonly inner: Uint8Array | undefined;
 }
 

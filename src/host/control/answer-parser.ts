@@ -157,7 +157,7 @@ function readPerCpu<T>(fields: Fields, name: string, read: (cpu: Fields) => T): 
   return Object.fromEntries(
     entries.map(([cpu, value]): [string, T] => {
       if (!/^(0|[1-9]\d{0,3})$/.test(cpu) || Number(cpu) >= maxCpus)
-        throw new BadAnswer(`its ${name} has an entry that is not a CPU`);
+        throw new BadAnswer(`its ${name} has a key that is not the number of a CPU`);
       if (!isObject(value)) throw wrong(`${name}.${cpu}`, 'an object', value);
       return [cpu, read(value)];
     }),

@@ -35,7 +35,7 @@ export interface Mapping {
   unmap(): void;
 }
 
-/** Maps the first `bytes` of a memory file; every process that maps it sees the same bytes at once. */
+/** Maps the first `bytes` of a memfd: what one process writes is immediately visible to all others that map it. */
 export function mapMemory(fd: number, bytes: number): Mapping {
   const address = libcMmap(null, bytes, PROT_READ_WRITE, MAP_SHARED, fd, 0);
   if (address === -1) throw new NativeError('mmap', lastErrno());

@@ -8,7 +8,7 @@ const libcExit = declare('void _exit(int code)');
 
 const libcSyscall = declare('long syscall(long number, unsigned long a, unsigned long b, unsigned long c)');
 
-const SYS_close_range = 436; // the same number on every architecture
+const SYS_close_range = 436; // the same number on every architecture but MIPS and Alpha
 const CLOSE_RANGE_CLOEXEC = 4;
 
 /**

@@ -31,7 +31,7 @@ export class Standby<Worker extends Spare> {
   #worker: Worker | undefined;
   #loadedMs: number | undefined;
   #loadTicks = 0;
-  /** Waiting for a turn to fork or, with a timer, for the time of the next try. */
+  /** True while it waits for a turn to fork or, if `#timer` is set, for the next attempt. */
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;

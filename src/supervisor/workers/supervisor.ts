@@ -125,7 +125,7 @@ export class Supervisor {
   async start(): Promise<void> {
     this.#wanted = 'run';
     for (const cpu of this.#cpus) cpu.run();
-    // By now every CPU has answered the stop (perhaps that it was superseded), so a later stop must not join it.
+    // By now every CPU has answered the stop, or reported that it was superseded: a later stop must not join it.
     this.#pending = undefined;
     await this.#until(() => this.#wanted !== 'run' || this.#cpus.every((cpu) => !onTheWay.has(cpu.state)));
   }

@@ -16,7 +16,7 @@ export interface EventObject {
 
 /** How the next step of an iteration orders the events. */
 export interface EventOrder {
-  /** The next event is the next one of the same CPU, whatever its time. */
+  /** If true, the next event comes from the same CPU, even if another CPU has an earlier one. */
   keepsPlace: boolean;
   /** What `TraceEvent.time` counts from. */
   readonly origin: TimeOrigin;

@@ -209,7 +209,7 @@ function cannotWrite(dir: string, cause: unknown): unknown {
 function isThere(path: string, out: string): Failure {
   return new Failure(
     exitCode.failed,
-    `${path} already exists: a recording that is running or was not finished`,
+    `${path} already exists: a recording that is still running or was never finished`,
     `convert it with trace-host convert ${path} -o ${out}, or remove it`,
   );
 }

@@ -6,8 +6,8 @@ import { SettingsError } from './settings-error.ts';
 import { Tracefs } from '../tracefs.ts';
 
 /**
- * Maximum number of functions that are already listed: restoring makes the kernel compare each with all of its
- * functions.
+ * A list that is longer is not replaced, because restoring it is slow: the kernel looks up each name by comparing it
+ * with the names of all functions.
  */
 const maxListed = 4096;
 

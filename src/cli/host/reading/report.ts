@@ -67,7 +67,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     (name, reason) => {
       if (said.has(name)) return;
       said.add(name);
-      warn(`${printable(name)} is printed as its fields: ${printable(reason)}`);
+      warn(`${printable(name)} is not printed as text: ${printable(reason)}`);
     },
   );
   return exitCode.done;

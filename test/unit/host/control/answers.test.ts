@@ -140,7 +140,7 @@ describe('parseAnswer', () => {
     for (const cpu of ['-1', '8192', '01', 'a', '__proto__', '1e3'])
       assert.throws(
         () => parseAnswer('stop', 1, { ...good.stop, ledger: JSON.parse(`{"${cpu}":{}}`) }),
-        /its ledger has an entry that is not a CPU/,
+        /its ledger has a key that is not the number of a CPU/,
         cpu,
       );
     for (const time of ['18446744073709551616', '-1', '0x10', '', '1.5'])
