@@ -20,8 +20,9 @@ export interface BufferSummary {
   readonly last: bigint | undefined;
   readonly spanNs: number | null;
   readonly events: number;
-  /** Lost events that the kernel counted, and the number of losses that it did not count. */
+  /** Number of lost events, as counted by the kernel. */
   readonly lost: bigint;
+  /** How many times the kernel lost events without counting them. */
   readonly uncountedLosses: number;
   /** Sums over all CPUs. The idle share is idle / (busy + idle). */
   readonly busyNs: number | null;
@@ -53,7 +54,10 @@ export interface CpuSummary {
   readonly busyNs: number | null;
   readonly idleNs: number | null;
   readonly idleShare: number | null;
-  /** Time of irq handlers and of softirqs, without nested interrupts; included in the interrupted task's run time. */
+  /**
+   * Time spent in irq handlers, and in softirqs, excluding nested interrupts. It is also part of the run time of the
+   * interrupted task.
+   */
   readonly irqNs: number | null;
   readonly softirqNs: number | null;
   /** Switches away from a task that blocked, and from one that was still runnable. Idle tasks are not counted. */

@@ -2,7 +2,7 @@ import { eventLoopFd } from '../native/wait/event-loop.ts';
 import { POLLIN, PollSet } from '../native/wait/poll.ts';
 import { Timerfd } from '../native/wait/timerfd.ts';
 
-/** Interval at which the event loop gets a turn for its timers, which do not make its descriptor readable. */
+/** The event loop runs at least this often: a timer that expires does not make its descriptor readable. */
 const loopTurnMs = 500;
 
 /** The waits of a pump. */

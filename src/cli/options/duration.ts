@@ -29,6 +29,6 @@ export function parseTimeMs(text: string, name: string, bareUnit: 'ms' | 's'): n
   throw new Failure(
     exitCode.usage,
     `${name}: ${quoted(text)} is not a time`,
-    `use ${units}, or a time such as 500ms, 10s or 5m`,
+    `give a number of ${units}, or a time with a unit such as 500ms, 10s or 5m`,
   );
 }

@@ -16,7 +16,7 @@ export async function loadDuckDb(): Promise<DuckDb> {
       code === 'ERR_DLOPEN_FAILED'
         ? 'the npm package @duckdb/node-api does not work on this machine'
         : 'trace-host query needs the npm package @duckdb/node-api',
-      'npm install @duckdb/node-api where virtio-trace is installed (-g if it is global), or export --to parquet',
+      'run npm install @duckdb/node-api where virtio-trace is installed (with -g if that is global), or use trace-host export --to parquet',
       { cause },
     );
   }

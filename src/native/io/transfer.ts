@@ -29,13 +29,13 @@ export function tee(from: number, to: number, bytes: number): number {
   return given < 0 ? -lastErrno() : given;
 }
 
-/** read(2) into the whole of `buffer`. @returns bytes read, or the negated errno */
+/** Calls read(2) once, for up to the length of `buffer`. @returns bytes read, or the negated errno */
 export function read(fd: number, buffer: Uint8Array): number {
   const got = libcRead(fd, buffer, buffer.byteLength);
   return got < 0 ? -lastErrno() : got;
 }
 
-/** write(2) of the whole of `buffer`. @returns bytes written, or the negated errno */
+/** Calls write(2) once with all of `buffer`; fewer bytes may be written. @returns bytes written, or the negated errno */
 export function write(fd: number, buffer: Uint8Array): number {
   const put = libcWrite(fd, buffer, buffer.byteLength);
   return put < 0 ? -lastErrno() : put;

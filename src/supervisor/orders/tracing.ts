@@ -89,7 +89,8 @@ export class Tracing {
   async start(wish?: TraceRequest): Promise<PerCpu<CpuBaseline>> {
     this.mustBeOpen();
     if (wish !== undefined) {
-      // A new instance has the events, tracers and clocks of the top level.
+      // Checked at the top level because the requested instance may not exist yet. It will have the same events and
+      // clocks. A tracer that instances do not have is rejected when the settings are applied.
       checkSettings(new Tracefs(this.#own.root), wish);
       if (this.#supervisor.state !== 'stopped' || this.#request !== undefined) await this.stop();
       await this.#alter(wish);

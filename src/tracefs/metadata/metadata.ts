@@ -120,8 +120,8 @@ export interface PackedMetadata {
 }
 
 /**
- * Packs the metadata. Takes about half a second (several under emulation, two thirds of it for tar and gzip); gzip
- * runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is no other way to
+ * Packs the metadata. Takes about half a second, or several seconds under emulation; two thirds of that is tar and
+ * gzip. gzip runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is no other way to
  * notice what a module or a probe has changed.
  * @param seen called with every file, also those that are not sent
  */
@@ -173,7 +173,7 @@ async function* inBatches(archive: Pack): AsyncGenerator<Buffer> {
   let batch: Buffer[] = [];
   let bytes = 0;
   for await (const piece of archive) {
-    if (!Buffer.isBuffer(piece)) throw new TypeError('tar-stream gave something else than bytes');
+    if (!Buffer.isBuffer(piece)) throw new TypeError('tar-stream returned something other than bytes');
     batch.push(piece);
     bytes += piece.length;
     if (bytes < batchBytes) continue;

@@ -116,8 +116,8 @@ function checkFilter(name: string, filter: string): void {
 }
 
 /**
- * Checks that the instance has the tracer: an instance has fewer tracers than the top level, e.g. before 6.12 no
- * function_graph.
+ * Checks that the instance has the tracer. An instance has fewer tracers than the top level; for example, it has no
+ * function_graph before Linux 6.12.
  */
 function checkTracer(tracefs: Tracefs, tracer: string): void {
   const known = tracefs.availableTracers();
