@@ -200,7 +200,7 @@ export class Trace {
     }));
   }
 
-  /** Closes the file. Iterations still running fail. */
+  /** Closes the file. An iteration that is still in progress fails. */
   close(): Promise<void> {
     return this.#source.close();
   }

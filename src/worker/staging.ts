@@ -2,7 +2,7 @@ import { errnoName } from '../native/error.ts';
 import type { Ledger } from '../protocol/ledger.ts';
 import type { PumpIo } from './pump-io.ts';
 
-/** Size of timestamp and commit word: never all zero in a page that was read. */
+/** Size of the page header (timestamp and commit word). It is never all zero in a page that was read. */
 const pageHeaderBytes = 16;
 
 /**

@@ -27,7 +27,7 @@ describe('the guest harness', { timeout: 900_000 }, () => {
     assert.equal((await guest.run('kill -9 $$')).code, 128 + 9);
   });
 
-  test('files of some MB are copied in and out unchanged, also through a command', async () => {
+  test('files of a few MB are copied in and out unchanged, also through a command', async () => {
     const data = randomBytes(5 << 20);
     await guest.writeFile('/tmp/data', data);
     assert.equal(Buffer.compare(await guest.readFile('/tmp/data'), data), 0);

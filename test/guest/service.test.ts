@@ -135,7 +135,7 @@ describe('the packaged service in a Debian guest', { timeout: 2_700_000 }, () =>
     longTest(
       'a supervisor that hangs is replaced by its watchdog, and its workers send their remaining pages',
       async () => {
-        // on a busy host the guest may not run for some seconds
+        // on a busy host the guest may not run for a few seconds
         await service.override('WatchdogSec=10s');
         let pid = await service.pid();
         await guest.check('systemctl restart trace-agent', { timeoutMs: slowMs });

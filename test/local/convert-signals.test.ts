@@ -10,7 +10,7 @@ import { fixture } from '../unit/trace/fixtures.ts';
 import { scratchDir } from '../unit/trace/samples.ts';
 
 const program = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
-/** Pages without events, which take no space on the disk; compressing them takes some seconds. */
+/** Pages without events, which take no space on the disk; compressing them takes a few seconds. */
 const rawBytes = 512 * 1024 * 1024;
 
 describe('trace-host convert', () => {

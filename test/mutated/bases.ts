@@ -57,7 +57,7 @@ async function unpacked(dir: string, name: string): Promise<Buffer> {
   }
 }
 
-/** All files to change. Blocks for some seconds. */
+/** All files to change. Blocks for a few seconds. */
 export async function bases(): Promise<Base[]> {
   const dir = mkdtempSync(join(tmpdir(), 'mutated-bases-'));
   try {

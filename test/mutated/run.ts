@@ -8,7 +8,7 @@ import type { Said } from './child.ts';
 
 const program = fileURLToPath(new URL('child.js', import.meta.url));
 
-/** Without a word for so long a child hangs; a usual mutation takes some milliseconds. */
+/** Without a word for so long a child hangs; a usual mutation takes a few milliseconds. */
 const silenceMs = 60_000;
 const heapMib = 256;
 /** More faults are of no use. */

@@ -44,7 +44,7 @@ function taken(path: string): Failure {
   return new Failure(exitCode.usage, `${path} is not empty`, 'specify a new or empty directory with -o');
 }
 
-/** Appends to a file of an export's directory, then closes it: there may be more files than the open file limit. */
+/** Appends to a file of an export's directory, then closes it: there may be more files than may be open at once. */
 export async function appendTo(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'a', 0o644);
   try {

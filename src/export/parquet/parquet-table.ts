@@ -81,7 +81,7 @@ export class ParquetTable {
     this.file = new ParquetFile(library, path, this.#columns);
   }
 
-  /** @returns the increase of `waitingBytes` */
+  /** @returns by how much `waitingBytes` has grown */
   add(event: TraceEvent): number {
     const values = this.#values;
     const columns = this.#columns;

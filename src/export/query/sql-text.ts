@@ -1,4 +1,4 @@
-/** Quotes a name as an SQL identifier. May contain any characters: names come from the guest. */
+/** Quotes a name as an SQL identifier. The name may contain any characters, because it comes from the guest. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -22,7 +22,7 @@ const deletedMark = ' (deleted)';
 
 /**
  * Lists the processes that have files open below a directory, even a removed one: FIFOs and files by /proc/PID/fd,
- * UNIX sockets by /proc/net/unix. Changes nothing. Blocks for a few milliseconds for some hundred processes.
+ * UNIX sockets by /proc/net/unix. Changes nothing. Blocks for a few milliseconds if there are a few hundred processes.
  * Processes that this user may not inspect are skipped.
  * @param dir absolute, without symbolic links
  */

@@ -29,7 +29,7 @@ export interface FormatParts {
 }
 
 /**
- * Limit for the conversions of one format; the kernel's have some tens. Each may read the whole record, also if it prints
+ * Limit for the conversions of one format; the kernel's have a few dozen. Each may read the whole record, also if it prints
  * nothing of it.
  */
 const maxConversions = 1000;

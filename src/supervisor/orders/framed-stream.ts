@@ -88,8 +88,8 @@ export class FramedStream {
   }
 
   /**
-   * Writes the changed metadata and the totals, after all workers have exited. A stream without its beginning gets no
-   * end and is incomplete.
+   * Writes the changed metadata and the totals, after all workers have exited. If the beginning was
+   * not written, the end is not written either and the stream is incomplete.
    * @returns whether the stream is complete
    */
   async end({ stats }: TracingReport): Promise<boolean> {

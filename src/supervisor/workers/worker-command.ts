@@ -11,7 +11,7 @@ export interface WorkerCommand {
 }
 
 /**
- * A worker runs a few lines of script some hundred times a second. Compiling them, and the memory and threads for
+ * A worker runs a few lines of script a few hundred times a second. Compiling them, and the memory and threads for
  * that, cost more than they save; even more in an emulated guest, which has to translate new machine code again. (The
  * WebAssembly flag only avoids V8's warning that it is disabled together with the compiler.)
  */

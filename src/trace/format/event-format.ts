@@ -23,7 +23,7 @@ export interface EventFormat {
 const maxEventId = 0xffff;
 /** Limit for the fields of one event: those of size 0 may all be the whole record. The kernel's have at most 100. */
 const maxFields = 1000;
-/** Names that a tracefs directory can have: user_events allow anything but whitespace and colons. */
+/** Names that a tracefs directory can have: user_events allows anything but whitespace and colons. */
 const nameLine = /^name: *(\S{1,255}) *$/m;
 
 /**

@@ -17,8 +17,8 @@ import { Tracefs } from '../tracefs.ts';
 
 /**
  * Checks the settings and applies them; tracing begins with the last write. When the kernel refuses one, everything
- * is restored and a SettingsError with the kernel's own words is thrown. Blocks for some milliseconds (for a whole
- * event system, up to some hundred). A new clock empties the rings, a smaller size drops pages.
+ * is restored and a SettingsError with the kernel's own words is thrown. Blocks for a few milliseconds, or up to a few
+ * hundred for a whole event system. A new clock empties the rings; a smaller size drops pages.
  */
 export function applySettings(tracefs: Tracefs, settings: TraceSettings): Applied {
   checkSettings(tracefs, settings);

@@ -6,8 +6,8 @@ import { SettingsError } from './settings-error.ts';
 import { Tracefs } from '../tracefs.ts';
 
 /**
- * A list that is longer is not replaced, because restoring it is slow: the kernel looks up each name by comparing it
- * with the names of all functions.
+ * Most functions of a list that is replaced. Restoring a longer list would be slow: the kernel looks up each name by
+ * comparing it with the names of all functions.
  */
 const maxListed = 4096;
 

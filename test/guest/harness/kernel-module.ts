@@ -10,7 +10,7 @@ import { tool } from './tool.ts';
 
 /**
  * Path of the module of `test/guest/programs/NAME.c` for one of Debian's kernels, compiled, when its source has
- * changed, against that kernel's headers, which are downloaded into the cache. Blocks for some seconds the first
+ * changed, against that kernel's headers, which are downloaded into the cache. Blocks for a few seconds the first
  * time.
  */
 export function kernelModule(name: string, { version }: GuestKernel): string {

@@ -22,7 +22,7 @@ export const maxOptions = 200_000;
 /** Limit for tracing instances: each is a pass of its own over formats, or one more to look at for each event. */
 export const maxBuffers = 1024;
 
-/** Limit for the text of a `stats` file, which has some 200 bytes. */
+/** Limit for the text of a `stats` file, which has about 200 bytes. */
 const maxStatBytes = 4096;
 
 /** Format texts by path, as far as they are read. */
