@@ -15,7 +15,7 @@ export interface Link {
 }
 
 /** Thrown by a check that cannot determine the state of its link; the message gives the reason. */
-export class Untold extends Error {}
+export class Undetermined extends Error {}
 
 /**
  * Checks links one after another, with the functions that the other commands use. A Failure thrown by a check
@@ -47,7 +47,7 @@ export class Chain {
     } catch (cause) {
       if (cause instanceof Failure)
         this.#links.push({ link, state: 'wrong', what: cause.message, remedy: cause.remedy });
-      else if (cause instanceof Untold)
+      else if (cause instanceof Undetermined)
         this.#links.push({ link, state: 'unknown', what: cause.message, remedy: '' });
       // the file was just removed, or this user may not read it
       else if (/^E[A-Z]+$/.test(codeOf(cause)))

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { Chain, type Link, Untold } from '../base/diagnosis.ts';
+import { Chain, type Link, Undetermined } from '../base/diagnosis.ts';
 import { exitCode, Failure } from '../base/failure.ts';
 import { printable } from '../base/quoted.ts';
 import { locateTracefs } from '../tracefs/locate.ts';
@@ -52,7 +52,7 @@ function ownInstance(root: string, instance: string | undefined): string | undef
 function kernelLink(): string {
   const kernel = release();
   const old = oldKernelText(kernel);
-  if (old !== undefined) throw new Untold(`${kernel}: ${old}`);
+  if (old !== undefined) throw new Undetermined(`${kernel}: ${old}`);
   return kernel;
 }
 
@@ -72,7 +72,7 @@ function lockdownLink(): string {
 }
 
 function ringsLink(tracefs: Tracefs | undefined, cpus: readonly number[]): string {
-  if (tracefs === undefined) throw new Untold('no tracefs');
+  if (tracefs === undefined) throw new Undetermined('no tracefs');
   const { perCpuKb, overrun } = cpus.reduce(
     (sum, cpu) => {
       const size = ringKb(tracefs.readIfThere(`per_cpu/cpu${cpu}/buffer_size_kb`));
@@ -83,7 +83,7 @@ function ringsLink(tracefs: Tracefs | undefined, cpus: readonly number[]): strin
     },
     { perCpuKb: [] as readonly number[], overrun: 0 },
   );
-  if (perCpuKb.length === 0) throw new Untold('no ring reports its size');
+  if (perCpuKb.length === 0) throw new Undetermined('no ring reports its size');
   return `${cpus.length} of ${perCpuKb.join(' or ')} KiB; ${overrun} events overwritten; tracing_on is ${tracefs.tracingOn() ? 1 : 0}`;
 }
 
@@ -105,7 +105,7 @@ function overrunOf(tracefs: Tracefs, cpu: number): number {
 
 function clockLink(tracefs: Tracefs | undefined): string {
   const current = tracefs?.clocks().current;
-  if (current === undefined) throw new Untold('tracefs does not report its clock');
+  if (current === undefined) throw new Undetermined('tracefs does not report its clock');
   return printable(current);
 }
 

@@ -172,7 +172,7 @@ export class Tracefs {
     return { available: listed.map((word) => word.replace(/^\[|\]$/g, '')), current };
   }
 
-  /** How full a ring must be, in per cent, before poll reports it; undefined before 5.0, which has no such file. */
+  /** How full a ring must be, in per cent, before poll reports it; undefined before Linux 5.0, which has no such file. */
   bufferPercent(): number | undefined {
     const text = this.readIfThere('buffer_percent');
     return text === undefined ? undefined : Number(text.trim());

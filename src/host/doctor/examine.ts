@@ -1,6 +1,6 @@
 import { closeSync, existsSync, lstatSync } from 'node:fs';
 import { exitCode, Failure } from '../../base/failure.ts';
-import { Chain, type Link, Untold } from '../../base/diagnosis.ts';
+import { Chain, type Link, Undetermined } from '../../base/diagnosis.ts';
 import { printable } from '../../base/quoted.ts';
 import type { StatusAnswer } from '../../protocol/control.ts';
 import { version } from '../../base/version.ts';
@@ -82,13 +82,13 @@ async function examineAgent(
   let client: ControlClient | undefined;
   let status: StatusAnswer | undefined;
   const asked = (): StatusAnswer => {
-    if (status === undefined) throw new Untold('the agent was not asked');
+    if (status === undefined) throw new Undetermined('the agent was not asked');
     return status;
   };
   try {
     await chain.look('agent', ['guest', 'readers'], async () => {
       const other = giver();
-      if (other !== undefined) throw new Untold(`not asked: ${nameOf(other)} uses the control port`);
+      if (other !== undefined) throw new Undetermined(`not asked: ${nameOf(other)} uses the control port`);
       client = await ControlClient.open(guest(), { timeoutMs });
       status = await client.status();
       return `answers: ${status.state}, up ${Math.round(status.uptimeMs / 1000)} s`;
@@ -132,17 +132,19 @@ function qemuLink(guest: GuestDir, holders: readonly Holder[]): string {
   if (qemu !== undefined) return `pid ${qemu.pid} has the ports open`;
   if (guest.chardev === 'pipe') closeSync(guest.openFifo(controlPortName, 'in'));
   else if (!existsSync(guest.socketPath(controlPortName))) throw guest.nobody(`${controlPortName}.socket`);
-  throw new Untold("cannot tell which QEMU has the ports open: run as root, or as QEMU's user");
+  throw new Undetermined("cannot tell which QEMU has the ports open: run as root, or as QEMU's user");
 }
 
 async function guestLink(guest: GuestDir, holders: readonly Holder[]): Promise<string> {
   const qemu = holders.find(isQemu);
-  if (qemu === undefined) throw new Untold('no QEMU to ask');
+  if (qemu === undefined) throw new Undetermined('no QEMU to ask');
   const state = await runStateOf(qemu);
   const still = standstill(guest, qemu.pid, state);
   if (still !== undefined) throw still;
   if (state.kind === 'known') return `QEMU says ${state.state}`;
-  throw new Untold(state.kind === 'unknown' ? `cannot query QEMU: ${state.why}` : 'QEMU cannot be asked');
+  throw new Undetermined(
+    state.kind === 'unknown' ? `cannot query QEMU: ${state.why}` : 'QEMU cannot be asked',
+  );
 }
 
 /** A second reader steals pages and answers: each byte of a FIFO goes to only one of its readers. */

@@ -37,7 +37,7 @@ export class Standby<Worker extends Spare> {
   #history: CrashHistory = noCrashes;
   /** The errno of the last failed fork: logged once, until a fork succeeds. */
   #forkFailure: string | undefined;
-  /** Passes the turn to fork on. */
+  /** Lets the next worker be forked. */
   #settled: () => void = () => undefined;
   #ended: (() => void) | undefined;
   #over = false;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Chain, isSound, Untold } from '../../../src/base/diagnosis.ts';
+import { Chain, isSound, Undetermined } from '../../../src/base/diagnosis.ts';
 import { linesOf } from '../../../src/cli/report/diagnosis.ts';
 import { exitCode, Failure } from '../../../src/base/failure.ts';
 
@@ -14,7 +14,7 @@ describe('a chain of links', () => {
     await chain.look('c', ['b'], () => assert.fail('c cannot be looked at without b'));
     await chain.look('d', ['c'], () => assert.fail('nor can d'));
     await chain.look('e', ['a'], () => {
-      throw new Untold('nobody to ask');
+      throw new Undetermined('nobody to ask');
     });
     await chain.look('f', ['e'], () => Promise.resolve('fine too'));
     assert.deepEqual(
