@@ -127,7 +127,7 @@ export interface NotCounted {
   readonly slicesAcrossLoss: number;
   /** Task runs whose start or end is missing, e.g. because events were filtered out. */
   readonly slicesUnmatched: number;
-  /** Wakeups with lost events before the switch. */
+  /** Wakeups after which events were lost before the task was switched in. */
   readonly wakeupsAcrossLoss: number;
   /** Interrupt entries without an exit, and exits without an entry. */
   readonly interruptsUnmatched: number;

@@ -67,7 +67,10 @@ function readId(id: unknown): OrderId | undefined {
   if (id === undefined) return undefined;
   if (typeof id === 'string' && id.length <= maxIdLength) return id;
   if (typeof id === 'number' && Number.isSafeInteger(id)) return id;
-  throw new Refusal('bad-id', `id is a string of at most ${maxIdLength} characters or an integer below 2^53`);
+  throw new Refusal(
+    'bad-id',
+    `id must be a string of at most ${maxIdLength} characters or an integer below 2^53`,
+  );
 }
 
 function readOrder(fields: Record<string, unknown>, id: OrderId | undefined): Order {
@@ -98,11 +101,11 @@ function readPart(value: unknown): MetadataPart {
   const part = metadataParts.find((name) => name === value);
   if (part !== undefined) return part;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
-  throw new Refusal('bad-value', `part is one of ${metadataParts.join(', ')}, not ${given}`);
+  throw new Refusal('bad-value', `part must be one of ${metadataParts.join(', ')}, not ${given}`);
 }
 
 function readHave(value: unknown): MetadataDigests {
-  if (!isObject(value)) throw new Refusal('bad-value', `have is an object, not ${typeName(value)}`);
+  if (!isObject(value)) throw new Refusal('bad-value', `have must be an object, not ${typeName(value)}`);
   const entries = Object.entries(value);
   if (entries.length > maxGroups)
     throw new Refusal('bad-value', `have has ${entries.length} entries; at most ${maxGroups} are allowed`);
@@ -111,7 +114,7 @@ function readHave(value: unknown): MetadataDigests {
       if (!isGroup(group))
         throw new Refusal('bad-value', `have has ${quoted(group)}, which is not a group of files`);
       if (!isDigest(digest))
-        throw new Refusal('bad-value', `have[${quoted(group)}] is a digest of 32 hexadecimal digits`);
+        throw new Refusal('bad-value', `have[${quoted(group)}] must be a digest of 32 hexadecimal digits`);
       return [group, digest];
     }),
   );
@@ -121,5 +124,5 @@ function readOrderName(value: unknown): OrderName {
   const order = orderNames.find((name) => name === value);
   if (order !== undefined) return order;
   const given = value === undefined ? 'none' : typeof value === 'string' ? quoted(value) : typeName(value);
-  throw new Refusal('unknown-order', `order is one of ${orderNames.join(', ')}, not ${given}`);
+  throw new Refusal('unknown-order', `order must be one of ${orderNames.join(', ')}, not ${given}`);
 }

@@ -78,7 +78,7 @@ export function parseTraceRequest(
   value: unknown,
   nameOf = (field: keyof TraceRequest): string => `trace.${field}`,
 ): TraceRequest {
-  if (!isObject(value)) throw new Refusal('bad-trace', `trace is an object, not ${typeName(value)}`);
+  if (!isObject(value)) throw new Refusal('bad-trace', `trace must be an object, not ${typeName(value)}`);
   const request: TraceRequest = {};
   for (const field of Object.keys(value)) {
     if (!isField(field)) {
@@ -95,7 +95,8 @@ function isField(name: string): name is keyof TraceRequest {
 }
 
 function readList(where: string, value: unknown, maxEntries: number): unknown[] {
-  if (!Array.isArray(value)) throw new Refusal('bad-trace', `${where} is an array, not ${typeName(value)}`);
+  if (!Array.isArray(value))
+    throw new Refusal('bad-trace', `${where} must be an array, not ${typeName(value)}`);
   if (value.length > maxEntries)
     throw new Refusal('bad-trace', `${where} has ${value.length} entries; at most ${maxEntries} are allowed`);
   return value;
@@ -156,7 +157,7 @@ function readRecord<Value>(
   maxEntries: number,
   each: (name: string, value: unknown) => Value,
 ): Readonly<Record<string, Value>> {
-  if (!isObject(value)) throw new Refusal('bad-trace', `${where} is an object, not ${typeName(value)}`);
+  if (!isObject(value)) throw new Refusal('bad-trace', `${where} must be an object, not ${typeName(value)}`);
   const entries = Object.entries(value);
   if (entries.length > maxEntries)
     throw new Refusal(
@@ -171,7 +172,7 @@ function readEventName(where: string, value: unknown): string {
   // one spelling, so that duplicates are noticed
   if (typeof value === 'string' && !value.includes('/') && parseEventSpec(value) !== undefined) return value;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
-  throw new Refusal('bad-trace', `${where} is "system" or "system:event", not ${given}`);
+  throw new Refusal('bad-trace', `${where} must be "system" or "system:event", not ${given}`);
 }
 
 /** Throws Refusal. */
@@ -192,10 +193,10 @@ export function readTrigger(where: string, value: unknown): string {
  */
 function readCommand(where: string, value: unknown, maxBytes: number): string {
   if (typeof value !== 'string')
-    throw new Refusal('bad-trace', `${where} is a string, not ${typeName(value)}`);
+    throw new Refusal('bad-trace', `${where} must be a string, not ${typeName(value)}`);
   const command = value.trim();
   if (command === '' || Buffer.byteLength(command) > maxBytes || hasControlCharacter(command))
-    throw new Refusal('bad-trace', `${where} is one line of 1 to ${maxBytes} bytes`);
+    throw new Refusal('bad-trace', `${where} must be one line of 1 to ${maxBytes} bytes`);
   return command;
 }
 
@@ -208,20 +209,23 @@ function readCpuMask(where: string, value: unknown): string {
   const form = /^(?:-1|[\da-f]{1,8}(?:,[\da-f]{8})*)$/i;
   if (typeof value === 'string' && value.length <= maxMaskLength && form.test(value)) return value;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
-  throw new Refusal('bad-trace', `${where} is a hexadecimal mask of CPUs such as "f", or "-1", not ${given}`);
+  throw new Refusal(
+    'bad-trace',
+    `${where} must be a hexadecimal mask of CPUs such as "f", or "-1", not ${given}`,
+  );
 }
 
 function readName(where: string, value: unknown, form: RegExp): string {
   if (typeof value === 'string' && Buffer.byteLength(value) <= maxNameLength && form.test(value))
     return value;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
-  throw new Refusal('bad-trace', `${where} is a name, not ${given}`);
+  throw new Refusal('bad-trace', `${where} must be a name, not ${given}`);
 }
 
 function readInteger(where: string, value: unknown, least: number, most: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
   const given = typeof value === 'number' ? String(value) : typeName(value);
-  throw new Refusal('bad-trace', `${where} is an integer from ${least} to ${most}, not ${given}`);
+  throw new Refusal('bad-trace', `${where} must be an integer from ${least} to ${most}, not ${given}`);
 }
 
 function hasControlCharacter(text: string): boolean {

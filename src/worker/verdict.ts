@@ -24,7 +24,7 @@ export function portVerdict(failure: number): Verdict {
   switch (failure) {
     case errno.EAGAIN: // the queue is full, or the host end is not connected
     case errno.EINTR:
-    case errno.ENOMEM: // no memory for the copies: a temporary shortage
+    case errno.ENOMEM: // the kernel has no memory to copy the pages to: a temporary shortage
       return 'again';
     case errno.ENODEV: // unplugged
     case errno.EPIPE: // the reader of stdout went away

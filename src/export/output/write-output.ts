@@ -7,7 +7,7 @@ import { type ByteSink, fileSink, gzipped, streamSink } from './byte-sink.ts';
 
 /**
  * Calls `fill` to write to a file or a stream. A file appears when complete and replaces an older one. A stream is not
- * ended. Throws Failure for file system errors, and errors that the stream emits.
+ * ended. Throws Failure for file system errors; errors of the stream are rethrown as they are.
  * @param input path of the trace: an output must not replace it
  * @returns the result of `fill`, and the number of bytes written
  */

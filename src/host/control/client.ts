@@ -211,7 +211,8 @@ export class ControlClient {
     take: (answer: AnswerOf[Name], done: (result: Result) => void) => number,
   ): Promise<Result> {
     if (this.#gone !== undefined) throw this.#gone;
-    if (this.#pending.size >= maxPending) throw new Error(`${maxPending} orders wait for their answers`);
+    if (this.#pending.size >= maxPending)
+      throw new Error(`${maxPending} orders are already waiting for answers`);
     const id = newId();
     const line = lineOf({ id, order, ...fields });
     if (line.length > maxLineBytes)

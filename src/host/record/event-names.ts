@@ -32,7 +32,7 @@ export class EventNames {
   readonly #skip: ((name: string) => void) | undefined;
   readonly #skipped = new Set<string>();
 
-  /** @param skip called for names without an event, which are skipped; without it they are an error */
+  /** @param skip called for each name that matches no event, to skip it; if omitted, such a name is an error */
   constructor(known: KnownEvents, skip?: (name: string) => void) {
     this.#known = known;
     this.#skip = skip;

@@ -5,7 +5,7 @@ const uvDefaultLoop = declarePointer('void *uv_default_loop()');
 const uvBackendFd = declare('int uv_backend_fd(void *loop)');
 
 /**
- * The descriptor on which Node's event loop of the main thread waits: readable when the loop has something to do
+ * The descriptor on which the main thread's event loop waits: readable when the loop has something to do
  * other than a timer. A caller that polls it together with other descriptors can let the loop run when it has work
  * (libuv documents this as embedding the loop in another one).
  */

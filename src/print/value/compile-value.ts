@@ -143,7 +143,7 @@ const noRecord: RecordData = {
   dataBytes: 0,
 };
 
-/** An element of an array; undefined for anything else before the bracket. */
+/** The value of `array[index]`; undefined if what is indexed is not an array. */
 function elementValue(array: PrintArg, index: PrintArg, context: ValueContext): Value | undefined {
   let target = array;
   while (target.kind === argKind.cast) target = target.item!;

@@ -3,7 +3,7 @@ import type { SourceCpu, TraceSource } from './source.ts';
 /** How much of a trace's pages was read, for progress displays. */
 export interface ReadTally {
   doneBytes: number;
-  /** Of one pass over all CPUs; 0 if unknown, because the size of compressed pages is known only after reading. */
+  /** For one pass over all CPUs; 0 if unknown: the size of compressed pages is known only after reading. */
   readonly totalBytes: number;
 }
 

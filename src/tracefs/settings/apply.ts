@@ -72,7 +72,7 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
   if (settings.tracer !== undefined) setTracer(tracefs, applied, settings.tracer);
   const triggers = Object.entries(settings.triggers ?? {});
   if (triggers.length > 0) {
-    // when rings have to be closed, it is restored last
+    // if the rings have to be closed, tracing_on is restored last in any case
     if (!applied.needsClosedRings)
       applied.remember('restore', 'tracing_on', () => setSwitch(tracefs, 'tracing_on', wasOn));
     const { current } = tracefs.clocks();

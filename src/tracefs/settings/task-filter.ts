@@ -16,8 +16,8 @@ export function checkPids(pids: readonly number[]): void {
 }
 
 /**
- * Limits tracing to these tasks. One file is for events, the other for function tracers. Each lists pids, one per
- * line, or has a text such as `no pid`.
+ * Limits tracing to these tasks. There is a file for events and one for function tracers. Each lists pids, one per
+ * line, or contains a message such as `no pid`.
  */
 export function setPids(tracefs: Tracefs, applied: Applied, pids: readonly number[], tracer: string): void {
   for (const file of tracer === 'nop' ? ['set_event_pid'] : ['set_event_pid', 'set_ftrace_pid']) {

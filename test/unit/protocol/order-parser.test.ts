@@ -118,7 +118,7 @@ describe('parseOrder', () => {
 
   it('refuses an id that could not be returned unchanged', () => {
     for (const id of [null, true, 1.5, 2 ** 53, 'x'.repeat(65), [], {}, -(2 ** 60)]) {
-      assertRefused(JSON.stringify({ id, order: 'ping' }), 'bad-id', /^id is a string/);
+      assertRefused(JSON.stringify({ id, order: 'ping' }), 'bad-id', /^id must be a string/);
     }
   });
 
@@ -235,7 +235,7 @@ describe('parseOrder', () => {
       }
     }
     for (const trace of [null, 1, 'x', []])
-      assertRefused(startWith(trace), 'bad-trace', /^trace is an object/);
+      assertRefused(startWith(trace), 'bad-trace', /^trace must be an object/);
   });
 
   it('accepts values at each limit', () => {
