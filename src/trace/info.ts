@@ -1,4 +1,6 @@
 import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts';
+import type { TracedGuest } from './dat/guest-option.ts';
+import type { TimeShift } from './dat/time-shift.ts';
 import type { EventCatalogue } from './format/event-catalogue.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import type { Symbols } from './metadata/symbols.ts';
@@ -20,6 +22,10 @@ export interface TraceInfo {
   /** The program that wrote the file; empty when unknown. */
   readonly writer: string;
   readonly traceId: bigint | undefined;
+  /** How the times become those of the host; undefined for a machine on its own. Other times here are the file's own. */
+  readonly timeShift: TimeShift | undefined;
+  /** The guests that were traced together with this host. */
+  readonly guests: readonly TracedGuest[];
   readonly eventFormats: number;
   /** Whether the guest's kernel functions have names. */
   readonly symbols: Symbols;
@@ -69,6 +75,8 @@ export async function readInfo(path: string): Promise<TraceInfo> {
       uname,
       writer,
       traceId,
+      timeShift,
+      guests,
       symbols,
       unseen,
       recording,
@@ -89,6 +97,8 @@ export async function readInfo(path: string): Promise<TraceInfo> {
       uname,
       writer,
       traceId,
+      timeShift,
+      guests,
       eventFormats: catalogue.size,
       symbols,
       unseen,

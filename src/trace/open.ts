@@ -5,6 +5,7 @@ import { CpuEvents, type CpuFilter, type TimeOrigin } from './events/cpu-events.
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
 import { liveBatches } from './events/live-batches.ts';
 import { firstAndLast } from './events/time-range.ts';
+import { type ShiftedTime, shiftedTimeOf } from './events/shifted-time.ts';
 import { EventNames } from './events/trace-event.ts';
 import type { EventChoice } from './filter/event-choice.ts';
 import type { EventFormat } from './format/event-format.ts';
@@ -46,8 +47,16 @@ const followPollMs = 100;
  * Opens a trace.dat (version 6 or 7) or a recording directory, finished or not. Reads the metadata; iterating `events`
  * reads the pages. The caller closes the trace. Throws Failure that names the path.
  */
-export async function openTrace(path: string): Promise<Trace> {
-  return new Trace(await openSource(path));
+export async function openTrace(path: string, settings: TraceSettings = {}): Promise<Trace> {
+  return new Trace(await openSource(path), settings);
+}
+
+export interface TraceSettings {
+  /**
+   * Whether the times of a guest that was recorded together with its host are those of the host, if the file says how
+   * they differ (TIME_SHIFT). True by default; false for the guest's own times.
+   */
+  readonly hostTimes?: boolean;
 }
 
 /** A trace that is open for reading. Texts come from the guest and may contain control characters. */
@@ -60,11 +69,13 @@ export class Trace {
   /** How much `events` has read. @internal */
   readonly read: ReadTally;
   readonly #source: TraceSource;
+  readonly #hostTimes: boolean;
   readonly #tasks: ReadonlyMap<number, string>;
   readonly #names: EventNames;
 
   /** @internal */
-  constructor(source: TraceSource) {
+  constructor(source: TraceSource, { hostTimes = true }: TraceSettings = {}) {
+    this.#hostTimes = hostTimes;
     this.path = source.path;
     this.kind = source.kind;
     this.uname = source.uname;
@@ -180,7 +191,8 @@ export class Trace {
     blockBytes: number,
   ): CpuEvents {
     const { layout, catalogue } = this.#source;
-    const filter = { from, to, choice, ...(marks !== undefined && { marks }) };
+    const shift = this.#shiftOf(source);
+    const filter = { from, to, choice, shift, ...(marks !== undefined && { marks }) };
     return new CpuEvents(source, layout, catalogue.common, filter, origin, blockBytes);
   }
 
@@ -191,13 +203,23 @@ export class Trace {
    */
   span(filter: Pick<EventFilter, 'cpus' | 'buffers'> = {}): TimeSpan | undefined {
     const spans = this.#wanted(filter)
-      .map(({ cpu }) => firstAndLast(cpu, this.#source.layout))
+      .map(({ cpu }) => {
+        const span = firstAndLast(cpu, this.#source.layout);
+        const shift = this.#shiftOf(cpu);
+        if (span === undefined || shift === undefined) return span;
+        return { first: shift.at(span.first), last: shift.at(span.last) };
+      })
       .filter((span) => span !== undefined);
     if (spans.length === 0) return undefined;
     return spans.reduce((all, { first, last }) => ({
       first: first < all.first ? first : all.first,
       last: last > all.last ? last : all.last,
     }));
+  }
+
+  #shiftOf({ cpu }: SourceCpu): ShiftedTime | undefined {
+    const { timeShift } = this.#source;
+    return timeShift && this.#hostTimes ? shiftedTimeOf(timeShift, cpu) : undefined;
   }
 
   /** Closes the file. An iteration that is still in progress fails. */

@@ -20,6 +20,8 @@ import { openInput } from '../file/open-input.ts';
 import { pagesOfFile, type RawPages } from './raw-pages.ts';
 import { rawFile, readRecording } from '../recording/recording-format.ts';
 import { RawFileShrank, type CpuSource } from '../dat/cpu-data.ts';
+import type { TracedGuest } from '../dat/guest-option.ts';
+import type { TimeShift } from '../dat/time-shift.ts';
 import type { TraceFacts } from '../dat/write/options.ts';
 import { Output } from '../file/output.ts';
 import { writeV6 } from '../dat/write/write-v6.ts';
@@ -39,6 +41,10 @@ export interface ConvertSettings {
   readonly clock?: string;
   /** Id by which other files refer to this one; random by default. */
   readonly traceId?: bigint;
+  /** How the times become those of the host; undefined for a machine on its own. */
+  readonly timeShift?: TimeShift;
+  /** The guests traced together with this host. */
+  readonly guests?: readonly TracedGuest[];
   /** Called after each piece of a few MiB at most. */
   readonly onProgress?: (progress: ConvertProgress) => void;
   /** Cancels the conversion: it throws the signal's reason and leaves no files. */
@@ -228,6 +234,8 @@ function factsOf(input: ConvertInput): TraceFacts {
     clock,
     traceClock: clock === metadata.clock ? metadata.traceClock : withChosenClock(metadata.traceClock, clock),
     traceId: input.traceId ?? randomBytes(8).readBigUInt64LE(),
+    ...(input.timeShift && { timeShift: input.timeShift }),
+    ...(input.guests && { guests: input.guests }),
   };
 }
 

@@ -4,9 +4,10 @@ import type { CommonFields } from '../format/event-catalogue.ts';
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import type { SourceCpu } from '../source/source.ts';
+import type { ShiftedTime } from './shifted-time.ts';
 import { planReading } from './time-range.ts';
 
-/** Which events of a CPU to read. Times are in units of the trace clock. */
+/** Which events of a CPU to read. Times are those after the shift. */
 export interface CpuFilter {
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
@@ -14,6 +15,8 @@ export interface CpuFilter {
   readonly choice: EventChoice | undefined;
   /** Reads all events of that time, and marks those that `choice` takes as `passed`. */
   readonly marks?: boolean;
+  /** How the times are corrected; undefined: not at all. */
+  readonly shift?: ShiftedTime | undefined;
 }
 
 /** Where the times of an iteration count from: its first event's time base. So most times fit in a number. */
@@ -59,6 +62,12 @@ export class CpuEvents {
   /** The cursor's time base as a number after the origin, and which base that was. */
   #baseTime = 0;
   #bases = -1;
+  readonly #shift: ShiftedTime | undefined;
+  /** What is added to the cursor's times from `#baseTime`'s base on, and up to which delta that holds. */
+  #add = 0n;
+  #lastDelta = Number.POSITIVE_INFINITY;
+  /** `from` by the cursor's times; undefined if it cannot be told which pages are before it. */
+  readonly #ownFrom: bigint | undefined;
   /** Whether later pages are later in time. */
   #inOrder = false;
 
@@ -81,11 +90,15 @@ export class CpuEvents {
     this.#needBytes = Math.max(type.offset + 2, pid.offset + 4);
     this.#filter = filter;
     this.#origin = origin;
+    const { shift, from } = filter;
+    this.#shift = shift;
+    this.#ownFrom = from !== undefined && shift?.isMonotone === true ? shift.earliest(from) : from;
   }
 
   /** Time of the event at the cursor. */
   get timestamp(): bigint {
-    return this.cursor.timestamp;
+    const { timestamp } = this.cursor;
+    return this.#add === 0n ? timestamp : BigInt.asUintN(64, timestamp + this.#add);
   }
 
   /** Reads the next block of pages. @returns false if there is none, or if no later event can match. Throws Failure. */
@@ -125,10 +138,10 @@ export class CpuEvents {
 
   /** Begins where the wanted time may be. */
   #begin(): AsyncIterator<Uint8Array> {
-    const { from, to } = this.#filter;
+    const { from, to, shift } = this.#filter;
     let step = 0;
-    if (from !== undefined || to !== undefined)
-      ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, from));
+    if ((from !== undefined || to !== undefined) && shift?.isMonotone !== false)
+      ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, this.#ownFrom));
     return this.#source.blocks(this.#blockBytes, step)[Symbol.asyncIterator]();
   }
 
@@ -136,11 +149,12 @@ export class CpuEvents {
   #take(): boolean {
     const { cursor } = this;
     const { choice } = this.#filter;
-    if (cursor.dataBytes < this.#needBytes || !this.#isInTime()) return false;
+    if (cursor.dataBytes < this.#needBytes) return false;
+    if (cursor.timeBases !== this.#bases || cursor.timeDelta > this.#lastDelta) this.#rebase();
+    if (!this.#isInTime()) return false;
     const { view, dataOffset } = cursor;
     this.id = view.getUint16(dataOffset + this.#typeOffset, true);
     this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
-    if (cursor.timeBases !== this.#bases) this.#rebase();
     this.time = this.#baseTime + cursor.timeDelta;
     if (choice !== undefined) {
       this.#passed = choice.passes(this, this.id, this.#passed);
@@ -155,7 +169,7 @@ export class CpuEvents {
   #isInTime(): boolean {
     const { from, to } = this.#filter;
     if (from === undefined && to === undefined) return true;
-    const { timestamp } = this.cursor;
+    const { timestamp } = this;
     if (to !== undefined && timestamp > to) {
       this.#ended = this.#inOrder;
       this.#passed = false;
@@ -170,15 +184,25 @@ export class CpuEvents {
   }
 
   #rebase(): void {
-    const { timeBase, timeBases } = this.cursor;
-    this.#origin.ns ??= timeBase;
-    this.#baseTime = Number(timeBase - this.#origin.ns);
+    const { timeBase, timeBases, timeDelta } = this.cursor;
     this.#bases = timeBases;
+    let add = 0n;
+    if (this.#shift !== undefined) {
+      // deltas only grow while the base stays
+      const correction = this.#shift.correction(this.cursor.timestamp);
+      ({ add } = correction);
+      this.#lastDelta = Number(correction.to - timeBase);
+    }
+    this.#add = add;
+    const base =
+      add === 0n ? timeBase : BigInt.asUintN(64, timeBase + BigInt(timeDelta) + add) - BigInt(timeDelta);
+    this.#origin.ns ??= base;
+    this.#baseTime = Number(base - this.#origin.ns);
   }
 
   #nextPage(): boolean {
     const { cursor } = this;
-    const { from } = this.#filter;
+    const from = this.#ownFrom;
     if (from !== undefined && this.#inOrder) this.#skipPages(from);
     const end = this.#at + this.#pageBytes;
     if (end > this.#block.length) return false;

@@ -5,8 +5,10 @@ export interface Candidate {
   readonly cpu: number;
   /** The thread that was running. */
   readonly pid: number;
-  /** Positioned on the event. The timestamp is computed when read. */
-  readonly cursor: RecordData & { readonly timestamp: bigint };
+  /** Computed when read. */
+  readonly timestamp: bigint;
+  /** Positioned on the event. */
+  readonly cursor: RecordData;
 }
 
 export type Test = (event: Candidate) => boolean;

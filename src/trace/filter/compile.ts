@@ -308,7 +308,7 @@ function virtualOperand(name: string): Operand | undefined {
     case 'PID':
       return { kind: 'narrow', read: ({ pid }) => pid };
     case 'TIMESTAMP':
-      return { kind: 'wide', read: ({ cursor }) => cursor.timestamp };
+      return { kind: 'wide', read: ({ timestamp }) => timestamp };
     default:
       return undefined;
   }

@@ -39,6 +39,8 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     uname: options.uname,
     writer,
     traceId: options.traceId,
+    timeShift: options.timeShift,
+    guests: options.guests,
     symbols,
     unseen,
     kallsyms: () => readableText(path, trace.kallsyms),

@@ -27,6 +27,8 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     uname,
     writer: '',
     traceId: undefined,
+    timeShift: undefined,
+    guests: [],
     symbols,
     unseen,
     kallsyms: () => metadata.kallsyms,

@@ -1,3 +1,5 @@
+import type { TracedGuest } from '../dat/guest-option.ts';
+import type { TimeShift } from '../dat/time-shift.ts';
 import type { EventCatalogue } from '../format/event-catalogue.ts';
 import type { Symbols } from '../metadata/symbols.ts';
 import type { TopLevelLine } from '../metadata/unseen.ts';
@@ -19,6 +21,10 @@ export interface TraceSource {
   /** The program that wrote the file; empty if unknown. */
   readonly writer: string;
   readonly traceId: bigint | undefined;
+  /** How the times become those of the host; undefined: they are not changed. */
+  readonly timeShift: TimeShift | undefined;
+  /** The guests that were traced together with this host. */
+  readonly guests: readonly TracedGuest[];
   readonly symbols: Symbols;
   /** Top-level lines that went to other buffers; null if unknown. */
   readonly unseen: readonly TopLevelLine[] | null;

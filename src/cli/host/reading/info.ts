@@ -1,8 +1,10 @@
 import { type ExitCode, exitCode } from '../../../base/failure.ts';
 import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../../../trace/info.ts';
+import type { TracedGuest } from '../../../trace/dat/guest-option.ts';
+import type { TimeShift } from '../../../trace/dat/time-shift.ts';
 import { json as jsonText, printable } from '../../../base/quoted.ts';
 import { noSymbolsText, stepsBackText, unseenText } from '../../report/convert-report.ts';
-import { humanBytes, signedSeconds, table } from '../../report/human.ts';
+import { counted, humanBytes, signedSeconds, table } from '../../report/human.ts';
 
 /** Maximum number of event names to list. */
 const namesMax = 20;
@@ -22,9 +24,32 @@ function textOf(info: TraceInfo): string {
   if (uname !== '') lines.push(`guest      ${printable(uname)}`);
   if (writer !== '') lines.push(`written by ${printable(writer)}`);
   lines.push(`page size  ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
+  for (const guest of info.guests) lines.push(`with guest ${guestText(guest)}`);
+  if (info.timeShift !== undefined) lines.push(`host clock ${timeShiftText(info.timeShift)}`);
   if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
   if (unseen !== null && unseen.length > 0) lines.push(`not in it  ${unseenText(unseen)}`);
   return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
+}
+
+function guestText({ name, traceId, vcpuTids }: TracedGuest): string {
+  const threads = [...vcpuTids].map(([vcpu, tid]) => `${vcpu} is ${tid === 0 ? 'unknown' : `thread ${tid}`}`);
+  const vcpus = threads.length === 0 ? '' : `; vCPU ${threads.join(', ')}`;
+  return `${printable(name)}, trace id ${traceId}${vcpus}`;
+}
+
+/** How the host's clock differs, in one line. */
+function timeShiftText({ peerId, cpus }: TimeShift): string {
+  const samples = cpus.flat();
+  const [first] = samples;
+  if (first === undefined) return `unknown (trace id ${peerId})`;
+  const offsets = samples.map(({ offset }) => offset);
+  const least = offsets.reduce((a, b) => (b < a ? b : a));
+  const most = offsets.reduce((a, b) => (b > a ? b : a));
+  const range = least === most ? signedSeconds(least) : `${signedSeconds(least)} to ${signedSeconds(most)}`;
+  const scaled = samples.some(({ scale, fractionBits }) => scale !== 1n || fractionBits !== 0n);
+  const count = Math.max(...cpus.map(({ length }) => length));
+  const sampled = `${counted(count, 'sample')} per CPU`;
+  return `ahead by ${range}${scaled ? ' after scaling' : ''} (trace id ${peerId}, ${sampled})`;
 }
 
 function compressionOf({ compression }: NonNullable<TraceInfo['format']>): string {

@@ -36,7 +36,8 @@ export async function runReport(command: ReportCommand): Promise<ExitCode> {
 }
 
 async function open({ path, timeOffset, clockHz }: ReportFile, command: ReportCommand): Promise<ReportInput> {
-  const trace = await openTrace(command.follow ? await followedRecording(path) : path);
+  const settings = { hostTimes: !command.lines.rawTimes };
+  const trace = await openTrace(command.follow ? await followedRecording(path) : path, settings);
   const fileOffset = command.noDate ? 0n : trace.source.timeOffset;
   return { trace, label: basename(path), timeOffset: timeOffset + fileOffset, clockHz };
 }

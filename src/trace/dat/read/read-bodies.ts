@@ -1,7 +1,9 @@
 import { maxCpus } from '../../../base/cpu-list.ts';
 import { symbolsIn, type Symbols } from '../../metadata/symbols.ts';
 import { TraceFileError, type ByteReader } from './byte-reader.ts';
+import { parseGuest } from '../guest-option.ts';
 import { optionId } from '../ids.ts';
+import { parseTimeShift } from '../time-shift.ts';
 import type { TraceOptions } from './trace-file.ts';
 
 /** Event ids have 16 bits. */
@@ -21,6 +23,9 @@ export const maxOptions = 200_000;
 
 /** Limit for tracing instances: each is a pass of its own over formats, or one more to look at for each event. */
 export const maxBuffers = 1024;
+
+/** Limit for guests of one host. */
+const maxGuests = 1024;
 
 /** Limit for the text of a `stats` file, which has about 200 bytes. */
 const maxStatBytes = 4096;
@@ -91,7 +96,7 @@ export function readTaskNames(reader: ByteReader): string {
   return text;
 }
 
-/** Stores an option's value if it is one that is used here. */
+/** Stores an option's value if it is one that is used here. Throws TraceFileError. */
 export function takeOption(options: TraceOptions, id: number, content: Buffer): void {
   switch (id) {
     case optionId.cpuStat:
@@ -116,6 +121,12 @@ export function takeOption(options: TraceOptions, id: number, content: Buffer): 
       break;
     case optionId.traceId:
       if (content.length >= 8) options.traceId = content.readBigUInt64LE();
+      break;
+    case optionId.timeShift:
+      options.timeShift = parseTimeShift(content);
+      break;
+    case optionId.guest:
+      if (options.guests.length < maxGuests) options.guests.push(parseGuest(content));
       break;
   }
 }

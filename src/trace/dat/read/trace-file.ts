@@ -1,5 +1,7 @@
 import type { Symbols } from '../../metadata/symbols.ts';
 import type { CpuExtent } from '../cpu-data.ts';
+import type { TracedGuest } from '../guest-option.ts';
+import type { TimeShift } from '../time-shift.ts';
 
 /** The contents of a trace.dat except its pages. */
 export interface TraceFile {
@@ -40,6 +42,10 @@ export interface TraceOptions {
   timeOffset: bigint;
   /** Highest CPU of the traced machine + 1; undefined if not in the file. */
   cpuCount: number | undefined;
+  /** How the times become those of the host; undefined: not at all. */
+  timeShift: TimeShift | undefined;
+  /** The guests that were traced together with this host. */
+  readonly guests: TracedGuest[];
 }
 
 export function noOptions(): TraceOptions {
@@ -51,5 +57,7 @@ export function noOptions(): TraceOptions {
     traceClock: '',
     timeOffset: 0n,
     cpuCount: undefined,
+    timeShift: undefined,
+    guests: [],
   };
 }

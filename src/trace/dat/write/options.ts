@@ -1,5 +1,7 @@
 import { ByteWriter } from './byte-writer.ts';
+import { formatGuest, type TracedGuest } from '../guest-option.ts';
 import { optionId } from '../ids.ts';
+import { formatTimeShift, type TimeShift } from '../time-shift.ts';
 
 export interface Option {
   readonly id: number;
@@ -21,6 +23,10 @@ export interface TraceFacts {
   readonly traceClock: string;
   /** Id by which other files refer to this one. */
   readonly traceId: bigint;
+  /** How the times become those of the host; undefined for a machine on its own. */
+  readonly timeShift?: TimeShift;
+  /** The guests traced together with this host. */
+  readonly guests?: readonly TracedGuest[];
 }
 
 /**
@@ -43,6 +49,9 @@ export function commonOptions(facts: TraceFacts): Option[] {
   if (facts.uname !== '') options.push({ id: optionId.uname, content: cString(facts.uname) });
   options.push({ id: optionId.version, content: cString(facts.writer) });
   options.push({ id: optionId.traceId, content: new ByteWriter().u64(facts.traceId).finish() });
+  for (const guest of facts.guests ?? []) options.push({ id: optionId.guest, content: formatGuest(guest) });
+  if (facts.timeShift !== undefined)
+    options.push({ id: optionId.timeShift, content: formatTimeShift(facts.timeShift) });
   return options;
 }
 

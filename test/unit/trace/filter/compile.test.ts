@@ -71,7 +71,8 @@ function record(numbers: Partial<Numbers> = {}, text = '', far = '', cut?: numbe
   return {
     cpu: 3,
     pid: 7,
-    cursor: { timestamp: 5_000_000_000n, page, view, dataOffset: at, dataBytes: cut ?? 60 + far.length },
+    timestamp: 5_000_000_000n,
+    cursor: { page, view, dataOffset: at, dataBytes: cut ?? 60 + far.length },
   };
 }
 

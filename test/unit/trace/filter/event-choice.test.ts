@@ -11,8 +11,8 @@ const event = (pid: number): Candidate => ({
     view: new DataView(new ArrayBuffer(0)),
     dataOffset: 0,
     dataBytes: 0,
-    timestamp: 0n,
   },
+  timestamp: 0n,
 });
 const none: ChoiceRules = { ids: undefined, pids: undefined, where: [], exclude: [], stackIds: new Set([9]) };
 const tests = (...entries: (readonly [number, Test])[]): ReadonlyMap<number, Test> => new Map(entries);

@@ -1,0 +1,35 @@
+import { maxCpus } from '../../base/cpu-list.ts';
+import { ByteReader, TraceFileError } from './read/byte-reader.ts';
+import { ByteWriter } from './write/byte-writer.ts';
+
+/** A guest of the traced host: the GUEST option of the host's trace.dat. */
+export interface TracedGuest {
+  readonly name: string;
+  /** TRACEID of the guest's file. */
+  readonly traceId: bigint;
+  /** Thread id on the host of each vCPU, by vCPU; 0 if unknown. */
+  readonly vcpuTids: ReadonlyMap<number, number>;
+}
+
+/** Throws TraceFileError. */
+export function parseGuest(content: Buffer): TracedGuest {
+  const reader = ByteReader.ofMemory(content);
+  const name = reader.string();
+  const traceId = reader.u64();
+  const count = reader.u32();
+  if (count > maxCpus) throw new TraceFileError(`GUEST has ${count} vCPUs`);
+  const vcpuTids = new Map<number, number>();
+  for (let index = 0; index < count; index++) vcpuTids.set(reader.u32(), reader.u32());
+  return { name, traceId, vcpuTids };
+}
+
+/**
+ * The content of the option. vCPUs up to the highest one are listed without a gap, because trace-cmd takes no file
+ * with a vCPU number that is not below their count.
+ */
+export function formatGuest({ name, traceId, vcpuTids }: TracedGuest): Buffer {
+  const count = Math.max(0, ...[...vcpuTids.keys()].map((vcpu) => vcpu + 1));
+  const writer = new ByteWriter().string(name).u64(traceId).u32(count);
+  for (let vcpu = 0; vcpu < count; vcpu++) writer.u32(vcpu).u32(vcpuTids.get(vcpu) ?? 0);
+  return writer.finish();
+}
