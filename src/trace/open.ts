@@ -36,6 +36,16 @@ export interface TimeSpan {
   readonly last: bigint;
 }
 
+/** How to read the CPUs of a trace. */
+interface StreamSettings {
+  readonly marks?: boolean;
+  /** Shared by all that are merged. */
+  readonly origin: TimeOrigin;
+  readonly machine?: string;
+  /** How many machines are read together, which share the memory. */
+  readonly machines?: number;
+}
+
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
@@ -150,29 +160,41 @@ export class Trace {
     const streams = files.map(({ source, file }) => ({
       events: this.#cpuEvents(source, { ...filter, choice, marks: true }, origin, mostBlockBytes),
       buffer: '',
+      machine: '',
+      names: this.#names,
       read: () => file.read(),
     }));
     try {
       const isEnded = (): Promise<boolean> => end.isReached();
       const settings = { holdMs: followHoldMs, pollMs: followPollMs, isEnded, ...(signal && { signal }) };
-      yield* liveBatches(streams, this.#names, origin, settings);
+      yield* liveBatches(streams, origin, settings);
     } finally {
       for (const { file } of files) file.close();
     }
   }
 
   #events(filter: EventFilter, marks: boolean): AsyncGenerator<EventBatch, void, undefined> {
-    const wanted = this.#wanted(filter);
-    const blockBytes = blockBytesFor(wanted.length, this.#source.layout.pageBytes);
     const origin: TimeOrigin = { ns: undefined };
+    return eventBatches(this.streams(filter, { marks, origin }), origin);
+  }
+
+  /**
+   * The events of each CPU, to be merged. Throws Failure.
+   * @internal
+   */
+  streams(
+    filter: EventFilter,
+    { marks = false, origin, machine = '', machines = 1 }: StreamSettings,
+  ): EventStream[] {
+    const wanted = this.#wanted(filter);
+    const blockBytes = blockBytesFor(wanted.length * machines, this.#source.layout.pageBytes);
     const choice = this.#choice(filter);
-    const streams = wanted.map(
-      ({ buffer, cpu }): EventStream => ({
-        events: this.#cpuEvents(cpu, { ...filter, choice, marks }, origin, blockBytes),
-        buffer,
-      }),
-    );
-    return eventBatches(streams, this.#names, origin);
+    return wanted.map(({ buffer, cpu }) => ({
+      events: this.#cpuEvents(cpu, { ...filter, choice, marks }, origin, blockBytes),
+      buffer,
+      machine,
+      names: this.#names,
+    }));
   }
 
   #choice(filter: EventFilter): EventChoice | undefined {

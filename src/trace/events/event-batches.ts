@@ -1,12 +1,11 @@
 import type { CpuEvents, TimeOrigin } from './cpu-events.ts';
 import { Merge } from './merge.ts';
-import type { EventNames, EventOrder } from './trace-event.ts';
+import type { EventOrder, EventPlace } from './trace-event.ts';
 import { TraceEvent } from './trace-event.ts';
 
-/** The events of one CPU of a buffer, and the buffer's name. */
-export interface EventStream {
+/** The events of one CPU, and what they have in common. */
+export interface EventStream extends EventPlace {
   readonly events: CpuEvents;
-  readonly buffer: string;
 }
 
 /** Some events in time order. Iterate it once, before requesting the next batch. Iterating never waits. */
@@ -18,16 +17,15 @@ export type EventBatch = Iterable<TraceEvent>;
  */
 export async function* eventBatches(
   streams: readonly EventStream[],
-  names: EventNames,
   origin: TimeOrigin,
 ): AsyncGenerator<EventBatch, void, undefined> {
   const merge = new Merge(streams.map(({ events }) => events));
-  const bufferOf = new Map(streams.map(({ events, buffer }) => [events, buffer]));
+  const placeOf = new Map<CpuEvents, EventPlace>(streams.map((stream) => [stream.events, stream]));
   const order: EventOrder = { keepsPlace: false, origin };
   try {
     for (const { events } of streams) if (await step(events)) merge.add(events);
     while (merge.first !== undefined) {
-      const batch = batchOf(merge, bufferOf, names, order);
+      const batch = batchOf(merge, placeOf, order);
       yield batch;
       // skip what the caller did not iterate
       for (const _ of batch);
@@ -55,13 +53,12 @@ async function step(events: CpuEvents): Promise<boolean> {
 /** Events until a stream must load its next block; that stream is then `merge.first`. */
 function batchOf(
   merge: Merge<CpuEvents>,
-  bufferOf: ReadonlyMap<CpuEvents, string>,
-  names: EventNames,
+  placeOf: ReadonlyMap<CpuEvents, EventPlace>,
   order: EventOrder,
 ): EventBatch {
   let isNew = true;
   let isUsedUp = false;
-  const event = new TraceEvent(names, order, merge.first!);
+  const event = new TraceEvent(order, merge.first!, placeOf.get(merge.first!)!);
   const next = (): IteratorResult<TraceEvent, undefined> => {
     if (isUsedUp) return { done: true, value: undefined };
     const before = merge.first!;
@@ -74,7 +71,7 @@ function batchOf(
     }
     isNew = false;
     const first = merge.first!;
-    return { done: false, value: event.set(first, bufferOf.get(first)!) };
+    return { done: false, value: event.set(first, placeOf.get(first)!) };
   };
   return { [Symbol.iterator]: () => ({ next }) };
 }

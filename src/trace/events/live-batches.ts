@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CpuEvents, TimeOrigin } from './cpu-events.ts';
-import type { EventBatch } from './event-batches.ts';
+import type { EventBatch, EventStream } from './event-batches.ts';
 import { Merge } from './merge.ts';
-import { type EventNames, type EventOrder, TraceEvent } from './trace-event.ts';
+import { type EventOrder, TraceEvent } from './trace-event.ts';
 
 /** A CPU whose pages are still being recorded. */
-export interface LiveStream {
-  readonly events: CpuEvents;
-  readonly buffer: string;
+export interface LiveStream extends EventStream {
   /** The next whole pages; empty if there are none yet. */
   readonly read: () => Uint8Array;
 }
@@ -38,7 +36,6 @@ interface Place extends LiveStream {
  */
 export async function* liveBatches(
   streams: readonly LiveStream[],
-  names: EventNames,
   origin: TimeOrigin,
   settings: LiveSettings,
 ): AsyncGenerator<EventBatch, void, undefined> {
@@ -46,7 +43,7 @@ export async function* liveBatches(
     streams.map((stream) => [stream.events, { ...stream, arrivedMs: performance.now(), lastTime: 0n }]),
   );
   const merge = new Merge([...places.keys()]);
-  const live = new LiveMerge(merge, places, names, origin, settings.holdMs);
+  const live = new LiveMerge(merge, places, origin, settings.holdMs);
   for (;;) {
     const isEnded = settings.signal?.aborted === true || (await settings.isEnded());
     const arrived = live.takeNewPages();
@@ -66,7 +63,6 @@ export async function* liveBatches(
 class LiveMerge {
   readonly #merge: Merge<CpuEvents>;
   readonly #places: ReadonlyMap<CpuEvents, Place>;
-  readonly #names: EventNames;
   readonly #order: EventOrder;
   readonly #holdMs: number;
   readonly #waiting: Set<Place>;
@@ -75,13 +71,11 @@ class LiveMerge {
   constructor(
     merge: Merge<CpuEvents>,
     places: ReadonlyMap<CpuEvents, Place>,
-    names: EventNames,
     origin: TimeOrigin,
     holdMs: number,
   ) {
     this.#merge = merge;
     this.#places = places;
-    this.#names = names;
     this.#order = { keepsPlace: false, origin };
     this.#holdMs = holdMs;
     this.#waiting = new Set(places.values());
@@ -131,8 +125,9 @@ class LiveMerge {
         event = undefined;
         return { done: true, value: undefined };
       }
-      event ??= new TraceEvent(this.#names, this.#order, first);
-      return { done: false, value: event.set(first, this.#places.get(first)!.buffer) };
+      const place = this.#places.get(first)!;
+      event ??= new TraceEvent(this.#order, first, place);
+      return { done: false, value: event.set(first, place) };
     };
     return { [Symbol.iterator]: () => ({ next }) };
   }

@@ -22,7 +22,16 @@ export interface EventOrder {
   readonly origin: TimeOrigin;
 }
 
-/** Field and task names, shared by all events. */
+/** Where events come from. */
+export interface EventPlace {
+  /** Name of the tracing instance; empty for the top level. */
+  readonly buffer: string;
+  /** Name of the machine in a session; empty if only one is read. */
+  readonly machine: string;
+  readonly names: EventNames;
+}
+
+/** Field and task names of a machine, shared by all its events. */
 export class EventNames {
   readonly catalogue: EventCatalogue;
   readonly #fields = new Map<number, ReadonlyMap<string, Field>>();
@@ -54,25 +63,24 @@ export class EventNames {
  * Texts come from the guest and may contain control characters.
  */
 export class TraceEvent {
-  readonly #names: EventNames;
   readonly #order: EventOrder;
   #stream: CpuEvents;
-  #buffer = '';
+  #place: EventPlace;
 
   /** @internal */
-  constructor(names: EventNames, order: EventOrder, stream: CpuEvents) {
-    this.#names = names;
+  constructor(order: EventOrder, stream: CpuEvents, place: EventPlace) {
     this.#order = order;
     this.#stream = stream;
+    this.#place = place;
   }
 
   /**
    * Moves to the event at which `stream` stands.
    * @internal
    */
-  set(stream: CpuEvents, buffer: string): this {
+  set(stream: CpuEvents, place: EventPlace): this {
     this.#stream = stream;
-    this.#buffer = buffer;
+    this.#place = place;
     return this;
   }
 
@@ -121,7 +129,7 @@ export class TraceEvent {
 
   /** That thread's name as of the end of the trace; undefined if the guest did not keep it. */
   get task(): string | undefined {
-    return this.#names.task(this.#stream.pid);
+    return this.#place.names.task(this.#stream.pid);
   }
 
   /** Event type id in the guest's kernel. */
@@ -144,12 +152,17 @@ export class TraceEvent {
 
   /** Name of the tracing instance; empty for the top level. */
   get buffer(): string {
-    return this.#buffer;
+    return this.#place.buffer;
+  }
+
+  /** Name of the machine that the event happened on, in a session; empty if only one trace is read. */
+  get machine(): string {
+    return this.#place.machine;
   }
 
   /** The type's format; undefined if the trace has none. */
   get format(): EventFormat | undefined {
-    return this.#names.catalogue.byId(this.#stream.id);
+    return this.#place.names.catalogue.byId(this.#stream.id);
   }
 
   /**
@@ -165,7 +178,7 @@ export class TraceEvent {
    * until the next event). Undefined if the event has no such field, or the record is too short for it.
    */
   get(field: string): FieldValue | undefined {
-    const found = this.#names.fields(this.#stream.id).get(field);
+    const found = this.#place.names.fields(this.#stream.id).get(field);
     return found === undefined ? undefined : readValue(this.#stream.cursor, found);
   }
 
