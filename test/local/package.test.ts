@@ -65,7 +65,7 @@ describe("npm's package, installed in an empty directory", () => {
       encoding: 'utf8',
     });
     assert.equal(status, exitCode.missing);
-    assert.match(stderr, /needs the npm package @duckdb\/node-api — npm install @duckdb\/node-api/);
+    assert.match(stderr, /needs the npm package @duckdb\/node-api — run npm install @duckdb\/node-api/);
   });
 
   it('passes publint and attw', () => {
@@ -88,7 +88,11 @@ describe("npm's package, installed in an empty directory", () => {
 
     before(async () => {
       const metadata = await sampleMetadata('A');
-      await convert({ cpus: writeRaws(dir, samplePages('A')), metadata, out: join(dir, 'prefix/trace.dat') });
+      const cpus = writeRaws(dir, samplePages('A'));
+      const guests = [{ name: 'web', traceId: 2n, vcpuTids: new Map([[0, 100]]) }];
+      await convert({ cpus, metadata, out: join(dir, 'prefix/trace.dat'), traceId: 1n, guests });
+      const timeShift = { peerId: 1n, interpolates: true, cpus: [] };
+      await convert({ cpus, metadata, out: join(dir, 'prefix/trace-web.dat'), traceId: 2n, timeShift });
       for (const [index, source] of examples.entries())
         writeFileSync(join(dir, `prefix/example-${index}.mjs`), source);
     });
@@ -102,11 +106,11 @@ describe("npm's package, installed in an empty directory", () => {
     }
 
     it('runs the examples of docs/library.md', () => {
-      assert.equal(examples.length, 6);
-      const [events, switches, content, summary, perfetto, failure] = examples.map((_, index) =>
+      assert.equal(examples.length, 7);
+      const [events, switches, session, content, summary, perfetto, failure] = examples.map((_, index) =>
         runExample(index),
       );
-      for (const { status, stderr } of [events!, switches!, content!, summary!, perfetto!])
+      for (const { status, stderr } of [events!, switches!, session!, content!, summary!, perfetto!])
         assert.equal(status, 0, stderr);
       const lines = events!.stdout.trimEnd().split('\n');
       assert.equal(lines.length, 12_336 + 9507);
@@ -117,6 +121,12 @@ describe("npm's package, installed in an empty directory", () => {
         .split('\n')
         .map((line) => Number(line.split(' ')[0]));
       assert.ok(onCpu0 > 0);
+      const [host, guest, ...merged] = session!.stdout.trimEnd().split('\n');
+      assert.deepEqual([host, guest], ['host true', 'web true']);
+      assert.deepEqual(
+        ['host', 'web'].map((name) => merged.filter((line) => line.includes(` ${name} 0 `)).length),
+        [onCpu0, onCpu0],
+      );
       assert.equal(
         counts.reduce((sum, count) => sum + count, 0),
         onCpu0,
