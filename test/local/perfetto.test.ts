@@ -7,9 +7,10 @@ import { describe, it, type TestContext } from 'node:test';
 import { exportPerfetto, type PerfettoOptions } from '../../src/export/perfetto/export-perfetto.ts';
 import type { EventObject } from '../../src/trace/events/trace-event.ts';
 import type { EventFormat } from '../../src/trace/format/event-format.ts';
-import { openTrace } from '../../src/trace/open.ts';
+import { type EventFilter, openTrace } from '../../src/trace/open.ts';
+import { openSession } from '../../src/trace/session.ts';
 import { fixtureText } from '../unit/trace/fixtures.ts';
-import { recordingDir, scratchDir } from '../unit/trace/samples.ts';
+import { recordingDir, scratchDir, sessionFiles } from '../unit/trace/samples.ts';
 import { toolSkip } from './harness/skip.ts';
 import { decodePerfetto, type Message, messages, valueIn } from './perfetto-decode.ts';
 
@@ -35,11 +36,12 @@ function plain({ cpu, name, timestamp, pid, fields }: EventObject): PlainEvent {
 }
 
 /** The events of a decoded file, each CPU's in order. */
-function decodedEvents(trace: Message, formats: readonly EventFormat[]): PlainEvent[] {
+function decodedEvents(trace: Message, formats: readonly EventFormat[], machineId?: bigint): PlainEvent[] {
   const byName = new Map(formats.map((format) => [format.name, format]));
   const byId = new Map(formats.map((format) => [format.id, format]));
   const found: PlainEvent[] = [];
-  for (const bundle of messages(trace, 'packet').flatMap((packet) => messages(packet, 'ftrace_events'))) {
+  const packets = messages(trace, 'packet').filter((packet) => valueIn(packet, 'machine_id') === machineId);
+  for (const bundle of packets.flatMap((packet) => messages(packet, 'ftrace_events'))) {
     const cpu = Number(valueIn(bundle, 'cpu'));
     for (const event of messages(bundle, 'event')) {
       const own = [...event.keys()].filter((key) => key !== 'timestamp' && key !== 'pid');
@@ -80,7 +82,10 @@ interface Exported {
   readonly decoded: Message;
 }
 
-async function exported(test: TestContext, out: string, options: PerfettoOptions = {}): Promise<Exported> {
+/** One filter for all machines. */
+type Options = PerfettoOptions & { readonly filter?: EventFilter };
+
+async function exported(test: TestContext, out: string, options: Options = {}): Promise<Exported> {
   const dir = scratchDir(test);
   const trace = await openTrace(recordingDir(test));
   const path = join(dir, out);
@@ -238,6 +243,81 @@ describe('a Perfetto export, as protoc decodes it', { skip: toolSkip('protoc') }
     stream.end();
     await trace.close();
     assert.ok((await got).equals(readFileSync(join(dir, 'file.pftrace'))));
+  });
+});
+
+describe('a host and its guests exported to Perfetto', { skip: toolSkip('protoc') }, () => {
+  it('are machines of one file, with their own events, kernels and tasks', async (test) => {
+    const session = await openSession(await sessionFiles(test));
+    const dir = scratchDir(test);
+    const path = join(dir, 's.pftrace');
+    const report = await exportPerfetto(session, path);
+    const formats = session.machines[0]!.trace.formats();
+    const perMachine = 1 + Math.max(...formats.map(({ id }) => id));
+    const ofMachine = (index: number): EventFormat[] =>
+      formats.map((format) => ({ ...format, id: format.id + index * perMachine }));
+    const decoded = decodePerfetto(
+      path,
+      session.machines.flatMap((_, index) => ofMachine(index)),
+      dir,
+    );
+    let events = 0;
+    for (const [index, { trace, name }] of session.machines.entries()) {
+      const source: PlainEvent[] = [];
+      for await (const batch of trace.events())
+        for (const event of batch) source.push(plain(event.toObject()));
+      const machineId = index === 0 ? undefined : BigInt(index);
+      assertSameEvents({ events: decodedEvents(decoded, ofMachine(index), machineId), source, decoded });
+      events += source.length;
+      const packets = messages(decoded, 'packet').filter((each) => valueIn(each, 'machine_id') === machineId);
+      const isIn = (key: string): boolean => packets.some((packet) => packet.has(key));
+      for (const key of ['process_tree', 'system_info', 'ftrace_stats'])
+        assert.ok(isIn(key), `${name}: ${key}`);
+      assert.deepEqual(
+        new Set(packets.map((packet) => valueIn(packet, 'trusted_packet_sequence_id'))),
+        new Set([BigInt(index + 1)]),
+      );
+      assert.equal(
+        packets.findIndex((packet) => packet.has('remote_clock_sync')),
+        index === 0 ? -1 : 0,
+      );
+      const clocks = packets
+        .flatMap((packet) => messages(packet, 'remote_clock_sync'))
+        .flatMap((sync) => messages(sync, 'synced_clocks'));
+      const times = ['client_clocks', 'host_clocks'].map((side) =>
+        clocks.map((each) => {
+          const [clock] = messages(messages(each, side)[0], 'clocks');
+          return [valueIn(clock, 'clock_id'), valueIn(clock, 'timestamp')];
+        }),
+      );
+      assert.deepEqual(times[0], times[1]);
+      if (index > 0)
+        assert.deepEqual(
+          times[0],
+          [source[0], source.at(-1)].map((event) => [6n, event?.timestamp]),
+        );
+    }
+    await session.close();
+    assert.equal(report.events, events);
+  });
+
+  it('are filtered machine by machine', async (test) => {
+    const session = await openSession(await sessionFiles(test));
+    const dir = scratchDir(test);
+    const path = join(dir, 's.pftrace');
+    const formats = session.machines[0]!.trace.formats();
+    const { events } = await exportPerfetto(session, path, {
+      filter: ({ name }) =>
+        name === 'web' ? undefined : { events: ['sched:sched_switch'], cpus: [name === 'db' ? 1 : 0] },
+    });
+    await session.close();
+    const decoded = decodePerfetto(path, formats, dir);
+    const found = [undefined, 1n, 2n].map((id) => decodedEvents(decoded, formats, id));
+    assert.deepEqual(
+      found.map((list) => [...new Set(list.map(({ cpu, name }) => `${name} ${cpu}`))]),
+      [['sched:sched_switch 0'], [], ['sched:sched_switch 1']],
+    );
+    assert.equal(events, found.flat().length);
   });
 });
 

@@ -8,11 +8,11 @@ import { type ByteSink, fileSink, gzipped, streamSink } from './byte-sink.ts';
 /**
  * Calls `fill` to write to a file or a stream. A file appears when complete and replaces an older one. A stream is not
  * ended. Throws Failure for file system errors; errors of the stream are rethrown as they are.
- * @param input path of the trace: an output must not replace it
+ * @param inputs paths of the traces: an output must not replace one
  * @returns the result of `fill`, and the number of bytes written
  */
 export async function writeOutput<T>(
-  input: string,
+  inputs: readonly string[],
   to: string | Writable,
   gzip: boolean,
   fill: (sink: ByteSink) => Promise<T>,
@@ -28,7 +28,7 @@ export async function writeOutput<T>(
     return gzip ? gzipped(counting, fill) : fill(counting);
   };
   if (typeof to !== 'string') return { result: await write(streamSink(to)), bytes };
-  await checkNotInput(input, to);
+  for (const input of inputs) await checkNotInput(input, to);
   const { result } = await writeReplacing(to, (file) => write(fileSink(file)));
   return { result, bytes };
 }

@@ -24,13 +24,18 @@ interface Bundle {
 /** Collects events in bundles, one for each CPU. */
 export class Bundles {
   readonly #form: GenericForm;
+  readonly #machineId: number;
+  readonly #firstDescriptor: number;
   readonly #bundles = new Map<string, (Bundle | undefined)[]>();
   readonly #types: (EventType | undefined)[] = [];
   #bytes = 0;
   #count = 0;
 
-  constructor(form: GenericForm) {
+  /** @param firstDescriptor number before those of events that the file describes */
+  constructor(form: GenericForm, machineId: number, firstDescriptor: number) {
     this.#form = form;
+    this.#machineId = machineId;
+    this.#firstDescriptor = firstDescriptor;
   }
 
   /** Whether to call `writeTo` before the next event. */
@@ -46,10 +51,10 @@ export class Bundles {
   /** Adds an event. After a loss, writes the CPU's bundle to `out` and begins a new one. */
   add(event: TraceEvent, out: ByteBuffer): void {
     const { id, cpu, lost } = event;
-    const type = (this.#types[id] ??= eventTypeOf(id, event.format, this.#form));
+    const type = (this.#types[id] ??= eventTypeOf(id, event.format, this.#form, this.#firstDescriptor));
     const bundle = this.#bundleOf(event.buffer, cpu);
     if (lost !== undefined) {
-      writeBundle(bundle, out);
+      writeBundle(bundle, this.#machineId, out);
       bundle.isAfterLoss = true;
     }
     const { events, described } = bundle;
@@ -64,7 +69,7 @@ export class Bundles {
     for (const bundles of this.#bundles.values()) {
       for (const bundle of bundles) {
         if (bundle === undefined) continue;
-        writeBundle(bundle, out);
+        writeBundle(bundle, this.#machineId, out);
         if (bundle.events.bytes.length > keptBytes / this.#count) bundle.events.release();
       }
     }
@@ -85,7 +90,7 @@ export class Bundles {
 }
 
 /** Writes a bundle as a packet and empties it. */
-function writeBundle(bundle: Bundle, out: ByteBuffer): void {
+function writeBundle(bundle: Bundle, machineId: number, out: ByteBuffer): void {
   const { cpu, events, described } = bundle;
   if (events.at === 0) return;
   const packet = new ProtoWriter();
@@ -97,7 +102,7 @@ function writeBundle(bundle: Bundle, out: ByteBuffer): void {
   packet.lengthOf(1, head.at + events.at);
   packet.append(head.view());
   packet.append(events.view());
-  out.append(packetOf(packet));
+  out.append(packetOf(packet, machineId));
   events.clear();
   described.clear();
   bundle.isAfterLoss = false;

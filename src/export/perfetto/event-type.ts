@@ -35,23 +35,33 @@ export interface EventType {
 }
 
 const genericMessage = 327;
-const firstDescriptor = 65_536;
+/** Numbers of described events: those of the field numbers of FtraceEvent that Perfetto leaves free. */
+export const descriptorNumbers = { first: 65_536, end: 131_072 } as const;
 /** The trace processor ignores fields of a described event beyond this number. */
 const maxFieldNumber = 31;
 const protoTypes = { int64: 3, uint64: 4, string: 9 } as const;
 const valueFields = { string: 3, int64: 4, uint64: 5 } as const;
 const nothing = new Uint8Array(0);
 
-/** @param format undefined for a type without a format */
-export function eventTypeOf(id: number, format: EventFormat | undefined, form: GenericForm): EventType {
-  if (format === undefined) return rawType(id, form);
+/**
+ * @param format undefined for a type without a format
+ * @param firstDescriptor the number of a described event is this and its id
+ */
+export function eventTypeOf(
+  id: number,
+  format: EventFormat | undefined,
+  form: GenericForm,
+  firstDescriptor: number = descriptorNumbers.first,
+): EventType {
+  const number = firstDescriptor + id;
+  if (format === undefined) return rawType(id, number, form);
   const known = knownEvents.get(format.fullName);
   if (known !== undefined && fits(format, known)) return knownType(id, format, known);
-  if (form === 'named') return namedType(id, format);
+  if (form === 'named' || number >= descriptorNumbers.end) return namedType(id, format);
   const fields = format.fields.slice(0, maxFieldNumber);
   return {
     id,
-    tag: tagBytes(firstDescriptor + id, false),
+    tag: tagBytes(number, false),
     head: nothing,
     fields: fields.map((field, index) => ({
       field,
@@ -60,7 +70,7 @@ export function eventTypeOf(id: number, format: EventFormat | undefined, form: G
     })),
     dropped: format.fields.slice(maxFieldNumber).map(({ name }) => name),
     descriptor: descriptorOf(
-      id,
+      number,
       format.name,
       format.system,
       fields.map((field) => ({ name: field.name, type: typeOf(field) })),
@@ -113,9 +123,9 @@ function namedType(id: number, format: EventFormat): EventType {
 }
 
 /** A type without a format: its only field `data` has the record's bytes in hexadecimal. */
-function rawType(id: number, form: GenericForm): EventType {
+function rawType(id: number, number: number, form: GenericForm): EventType {
   const common = { id, fields: [], dropped: [], isRaw: true };
-  if (form === 'named') {
+  if (form === 'named' || number >= descriptorNumbers.end) {
     return {
       ...common,
       tag: tagBytes(genericMessage, false),
@@ -125,9 +135,9 @@ function rawType(id: number, form: GenericForm): EventType {
   }
   return {
     ...common,
-    tag: tagBytes(firstDescriptor + id, false),
+    tag: tagBytes(number, false),
     head: nothing,
-    descriptor: descriptorOf(id, `#${id}`, '', [{ name: 'data', type: 'string' }]),
+    descriptor: descriptorOf(number, `#${id}`, '', [{ name: 'data', type: 'string' }]),
   };
 }
 
@@ -137,14 +147,14 @@ function typeOf({ content, signed }: Field): keyof typeof protoTypes {
 }
 
 function descriptorOf(
-  id: number,
+  number: number,
   name: string,
   system: string,
   fields: readonly { readonly name: string; readonly type: keyof typeof protoTypes }[],
 ): Uint8Array {
   const optional = 1;
   const descriptor = new ProtoWriter();
-  descriptor.number(1, firstDescriptor + id);
+  descriptor.number(1, number);
   descriptor.message(2, (message) => {
     message.text(1, name);
     for (const [index, field] of fields.entries()) {

@@ -1,15 +1,15 @@
 import type { Writable } from 'node:stream';
-import { addLoss, type Loss } from '../../trace/check/loss-mark.ts';
-import type { Trace } from '../../trace/open.ts';
-import { forEachEvent } from '../event-loop.ts';
+import type { EventFilter, Trace } from '../../trace/open.ts';
+import { type Machine, Session } from '../../trace/session.ts';
 import type { ExportOptions } from '../export-options.ts';
 import { DoubleBuffer } from '../output/double-buffer.ts';
 import { writeOutput } from '../output/write-output.ts';
-import { Bundles } from './bundles.ts';
-import type { GenericForm } from './event-type.ts';
-import { firstPackets, statsPacket } from './packets.ts';
+import { descriptorNumbers, type GenericForm } from './event-type.ts';
+import { type MachineReport, writeMachine } from './write-machine.ts';
 
-export interface PerfettoOptions extends ExportOptions {
+export interface PerfettoOptions extends Omit<ExportOptions, 'filter'> {
+  /** Which events to export; of a session for all machines, or for each (undefined leaves it out). All by default. */
+  readonly filter?: EventFilter | ((machine: Machine) => EventFilter | undefined);
   /** Compress the file; by default if the path ends in `.gz`. Perfetto opens both. */
   readonly gzip?: boolean;
   /**
@@ -20,100 +20,81 @@ export interface PerfettoOptions extends ExportOptions {
 }
 
 /** The result of an export. */
-export interface PerfettoReport {
-  readonly events: number;
+export interface PerfettoReport extends MachineReport {
   /** Size of the output. */
   readonly bytes: number;
-  /** Events lost before they could be read, where the kernel counted them. */
-  readonly lost: bigint;
-  /** Places where the kernel did not count the lost events, or a page was unreadable. */
-  readonly uncountedLosses: number;
-  /** Events of CPUs above Perfetto's limit; not in the file. */
-  readonly leftOut: number;
-  /** Fields missing from Perfetto's messages, as `system:event.field`; not in the file. */
-  readonly droppedFields: readonly string[];
 }
 
-/** The trace processor rejects bundles of CPUs from this number on. */
-const maxPerfettoCpus = 1024;
-
 /**
- * Writes a trace for the Perfetto UI and trace processor. Streams: uses bounded memory for any size. Times are those of the
- * trace clock. A file appears when it is complete; a stream is written to but not ended.
+ * Writes a trace for the Perfetto UI and trace processor, or the traces of a host and its guests as several machines of one
+ * file. Streams: uses bounded memory for any size. Times are those of the trace clock. A file appears when it is complete; a
+ * stream is written to but not ended.
  * @param to path of the file, or a stream
  * @throws Failure for an unreadable trace, a filter that names something not in the trace, or an unwritable file
  */
 export async function exportPerfetto(
-  trace: Trace,
+  from: Trace | Session,
   to: string | Writable,
   options: PerfettoOptions = {},
 ): Promise<PerfettoReport> {
-  const { gzip = typeof to === 'string' && to.endsWith('.gz'), genericEvents = 'descriptor' } = options;
-  const { result, bytes } = await writeOutput(trace.path, to, gzip, async (sink) => {
+  const { gzip = typeof to === 'string' && to.endsWith('.gz') } = options;
+  const machines = from instanceof Session ? from.machines : [machineOf(from)];
+  const inputs = machines.map(({ trace }) => trace.path);
+  const { result, bytes } = await writeOutput(inputs, to, gzip, async (sink) => {
     const out = new DoubleBuffer(sink);
-    const bundles = new Bundles(genericEvents);
-    const tally = new LossTally();
-    for (const packet of firstPackets(trace)) out.buffer.append(packet);
-    let leftOut = 0;
-    const events = await forEachEvent(trace, options, (event) => {
-      if (event.cpu >= maxPerfettoCpus) {
-        leftOut++;
-        return undefined;
-      }
-      tally.count(event.cpu, event.lost);
-      bundles.add(event, out.buffer);
-      if (!bundles.isFull) return undefined;
-      bundles.writeTo(out.buffer);
-      return out.isFull ? out.flush() : undefined;
-    });
-    bundles.writeTo(out.buffer);
-    out.buffer.append(statsPacket(withinLimit(trace.source.cpuStats), tally.counts()));
+    const parts: MachineReport[] = [];
+    const progress = options.onProgress && summed(options.onProgress, machines);
+    let firstDescriptor: number = descriptorNumbers.first;
+    for (const [machineId, machine] of machines.entries()) {
+      const onProgress = progress?.(machineId);
+      const filter = typeof options.filter === 'function' ? options.filter(machine) : (options.filter ?? {});
+      if (filter === undefined) continue;
+      const own = { ...options, filter, ...(onProgress && { onProgress }) };
+      parts.push(await writeMachine(machine.trace, machineId, firstDescriptor, own, out));
+      firstDescriptor += highestId(machine.trace) + 1;
+    }
     await out.end();
-    const { lost, uncounted } = tally;
-    return {
-      events: events - leftOut,
-      lost,
-      uncountedLosses: uncounted,
-      leftOut,
-      droppedFields: bundles
-        .types()
-        .flatMap(({ id, dropped }) =>
-          dropped.map((field) => `${trace.source.catalogue.byId(id)?.fullName ?? `#${id}`}.${field}`),
-        ),
-    };
+    return parts;
   });
-  return { ...result, bytes };
+  return {
+    events: sum(result, ({ events }) => events),
+    lost: result.reduce((all, { lost }) => all + lost, 0n),
+    uncountedLosses: sum(result, ({ uncountedLosses }) => uncountedLosses),
+    leftOut: sum(result, ({ leftOut }) => leftOut),
+    droppedFields: [...new Set(result.flatMap(({ droppedFields }) => droppedFields))],
+    bytes,
+  };
 }
 
-function withinLimit(cpuStats: ReadonlyMap<number, string>): Map<number, string> {
-  return new Map([...cpuStats].filter(([cpu]) => cpu < maxPerfettoCpus));
+function machineOf(trace: Trace): Machine {
+  return { name: '', trace, vcpuTids: new Map(), hasHostTimes: true };
 }
 
-/** Events and losses of each CPU. */
-class LossTally {
-  lost = 0n;
-  uncounted = 0;
-  readonly #events: number[] = [];
-  readonly #lost: (Loss | undefined)[] = [];
+function highestId({ source }: Trace): number {
+  let highest = 0;
+  for (const { id } of source.catalogue.formats()) highest = Math.max(highest, id);
+  return highest;
+}
 
-  count(cpu: number, lost: Loss | undefined): void {
-    this.#events[cpu] = (this.#events[cpu] ?? 0) + 1;
-    if (lost === undefined) return;
-    if (lost === 'unknown') this.uncounted++;
-    else {
-      this.lost += lost;
-      this.#lost[cpu] = addLoss(this.#lost[cpu] ?? 0n, lost);
-    }
-  }
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((all, item) => all + of(item), 0);
+}
 
-  counts(): Map<number, { readonly overrun: bigint; readonly readEvents: bigint }> {
-    const counts = new Map<number, { readonly overrun: bigint; readonly readEvents: bigint }>();
-    for (const [cpu, events] of this.#events.entries()) {
-      // oxlint-disable-next-line typescript/no-unnecessary-condition -- a sparse array
-      if (events === undefined) continue;
-      const overrun = this.#lost[cpu] ?? 0n;
-      counts.set(cpu, { overrun: overrun === 'unknown' ? 0n : overrun, readEvents: BigInt(events) });
-    }
-    return counts;
-  }
+/** The progress of all machines together, one after the other. */
+function summed(
+  onProgress: NonNullable<ExportOptions['onProgress']>,
+  machines: readonly Machine[],
+): (machineId: number) => NonNullable<ExportOptions['onProgress']> {
+  const totals = machines.map(({ trace }) => trace.read.totalBytes);
+  const totalBytes = totals.includes(0) ? 0 : sum(totals, (bytes) => bytes);
+  const done = machines.map(() => ({ events: 0, doneBytes: 0 }));
+  return (machineId) =>
+    ({ events, doneBytes }) => {
+      done[machineId] = { events, doneBytes };
+      onProgress({
+        events: sum(done, (each) => each.events),
+        doneBytes: sum(done, (each) => each.doneBytes),
+        totalBytes,
+      });
+    };
 }

@@ -1,31 +1,65 @@
-import type { Trace } from '../../trace/open.ts';
+import type { TimeSpan, Trace } from '../../trace/open.ts';
 import { type Task, tasksOf } from '../tasks.ts';
 import { ProtoWriter } from './proto-writer.ts';
 
-/** All packets belong to one sequence. */
-const sequenceId = 1;
+/** All packets of the first machine belong to this sequence, those of the others to the following ones. */
+const firstSequenceId = 1;
+/** `BUILTIN_CLOCK_BOOTTIME`. */
+const boottime = 6;
 /** Maximum number of tasks in one packet. */
 const packetTasks = 1000;
 
-/** Encodes a TracePacket for the file; `content` is without the sequence. */
-export function packetOf(content: ProtoWriter): Uint8Array {
-  content.number(10, sequenceId);
+/**
+ * Encodes a TracePacket for the file; `content` is without the sequence and the machine.
+ * @param machineId 0 for the first machine, which Perfetto takes for the host
+ */
+export function packetOf(content: ProtoWriter, machineId: number): Uint8Array {
+  content.number(10, firstSequenceId + machineId);
+  if (machineId !== 0) content.number(98, machineId);
   const whole = new ProtoWriter();
   whole.block(1, content.view());
   return whole.view();
 }
 
-/** The packets before the events: the guest's kernel, then its tasks. */
-export function* firstPackets({ source, uname }: Trace): Generator<Uint8Array> {
-  const system = systemPacket(uname);
+/**
+ * The packets before a machine's events: for a guest how its clock differs from the host's, then its kernel and tasks.
+ * @param span times of the machine's first and last event
+ */
+export function* firstPackets(
+  { source, uname }: Trace,
+  machineId: number,
+  span: TimeSpan | undefined,
+): Generator<Uint8Array> {
+  // must come before all that has a time
+  if (machineId !== 0) yield clockPacket(machineId, span ?? { first: 0n, last: 0n });
+  const system = systemPacket(uname, machineId);
   if (system !== undefined) yield system;
   // readers know the idle task
   const tasks = tasksOf(source).filter(({ tid }) => tid !== 0);
-  for (let at = 0; at < tasks.length; at += packetTasks) yield tasksPacket(tasks.slice(at, at + packetTasks));
+  for (let at = 0; at < tasks.length; at += packetTasks)
+    yield tasksPacket(tasks.slice(at, at + packetTasks), machineId);
+}
+
+/** Tells that a guest's times are those of the host: the export has converted them. */
+function clockPacket(machineId: number, { first, last }: TimeSpan): Uint8Array {
+  const packet = new ProtoWriter();
+  packet.message(107, (sync) => {
+    for (const time of [first, last])
+      sync.message(1, (clocks) => {
+        for (const side of [2, 3])
+          clocks.message(side, (snapshot) => {
+            snapshot.message(1, (clock) => {
+              clock.number(1, boottime);
+              clock.number(2, time);
+            });
+          });
+      });
+  });
+  return packetOf(packet, machineId);
 }
 
 /** The packet with the output of `uname -a`; undefined if it cannot be parsed. */
-function systemPacket(uname: string): Uint8Array | undefined {
+function systemPacket(uname: string, machineId: number): Uint8Array | undefined {
   const words = /^(?<sysname>\S+) \S+ (?<release>\S+) (?<version>.+) (?<machine>\S+)$/;
   const { sysname, release, version, machine } = words.exec(uname.replace(/ GNU\/Linux$/, ''))?.groups ?? {};
   if (sysname === undefined) return undefined;
@@ -38,11 +72,11 @@ function systemPacket(uname: string): Uint8Array | undefined {
       utsname.text(4, machine ?? '');
     });
   });
-  return packetOf(packet);
+  return packetOf(packet, machineId);
 }
 
 /** A thread whose process is unknown becomes its own process: readers reject threads without a process. */
-function tasksPacket(tasks: readonly Task[]): Uint8Array {
+function tasksPacket(tasks: readonly Task[], machineId: number): Uint8Array {
   const packet = new ProtoWriter();
   packet.message(2, (tree) => {
     for (const { tid, tgid = tid, ppid, name } of tasks) {
@@ -63,7 +97,7 @@ function tasksPacket(tasks: readonly Task[]): Uint8Array {
       });
     }
   });
-  return packetOf(packet);
+  return packetOf(packet, machineId);
 }
 
 /** Counts of one CPU's ring. */
@@ -79,6 +113,7 @@ export interface RingCounts {
 export function statsPacket(
   cpuStats: ReadonlyMap<number, string>,
   counted: ReadonlyMap<number, RingCounts>,
+  machineId: number,
 ): Uint8Array {
   const endOfTrace = 2;
   const packet = new ProtoWriter();
@@ -101,5 +136,5 @@ export function statsPacket(
       });
     }
   });
-  return packetOf(packet);
+  return packetOf(packet, machineId);
 }

@@ -27,7 +27,7 @@ export async function exportCsvFile(
 ): Promise<NdjsonReport> {
   const { gzip = typeof to === 'string' && to.endsWith('.gz') } = options;
   let lost = 0n;
-  const { result: events, bytes } = await writeOutput(trace.path, to, gzip, async (sink) => {
+  const { result: events, bytes } = await writeOutput([trace.path], to, gzip, async (sink) => {
     let table: CsvTable | undefined;
     let of: { readonly id: number; readonly name: string } | undefined;
     const drain = async (): Promise<void> => {

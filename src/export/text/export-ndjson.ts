@@ -56,7 +56,7 @@ export async function exportNdjson(
 ): Promise<NdjsonReport> {
   const { gzip = typeof to === 'string' && to.endsWith('.gz') } = options;
   let lost = 0n;
-  const { result: events, bytes } = await writeOutput(trace.path, to, gzip, async (sink) => {
+  const { result: events, bytes } = await writeOutput([trace.path], to, gzip, async (sink) => {
     const writer = new LineWriter(trace);
     const count = await forEachEvent(trace, options, (event) => {
       if (typeof event.lost === 'bigint') lost += event.lost;

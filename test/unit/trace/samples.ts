@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { convert } from '../../../src/trace/convert/convert.ts';
 import { readMetadataArchive } from '../../../src/trace/metadata/archive.ts';
 import { parseMetadata, type GuestMetadata } from '../../../src/trace/metadata/guest-metadata.ts';
 import { formatRecording, type Recording } from '../../../src/trace/recording/recording-format.ts';
@@ -73,4 +74,35 @@ export function recordingDir(test: TestContext): string {
   writeFileSync(join(dir, 'metadata.tar.gz'), fixture('A/meta.tar.gz', 'packed'));
   writeFileSync(join(dir, 'recording.json'), formatRecording(recording));
   return dir;
+}
+
+/**
+ * Files of a host and two guests: the same pages, the guests' clocks behind the host's by 5 and 10 ms. @returns
+ * the path of the host's
+ */
+export async function sessionFiles(test: TestContext): Promise<string> {
+  const dir = scratchDir(test);
+  const metadata = await sampleMetadata('A');
+  const cpus = writeRaws(
+    dir,
+    Object.fromEntries(
+      Object.entries(samplePages('A')).map(([cpu, pages]) => [cpu, pages.slice(0, 40 * 4096)]),
+    ),
+  );
+  const guests = ['web', 'db'].map((name, index) => ({
+    name,
+    traceId: BigInt(21 + index),
+    vcpuTids: new Map([
+      [0, 100 + 10 * index],
+      [1, 101 + 10 * index],
+    ]),
+  }));
+  const host = join(dir, 's.dat');
+  await convert({ cpus, metadata, out: host, traceId: 11n, guests });
+  for (const [index, { name, traceId }] of guests.entries()) {
+    const sample = { time: 0n, offset: 5_000_000n * BigInt(index + 1), scale: 1n, fractionBits: 0n };
+    const timeShift = { peerId: 11n, interpolates: true, cpus: [[sample], [sample]] };
+    await convert({ cpus, metadata, out: join(dir, `s-${name}.dat`), traceId, timeShift });
+  }
+  return host;
 }

@@ -1,42 +1,9 @@
 import assert from 'node:assert/strict';
 import { renameSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
-import { convert } from '../../../src/trace/convert/convert.ts';
+import { describe, it } from 'node:test';
 import { openTrace } from '../../../src/trace/open.ts';
 import { openSession } from '../../../src/trace/session.ts';
-import { sampleMetadata, samplePages, scratchDir, writeRaws } from './samples.ts';
-
-const hostId = 11n;
-const lateBy = 5_000_000n;
-
-/** Files of a host and two guests: the same pages, the guests' clocks behind the host's by 5 and 10 ms. */
-async function made(test: TestContext): Promise<string> {
-  const dir = scratchDir(test);
-  const metadata = await sampleMetadata('A');
-  const cpus = writeRaws(
-    dir,
-    Object.fromEntries(
-      Object.entries(samplePages('A')).map(([cpu, pages]) => [cpu, pages.slice(0, 40 * 4096)]),
-    ),
-  );
-  const guests = ['web', 'db'].map((name, index) => ({
-    name,
-    traceId: BigInt(21 + index),
-    vcpuTids: new Map([
-      [0, 100 + 10 * index],
-      [1, 101 + 10 * index],
-    ]),
-  }));
-  const host = join(dir, 's.dat');
-  await convert({ cpus, metadata, out: host, traceId: hostId, guests });
-  for (const [index, { name, traceId }] of guests.entries()) {
-    const sample = { time: 0n, offset: lateBy * BigInt(index + 1), scale: 1n, fractionBits: 0n };
-    const timeShift = { peerId: hostId, interpolates: true, cpus: [[sample], [sample]] };
-    await convert({ cpus, metadata, out: join(dir, `s-${name}.dat`), traceId, timeShift });
-  }
-  return host;
-}
+import { sessionFiles } from './samples.ts';
 
 async function eventsOf(path: string): Promise<string[]> {
   const trace = await openTrace(path);
@@ -49,7 +16,7 @@ async function eventsOf(path: string): Promise<string[]> {
 
 describe('a session', () => {
   it('finds the guests of a host next to its file', async (test) => {
-    const session = await openSession(await made(test));
+    const session = await openSession(await sessionFiles(test));
     assert.deepEqual(
       session.machines.map(({ name, hasHostTimes, vcpuTids }) => [name, hasHostTimes, vcpuTids.get(1)]),
       [
@@ -65,7 +32,7 @@ describe('a session', () => {
   });
 
   it('reports guests whose files are missing or of another recording', async (test) => {
-    const host = await made(test);
+    const host = await sessionFiles(test);
     renameSync(host.replace('.dat', '-web.dat'), host.replace('.dat', '-db.dat'));
     const session = await openSession(host);
     assert.deepEqual(
@@ -77,7 +44,7 @@ describe('a session', () => {
   });
 
   it('takes any files in any order, and a guest without its host', async (test) => {
-    const host = await made(test);
+    const host = await sessionFiles(test);
     const [web, db] = ['web', 'db'].map((name) => host.replace('.dat', `-${name}.dat`));
     const session = await openSession([db!, host]);
     assert.deepEqual(
@@ -99,7 +66,7 @@ describe('a session', () => {
   });
 
   it('has the events of all machines in the order of their times', async (test) => {
-    const host = await made(test);
+    const host = await sessionFiles(test);
     const session = await openSession(host);
     const byMachine = new Map<string, string[]>(session.machines.map(({ name }) => [name, []]));
     let last = 0n;
@@ -121,7 +88,7 @@ describe('a session', () => {
   });
 
   it('has a filter for each machine', async (test) => {
-    const session = await openSession(await made(test));
+    const session = await openSession(await sessionFiles(test));
     const machines = new Set<string>();
     for await (const batch of session.events(({ name }) =>
       name === 'web' ? undefined : { cpus: [name === 'db' ? 1 : 0] },
