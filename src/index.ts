@@ -25,4 +25,11 @@ export type { EventFormat } from './trace/format/event-format.ts';
 export type { Field, FieldContent, FieldPlace } from './trace/format/field.ts';
 export type { FieldValue } from './trace/format/record-data.ts';
 export { readInfo, type BufferInfo, type CpuInfo, type TraceInfo } from './trace/info.ts';
-export { openTrace, type EventFilter, type TimeSpan, type Trace, type TraceBuffer } from './trace/open.ts';
+export {
+  openTrace,
+  type EventFilter,
+  type TimeSpan,
+  type Trace,
+  type TraceBuffer,
+  type Unmatched,
+} from './trace/open.ts';

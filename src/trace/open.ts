@@ -35,6 +35,14 @@ export interface TimeSpan {
   readonly last: bigint;
 }
 
+/** The parts of a filter that no event of a trace can match. */
+export interface Unmatched {
+  /** CPUs that the trace does not have. */
+  readonly cpus: readonly number[];
+  /** Times of the first and the last event, if none is within the filter's times; else undefined. */
+  readonly times: TimeSpan | undefined;
+}
+
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
@@ -198,6 +206,28 @@ export class Trace {
       first: first < all.first ? first : all.first,
       last: last > all.last ? last : all.last,
     }));
+  }
+
+  /** CPUs of all buffers, with and without pages, ascending. */
+  get cpus(): readonly number[] {
+    const all = this.#source.buffers.flatMap(({ cpus }) => cpus.map(({ cpu }) => cpu));
+    return [...new Set(all)].sort((a, b) => a - b);
+  }
+
+  /**
+   * What a filter's CPUs and times ask for that the trace does not have; `events` then gives fewer events, or none.
+   * Reads the first and last pages if the filter has times, see `span`. Blocks. Throws Failure.
+   */
+  unmatched({ cpus, from, to, buffers }: Pick<EventFilter, 'cpus' | 'from' | 'to' | 'buffers'>): Unmatched {
+    const known = new Set(this.cpus);
+    const missing = [...new Set(cpus)].filter((cpu) => !known.has(cpu));
+    const hasTimes = from !== undefined || to !== undefined;
+    const span = hasTimes ? this.span(buffers === undefined ? {} : { buffers }) : undefined;
+    if (span === undefined) return { cpus: missing, times: undefined };
+    const begin = from ?? span.first;
+    const end = to ?? span.last;
+    const isOutside = begin > end || begin > span.last || end < span.first;
+    return { cpus: missing, times: isOutside ? span : undefined };
   }
 
   /** Closes the file. Iterations still running fail. */

@@ -50,7 +50,8 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     inputs,
     {
       ...command.lines,
-      filterOf: ({ trace, timeOffset }) => eventFilter(trace, command.selection, timeOffset),
+      filterOf: ({ trace, timeOffset }) =>
+        eventFilter(trace, command.selection, timeOffset, { warn, mayGrow: command.follow }),
       withoutFlags:
         (command.withoutHardirq ? traceFlag.hardirq : 0) | (command.withoutSoftirq ? traceFlag.softirq : 0),
       ...(command.follow && { follow: { signal: endSignal() } }),

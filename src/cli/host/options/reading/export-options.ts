@@ -27,10 +27,10 @@ const formatOf: Readonly<Record<string, ExportFormat>> = {
 
 /** Throws Failure for impossible combinations. */
 export function readExport(given: Given): ExportCommand {
+  const { format, time } = given.get(hostSettings.exportTo) ?? {};
   const out = given.get(hostSettings.exportOutput);
   if (out === undefined)
     throw new Failure(exitCode.usage, 'no output given', 'specify one with -o; -o - is stdout');
-  const { format, time } = given.get(hostSettings.exportTo) ?? {};
   const to = format ?? formatByName(out);
   if (to !== 'perfetto' && given.flag('genericEvents'))
     throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');

@@ -7,6 +7,7 @@ import { parseFileName } from '../../../options/names.ts';
 import { parseFlag, type Setting } from '../../../options/setting.ts';
 import { lines } from '../trace-settings.ts';
 import { parseTimePoint, type TimePoint, timeOf } from './time-point.ts';
+import { warningsOnStderr, warnOfUnmatched } from './unmatched.ts';
 
 /** Options that select events, for the commands that read a trace. Other commands have options with the same names. */
 export const selectionSettings = {
@@ -14,12 +15,14 @@ export const selectionSettings = {
     long: 'cpu',
     placeholder: 'LIST',
     description: 'only events of these CPUs of the guest, e.g. 0-3,6',
+    otherNames: ['cpus'],
     parse: parseCpuList,
   },
   onlyTasks: {
     long: 'task',
     placeholder: 'TASK',
     description: 'only events while this task was running, a name or a thread id; may be repeated',
+    otherNames: ['pid', 'tid', 'comm', 'process', 'thread'],
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((task) => parseTask(task, name)),
   },
@@ -33,6 +36,7 @@ export const selectionSettings = {
   where: {
     short: 'F',
     long: 'filter',
+    otherNames: ['where', 'grep'],
     placeholder: 'FILTER',
     description:
       'only events that pass this filter or another one given by -F, e.g. "sched_switch: prev_prio < 100"',
@@ -41,6 +45,7 @@ export const selectionSettings = {
   },
   from: {
     long: 'from',
+    otherNames: ['since', 'start', 'begin', 'after'],
     placeholder: 'TIME',
     description:
       'only events from this time on: 12.345678 as printed, +2.5s after the first event, or "last 2s"',
@@ -48,12 +53,14 @@ export const selectionSettings = {
   },
   to: {
     long: 'to',
+    otherNames: ['until', 'end', 'before'],
     placeholder: 'TIME',
     description: 'only events up to this time, in the same forms',
     parse: parseTimePoint,
   },
   onlyInstances: {
     long: 'instance',
+    otherNames: ['buffer'],
     placeholder: 'NAME',
     description: 'only events of this tracing instance; may be repeated; "" is the top level (default: all)',
     repeatable: true,
@@ -145,15 +152,22 @@ function filtersOf(
 
 /**
  * The filter for `trace.events()`. Reads the first and last pages if a time is relative. Filters read the guest's
- * symbols when they first need a function name. Blocks. Throws Failure, also if the selected buffers count time in
- * different units.
+ * symbols when they first need a function name. Warns of CPUs and times that the trace does not have. Blocks. Throws
+ * Failure, also if the selected buffers count time in different units.
  * @param shift offset that the command adds to printed times
  */
 export function eventFilter(
   trace: Trace,
-  { filter, from, to }: Selection,
+  selection: Selection,
   shift = trace.source.timeOffset,
+  warnings = warningsOnStderr,
 ): EventFilter {
+  const filter = filterOf(trace, selection, shift);
+  warnOfUnmatched(trace, filter, [selection.from, selection.to], shift, warnings);
+  return filter;
+}
+
+function filterOf(trace: Trace, { filter, from, to }: Selection, shift: bigint): EventFilter {
   const isFiltered = filter.where !== undefined || filter.exclude !== undefined;
   const whole = { ...filter, ...(isFiltered && { functionAt: functionNames(trace) }) };
   if (from === undefined && to === undefined) return whole;
