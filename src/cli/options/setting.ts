@@ -83,8 +83,10 @@ export function addNegation(command: Command, setting: Setting<unknown>): void {
 export function usageFailure(cause: CommanderError, command: Command, program: string): Failure {
   const help = `see ${program} --help`;
   if (cause.code === 'commander.excessArguments') {
-    const message = `unexpected argument ${quoted(command.args[0] ?? '')}`;
-    return new Failure(exitCode.usage, message, help, { cause });
+    const excess = command.args[command.registeredArguments.length] ?? '';
+    const hasOutput = command.options.some((option) => option.name() === 'output');
+    const remedy = hasOutput ? 'give the output with -o' : help;
+    return new Failure(exitCode.usage, `unexpected argument ${quoted(excess)}`, remedy, { cause });
   }
   const meant = meantOption(cause, command);
   const [, first = '', hint] = /^(?:error: )?(.*?)(?:\n\(D(id you mean .*)\))?$/s.exec(cause.message) ?? [];

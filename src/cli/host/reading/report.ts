@@ -17,6 +17,7 @@ import { traceFlag } from '../../../print/report/latency-flags.ts';
 import { openTrace, type Trace } from '../../../trace/open.ts';
 import type { ReportCommand, ReportFile } from '../options/reading/report-options.ts';
 import { eventFilter } from '../options/reading/selection.ts';
+import { checkInstances } from '../options/reading/unmatched.ts';
 import { onEndSignals } from '../../../base/end-signals.ts';
 import { exitNow } from '../../../native/process/process.ts';
 import { followedRecording } from './followed-recording.ts';
@@ -29,6 +30,10 @@ export async function runReport(command: ReportCommand): Promise<ExitCode> {
   try {
     for (const file of command.files) inputs.push(await open(file, command));
     if (command.listing !== undefined) return await list(inputs, command);
+    checkInstances(
+      inputs.map(({ trace }) => trace),
+      command.selection.filter,
+    );
     return await (command.json ? printJson(inputs, command) : printEvents(inputs, command));
   } finally {
     for (const { trace } of inputs) await trace.close();

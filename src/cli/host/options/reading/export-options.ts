@@ -29,6 +29,13 @@ const formatOf: Readonly<Record<string, ExportFormat>> = {
 export function readExport(given: Given): ExportCommand {
   const { format, time } = given.get(hostSettings.exportTo) ?? {};
   const out = given.get(hostSettings.exportOutput);
+  const outputs = given.sequence.filter(({ name }) => name === 'exportOutput');
+  if (new Set(outputs.map(({ text }) => text)).size > 1)
+    throw new Failure(
+      exitCode.usage,
+      `two outputs given: ${outputs.map(({ text }) => quoted(text)).join(' and ')}`,
+      'run it once for each',
+    );
   if (out === undefined)
     throw new Failure(exitCode.usage, 'no output given', 'specify one with -o; -o - is stdout');
   const to = format ?? formatByName(out);

@@ -92,9 +92,12 @@ function parsePatterns(text: string, name: string): RegExp[] {
     try {
       return new RegExp(`^(?:${pattern})$`, 'i');
     } catch (cause) {
-      throw new Failure(exitCode.usage, `${name}: ${quoted(pattern)} is not a regular expression`, '', {
-        cause,
-      });
+      throw new Failure(
+        exitCode.usage,
+        `${name}: ${quoted(pattern)} is not a regular expression`,
+        'put a backslash before special characters to match them literally',
+        { cause },
+      );
     }
   });
 }

@@ -1,6 +1,7 @@
 import { parseCpuList } from '../../../../base/cpu-list.ts';
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
+import { maxPid } from '../../../../protocol/trace-request.ts';
 import { type FunctionMap, parseFunctions } from '../../../../print/symbols/function-map.ts';
 import type { EventFilter, Trace } from '../../../../trace/open.ts';
 import { parseFileName } from '../../../options/names.ts';
@@ -212,7 +213,14 @@ function timeUnit(trace: Trace, names: Iterable<string> | undefined): 'ns' | nul
 function parseTask(text: string, name: string): number | string {
   if (text === '')
     throw new Failure(exitCode.usage, `${name}: a task is empty`, 'give a name or a thread id');
-  return /^\d{1,9}$/.test(text) ? Number(text) : text;
+  if (!/^[-+]?\d+$/.test(text)) return text;
+  const id = Number(text);
+  if (/^\d/.test(text) && id <= maxPid) return id;
+  throw new Failure(
+    exitCode.usage,
+    `${name}: no kernel has a thread ${quoted(text)}`,
+    `use an id up to ${maxPid}`,
+  );
 }
 
 function parseEvent(text: string, name: string): string {

@@ -1,4 +1,5 @@
-import { printable } from '../../../../base/quoted.ts';
+import { exitCode, Failure } from '../../../../base/failure.ts';
+import { printable, quoted } from '../../../../base/quoted.ts';
 import type { EventFilter, Trace } from '../../../../trace/open.ts';
 import { cpuRanges } from '../../../report/human.ts';
 import type { TimePoint } from './time-point.ts';
@@ -45,6 +46,18 @@ export function warnOfUnmatched(
       ? 'the first time is after the second'
       : `its events are from ${text(first)} to ${text(last)}`;
   warn(`${path} has no event for ${given} — ${why}`);
+}
+
+/** Checks that each selected instance is in at least one of the traces. Throws Failure (usage). */
+export function checkInstances(traces: readonly Trace[], { buffers = [] }: EventFilter): void {
+  const known = new Set(traces.flatMap((trace) => trace.buffers.map(({ name }) => name)));
+  for (const name of buffers)
+    if (!known.has(name))
+      throw new Failure(
+        exitCode.usage,
+        `${traces.map(({ path }) => path).join(', ')} has no buffer ${quoted(name)}`,
+        `it has ${[...known].map(quoted).join(', ')}`,
+      );
 }
 
 function onlyCpus({ cpus }: EventFilter): EventFilter {
