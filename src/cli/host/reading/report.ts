@@ -22,6 +22,7 @@ import { onEndSignals } from '../../../base/end-signals.ts';
 import { exitNow } from '../../../native/process/process.ts';
 import { followedRecording } from './followed-recording.ts';
 import { codeOfWriteError } from './write-error.ts';
+import { LineColors, wantsColor } from '../../report/line-colors.ts';
 import { textOutput } from '../../report/text-output.ts';
 
 /** Prints events, or a listing, as trace-cmd report does. Throws Failure. */
@@ -69,7 +70,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
           ),
       }),
     },
-    textOutput(process.stdout),
+    textOutput(process.stdout, painter(inputs, command)),
     (name, reason) => {
       if (said.has(name)) return;
       said.add(name);
@@ -77,6 +78,17 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     },
   );
   return exitCode.done;
+}
+
+/** Colors lines, if that is wanted; undefined: not. */
+function painter(
+  inputs: readonly ReportInput[],
+  { color }: ReportCommand,
+): ((bytes: Uint8Array) => Uint8Array) | undefined {
+  if (!wantsColor(color, process.stdout.isTTY)) return undefined;
+  const formats = inputs.flatMap(({ trace }) => trace.formats());
+  const colors = new LineColors(new Map(formats.map(({ name, system }) => [name, system])));
+  return (bytes) => colors.color(bytes);
 }
 
 /** Prints one JSON object per event, with typed fields. */

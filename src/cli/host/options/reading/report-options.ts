@@ -1,6 +1,7 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 import { defaultHandlerOptions, type LineOptions } from '../../../../print/report/options.ts';
+import type { ColorChoice } from '../../../report/line-colors.ts';
 import type { Given } from '../given.ts';
 import { hostSettings } from '../host-settings.ts';
 import { readSelection, type Selection } from './selection.ts';
@@ -39,6 +40,7 @@ export interface ReportCommand {
   readonly noDate: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
+  readonly color: ColorChoice;
   /** Whether the input is still being recorded. */
   readonly follow: boolean;
 }
@@ -86,6 +88,7 @@ export function readReport(given: Given): ReportCommand {
     noDate: given.flag('noDate'),
     quiet: given.flag('quiet'),
     json,
+    color: given.read(hostSettings.color),
     follow,
   };
 }
