@@ -32,5 +32,6 @@ export {
   type Trace,
   type TraceBuffer,
   type TraceSettings,
+  type Unmatched,
 } from './trace/open.ts';
 export { openSession, type Machine, type Session } from './trace/session.ts';

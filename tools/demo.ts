@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: boots a QEMU guest with trace-agent and traces its scheduler for five seconds, controlled by `echo`
- * as from any shell; shows what arrived on the host; then records again with `trace-host record`, into a trace.dat.
+ * as from any shell; shows what arrived on the host; then records again with `trace-host record`, and prints, summarises
+ * and exports the recording.
  */
 import {
   accessSync,
@@ -24,7 +25,7 @@ import { guestKernel } from '../test/guest/harness/kernel.ts';
 import { type Formats, readFormats } from './demo/formats.ts';
 import { LiveView } from './demo/live-view.ts';
 import { type DemoOptions, parseDemoOptions, usage } from './demo/options.ts';
-import { record, reportHead } from './demo/recording.ts';
+import { perfettoFile, record, shownOf } from './demo/recording.ts';
 import { type CpuTrace, report } from './demo/report.ts';
 import { endWithFailure } from './end-with-failure.ts';
 
@@ -144,7 +145,7 @@ async function tracesOf(guest: Guest, collectors: readonly Collector[]): Promise
   return traces;
 }
 
-/** Records again with `trace-host`, which writes a trace.dat for trace-cmd and KernelShark. */
+/** Records again with `trace-host`, which writes a trace.dat, and shows what is in it. */
 async function traceByHost(guest: Guest, cpus: number, out: string): Promise<void> {
   say(
     'on the host:  trace-host record -e sched -e irq --duration 3s  (fetches event formats and symbols first)',
@@ -156,9 +157,11 @@ async function traceByHost(guest: Guest, cpus: number, out: string): Promise<voi
   await record(dirname(guest.control.port.path), out);
   for (const process of loads) process.kill('SIGKILL', 'group');
   done('recording finished');
-  const { command, text } = reportHead(out);
-  say(`on the host:  ${command}`);
-  process.stdout.write(`\n${text}\n`);
+  for (const { command, text } of shownOf(out)) {
+    say(`on the host:  ${command}`);
+    process.stdout.write(`\n${text}\n`);
+  }
+  done('recording printed, summarised and exported');
 }
 
 async function endAgent(agent: GuestProcess): Promise<void> {
@@ -191,8 +194,9 @@ function makeDir(dir: string): void {
 /** @param out the trace.dat; KernelShark is not installed by the demo */
 function sayWhatNext(out: string, keep: string | undefined): void {
   const next: [command: string, why: string][] = [
+    [`node dist/bin/trace-host.js report ${out} | less`, 'all events as text, as trace-cmd report'],
+    [`node dist/bin/trace-host.js summary ${out}`, 'run times, wakeup latencies, interrupts'],
     [`node dist/bin/trace-host.js info ${out}`, 'what the recording contains'],
-    [`trace-cmd report -i ${out} | less`, 'all events as text'],
     [`kernelshark ${out}`, 'all events as a graph'],
     ['npm run guest', 'a shell in a fresh guest with the agent'],
     ['npm test', 'the tests'],
@@ -201,8 +205,9 @@ function sayWhatNext(out: string, keep: string | undefined): void {
     next.push(['npm run demo -- --cpus 4 --keep DIR', 'four CPUs; keeps the raw pages too']);
   const width = Math.max(...next.map(([command]) => command.length));
   const lines = next.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}`);
+  const perfetto = `Open ${perfettoFile(out)} in https://ui.perfetto.dev to see it as a timeline.`;
   const links = 'docs/install.md (your own guest), docs/recording.md, docs/troubleshooting.md';
-  process.stdout.write(`\nTry next:\n\n${lines.join('\n')}\n\nRead next: ${links}\n`);
+  process.stdout.write(`\nTry next:\n\n${lines.join('\n')}\n\n${perfetto}\n\nRead next: ${links}\n`);
 }
 
 async function demo({ cpus, keep }: DemoOptions): Promise<number> {
@@ -223,12 +228,14 @@ async function traceTwice(cpus: number, keep: string | undefined, out: string): 
   const { text, whole } = report(await tracesOf(guest, collectors), formats);
   done('raw pages decoded on the host');
   process.stdout.write(`\n${text}\n`);
-  rmSync(out, { force: true });
+  for (const file of [out, perfettoFile(out)]) rmSync(file, { force: true });
   await traceByHost(guest, cpus, out);
   await endAgent(agent);
   if (keep !== undefined) {
     keepAll(keep, collectors, formats);
-    say(`kept in ${keep}: trace.dat; cpuN.raw (pages of the first trace); events/ (formats to decode them)`);
+    say(
+      `kept in ${keep}: trace.dat and trace.pftrace; cpuN.raw (pages of the first trace); events/ (formats to decode them)`,
+    );
   }
   return whole;
 }

@@ -36,6 +36,14 @@ export interface TimeSpan {
   readonly last: bigint;
 }
 
+/** The parts of a filter that no event of a trace can match. */
+export interface Unmatched {
+  /** CPUs that the trace does not have. */
+  readonly cpus: readonly number[];
+  /** Times of the first and the last event, if none is within the filter's times; else undefined. */
+  readonly times: TimeSpan | undefined;
+}
+
 /** How to read the CPUs of a trace. */
 interface StreamSettings {
   readonly marks?: boolean;
@@ -242,6 +250,28 @@ export class Trace {
   #shiftOf({ cpu }: SourceCpu): ShiftedTime | undefined {
     const { timeShift } = this.#source;
     return timeShift && this.#hostTimes ? shiftedTimeOf(timeShift, cpu) : undefined;
+  }
+
+  /** CPUs of all buffers, with and without pages, ascending. */
+  get cpus(): readonly number[] {
+    const all = this.#source.buffers.flatMap(({ cpus }) => cpus.map(({ cpu }) => cpu));
+    return [...new Set(all)].sort((a, b) => a - b);
+  }
+
+  /**
+   * What a filter's CPUs and times ask for that the trace does not have; `events` then gives fewer events, or none.
+   * Reads the first and last pages if the filter has times, see `span`. Blocks. Throws Failure.
+   */
+  unmatched({ cpus, from, to, buffers }: Pick<EventFilter, 'cpus' | 'from' | 'to' | 'buffers'>): Unmatched {
+    const known = new Set(this.cpus);
+    const missing = [...new Set(cpus)].filter((cpu) => !known.has(cpu));
+    const hasTimes = from !== undefined || to !== undefined;
+    const span = hasTimes ? this.span(buffers === undefined ? {} : { buffers }) : undefined;
+    if (span === undefined) return { cpus: missing, times: undefined };
+    const begin = from ?? span.first;
+    const end = to ?? span.last;
+    const isOutside = begin > end || begin > span.last || end < span.first;
+    return { cpus: missing, times: isOutside ? span : undefined };
   }
 
   /** Closes the file. An iteration that is still in progress fails. */

@@ -4,17 +4,17 @@ import { exitCode, Failure } from '../../src/base/failure.ts';
 
 export interface DemoOptions {
   readonly cpus: number;
-  /** Directory for the trace.dat, the raw pages and their formats; undefined: only the trace.dat is kept, in dist/. */
+  /** Directory for the trace.dat and its export, the raw pages and their formats; undefined: only the trace.dat is kept, in dist/. */
   readonly keep: string | undefined;
 }
 
 export const usage = `npm run demo -- [--cpus N] [--keep DIR]
 
 Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host. Then
-records the guest with trace-host and shows the first lines of trace-cmd's report of dist/demo-trace.dat.
+records the guest with trace-host into dist/demo-trace.dat, and prints, summarises and exports that file.
 
   --cpus N     CPUs of the guest, 1 to 64 (default 2)
-  --keep DIR   write trace.dat, the raw pages and the event formats to DIR
+  --keep DIR   write trace.dat, trace.pftrace, the raw pages and the event formats to DIR
   -h, --help   show this
 `;
 

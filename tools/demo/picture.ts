@@ -2,7 +2,7 @@
  * Draws terminal output as an SVG picture of a terminal window. docs/demo.svg was made with:
  *
  *     npm run demo > demo.txt 2>&1
- *     node dist/tools/demo/picture.js 'npm run demo' 5-30,56-65,81-92 < demo.txt > docs/demo.svg
+ *     node dist/tools/demo/picture.js 'npm run demo' 6-31,56-57,70-72,80-132 < demo.txt > docs/demo.svg
  *
  * RANGES: lines to show, from 1; `…` replaces each gap. Default: all lines.
  */

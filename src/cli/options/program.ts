@@ -1,5 +1,6 @@
 import { codeOf } from '../../base/error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../../base/failure.ts';
+import { printable } from '../../base/quoted.ts';
 
 /**
  * Runs a program and sets the process's exit code. Prints a Failure as one line on stderr; rethrows any other error.
@@ -22,7 +23,8 @@ export async function runProgram(name: string, program: () => Promise<ExitCode>)
   } catch (cause) {
     if (!(cause instanceof Failure)) throw cause;
     const remedy = cause.remedy === '' ? '' : ` — ${cause.remedy}`;
-    process.stderr.write(`${name}: ${cause.message}${remedy}\n`);
+    // a message may quote a path or an argument, and the terminal must not obey it
+    process.stderr.write(`${name}: ${printable(`${cause.message}${remedy}`)}\n`);
     process.exitCode = cause.exitCode;
   }
 }

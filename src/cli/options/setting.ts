@@ -23,6 +23,8 @@ export interface Setting<Value> {
   /** Placeholder for the value in the help; `undefined`: a flag, which takes no value. */
   readonly placeholder?: string;
   readonly description: string;
+  /** Names that users may try in place of `long`; a message then suggests `long`. */
+  readonly otherNames?: readonly string[];
   /** `undefined`: no completion. */
   readonly values?: Values;
   /** Default value, parsed like a given one; `undefined`: the description gives the default. */
@@ -40,10 +42,12 @@ export type WithDefault<Value> = Setting<Value> & { readonly defaultText: string
 /** A commander option with completions for its value. */
 export class SettingOption extends Option {
   readonly values: Values | undefined;
+  readonly otherNames: readonly string[];
 
-  constructor(flags: string, description: string, values?: Values) {
+  constructor(flags: string, description: string, values?: Values, otherNames: readonly string[] = []) {
     super(flags, description);
     this.values = values;
+    this.otherNames = otherNames;
   }
 }
 
@@ -55,7 +59,8 @@ export function parseFlag(text: string): boolean {
 export function addSetting(command: Command, setting: Setting<unknown>): void {
   const short = setting.short === undefined ? '' : `-${setting.short}, `;
   const value = setting.placeholder === undefined ? '' : ` <${setting.placeholder}>`;
-  const option = new SettingOption(`${short}--${setting.long}${value}`, setting.description, setting.values);
+  const { description, values, otherNames } = setting;
+  const option = new SettingOption(`${short}--${setting.long}${value}`, description, values, otherNames);
   if (setting.placeholder !== undefined) option.default(setting.defaultText, setting.defaultText);
   if (setting.repeatable === true) {
     option.argParser((value: string, before: string | undefined) =>
@@ -78,10 +83,23 @@ export function addNegation(command: Command, setting: Setting<unknown>): void {
 export function usageFailure(cause: CommanderError, command: Command, program: string): Failure {
   const help = `see ${program} --help`;
   if (cause.code === 'commander.excessArguments') {
-    const message = `unexpected argument ${quoted(command.args[0] ?? '')}`;
-    return new Failure(exitCode.usage, message, help, { cause });
+    const excess = command.args[command.registeredArguments.length] ?? '';
+    const hasOutput = command.options.some((option) => option.name() === 'output');
+    const remedy = hasOutput ? 'give the output with -o' : help;
+    return new Failure(exitCode.usage, `unexpected argument ${quoted(excess)}`, remedy, { cause });
   }
+  const meant = meantOption(cause, command);
   const [, first = '', hint] = /^(?:error: )?(.*?)(?:\n\(D(id you mean .*)\))?$/s.exec(cause.message) ?? [];
-  const remedy = hint === undefined ? help : `d${hint}`;
+  const guess = hint === undefined ? help : `d${hint}`;
+  const remedy = meant === undefined ? guess : `did you mean --${meant}?`;
   return new Failure(exitCode.usage, printable(first), remedy, { cause });
+}
+
+/** The option that has the unknown one among its other names. */
+function meantOption({ code, message }: CommanderError, { options }: Command): string | undefined {
+  if (code !== 'commander.unknownOption') return undefined;
+  const name = /'--([a-z-]+)/.exec(message)?.[1] ?? '';
+  return options
+    .find((option) => option instanceof SettingOption && option.otherNames.includes(name))
+    ?.name();
 }

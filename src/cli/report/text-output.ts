@@ -4,12 +4,16 @@ import type { WriteText } from '../../print/report/report.ts';
 /**
  * Writes bytes to a stream and waits for the write. On a terminal, shows control characters from the guest as `^X`,
  * except line breaks and tabs.
+ * @param paint adds colors, after that
  */
-export function textOutput(stream: WriteStream): WriteText {
+export function textOutput(
+  stream: WriteStream,
+  paint: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
+): WriteText {
   return (bytes) =>
     new Promise((resolve) => {
       // runProgram handles errors of the stream
-      stream.write(stream.isTTY ? visible(bytes) : bytes, () => resolve());
+      stream.write(paint(stream.isTTY ? visible(bytes) : bytes), () => resolve());
     });
 }
 

@@ -2,14 +2,20 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
+import { checkNotInput } from './write-output.ts';
 import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
 import { refusalOf } from '../../trace/file/write-replacing.ts';
 
 /**
  * Calls `fill` to write files into a temporary directory next to `path`, then renames it to `path`, which must not
- * exist or be an empty directory. Removes the temporary directory on error. Throws Failure for file system errors.
+ * exist or be an empty directory, nor be in `input`, the trace. Removes the temporary directory on error. Throws Failure for file system errors.
  */
-export async function writeDirectory<T>(path: string, fill: (dir: string) => Promise<T>): Promise<T> {
+export async function writeDirectory<T>(
+  input: string,
+  path: string,
+  fill: (dir: string) => Promise<T>,
+): Promise<T> {
+  await checkNotInput(input, path);
   await checkFree(path);
   const whole = resolve(path);
   const temporary = join(dirname(whole), `.${basename(whole)}.${process.pid}.tmp`);

@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { dirname, sep } from 'node:path';
 import type { Writable } from 'node:stream';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { writeReplacing } from '../../trace/file/write-replacing.ts';
@@ -33,13 +33,21 @@ export async function writeOutput<T>(
   return { result, bytes };
 }
 
-/** Checks that writing `out` would not overwrite `input`, or one of its files if it is a recording. Throws Failure. */
+/**
+ * Checks that writing `out` would not overwrite `input`, nor write into it if it is a recording, whose directory is
+ * removed when it has been converted. Throws Failure.
+ */
 export async function checkNotInput(input: string, out: string): Promise<void> {
   const [from, to] = await Promise.all([identity(input), identity(out)]);
+  const isInside = (real: string | undefined, dir: string): boolean =>
+    real !== undefined && `${real}${sep}`.startsWith(`${dir}${sep}`);
+  const whole = await realpath(input).catch(() => input);
   const real = await realpath(out).catch(() => undefined);
-  const isInside = real?.startsWith(`${await realpath(input).catch(() => input)}${sep}`) === true;
-  if ((to === undefined || from !== to) && !isInside) return;
-  throw new Failure(exitCode.usage, `${out} is the input trace`, 'specify another file with -o');
+  const parent = await realpath(dirname(out)).catch(() => undefined);
+  if ((to !== undefined && from === to) || isInside(real, whole))
+    throw new Failure(exitCode.usage, `${out} is the input trace`, 'specify another file with -o');
+  if (isInside(parent, whole))
+    throw new Failure(exitCode.usage, `${out} is in the input recording`, 'specify another place with -o');
 }
 
 async function identity(path: string): Promise<string | undefined> {

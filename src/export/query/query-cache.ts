@@ -58,7 +58,10 @@ export async function cachedTables(
     await forget(cacheDir, name, pathHash);
     return dir;
   } catch (error) {
-    throw await refusalOf(cacheDir, undefined, error);
+    const refused = await refusalOf(cacheDir, undefined, error);
+    if (!(refused instanceof Failure) || refused === error) throw refused;
+    const remedy = 'set XDG_CACHE_HOME to another directory';
+    throw new Failure(refused.exitCode, refused.message, remedy, { cause: error });
   } finally {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     ended();

@@ -72,7 +72,7 @@ export async function exportCsvDirectory(
   path: string,
   options: ExportOptions = {},
 ): Promise<NdjsonReport> {
-  return writeDirectory(path, async (dir) => {
+  return writeDirectory(trace.path, path, async (dir) => {
     const tables: (CsvTable | undefined)[] = [];
     const { catalogue } = trace.source;
     const nameOf = (id: number): string => `${fileNameOf(id, catalogue.byId(id))}.csv`;

@@ -84,6 +84,8 @@ export async function refusalOf(
     case 'EACCES':
     case 'EPERM':
       return failure(exitCode.notPermitted, 'permission denied', 'write elsewhere, or as another user');
+    case 'ENAMETOOLONG':
+      return failure(exitCode.failed, 'the name is too long', 'use a shorter one');
     case 'EROFS':
       return failure(exitCode.failed, 'the file system is read-only', 'write elsewhere');
     case '':

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { maxCpus } from '../../base/cpu-list.ts';
+import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { isObject } from '../../base/json-type.ts';
 
@@ -77,10 +78,17 @@ export async function readRecording(dir: string): Promise<Recording> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
+    if (codeOf(error) === 'EACCES')
+      throw new Failure(
+        exitCode.notPermitted,
+        `${dir}: cannot read ${recordingFile}: permission denied`,
+        'run as its owner or as root',
+        { cause: error },
+      );
     throw new Failure(
       exitCode.missing,
       `${dir}: not a recording: cannot read ${recordingFile}`,
-      `specify a recording directory, or the raw files and --metadata`,
+      'specify a .recording directory; for raw files use trace-host convert with --metadata',
       { cause: error },
     );
   }

@@ -1,14 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import { exitCode, Failure } from '../../base/failure.ts';
-import { TraceFileError } from '../dat/read/byte-reader.ts';
 import { chunkLimit, cpuBlocks, cpuSteps, readTraceFile } from '../dat/read/read-trace-file.ts';
 import { openInput } from '../file/open-input.ts';
 import { EventCatalogue } from '../format/event-catalogue.ts';
-import { FormatError } from '../format/format-error.ts';
-import { isFramedFile } from '../framed/framed-trace.ts';
 import { withoutNote } from '../metadata/unseen.ts';
 import { parseUsualLayout } from '../metadata/usual-layout.ts';
 import type { PageSteps, TraceSource } from './source.ts';
+import { notOpened, unreadable } from './unreadable.ts';
 
 /** Opens a trace.dat of version 6 or 7. The caller closes it. Throws Failure that names the path. */
 export async function openDatSource(path: string): Promise<TraceSource> {
@@ -16,9 +13,9 @@ export async function openDatSource(path: string): Promise<TraceSource> {
   try {
     return await readSource(path, file);
   } catch (error) {
-    const isFramed = isUnreadable(error) && (await isFramedFile(file));
+    const failure = await notOpened(path, file, error);
     await file.close();
-    throw isFramed ? framedStream(path) : unreadable(path, error);
+    throw failure;
   }
 }
 
@@ -113,23 +110,4 @@ function readableSteps(path: string, { count, read }: PageSteps): PageSteps {
       }
     },
   };
-}
-
-function isUnreadable(error: unknown): error is Error {
-  return error instanceof TraceFileError || error instanceof FormatError;
-}
-
-function unreadable(path: string, error: unknown): unknown {
-  if (!isUnreadable(error)) return error;
-  return new Failure(
-    exitCode.failed,
-    `${path}: not a readable trace.dat: ${error.message}`,
-    'inspect it with trace-cmd dump',
-    { cause: error },
-  );
-}
-
-function framedStream(path: string): Failure {
-  const message = `${path}: a framed stream of trace-agent -o --framed, not a trace.dat`;
-  return new Failure(exitCode.failed, message, 'convert it with trace-host convert first');
 }

@@ -1,17 +1,19 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exitCode, Failure } from '../../base/failure.ts';
 import { blocksOf, readPart } from '../file/blocks.ts';
 import { formatTexts } from '../metadata/guest-metadata.ts';
 import { openInput } from '../file/open-input.ts';
 import { keptFiles } from '../recording/raw-file.ts';
-import { metadataFile, rawFile, readRecording } from '../recording/recording-format.ts';
+import { metadataFile, type Recording, rawFile, readRecording } from '../recording/recording-format.ts';
 import { readRecordingMetadata } from '../recording/recording-metadata.ts';
 import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 
 /** Opens a recording directory, finished or not. Throws Failure that names the path. */
 export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const recording = await readRecording(dir);
+  checkWhole(dir, recording);
   const { metadata, unseen = null } = await readRecordingMetadata(dir, recording);
   const { layout, catalogue, uname, clock, symbols, savedCmdlines, savedTgids, stats } = metadata;
   const cpus: SourceCpu[] = [];
@@ -45,6 +47,20 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     recording,
     close: () => Promise.resolve(),
   };
+}
+
+/** Checks that the files that every recording has are there. Throws Failure. */
+function checkWhole(dir: string, { cpus }: Recording): void {
+  const pages = cpus
+    .map(({ cpu }) => rawFile(cpu))
+    .filter((name) => !keptFiles(join(dir, name)).some((path) => existsSync(path)));
+  const missing = existsSync(join(dir, metadataFile)) ? pages : [metadataFile, ...pages];
+  if (missing.length === 0) return;
+  throw new Failure(
+    exitCode.missing,
+    `${dir}: incomplete: ${missing.join(', ')} missing`,
+    'restore it, or use trace-host convert with the raw files and --metadata',
+  );
 }
 
 async function cpuOf(dir: string, cpu: number, pageBytes: number): Promise<SourceCpu> {

@@ -231,6 +231,7 @@ export const hostSettings = {
     description:
       `format to write: ${exportFormats.join(', ')} (default: by the extension of the output); ` +
       'a time, as for the other commands, is that of the last event',
+    otherNames: ['format', 'type'],
     values: { words: exportFormats },
     repeatable: true,
     parse: parseExportTo,
@@ -241,6 +242,7 @@ export const hostSettings = {
     placeholder: 'OUT',
     description:
       'file to write, or a directory for Parquet, and for CSV of several event types; - for stdout',
+    otherNames: ['out', 'file'],
     values: 'file',
     parse: parsePath,
   },
@@ -297,7 +299,8 @@ function parseExportTo(
   const times = words.filter((word) => !formats.some((format) => format === word));
   const [time] = times.slice(-1);
   // a word is more likely a misspelt format than a time
-  if (time !== undefined && /^[a-z]+$/i.test(time)) parseChoice(time, name, exportFormats);
+  if (time !== undefined && /^\.?[a-z]/i.test(time) && !time.startsWith('last'))
+    parseChoice(time, name, exportFormats);
   const format = formats.findLast((each) => words.includes(each));
   return { format, time: time === undefined ? undefined : parseTimePoint(time, name) };
 }

@@ -119,6 +119,10 @@ function refusedQuery(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (error.message.startsWith('INTERRUPT'))
     return new Failure(exitCode.failed, 'interrupted', '', { cause: error });
+  if (error.message === 'Error in native callback')
+    return new Failure(exitCode.usage, 'the query has no statement', 'use e.g. "show tables"', {
+      cause: error,
+    });
   const lines = error.message.split('\n').filter((line) => line.trim() !== '');
   const hint = lines.find((line) => line.startsWith('Did you mean') || line.startsWith('Candidate'));
   return new Failure(

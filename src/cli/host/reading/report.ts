@@ -17,10 +17,12 @@ import { traceFlag } from '../../../print/report/latency-flags.ts';
 import { openTrace, type Trace } from '../../../trace/open.ts';
 import type { ReportCommand, ReportFile } from '../options/reading/report-options.ts';
 import { eventFilter } from '../options/reading/selection.ts';
+import { checkInstances } from '../options/reading/unmatched.ts';
 import { onEndSignals } from '../../../base/end-signals.ts';
 import { exitNow } from '../../../native/process/process.ts';
 import { followedRecording } from './followed-recording.ts';
 import { codeOfWriteError } from './write-error.ts';
+import { LineColors, wantsColor } from '../../report/line-colors.ts';
 import { textOutput } from '../../report/text-output.ts';
 
 /** Prints events, or a listing, as trace-cmd report does. Throws Failure. */
@@ -29,6 +31,10 @@ export async function runReport(command: ReportCommand): Promise<ExitCode> {
   try {
     for (const file of command.files) inputs.push(await open(file, command));
     if (command.listing !== undefined) return await list(inputs, command);
+    checkInstances(
+      inputs.map(({ trace }) => trace),
+      command.selection.filter,
+    );
     return await (command.json ? printJson(inputs, command) : printEvents(inputs, command));
   } finally {
     for (const { trace } of inputs) await trace.close();
@@ -51,7 +57,8 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     inputs,
     {
       ...command.lines,
-      filterOf: ({ trace, timeOffset }) => eventFilter(trace, command.selection, timeOffset),
+      filterOf: ({ trace, timeOffset }) =>
+        eventFilter(trace, command.selection, timeOffset, { warn, mayGrow: command.follow }),
       withoutFlags:
         (command.withoutHardirq ? traceFlag.hardirq : 0) | (command.withoutSoftirq ? traceFlag.softirq : 0),
       ...(command.follow && { follow: { signal: endSignal() } }),
@@ -64,7 +71,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
           ),
       }),
     },
-    textOutput(process.stdout),
+    textOutput(process.stdout, painter(inputs, command)),
     (name, reason) => {
       if (said.has(name)) return;
       said.add(name);
@@ -72,6 +79,17 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     },
   );
   return exitCode.done;
+}
+
+/** Colors lines, if that is wanted; undefined: not. */
+function painter(
+  inputs: readonly ReportInput[],
+  { color }: ReportCommand,
+): ((bytes: Uint8Array) => Uint8Array) | undefined {
+  if (!wantsColor(color, process.stdout.isTTY)) return undefined;
+  const formats = inputs.flatMap(({ trace }) => trace.formats());
+  const colors = new LineColors(new Map(formats.map(({ name, system }) => [name, system])));
+  return (bytes) => colors.color(bytes);
 }
 
 /** Prints one JSON object per event, with typed fields. */

@@ -1,7 +1,15 @@
 import { readSync } from 'node:fs';
 
 /** The file violates the format; the message says where. */
-export class TraceFileError extends Error {}
+export class TraceFileError extends Error {
+  /** `other`: not a trace.dat at all; `unsupported`: one that trace-cmd can read. */
+  readonly kind: 'damaged' | 'unsupported' | 'other';
+
+  constructor(message: string, kind: TraceFileError['kind'] = 'damaged') {
+    super(message);
+    this.kind = kind;
+  }
+}
 
 /** Limit per read: a length in a file is untrusted. */
 const maxPieceBytes = 64 << 20;

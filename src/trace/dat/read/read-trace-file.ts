@@ -33,11 +33,12 @@ export async function readTraceFile(file: FileHandle): Promise<TraceFile> {
   const open = (position: number): ByteReader => ByteReader.ofFile(file.fd, position, size);
   const reader = open(0);
   if (size < magic.length || !reader.bytes(magic.length).equals(magic)) {
-    throw new TraceFileError('it does not begin like a trace.dat');
+    throw new TraceFileError('it does not begin like a trace.dat', 'other');
   }
   const version = reader.string();
-  if (version !== '6' && version !== '7') throw new TraceFileError('its version is neither 6 nor 7');
-  if (reader.u8() !== 0) throw new TraceFileError('it is from a big-endian machine');
+  if (version !== '6' && version !== '7')
+    throw new TraceFileError('its version is neither 6 nor 7', 'unsupported');
+  if (reader.u8() !== 0) throw new TraceFileError('it is from a big-endian machine', 'unsupported');
   // sizes of long and of a page: the header page gives both more reliably
   reader.skip(1 + 4);
   await loadZstd();

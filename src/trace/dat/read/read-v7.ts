@@ -31,7 +31,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   const compression = reader.string();
   reader.string();
   if (compression !== 'none' && compression !== 'zstd') {
-    throw new TraceFileError('compressed with something other than zstd');
+    throw new TraceFileError('compressed with something other than zstd', 'unsupported');
   }
   const options = noOptions();
   const places = new Map<number, number>();

@@ -27,10 +27,17 @@ const formatOf: Readonly<Record<string, ExportFormat>> = {
 
 /** Throws Failure for impossible combinations. */
 export function readExport(given: Given): ExportCommand {
+  const { format, time } = given.get(hostSettings.exportTo) ?? {};
   const out = given.get(hostSettings.exportOutput);
+  const outputs = given.sequence.filter(({ name }) => name === 'exportOutput');
+  if (new Set(outputs.map(({ text }) => text)).size > 1)
+    throw new Failure(
+      exitCode.usage,
+      `two outputs given: ${outputs.map(({ text }) => quoted(text)).join(' and ')}`,
+      'run it once for each',
+    );
   if (out === undefined)
     throw new Failure(exitCode.usage, 'no output given', 'specify one with -o; -o - is stdout');
-  const { format, time } = given.get(hostSettings.exportTo) ?? {};
   const to = format ?? formatByName(out);
   if (to !== 'perfetto' && given.flag('genericEvents'))
     throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');

@@ -1,6 +1,7 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 import { defaultHandlerOptions, type LineOptions } from '../../../../print/report/options.ts';
+import type { ColorChoice } from '../../../report/line-colors.ts';
 import type { Given } from '../given.ts';
 import { hostSettings } from '../host-settings.ts';
 import { readSelection, type Selection } from './selection.ts';
@@ -39,6 +40,7 @@ export interface ReportCommand {
   readonly noDate: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
+  readonly color: ColorChoice;
   /** Whether the input is still being recorded. */
   readonly follow: boolean;
 }
@@ -55,6 +57,7 @@ export function readReport(given: Given): ReportCommand {
   const json = given.flag('json');
   if (json && files.length > 1)
     throw new Failure(exitCode.usage, '--json works with a single file', 'run it once for each file');
+  if (json) checkJson(given);
   const follow = given.flag('follow');
   if (follow && files.length > 1)
     throw new Failure(exitCode.usage, '--follow works with a single recording', 'run it once for each');
@@ -85,8 +88,28 @@ export function readReport(given: Given): ReportCommand {
     noDate: given.flag('noDate'),
     quiet: given.flag('quiet'),
     json,
+    color: given.read(hostSettings.color),
     follow,
   };
+}
+
+/** Options that select events or add to them in a way that `--json` does not have. */
+const textOnly = [
+  'withoutHardirq',
+  'withoutSoftirq',
+  'wakeups',
+  'timeCheck',
+  'alignTimes',
+  'raw',
+  'latency',
+] as const;
+
+function checkJson(given: Given): void {
+  const listing = listings.find(([name]) => given.flag(name))?.[0];
+  const other = listing ?? textOnly.find((name) => given.flag(name));
+  if (other === undefined) return;
+  const { long } = hostSettings[other];
+  throw new Failure(exitCode.usage, `--json conflicts with --${long}`, 'omit one of the two options');
 }
 
 /** `--ts-offset` and `--ts2secs` apply to the preceding `-i`; `--ts2secs` before any `-i` applies to all. */
@@ -138,16 +161,22 @@ function isOn(value: string | undefined): boolean {
   return value === undefined || /^(?:1|true|yes|on|set)?$/i.test(value);
 }
 
+/** Options that list something, in trace-cmd's order of precedence. */
+const listings = [
+  ['endianness', 'endian'],
+  ['listFormats', 'formats'],
+  ['checkEvents', 'check-events'],
+  ['listFunctions', 'functions'],
+  ['listPrintk', 'printk'],
+  ['listEvents', 'event-names'],
+  ['listCpus', 'cpus'],
+  ['firstEvent', 'cpus'],
+  ['lastEvent', 'cpus'],
+  ['writer', 'version'],
+  ['uname', 'uname'],
+  ['statistics', 'statistics'],
+] as const satisfies readonly (readonly [keyof typeof hostSettings, Listing])[];
+
 function listingOf(given: Given): Listing | undefined {
-  // in trace-cmd's order of precedence
-  if (given.flag('endianness')) return 'endian';
-  if (given.flag('listFormats')) return 'formats';
-  if (given.flag('checkEvents')) return 'check-events';
-  if (given.flag('listFunctions')) return 'functions';
-  if (given.flag('listPrintk')) return 'printk';
-  if (given.flag('listEvents')) return 'event-names';
-  if (given.flag('listCpus') || given.flag('firstEvent') || given.flag('lastEvent')) return 'cpus';
-  if (given.flag('writer')) return 'version';
-  if (given.flag('uname')) return 'uname';
-  return given.flag('statistics') ? 'statistics' : undefined;
+  return listings.find(([name]) => given.flag(name))?.[1];
 }

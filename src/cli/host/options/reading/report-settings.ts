@@ -1,7 +1,9 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
+import { parseChoice } from '../../../options/choice.ts';
 import { parsePath } from '../../../options/names.ts';
 import { parseFlag, type Setting, type WithDefault } from '../../../options/setting.ts';
+import { colorChoices } from '../../../report/line-colors.ts';
 import { lines } from '../trace-settings.ts';
 
 function flag(short: string | undefined, long: string, description: string): WithDefault<boolean> {
@@ -84,6 +86,14 @@ export const reportSettings = {
   uname: flag(undefined, 'uname', 'print what uname printed in the guest, and exit'),
   writer: flag(undefined, 'version', 'print which program wrote the file, and exit'),
   checkEvents: flag(undefined, 'check-events', 'check all print formats; exits with 1 if one cannot be used'),
+  color: {
+    long: 'color',
+    placeholder: 'WHEN',
+    description: `color the lines: ${colorChoices.join(', ')}; auto: on a terminal; NO_COLOR and FORCE_COLOR are honored`,
+    values: { words: colorChoices },
+    defaultText: 'auto',
+    parse: (text: string, name: string) => parseChoice(text, name, colorChoices),
+  },
   global: flag('G', 'global', 'for trace-cmd report --profile only; without effect'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
@@ -92,9 +102,12 @@ function parsePatterns(text: string, name: string): RegExp[] {
     try {
       return new RegExp(`^(?:${pattern})$`, 'i');
     } catch (cause) {
-      throw new Failure(exitCode.usage, `${name}: ${quoted(pattern)} is not a regular expression`, '', {
-        cause,
-      });
+      throw new Failure(
+        exitCode.usage,
+        `${name}: ${quoted(pattern)} is not a regular expression`,
+        'put a backslash before special characters to match them literally',
+        { cause },
+      );
     }
   });
 }

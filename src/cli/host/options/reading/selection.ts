@@ -1,12 +1,14 @@
 import { parseCpuList } from '../../../../base/cpu-list.ts';
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
+import { maxPid } from '../../../../protocol/trace-request.ts';
 import { type FunctionMap, parseFunctions } from '../../../../print/symbols/function-map.ts';
 import type { EventFilter, Trace } from '../../../../trace/open.ts';
 import { parseFileName } from '../../../options/names.ts';
 import { parseFlag, type Setting } from '../../../options/setting.ts';
 import { lines } from '../trace-settings.ts';
 import { parseTimePoint, type TimePoint, timeOf } from './time-point.ts';
+import { warningsOnStderr, warnOfUnmatched } from './unmatched.ts';
 
 /** Options that select events, for the commands that read a trace. Other commands have options with the same names. */
 export const selectionSettings = {
@@ -14,12 +16,14 @@ export const selectionSettings = {
     long: 'cpu',
     placeholder: 'LIST',
     description: 'only events of these CPUs of the guest, e.g. 0-3,6',
+    otherNames: ['cpus'],
     parse: parseCpuList,
   },
   onlyTasks: {
     long: 'task',
     placeholder: 'TASK',
     description: 'only events while this task was running, a name or a thread id; may be repeated',
+    otherNames: ['pid', 'tid', 'comm', 'process', 'thread'],
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((task) => parseTask(task, name)),
   },
@@ -33,6 +37,7 @@ export const selectionSettings = {
   where: {
     short: 'F',
     long: 'filter',
+    otherNames: ['where', 'grep'],
     placeholder: 'FILTER',
     description:
       'only events that pass this filter or another one given by -F, e.g. "sched_switch: prev_prio < 100"',
@@ -41,6 +46,7 @@ export const selectionSettings = {
   },
   from: {
     long: 'from',
+    otherNames: ['since', 'start', 'begin', 'after'],
     placeholder: 'TIME',
     description:
       'only events from this time on: 12.345678 as printed, +2.5s after the first event, or "last 2s"',
@@ -48,12 +54,14 @@ export const selectionSettings = {
   },
   to: {
     long: 'to',
+    otherNames: ['until', 'end', 'before'],
     placeholder: 'TIME',
     description: 'only events up to this time, in the same forms',
     parse: parseTimePoint,
   },
   onlyInstances: {
     long: 'instance',
+    otherNames: ['buffer'],
     placeholder: 'NAME',
     description: 'only events of this tracing instance; may be repeated; "" is the top level (default: all)',
     repeatable: true,
@@ -145,15 +153,22 @@ function filtersOf(
 
 /**
  * The filter for `trace.events()`. Reads the first and last pages if a time is relative. Filters read the guest's
- * symbols when they first need a function name. Blocks. Throws Failure, also if the selected buffers count time in
- * different units.
+ * symbols when they first need a function name. Warns of CPUs and times that the trace does not have. Blocks. Throws
+ * Failure, also if the selected buffers count time in different units.
  * @param shift offset that the command adds to printed times
  */
 export function eventFilter(
   trace: Trace,
-  { filter, from, to }: Selection,
+  selection: Selection,
   shift = trace.source.timeOffset,
+  warnings = warningsOnStderr,
 ): EventFilter {
+  const filter = filterOf(trace, selection, shift);
+  warnOfUnmatched(trace, filter, [selection.from, selection.to], shift, warnings);
+  return filter;
+}
+
+function filterOf(trace: Trace, { filter, from, to }: Selection, shift: bigint): EventFilter {
   const isFiltered = filter.where !== undefined || filter.exclude !== undefined;
   const whole = { ...filter, ...(isFiltered && { functionAt: functionNames(trace) }) };
   if (from === undefined && to === undefined) return whole;
@@ -198,7 +213,14 @@ function timeUnit(trace: Trace, names: Iterable<string> | undefined): 'ns' | nul
 function parseTask(text: string, name: string): number | string {
   if (text === '')
     throw new Failure(exitCode.usage, `${name}: a task is empty`, 'give a name or a thread id');
-  return /^\d{1,9}$/.test(text) ? Number(text) : text;
+  if (!/^[-+]?\d+$/.test(text)) return text;
+  const id = Number(text);
+  if (/^\d/.test(text) && id <= maxPid) return id;
+  throw new Failure(
+    exitCode.usage,
+    `${name}: no kernel has a thread ${quoted(text)}`,
+    `use an id up to ${maxPid}`,
+  );
 }
 
 function parseEvent(text: string, name: string): string {
