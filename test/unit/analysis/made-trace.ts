@@ -81,6 +81,8 @@ export function interruptData(
 
 const pageBytes = 4096;
 const headBytes = 16;
+/** RINGBUF_TYPE_DATA_TYPE_LEN_MAX words. */
+const longestShort = 28 * 4;
 /** RB_MISSED_EVENTS and RB_MISSED_STORED of ring_buffer.c: the count follows the data. */
 const missed = (1n << 31n) | (1n << 30n);
 
@@ -97,9 +99,13 @@ export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
     if (lost > 0) view.setBigUint64(at, BigInt(lost), true);
   };
   for (const event of events) {
+    const { length } = event.data;
+    // a long record has its length in a word of its own
+    const isLong = length > longestShort;
+    const recordHeadBytes = isLong ? 8 : 4;
     // room for the count of lost events
     if (
-      at + 4 + event.data.length + 8 > pageBytes ||
+      at + recordHeadBytes + length + 8 > pageBytes ||
       event.lost !== undefined ||
       event.ns - last >= 1 << 27
     ) {
@@ -112,9 +118,10 @@ export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
       last = event.ns;
       lost = event.lost ?? 0;
     }
-    view.setUint32(at, (event.data.length / 4) | ((event.ns - last) << 5), true);
-    pages.at(-1)!.set(event.data, at + 4);
-    at += 4 + event.data.length;
+    view.setUint32(at, (isLong ? 0 : length / 4) | ((event.ns - last) << 5), true);
+    if (isLong) view.setUint32(at + 4, length + 4, true);
+    pages.at(-1)!.set(event.data, at + recordHeadBytes);
+    at += recordHeadBytes + length;
     last = event.ns;
   }
   close();
