@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { packContents } from '../../../src/host/metadata/pack.ts';
 import { formatRecording } from '../../../src/trace/recording/recording-format.ts';
 import { fixture } from '../trace/fixtures.ts';
-import { recording, scratchDir, writeRaws } from '../trace/samples.ts';
+import { recording, sampleContents, scratchDir, writeRaws } from '../trace/samples.ts';
 
 /** An event to put into a ring; the ids and offsets are those of the formats of A. */
 export interface MadeEvent {
@@ -129,21 +130,39 @@ export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
 }
 
 /** Writes a recording's directory with these events, which are in the order of their times. */
-export function writeRecording(dir: string, events: readonly MadeEvent[], clock: string): void {
+export function writeRecording(
+  dir: string,
+  events: readonly MadeEvent[],
+  clock: string,
+  metadata = fixture('A/meta.tar.gz', 'packed'),
+): void {
   mkdirSync(dir);
   const cpus = [...new Set(events.map(({ cpu }) => cpu))];
   writeRaws(
     dir,
     Object.fromEntries(cpus.map((cpu) => [cpu, pagesOf(events.filter((event) => event.cpu === cpu))])),
   );
-  writeFileSync(join(dir, 'metadata.tar.gz'), fixture('A/meta.tar.gz', 'packed'));
+  writeFileSync(join(dir, 'metadata.tar.gz'), metadata);
   const about = { ...recording, clock, cpus: cpus.map((cpu) => ({ cpu, bytes: 0, ring: null })) };
   writeFileSync(join(dir, 'recording.json'), formatRecording(about));
 }
 
+let packed: Promise<Buffer> | undefined;
+
+/** What of A's metadata the made events need: to read all of it takes longer than a test. */
+async function packNeeded(): Promise<Buffer> {
+  const needed = /^(?:events\/(?:header_|sched\/|irq\/)|(?!events\/|kallsyms$))/;
+  return packContents(new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path))));
+}
+
 /** A recording's directory that is gone after the test. */
-export function madeRecording(test: TestContext, events: readonly MadeEvent[], clock = 'global'): string {
+export async function madeRecording(
+  test: TestContext,
+  events: readonly MadeEvent[],
+  clock = 'global',
+): Promise<string> {
+  packed ??= packNeeded();
   const dir = join(scratchDir(test), 'made.recording');
-  writeRecording(dir, events, clock);
+  writeRecording(dir, events, clock, await packed);
   return dir;
 }
