@@ -9,14 +9,16 @@ import { type ByteSink, fileSink, gzipped, streamSink } from './byte-sink.ts';
  * Calls `fill` to write to a file or a stream. A file appears when complete and replaces an older one. A stream is not
  * ended. Throws Failure for file system errors, and errors that the stream emits.
  * @param input path of the trace: an output must not replace it
+ * @param gzip whether to compress; by default if the path ends in `.gz`
  * @returns the result of `fill`, and the number of bytes written
  */
 export async function writeOutput<T>(
   input: string,
   to: string | Writable,
-  gzip: boolean,
+  gzip: boolean | undefined,
   fill: (sink: ByteSink) => Promise<T>,
 ): Promise<{ readonly result: T; readonly bytes: number }> {
+  const isPacked = gzip ?? (typeof to === 'string' && to.endsWith('.gz'));
   let bytes = 0;
   const write = async (sink: ByteSink): Promise<T> => {
     const counting: ByteSink = {
@@ -25,7 +27,7 @@ export async function writeOutput<T>(
         return sink.write(some);
       },
     };
-    return gzip ? gzipped(counting, fill) : fill(counting);
+    return isPacked ? gzipped(counting, fill) : fill(counting);
   };
   if (typeof to !== 'string') return { result: await write(streamSink(to)), bytes };
   await checkNotInput(input, to);

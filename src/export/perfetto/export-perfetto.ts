@@ -48,14 +48,14 @@ export async function exportPerfetto(
   to: string | Writable,
   options: PerfettoOptions = {},
 ): Promise<PerfettoReport> {
-  const { gzip = typeof to === 'string' && to.endsWith('.gz'), genericEvents = 'descriptor' } = options;
+  const { gzip, genericEvents = 'descriptor' } = options;
   const { result, bytes } = await writeOutput(trace.path, to, gzip, async (sink) => {
     const out = new DoubleBuffer(sink);
     const bundles = new Bundles(genericEvents);
     const tally = new LossTally();
     for (const packet of firstPackets(trace)) out.buffer.append(packet);
     let leftOut = 0;
-    const events = await forEachEvent(trace, options, (event) => {
+    const { events } = await forEachEvent(trace, options, (event) => {
       if (event.cpu >= maxPerfettoCpus) {
         leftOut++;
         return undefined;

@@ -5,7 +5,7 @@ import type { Field } from '../../trace/format/field.ts';
 import type { RecordData } from '../../trace/format/record-data.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import type { Trace } from '../../trace/open.ts';
-import { forEachEvent } from '../event-loop.ts';
+import { type EventCounts, forEachEvent } from '../event-loop.ts';
 import type { ExportOptions } from '../export-options.ts';
 import { FieldSpan } from '../field-span.ts';
 import { writeOutput } from '../output/write-output.ts';
@@ -17,12 +17,9 @@ export interface NdjsonOptions extends ExportOptions {
   readonly gzip?: boolean;
 }
 
-export interface NdjsonReport {
-  readonly events: number;
+export interface NdjsonReport extends EventCounts {
   /** Size of the output. */
   readonly bytes: number;
-  /** Events lost before they could be read, where the kernel counted them. */
-  readonly lost: bigint;
 }
 
 /** Bytes per write. */
@@ -54,19 +51,16 @@ export async function exportNdjson(
   to: string | Writable,
   options: NdjsonOptions = {},
 ): Promise<NdjsonReport> {
-  const { gzip = typeof to === 'string' && to.endsWith('.gz') } = options;
-  let lost = 0n;
-  const { result: events, bytes } = await writeOutput(trace.path, to, gzip, async (sink) => {
+  const { result, bytes } = await writeOutput(trace.path, to, options.gzip, async (sink) => {
     const writer = new LineWriter(trace);
-    const count = await forEachEvent(trace, options, (event) => {
-      if (typeof event.lost === 'bigint') lost += event.lost;
+    const counts = await forEachEvent(trace, options, (event) => {
       writer.add(event);
       return writer.out.at >= writeBytes ? drain(writer.out, sink) : undefined;
     });
     await drain(writer.out, sink);
-    return count;
+    return counts;
   });
-  return { events, bytes, lost };
+  return { ...result, bytes };
 }
 
 async function drain(out: TextWriter, sink: ByteSink): Promise<void> {
