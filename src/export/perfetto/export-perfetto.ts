@@ -53,7 +53,7 @@ export async function exportPerfetto(
     const out = new DoubleBuffer(sink);
     const bundles = new Bundles(genericEvents);
     const tally = new LossTally();
-    for (const packet of firstPackets(trace)) out.buffer.append(packet);
+    for (const packet of firstPackets(trace)) out.buffer.copy(packet);
     let leftOut = 0;
     const { events } = await forEachEvent(trace, options, (event) => {
       if (event.cpu >= maxPerfettoCpus) {
@@ -67,7 +67,7 @@ export async function exportPerfetto(
       return out.isFull ? out.flush() : undefined;
     });
     bundles.writeTo(out.buffer);
-    out.buffer.append(statsPacket(withinLimit(trace.source.cpuStats), tally.counts()));
+    out.buffer.copy(statsPacket(withinLimit(trace.source.cpuStats), tally.counts()));
     await out.end();
     const { lost, uncounted } = tally;
     return {

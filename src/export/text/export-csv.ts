@@ -39,7 +39,7 @@ export async function exportCsvFile(
       if (id !== of.id) throw severalTypes(of.name, event.name);
       table ??= new CsvTable(event.format, guestOf(trace));
       table.add(event);
-      return table.out.at >= writeBytes ? drain() : undefined;
+      return table.out.length >= writeBytes ? drain() : undefined;
     });
     await drain();
     return counts;
@@ -78,8 +78,8 @@ export async function exportCsvDirectory(
     const drain = async (): Promise<void> => {
       waiting = 0;
       for (const [id, table] of tables.entries()) {
-        if (table === undefined || table.out.at === 0) continue;
-        bytes += table.out.at;
+        if (table === undefined || table.out.length === 0) continue;
+        bytes += table.out.length;
         await appendTo(join(dir, nameOf(id)), table.out.view());
         table.out.release();
       }
@@ -87,9 +87,9 @@ export async function exportCsvDirectory(
     const counts = await forEachEvent(trace, options, (event) => {
       const { id } = event;
       const table = (tables[id] ??= new CsvTable(event.format, guestOf(trace)));
-      const before = table.out.at;
+      const before = table.out.length;
       table.add(event);
-      waiting += table.out.at - before;
+      waiting += table.out.length - before;
       return waiting >= tablesBytes ? drain() : undefined;
     });
     await drain();

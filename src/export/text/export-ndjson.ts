@@ -55,7 +55,7 @@ export async function exportNdjson(
     const writer = new LineWriter(trace);
     const counts = await forEachEvent(trace, options, (event) => {
       writer.add(event);
-      return writer.out.at >= writeBytes ? drain(writer.out, sink) : undefined;
+      return writer.out.length >= writeBytes ? drain(writer.out, sink) : undefined;
     });
     await drain(writer.out, sink);
     return counts;
@@ -93,10 +93,10 @@ class LineWriter {
     out.copy(keys.time);
     out.time(event.timestamp);
     out.copy(keys.cpu);
-    out.natural(event.cpu);
+    out.decimal(event.cpu);
     out.copy(keys.pid);
     if (event.pid < 0) out.text(String(event.pid));
-    else out.natural(event.pid);
+    else out.decimal(event.pid);
     out.copy(keys.comm);
     out.copy(this.#comm(event.pid));
     if (lost !== undefined) {
@@ -154,7 +154,7 @@ class LineWriter {
     const { start, end } = span;
     out.reserve(end - start + 2);
     const { bytes } = out;
-    let to = out.at;
+    let to = out.length;
     bytes[to++] = quote;
     for (let at = start; at < end; at++) {
       const byte = page[at]!;
@@ -165,7 +165,7 @@ class LineWriter {
       bytes[to++] = byte;
     }
     bytes[to++] = quote;
-    out.at = to;
+    out.length = to;
   }
 
   #comm(pid: number): Uint8Array {
