@@ -1,26 +1,20 @@
 /** `node dist/tools/made-texts.js`: stores what the installed trace-cmd prints of the made-up events of the tests. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { caseGroups } from '../test/report/cases/all.ts';
-import { storedTextsPath } from '../test/report/cases/stored.ts';
 import { printed, traceCmd } from '../test/report/compare.ts';
-import { filesOf, textsOf, writeCases } from '../test/report/made-file.ts';
+import { textsOf, writeCases } from '../test/report/made-file.ts';
+import { type CaseTexts, type MadeFile, madeFiles, storeTexts } from '../test/report/made-texts.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-made-'));
 try {
-  const stored: Record<string, (string | undefined)[][]> = {};
-  for (const [group, cases] of caseGroups) {
-    stored[group] = [];
-    for (const file of filesOf(cases)) {
-      const path = join(dir, 'made.dat');
-      await writeCases(path, file);
-      const { status, stdout } = printed(traceCmd, ['-i', path], dir);
-      if (status !== 0) throw new Error(`${group}: trace-cmd ended with ${status}`);
-      stored[group].push(textsOf(stdout.toString('latin1')));
-    }
+  const texts = new Map<MadeFile, CaseTexts>();
+  for (const file of madeFiles()) {
+    const { status, stdout } = printed(traceCmd, ['-i', await writeCases(dir, file.cases)], dir);
+    if (status !== 0) throw new Error(`${file.name}: trace-cmd ended with ${status}`);
+    texts.set(file, textsOf(stdout.toString('latin1'), file.cases));
   }
-  writeFileSync(storedTextsPath, `${JSON.stringify(stored, undefined, 1)}\n`);
+  storeTexts(texts);
 } finally {
   rmSync(dir, { recursive: true });
 }

@@ -103,8 +103,8 @@ function endOf(integers: readonly number[], names: readonly (number | undefined)
   return Math.max(...integers.map((at) => at + 4), ...names.map((at) => (at ?? 0) + nameBytes));
 }
 
-/** Vectors of include/linux/interrupt.h, for formats without names. */
-const usualVectors = [
+/** Names of softirqs in the order of their vectors (include/linux/interrupt.h), for formats without names. */
+export const usualVectors: readonly string[] = [
   'HI',
   'TIMER',
   'NET_TX',

@@ -63,10 +63,13 @@ function summaryOf(
   counter: BufferCounter,
 ): BufferSummary {
   const nameById = new Map(trace.formats().map(({ id, fullName }) => [id, fullName]));
-  const eventTypes = [...counter.countById]
-    .map((count, id) => ({ name: nameById.get(id) ?? `#${id}`, count }))
-    .filter(({ count }) => count > 0)
-    .sort((a, b) => b.count - a.count);
+  const eventTypes: { name: string; count: number }[] = [];
+  // most of the ids that may occur do not
+  for (let id = 0; id < counter.countById.length; id++) {
+    const count = counter.countById[id]!;
+    if (count > 0) eventTypes.push({ name: nameById.get(id) ?? `#${id}`, count });
+  }
+  eventTypes.sort((a, b) => b.count - a.count);
   const times = new Times(counter, timeUnit !== null);
   const cpus = [...counter.cpus.values()].sort((a, b) => a.cpu - b.cpu);
   // without switches, all that is known about a task is that it ran

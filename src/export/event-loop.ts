@@ -2,22 +2,31 @@ import type { TraceEvent } from '../trace/events/trace-event.ts';
 import type { Trace } from '../trace/open.ts';
 import type { ExportOptions } from './export-options.ts';
 
+/** What an export read. */
+export interface EventCounts {
+  readonly events: number;
+  /** Events lost before they could be read, where the kernel counted them. */
+  readonly lost: bigint;
+}
+
 /**
  * Calls `take` for each event that passes the filter. If `take` returns a promise, it is awaited before the next event.
- * @returns the number of events. @throws the signal's reason, Failure, and errors of `take`
+ * @throws the signal's reason, Failure, and errors of `take`
  */
 export async function forEachEvent(
   trace: Trace,
   { filter, signal, onProgress }: ExportOptions,
   take: (event: TraceEvent) => Promise<void> | undefined,
-): Promise<number> {
+): Promise<EventCounts> {
   const { read } = trace;
   const { doneBytes: before } = read;
   let events = 0;
+  let lost = 0n;
   for await (const batch of trace.events(filter)) {
     signal?.throwIfAborted();
     for (const event of batch) {
       events++;
+      if (typeof event.lost === 'bigint') lost += event.lost;
       const waiting = take(event);
       if (waiting !== undefined) {
         await waiting;
@@ -26,5 +35,5 @@ export async function forEachEvent(
     }
     onProgress?.({ events, doneBytes: read.doneBytes - before, totalBytes: read.totalBytes });
   }
-  return events;
+  return { events, lost };
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -20,6 +20,17 @@ const files = {
       test('never runs', () => {});
     });`,
   'unit/crash': "test('ends the process', () => process.exit(7));",
+  'local/stuck': `
+    test('goes well', () => {});
+    describe('a suite', () => {
+      test('never ends', async () => {
+        console.log('said before it hangs');
+        const child = spawn('sh', ['-c', 'sleep 1000 & sleep 1000'], { stdio: 'inherit' });
+        const orphan = spawn('sh', ['-c', 'sleep 1000 >/dev/null & echo $!'], { stdio: ['ignore', 'pipe', 'inherit'] });
+        writeFileSync(MARK, [process.pid, child.pid, Number(await text(orphan.stdout))].join(' '));
+        await new Promise((resolve) => child.on('exit', resolve));
+      });
+    });`,
   'unit/deep.long': "test('digs', () => {});",
   'local/fickle': `
     test('is right at the second try', () => {
@@ -29,6 +40,12 @@ const files = {
     });
     test('is always right', () => {});`,
 } as const;
+
+/** Whether there is such a process, other than one that waits for its parent to ask how it ended. */
+function isRunning(pid: string): boolean {
+  const path = `/proc/${pid}/stat`;
+  return existsSync(path) && !/\) Z /.test(readFileSync(path, 'latin1'));
+}
 
 interface Outcome {
   readonly code: number | null;
@@ -50,7 +67,8 @@ describe('the test runner', () => {
 
   function write(name: string, text: string): void {
     const imports =
-      "import { existsSync, writeFileSync } from 'node:fs';\nimport { before, describe, test } from 'node:test';\n";
+      "import { spawn } from 'node:child_process';\nimport { existsSync, writeFileSync } from 'node:fs';\n" +
+      "import { text } from 'node:stream/consumers';\nimport { before, describe, test } from 'node:test';\n";
     for (const path of [`test/${name}.test.ts`, `dist/test/${name}.test.js`]) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), `${imports}${text}\n`);
@@ -63,6 +81,7 @@ describe('the test runner', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [runner, '--root', root, ...args], {
       encoding: 'utf8',
       env,
+      timeout: 60_000,
     });
     return { code: status, stdout, stderr };
   }
@@ -140,6 +159,19 @@ describe('the test runner', () => {
     assert.equal(lastLine(stdout), '1 passed, 0 failed, 0 skipped');
   });
 
+  it('kills a file that runs longer than its limit, with what it started, and goes on', () => {
+    const { code, stdout } = run('--limit', '3', 'stuck', 'unit/good');
+    assert.equal(code, 1, stdout);
+    const text =
+      /^FAILED test\/local\/stuck\.test\.ts: the file as a whole\n-- first try: failed .*\nkilled after its limit of 3 s; began last: a suite › never ends\n-- output of the file's tests:\nsaid before it hangs$/m;
+    assert.match(stdout, text);
+    assert.doesNotMatch(stdout, /second try/);
+    assert.equal(lastLine(stdout), '2 passed, 1 failed, 1 skipped');
+    const pids = readFileSync(join(root, 'tried'), 'utf8').split(' ');
+    assert.equal(pids.length, 3);
+    for (const pid of pids) assert.equal(isRunning(pid), false, pid);
+  });
+
   it('runs long tests only in the long set', () => {
     const { code, stderr } = run('deep');
     assert.equal(code, 2);
@@ -156,6 +188,7 @@ describe('the test runner', () => {
       [['--in', 'space'], /--in space: not one of unit, local, guest/],
       [['('], /the pattern \( is not a regular expression/],
       [['--set', 'tiny'], /unknown set tiny/],
+      [['--limit', 'soon'], /--limit soon: not a number of seconds/],
       [['--fast'], /--fast/],
     ] as const) {
       const { code, stderr } = run(...args);

@@ -46,10 +46,10 @@ function firstEvent(file: string): { system: string; event: string } {
 }
 
 /** Reports by the JSON of their options; their bytes are latin1. */
-export type Texts = Readonly<Record<string, string>>;
+type Texts = Readonly<Record<string, string>>;
 
 /** The reports of one trace resemble each other, so they are packed with a window that spans them all. */
-export function packTexts(texts: Texts): Buffer {
+export function packTexts(texts: Readonly<Record<string, unknown>>): Buffer {
   const bytes = Buffer.from(JSON.stringify(texts));
   return brotliCompressSync(bytes, {
     params: {

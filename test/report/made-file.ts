@@ -1,22 +1,10 @@
-import { writeFileSync } from 'node:fs';
-import { bodiesOf } from '../../src/trace/dat/write/bodies.ts';
-import { ByteWriter } from '../../src/trace/dat/write/byte-writer.ts';
-import { magic } from '../../src/trace/dat/ids.ts';
+import { join } from 'node:path';
+import { convert } from '../../src/trace/convert/convert.ts';
 import { parseMetadata } from '../../src/trace/metadata/guest-metadata.ts';
-import { sampleContents } from '../unit/trace/samples.ts';
-import { type MadeRecord, madeRecord } from './made-fields.ts';
-
-/** One event with its own format. */
-export interface Case {
-  /** Says what the case is about. */
-  readonly what: string;
-  /** `system:name`; without it an event that no plugin knows. */
-  readonly event?: string;
-  /** As `madeRecord` reads them. */
-  readonly fields: string;
-  /** What follows `print fmt:`. */
-  readonly print: string;
-}
+import { type MadeEvent, pagesOf } from '../unit/analysis/made-trace.ts';
+import { sampleContents, writeRaws } from '../unit/trace/samples.ts';
+import type { Case } from './cases/case.ts';
+import { type MadeFields, madeFields } from './made-fields.ts';
 
 /** Functions of the traced kernel, in each of these files. */
 const kallsyms = [
@@ -41,45 +29,42 @@ const printkFormats = [
   '',
 ].join('\n');
 
-const cmdlines = '42 a-task\n';
+const savedCmdlines = '42 a-task\n7 seven\n';
 const pid = 42;
 const firstId = 2000;
-const pageBytes = 4096;
-const pageHeadBytes = 16;
-/** Between two cases, so that a report's lines can be told apart by their seconds. */
-const nsOfCase = 1_000_000_000;
+/** Records are 1 µs apart, so that a report's lines can be told apart by their times. */
+const firstUs = 1_000_000;
 
-/** Writes a trace.dat of version 6 with an event for each case. Cases must not declare one event in two ways. */
-export async function writeCases(file: string, cases: readonly Case[]): Promise<void> {
+/** Writes a trace.dat with the records of all cases, in `dir`. Cases must not declare one event in two ways. @returns its path */
+export async function writeCases(dir: string, cases: readonly Case[]): Promise<string> {
   const sample = await sampleContents('A');
-  const contents = new Map([...sample].filter(([name]) => /^events\/header_|^events\/ftrace\//.test(name)));
-  const records = cases.map((each, index) => place(each, index, contents));
+  const contents = new Map(
+    [...sample].filter(([name]) => /^events\/(?:header_|ftrace\/)|^trace_clock$/.test(name)),
+  );
   contents.set('kallsyms', Buffer.from(kallsyms));
   contents.set('printk_formats', Buffer.from(printkFormats));
-  contents.set('saved_cmdlines', Buffer.from(cmdlines));
-  const metadata = parseMetadata(contents);
-  const head = new ByteWriter().bytes(magic).string('6').u8(0).u8(8).u32(pageBytes);
-  for (const { content } of bodiesOf(metadata)) head.bytes(content);
-  head.u32(1).string('options  ').u16(0).string('flyrecord');
-  const dataAt = Math.ceil((head.length + 16) / pageBytes) * pageBytes;
-  const pages = records.map((made, index) => pageOf(made.data, (index + 1) * nsOfCase));
-  head.u64(dataAt).u64(pages.length * pageBytes);
-  head.bytes(new Uint8Array(dataAt - head.length));
-  for (const page of pages) head.bytes(page);
-  writeFileSync(file, head.finish());
+  contents.set('saved_cmdlines', Buffer.from(savedCmdlines));
+  const events: MadeEvent[] = [];
+  for (const [index, each] of cases.entries()) {
+    const fields = madeFields(each.fields);
+    const id = describe(each, index, fields, contents);
+    for (const values of each.records ?? [undefined]) {
+      const ns = (firstUs + events.length) * 1000;
+      events.push({ cpu: 0, ns, pid, data: fields.record(id, pid, values) });
+    }
+  }
+  const out = join(dir, 'made.dat');
+  const cpus = writeRaws(dir, { 0: pagesOf(events) });
+  await convert({ cpus, metadata: parseMetadata(contents), out });
+  return out;
 }
 
-/** `system:name` of a case. */
-export function eventOf({ event }: Case, index: number): string {
-  return event ?? `made:case_${index}`;
-}
-
-function place(each: Case, index: number, contents: Map<string, Buffer>): MadeRecord {
-  const [system = '', name = ''] = eventOf(each, index).split(':');
+/** Puts a case's format where a guest has it. @returns its id */
+function describe(each: Case, index: number, { lines }: MadeFields, contents: Map<string, Buffer>): number {
+  const [system = '', name = ''] = (each.event ?? `made:case_${index}`).split(':');
   const path = `events/${system}/${name}/format`;
   const known = contents.get(path)?.toString('latin1') ?? '';
   const id = Number(/^ID: (\d+)$/m.exec(known)?.[1] ?? firstId + index);
-  const made = madeRecord(id, pid, each.fields);
   const text = [
     `name: ${name}`,
     `ID: ${id}`,
@@ -89,25 +74,13 @@ function place(each: Case, index: number, contents: Map<string, Buffer>): MadeRe
     '\tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;',
     '\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;',
     '',
-    ...made.lines,
+    ...lines,
     '',
     `print fmt: ${each.print}`,
     '',
   ].join('\n');
   contents.set(path, Buffer.from(text, 'latin1'));
-  return made;
-}
-
-/** A page with one record in the long form, which holds any size. */
-function pageOf(data: Buffer, ns: number): Uint8Array {
-  const page = new Uint8Array(pageBytes);
-  const view = new DataView(page.buffer);
-  view.setBigUint64(0, BigInt(ns), true);
-  view.setBigUint64(8, BigInt(data.length + 8), true);
-  view.setUint32(pageHeadBytes, 0, true);
-  view.setUint32(pageHeadBytes + 4, data.length + 4, true);
-  page.set(data, pageHeadBytes + 8);
-  return page;
+  return id;
 }
 
 /** Splits cases so that no file declares an event in two ways. */
@@ -127,15 +100,16 @@ export function filesOf(cases: readonly Case[]): Case[][] {
   return files.map((file) => file.cases);
 }
 
-/** What a report of a file with cases has after each event's name, in the order of the cases. */
-export function textsOf(report: string): (string | undefined)[] {
-  const texts: (string | undefined)[] = [];
+/** What a report of a file with these cases has after each event's name, for the records of each case. */
+export function textsOf(report: string, cases: readonly Case[]): (string | undefined)[][] {
+  const texts: string[] = [];
   const pieces = report.split(/^(?= +\S+-42 +(?:\[\d+\]| \d+).*? \d+\.\d{6}: )/m);
   for (const piece of pieces) {
-    const found = /^ +\S+-42 .*? (\d+)\.\d{6}: (\w+): ([^]*)\n$/.exec(piece);
+    const found = /^ +\S+-42 .*? (\d+)\.(\d{6}): (\w+): ([^]*)\n$/.exec(piece);
     if (found === null) continue;
-    const [, second = '', name = '', rest = ''] = found;
-    texts[Number(second) - 1] = rest.slice(Math.max(0, 20 - name.length));
+    const [, second = '', us = '', name = '', rest = ''] = found;
+    texts[Number(second + us) - firstUs] = rest.slice(Math.max(0, 20 - name.length));
   }
-  return texts;
+  let at = 0;
+  return cases.map(({ records = [[]] }) => records.map(() => texts[at++]));
 }

@@ -43,7 +43,7 @@ function isIn(set: TestOptions['set'], { place, long, deeper }: TestFile): boole
 
 async function runAll(options: TestOptions): Promise<boolean> {
   const fromMs = performance.now();
-  const { set, places, keep } = options;
+  const { set, places, keep, limitMs } = options;
   const inSet = testFiles(options.root).filter((file) => places.includes(file.place) && isIn(set, file));
   const chosen = choose(inSet, options);
   if (chosen.length === 0) {
@@ -57,15 +57,16 @@ async function runAll(options: TestOptions): Promise<boolean> {
   if (keep) process.env['GUEST_KEEP'] = '1';
   const reports = new GuestReports();
   const abort = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());
+  const { signal } = abort;
   const verdicts: Verdict[] = [];
   const namesOf = new Map(chosen.map(({ file, names }) => [file, names]));
   const attempt = (file: TestFile): Promise<FileResult> =>
-    runFile(file, { names: namesOf.get(file) ?? [], signal: abort.signal });
+    runFile(file, { names: namesOf.get(file) ?? [], signal, limitMs });
   const judge = async (first: FileResult): Promise<void> => {
-    const { file } = first;
+    const { file, hung } = first;
     const failed = first.tests.filter(({ state }) => state === 'failed');
-    const isLast = failed.length === 0 || keep || abort.signal.aborted;
+    const isLast = failed.length === 0 || hung || keep || signal.aborted;
     if (!isLast) say(retryLine(file, failed));
     const verdict = verdictOf(first, isLast ? undefined : await attempt(file));
     // with a pattern, files run in which no test has a matching name
@@ -76,12 +77,12 @@ async function runAll(options: TestOptions): Promise<boolean> {
   await schedule([...namesOf.keys()], async (files) => {
     const whole = files.filter((file) => namesOf.get(file)?.length === 0);
     const chosenByName = files.filter((file) => !whole.includes(file));
-    if (whole.length > 1 && !abort.signal.aborted) {
-      for (const result of await runTogether(whole, { names: [], signal: abort.signal })) await judge(result);
+    if (whole.length > 1 && !signal.aborted) {
+      for (const result of await runTogether(whole, { names: [], signal, limitMs })) await judge(result);
     } else chosenByName.push(...whole);
-    for (const file of chosenByName) if (!abort.signal.aborted) await judge(await attempt(file));
+    for (const file of chosenByName) if (!signal.aborted) await judge(await attempt(file));
   });
-  if (abort.signal.aborted) throw new Failure(exitCode.failed, 'ended by a signal');
+  if (signal.aborted) throw new Failure(exitCode.failed, 'ended by a signal');
   say(failuresText(verdicts, reports));
   say('');
   say(slowestText(verdicts));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { killRunning } from './kill-tree.ts';
 import type { TestFile } from './test-files.ts';
 
 /** One test, or a suite whose hook failed. */
@@ -22,6 +23,8 @@ export interface FileResult {
   readonly tests: readonly TestResult[];
   /** Output of its tests. */
   readonly output: string;
+  /** It took longer than its limit, and was killed. */
+  readonly hung: boolean;
 }
 
 /** What Node's test runner reports when a test or a suite ends. */
@@ -33,10 +36,9 @@ interface Ended {
   readonly file?: string;
 }
 
-/** A file that takes longer is considered to hang. */
-const longestMs = { short: 20 * 60_000, long: 100 * 60_000 };
-
 export interface RunOptions {
+  /** A process that runs longer is killed, with all that it started. */
+  readonly limitMs: number;
   /** Only tests whose names match; empty: all. */
   readonly names: readonly RegExp[];
   readonly signal: AbortSignal;
@@ -45,8 +47,9 @@ export interface RunOptions {
 /** Runs a test file in its own process, to its end. */
 export async function runFile(file: TestFile, options: RunOptions): Promise<FileResult> {
   const fromMs = performance.now();
-  const { ended, output } = await runProgram(file.program, options);
-  return { file, ms: performance.now() - fromMs, tests: ended.flatMap(({ results }) => results), output };
+  const { ended, output, hung } = await runProgram(file.program, options);
+  const tests = ended.flatMap(({ results }) => results);
+  return { file, ms: performance.now() - fromMs, tests, output, hung };
 }
 
 /**
@@ -74,6 +77,7 @@ export async function runTogether(files: readonly TestFile[], options: RunOption
         ms: own.reduce((sum, { ms }) => sum + ms, 0),
         tests: own.flatMap(({ results }) => results),
         output,
+        hung: false,
       }));
     const alone: FileResult[] = [];
     for (const file of files) alone.push(await runFile(file, options));
@@ -91,29 +95,40 @@ interface EndedAtTop {
   readonly results: readonly TestResult[];
 }
 
-async function runProgram(
-  program: string,
-  { names, signal }: RunOptions,
-): Promise<{ readonly ended: readonly EndedAtTop[]; readonly output: string }> {
+interface Ran {
+  readonly ended: readonly EndedAtTop[];
+  readonly output: string;
+  readonly hung: boolean;
+}
+
+async function runProgram(program: string, { names, signal, limitMs }: RunOptions): Promise<Ran> {
   const stream = run({
     files: [program],
     concurrency: 1,
     signal,
-    timeout: longestMs[process.env['TEST_SET'] === 'long' ? 'long' : 'short'],
     ...(names.length === 0 ? {} : { testNamePatterns: [...names] }),
   });
   const ended: EndedAtTop[] = [];
   const suites: string[] = [];
+  /** The test that began last, in its suites. */
+  const begun: string[] = [];
   let results: TestResult[] = [];
   let output = '';
+  let hung = false;
+  const limit = setTimeout(() => {
+    hung = true;
+    killRunning(program);
+  }, limitMs);
   const note = (data: Ended, passed: boolean): void => {
     const result = resultOf(program, data, passed, suites);
-    if (result !== undefined) results.push(result);
+    const isKilled = hung && data.name === program;
+    if (result !== undefined) results.push(isKilled ? { ...result, error: killed(limitMs, begun) } : result);
     if (data.nesting > 0) return;
     ended.push({ program: data.file, ms: data.details.duration_ms, results });
     results = [];
   };
   stream
+    .on('test:dequeue', ({ nesting, name }) => begun.splice(nesting, Number.POSITIVE_INFINITY, name))
     .on('test:start', ({ nesting, name }) => suites.splice(nesting, Number.POSITIVE_INFINITY, name))
     .on('test:pass', (data) => note(data, true))
     .on('test:fail', (data) => note(data, false))
@@ -121,7 +136,12 @@ async function runProgram(
     .on('test:stderr', ({ message }) => (output += message))
     .resume();
   await new Promise((resolve) => stream.once('end', resolve));
-  return { ended, output };
+  clearTimeout(limit);
+  return { ended, output, hung };
+}
+
+function killed(limitMs: number, begun: readonly string[]): string {
+  return `killed after its limit of ${limitMs / 1000} s; began last: ${begun.join(' › ')}`;
 }
 
 /** undefined for a file without tests, and for a suite whose result only reflects its tests. */

@@ -1,4 +1,4 @@
-import { ByteBuffer } from './byte-buffer.ts';
+import { ByteBuffer } from '../../base/byte-buffer.ts';
 import type { ByteSink } from './byte-sink.ts';
 
 /** Bytes per write. */
@@ -17,7 +17,7 @@ export class DoubleBuffer {
   }
 
   get isFull(): boolean {
-    return this.buffer.at >= writeBytes;
+    return this.buffer.length >= writeBytes;
   }
 
   /** Waits for the previous write, then starts to write the buffer. Throws errors of the sink. */

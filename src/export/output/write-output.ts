@@ -9,14 +9,16 @@ import { type ByteSink, fileSink, gzipped, streamSink } from './byte-sink.ts';
  * Calls `fill` to write to a file or a stream. A file appears when complete and replaces an older one. A stream is not
  * ended. Throws Failure for file system errors; errors of the stream are rethrown as they are.
  * @param inputs paths of the traces: an output must not replace one
+ * @param gzip whether to compress; by default if the path ends in `.gz`
  * @returns the result of `fill`, and the number of bytes written
  */
 export async function writeOutput<T>(
   inputs: readonly string[],
   to: string | Writable,
-  gzip: boolean,
+  gzip: boolean | undefined,
   fill: (sink: ByteSink) => Promise<T>,
 ): Promise<{ readonly result: T; readonly bytes: number }> {
+  const isPacked = gzip ?? (typeof to === 'string' && to.endsWith('.gz'));
   let bytes = 0;
   const write = async (sink: ByteSink): Promise<T> => {
     const counting: ByteSink = {
@@ -25,7 +27,7 @@ export async function writeOutput<T>(
         return sink.write(some);
       },
     };
-    return gzip ? gzipped(counting, fill) : fill(counting);
+    return isPacked ? gzipped(counting, fill) : fill(counting);
   };
   if (typeof to !== 'string') return { result: await write(streamSink(to)), bytes };
   for (const input of inputs) await checkNotInput(input, to);

@@ -44,7 +44,6 @@ export async function fillParquet(trace: Trace, dir: string, options: ExportOpti
   const tables: (ParquetTable | undefined)[] = [];
   const { catalogue, recording } = trace.source;
   const guest = recording?.guest;
-  let lost = 0n;
   let bytes = 0;
   let waiting = 0;
   const flush = async (table: ParquetTable): Promise<void> => {
@@ -61,9 +60,8 @@ export async function fillParquet(trace: Trace, dir: string, options: ExportOpti
       await flush(table);
     }
   };
-  const events = await forEachEvent(trace, options, (event) => {
+  const counts = await forEachEvent(trace, options, (event) => {
     const { id } = event;
-    if (typeof event.lost === 'bigint') lost += event.lost;
     const table = (tables[id] ??= new ParquetTable(
       library,
       join(dir, parquetFileOf(trace, id)),
@@ -89,7 +87,7 @@ export async function fillParquet(trace: Trace, dir: string, options: ExportOpti
       rows.map(({ ppid }) => ppid),
     ]);
   bytes += await tasks.finish();
-  return { events, bytes, lost };
+  return { ...counts, bytes };
 }
 
 const taskColumns: readonly Column[] = [

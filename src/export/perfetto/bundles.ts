@@ -1,5 +1,5 @@
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
-import type { ByteBuffer } from '../output/byte-buffer.ts';
+import type { ByteBuffer } from '../../base/byte-buffer.ts';
 import { type EventType, eventTypeOf, type GenericForm } from './event-type.ts';
 import { writeEvent } from './event-writer.ts';
 import { packetOf } from './packets.ts';
@@ -58,9 +58,9 @@ export class Bundles {
       bundle.isAfterLoss = true;
     }
     const { events, described } = bundle;
-    const before = events.at;
+    const before = events.length;
     writeEvent(events, type, event.timestamp, event.pid, event.record);
-    this.#bytes += events.at - before;
+    this.#bytes += events.length - before;
     if (type.descriptor !== undefined) described.add(type);
   }
 
@@ -92,17 +92,17 @@ export class Bundles {
 /** Writes a bundle as a packet and empties it. */
 function writeBundle(bundle: Bundle, machineId: number, out: ByteBuffer): void {
   const { cpu, events, described } = bundle;
-  if (events.at === 0) return;
+  if (events.length === 0) return;
   const packet = new ProtoWriter();
   const head = new ProtoWriter();
   head.number(1, cpu);
   if (bundle.isAfterLoss) head.number(3, 1);
   // before the events, because readers parse from front to back
   for (const { descriptor } of described) head.block(11, descriptor!);
-  packet.lengthOf(1, head.at + events.at);
-  packet.append(head.view());
-  packet.append(events.view());
-  out.append(packetOf(packet, machineId));
+  packet.lengthOf(1, head.length + events.length);
+  packet.copy(head.view());
+  packet.copy(events.view());
+  out.copy(packetOf(packet, machineId));
   events.clear();
   described.clear();
   bundle.isAfterLoss = false;

@@ -36,12 +36,12 @@ export function writeEvent(
   record: RecordData,
 ): void {
   out.reserve(eventBytes + type.head.length);
-  out.bytes[out.at++] = eventTag;
+  out.bytes[out.length++] = eventTag;
   const event = out.open();
   time[0] = timestamp;
-  out.bytes[out.at++] = timestampTag;
+  out.bytes[out.length++] = timestampTag;
   out.varint64(timeHalves[0]!, timeHalves[1]!);
-  out.bytes[out.at++] = pidTag;
+  out.bytes[out.length++] = pidTag;
   out.varint(pid >>> 0);
   copy(out, type.tag);
   const message = out.open();
@@ -111,17 +111,17 @@ function writeText(out: ProtoWriter, field: Field, record: RecordData): void {
   out.reserve(fieldBytes + length);
   out.varint(length);
   const { bytes } = out;
-  let to = out.at;
+  let to = out.length;
   // faster than calling `set` for a short text such as a comm
   for (let at = span.start; at < span.end; at++) bytes[to++] = page[at]!;
-  out.at = to;
+  out.length = to;
 }
 
 function writeString(out: ProtoWriter, text: string): void {
   out.reserve(fieldBytes + text.length * textGrowth);
   const content = encoder.encode(text);
   out.varint(content.length);
-  out.append(content);
+  out.copy(content);
 }
 
 /** All bytes of an event without a format. */
@@ -147,7 +147,7 @@ function writeRaw(out: ProtoWriter, type: EventType, record: RecordData): void {
 /** Copies a few bytes; the caller has reserved room. */
 function copy(out: ProtoWriter, from: Uint8Array): void {
   const { bytes } = out;
-  let at = out.at;
+  let at = out.length;
   for (let index = 0; index < from.length; index++) bytes[at++] = from[index]!;
-  out.at = at;
+  out.length = at;
 }

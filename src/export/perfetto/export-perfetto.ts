@@ -37,10 +37,9 @@ export async function exportPerfetto(
   to: string | Writable,
   options: PerfettoOptions = {},
 ): Promise<PerfettoReport> {
-  const { gzip = typeof to === 'string' && to.endsWith('.gz') } = options;
   const machines = from instanceof Session ? from.machines : [machineOf(from)];
   const inputs = machines.map(({ trace }) => trace.path);
-  const { result, bytes } = await writeOutput(inputs, to, gzip, async (sink) => {
+  const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
     const out = new DoubleBuffer(sink);
     const parts: MachineReport[] = [];
     const progress = options.onProgress && summed(options.onProgress, machines);

@@ -1,4 +1,4 @@
-import { ByteBuffer } from '../output/byte-buffer.ts';
+import { ByteBuffer } from '../../base/byte-buffer.ts';
 
 /** Maximum size of a varint. */
 export const varintBytes = 10;
@@ -18,14 +18,14 @@ export class ProtoWriter extends ByteBuffer {
   /** A varint of up to 32 bits, unsigned. */
   varint(value: number): void {
     const { bytes } = this;
-    let at = this.at;
+    let at = this.length;
     let rest = value;
     while (rest > 0x7f) {
       bytes[at++] = (rest & 0x7f) | 0x80;
       rest >>>= 7;
     }
     bytes[at++] = rest;
-    this.at = at;
+    this.length = at;
   }
 
   /** A varint of 64 bits, from two unsigned halves. */
@@ -35,7 +35,7 @@ export class ProtoWriter extends ByteBuffer {
       return;
     }
     const { bytes } = this;
-    let at = this.at;
+    let at = this.length;
     bytes[at++] = (low & 0x7f) | 0x80;
     bytes[at++] = ((low >>> 7) & 0x7f) | 0x80;
     bytes[at++] = ((low >>> 14) & 0x7f) | 0x80;
@@ -53,26 +53,26 @@ export class ProtoWriter extends ByteBuffer {
       }
       bytes[at++] = rest;
     }
-    this.at = at;
+    this.length = at;
   }
 
   /** Leaves a byte for a message's length; `close` fills it in. @returns where the message begins */
   open(): number {
-    return ++this.at;
+    return ++this.length;
   }
 
   /** Ends the message that begins at `start`. If it is longer than 127 bytes (rare), it is moved. */
   close(start: number): void {
-    const length = this.at - start;
+    const length = this.length - start;
     if (length <= 0x7f) {
       this.bytes[start - 1] = length;
       return;
     }
     const more = lengthBytes(length) - 1;
-    this.bytes.copyWithin(start + more, start, this.at);
-    this.at = start - 1;
+    this.bytes.copyWithin(start + more, start, this.length);
+    this.length = start - 1;
     this.varint(length);
-    this.at = start + more + length;
+    this.length = start + more + length;
   }
 
   /** A varint field; reserves its room. */
@@ -94,7 +94,7 @@ export class ProtoWriter extends ByteBuffer {
   /** A field of bytes, or a whole message. */
   block(field: number, content: Uint8Array): void {
     this.lengthOf(field, content.length);
-    this.append(content);
+    this.copy(content);
   }
 
   /** The beginning of a field whose content of `length` bytes is appended next. */

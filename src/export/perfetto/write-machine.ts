@@ -42,9 +42,9 @@ export async function writeMachine(
   const bundles = new Bundles(options.genericEvents ?? 'descriptor', machineId, firstDescriptor);
   const tally = new LossTally();
   const span = machineId === 0 ? undefined : trace.span();
-  for (const packet of firstPackets(trace, machineId, span)) out.buffer.append(packet);
+  for (const packet of firstPackets(trace, machineId, span)) out.buffer.copy(packet);
   let leftOut = 0;
-  const events = await forEachEvent(trace, options, (event) => {
+  const { events } = await forEachEvent(trace, options, (event) => {
     if (event.cpu >= maxPerfettoCpus) {
       leftOut++;
       return undefined;
@@ -56,7 +56,7 @@ export async function writeMachine(
     return out.isFull ? out.flush() : undefined;
   });
   bundles.writeTo(out.buffer);
-  out.buffer.append(statsPacket(withinLimit(trace.source.cpuStats), tally.counts(), machineId));
+  out.buffer.copy(statsPacket(withinLimit(trace.source.cpuStats), tally.counts(), machineId));
   const { lost, uncounted } = tally;
   return {
     events: events - leftOut,

@@ -1,3 +1,4 @@
+import { usualVectors } from '../../analysis/event-shapes.ts';
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import { identifier, literal, parquet } from './sql-text.ts';
 import { stateText } from './state-text.ts';
@@ -136,20 +137,6 @@ function wakeupLatency(sources: Sources): string {
   );
 }
 
-/** NAME of the softirqs, in the order of their vectors (linux/interrupt.h). */
-const softirqs = [
-  'HI',
-  'TIMER',
-  'NET_TX',
-  'NET_RX',
-  'BLOCK',
-  'IRQ_POLL',
-  'TASKLET',
-  'SCHED',
-  'HRTIMER',
-  'RCU',
-];
-
 /** From an entry to the exit of the same interrupt on the same CPU; no duration if its next event is not an exit. */
 function irqSlice(sources: Sources): string {
   const kinds: string[] = [];
@@ -158,7 +145,7 @@ function irqSlice(sources: Sources): string {
   if (entry !== undefined && exit !== undefined) kinds.push(slices('irq', 'irq', 'name', entry, exit));
   const softEntry = sources.find('irq:softirq_entry', { vec: 'integer' });
   const softExit = sources.find('irq:softirq_exit', { vec: 'integer' });
-  const name = `CASE vec ${softirqs.map((text, vec) => `WHEN ${vec} THEN ${literal(text)}`).join(' ')} END`;
+  const name = `CASE vec ${usualVectors.map((text, vec) => `WHEN ${vec} THEN ${literal(text)}`).join(' ')} END`;
   if (softEntry !== undefined && softExit !== undefined)
     kinds.push(slices('softirq', 'vec', name, softEntry, softExit));
   if (kinds.length === 0)

@@ -47,10 +47,10 @@ export class CsvTable {
     const { record, pid, task } = event;
     out.time(event.timestamp);
     out.byte(comma);
-    out.natural(event.cpu);
+    out.decimal(event.cpu);
     out.byte(comma);
     if (pid < 0) out.text(String(pid));
-    else out.natural(pid);
+    else out.decimal(pid);
     out.byte(comma);
     if (task !== undefined) out.copy(this.#commOf(task));
     out.byte(comma);
@@ -98,7 +98,7 @@ const arrayEnd = encoder.encode(']"');
 function writeText(out: TextWriter, from: Uint8Array, start = 0, end = from.length): void {
   out.reserve(2 * (end - start) + 2);
   const { bytes } = out;
-  const first = out.at;
+  const first = out.length;
   let to = first;
   let isSpecial = start === end || from[start] === blank || from[end - 1] === blank;
   for (let at = start; at < end && !isSpecial; at++) {
@@ -116,7 +116,7 @@ function writeText(out: TextWriter, from: Uint8Array, start = 0, end = from.leng
     }
     bytes[to++] = quote;
   }
-  out.at = to;
+  out.length = to;
 }
 
 /** A cell for a short text. */

@@ -25,9 +25,7 @@ export async function exportCsvFile(
   to: string | Writable,
   options: NdjsonOptions = {},
 ): Promise<NdjsonReport> {
-  const { gzip = typeof to === 'string' && to.endsWith('.gz') } = options;
-  let lost = 0n;
-  const { result: events, bytes } = await writeOutput([trace.path], to, gzip, async (sink) => {
+  const { result, bytes } = await writeOutput([trace.path], to, options.gzip, async (sink) => {
     let table: CsvTable | undefined;
     let of: { readonly id: number; readonly name: string } | undefined;
     const drain = async (): Promise<void> => {
@@ -35,19 +33,18 @@ export async function exportCsvFile(
       await sink.write(table.out.view());
       table.out.clear();
     };
-    const count = await forEachEvent(trace, options, (event) => {
+    const counts = await forEachEvent(trace, options, (event) => {
       const { id } = event;
       of ??= { id, name: event.name };
       if (id !== of.id) throw severalTypes(of.name, event.name);
-      if (typeof event.lost === 'bigint') lost += event.lost;
       table ??= new CsvTable(event.format, guestOf(trace));
       table.add(event);
-      return table.out.at >= writeBytes ? drain() : undefined;
+      return table.out.length >= writeBytes ? drain() : undefined;
     });
     await drain();
-    return count;
+    return counts;
   });
-  return { events, bytes, lost };
+  return { ...result, bytes };
 }
 
 /** The guest's name; empty if unknown. */
@@ -76,25 +73,23 @@ export async function exportCsvDirectory(
     const tables: (CsvTable | undefined)[] = [];
     const { catalogue } = trace.source;
     const nameOf = (id: number): string => `${fileNameOf(id, catalogue.byId(id))}.csv`;
-    let lost = 0n;
     let bytes = 0;
     let waiting = 0;
     const drain = async (): Promise<void> => {
       waiting = 0;
       for (const [id, table] of tables.entries()) {
-        if (table === undefined || table.out.at === 0) continue;
-        bytes += table.out.at;
+        if (table === undefined || table.out.length === 0) continue;
+        bytes += table.out.length;
         await appendTo(join(dir, nameOf(id)), table.out.view());
         table.out.release();
       }
     };
-    const events = await forEachEvent(trace, options, (event) => {
+    const counts = await forEachEvent(trace, options, (event) => {
       const { id } = event;
-      if (typeof event.lost === 'bigint') lost += event.lost;
       const table = (tables[id] ??= new CsvTable(event.format, guestOf(trace)));
-      const before = table.out.at;
+      const before = table.out.length;
       table.add(event);
-      waiting += table.out.at - before;
+      waiting += table.out.length - before;
       return waiting >= tablesBytes ? drain() : undefined;
     });
     await drain();
@@ -110,6 +105,6 @@ export async function exportCsvDirectory(
         lines.push([nameOf(id), format?.fullName ?? `#${id}`, column, type].map(cell).join(','));
     }
     await appendTo(join(dir, 'columns.csv'), Buffer.from(`${lines.join('\n')}\n`));
-    return { events, bytes, lost };
+    return { ...counts, bytes };
   });
 }

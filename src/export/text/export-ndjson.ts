@@ -5,7 +5,7 @@ import type { Field } from '../../trace/format/field.ts';
 import type { RecordData } from '../../trace/format/record-data.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import type { Trace } from '../../trace/open.ts';
-import { forEachEvent } from '../event-loop.ts';
+import { type EventCounts, forEachEvent } from '../event-loop.ts';
 import type { ExportOptions } from '../export-options.ts';
 import { FieldSpan } from '../field-span.ts';
 import { writeOutput } from '../output/write-output.ts';
@@ -17,12 +17,9 @@ export interface NdjsonOptions extends ExportOptions {
   readonly gzip?: boolean;
 }
 
-export interface NdjsonReport {
-  readonly events: number;
+export interface NdjsonReport extends EventCounts {
   /** Size of the output. */
   readonly bytes: number;
-  /** Events lost before they could be read, where the kernel counted them. */
-  readonly lost: bigint;
 }
 
 /** Bytes per write. */
@@ -54,19 +51,16 @@ export async function exportNdjson(
   to: string | Writable,
   options: NdjsonOptions = {},
 ): Promise<NdjsonReport> {
-  const { gzip = typeof to === 'string' && to.endsWith('.gz') } = options;
-  let lost = 0n;
-  const { result: events, bytes } = await writeOutput([trace.path], to, gzip, async (sink) => {
+  const { result, bytes } = await writeOutput([trace.path], to, options.gzip, async (sink) => {
     const writer = new LineWriter(trace);
-    const count = await forEachEvent(trace, options, (event) => {
-      if (typeof event.lost === 'bigint') lost += event.lost;
+    const counts = await forEachEvent(trace, options, (event) => {
       writer.add(event);
-      return writer.out.at >= writeBytes ? drain(writer.out, sink) : undefined;
+      return writer.out.length >= writeBytes ? drain(writer.out, sink) : undefined;
     });
     await drain(writer.out, sink);
-    return count;
+    return counts;
   });
-  return { events, bytes, lost };
+  return { ...result, bytes };
 }
 
 async function drain(out: TextWriter, sink: ByteSink): Promise<void> {
@@ -99,10 +93,10 @@ class LineWriter {
     out.copy(keys.time);
     out.time(event.timestamp);
     out.copy(keys.cpu);
-    out.natural(event.cpu);
+    out.decimal(event.cpu);
     out.copy(keys.pid);
     if (event.pid < 0) out.text(String(event.pid));
-    else out.natural(event.pid);
+    else out.decimal(event.pid);
     out.copy(keys.comm);
     out.copy(this.#comm(event.pid));
     if (lost !== undefined) {
@@ -160,7 +154,7 @@ class LineWriter {
     const { start, end } = span;
     out.reserve(end - start + 2);
     const { bytes } = out;
-    let to = out.at;
+    let to = out.length;
     bytes[to++] = quote;
     for (let at = start; at < end; at++) {
       const byte = page[at]!;
@@ -171,7 +165,7 @@ class LineWriter {
       bytes[to++] = byte;
     }
     bytes[to++] = quote;
-    out.at = to;
+    out.length = to;
   }
 
   #comm(pid: number): Uint8Array {

@@ -1,15 +1,10 @@
 import type { Field } from '../../trace/format/field.ts';
 import type { RecordData } from '../../trace/format/record-data.ts';
-import { ByteBuffer } from '../output/byte-buffer.ts';
+import { ByteBuffer } from '../../base/byte-buffer.ts';
 
 /** Maximum size of a 64-bit integer with sign or quotes. */
 const integerBytes = 24;
-const zero = 0x30;
-const minus = 0x2d;
 const quote = 0x22;
-/** Digits written at once; 10^9 is the largest power of ten below 2^32. */
-const groupDigits = 9;
-const group = 1e9;
 
 const encoder = new TextEncoder();
 const time = new BigUint64Array(1);
@@ -27,28 +22,8 @@ export class TextWriter extends ByteBuffer {
     this.#bigIntegers = bigIntegers;
   }
 
-  byte(value: number): void {
-    this.reserve(1);
-    this.bytes[this.at++] = value;
-  }
-
   text(text: string): void {
-    this.append(encoder.encode(text));
-  }
-
-  /** Copies a few bytes in a loop, which is faster than a call. */
-  copy(from: Uint8Array): void {
-    this.reserve(from.length);
-    const { bytes } = this;
-    let at = this.at;
-    for (let index = 0; index < from.length; index++) bytes[at++] = from[index]!;
-    this.at = at;
-  }
-
-  /** A non-negative integer up to 2^53. */
-  natural(value: number): void {
-    this.reserve(integerBytes);
-    this.#natural(value);
+    this.copy(encoder.encode(text));
   }
 
   time(timestamp: bigint): void {
@@ -71,15 +46,7 @@ export class TextWriter extends ByteBuffer {
   }
 
   hex(page: Uint8Array, start: number, end: number): void {
-    this.reserve((end - start) * 2);
-    const { bytes } = this;
-    let to = this.at;
-    for (let at = start; at < end; at++) {
-      const byte = page[at]!;
-      bytes[to++] = hexDigit(byte >>> 4);
-      bytes[to++] = hexDigit(byte & 15);
-    }
-    this.at = to;
+    for (let at = start; at < end; at++) this.hexByte(page[at]!);
   }
 
   integerAt(view: DataView, at: number, bytes: number, signed: boolean): void {
@@ -98,57 +65,27 @@ export class TextWriter extends ByteBuffer {
         this.#integer64(view.getUint32(at, true), view.getUint32(at + 4, true), signed);
         return;
     }
-    this.reserve(integerBytes);
-    if (value < 0) this.bytes[this.at++] = minus;
-    this.#natural(Math.abs(value));
+    this.decimal(value);
   }
 
   /** @param low @param high unsigned halves */
   #integer64(low: number, high: number, signed: boolean): void {
-    this.reserve(integerBytes);
     const value = high * 2 ** 32 + low;
     if (value <= Number.MAX_SAFE_INTEGER) {
-      this.#natural(value);
+      this.decimal(value);
       return;
     }
     const bits = (BigInt(high) << 32n) | BigInt(low);
     const exact = signed ? BigInt.asIntN(64, bits) : bits;
     if (exact < 0n && exact >= -BigInt(Number.MAX_SAFE_INTEGER)) {
-      this.bytes[this.at++] = minus;
-      this.#natural(Number(-exact));
+      this.decimal(Number(exact));
       return;
     }
+    this.reserve(integerBytes);
     const isQuoted = this.#bigIntegers === 'quoted';
-    if (isQuoted) this.bytes[this.at++] = quote;
+    if (isQuoted) this.bytes[this.length++] = quote;
     const digits = exact.toString();
-    for (let index = 0; index < digits.length; index++) this.bytes[this.at++] = digits.charCodeAt(index);
-    if (isQuoted) this.bytes[this.at++] = quote;
+    for (let index = 0; index < digits.length; index++) this.bytes[this.length++] = digits.charCodeAt(index);
+    if (isQuoted) this.bytes[this.length++] = quote;
   }
-
-  #natural(value: number): void {
-    if (value >= group) {
-      const upper = Math.floor(value / group);
-      this.#natural(upper);
-      this.#digits(value - upper * group, groupDigits);
-      return;
-    }
-    let count = 1;
-    for (let power = 10; power <= value; power *= 10) count++;
-    this.#digits(value, count);
-  }
-
-  #digits(value: number, count: number): void {
-    const { bytes, at } = this;
-    let rest = value;
-    for (let index = at + count - 1; index >= at; index--) {
-      const next = Math.floor(rest / 10);
-      bytes[index] = zero + rest - next * 10;
-      rest = next;
-    }
-    this.at = at + count;
-  }
-}
-
-function hexDigit(value: number): number {
-  return value < 10 ? zero + value : 0x61 - 10 + value;
 }

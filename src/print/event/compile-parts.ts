@@ -11,7 +11,7 @@ export function compilePart(part: FormatPart, context: PrintContext): PartPrinte
   switch (part.kind) {
     case 'literal': {
       const { bytes } = part;
-      return (_, out) => out.text(bytes);
+      return (_, out) => out.copy(bytes);
     }
     case 'number':
       return compileNumber(part, context);

@@ -48,7 +48,7 @@ export class EventPrinter {
   /** Prints the event by its print format. */
   print(record: RecordData, out: TextBuffer): void {
     if (this.#failure !== undefined) {
-      out.text(failedToParse);
+      out.copy(failedToParse);
       this.printRaw(record, out);
     } else if (this.#tracePrintk !== undefined) this.#tracePrintk(record, out);
     else printParts(this.#printers, record, out);

@@ -79,7 +79,7 @@ function fieldText(field: PrintField, context: PrintContext): TextPrinter {
     return (record, out) => {
       const text = context.printkFormats().get(value.big(record));
       if (text === undefined) writeHexValue(out, value, record, value.number(record));
-      else out.text(text);
+      else out.copy(text);
     };
   }
   return (record, out, conversion) => {
@@ -130,13 +130,13 @@ function flagsText(arg: PrintArg, context: PrintContext): TextPrinter {
     let printed = false;
     for (const { small: flag, text } of flags) {
       if (flag <= 0 || (rest & flag) !== flag) continue;
-      if (printed) out.text(delimiter);
+      if (printed) out.copy(delimiter);
       writeText(out, conversion, text, 0, text.length);
       printed = true;
       rest &= ~flag;
     }
     if (rest === 0) return;
-    if (printed) out.text(delimiter);
+    if (printed) out.copy(delimiter);
     out.string('0x');
     out.hex(rest);
   };
@@ -145,13 +145,13 @@ function flagsText(arg: PrintArg, context: PrintContext): TextPrinter {
     let printed = false;
     for (const { big: flag, text } of flags) {
       if (flag <= 0n || (rest & flag) !== flag) continue;
-      if (printed) out.text(delimiter);
+      if (printed) out.copy(delimiter);
       writeText(out, conversion, text, 0, text.length);
       printed = true;
       rest &= ~flag;
     }
     if (rest === 0n) return;
-    if (printed) out.text(delimiter);
+    if (printed) out.copy(delimiter);
     out.string(`0x${rest.toString(16)}`);
   };
   return (record, out, conversion) => {

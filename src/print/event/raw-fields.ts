@@ -39,7 +39,7 @@ export function compileRawFields(
   return (record, out) => {
     const start = out.length;
     for (const { label, print } of raw) {
-      out.text(label);
+      out.copy(label);
       print(record, out);
       if (out.isTooLong(start)) return;
     }

@@ -60,7 +60,7 @@ export class TimeWriter {
       this.#prepare(Math.floor(units / this.#perSecond));
       rest = units - this.#secondStart;
     }
-    out.text(this.#secondText);
+    out.copy(this.#secondText);
     out.zeroPadded(rest, this.#isUs ? 6 : 9);
   }
 

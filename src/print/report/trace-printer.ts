@@ -94,7 +94,7 @@ export class TracePrinter {
     const start = out.length;
     const kind = this.#kinds[event.id] ?? this.#newKind(event);
     this.#writeStart(event, timestamp, out);
-    out.text(kind.name);
+    out.copy(kind.name);
     const { record } = event;
     const { printer } = kind;
     switch (kind.form) {
@@ -148,7 +148,7 @@ export class TracePrinter {
 
   #writeStart(event: TraceEvent, timestamp: bigint | undefined, out: TextBuffer): void {
     const { latency, timeDifference } = this.#options;
-    out.text(this.taskNames.label(event.pid, event.cpu));
+    out.copy(this.taskNames.label(event.pid, event.cpu));
     if (latency) this.#writeFlags(event, out);
     if (this.#isNs) out.byte(space);
     if (timestamp !== undefined) this.#time.write(out, timestamp);
@@ -175,7 +175,7 @@ export class TracePrinter {
 
   #writeUnknown(event: TraceEvent, out: TextBuffer): void {
     const { record } = event;
-    out.text(unknownEvent);
+    out.copy(unknownEvent);
     out.string(` id=${event.id} data=`);
     for (let index = 0; index < record.dataBytes; index++)
       out.hexByte(record.page[record.dataOffset + index]!);

@@ -7,7 +7,7 @@ export interface Correction {
   readonly to: bigint;
 }
 
-const maxTime = (1n << 64n) - 1n;
+const endOfTime = (1n << 64n) - 1n;
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
 const s64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 
@@ -38,11 +38,11 @@ export class ShiftedTime {
   /** The correction at a time, with the range of times for which it is the same. */
   correction(time: bigint): Correction {
     const samples = this.#samples;
-    if (samples.length === 1) return { add: samples[0]!.offset, from: 0n, to: maxTime };
+    if (samples.length === 1) return { add: samples[0]!.offset, from: 0n, to: endOfTime };
     const index = this.#segment(time);
     const low = samples[index]!;
     const from = index === 0 ? 0n : low.time;
-    const to = index === samples.length - 2 ? maxTime : samples[index + 1]!.time - 1n;
+    const to = index === samples.length - 2 ? endOfTime : samples[index + 1]!.time - 1n;
     const { add, first, last } = this.#interpolates
       ? interpolated(time, low, samples[index + 1]!)
       : { add: low.offset, first: from, last: to };
@@ -75,7 +75,7 @@ export class ShiftedTime {
   /** The earliest time that becomes `time` or a later one. Only for a monotone correction. */
   earliest(time: bigint): bigint {
     let low = 0n;
-    let high = maxTime;
+    let high = endOfTime;
     while (low < high) {
       const middle = (low + high) >> 1n;
       if (middle + this.correction(middle).add < time) low = middle + 1n;
@@ -111,7 +111,7 @@ function interpolated(
   const quotient = s64(s64(product) + span / 2n) / span;
   const add = low.offset + quotient;
   if (wraps) return { add, first: time, last: time };
-  if (rise === 0n) return { add, first: 0n, last: maxTime };
+  if (rise === 0n) return { add, first: 0n, last: endOfTime };
   // the dividends with this quotient: division rounds toward zero
   const least = quotient > 0n ? quotient * span : (quotient - 1n) * span + 1n;
   const most = quotient < 0n ? quotient * span : (quotient + 1n) * span - 1n;

@@ -1,101 +1,64 @@
-import { plain as c } from './case.ts';
+import { type Case, formats, numberFields, numberRecords } from './case.ts';
 
-const u64 = 'u64 a = 0xfedcba9876543210';
-const ab = 'u64 a = 0x20000000000001; u64 b = 3';
+const shapes =
+  ' 1 8 20 - -8 0 08 020 -08 # #8 #08 -#8 .0 .5 .20 8.5 -8.5 08.5 #.0 #.5 #10.5 . 8. 0#8 -0 #0 12.3 0.0 00 -- ##'.split(
+    ' ',
+  );
+const modifiers = ['', 'h', 'hh', 'l', 'll', 'L', 'z', 'Z'];
+const letters = ['d', 'i', 'u', 'x', 'X', 'o'];
 
-/** Integers: conversions, lengths, arithmetic of 64 bits. */
-export const numberCases = [
-  c('signed and unsigned', 'int a = -5; int b = -5', '"%d %u", REC->a, REC->b'),
-  c('hexadecimal, octal', 'int a = 255; int b = 255; int d = 8', '"%x %X %o", REC->a, REC->b, REC->d'),
-  c('a char is no conversion', 'int a = 65; int b = 66', '"%c %d", REC->a, REC->b'),
-  c('width and flags', 'int a = 42', '"[%5d][%-5d][%05d][%#x][%#o]", REC->a, REC->a, REC->a, REC->a, REC->a'),
-  c('precision', 'int a = 42; int z = 0', '"[%.5d][%8.5d][%.0d][%.0x]", REC->a, REC->a, REC->z, REC->z'),
-  c('width by argument', 'int w = 6; int a = 42', '"[%*d]", REC->w, REC->a'),
-  c('plus is no flag', 'int a = 42', '"[%+d]", REC->a'),
-  c('space is no flag', 'int a = 42', '"[% d]", REC->a'),
-  c('short and char lengths', 'int a = 0x12348765', '"%hd %hu %hhd %hhx", REC->a, REC->a, REC->a, REC->a'),
-  c('long cut to int', u64, '"%d %x %u", REC->a, REC->a, REC->a'),
-  c(
-    'all 64 bits',
-    u64,
-    '"%lld %llx %llu %lx %ld %Lx %zd", REC->a, REC->a, REC->a, REC->a, REC->a, REC->a, REC->a',
-  ),
-  c('wide with flags', u64, '"[%22lld][%-22llx][%#llx][%024llx]", REC->a, REC->a, REC->a, REC->a'),
-  c(
-    'signed fields are not extended',
-    'int a = -1; s8 b = -1; s16 d = -1',
-    '"%lld %lld %lld %d %d", REC->a, REC->b, REC->d, REC->b, REC->d',
-  ),
-  c('small negative 64 bits', 's64 a = -1; s64 b = -9007199254740993', '"%lld %lld", REC->a, REC->b'),
-  c('2^53 and above', ab, '"%llu %llu %llu", REC->a, REC->a + REC->b, REC->a * REC->b'),
-  c(
-    'wrap of 64 bits',
-    'u64 a = 0xffffffffffffffff; u64 b = 2',
-    '"%llu %llx %llx", REC->a + REC->b, REC->a * REC->b, REC->b - REC->a',
-  ),
-  c(
-    'negative result',
-    'int a = 3; int b = 5',
-    '"%d %lld %llx", REC->a - REC->b, REC->a - REC->b, REC->a - REC->b',
-  ),
-  c(
-    'division and remainder',
-    'int a = 17; int b = 5; u64 d = 0xfffffffffffffff1',
-    '"%d %d %llu %llu", REC->a / REC->b, REC->a % REC->b, REC->d / REC->b, REC->d % REC->b',
-  ),
-  c(
-    'shifts',
-    'int a = 1; int n = 40; u64 b = 0x8000000000000000',
-    '"%llx %x %llx %llx", REC->a << REC->n, REC->a << 4, REC->b >> 63, REC->b >> REC->n',
-  ),
-  c(
-    'bits',
-    'u64 a = 0xff00ff00ff00ff00; u64 b = 0x0ff00ff00ff00ff0',
-    '"%llx %llx", REC->a & REC->b, REC->a | REC->b',
-  ),
-  c('exclusive or of fields', 'int a = 6; int b = 3', '"%d", REC->a ^ REC->b'),
-  c('exclusive or of constants', 'int a = 6', '"%d", 6 ^ 3'),
-  c('complement and not', 'int a = 6; int z = 0', '"%x %llx %d %d", ~REC->a, ~REC->a, !REC->a, !REC->z'),
-  c('unary minus and plus', 'int a = 6', '"%d %d", -REC->a, +REC->a'),
-  c('minus of constants', 'int a = 6', '"%d %d", -3, REC->a + -3'),
-  c(
-    'comparisons',
-    'int a = 3; int b = 5',
-    '"%d%d%d%d%d%d", REC->a < REC->b, REC->a > REC->b, REC->a <= REC->b, REC->a >= REC->b, REC->a == REC->b, REC->a != REC->b',
-  ),
-  c('comparisons are unsigned', 's64 a = -1; s64 b = 1', '"%d", REC->a < REC->b'),
-  c('logic', 'int a = 3; int z = 0', '"%d %d %d", REC->a && REC->z, REC->a || REC->z, REC->z || REC->z'),
-  c(
-    'casts',
-    u64,
-    '"%llx %llx %llx %llx", (u8)REC->a, (unsigned short)REC->a, (u32)REC->a, (unsigned long)REC->a',
-  ),
-  c('a cast does not extend', 'u64 a = 0xff', '"%lld %d", (s8)REC->a, (signed char)REC->a'),
-  c(
-    'casts of long names',
-    u64,
-    '"%llx %llx %llx", (unsigned int)REC->a, (long long)REC->a, (unsigned char)REC->a',
-  ),
-  c('constants', 'int a = 1', '"%d %d %x %llx", 10, 010, 0x10, 0xffffffffffffffffULL'),
-  c('size of int', 'u16 b = 2', '"%d", sizeof(int)'),
-  c('size of long', 'u16 b = 2', '"%d", sizeof(long)'),
-  c('size of long long', 'u16 b = 2', '"%d", sizeof(long long)'),
-  c('size of unsigned long', 'u16 b = 2', '"%d", sizeof(unsigned long)'),
-  c('size of unsigned long long', 'u16 b = 2', '"%d", sizeof(unsigned long long)'),
-  c('size of REC->b', 'u16 b = 2', '"%d", sizeof(REC->b)'),
-  c('size of char', 'u16 b = 2', '"%d", sizeof(char)'),
-  c('size of short', 'u16 b = 2', '"%d", sizeof(short)'),
-  c('size of unsigned', 'int a = 1', '"%d %d", sizeof(unsigned), sizeof(unsigned int)'),
-  c('characters', 'int a = 65', `"%d %d", 'A', REC->a == 'A'`),
-  c('names are numbers of nothing', 'int a = 65', '"%d %d", SOME_NAME, REC->a == SOME_NAME'),
-  c('the address of a function', 'int a = 65', '"%llx", first_function'),
-  c('a name after a number', 'int a = 65', '"%d", 12 bananas'),
-  c('a condition of numbers', 'int a = 1; int z = 0', '"%d %d", REC->a ? 10 : 20, REC->z ? 10 : 20'),
-  c('conditions in conditions', 'int a = 0; int b = 1', '"%d", REC->a ? 10 : REC->b ? 20 : 30'),
-  c('an expected value', 'int a = 1', '"%d", __builtin_expect(REC->a, 1)'),
-  c('common fields', 'int a = 1', '"%d %d", REC->common_pid, REC->common_type'),
-  c('an unknown field', 'int a = 1', '"%d %d", REC->b, REC->a'),
-  c('jiffies', 'u64 a = 0xffffffffffffffff', '"%d", jiffies_to_msecs(REC->a)'),
-  c('three l', u64, '"%llld", REC->a'),
-  c('z and t', u64, '"%zx %tx", REC->a, REC->a'),
+/** Conversions of integers. */
+export const numberCases: readonly Case[] = [
+  ...formats(numberFields, numberRecords, [
+    ...modifiers.flatMap((modifier) =>
+      shapes.map((shape) => {
+        const each = letters.map((letter) => `[%${shape}${modifier}${letter}]`).join('');
+        return `"${each}${each}", ${'REC->w, '.repeat(letters.length)}${letters.map(() => 'REC->sq').join(', ')}`;
+      }),
+    ),
+    ...['b', 'sb', 'h', 'sh', 'w', 'sw', 'q', 'sq', 'ul', 'sl'].flatMap((field) =>
+      modifiers.map((modifier) => {
+        const each = letters.map((letter) => `%${modifier}${letter}`).join(' ');
+        return `"${field} ${each}", ${letters.map(() => `REC->${field}`).join(', ')}`;
+      }),
+    ),
+    '"%+d|% d|%\'d", REC->w, REC->w, REC->w',
+    '"%+5d %d", REC->w, REC->sw',
+    '"%c %d", REC->b, REC->w',
+    '"%5c|%-5c|", REC->b, REC->b',
+    '"%*d|%*x|%-*d|", 8, REC->w, 4, REC->w, 6, REC->sw',
+    '"%*d|%*u|", REC->sb, REC->w, REC->b, REC->w',
+    '"%.*d|%.*x|", 5, REC->w, 3, REC->w',
+    '"%.*d|", REC->sb, REC->w',
+    '"%*.*d| %d", 8, 5, REC->w, REC->sw',
+    '"%llllu %d", REC->q, REC->w',
+    '"%hhhd %d", REC->q, REC->w',
+    '"%Ld %Lx %LX", REC->sq, REC->q, REC->q',
+    '"%qd %jd %td", REC->sq, REC->sq, REC->sq',
+    '"%f %g %e", REC->w, REC->w, REC->w',
+    '"%n %d", REC->w, REC->w',
+    '"%d"',
+    '"%d %d", REC->w',
+    '"%d", REC->w, REC->sw',
+    '"%", REC->w',
+    '"%l", REC->w',
+    '"text %-08.", REC->w',
+    '"%d %*", REC->w, REC->sw',
+    '"%%", REC->w',
+    '"100%% %d%%%d", REC->w, REC->w',
+    '"%5%|%d", REC->w',
+    '"a\\tb\\nc\\rd\\\\e\\"f\\\'g\\x41\\101%d", REC->w',
+    '"%d\\n", REC->w',
+    '"%d\\n\\n", REC->w',
+    '"", REC->w',
+    '"text only"',
+    '"two " "texts %d" " in" "a row", REC->w',
+    '"%s %d", REC->name, REC->w',
+    '"%d %d %d", REC->common_pid, REC->common_type, REC->common_flags',
+    '"%00000000000000000000000000000000008d|", REC->w',
+    '"%300d|", REC->w',
+    '"%.300d|", REC->w',
+    '"%llld", REC->sq',
+    '"text only", REC->w',
+  ]),
 ];

@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { packContents } from '../../../src/host/metadata/pack.ts';
 import { formatRecording } from '../../../src/trace/recording/recording-format.ts';
 import { fixture } from '../trace/fixtures.ts';
-import { recording, scratchDir, writeRaws } from '../trace/samples.ts';
+import { recording, sampleContents, scratchDir, writeRaws } from '../trace/samples.ts';
 
 /** An event to put into a ring; the ids and offsets are those of the formats of A. */
 export interface MadeEvent {
@@ -81,6 +82,8 @@ export function interruptData(
 
 const pageBytes = 4096;
 const headBytes = 16;
+/** RINGBUF_TYPE_DATA_TYPE_LEN_MAX words. */
+const longestShort = 28 * 4;
 /** RB_MISSED_EVENTS and RB_MISSED_STORED of ring_buffer.c: the count follows the data. */
 const missed = (1n << 31n) | (1n << 30n);
 
@@ -97,9 +100,13 @@ export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
     if (lost > 0) view.setBigUint64(at, BigInt(lost), true);
   };
   for (const event of events) {
+    const { length } = event.data;
+    // a long record has its length in a word of its own
+    const isLong = length > longestShort;
+    const recordHeadBytes = isLong ? 8 : 4;
     // room for the count of lost events
     if (
-      at + 4 + event.data.length + 8 > pageBytes ||
+      at + recordHeadBytes + length + 8 > pageBytes ||
       event.lost !== undefined ||
       event.ns - last >= 1 << 27
     ) {
@@ -112,9 +119,10 @@ export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
       last = event.ns;
       lost = event.lost ?? 0;
     }
-    view.setUint32(at, (event.data.length / 4) | ((event.ns - last) << 5), true);
-    pages.at(-1)!.set(event.data, at + 4);
-    at += 4 + event.data.length;
+    view.setUint32(at, (isLong ? 0 : length / 4) | ((event.ns - last) << 5), true);
+    if (isLong) view.setUint32(at + 4, length + 4, true);
+    pages.at(-1)!.set(event.data, at + recordHeadBytes);
+    at += recordHeadBytes + length;
     last = event.ns;
   }
   close();
@@ -122,21 +130,39 @@ export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
 }
 
 /** Writes a recording's directory with these events, which are in the order of their times. */
-export function writeRecording(dir: string, events: readonly MadeEvent[], clock: string): void {
+export function writeRecording(
+  dir: string,
+  events: readonly MadeEvent[],
+  clock: string,
+  metadata = fixture('A/meta.tar.gz', 'packed'),
+): void {
   mkdirSync(dir);
   const cpus = [...new Set(events.map(({ cpu }) => cpu))];
   writeRaws(
     dir,
     Object.fromEntries(cpus.map((cpu) => [cpu, pagesOf(events.filter((event) => event.cpu === cpu))])),
   );
-  writeFileSync(join(dir, 'metadata.tar.gz'), fixture('A/meta.tar.gz', 'packed'));
+  writeFileSync(join(dir, 'metadata.tar.gz'), metadata);
   const about = { ...recording, clock, cpus: cpus.map((cpu) => ({ cpu, bytes: 0, ring: null })) };
   writeFileSync(join(dir, 'recording.json'), formatRecording(about));
 }
 
+let packed: Promise<Buffer> | undefined;
+
+/** What of A's metadata the made events need: to read all of it takes longer than a test. */
+async function packNeeded(): Promise<Buffer> {
+  const needed = /^(?:events\/(?:header_|sched\/|irq\/)|(?!events\/|kallsyms$))/;
+  return packContents(new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path))));
+}
+
 /** A recording's directory that is gone after the test. */
-export function madeRecording(test: TestContext, events: readonly MadeEvent[], clock = 'global'): string {
+export async function madeRecording(
+  test: TestContext,
+  events: readonly MadeEvent[],
+  clock = 'global',
+): Promise<string> {
+  packed ??= packNeeded();
   const dir = join(scratchDir(test), 'made.recording');
-  writeRecording(dir, events, clock);
+  writeRecording(dir, events, clock, await packed);
   return dir;
 }

@@ -30,7 +30,7 @@ async function bufferOf(
   clock?: string,
   filter?: EventFilter,
 ): Promise<BufferSummary> {
-  const { buffers } = await summaryOf(test, madeRecording(test, events, clock), filter);
+  const { buffers } = await summaryOf(test, await madeRecording(test, events, clock), filter);
   return buffers[0]!;
 }
 

@@ -46,6 +46,8 @@ const givenSizes = new Set([
   'pageBytes',
   'chunkCountBytes',
   'sectionHeaderBytes',
+  'headBytes',
+  'sampleBytes',
   'shortTextBytes',
 ]);
 

@@ -10,7 +10,7 @@ async function printed(
   events: readonly MadeEvent[],
   options: Partial<ReportOptions>,
 ): Promise<string[]> {
-  const trace = await openTrace(madeRecording(context, events));
+  const trace = await openTrace(await madeRecording(context, events));
   context.after(() => trace.close());
   const pieces: Buffer[] = [];
   await report(

@@ -54,7 +54,7 @@ describe('summaryText', () => {
       { cpu: 0, ns: 3000, pid: 0, data: switchData(0, 0n, 4) },
     ];
     const text = summaryText(
-      { path: 'x\x1b', buffers: [await bufferOf(madeRecording(test, events))] },
+      { path: 'x\x1b', buffers: [await bufferOf(await madeRecording(test, events))] },
       5,
       80,
     );
@@ -66,7 +66,7 @@ describe('summaryText', () => {
 
   it('gives counts without times for a clock that counts something else', async (test) => {
     const events = [{ cpu: 0, ns: 1000, pid: 4, data: switchData(4, 1n, 0) }];
-    const buffer = await bufferOf(madeRecording(test, events, 'counter'));
+    const buffer = await bufferOf(await madeRecording(test, events, 'counter'));
     const text = summaryText({ path: 'x', buffers: [buffer] }, 5, 80);
     assert.match(text, /^no durations: the clock does not count time or is unknown — record with -C mono$/m);
     assert.doesNotMatch(text, /\d (?:ns|us|ms|s)\b/);

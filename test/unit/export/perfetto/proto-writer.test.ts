@@ -18,9 +18,9 @@ describe('a protobuf writer', () => {
       writer.varint64(Number(value & 0xffff_ffffn), Number(value >> 32n));
       const { value: read, end } = readVarint(writer.view(), 0);
       assert.equal(read, value);
-      assert.equal(end, writer.at);
+      assert.equal(end, writer.length);
       const bits = value.toString(2).length;
-      assert.equal(writer.at, Math.max(1, Math.ceil(bits / 7)), `${value}`);
+      assert.equal(writer.length, Math.max(1, Math.ceil(bits / 7)), `${value}`);
     }
   });
 
@@ -46,11 +46,11 @@ describe('a protobuf writer', () => {
       writer.reserve(64);
       for (const _ of [1, 2]) {
         writer.reserve(64);
-        writer.bytes[writer.at++] = tagBytes(3, false)[0]!;
+        writer.bytes[writer.length++] = tagBytes(3, false)[0]!;
         const outer = writer.open();
-        writer.bytes[writer.at++] = tagBytes(4, false)[0]!;
+        writer.bytes[writer.length++] = tagBytes(4, false)[0]!;
         const inner = writer.open();
-        writer.append(content);
+        writer.copy(content);
         writer.reserve(64);
         writer.close(inner);
         writer.close(outer);

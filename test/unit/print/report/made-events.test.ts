@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { report } from '../../../../src/print/report/report.ts';
 import { defaultLineOptions } from '../../../../src/print/report/options.ts';
 import { openTrace } from '../../../../src/trace/open.ts';
-import { storedFiles } from '../../../report/cases/stored.ts';
 import { textsOf, writeCases } from '../../../report/made-file.ts';
+import { differences, madeFiles, storedTexts } from '../../../report/made-texts.ts';
 import { scratchDir } from '../../trace/samples.ts';
 
 describe('made-up events are printed as trace-cmd printed them', () => {
-  for (const [index, { group, cases, texts }] of storedFiles().entries())
-    it(`${group}, file ${index}`, async (context) => {
-      const path = join(scratchDir(context), 'made.dat');
-      await writeCases(path, cases);
-      const trace = await openTrace(path);
+  const stored = storedTexts();
+  for (const file of madeFiles())
+    it(file.name, async (context) => {
+      const trace = await openTrace(await writeCases(scratchDir(context), file.cases));
       const pieces: Buffer[] = [];
       try {
         await report(
@@ -31,10 +29,7 @@ describe('made-up events are printed as trace-cmd printed them', () => {
       } finally {
         await trace.close();
       }
-      const found = textsOf(Buffer.concat(pieces).toString('latin1'));
-      assert.equal(texts.length, cases.length, 'run tools/made-texts.ts after a change of the cases');
-      const named = (all: readonly (string | undefined)[]) =>
-        cases.map(({ event = '', what, print }, at) => `${event} ${what}: ${print}\n${all[at]}`);
-      assert.deepEqual(named(found), named(texts));
+      const found = textsOf(Buffer.concat(pieces).toString('latin1'), file.cases);
+      assert.equal(differences(file, stored[file.name], found), '', 'see tools/made-texts.ts');
     });
 });

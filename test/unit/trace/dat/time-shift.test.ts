@@ -3,6 +3,9 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { formatGuest, parseGuest } from '../../../../src/trace/dat/guest-option.ts';
 import { formatTimeShift, parseTimeShift } from '../../../../src/trace/dat/time-shift.ts';
+import { optionId } from '../../../../src/trace/dat/ids.ts';
+import { takeOption } from '../../../../src/trace/dat/read/read-bodies.ts';
+import { noOptions } from '../../../../src/trace/dat/read/trace-file.ts';
 import { TraceFileError } from '../../../../src/trace/dat/read/byte-reader.ts';
 
 const s64 = fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n });
@@ -84,5 +87,12 @@ describe('GUEST', () => {
     const content = formatGuest({ name: 'web', traceId: 7n, vcpuTids: new Map([[0, 100]]) });
     for (let bytes = 0; bytes < content.length; bytes++)
       assert.throws(() => parseGuest(content.subarray(0, bytes)), TraceFileError);
+  });
+
+  it('is read for a limited number of guests', () => {
+    const options = noOptions();
+    const content = formatGuest({ name: 'web', traceId: 7n, vcpuTids: new Map() });
+    for (let count = 0; count < 1100; count++) takeOption(options, optionId.guest, content);
+    assert.equal(options.guests.length, 1024);
   });
 });

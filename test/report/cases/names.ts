@@ -1,0 +1,53 @@
+import { type Case, formats, numberFields, numberRecords, plain as c } from './case.ts';
+
+const named = '{ 1, "one" }, { 2, "two" }, { 4, "four" }, { 0x80, "128" }';
+
+/** Lists of names: flags and symbols. */
+export const nameCases: readonly Case[] = [
+  ...formats(numberFields, numberRecords, [
+    `"%s", __print_flags(REC->b, "|", ${named})`,
+    `"%s", __print_flags(REC->w, "", ${named})`,
+    `"%s", __print_flags(REC->q, " | ", ${named}, { 0x4000000000000000, "bit 62" })`,
+    `"%s", __print_flags(REC->sq, "|", ${named}, { 1ULL << 63, "bit 63" })`,
+    `"[%12s][%-12s]", __print_flags(REC->b, "|", ${named}), __print_flags(REC->b, "|", ${named})`,
+    `"[%.2s]", __print_flags(REC->b, "|", ${named})`,
+    `"%s", __print_flags(REC->b, "|", { 0, "none" }, ${named})`,
+    `"%s", __print_flags(REC->b, "|", { 3, "both" }, ${named})`,
+    `"%s", __print_flags(REC->b & 3, "|", ${named})`,
+    `"%s", __print_flags((unsigned long)REC->b, "|", ${named})`,
+    '"%s", __print_flags(REC->b, "|", { (1 << 0), "a" }, { 1UL << 1, "b" }, { (u16)0x10004, "c" })',
+    '"%s", __print_flags(REC->b, "|", { -1, "all" }, { 1, "a" })',
+    '"%s", __print_flags(REC->b, "|", { ~0, "all" }, { 1, "a" })',
+    '"%s", __print_flags(REC->b, "|", { NAME, "name" }, { 1, "a" })',
+    '"%s", __print_flags(REC->b, "|")',
+    '"%s", __print_flags(REC->b, "|", )',
+    '"%s", __print_flags(REC->b, "|", { 1, "a" }, )',
+    '"%s", __print_symbolic(REC->b, { 1, "a" }, )',
+    '"%s", __print_symbolic(REC->b, )',
+    '"%s", __print_symbolic(REC->b)',
+    '"%s", __print_symbolic(REC->b, 5)',
+    `"%s", __print_flags(REC->b, ${named})`,
+    `"%s", REC->b ? __print_flags(REC->b, "|", ${named}) : "none"`,
+    `"%s", REC->b ? __print_symbolic(REC->b, ${named}) : "none"`,
+    `"%s", __print_symbolic(REC->b, ${named})`,
+    `"%s", __print_symbolic(REC->sq, ${named}, { -1, "minus one" }, { 8, "eight" })`,
+    `"%s", __print_symbolic(REC->sw, { -1, "minus one" }, { -70000, "many" }, ${named})`,
+    `"%s", __print_symbolic(REC->w, { 0xffffffff, "32 ones" }, { 4000000000, "4e9" }, ${named})`,
+    `"%s", __print_symbolic(REC->q, { 0xffffffffffffffff, "64 ones" }, { 1ULL << 62, "62" }, ${named})`,
+    `"[%10s][%-10s][%.1s]", __print_symbolic(REC->b, ${named}), __print_symbolic(REC->b, ${named}), __print_symbolic(REC->b, ${named})`,
+    '"%s", __print_symbolic(REC->b, { 0, "HI" }, { TIMER_SOFTIRQ, "TIMER" }, { HRTIMER_SOFTIRQ, "HRTIMER" })',
+    '"%s", __print_symbolic(REC->b, { 1 + 0, "a" }, { 1 << 7, "b" }, { (200), "c" }, { 255 - 0, "d" })',
+    '"%s", __print_symbolic(REC->b, { 1, "first" }, { 1, "second" })',
+    '"%s", __print_symbolic(REC->b, { 1, "a" } , {200,"b"})',
+    '"%s", __print_symbolic(REC->b >> 1, { 0, "a" }, { 100, "b" })',
+    '"%s", __print_symbolic(REC->b ? 1 : 0, { 0, "a" }, { 1, "b" })',
+    '"%d", __print_symbolic(REC->b, { 1, "a" })',
+  ]),
+  c(
+    'flags with a cast',
+    'int a = 0x10',
+    '"%s", __print_flags(REC->a, "|", { (( u32)0x10u), "X" }, { (unsigned long)0x20, "Y" })',
+  ),
+  c('flags of a negative int', 'int a = -1', `"%s", __print_flags(REC->a, "|", ${named})`),
+  c('signed constants', 'int a = 1', '"%s", __print_symbolic(REC->a, { -1 < 1, "LESS" }, { 0, "ZERO" })'),
+];
