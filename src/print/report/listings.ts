@@ -1,5 +1,6 @@
 import type { Trace } from '../../trace/open.ts';
 import { clockUnit } from '../../trace/metadata/clock-unit.ts';
+import { filterTexts } from '../../trace/filter/filter-text.ts';
 import { EventPrinter } from '../event/event-printer.ts';
 import { TextBuffer } from '../text/text-buffer.ts';
 import { pluginHandlers } from '../handlers/handlers.ts';
@@ -53,6 +54,15 @@ export function formatList(trace: Trace): string {
     text += `${format}\n`;
   }
   return text;
+}
+
+/** `-T`: what filters mean for each event type. Throws Failure (usage). */
+export function filterList(trace: Trace, filters: Iterable<string>): string {
+  const formats = trace.formats();
+  return [...filters]
+    .flatMap((filter) => filterTexts(filter, formats))
+    .map(([{ name }, text]) => ` '${name}: ${Buffer.from(text).toString('latin1')}'\n`)
+    .join('');
 }
 
 /** `--cpus`, `--first-event`, `--last-event`. */

@@ -56,6 +56,17 @@ export function compileFilter(
   return tests;
 }
 
+/** Whether a comparison can be true for an event type: it has the fields, and they can be compared so. */
+export function isPossible(
+  filter: string,
+  comparison: Condition,
+  format: EventFormat,
+  names: FilterNames,
+): boolean {
+  const problems = new Problems(filter, [format], []);
+  return new Compiler(filter, format, names, problems).condition(comparison) !== never;
+}
+
 /** Collects fields and comparisons that have been invalid for every event type so far. */
 class Problems {
   readonly #filter: string;

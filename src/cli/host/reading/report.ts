@@ -5,6 +5,7 @@ import { exportNdjson } from '../../../export/text/export-ndjson.ts';
 import {
   cpuList,
   eventList,
+  filterList,
   formatList,
   functionList,
   printkList,
@@ -154,6 +155,10 @@ function listing(trace: Trace, label: string | undefined, inputs: number, comman
       return eventList(trace);
     case 'formats':
       return formatList(trace);
+    case 'filters': {
+      const { where = [], exclude = [] } = command.selection.filter;
+      return filterList(trace, [...where, ...exclude]);
+    }
     case 'cpus':
       return cpuList(trace, command.firstEvent, command.lastEvent, command.lines);
     case 'statistics':

@@ -14,6 +14,7 @@ export type Listing =
   | 'formats'
   | 'endian'
   | 'cpus'
+  | 'filters'
   | 'statistics'
   | 'uname'
   | 'version'
@@ -51,6 +52,7 @@ export const defaultInput = 'trace.dat';
 /** Throws Failure (usage). */
 export function readReport(given: Given): ReportCommand {
   const files = filesOf(given);
+  const selection = readSelection(given, 'exclude');
   const wakeups = given.flag('wakeups');
   if (wakeups && files.length > 1)
     throw new Failure(exitCode.usage, '-w works with a single file', 'omit -w or the other files');
@@ -76,8 +78,8 @@ export function readReport(given: Given): ReportCommand {
       timeDifference: given.flag('timeDifference'),
       handlers: handlerOptions(given.get(hostSettings.pluginOptions) ?? []),
     },
-    selection: readSelection(given, 'exclude'),
-    listing: listingOf(given),
+    selection,
+    listing: listingOf(given, selection),
     firstEvent: given.flag('firstEvent'),
     lastEvent: given.flag('lastEvent'),
     withoutHardirq: given.flag('withoutHardirq'),
@@ -172,11 +174,14 @@ const listings = [
   ['listCpus', 'cpus'],
   ['firstEvent', 'cpus'],
   ['lastEvent', 'cpus'],
+  ['testFilters', 'filters'],
   ['writer', 'version'],
   ['uname', 'uname'],
   ['statistics', 'statistics'],
 ] as const satisfies readonly (readonly [keyof typeof hostSettings, Listing])[];
 
-function listingOf(given: Given): Listing | undefined {
-  return listings.find(([name]) => given.flag(name))?.[1];
+function listingOf(given: Given, { filter }: Selection): Listing | undefined {
+  const isFiltered = filter.where !== undefined || filter.exclude !== undefined;
+  // without a filter, trace-cmd ignores -T
+  return listings.find(([name]) => given.flag(name) && (name !== 'testFilters' || isFiltered))?.[1];
 }

@@ -94,6 +94,7 @@ export const reportSettings = {
     defaultText: 'auto',
     parse: (text: string, name: string) => parseChoice(text, name, colorChoices),
   },
+  testFilters: flag('T', 'test-filters', 'print what the filters of -F mean for each event, and exit'),
   global: flag('G', 'global', 'for trace-cmd report --profile only; without effect'),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
