@@ -227,7 +227,7 @@ function partOf(part: number, whole: number): number {
 }
 
 /** Converts to JSON values: 64-bit integers become strings, unknown values become null. */
-export function summaryAsJson(summary: TraceSummary): unknown {
+export function summaryAsJson(summary: TraceSummary): object {
   return JSON.parse(
     JSON.stringify(summary, (key, value: unknown) => {
       if (value === undefined && (key === 'first' || key === 'last')) return null;

@@ -23,7 +23,10 @@ export interface Machine {
  * are looked for next to it, by the names that `trace-host record` and trace-cmd give them (`s.dat`, `s-web.dat`). With
  * several paths, only these are opened. The caller closes the session. Throws Failure that names the path.
  */
-export async function openSession(paths: string | readonly string[]): Promise<Session> {
+export async function openSession(
+  paths: string | readonly string[],
+  { findGuests = true }: SessionSettings = {},
+): Promise<Session> {
   const given = typeof paths === 'string' ? [paths] : paths;
   const traces: Trace[] = [];
   const missing: string[] = [];
@@ -32,7 +35,7 @@ export async function openSession(paths: string | readonly string[]): Promise<Se
     const [first] = traces;
     if (first === undefined)
       throw new Failure(exitCode.usage, 'no trace', 'give the file of the host or of a guest');
-    if (given.length === 1)
+    if (given.length === 1 && findGuests)
       for (const { name, traceId } of first.source.guests) {
         const path = guestPath(first.path, name);
         const trace = existsSync(path) ? await openTrace(path) : undefined;
@@ -47,6 +50,11 @@ export async function openSession(paths: string | readonly string[]): Promise<Se
     for (const trace of traces) await trace.close();
     throw error;
   }
+}
+
+export interface SessionSettings {
+  /** Whether to look for the files of a host's guests if only one path is given. True by default. */
+  readonly findGuests?: boolean;
 }
 
 /** Where the file of a guest is that was recorded together with the host's file. */

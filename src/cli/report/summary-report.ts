@@ -17,9 +17,15 @@ const longestBar = 60;
  * A summary as text for a terminal.
  * @param top rows of each table
  * @param columns width of the terminal, for the bars of the histogram
+ * @param label the beginning of the first line, such as the name of the machine
  */
-export function summaryText({ path, buffers }: TraceSummary, top: number, columns: number): string {
-  return buffers.map((buffer) => bufferText(path, buffer, top, columns)).join('\n');
+export function summaryText(
+  { path, buffers }: TraceSummary,
+  top: number,
+  columns: number,
+  label = '',
+): string {
+  return buffers.map((buffer) => bufferText(`${label}${path}`, buffer, top, columns)).join('\n');
 }
 
 function bufferText(path: string, buffer: BufferSummary, top: number, columns: number): string {

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { EventFilter, Trace } from '../../trace/open.ts';
+import { type EventFilter, Trace } from '../../trace/open.ts';
 import { type Machine, Session } from '../../trace/session.ts';
 import type { ExportOptions } from '../export-options.ts';
 import { DoubleBuffer } from '../output/double-buffer.ts';
@@ -29,15 +29,16 @@ export interface PerfettoReport extends MachineReport {
  * Writes a trace for the Perfetto UI and trace processor, or the traces of a host and its guests as several machines of one
  * file. Streams: uses bounded memory for any size. Times are those of the trace clock. A file appears when it is complete; a
  * stream is written to but not ended.
+ * @param from a trace, a session, or some machines of one, of which the first is taken for the host
  * @param to path of the file, or a stream
  * @throws Failure for an unreadable trace, a filter that names something not in the trace, or an unwritable file
  */
 export async function exportPerfetto(
-  from: Trace | Session,
+  from: Trace | Session | readonly Machine[],
   to: string | Writable,
   options: PerfettoOptions = {},
 ): Promise<PerfettoReport> {
-  const machines = from instanceof Session ? from.machines : [machineOf(from)];
+  const machines = from instanceof Trace ? [machineOf(from)] : from instanceof Session ? from.machines : from;
   const inputs = machines.map(({ trace }) => trace.path);
   const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
     const out = new DoubleBuffer(sink);

@@ -10,6 +10,7 @@ import { quoted } from '../../../base/quoted.ts';
 import { parsePath, parseUser } from '../../options/names.ts';
 import { reportSettings } from './reading/report-settings.ts';
 import { excludeSetting, selectionSettings } from './reading/selection.ts';
+import { machinesSetting } from './reading/session-options.ts';
 import { parseTimePoint, type TimePoint } from './reading/time-point.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
@@ -218,6 +219,7 @@ export const hostSettings = {
     values: 'file',
     parse: parsePath,
   },
+  machines: machinesSetting,
   top: {
     long: 'top',
     placeholder: 'N',

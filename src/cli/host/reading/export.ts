@@ -4,10 +4,11 @@ import { exportParquet } from '../../../export/parquet/export-parquet.ts';
 import { exportPerfetto, type PerfettoReport } from '../../../export/perfetto/export-perfetto.ts';
 import { exportCsvDirectory, exportCsvFile } from '../../../export/text/export-csv.ts';
 import { exportNdjson } from '../../../export/text/export-ndjson.ts';
-import { openTrace, type Trace } from '../../../trace/open.ts';
+import type { Machine } from '../../../trace/session.ts';
 import { humanBytes } from '../../report/human.ts';
 import { type ExportCommand, isDirectory } from '../options/reading/export-options.ts';
 import { eventFilter } from '../options/reading/selection.ts';
+import { openMachines } from './open-session.ts';
 import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
@@ -24,10 +25,10 @@ const stdoutWord = '-';
 
 /** Exports a trace and reports what was written. Throws Failure. */
 export async function runExport(command: ExportCommand): Promise<ExitCode> {
-  const { input, out } = command;
-  const trace = await openTrace(input);
+  const { session: given, out } = command;
+  const { session, machines } = await openMachines(given, { findGuests: command.to === 'perfetto' });
   try {
-    const report = await exported(trace, command);
+    const report = await exported(machines, command);
     // stdout contains the export itself
     if (out !== stdoutWord)
       process.stdout.write(command.json ? jsonOf(command, report) : textOf(out, report));
@@ -37,11 +38,11 @@ export async function runExport(command: ExportCommand): Promise<ExitCode> {
     if (out !== stdoutWord) throw error;
     return codeOfWriteError(error);
   } finally {
-    await trace.close();
+    await session.close();
   }
 }
 
-async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
+async function exported(machines: readonly Machine[], command: ExportCommand): Promise<Report> {
   const { out, to, selection, gzip } = command;
   const target = out === stdoutWord ? process.stdout : out;
   if (out === stdoutWord && process.stdout.isTTY && (to !== 'ndjson' || gzip === true))
@@ -51,15 +52,18 @@ async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
       'write to a file, or to another program',
     );
   const what = `writing ${out === stdoutWord ? 'to stdout' : printable(out)}`;
-  const filter = eventFilter(trace, selection);
+  const filters = new Map(machines.map(({ trace }) => [trace, eventFilter(trace, selection)]));
+  const { trace } = machines[0]!;
   return watched(what, async (watching) => {
-    const options = { ...watching, filter };
+    const options = { ...watching, filter: filters.get(trace)! };
     const compressed = gzip === undefined ? {} : { gzip };
     switch (to) {
       case 'perfetto': {
         const genericEvents = command.genericEvents ? 'named' : 'descriptor';
-        const form = { ...options, ...compressed, genericEvents } as const;
-        return perfettoReport(trace, await exportPerfetto(trace, target, form));
+        const filter = (machine: Machine) => filters.get(machine.trace);
+        const form = { ...watching, filter, ...compressed, genericEvents } as const;
+        const from = machines.length === 1 ? trace : machines;
+        return perfettoReport(machines, await exportPerfetto(from, target, form));
       }
       case 'ndjson':
         return { ...(await exportNdjson(trace, target, { ...options, ...compressed })), remarks: [] };
@@ -77,7 +81,7 @@ async function exported(trace: Trace, command: ExportCommand): Promise<Report> {
   });
 }
 
-function perfettoReport({ buffers }: Trace, report: PerfettoReport): Report {
+function perfettoReport(machines: readonly Machine[], report: PerfettoReport): Report {
   const { events, bytes, lost, uncountedLosses, leftOut, droppedFields } = report;
   const remarks: string[] = [];
   if (uncountedLosses > 0) remarks.push(`${uncountedLosses} losses without an event count from the kernel`);
@@ -86,6 +90,7 @@ function perfettoReport({ buffers }: Trace, report: PerfettoReport): Report {
     remarks.push(
       `fields skipped because Perfetto's format lacks them: ${printable(droppedFields.join(', '))}`,
     );
+  const buffers = machines.flatMap(({ trace }) => trace.buffers);
   for (const { clock, timeUnit } of buffers)
     if (timeUnit === null && clock !== '')
       remarks.push(

@@ -2,10 +2,11 @@ import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 import type { Given } from '../given.ts';
 import { type ExportFormat, hostSettings } from '../host-settings.ts';
+import { readSession, type SessionCommand } from './session-options.ts';
 import { type Selection, selectionUpTo } from './selection.ts';
 
 export interface ExportCommand {
-  readonly input: string;
+  readonly session: SessionCommand;
   /** Path of a file or directory; `-` for stdout. */
   readonly out: string;
   readonly to: ExportFormat;
@@ -39,6 +40,19 @@ export function readExport(given: Given): ExportCommand {
   if (out === undefined)
     throw new Failure(exitCode.usage, 'no output given', 'specify one with -o; -o - is stdout');
   const to = format ?? formatByName(out);
+  const session = readSession(given);
+  if (to !== 'perfetto' && session.inputs.length > 1)
+    throw new Failure(
+      exitCode.usage,
+      `${to} takes one trace`,
+      'export one file after the other, or use --to perfetto',
+    );
+  if (to !== 'perfetto' && session.machines !== undefined)
+    throw new Failure(
+      exitCode.usage,
+      '--machine only works with --to perfetto',
+      "export that machine's file instead",
+    );
   if (to !== 'perfetto' && given.flag('genericEvents'))
     throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');
   if (to === 'parquet' && out === '-')
@@ -46,7 +60,7 @@ export function readExport(given: Given): ExportCommand {
   if (given.flag('gzip') && isDirectory(to, out))
     throw new Failure(exitCode.usage, '--gzip does not work for a directory of files', 'omit it');
   return {
-    input: given.operands[0] ?? '',
+    session,
     out,
     to,
     gzip: given.flag('gzip') ? true : undefined,

@@ -1,10 +1,11 @@
 import type { Given } from '../given.ts';
 import { hostSettings } from '../host-settings.ts';
+import { readSession, type SessionCommand } from './session-options.ts';
 import { readSelection, type Selection } from './selection.ts';
 
 /** The command line of `trace-host summary`. */
 export interface SummaryCommand {
-  readonly path: string;
+  readonly session: SessionCommand;
   /** Which events to count. */
   readonly selection: Selection;
   /** Rows of each table. */
@@ -15,7 +16,7 @@ export interface SummaryCommand {
 /** Throws Failure (usage). */
 export function readSummary(given: Given): SummaryCommand {
   return {
-    path: given.operands[0] ?? '',
+    session: readSession(given),
     selection: readSelection(given),
     top: given.read(hostSettings.top),
     json: given.flag('json'),

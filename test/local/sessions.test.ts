@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { exitCode } from '../../src/base/failure.ts';
+import { repoRoot } from '../repo-root.ts';
+import { sessionFiles } from '../unit/trace/samples.ts';
+
+const program = join(repoRoot, 'dist/bin/trace-host.js');
+
+/** Runs trace-host in the directory of a host's file `s.dat` and its guests' `s-web.dat` and `s-db.dat`. */
+async function scene(
+  test: TestContext,
+): Promise<(...args: string[]) => { stdout: string; stderr: string; status: number | null }> {
+  const host = await sessionFiles(test);
+  assert.equal(basename(host), 's.dat');
+  return (...args) =>
+    spawnSync(process.execPath, [program, ...args], { cwd: dirname(host), encoding: 'utf8' });
+}
+
+describe('the files of a host and its guests', () => {
+  it('are summarised machine by machine', async (test) => {
+    const run = await scene(test);
+    const { stdout, stderr, status } = run('summary', 's.dat');
+    assert.equal(status, exitCode.done, stderr);
+    assert.equal(stderr, '');
+    const heads = [...stdout.matchAll(/^(\w+): (s\S*): (\d+) events /gm)].map(([, ...words]) =>
+      words.join(' '),
+    );
+    assert.equal(heads.length, 3, stdout);
+    assert.match(heads.join(), /^host s\.dat (\d+),web s-web\.dat \1,db s-db\.dat \1$/);
+
+    const all = JSON.parse(run('summary', 's.dat', '--json').stdout);
+    assert.deepEqual(
+      all.machines.map(({ machine, path }: { machine: string; path: string }) => [machine, path]),
+      [
+        ['host', 's.dat'],
+        ['web', 's-web.dat'],
+        ['db', 's-db.dat'],
+      ],
+    );
+    const [host, , db] = all.machines;
+    assert.equal(BigInt(db.buffers[0].first) - BigInt(host.buffers[0].first), 10_000_000n);
+
+    const web = run('summary', 's.dat', '--machine', 'web', '--json');
+    assert.deepEqual({ machine: 'web', ...JSON.parse(web.stdout) }, all.machines[1]);
+    assert.deepEqual(run('summary', 's-web.dat', '--json').stdout, web.stdout);
+    assert.match(run('summary', 's-web.dat').stdout, /^s-web\.dat: /);
+  });
+
+  it('are one Perfetto file, and a table of one machine', async (test) => {
+    const run = await scene(test);
+    const events = (...args: string[]): number => JSON.parse(run('export', ...args, '--json').stdout).events;
+    const each = events('s.dat', '--machine', 'host', '-o', 'h.pftrace');
+    assert.ok(each > 1000);
+    assert.equal(events('s.dat', '-o', 'all.pftrace'), 3 * each);
+    assert.equal(events('s-db.dat', 's.dat', '-o', 'two.pftrace'), 2 * each);
+    assert.equal(events('s.dat', '-o', 'h.ndjson'), each);
+    const two = run('export', 's.dat', 's-web.dat', '-o', 'x.csv');
+    assert.equal(two.status, exitCode.usage);
+    assert.match(two.stderr, /csv takes one trace — export one file after the other/);
+    const machine = run('export', 's.dat', '--machine', 'web', '-o', 'x.csv');
+    assert.equal(machine.status, exitCode.usage);
+    assert.match(machine.stderr, /--machine only works with --to perfetto/);
+    const unknown = run('export', 's.dat', '--machine', 'mail', '-o', 'x.pftrace');
+    assert.equal(unknown.status, exitCode.usage);
+    assert.match(unknown.stderr, /no machine "mail" — it has "host", "web", "db"/);
+  });
+
+  it('that are of another recording are not mixed up', async (test) => {
+    const host = await sessionFiles(test);
+    const at = (name: string): string => join(dirname(host), name);
+    renameSync(at('s-web.dat'), at('other.dat'));
+    renameSync(at('s-db.dat'), at('s-web.dat'));
+    const { stdout, stderr } = spawnSync(process.execPath, [program, 'summary', 's.dat'], {
+      cwd: dirname(host),
+      encoding: 'utf8',
+    });
+    assert.match(stdout, /^s\.dat: /);
+    assert.match(stderr, /s\.dat was recorded with web, and s-web\.dat is missing or of another recording/);
+    assert.match(stderr, /s\.dat was recorded with db, and s-db\.dat is missing/);
+    const named = spawnSync(process.execPath, [program, 'summary', 'other.dat', 's.dat'], {
+      cwd: dirname(host),
+      encoding: 'utf8',
+    });
+    assert.match(named.stdout, /^host: s\.dat: [^]*^web: other\.dat: /m);
+    assert.equal(named.stderr, '');
+    const twoGuests = spawnSync(process.execPath, [program, 'summary', 'other.dat', 's-web.dat'], {
+      cwd: dirname(host),
+      encoding: 'utf8',
+    });
+    assert.match(twoGuests.stderr, /other: other\.dat has times of its own clock, not of the host's/);
+  });
+});
