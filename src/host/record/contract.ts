@@ -28,6 +28,22 @@ export interface RecordOptions {
   readonly compress: Compression;
 }
 
+/** What one guest's recording needs to know. */
+export interface RecordRequest {
+  readonly location: GuestLocation;
+  readonly out: string;
+  readonly trace: TraceRequest | undefined;
+  /** Whether to skip events that the guest does not have. */
+  readonly skipUnknown: boolean;
+  /** Limit of what is kept of each CPU; undefined: keep everything. */
+  readonly capBytes: number | undefined;
+  readonly timeoutMs: number;
+  /** Reports something to the user while the recording runs. */
+  readonly note: (text: string) => void;
+  /** This guest's recording cannot continue; what was recorded is kept. May be called more than once. */
+  readonly failed: (why: Failure) => void;
+}
+
 /** The reason for the end of a recording. */
 export type RecordEnd =
   | { readonly kind: 'signal' }

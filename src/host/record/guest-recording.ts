@@ -1,43 +1,17 @@
-import { open } from 'node:fs/promises';
-import { release } from 'node:os';
-import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../base/failure.ts';
-import type { TraceRequest } from '../../protocol/control.ts';
+import type { ConvertProgress, ConvertReport, ConvertSettings } from '../../trace/convert/convert.ts';
+import { parseMetadata } from '../../trace/metadata/guest-metadata.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
-import {
-  convertRecording,
-  type ConvertProgress,
-  type ConvertReport,
-  type ConvertSettings,
-} from '../../trace/convert/convert.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
-import type { GuestLocation } from '../guest-dir/location.ts';
-import { parseMetadata } from '../../trace/metadata/guest-metadata.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
-import { recordingVersion } from '../../trace/recording/recording-format.ts';
-import { dropEarlierPages, failureOf, waitForArrival } from './arrival.ts';
+import { failureOf, waitForArrival } from './arrival.ts';
 import type { Collector } from './collector.ts';
-import type { CpuProgress } from './contract.ts';
+import type { CpuProgress, RecordRequest } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
 import { MetadataFetch } from './metadata-fetch.ts';
-import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
-
-export interface RecordRequest {
-  readonly location: GuestLocation;
-  readonly out: string;
-  readonly trace: TraceRequest | undefined;
-  /** Whether to skip events that the guest does not have. */
-  readonly skipUnknown: boolean;
-  /** Limit of what is kept of each CPU; undefined: keep everything. */
-  readonly capBytes: number | undefined;
-  readonly timeoutMs: number;
-  /** Reports something to the user while the recording runs. */
-  readonly note: (text: string) => void;
-  /** This guest's recording cannot continue; what was recorded is kept. May be called more than once. */
-  readonly failed: (why: Failure) => void;
-}
+import { RecordedFiles } from './recorded-files.ts';
 
 /** How long to wait for the guest to confirm a cancelled start. */
 const cancelTimeoutMs = 15_000;
@@ -48,13 +22,10 @@ export class GuestRecording {
   readonly #request: RecordRequest;
   readonly #client: ControlClient;
   readonly #collector: Collector;
-  readonly #startedAt = new Date().toISOString();
-  #dir: RecordingDir | undefined;
   #described: Promise<void> = Promise.resolve();
   readonly #metadata: MetadataFetch;
   readonly #ports: GuestPorts;
-  /** Bytes of an earlier trace removed from the files, by CPU. */
-  readonly #cutBytes = new Map<number, number>();
+  readonly #files: RecordedFiles;
   readonly account: GuestAccount;
   /** True from the start order until this recording's tracing is known to have ended. */
   #tracing = false;
@@ -72,6 +43,7 @@ export class GuestRecording {
     this.#ports = new GuestPorts(guest, (cpu, fault) =>
       request.failed(failureOf(fault, guest, cpu, this.dir)),
     );
+    this.#files = new RecordedFiles(request, guest, this.#ports, this.account);
   }
 
   /** Opens and locks the guest's control port. Sends no order. @throws Failure */
@@ -90,7 +62,7 @@ export class GuestRecording {
 
   /** The recording directory, until the recording is finished; undefined before `begin`. */
   get dir(): string | undefined {
-    return this.#dir?.path;
+    return this.#files.dir?.path;
   }
 
   get out(): string {
@@ -114,7 +86,7 @@ export class GuestRecording {
     return [...this.#ports.files].map(([cpu, file]) => ({
       cpu,
       receivedBytes: file.receivedBytes,
-      keptBytes: file.keptBytes - (this.#cutBytes.get(cpu) ?? 0),
+      keptBytes: this.#files.keptBytes(cpu),
       overrun: this.account.overrun(cpu),
       readEvents: this.account.readEvents(cpu),
     }));
@@ -153,12 +125,9 @@ export class GuestRecording {
     const trace = this.#metadata.resolve(this.#request.trace, this.#request.skipUnknown);
     await this.#openPorts();
     this.#mustGoOn();
-    this.#dir = new RecordingDir(this.#request.out);
+    this.#files.createDir();
     try {
-      this.#dir.writeMetadata(packed);
-      const dir = this.#dir;
-      this.#ports.collectInto((cpu) => dir.rawFile(cpu, this.#request.capBytes));
-      this.#writeRecording(null);
+      this.#files.begin(packed);
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
       this.account.started = await this.#client.start(trace);
@@ -182,9 +151,9 @@ export class GuestRecording {
   }
 
   async #describeInstance(): Promise<void> {
-    await this.#metadata.instance(this.#dir, this.account.started?.instance, () =>
+    await this.#metadata.instance(this.#files.dir, this.account.started?.instance, () =>
       // recording.json now gets page size and clock
-      this.#writeRecording(null),
+      this.#files.describe(null),
     );
   }
 
@@ -237,7 +206,7 @@ export class GuestRecording {
         this.#request.note(`${this.guest.label} was told to stop and has not confirmed it`);
       this.#tracing = false;
     }
-    this.#remove();
+    this.#files.discard();
   }
 
   /**
@@ -247,7 +216,7 @@ export class GuestRecording {
   async fetchChanges(): Promise<void> {
     this.#doing = 'fetching task names and formats of new events';
     try {
-      await this.#metadata.changes(this.#dir);
+      await this.#metadata.changes(this.#files.dir);
     } finally {
       this.#doing = '';
     }
@@ -258,34 +227,19 @@ export class GuestRecording {
     this.#client.close();
     this.guest.close();
     this.#ports.close();
-    this.#dir?.unlock();
-    if (this.#ports.files.size === 0) return;
-    this.#writeRecording(new Date().toISOString());
-    if (this.#dir === undefined) return;
-    await joinAllCapped(this.#dir.path, [...this.#ports.files.keys()]);
-    await dropEarlierPages(this.#dir, this.#ports, this.account, (cpu, bytes) => {
-      this.#cutBytes.set(cpu, bytes);
-      this.#request.note(
-        `${this.guest.label}, CPU ${cpu}: discarded ${bytes} bytes of an earlier trace that the guest had held back`,
-      );
-    });
-    this.#writeRecording(new Date().toISOString());
+    await this.#files.finish();
   }
 
   /** Writes the trace.dat; the directory stays until `removeDir`. @throws Failure */
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
-    if (this.#dir === undefined) throw new Error('convert called before begin');
     this.#doing = `writing ${this.#request.out}`;
     try {
-      const report = await convertRecording(this.#dir.path, {
+      return await this.#files.convert({
         ...settings,
-        out: this.#request.out,
         onProgress: (progress) => {
           this.#converted = progress;
         },
       });
-      await onDisk(this.#request.out);
-      return report;
     } finally {
       this.#doing = '';
       this.#converted = undefined;
@@ -294,7 +248,7 @@ export class GuestRecording {
 
   /** Removes the recording directory. Call this only when the trace.dat has every page. */
   removeDir(): void {
-    this.#dir?.remove();
+    this.#files.removeDir();
   }
 
   async #openPorts(): Promise<void> {
@@ -312,48 +266,8 @@ export class GuestRecording {
   #mustGoOn(): void {
     if (this.#discarded) throw new Failure(exitCode.failed, 'interrupted');
   }
-
-  #remove(): void {
-    this.#ports.forgetFiles();
-    this.#dir?.remove();
-    this.#dir = undefined;
-  }
-
-  #writeRecording(endedAt: string | null): void {
-    const { before, started, stopped } = this.account;
-    const source = stopped ?? started;
-    this.#dir?.writeRecording({
-      version: recordingVersion,
-      guest: this.guest.guest ?? '',
-      cpus: [...this.#ports.files].map(([cpu, file]) => ({
-        cpu,
-        bytes: file.keptBytes - (this.#cutBytes.get(cpu) ?? 0),
-        ring: this.account.ring(cpu),
-      })),
-      pageBytes: source?.pageBytes ?? null,
-      clock: source?.clock ?? this.#request.trace?.clock ?? null,
-      startedAt: this.#startedAt,
-      endedAt,
-      agentVersion: before?.version ?? null,
-      ...(source === undefined ? {} : { instance: source.instance }),
-      hostKernel: release(),
-      events: this.#request.trace?.events ?? [],
-    });
-  }
 }
 
 function share({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }): string {
   return `${Math.floor((doneBytes / Math.max(1, totalBytes)) * 100)} %`;
-}
-
-/** Syncs the file and its directory: raw pages may only be removed once the file would survive a power cut. */
-async function onDisk(path: string): Promise<void> {
-  for (const each of [path, dirname(path)]) {
-    const file = await open(each, 'r');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  }
 }

@@ -1,6 +1,7 @@
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { RecordData } from '../../trace/format/record-data.ts';
-import { parsePrintFormat, type PrintFormat, PrintFormatError } from '../format/parse-format.ts';
+import { PrintFormatError } from '../format/parse-error.ts';
+import { parsePrintFormat, type PrintFormat } from '../format/parse-format.ts';
 import { argKind, PrintArg } from '../format/print-arg.ts';
 import { PrintFields } from '../format/print-field.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';

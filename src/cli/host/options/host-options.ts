@@ -1,13 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { exitCode, Failure } from '../../../base/failure.ts';
 import type { GuestLocation } from '../../../host/guest-dir/location.ts';
-import type { ApplyTo, SetupOptions } from '../../../host/setup/options.ts';
+import type { SetupOptions } from '../../../host/setup/options.ts';
 import { type ConvertCommand, readConvert } from './convert-options.ts';
 import type { Example } from '../../options/help-text.ts';
 import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
 import { type RecordCommand, readRecord } from './record-options.ts';
 import { readingCommands, type ReadingCommand } from './reading/commands.ts';
+import { readSetup } from './setup-options.ts';
 import { namesOf, type Subcommand } from './subcommand.ts';
 import { hostSettings } from './host-settings.ts';
 import { traceSettings } from './trace-settings.ts';
@@ -266,44 +267,4 @@ function readOrder(given: Given): OrderOptions {
     timeoutMs: given.read(hostSettings.timeout),
     json: given.flag('json'),
   };
-}
-
-function readSetup(given: Given): SetupOptions {
-  const applyTo = readApplyTo(given);
-  const remove = given.flag('remove');
-  const options = {
-    location: given.location(),
-    cpus: given.get(hostSettings.cpus),
-    chardev: given.get(hostSettings.chardev),
-    transport: given.get(hostSettings.transport),
-    group: given.get(hostSettings.group),
-    format: given.get(hostSettings.format) ?? (applyTo === undefined ? 'qemu' : undefined),
-    applyTo,
-    remove,
-  };
-  if (!remove) return options;
-  for (const name of ['cpus', 'chardev', 'transport', 'group', 'format'] as const) {
-    if (given.get<unknown>(hostSettings[name]) === undefined) continue;
-    throw new Failure(exitCode.usage, `--remove conflicts with --${name}`, 'omit one of the two options');
-  }
-  return options;
-}
-
-function readApplyTo(given: Given): ApplyTo | undefined {
-  const socket = given.get(hostSettings.qmp);
-  const domain = given.get(hostSettings.domain);
-  const named = socket ?? domain;
-  if (!given.flag('apply')) {
-    if (named === undefined) return undefined;
-    throw new Failure(
-      exitCode.usage,
-      `--${socket === undefined ? 'domain' : 'qmp'} only works with --apply`,
-      'add --apply',
-    );
-  }
-  if (socket !== undefined && domain !== undefined)
-    throw new Failure(exitCode.usage, '--qmp conflicts with --domain', 'use one of them');
-  if (socket !== undefined) return { kind: 'qmp', socket };
-  if (domain !== undefined) return { kind: 'domain', domain };
-  throw new Failure(exitCode.usage, '--apply needs to know the guest', 'add --qmp SOCKET or --domain NAME');
 }

@@ -1,17 +1,15 @@
 import { exitCode, Failure } from '../../../base/failure.ts';
 import { defaultDir, parseGuestName } from '../../../host/guest-dir/location.ts';
-import { chardevs, transports } from '../../../host/port-names.ts';
 import type { Compression } from '../../../trace/dat/write/write-v7.ts';
-import { setupFormats } from '../../../host/setup/options.ts';
 import { parseChoice, parseCount } from '../../options/choice.ts';
-import { maxCpus } from '../../../base/cpu-list.ts';
 import { parseDurationMs, parseTimeMs } from '../../options/duration.ts';
 import { quoted } from '../../../base/quoted.ts';
-import { parsePath, parseUser } from '../../options/names.ts';
+import { parsePath } from '../../options/names.ts';
 import { reportSettings } from './reading/report-settings.ts';
 import { excludeSetting, selectionSettings } from './reading/selection.ts';
 import { machinesSetting } from './reading/session-options.ts';
 import { parseTimePoint, type TimePoint } from './reading/time-point.ts';
+import { setupSettings } from './setup-settings.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
 import { parseFlag } from '../../options/setting.ts';
@@ -42,69 +40,7 @@ export const hostSettings = {
     defaultText: defaultDir,
     parse: parsePath,
   },
-  cpus: {
-    long: 'cpus',
-    placeholder: 'N',
-    description:
-      'number of CPUs of the guest (default: the previous number, else from the guest with --apply, else that of this host)',
-    parse: (text: string, name: string) => parseCount(text, name, maxCpus, 1),
-  },
-  chardev: {
-    long: 'chardev',
-    placeholder: 'KIND',
-    description: `chardev backend of the ports in QEMU, ${chardevs.join(' or ')} (default: the previous one, else pipe)`,
-    values: { words: chardevs },
-    parse: (text: string, name: string) => parseChoice(text, name, chardevs),
-  },
-  transport: {
-    long: 'transport',
-    placeholder: 'HOW',
-    description:
-      'transport of the virtio-serial devices: pci; mmio for guests without PCI, such as a microvm; ccw on s390x ' +
-      '(default: the previous one, else pci)',
-    values: { words: transports },
-    parse: (text: string, name: string) => parseChoice(text, name, transports),
-  },
-  group: {
-    long: 'group',
-    placeholder: 'GROUP',
-    description:
-      'group of the QEMU process, if it runs as another user, e.g. libvirt-qemu (default: the previous one)',
-    values: 'group',
-    parse: parseUser,
-  },
-  format: {
-    long: 'format',
-    placeholder: 'FORMAT',
-    description: `output format: ${setupFormats.join(', ')} (default: qemu; no output with --apply)`,
-    values: { words: setupFormats },
-    parse: (text: string, name: string) => parseChoice(text, name, setupFormats),
-  },
-  apply: {
-    long: 'apply',
-    description: 'attach the ports to a running guest, given by --qmp or --domain',
-    defaultText: 'false',
-    parse: parseFlag,
-  },
-  qmp: {
-    long: 'qmp',
-    placeholder: 'SOCKET',
-    description: 'QMP socket of QEMU (QEMU option: -qmp unix:SOCKET,server=on,wait=off)',
-    values: 'file',
-    parse: parsePath,
-  },
-  domain: {
-    long: 'domain',
-    placeholder: 'DOMAIN',
-    description: 'libvirt domain, as for virsh',
-    parse: parseDomain,
-  },
-  remove: {
-    long: 'remove',
-    description: 'remove what setup created; with --apply, detach the ports first',
-    defaultText: 'false',
-    parse: parseFlag,
-  },
+  ...setupSettings,
   ...traceSettings,
   ...selectionSettings,
   ...reportSettings,
@@ -318,10 +254,4 @@ function parseTimeoutMs(text: string, name: string): number {
   const timeoutMs = parseDurationMs(text, name);
   if (timeoutMs > 0) return timeoutMs;
   throw new Failure(exitCode.usage, `${name}: must be more than 0`, 'use e.g. 5s');
-}
-
-/** Rejects a leading dash, because virsh would parse the name as an option. */
-function parseDomain(text: string, name: string): string {
-  if (/^[^-\p{Cc}][^\p{Cc}]{0,254}$/u.test(text)) return text;
-  throw new Failure(exitCode.usage, `${name}: not a valid domain name`, 'see virsh list --all');
 }
