@@ -1,7 +1,7 @@
 import { exitCode, Failure } from '../base/failure.ts';
 import { quoted } from '../base/quoted.ts';
 import { choiceOf, type EventFilter } from './event-filter.ts';
-import { CpuEvents, type CpuFilter, type TimeOrigin } from './events/cpu-events.ts';
+import { CpuEvents, type CpuFilter, type PartWatch, type TimeOrigin } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
 import { liveBatches } from './events/live-batches.ts';
 import { firstAndLast } from './events/time-range.ts';
@@ -33,6 +33,25 @@ export interface TraceBuffer {
 export interface TimeSpan {
   readonly first: bigint;
   readonly last: bigint;
+}
+
+/**
+ * A part of a trace's events: those that come from `from` on and before `until` in the order of the whole. @internal
+ */
+export interface TracePart {
+  readonly from: bigint | undefined;
+  readonly until: bigint | undefined;
+  /** The steps at which the CPUs begin, in the order of `pagesOf`. */
+  readonly steps: readonly number[];
+  readonly watch: PartWatch;
+  /** Gets each CPU that is read, for its `begin` and `end`. */
+  readonly cpus: CpuEvents[];
+}
+
+/** The pages of a CPU of a buffer. @internal */
+export interface BufferPages {
+  readonly buffer: string;
+  readonly cpu: SourceCpu;
 }
 
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
@@ -116,8 +135,13 @@ export class Trace {
    * All events of the filter's CPUs, buffers and times; `passed` tells which ones pass the rest of it.
    * @internal
    */
-  markedEvents(filter: EventFilter): AsyncGenerator<EventBatch, void, undefined> {
-    return this.#events(filter, true);
+  markedEvents(filter: EventFilter, part?: TracePart): AsyncGenerator<EventBatch, void, undefined> {
+    return this.#events(filter, true, part);
+  }
+
+  /** The pages that are read for a filter. Throws Failure (usage) for an unknown buffer. @internal */
+  pagesOf(filter: Pick<EventFilter, 'cpus' | 'buffers'>): readonly BufferPages[] {
+    return this.#wanted(filter);
   }
 
   /**
@@ -150,17 +174,27 @@ export class Trace {
     }
   }
 
-  #events(filter: EventFilter, marks: boolean): AsyncGenerator<EventBatch, void, undefined> {
+  #events(
+    filter: EventFilter,
+    marks: boolean,
+    part?: TracePart,
+  ): AsyncGenerator<EventBatch, void, undefined> {
     const wanted = this.#wanted(filter);
     const blockBytes = blockBytesFor(wanted.length, this.#source.layout.pageBytes);
     const origin: TimeOrigin = { ns: undefined };
     const choice = this.#choice(filter);
     const streams = wanted.map(
-      ({ buffer, cpu }): EventStream => ({
-        events: this.#cpuEvents(cpu, { ...filter, choice, marks }, origin, blockBytes),
+      ({ buffer, cpu }, index): EventStream => ({
+        events: this.#cpuEvents(
+          cpu,
+          { ...filter, choice, marks, ...(part && { part: { ...part, step: part.steps[index] ?? 0 } }) },
+          origin,
+          blockBytes,
+        ),
         buffer,
       }),
     );
+    part?.cpus.push(...streams.map(({ events }) => events));
     return eventBatches(streams, this.#names, origin);
   }
 
@@ -175,12 +209,18 @@ export class Trace {
 
   #cpuEvents(
     source: SourceCpu,
-    { from, to, choice, marks }: Pick<EventFilter, 'from' | 'to'> & Pick<CpuFilter, 'choice' | 'marks'>,
+    {
+      from,
+      to,
+      choice,
+      marks,
+      part,
+    }: Pick<EventFilter, 'from' | 'to'> & Pick<CpuFilter, 'choice' | 'marks' | 'part'>,
     origin: TimeOrigin,
     blockBytes: number,
   ): CpuEvents {
     const { layout, catalogue } = this.#source;
-    const filter = { from, to, choice, ...(marks !== undefined && { marks }) };
+    const filter = { from, to, choice, ...(marks !== undefined && { marks }), ...(part && { part }) };
     return new CpuEvents(source, layout, catalogue.common, filter, origin, blockBytes);
   }
 
@@ -206,7 +246,7 @@ export class Trace {
   }
 
   /** CPUs with pages. Throws Failure (usage) for an unknown buffer. */
-  #wanted(filter: Pick<EventFilter, 'cpus' | 'buffers'>): { buffer: string; cpu: SourceCpu }[] {
+  #wanted(filter: Pick<EventFilter, 'cpus' | 'buffers'>): BufferPages[] {
     const cpus = filter.cpus === undefined ? undefined : new Set(filter.cpus);
     const buffers = filter.buffers === undefined ? undefined : new Set(filter.buffers);
     for (const name of buffers ?? []) this.#checkBuffer(name);

@@ -66,6 +66,8 @@ export class EventPrinter {
   }
 
   #fail(reason: string): void {
+    // it changes how later events are printed
+    if (this.#context.notes !== undefined) this.#context.notes.notes.isDoubtful = true;
     this.#failure = reason;
     this.#rawFields = undefined;
   }

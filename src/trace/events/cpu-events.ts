@@ -4,6 +4,7 @@ import type { CommonFields } from '../format/event-catalogue.ts';
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import type { SourceCpu } from '../source/source.ts';
+import { PagePlace } from './page-place.ts';
 import { planReading } from './time-range.ts';
 
 /** Which events of a CPU to read. Times are in units of the trace clock. */
@@ -14,7 +15,32 @@ export interface CpuFilter {
   readonly choice: EventChoice | undefined;
   /** Reads all events of that time, and marks those that `choice` takes as `passed`. */
   readonly marks?: boolean;
+  /** Only a part of them; all if undefined. */
+  readonly part?: CpuPart;
 }
+
+/**
+ * A part of a CPU's events: from the first one, in the order of the pages, that is not before `from`, up to the first one
+ * that is not before `until`. So parts that follow one another have all events, also where times step back.
+ */
+export interface CpuPart {
+  /** The step to begin at; the part must not begin earlier. */
+  readonly step: number;
+  readonly from: bigint | undefined;
+  readonly until: bigint | undefined;
+  readonly watch: PartWatch;
+}
+
+/** Whether the events of a part were not in the order that they have in the whole. */
+export interface PartWatch {
+  isDoubtful: boolean;
+}
+
+/** Sums of larger times may step from the largest number to 0; then the order depends on where an iteration began. */
+const doubtfulTime = 2n ** 62n;
+
+/** The value of `begin` and `end` where the events end. */
+export const noEdge = 'end';
 
 /** Where the times of an iteration count from: its first event's time base. So most times fit in a number. */
 export interface TimeOrigin {
@@ -40,6 +66,12 @@ export class CpuEvents {
   passed = true;
   /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
+  /**
+   * The place where the part begins and the one where it ends, and what is known there of the events before. If a part ends
+   * with what the next one begins with, nothing is between them.
+   */
+  begin = noEdge;
+  end = noEdge;
   readonly #source: SourceCpu;
   readonly #layout: PageLayout;
   readonly #blockBytes: number;
@@ -61,6 +93,13 @@ export class CpuEvents {
   #bases = -1;
   /** Whether later pages are later in time. */
   #inOrder = false;
+  /** Whether the part has begun. */
+  #begun: boolean;
+  /** Whether pages before the wanted time may still come. */
+  #maySkip = false;
+  /** Where the part ends, after the time base. */
+  #untilDelta = Infinity;
+  readonly #place: PagePlace;
 
   constructor(
     source: SourceCpu,
@@ -81,6 +120,8 @@ export class CpuEvents {
     this.#needBytes = Math.max(type.offset + 2, pid.offset + 4);
     this.#filter = filter;
     this.#origin = origin;
+    this.#begun = filter.part === undefined;
+    this.#place = new PagePlace(source.isChunked, layout.pageBytes);
   }
 
   /** Time of the event at the cursor. */
@@ -96,6 +137,7 @@ export class CpuEvents {
     if (done === true) return this.#end();
     this.#block = value;
     this.#at = 0;
+    this.#place.nextBlock(value.length);
     return true;
   }
 
@@ -118,6 +160,12 @@ export class CpuEvents {
     }
   }
 
+  /** Tells that the next event of the part depends on this CPU's last one. */
+  doubt(): void {
+    const { part } = this.#filter;
+    if (part !== undefined) part.watch.isDoubtful = true;
+  }
+
   /** Closes the file if this object opened one. */
   async close(): Promise<void> {
     await this.#blocks?.return?.();
@@ -129,6 +177,10 @@ export class CpuEvents {
     let step = 0;
     if (from !== undefined || to !== undefined)
       ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, from));
+    const { part } = this.#filter;
+    this.#maySkip = this.#inOrder && from !== undefined && part?.from === undefined;
+    step = Math.max(step, part?.step ?? 0);
+    this.#place.begin(step);
     return this.#source.blocks(this.#blockBytes, step)[Symbol.asyncIterator]();
   }
 
@@ -136,11 +188,14 @@ export class CpuEvents {
   #take(): boolean {
     const { cursor } = this;
     const { choice } = this.#filter;
-    if (cursor.dataBytes < this.#needBytes || !this.#isInTime()) return false;
+    if (cursor.dataBytes < this.#needBytes) return false;
+    if (cursor.timeBases !== this.#bases) this.#rebase();
     const { view, dataOffset } = cursor;
     this.id = view.getUint16(dataOffset + this.#typeOffset, true);
     this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
-    if (cursor.timeBases !== this.#bases) this.#rebase();
+    if (!this.#begun) this.#checkBegin();
+    if (cursor.timeDelta >= this.#untilDelta) return this.#endPart();
+    if (!this.#isInTime()) return false;
     this.time = this.#baseTime + cursor.timeDelta;
     if (choice !== undefined) {
       this.#passed = choice.passes(this, this.id, this.#passed);
@@ -149,7 +204,24 @@ export class CpuEvents {
     }
     this.lost = this.#pendingLoss;
     this.#pendingLoss = undefined;
-    return true;
+    return this.#begun;
+  }
+
+  #checkBegin(): void {
+    if (this.cursor.timestamp < (this.#filter.part?.from ?? 0n)) return;
+    this.#begun = true;
+    this.begin = this.#edge();
+  }
+
+  #endPart(): false {
+    this.end = this.#edge();
+    return this.#end();
+  }
+
+  /** The place of the event at the cursor, and what events before it leave to it. */
+  #edge(): string {
+    const { recordOffset } = this.cursor;
+    return `${this.#place.at(this.#at)} ${recordOffset} ${this.#pendingLoss ?? ''} ${this.#passed}`;
   }
 
   #isInTime(): boolean {
@@ -174,12 +246,15 @@ export class CpuEvents {
     this.#origin.ns ??= timeBase;
     this.#baseTime = Number(timeBase - this.#origin.ns);
     this.#bases = timeBases;
+    const { part } = this.#filter;
+    if (part === undefined) return;
+    if (part.until !== undefined) this.#untilDelta = Number(part.until - timeBase);
+    if (timeBase >= doubtfulTime) part.watch.isDoubtful = true;
   }
 
   #nextPage(): boolean {
     const { cursor } = this;
-    const { from } = this.#filter;
-    if (from !== undefined && this.#inOrder) this.#skipPages(from);
+    if (this.#maySkip) this.#skipPages(this.#filter.from ?? 0n);
     const end = this.#at + this.#pageBytes;
     if (end > this.#block.length) return false;
     if (cursor.status !== 'ok') this.#lose('unknown');
@@ -190,10 +265,11 @@ export class CpuEvents {
     return true;
   }
 
-  /** Skips the pages of the block that end before `from`: the next page begins before it, too. */
+  /** Skips the pages of the first block that end before `from`: the next page begins before it, too. */
   #skipPages(from: bigint): void {
     const { pageBytes, timestampOffset } = this.#layout;
     const view = new DataView(this.#block.buffer, this.#block.byteOffset, this.#block.byteLength);
+    this.#maySkip = false;
     let begin: bigint | undefined;
     while (this.#at + 2 * pageBytes <= view.byteLength) {
       begin ??= view.getBigUint64(this.#at + timestampOffset, true);

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 import { defaultHandlerOptions, type LineOptions } from '../../../../print/report/options.ts';
@@ -39,9 +40,14 @@ export interface ReportCommand {
   readonly noDate: boolean;
   readonly quiet: boolean;
   readonly json: boolean;
+  /** Threads that print. */
+  readonly threads: number;
   /** Whether the input is still being recorded. */
   readonly follow: boolean;
 }
+
+/** More are used only if asked for: each takes memory. */
+const mostUsualThreads = 4;
 
 /** The file to read if none is given. */
 export const defaultInput = 'trace.dat';
@@ -85,6 +91,7 @@ export function readReport(given: Given): ReportCommand {
     noDate: given.flag('noDate'),
     quiet: given.flag('quiet'),
     json,
+    threads: given.get(hostSettings.threads) ?? Math.min(availableParallelism(), mostUsualThreads),
     follow,
   };
 }

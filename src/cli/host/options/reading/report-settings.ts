@@ -72,6 +72,13 @@ export const reportSettings = {
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((each) => parseFrequency(each, name)),
   },
+  threads: {
+    short: 'j',
+    long: 'jobs',
+    placeholder: 'N',
+    description: 'print with N threads; the output is the same (default: one for each CPU, at most 4)',
+    parse: parseThreads,
+  },
   listFunctions: flag('f', 'functions', 'list the addresses of functions, and exit'),
   listPrintk: flag('P', 'printk', 'list the texts of trace_printk, and exit'),
   listEvents: flag('E', 'event-names', 'list all types of events, and exit'),
@@ -97,6 +104,19 @@ function parsePatterns(text: string, name: string): RegExp[] {
       });
     }
   });
+}
+
+/** Each takes memory, and more than some do not print faster. */
+const mostThreads = 64;
+
+function parseThreads(text: string, name: string): number {
+  const threads = Number(text);
+  if (/^\d{1,2}$/.test(text) && threads >= 1 && threads <= mostThreads) return threads;
+  throw new Failure(
+    exitCode.usage,
+    `${name}: ${quoted(text)} is not a number of threads`,
+    `use 1 to ${mostThreads}`,
+  );
 }
 
 function parseInteger(text: string, name: string): bigint {

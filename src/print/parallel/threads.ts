@@ -1,0 +1,70 @@
+import { Worker } from 'node:worker_threads';
+import type { FromThread, PartOrder, TextPiece, ThreadSetup, ToThread } from './messages.ts';
+import type { FunctionNumbers } from './settler.ts';
+import { threadCode } from './thread-code.ts';
+
+/** A part that is being printed: what its thread says, in order. */
+export class PrintedPart {
+  readonly thread: PrintingThread;
+  readonly #said: FromThread[] = [];
+  #onSaid = (): void => {};
+
+  constructor(thread: PrintingThread) {
+    this.thread = thread;
+  }
+
+  say(said: FromThread): void {
+    this.#said.push(said);
+    this.#onSaid();
+  }
+
+  /** What comes next; waits for it. */
+  async next(): Promise<FromThread> {
+    while (this.#said.length === 0)
+      await new Promise<void>((resolve) => {
+        this.#onSaid = resolve;
+      });
+    return this.#said.shift()!;
+  }
+}
+
+/** A thread that prints one part after the other. */
+export class PrintingThread {
+  readonly functions: FunctionNumbers = [];
+  readonly #worker: Worker;
+  #part: PrintedPart | undefined;
+  #onEnd = (): void => {};
+
+  constructor(setup: ThreadSetup) {
+    const { script, options } = threadCode();
+    this.#worker = new Worker(script, { ...options, workerData: setup });
+    this.#worker.on('message', (message: FromThread) => {
+      this.#part?.say(message);
+      if (message.kind === 'end') this.#onEnd();
+    });
+    // the main thread prints in its place
+    this.#worker.on('error', () => this.#part?.say({ kind: 'failed' }));
+  }
+
+  /** @param onEnd called when the thread can print the next part */
+  print(order: PartOrder, onEnd: () => void): PrintedPart {
+    this.#part = new PrintedPart(this);
+    this.#onEnd = onEnd;
+    this.#send({ kind: 'print', order });
+    return this.#part;
+  }
+
+  /** Gives a buffer back whose text was written. */
+  giveBack({ bytes }: TextPiece): void {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it came from the thread
+    this.#send({ kind: 'used', bytes }, [bytes.buffer as ArrayBuffer]);
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #send(message: ToThread, moved: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, moved);
+  }
+}
