@@ -61,15 +61,20 @@ export class EventPrinter {
       this.fields.own,
       useFormat ? this.#parts : [],
       useFormat ? this.#printers : [],
+      () => this.#changesLaterEvents(),
     );
     this.#rawFields(record, out);
   }
 
   #fail(reason: string): void {
-    // it changes how later events are printed
-    if (this.#context.notes !== undefined) this.#context.notes.notes.isDoubtful = true;
+    this.#changesLaterEvents();
     this.#failure = reason;
     this.#rawFields = undefined;
+  }
+
+  #changesLaterEvents(): void {
+    const { notes } = this.#context;
+    if (notes !== undefined) notes.notes.isDoubtful = true;
   }
 
   #parse(): PrintFormat | undefined {

@@ -5,7 +5,7 @@ import { maxFormatsLength } from '../report/trace-printer.ts';
 import { PartOrders } from './part-orders.ts';
 import { Settler } from './settler.ts';
 import { setupOf } from './setup.ts';
-import { type PrintedPart, PrintingThread } from './threads.ts';
+import { type PrintedPart, PrintingThread, startThread } from './threads.ts';
 
 export interface Parallel {
   /** Number of threads that print; 1: the calling one. */
@@ -13,6 +13,7 @@ export interface Parallel {
   /** Pages of a part, and pages below which threads are not worth their start. */
   readonly partBytes?: number;
   readonly leastBytes?: number;
+  readonly start?: typeof startThread;
 }
 
 const usualPartBytes = 2 << 20;
@@ -26,6 +27,7 @@ const moreFormats = 8;
  * As `report`, with the same output, by several threads: each prints parts of the time, and the parts are written in order.
  * Whatever makes a part's text depend on more than the part and the notes about it is found out after the fact: then the
  * calling thread prints everything, and leaves out what was already written. Throws Failure.
+ * @returns how many bytes the threads printed; undefined if it was all
  */
 export async function parallelReport(
   inputs: readonly ReportInput[],
@@ -33,21 +35,23 @@ export async function parallelReport(
   parallel: Parallel,
   write: WriteText,
   onUnprintable: OnUnprintable,
-): Promise<void> {
+): Promise<number | undefined> {
   let written = 0;
   if (isDivisible(inputs, options, parallel)) {
     const counted: WriteText = async (bytes) => {
       await write(bytes);
       written += bytes.length;
     };
-    if (await printParts(inputs, options, parallel, counted, onUnprintable)) return;
+    if (await printParts(inputs, options, parallel, counted, onUnprintable)) return undefined;
   }
+  const byThreads = written;
   const rest: WriteText = async (bytes) => {
     const known = Math.min(written, bytes.length);
     written -= known;
     if (known < bytes.length) await write(bytes.subarray(known));
   };
   await report(inputs, options, rest, onUnprintable);
+  return byThreads;
 }
 
 /** Whether parts of the events can be printed on their own, and threads are worth it. */
@@ -79,7 +83,7 @@ function isDivisible(
 async function printParts(
   inputs: readonly ReportInput[],
   options: ReportOptions,
-  { threads: count, partBytes = usualPartBytes }: Parallel,
+  { threads: count, partBytes = usualPartBytes, start = startThread }: Parallel,
   write: WriteText,
   onUnprintable: OnUnprintable,
 ): Promise<boolean> {
@@ -97,7 +101,7 @@ async function printParts(
   let edges: readonly string[] | undefined;
   try {
     for (let index = 0; index < count; index++) {
-      const thread = new PrintingThread(setup);
+      const thread = new PrintingThread(start(setup));
       threads.push(thread);
       give(thread, index === 0 ? first : undefined);
     }

@@ -6,13 +6,12 @@ import { printersOf, streamsOf } from '../report/stream.ts';
 import type { LastTime, TracePrinter } from '../report/trace-printer.ts';
 import { functionNames } from '../symbols/function-names.ts';
 import { PartNotes } from '../text/part-notes.ts';
-import { bufferKey, type PartOrder, type ThreadSetup } from './messages.ts';
+import { bufferKey, type PartOrder, type TextPiece, type ThreadSetup } from './messages.ts';
 
 /** Prints parts of a report, with notes on what they leave open. */
 export class PartPrinter {
   readonly notes = new PartNotes();
-  /** Event types that are printed as fields for the first time; the owner empties it. */
-  said: (readonly [name: string, reason: string])[] = [];
+  #said: TextPiece['said'] = [];
   readonly #inputs: readonly ReportInput[];
   readonly #options: ReportOptions;
   readonly #alignTo: bigint | undefined;
@@ -47,9 +46,16 @@ export class PartPrinter {
       filterOf: (input) => filters.get(input) ?? {},
     };
     const onUnprintable = (name: string, reason: string): void => {
-      this.said.push([name, reason]);
+      this.#said = [...this.#said, [name, reason]];
     };
     this.#printers = printersOf(inputs, lines, onUnprintable, this.#lastTime, this.notes);
+  }
+
+  /** Event types that were printed as fields for the first time since the last call. */
+  takeSaid(): TextPiece['said'] {
+    const said = this.#said;
+    this.#said = [];
+    return said;
   }
 
   /**

@@ -28,16 +28,29 @@ export class PrintedPart {
   }
 }
 
+/** The end of a thread's messages. */
+export interface ThreadPort {
+  postMessage(message: ToThread, moved: readonly ArrayBuffer[]): void;
+  on(event: 'message', listener: (message: FromThread) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  terminate(): Promise<unknown>;
+}
+
+/** Starts a thread. */
+export function startThread(setup: ThreadSetup): ThreadPort {
+  const { script, options } = threadCode();
+  return new Worker(script, { ...options, workerData: setup });
+}
+
 /** A thread that prints one part after the other. */
 export class PrintingThread {
   readonly functions: FunctionNumbers = [];
-  readonly #worker: Worker;
+  readonly #worker: ThreadPort;
   #part: PrintedPart | undefined;
   #onEnd = (): void => {};
 
-  constructor(setup: ThreadSetup) {
-    const { script, options } = threadCode();
-    this.#worker = new Worker(script, { ...options, workerData: setup });
+  constructor(worker: ThreadPort) {
+    this.#worker = worker;
     this.#worker.on('message', (message: FromThread) => {
       this.#part?.say(message);
       if (message.kind === 'end') this.#onEnd();

@@ -149,6 +149,7 @@ export class CpuEvents {
 
   /** Steps to the next event of the block. @returns false at its end: call `load` */
   next(): boolean {
+    if (this.#ended) return false;
     const { cursor } = this;
     for (;;) {
       while (cursor.next()) {

@@ -1,5 +1,6 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
+import { parseCount } from '../../../options/choice.ts';
 import { parsePath } from '../../../options/names.ts';
 import { parseFlag, type Setting, type WithDefault } from '../../../options/setting.ts';
 import { lines } from '../trace-settings.ts';
@@ -7,6 +8,9 @@ import { lines } from '../trace-settings.ts';
 function flag(short: string | undefined, long: string, description: string): WithDefault<boolean> {
   return { ...(short !== undefined && { short }), long, description, defaultText: 'false', parse: parseFlag };
 }
+
+/** Each takes memory, and more than some do not print faster. */
+const mostThreads = 64;
 
 /** Options of `report`. Short options, and long ones without a short form, are those of trace-cmd report. */
 export const reportSettings = {
@@ -77,7 +81,7 @@ export const reportSettings = {
     long: 'jobs',
     placeholder: 'N',
     description: 'print with N threads; the output is the same (default: one for each CPU, at most 4)',
-    parse: parseThreads,
+    parse: (text: string, name: string) => parseCount(text, name, mostThreads, 1),
   },
   listFunctions: flag('f', 'functions', 'list the addresses of functions, and exit'),
   listPrintk: flag('P', 'printk', 'list the texts of trace_printk, and exit'),
@@ -104,19 +108,6 @@ function parsePatterns(text: string, name: string): RegExp[] {
       });
     }
   });
-}
-
-/** Each takes memory, and more than some do not print faster. */
-const mostThreads = 64;
-
-function parseThreads(text: string, name: string): number {
-  const threads = Number(text);
-  if (/^\d{1,2}$/.test(text) && threads >= 1 && threads <= mostThreads) return threads;
-  throw new Failure(
-    exitCode.usage,
-    `${name}: ${quoted(text)} is not a number of threads`,
-    `use 1 to ${mostThreads}`,
-  );
 }
 
 function parseInteger(text: string, name: string): bigint {
