@@ -201,7 +201,7 @@ export class Trace {
   #choice(filter: EventFilter): EventChoice | undefined {
     return choiceOf(filter, {
       path: this.path,
-      formats: this.formats(),
+      formats: () => this.formats(),
       task: (pid) => this.task(pid),
       tasks: this.#tasks,
     });

@@ -35,7 +35,8 @@ export function compileRawFields(
     if (found !== undefined) from = found.index + 1;
     raw.push({
       label: Buffer.from(` ${field.name}=`, 'latin1'),
-      print: found === undefined ? rawField(field, onBinary) : formatted(printers[found.index]!, found.with0x),
+      print:
+        found === undefined ? rawField(field, onBinary) : formatted(printers[found.index]!, found.with0x),
     });
   }
   return (record, out) => {

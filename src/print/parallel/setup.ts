@@ -53,11 +53,12 @@ function plainLines(options: LineOptions): LineOptions {
 }
 
 /** The time of the first event. */
-async function startOf(
-  inputs: readonly ReportInput[],
-  options: ReportOptions,
-): Promise<bigint | undefined> {
-  const streams = streamsOf(inputs, options, printersOf(inputs, options, () => {}));
+async function startOf(inputs: readonly ReportInput[], options: ReportOptions): Promise<bigint | undefined> {
+  const streams = streamsOf(
+    inputs,
+    options,
+    printersOf(inputs, options, () => {}),
+  );
   try {
     for (const stream of streams) await stream.load();
     return firstTime(streams);

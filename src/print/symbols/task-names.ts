@@ -56,9 +56,7 @@ export class PrintTaskNames {
   /** A task's name as in its label. */
   column(pid: number): string {
     const name = Buffer.from(this.get(pid)).toString('latin1');
-    return this.#isShort
-      ? name.slice(0, shortNameWidth).padStart(shortNameWidth)
-      : name.padStart(nameWidth);
+    return this.#isShort ? name.slice(0, shortNameWidth).padStart(shortNameWidth) : name.padStart(nameWidth);
   }
 
   /** Writes a label, and a note if events before may have named the task. */
