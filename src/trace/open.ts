@@ -57,6 +57,8 @@ export interface BufferPages {
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
+/** A part has its own blocks, for less than is read of it. */
+const partBlockBytes = 128 << 10;
 
 const followHoldMs = 1000;
 const followPollMs = 100;
@@ -180,7 +182,8 @@ export class Trace {
     part?: TracePart,
   ): AsyncGenerator<EventBatch, void, undefined> {
     const wanted = this.#wanted(filter);
-    const blockBytes = blockBytesFor(wanted.length, this.#source.layout.pageBytes);
+    const mostBytes = part === undefined ? mostBlockBytes : partBlockBytes;
+    const blockBytes = blockBytesFor(wanted.length, this.#source.layout.pageBytes, mostBytes);
     const origin: TimeOrigin = { ns: undefined };
     const choice = this.#choice(filter);
     const streams = wanted.map(
@@ -268,7 +271,7 @@ export class Trace {
 }
 
 /** A power of two, at least one page. */
-function blockBytesFor(streams: number, pageBytes: number): number {
+function blockBytesFor(streams: number, pageBytes: number, mostBytes: number): number {
   const share = readAheadBytes / Math.max(1, streams);
-  return Math.max(pageBytes, Math.min(mostBlockBytes, 2 ** Math.floor(Math.log2(share))));
+  return Math.max(pageBytes, Math.min(mostBytes, 2 ** Math.floor(Math.log2(share))));
 }

@@ -7,7 +7,7 @@ import { PartPrinter } from './part-printer.ts';
 const pieceBytes = 256 << 10;
 const flushBytes = 240 << 10;
 /** How much text may wait to be written: a part's text may have any length. */
-const mostWaitingBytes = 12 << 20;
+const mostWaitingBytes = 6 << 20;
 
 /** Prints parts as messages tell it, and sends their text. */
 export function servePrinting(port: MessagePort, setup: ThreadSetup): void {
@@ -28,16 +28,22 @@ export function servePrinting(port: MessagePort, setup: ThreadSetup): void {
   });
 }
 
+/** Shared: once a thread has moved memory to another one, V8 runs all code on its buffers more slowly. */
+function sharedPiece(): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(pieceBytes));
+}
+
 /** Sends text in pieces, and gets their buffers back when they are written. */
 class Outlet {
   readonly #port: MessagePort;
-  readonly #out = new TextBuffer(pieceBytes);
+  readonly #out = new TextBuffer(0);
   readonly #unused: Uint8Array[] = [];
   #waitingBytes = 0;
   #onUsed = (): void => {};
 
   constructor(port: MessagePort) {
     this.#port = port;
+    this.#out.bytes = sharedPiece();
   }
 
   /** Throws Failure. */
@@ -53,8 +59,8 @@ class Outlet {
     this.#onUsed();
   }
 
-  send(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
-    this.#port.postMessage(message, moved);
+  send(message: FromThread): void {
+    this.#port.postMessage(message);
   }
 
   async #flush(printer: PartPrinter): Promise<void> {
@@ -63,9 +69,8 @@ class Outlet {
     const { isDoubtful } = printer.notes;
     const piece = { bytes, length, ...printer.notes.take(), said: printer.takeSaid(), isDoubtful };
     this.#waitingBytes += bytes.length;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- neither is shared memory
-    this.send({ kind: 'text', piece }, [bytes.buffer as ArrayBuffer, piece.notes.buffer as ArrayBuffer]);
-    out.bytes = this.#unused.pop() ?? new Uint8Array(pieceBytes);
+    this.send({ kind: 'text', piece });
+    out.bytes = this.#unused.pop() ?? sharedPiece();
     out.length = 0;
     // lets messages in
     await setImmediate();

@@ -10,13 +10,20 @@ const maxLabels = 100_000;
 const nameWidth = 16;
 const shortNameWidth = 8;
 
+interface Label {
+  readonly text: Uint8Array;
+  readonly nameLength: number;
+  /** Whether the trace does not name the task, so that an event may. */
+  readonly isOpen: boolean;
+}
+
 /**
  * Names of tasks as bytes, for printing. Printing sched events adds the names in them, but never renames a task.
  */
 export class PrintTaskNames {
   readonly #names = new Map<number, Uint8Array>();
   readonly #learned = new Map<number, Uint8Array>();
-  readonly #labels: (Map<number, Uint8Array> | undefined)[] = [];
+  readonly #labels: (Map<number, Label> | undefined)[] = [];
   #labelCount = 0;
   readonly #isShort: boolean;
   readonly #notes: InputNotes | undefined;
@@ -39,6 +46,10 @@ export class PrintTaskNames {
 
   /** The beginning of a line: `%16s-%-5d [%03d]`, or `%8.8s-%-5d %3d` in the latency format. */
   label(pid: number, cpu: number): Uint8Array {
+    return this.#label(pid, cpu).text;
+  }
+
+  #label(pid: number, cpu: number): Label {
     const known = this.#labels[cpu]?.get(pid);
     if (known !== undefined) return known;
     if (this.#labelCount >= maxLabels) {
@@ -48,7 +59,8 @@ export class PrintTaskNames {
     this.#labelCount++;
     const task = this.column(pid);
     const place = this.#isShort ? String(cpu).padStart(3) : `[${String(cpu).padStart(3, '0')}]`;
-    const label = Buffer.from(`${task}-${String(pid).padEnd(5)} ${place}`, 'latin1');
+    const text = Buffer.from(`${task}-${String(pid).padEnd(5)} ${place}`, 'latin1');
+    const label = { text, nameLength: task.length, isOpen: pid !== 0 && !this.#names.has(pid) };
     (this.#labels[cpu] ??= new Map()).set(pid, label);
     return label;
   }
@@ -61,11 +73,12 @@ export class PrintTaskNames {
 
   /** Writes a label, and a note if events before may have named the task. */
   writeLabel(out: TextBuffer, pid: number, cpu: number): void {
-    if (this.#notes !== undefined && pid !== 0 && !this.#names.has(pid)) {
+    const { text, nameLength, isOpen } = this.#label(pid, cpu);
+    if (isOpen && this.#notes !== undefined) {
       const { notes, input } = this.#notes;
-      notes.add(noteKind.label, input, out.length, pid, this.column(pid).length, 0);
+      notes.add(noteKind.label, input, out.length, pid, nameLength, 0);
     }
-    out.text(this.label(pid, cpu));
+    out.text(text);
   }
 
   /** Names a task that has no name yet. The bytes are copied. */
