@@ -36,7 +36,7 @@ export const foldersOf = {
     'events',
     'convert',
   ],
-  print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report'],
+  print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
   cli: ['options', 'report', 'agent', 'host'],

@@ -1,21 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
-import { convert } from '../src/trace/convert/convert.ts';
-import { readMetadataFile } from '../src/trace/metadata/guest-metadata.ts';
 import type { Benchmark } from './benchmark.ts';
 import { median } from './measure/median.ts';
+import { writeRepeated } from './measure/repeated-trace.ts';
 import { alternate } from './measure/rounds.ts';
 
-const fixtures = fileURLToPath(new URL('../../test/fixtures/A/', import.meta.url));
 const program = fileURLToPath(new URL('../bin/trace-host.js', import.meta.url));
-const pageBytes = 4096;
-/** A bit more than A's pages span, so that times go on where they are repeated. */
-const spanNs = 10_000_000_000n;
 
 interface Spent {
   readonly seconds: number;
@@ -30,7 +24,7 @@ export const exports: Benchmark = {
     const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-export-'));
     try {
       const trace = join(dir, 'trace.dat');
-      const events = await writeTrace(dir, trace, small ? 5 : 150);
+      const events = await writeRepeated(dir, trace, small ? 5 : 150);
       const tables = join(dir, 'tables');
       const toStdout = (...options: string[]): string[] => [
         process.execPath,
@@ -86,27 +80,6 @@ export const exports: Benchmark = {
     }
   },
 };
-
-/** Writes a trace.dat of A's pages, repeated one after the other in time. @returns the number of events */
-async function writeTrace(dir: string, out: string, times: number): Promise<number> {
-  const cpus = new Map<number, string>();
-  for (const cpu of [0, 1]) {
-    const pages = gunzipSync(readFileSync(join(fixtures, `cpu${cpu}.raw.gz`)));
-    const path = join(dir, `cpu${cpu}.raw`);
-    const fd = openSync(path, 'wx');
-    for (let time = 0; time < times; time++) {
-      writeSync(fd, pages);
-      for (let at = 0; at < pages.length; at += pageBytes)
-        pages.writeBigUInt64LE(pages.readBigUInt64LE(at) + spanNs, at);
-    }
-    closeSync(fd);
-    cpus.set(cpu, path);
-  }
-  const metadata = await readMetadataFile(join(fixtures, 'meta.tar.gz'));
-  const { events } = await convert({ cpus, metadata, out });
-  for (const path of cpus.values()) rmSync(path);
-  return events;
-}
 
 /** Runs a command whose output nobody reads. */
 async function spent([command = '', ...args]: readonly string[]): Promise<Spent> {

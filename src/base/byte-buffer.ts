@@ -10,7 +10,7 @@ const letterA = 0x61;
  * far. Hot loops call `reserve`, then set `bytes[length++]` themselves.
  */
 export class ByteBuffer {
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
   length = 0;
 
   /** @param room bytes at first; grows as needed */
@@ -81,7 +81,7 @@ export class ByteBuffer {
   }
 
   /** The collected bytes; valid until the next write. */
-  view(): Uint8Array<ArrayBuffer> {
+  view(): Uint8Array {
     return this.bytes.subarray(0, this.length);
   }
 

@@ -35,7 +35,8 @@ export interface EventFilter {
 /** What a filter is applied to. */
 export interface FilterTarget {
   readonly path: string;
-  readonly formats: readonly EventFormat[];
+  /** All formats; called only if something is to be filtered. */
+  readonly formats: () => readonly EventFormat[];
   /** The name of a task; undefined if unknown. */
   readonly task: (pid: number) => string | undefined;
   readonly tasks: Iterable<readonly [pid: number, name: string]>;
@@ -43,28 +44,23 @@ export interface FilterTarget {
 
 /** Compiles a filter, except for CPUs and times; undefined if all events pass. Throws Failure (usage). */
 export function choiceOf(filter: EventFilter, target: FilterTarget): EventChoice | undefined {
-  const { formats, task } = target;
-  const names = { task, ...(filter.functionAt && { functionAt: filter.functionAt }) };
-  const compiled = (filters: Iterable<string> = []): ReturnType<typeof compileFilter>[] =>
-    Array.from(filters, (text) => compileFilter(text, formats, names));
-  const rules = {
-    ids: filter.events && idsOf(filter.events, target),
-    pids: filter.tasks && pidsOf(filter.tasks, target),
-    where: compiled(filter.where),
-    exclude: compiled(filter.exclude),
+  const { events, tasks } = filter;
+  const [where, exclude] = [[...(filter.where ?? [])], [...(filter.exclude ?? [])]];
+  if (events === undefined && tasks === undefined && where.length + exclude.length === 0) return undefined;
+  const formats = target.formats();
+  const names = { task: target.task, ...(filter.functionAt && { functionAt: filter.functionAt }) };
+  return new EventChoice({
+    ids: events && idsOf(events, target.path, formats),
+    pids: tasks && pidsOf(tasks, target),
+    where: where.map((text) => compileFilter(text, formats, names)),
+    exclude: exclude.map((text) => compileFilter(text, formats, names)),
     stackIds: new Set(formats.filter(({ fullName }) => stackTraces.has(fullName)).map(({ id }) => id)),
-  };
-  const isAll =
-    rules.ids === undefined &&
-    rules.pids === undefined &&
-    rules.where.length === 0 &&
-    rules.exclude.length === 0;
-  return isAll ? undefined : new EventChoice(rules);
+  });
 }
 
 const stackTraces: ReadonlySet<string> = new Set(['ftrace:kernel_stack', 'ftrace:user_stack']);
 
-function idsOf(names: Iterable<string>, { path, formats }: FilterTarget): Set<number> {
+function idsOf(names: Iterable<string>, path: string, formats: readonly EventFormat[]): Set<number> {
   const ids = new Set<number>();
   for (const name of names) {
     const found = formats.filter(({ fullName, system }) => fullName === name || system === name);

@@ -1,7 +1,7 @@
 import { exitCode, Failure } from '../base/failure.ts';
 import { quoted } from '../base/quoted.ts';
 import { choiceOf, type EventFilter } from './event-filter.ts';
-import { CpuEvents, type CpuFilter, type TimeOrigin } from './events/cpu-events.ts';
+import { CpuEvents, type CpuFilter, type PartWatch, type TimeOrigin } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
 import { liveBatches } from './events/live-batches.ts';
 import { firstAndLast } from './events/time-range.ts';
@@ -52,11 +52,33 @@ interface StreamSettings {
   readonly machine?: string;
   /** How many machines are read together, which share the memory. */
   readonly machines?: number;
+  readonly part?: TracePart | undefined;
+}
+
+/**
+ * A part of a trace's events: those that come from `from` on and before `until` in the order of the whole. @internal
+ */
+export interface TracePart {
+  readonly from: bigint | undefined;
+  readonly until: bigint | undefined;
+  /** The steps at which the CPUs begin, in the order of `pagesOf`. */
+  readonly steps: readonly number[];
+  readonly watch: PartWatch;
+  /** Gets each CPU that is read, for its `begin` and `end`. */
+  readonly cpus: CpuEvents[];
+}
+
+/** The pages of a CPU of a buffer. @internal */
+export interface BufferPages {
+  readonly buffer: string;
+  readonly cpu: SourceCpu;
 }
 
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
+/** A part has its own blocks, for less than is read of it. */
+const partBlockBytes = 128 << 10;
 
 const followHoldMs = 1000;
 const followPollMs = 100;
@@ -145,8 +167,13 @@ export class Trace {
    * All events of the filter's CPUs, buffers and times; `passed` tells which ones pass the rest of it.
    * @internal
    */
-  markedEvents(filter: EventFilter): AsyncGenerator<EventBatch, void, undefined> {
-    return this.#events(filter, true);
+  markedEvents(filter: EventFilter, part?: TracePart): AsyncGenerator<EventBatch, void, undefined> {
+    return this.#events(filter, true, part);
+  }
+
+  /** The pages that are read for a filter. Throws Failure (usage) for an unknown buffer. @internal */
+  pagesOf(filter: Pick<EventFilter, 'cpus' | 'buffers'>): readonly BufferPages[] {
+    return this.#wanted(filter);
   }
 
   /**
@@ -181,9 +208,13 @@ export class Trace {
     }
   }
 
-  #events(filter: EventFilter, marks: boolean): AsyncGenerator<EventBatch, void, undefined> {
+  #events(
+    filter: EventFilter,
+    marks: boolean,
+    part?: TracePart,
+  ): AsyncGenerator<EventBatch, void, undefined> {
     const origin: TimeOrigin = { ns: undefined };
-    return eventBatches(this.streams(filter, { marks, origin }), origin);
+    return eventBatches(this.streams(filter, { marks, origin, part }), origin);
   }
 
   /**
@@ -192,23 +223,33 @@ export class Trace {
    */
   streams(
     filter: EventFilter,
-    { marks = false, origin, machine = '', machines = 1 }: StreamSettings,
+    { marks = false, origin, machine = '', machines = 1, part }: StreamSettings,
   ): EventStream[] {
     const wanted = this.#wanted(filter);
-    const blockBytes = blockBytesFor(wanted.length * machines, this.#source.layout.pageBytes);
+    const mostBytes = part === undefined ? mostBlockBytes : partBlockBytes;
+    const blockBytes = blockBytesFor(wanted.length * machines, this.#source.layout.pageBytes, mostBytes);
     const choice = this.#choice(filter);
-    return wanted.map(({ buffer, cpu }) => ({
-      events: this.#cpuEvents(cpu, { ...filter, choice, marks }, origin, blockBytes),
-      buffer,
-      machine,
-      names: this.#names,
-    }));
+    const streams = wanted.map(
+      ({ buffer, cpu }, index): EventStream => ({
+        events: this.#cpuEvents(
+          cpu,
+          { ...filter, choice, marks, ...(part && { part: { ...part, step: part.steps[index] ?? 0 } }) },
+          origin,
+          blockBytes,
+        ),
+        buffer,
+        machine,
+        names: this.#names,
+      }),
+    );
+    part?.cpus.push(...streams.map(({ events }) => events));
+    return streams;
   }
 
   #choice(filter: EventFilter): EventChoice | undefined {
     return choiceOf(filter, {
       path: this.path,
-      formats: this.formats(),
+      formats: () => this.formats(),
       task: (pid) => this.task(pid),
       tasks: this.#tasks,
     });
@@ -216,13 +257,19 @@ export class Trace {
 
   #cpuEvents(
     source: SourceCpu,
-    { from, to, choice, marks }: Pick<EventFilter, 'from' | 'to'> & Pick<CpuFilter, 'choice' | 'marks'>,
+    {
+      from,
+      to,
+      choice,
+      marks,
+      part,
+    }: Pick<EventFilter, 'from' | 'to'> & Pick<CpuFilter, 'choice' | 'marks' | 'part'>,
     origin: TimeOrigin,
     blockBytes: number,
   ): CpuEvents {
     const { layout, catalogue } = this.#source;
     const shift = this.#shiftOf(source);
-    const filter = { from, to, choice, shift, ...(marks !== undefined && { marks }) };
+    const filter = { from, to, choice, shift, ...(marks !== undefined && { marks }), ...(part && { part }) };
     return new CpuEvents(source, layout, catalogue.common, filter, origin, blockBytes);
   }
 
@@ -280,7 +327,7 @@ export class Trace {
   }
 
   /** CPUs with pages. Throws Failure (usage) for an unknown buffer. */
-  #wanted(filter: Pick<EventFilter, 'cpus' | 'buffers'>): { buffer: string; cpu: SourceCpu }[] {
+  #wanted(filter: Pick<EventFilter, 'cpus' | 'buffers'>): BufferPages[] {
     const cpus = filter.cpus === undefined ? undefined : new Set(filter.cpus);
     const buffers = filter.buffers === undefined ? undefined : new Set(filter.buffers);
     for (const name of buffers ?? []) this.#checkBuffer(name);
@@ -302,7 +349,7 @@ export class Trace {
 }
 
 /** A power of two, at least one page. */
-function blockBytesFor(streams: number, pageBytes: number): number {
+function blockBytesFor(streams: number, pageBytes: number, mostBytes: number): number {
   const share = readAheadBytes / Math.max(1, streams);
-  return Math.max(pageBytes, Math.min(mostBlockBytes, 2 ** Math.floor(Math.log2(share))));
+  return Math.max(pageBytes, Math.min(mostBytes, 2 ** Math.floor(Math.log2(share))));
 }

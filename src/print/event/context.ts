@@ -1,6 +1,7 @@
 import type { PrintFunction } from '../value/compile-value.ts';
 import type { FunctionMap } from '../symbols/function-map.ts';
 import type { PrintkFormats } from '../symbols/printk-formats.ts';
+import type { InputNotes } from '../text/part-notes.ts';
 import type { PrintTaskNames } from '../symbols/task-names.ts';
 
 /** Data besides the formats that is needed to print the events of one trace. */
@@ -15,4 +16,6 @@ export interface PrintContext {
   readonly taskNames: PrintTaskNames;
   /** Functions that formats may call. */
   readonly functions: ReadonlyMap<string, PrintFunction>;
+  /** Given if only a part of the events is printed. */
+  readonly notes: InputNotes | undefined;
 }

@@ -62,13 +62,20 @@ export class EventPrinter {
       this.fields.own,
       useFormat ? this.#parts : [],
       useFormat ? this.#printers : [],
+      () => this.#changesLaterEvents(),
     );
     this.#rawFields(record, out);
   }
 
   #fail(reason: string): void {
+    this.#changesLaterEvents();
     this.#failure = reason;
     this.#rawFields = undefined;
+  }
+
+  #changesLaterEvents(): void {
+    const { notes } = this.#context;
+    if (notes !== undefined) notes.notes.isDoubtful = true;
   }
 
   #parse(): PrintFormat | undefined {

@@ -19,11 +19,13 @@ interface RawField {
 /**
  * Prints ` name=value` for each field. A field that has its own conversion in the format is printed by it, with a `0x`
  * if the format has one before it. `parts` and `printers` are those of the format; empty if it cannot be parsed.
+ * @param onBinary called when a text field is printed as bytes, as it will be from then on
  */
 export function compileRawFields(
   fields: readonly PrintField[],
   parts: readonly FormatPart[],
   printers: readonly PartPrinter[],
+  onBinary: () => void = () => {},
 ): PartPrinter {
   const raw: RawField[] = [];
   // libtraceevent searches for the next field after the last one found, and stops searching at the end
@@ -33,7 +35,8 @@ export function compileRawFields(
     if (found !== undefined) from = found.index + 1;
     raw.push({
       label: Buffer.from(` ${field.name}=`, 'latin1'),
-      print: found === undefined ? rawField(field) : formatted(printers[found.index]!, found.with0x),
+      print:
+        found === undefined ? rawField(field, onBinary) : formatted(printers[found.index]!, found.with0x),
     });
   }
   return (record, out) => {
@@ -75,13 +78,19 @@ function findPart(
   return undefined;
 }
 
-function rawField(field: PrintField): PartPrinter {
-  if (field.isArray) return (record, out) => printArray(record, out, field);
+function rawField(field: PrintField, onBinary: () => void): PartPrinter {
+  if (field.isArray)
+    return (record, out) => {
+      if (printArray(record, out, field) || !field.isString || field.wasBinary) return;
+      field.wasBinary = true;
+      onBinary();
+    };
   const value = memoryValue(field.offset, field.size);
   return (record, out) => printInteger(record, out, field, value);
 }
 
-function printArray(record: RecordData, out: TextBuffer, field: PrintField): void {
+/** @returns whether it is printed as text */
+function printArray(record: RecordData, out: TextBuffer, field: PrintField): boolean {
   const offset = field.isDynamic ? dynamicOffset(record, field) : field.offset;
   const stored = field.isDynamic ? dynamicLength(record, field) : field.size;
   const start = record.dataOffset + offset;
@@ -89,7 +98,7 @@ function printArray(record: RecordData, out: TextBuffer, field: PrintField): voi
   const length = Math.max(0, Math.min(stored, recordEnd - start));
   if (field.isString && !field.wasBinary && isPrintable(record.page, start, start + length)) {
     writeText(out, plainText, record.page, start, recordEnd);
-    return;
+    return true;
   }
   out.string('ARRAY[');
   for (let index = 0; index < length; index++) {
@@ -97,7 +106,7 @@ function printArray(record: RecordData, out: TextBuffer, field: PrintField): voi
     out.hexByte(record.page[start + index]!);
   }
   out.string(']');
-  field.wasBinary = true;
+  return false;
 }
 
 /** Whether the bytes up to the first NUL are ASCII text or white space. */

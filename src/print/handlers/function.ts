@@ -1,5 +1,6 @@
 import type { RecordData } from '../../trace/format/record-data.ts';
 import type { PrintContext } from '../event/context.ts';
+import { noteKind } from '../text/part-notes.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
 import { memoryValue, type Value } from '../value/value.ts';
 import {
@@ -14,23 +15,35 @@ import {
   writeSigned,
 } from './handler.ts';
 
-const indentWidth = 3;
+export const indentWidth = 3;
 /** Limit for the depth of a reconstructed stack: a guest may report any sequence of calls. */
 const maxStack = 1000;
 
 /** `ftrace:function`: the function, indented below its caller if that was traced just before. */
-export const functionHandler: MakeHandler = (setup) => {
+export const functionHandler: MakeHandler = (setup) => functions(setup, noteKind.indent);
+
+function functions(setup: HandlerSetup, note: number): EventHandler {
   const { fields, context, options } = setup;
   const ip = numberField(fields, 'ip');
   const parentIp = numberField(fields, 'parent_ip');
   if (ip === undefined) return missing(fields, 'ip');
   if (parentIp === undefined) return missing(fields, 'parent_ip');
-  const stacks = new CallStacks(context);
+  const names = new FunctionNames(context);
+  const stacks = new CallStacks();
+  const indent = (out: TextBuffer, parent: number, called: number, cpu: number): void => {
+    if (context.notes !== undefined) {
+      names.tell(parent);
+      names.tell(called);
+      context.notes.notes.add(note, context.notes.input, out.length, cpu, parent, called);
+      return;
+    }
+    const depth = stacks.depthOf(names.get(parent), called < 0 ? undefined : names.get(called), cpu);
+    out.spaces(depth * indentWidth);
+  };
   return (record, out, { cpu }) => {
     const called = functionAt(context, ip, record);
     const parent = functionAt(context, parentIp, record);
-    const depth = parent >= 0 && options.indent ? stacks.depthOf(parent, called, cpu) : 0;
-    out.spaces(depth * indentWidth);
+    if (parent >= 0 && options.indent) indent(out, parent, called, cpu);
     writeFunction(out, setup, called, ip, record);
     if (options.parent) {
       out.string(' <-- ');
@@ -38,7 +51,7 @@ export const functionHandler: MakeHandler = (setup) => {
     }
     return false;
   };
-};
+}
 
 /** Writes the name, with the offset if requested; the address if no function contains it. */
 function writeFunction(
@@ -64,30 +77,42 @@ function writeFunction(
  * Reconstructs the call stack of each CPU from callers and callees: a function goes below its caller. Compares names,
  * because one function may have several addresses.
  */
-class CallStacks {
-  readonly #context: PrintContext;
+export class CallStacks {
   readonly #stacks = new Map<number, string[]>();
+
+  /** @param child undefined if it has no name */
+  depthOf(parent: string, child: string | undefined, cpu: number): number {
+    const stack = this.#stacks.get(cpu) ?? [];
+    if (stack.length === 0) this.#stacks.set(cpu, stack);
+    const found = stack.indexOf(parent);
+    if (found >= 0) {
+      if (child !== undefined && found + 1 < maxStack) stack[found + 1] = child;
+      return found;
+    }
+    stack[0] = parent;
+    if (child !== undefined) stack[1] = child;
+    return 0;
+  }
+}
+
+/** Names of functions by their index. */
+class FunctionNames {
+  readonly #context: PrintContext;
   readonly #names = new Map<number, string>();
 
   constructor(context: PrintContext) {
     this.#context = context;
   }
 
-  depthOf(parent: number, child: number, cpu: number): number {
-    const stack = this.#stacks.get(cpu) ?? [];
-    if (stack.length === 0) this.#stacks.set(cpu, stack);
-    const parentName = this.#name(parent);
-    const found = stack.indexOf(parentName);
-    if (found >= 0) {
-      if (child >= 0 && found + 1 < maxStack) stack[found + 1] = this.#name(child);
-      return found;
-    }
-    stack[0] = parentName;
-    if (child >= 0) stack[1] = this.#name(child);
-    return 0;
+  /** Notes the name, once. */
+  tell(index: number): void {
+    const { notes } = this.#context;
+    if (notes === undefined || index < 0 || this.#names.has(index)) return;
+    const name = notes.notes.text(this.get(index));
+    notes.notes.add(noteKind.functionName, notes.input, 0, index, name, 0);
   }
 
-  #name(index: number): string {
+  get(index: number): string {
     const known = this.#names.get(index);
     if (known !== undefined) return known;
     const map = this.#context.functionMap();
@@ -105,7 +130,7 @@ class CallStacks {
 /** `ftrace:func_repeats`: how often the function was called again, and the time of the last call. */
 export const functionRepeatsHandler: MakeHandler = (setup) => {
   const { fields, writeTime } = setup;
-  const print = functionHandler(setup);
+  const print = functions(setup, noteKind.indentOfRepeats);
   const count = numberField(fields, 'count');
   const top = numberField(fields, 'top_delta_ts');
   const bottom = numberField(fields, 'bottom_delta_ts');

@@ -1,7 +1,9 @@
+import { Failure } from '../../base/failure.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import { TextBuffer } from '../text/text-buffer.ts';
+import type { GraphEntry } from './graph.ts';
 import type { ReportInput, ReportOptions } from './options.ts';
-import { type OnUnprintable, type Stream, streamsOf } from './stream.ts';
+import { type OnUnprintable, printersOf, type Stream, streamsOf } from './stream.ts';
 import { Wakeups } from './wakeups.ts';
 
 /** Takes text; the bytes are valid until the promise is resolved. */
@@ -9,6 +11,15 @@ export type WriteText = (bytes: Uint8Array) => Promise<void>;
 
 /** Size of the collected text at which it is written. */
 const flushBytes = 128 << 10;
+
+/** Where text is collected. */
+export interface TextSink {
+  readonly out: TextBuffer;
+  /** Length at which to call `flush`. */
+  readonly flushBytes: number;
+  /** Empties `out`. */
+  readonly flush: () => Promise<void>;
+}
 
 /**
  * Prints the events of all inputs in time order, as trace-cmd report does. Uses bounded memory for any file
@@ -20,27 +31,51 @@ export async function report(
   write: WriteText,
   onUnprintable: OnUnprintable,
 ): Promise<void> {
-  const streams = streamsOf(inputs, options, onUnprintable);
   const out = new TextBuffer(flushBytes * 2);
   const flush = async (): Promise<void> => {
     if (out.length === 0) return;
     await write(out.bytes.subarray(0, out.length));
     out.length = 0;
   };
+  const streams = streamsOf(inputs, options, printersOf(inputs, options, onUnprintable));
+  writeHeads(streams, inputs.length, out);
+  await printStreams(streams, options, { out, flushBytes, flush });
+}
+
+/** The first lines: the number of CPUs of each input. */
+export function writeHeads(streams: readonly Stream[], inputs: number, out: TextBuffer): void {
+  for (const { input, isTop, label } of streams) {
+    if (!isTop) continue;
+    // trace-cmd opens the instances only after this line
+    if (inputs > 1) out.string(label);
+    out.string(`cpus=${input.trace.source.cpuCount}\n`);
+  }
+}
+
+/** Told while streams are printed. */
+export interface PrintWatch {
+  /** Each stream stands on its first event. */
+  readonly onLoaded: () => void;
+  /** The last event of a stream began a line that an event after it might have completed. */
+  readonly onIncomplete: (stream: Stream, entry: GraphEntry) => void;
+}
+
+/** Prints the events of all streams, and closes the streams. */
+export async function printStreams(
+  streams: readonly Stream[],
+  options: ReportOptions,
+  { out, flushBytes, flush }: TextSink,
+  watch?: PrintWatch,
+): Promise<void> {
   try {
-    for (const { input, isTop, label } of streams) {
-      if (!isTop) continue;
-      // trace-cmd opens the instances only after this line
-      if (inputs.length > 1) out.string(label);
-      out.string(`cpus=${input.trace.source.cpuCount}\n`);
-    }
     const load = async (stream: Stream): Promise<void> => {
       // show the events so far before waiting for more
       if (options.follow !== undefined) await flush();
       await stream.load();
     };
     for (const stream of streams) await load(stream);
-    if (options.alignTimes) alignTimes(streams);
+    watch?.onLoaded();
+    if (options.alignTimes) align(streams, firstTime(streams));
     const [first] = streams;
     const wakeups =
       options.wakeups && first ? Wakeups.of(first.input.trace, first.printer.context) : undefined;
@@ -58,12 +93,18 @@ export async function report(
       const entry = stream.printer.print(event, stream.isAdjusted ? stream.time : undefined, out);
       wakeups?.after(event, stream.time, out);
       if (!stream.next()) await load(stream);
-      if (entry !== undefined && stream.printer.complete(entry, stream.event, out) && !stream.next())
-        await load(stream);
+      if (entry !== undefined) {
+        if (stream.event === undefined) watch?.onIncomplete(stream, entry);
+        if (stream.printer.complete(entry, stream.event, out) && !stream.next()) await load(stream);
+      }
       if (out.length >= flushBytes) await flush();
     }
     out.string(wakeups?.summary() ?? '');
     await flush();
+  } catch (error) {
+    // what was read before is printed
+    if (error instanceof Failure) await flush();
+    throw error;
   } finally {
     for (const stream of streams) await stream.close();
   }
@@ -82,10 +123,13 @@ function earliest(streams: readonly Stream[]): Stream | undefined {
   return first;
 }
 
-function alignTimes(streams: readonly Stream[]): void {
+/** The time of the earliest event at which a stream stands. */
+export function firstTime(streams: readonly Stream[]): bigint | undefined {
   const times = streams.filter(({ event }) => event !== undefined).map(({ time }) => time);
-  const [first, ...rest] = times;
-  if (first === undefined) return;
-  const least = rest.reduce((a, b) => (b < a ? b : a), first);
-  for (const stream of streams) stream.align(least);
+  return times.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
+}
+
+/** Makes all times relative to `first`. */
+export function align(streams: readonly Stream[], first: bigint | undefined): void {
+  if (first !== undefined) for (const stream of streams) stream.align(first);
 }

@@ -1,34 +1,56 @@
 import type { EventBatch } from '../../trace/events/event-batches.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import { clockUnit } from '../../trace/metadata/clock-unit.ts';
-import type { EventFilter } from '../../trace/open.ts';
-import type { ReportInput, ReportOptions } from './options.ts';
-import { TracePrinter } from './trace-printer.ts';
+import type { EventFilter, TracePart } from '../../trace/open.ts';
+import type { PartNotes } from '../text/part-notes.ts';
+import type { LineOptions, ReportInput, ReportOptions } from './options.ts';
+import { type LastTime, TracePrinter } from './trace-printer.ts';
 
 /** Called once for each event type that is printed as fields, with the reason. */
 export type OnUnprintable = (name: string, reason: string) => void;
 
-/** The buffers of all inputs: top levels first, then the instances, each group in the order of the inputs. */
+/**
+ * A printer for each input.
+ * @param notes given to print parts of the events
+ */
+export function printersOf(
+  inputs: readonly ReportInput[],
+  options: LineOptions,
+  onUnprintable: OnUnprintable,
+  lastTime: LastTime = { last: 0n },
+  notes?: PartNotes,
+): TracePrinter[] {
+  return inputs.map(({ trace, clockHz }, input) => {
+    const isNs =
+      clockHz !== undefined || trace.buffers.some(({ name, clock }) => name === '' && isSeconds(clock));
+    const inputNotes = notes && { notes, input };
+    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes, lastTime, inputNotes);
+    printer.onUnprintable = onUnprintable;
+    return printer;
+  });
+}
+
+/**
+ * The buffers of all inputs: top levels first, then the instances, each group in the order of the inputs.
+ * @param partOf the part of a buffer to print; all if not given
+ */
 export function streamsOf(
   inputs: readonly ReportInput[],
   options: ReportOptions,
-  onUnprintable: OnUnprintable,
+  printers: readonly TracePrinter[],
+  partOf?: (input: number, buffer: string) => TracePart,
 ): Stream[] {
   const tops: Stream[] = [];
   const instances: Stream[] = [];
   const labelOf = labels(inputs);
-  const lastTime = { last: 0n };
-  for (const input of inputs) {
-    const { trace, clockHz } = input;
-    const isNs =
-      clockHz !== undefined || trace.buffers.some(({ name, clock }) => name === '' && isSeconds(clock));
-    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes, lastTime);
-    printer.onUnprintable = onUnprintable;
+  for (const [index, input] of inputs.entries()) {
+    const { trace } = input;
     const filter = options.filterOf(input);
     const wanted = filter.buffers && new Set(filter.buffers);
     for (const { name } of trace.buffers) {
       if (wanted?.has(name) === false) continue;
-      const stream = new Stream(input, printer, name, labelOf(input, name), filter, options);
+      const label = labelOf(input, name);
+      const stream = new Stream(input, printers[index]!, name, label, filter, options, partOf?.(index, name));
       (stream.isTop ? tops : instances).push(stream);
     }
   }
@@ -60,6 +82,8 @@ export class Stream {
   readonly printer: TracePrinter;
   readonly label: string;
   readonly isTop: boolean;
+  /** The part that is read; undefined for all. */
+  readonly part: TracePart | undefined;
   /** The current event; undefined at the end. */
   event: TraceEvent | undefined;
   readonly #batches: AsyncGenerator<EventBatch, void, undefined>;
@@ -76,15 +100,17 @@ export class Stream {
     label: string,
     filter: EventFilter,
     options: ReportOptions,
+    part?: TracePart,
   ) {
     this.input = input;
     this.printer = printer;
     this.label = label;
     this.isTop = buffer === '';
+    this.part = part;
     const { follow } = options;
     this.#batches =
       follow === undefined
-        ? input.trace.markedEvents({ ...filter, buffers: [buffer] })
+        ? input.trace.markedEvents({ ...filter, buffers: [buffer] }, part)
         : input.trace.follow(filter, follow.signal);
     this.#withoutFlags = options.withoutFlags;
     this.#nsPerTick = input.clockHz === undefined ? undefined : 1e9 / input.clockHz;

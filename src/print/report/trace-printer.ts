@@ -1,5 +1,6 @@
 import { linesOf } from '../../base/lines.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
+import type { RecordData } from '../../trace/format/record-data.ts';
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Trace } from '../../trace/open.ts';
 import type { PrintContext } from '../event/context.ts';
@@ -10,6 +11,7 @@ import { pluginHandlers } from '../handlers/handlers.ts';
 import { type FunctionMap, parseFunctions } from '../symbols/function-map.ts';
 import { PrintkFormats } from '../symbols/printk-formats.ts';
 import { PrintTaskNames } from '../symbols/task-names.ts';
+import { type InputNotes, noteKind } from '../text/part-notes.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
 import { type GraphEntry, GraphPrinter } from './graph.ts';
 import { LatencyFlags } from './latency-flags.ts';
@@ -18,6 +20,7 @@ import { maxDistance, TimeWriter } from './time-writer.ts';
 
 const space = 0x20;
 const nameWidth = 20;
+const graphExit = 'ftrace:funcgraph_exit';
 const unknownEvent = Buffer.from('[UNKNOWN EVENT]');
 
 type Form = 'raw' | 'handler' | 'format' | 'graph-entry' | 'graph-exit' | 'unknown';
@@ -31,9 +34,9 @@ interface Kind {
   readonly handler: EventHandler | undefined;
 }
 
-/** Time of the line before, for `--ts-diff`. */
+/** Time of the line before, for `--ts-diff`; undefined if that is not known, because only a part is printed. */
 export interface LastTime {
-  last: bigint;
+  last: bigint | undefined;
 }
 
 /**
@@ -50,17 +53,27 @@ export class TracePrinter {
   readonly #time: TimeWriter;
   readonly #kinds: (Kind | undefined)[] = Array.from({ length: 1 << 16 }, () => undefined);
   readonly #graph: GraphPrinter;
+  readonly #graphExitId: number | undefined;
   readonly #isNs: boolean;
   readonly #lastTime: LastTime;
 
-  /** @param lastTime shared by all printers of a report */
-  constructor(trace: Trace, options: LineOptions, isNs: boolean, lastTime: LastTime = { last: 0n }) {
+  /**
+   * @param lastTime shared by all printers of a report
+   * @param notes given to print parts of the trace
+   */
+  constructor(
+    trace: Trace,
+    options: LineOptions,
+    isNs: boolean,
+    lastTime: LastTime = { last: 0n },
+    notes?: InputNotes,
+  ) {
     this.#lastTime = lastTime;
     this.#options = options;
     this.#isNs = isNs;
     this.#time = new TimeWriter(isNs ? (options.nanoseconds ? 'ns' : 'us') : 'raw');
     const { source } = trace;
-    this.taskNames = new PrintTaskNames(taskNames(source.taskNames), options.latency);
+    this.taskNames = new PrintTaskNames(taskNames(source.taskNames), options.latency, notes);
     let functions: FunctionMap | undefined;
     let printk: PrintkFormats | undefined;
     const called = options.noPlugins ? [] : pluginFunctions;
@@ -71,6 +84,7 @@ export class TracePrinter {
       taskNames: this.taskNames,
       budget: { left: maxFormatsLength },
       functions: new Map(called.map((each) => [each.name, each])),
+      notes,
     };
     const [first] = source.catalogue.formats();
     this.latencyFlags = new LatencyFlags(first && new EventPrinter(first, this.context).fields);
@@ -78,6 +92,7 @@ export class TracePrinter {
       const format = trace.format(`ftrace:${name}`);
       return format && new EventPrinter(format, this.context).fields;
     };
+    this.#graphExitId = trace.format(graphExit)?.id;
     this.#graph = new GraphPrinter(
       this.context,
       options.handlers,
@@ -131,24 +146,27 @@ export class TracePrinter {
    * @returns whether the line includes `next`
    */
   complete(entry: GraphEntry, next: TraceEvent | undefined, out: TextBuffer): boolean {
-    const kind = next && (this.#kinds[next.id] ?? this.#newKind(next));
-    const isLeaf =
-      next !== undefined &&
-      kind?.printer?.format.fullName === 'ftrace:funcgraph_exit' &&
-      this.#graph.isExitOf(entry, next.record, next.pid);
-    if (isLeaf) {
+    if (next !== undefined && this.isExitOf(entry, next.id, next.record, next.pid)) {
       this.#graph.writeLeaf(out, entry, next.record);
       // the idle tasks of all CPUs have pid 0, so this may be another CPU's event; trace-cmd then continues with
       // that CPU, because it still sorts it by the event that it has used up
       if (next.cpu !== entry.cpu) next.keepPlace();
-    } else this.#graph.writeNested(out, entry);
+      out.endLine(0);
+      return true;
+    }
+    this.#graph.writeNested(out, entry);
     out.endLine(0);
-    return isLeaf;
+    return false;
+  }
+
+  /** Whether an event is the end of the function. */
+  isExitOf(entry: GraphEntry, id: number, record: RecordData, pid: number): boolean {
+    return id === this.#graphExitId && this.#graph.isExitOf(entry, record, pid);
   }
 
   #writeStart(event: TraceEvent, timestamp: bigint | undefined, out: TextBuffer): void {
     const { latency, timeDifference } = this.#options;
-    out.copy(this.taskNames.label(event.pid, event.cpu));
+    this.taskNames.writeLabel(out, event.pid, event.cpu);
     if (latency) this.#writeFlags(event, out);
     if (this.#isNs) out.byte(space);
     if (timestamp !== undefined) this.#time.write(out, timestamp);
@@ -167,10 +185,14 @@ export class TracePrinter {
   #writeDifference(timestamp: bigint, out: TextBuffer): void {
     const inUnits = this.#options.nanoseconds ? timestamp : (timestamp + 500n) / 1000n;
     const { last } = this.#lastTime;
-    const text = last === 0n ? '' : `(+${BigInt.asIntN(64, inUnits - last)})`;
     this.#lastTime.last = inUnits;
-    out.string(`: ${text}`);
-    out.spaces(8 - text.length);
+    out.string(': ');
+    if (last !== undefined) {
+      writeDifference(out, last, inUnits);
+      return;
+    }
+    const { notes, input } = this.context.notes!;
+    notes.add(noteKind.difference, input, out.length, notes.text(inUnits), 0, 0);
   }
 
   #writeUnknown(event: TraceEvent, out: TextBuffer): void {
@@ -209,7 +231,7 @@ export class TracePrinter {
     if (raw || matches(rawEvents)) return { ...kind, form: 'raw' };
     const mayHandle = !noPlugins && !matches(noHandlerEvents);
     if (mayHandle && fullName === 'ftrace:funcgraph_entry') return { ...kind, form: 'graph-entry' };
-    if (mayHandle && fullName === 'ftrace:funcgraph_exit') return { ...kind, form: 'graph-exit' };
+    if (mayHandle && fullName === graphExit) return { ...kind, form: 'graph-exit' };
     const make = mayHandle ? pluginHandlers.get(fullName) : undefined;
     if (make === undefined) {
       if (printer.failure !== undefined) this.onUnprintable(fullName, printer.failure);
@@ -225,13 +247,21 @@ export class TracePrinter {
   }
 }
 
+/** Writes the time since the line before, as `--ts-diff` does. */
+export function writeDifference(out: TextBuffer, last: bigint, time: bigint): void {
+  const text = last === 0n ? '' : `(+${BigInt.asIntN(64, time - last)})`;
+  out.string(text);
+  out.spaces(8 - text.length);
+}
+
 /** Limit for all print formats together: compiled they take some 100 times the memory. Debian's kernel has 1 MiB. */
-const maxFormatsLength = 8 << 20;
+export const maxFormatsLength = 8 << 20;
 
 /** Limit for a task's name, which begins each line; the kernel's is 16, for kernel threads 64. */
 const maxNameBytes = 256;
 
-function* taskNames(text: string): Generator<readonly [number, Uint8Array]> {
+/** The names that the trace has. */
+export function* taskNames(text: string): Generator<readonly [number, Uint8Array]> {
   for (const line of linesOf(text)) {
     const [, pid, name] = /^ *(\d{1,7}) (.+)$/.exec(line) ?? [];
     if (pid !== undefined && name !== undefined)

@@ -4,6 +4,7 @@ import type { CommonFields } from '../format/event-catalogue.ts';
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { PageLayout } from '../ring/page-layout.ts';
 import type { SourceCpu } from '../source/source.ts';
+import { PagePlace } from './page-place.ts';
 import type { ShiftedTime } from './shifted-time.ts';
 import { planReading } from './time-range.ts';
 
@@ -17,7 +18,32 @@ export interface CpuFilter {
   readonly marks?: boolean;
   /** How the times are corrected; undefined: not at all. */
   readonly shift?: ShiftedTime | undefined;
+  /** Only a part of them; all if undefined. */
+  readonly part?: CpuPart;
 }
+
+/**
+ * A part of a CPU's events: from the first one, in the order of the pages, that is not before `from`, up to the first one
+ * that is not before `until`. So parts that follow one another have all events, also where times step back.
+ */
+export interface CpuPart {
+  /** The step to begin at; the part must not begin earlier. */
+  readonly step: number;
+  readonly from: bigint | undefined;
+  readonly until: bigint | undefined;
+  readonly watch: PartWatch;
+}
+
+/** Whether the events of a part were not in the order that they have in the whole. */
+export interface PartWatch {
+  isDoubtful: boolean;
+}
+
+/** Sums of larger times may step from the largest number to 0; then the order depends on where an iteration began. */
+const doubtfulTime = 2n ** 62n;
+
+/** The value of `begin` and `end` where the events end. */
+export const noEdge = 'end';
 
 /** Where the times of an iteration count from: its first event's time base. So most times fit in a number. */
 export interface TimeOrigin {
@@ -43,6 +69,12 @@ export class CpuEvents {
   passed = true;
   /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
+  /**
+   * The place where the part begins and the one where it ends, and what is known there of the events before. If a part ends
+   * with what the next one begins with, nothing is between them.
+   */
+  begin = noEdge;
+  end = noEdge;
   readonly #source: SourceCpu;
   readonly #layout: PageLayout;
   readonly #blockBytes: number;
@@ -70,6 +102,13 @@ export class CpuEvents {
   readonly #ownFrom: bigint | undefined;
   /** Whether later pages are later in time. */
   #inOrder = false;
+  /** Whether the part has begun. */
+  #begun: boolean;
+  /** Whether pages before the wanted time may still come. */
+  #maySkip = false;
+  /** Where the part ends, after the time base. */
+  #untilDelta = Infinity;
+  readonly #place: PagePlace;
 
   constructor(
     source: SourceCpu,
@@ -93,6 +132,8 @@ export class CpuEvents {
     const { shift, from } = filter;
     this.#shift = shift;
     this.#ownFrom = from !== undefined && shift?.isMonotone === true ? shift.earliest(from) : from;
+    this.#begun = filter.part === undefined;
+    this.#place = new PagePlace(source.isChunked, layout.pageBytes);
   }
 
   /** Time of the event at the cursor. */
@@ -109,6 +150,7 @@ export class CpuEvents {
     if (done === true) return this.#end();
     this.#block = value;
     this.#at = 0;
+    this.#place.nextBlock(value.length);
     return true;
   }
 
@@ -120,6 +162,7 @@ export class CpuEvents {
 
   /** Steps to the next event of the block. @returns false at its end: call `load` */
   next(): boolean {
+    if (this.#ended) return false;
     const { cursor } = this;
     for (;;) {
       while (cursor.next()) {
@@ -129,6 +172,12 @@ export class CpuEvents {
       }
       if (!this.#nextPage()) return false;
     }
+  }
+
+  /** Tells that the next event of the part depends on this CPU's last one. */
+  doubt(): void {
+    const { part } = this.#filter;
+    if (part !== undefined) part.watch.isDoubtful = true;
   }
 
   /** Closes the file if this object opened one. */
@@ -142,6 +191,10 @@ export class CpuEvents {
     let step = 0;
     if ((from !== undefined || to !== undefined) && shift?.isMonotone !== false)
       ({ step, inOrder: this.#inOrder } = planReading(this.#source, this.#layout, this.#ownFrom));
+    const { part } = this.#filter;
+    this.#maySkip = this.#inOrder && from !== undefined && part?.from === undefined;
+    step = Math.max(step, part?.step ?? 0);
+    this.#place.begin(step);
     return this.#source.blocks(this.#blockBytes, step)[Symbol.asyncIterator]();
   }
 
@@ -151,10 +204,12 @@ export class CpuEvents {
     const { choice } = this.#filter;
     if (cursor.dataBytes < this.#needBytes) return false;
     if (cursor.timeBases !== this.#bases || cursor.timeDelta > this.#lastDelta) this.#rebase();
-    if (!this.#isInTime()) return false;
     const { view, dataOffset } = cursor;
     this.id = view.getUint16(dataOffset + this.#typeOffset, true);
     this.pid = view.getInt32(dataOffset + this.#pidOffset, true);
+    if (!this.#begun) this.#checkBegin();
+    if (cursor.timeDelta >= this.#untilDelta) return this.#endPart();
+    if (!this.#isInTime()) return false;
     this.time = this.#baseTime + cursor.timeDelta;
     if (choice !== undefined) {
       this.#passed = choice.passes(this, this.id, this.#passed);
@@ -163,7 +218,24 @@ export class CpuEvents {
     }
     this.lost = this.#pendingLoss;
     this.#pendingLoss = undefined;
-    return true;
+    return this.#begun;
+  }
+
+  #checkBegin(): void {
+    if (this.cursor.timestamp < (this.#filter.part?.from ?? 0n)) return;
+    this.#begun = true;
+    this.begin = this.#edge();
+  }
+
+  #endPart(): false {
+    this.end = this.#edge();
+    return this.#end();
+  }
+
+  /** The place of the event at the cursor, and what events before it leave to it. */
+  #edge(): string {
+    const { recordOffset } = this.cursor;
+    return `${this.#place.at(this.#at)} ${recordOffset} ${this.#pendingLoss ?? ''} ${this.#passed}`;
   }
 
   #isInTime(): boolean {
@@ -198,12 +270,15 @@ export class CpuEvents {
       add === 0n ? timeBase : BigInt.asUintN(64, timeBase + BigInt(timeDelta) + add) - BigInt(timeDelta);
     this.#origin.ns ??= base;
     this.#baseTime = Number(base - this.#origin.ns);
+    const { part } = this.#filter;
+    if (part === undefined) return;
+    if (part.until !== undefined) this.#untilDelta = Number(part.until - timeBase);
+    if (timeBase >= doubtfulTime) part.watch.isDoubtful = true;
   }
 
   #nextPage(): boolean {
     const { cursor } = this;
-    const from = this.#ownFrom;
-    if (from !== undefined && this.#inOrder) this.#skipPages(from);
+    if (this.#maySkip) this.#skipPages(this.#ownFrom ?? 0n);
     const end = this.#at + this.#pageBytes;
     if (end > this.#block.length) return false;
     if (cursor.status !== 'ok') this.#lose('unknown');
@@ -214,10 +289,11 @@ export class CpuEvents {
     return true;
   }
 
-  /** Skips the pages of the block that end before `from`: the next page begins before it, too. */
+  /** Skips the pages of the first block that end before `from`: the next page begins before it, too. */
   #skipPages(from: bigint): void {
     const { pageBytes, timestampOffset } = this.#layout;
     const view = new DataView(this.#block.buffer, this.#block.byteOffset, this.#block.byteLength);
+    this.#maySkip = false;
     let begin: bigint | undefined;
     while (this.#at + 2 * pageBytes <= view.byteLength) {
       begin ??= view.getBigUint64(this.#at + timestampOffset, true);

@@ -32,7 +32,10 @@ export async function* eventBatches(
       const { first } = merge;
       if (first === undefined) return;
       if (await step(first)) moved(merge, order);
-      else merge.remove();
+      else {
+        if (order.keepsPlace) first.doubt();
+        merge.remove();
+      }
     }
   } finally {
     for (const { events } of streams) await events.close();

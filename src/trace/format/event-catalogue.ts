@@ -1,4 +1,4 @@
-import { fieldOf, parseEventFormat, type EventFormat } from './event-format.ts';
+import { commonLines, fieldOf, parseEventFormat, type EventFormat } from './event-format.ts';
 import { parseFieldLine, type Field } from './field.ts';
 import { FormatError } from './format-error.ts';
 
@@ -19,14 +19,14 @@ const formatPath = /(?:^|\/)events\/([^/]+)\/[^/]+\/format$/;
 /** The events of one kernel, by id and by name. */
 export class EventCatalogue {
   readonly common: CommonFields;
-  /** Format files that could not be parsed, wholly or partly, and why. */
-  readonly malformed: readonly FormatError[];
+  readonly #malformed: readonly FormatError[];
   readonly #byId = new Map<number, EventFormat>();
   readonly #byName = new Map<string, EventFormat>();
 
   /**
    * `texts`: text by path, as in tracefs or in a metadata archive; ignores paths other than
-   * `events/SYSTEM/NAME/format`. `longBytes`: size of the guest's `long`, the page layout's `commitBytes`.
+   * `events/SYSTEM/NAME/format`. `longBytes`: size of the guest's `long`, the page layout's `commitBytes`. Fields are
+   * parsed when a format is used.
    * Never throws: bad formats are listed in `malformed`, and their events stay unknown.
    */
   constructor(texts: Iterable<readonly [path: string, text: string]> = [], longBytes: 4 | 8 = 8) {
@@ -41,6 +41,13 @@ export class EventCatalogue {
         malformed.push(error);
       }
     }
+    this.#malformed = malformed;
+    this.common = commonOf(this.#byId.values());
+  }
+
+  /** Format files that could not be parsed, wholly or partly, and why. Parses all formats. */
+  get malformed(): readonly FormatError[] {
+    const malformed = [...this.#malformed];
     for (const { fullName, unread } of this.#byId.values()) {
       const [first] = unread;
       if (first === undefined) continue;
@@ -49,8 +56,7 @@ export class EventCatalogue {
         new FormatError(`format of ${fullName}`, `cannot parse the line ${excerpt(first)}${more}`),
       );
     }
-    this.malformed = malformed;
-    this.common = commonOf(this.#byId.values());
+    return malformed;
   }
 
   get size(): number {
@@ -83,15 +89,26 @@ export class EventCatalogue {
   }
 }
 
+const commonNames = ['common_type', 'common_pid'] as const;
+
+/** Undefined if the format does not declare them in the usual sizes. */
+function commonFieldsOf(format: EventFormat): CommonFields | undefined {
+  const [type, pid] = commonNames.map((name) => fieldOf(format, name));
+  return type?.bytes === 2 && pid?.bytes === 4 ? { type, pid } : undefined;
+}
+
 /** The fields that most formats declare: a single odd format must not decide for all others. */
 function commonOf(formats: Iterable<EventFormat>): CommonFields {
   const votes = new Map<string, { readonly common: CommonFields; count: number }>();
+  // nearly all formats have the same lines
+  const known = new Map<string, CommonFields | undefined>();
   for (const format of formats) {
-    const type = fieldOf(format, 'common_type');
-    const pid = fieldOf(format, 'common_pid');
-    if (type?.bytes !== 2 || pid?.bytes !== 4) continue;
-    const key = `${type.offset} ${pid.offset}`;
-    const vote = votes.get(key) ?? { common: { type, pid }, count: 0 };
+    const lines = commonLines(format, commonNames);
+    const common = lines !== undefined && known.has(lines) ? known.get(lines) : commonFieldsOf(format);
+    if (lines !== undefined) known.set(lines, common);
+    if (common === undefined) continue;
+    const key = `${common.type.offset} ${common.pid.offset}`;
+    const vote = votes.get(key) ?? { common, count: 0 };
     vote.count++;
     votes.set(key, vote);
   }

@@ -29,17 +29,82 @@ const nameLine = /^name: *(\S{1,255}) *$/m;
 /**
  * Parses the text of a format file. `system` is the directory's name, which the text does not contain; `longBytes` is
  * the size of the guest's `long`. A field declaration that cannot be parsed goes to `unread`; the other fields remain
- * readable. Throws FormatError if the name or the id is missing or malformed.
+ * readable. Reads name and id, and the rest when it is first asked for: a kernel has thousands of formats, a trace
+ * needs a few. Throws FormatError if the name or the id is missing or malformed.
  */
 export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 = 8): EventFormat {
-  const printAt = text.search(/^print fmt:/m);
-  const head = printAt < 0 ? text : text.slice(0, printAt);
-  const name = nameLine.exec(head)?.[1];
-  const what = `format of ${system}:${name ?? '?'}`;
-  if (name === undefined) throw new FormatError(what, 'no line "name:"');
-  const id = Number(/^ID: *(\d+) *$/m.exec(head)?.[1] ?? Number.NaN);
-  if (!(id <= maxEventId)) throw new FormatError(what, `no line "ID:" with a number up to ${maxEventId}`);
+  return new FormatFile(system, text, longBytes);
+}
 
+/** The parts of the text that are parsed on demand. */
+interface FormatBody {
+  readonly commonFields: readonly Field[];
+  readonly fields: readonly Field[];
+  readonly unread: readonly string[];
+}
+
+class FormatFile implements EventFormat {
+  readonly system: string;
+  readonly name: string;
+  readonly fullName: string;
+  readonly id: number;
+  readonly #text: string;
+  readonly #longBytes: 4 | 8;
+  readonly #printAt: number;
+  #body: FormatBody | undefined;
+
+  constructor(system: string, text: string, longBytes: 4 | 8) {
+    this.#text = text;
+    this.#longBytes = longBytes;
+    this.#printAt = text.search(/^print fmt:/m);
+    const head = this.#head;
+    const name = nameLine.exec(head)?.[1];
+    const what = `format of ${system}:${name ?? '?'}`;
+    if (name === undefined) throw new FormatError(what, 'no line "name:"');
+    const id = Number(/^ID: *(\d+) *$/m.exec(head)?.[1] ?? Number.NaN);
+    if (!(id <= maxEventId)) throw new FormatError(what, `no line "ID:" with a number up to ${maxEventId}`);
+    this.system = system;
+    this.name = name;
+    this.fullName = `${system}:${name}`;
+    this.id = id;
+  }
+
+  get commonFields(): readonly Field[] {
+    return this.#parsed.commonFields;
+  }
+
+  get fields(): readonly Field[] {
+    return this.#parsed.fields;
+  }
+
+  get unread(): readonly string[] {
+    return this.#parsed.unread;
+  }
+
+  get printFormat(): string {
+    return this.#printAt < 0 ? '' : this.#text.slice(this.#printAt + 'print fmt:'.length).trim();
+  }
+
+  /** The lines of the common fields, if no other line names one of these; undefined if they are of another form. */
+  usualCommonLines(names: readonly string[]): string | undefined {
+    const head = this.#head;
+    const [, lines, rest] = /^format:\n((?:.+\n)*)\n([^]*)$/m.exec(head) ?? [];
+    if (lines === undefined || rest === undefined || names.some((name) => rest.includes(name)))
+      return undefined;
+    return /^[^\S\n]+$/m.test(lines) ? undefined : lines;
+  }
+
+  get #head(): string {
+    return this.#printAt < 0 ? this.#text : this.#text.slice(0, this.#printAt);
+  }
+
+  get #parsed(): FormatBody {
+    this.#body ??= parseFields(this.#head, this.#longBytes);
+    return this.#body;
+  }
+}
+
+function parseFields(head: string, longBytes: 4 | 8): FormatBody {
   const commonFields: Field[] = [];
   const fields: Field[] = [];
   const unread: string[] = [];
@@ -55,8 +120,15 @@ export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 
       else into.push(field);
     }
   }
-  const printFormat = printAt < 0 ? '' : text.slice(printAt + 'print fmt:'.length).trim();
-  return { system, name, fullName: `${system}:${name}`, id, commonFields, fields, unread, printFormat };
+  return { commonFields, fields, unread };
+}
+
+/**
+ * What decides `fieldOf` for common fields, as a text that most formats share; undefined if that takes parsing.
+ * @param names of the common fields
+ */
+export function commonLines(format: EventFormat, names: readonly string[]): string | undefined {
+  return format instanceof FormatFile ? format.usualCommonLines(names) : undefined;
 }
 
 /** The field of that name, own fields first; undefined if there is none. */

@@ -1,10 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import { chunkLimit, cpuBlocks, cpuSteps, readTraceFile } from '../dat/read/read-trace-file.ts';
+import { CpuPages } from '../dat/read/cpu-pages.ts';
+import { chunkLimit, readTraceFile } from '../dat/read/read-trace-file.ts';
 import { openInput } from '../file/open-input.ts';
 import { EventCatalogue } from '../format/event-catalogue.ts';
 import { withoutNote } from '../metadata/unseen.ts';
 import { parseUsualLayout } from '../metadata/usual-layout.ts';
-import type { PageSteps, TraceSource } from './source.ts';
+import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 import { notOpened, unreadable } from './unreadable.ts';
 
 /** Opens a trace.dat of version 6 or 7. The caller closes it. Throws Failure that names the path. */
@@ -58,14 +59,19 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
         cpu: extent.cpu,
         dataBytes: extent.bytes,
         ...(compression === 'none' && { offset: extent.offset }),
-        blocks: (blockBytes, step) =>
-          readable(path, cpuBlocks(file, extent, compression, layout.pageBytes, blockBytes, step, mostBytes)),
-        steps: () =>
-          readableSteps(path, cpuSteps(file, totalBytes, extent, compression, layout.pageBytes, mostBytes)),
+        isChunked: compression !== 'none',
+        ...readingOf(path, new CpuPages(file, totalBytes, extent, compression, layout.pageBytes, mostBytes)),
       })),
     })),
     recording: undefined,
     close: () => file.close(),
+  };
+}
+
+function readingOf(path: string, pages: CpuPages): Pick<SourceCpu, 'blocks' | 'steps'> {
+  return {
+    blocks: (blockBytes, step) => readable(path, pages.blocks(blockBytes, step)),
+    steps: () => readableSteps(path, pages.steps()),
   };
 }
 

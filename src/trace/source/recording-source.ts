@@ -74,6 +74,7 @@ async function cpuOf(dir: string, cpu: number, pageBytes: number): Promise<Sourc
   return {
     cpu,
     dataBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+    isChunked: false,
     blocks: (blockBytes, step = 0) => blocksOfFiles(path, step * pageBytes, blockBytes),
     steps: () => stepsOf(sizes, pageBytes),
   };

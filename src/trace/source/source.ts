@@ -66,6 +66,8 @@ export interface SourceCpu {
   readonly dataBytes: number;
   /** Where the pages are in a trace.dat that is not compressed. */
   readonly offset?: number;
+  /** Whether the data are compressed: then each block is a chunk, and so is each step. */
+  readonly isChunked: boolean;
   /**
    * The pages in blocks of whole pages, except that the last page may be cut off. A block is valid until the next one
    * is requested. Reading blocks the thread. May be called again. Throws Failure.

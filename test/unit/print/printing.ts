@@ -17,6 +17,7 @@ export function printContext(): PrintContext {
     printkFormats: () => printk,
     taskNames: new PrintTaskNames([], false),
     functions: new Map(pluginFunctions.map((each) => [each.name, each])),
+    notes: undefined,
   };
 }
 

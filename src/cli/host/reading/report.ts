@@ -13,7 +13,7 @@ import {
   unusableFormats,
 } from '../../../print/report/listings.ts';
 import type { ReportInput } from '../../../print/report/options.ts';
-import { report } from '../../../print/report/report.ts';
+import { parallelReport } from '../../../print/parallel/parallel-report.ts';
 import { traceFlag } from '../../../print/report/latency-flags.ts';
 import { openTrace, type Trace } from '../../../trace/open.ts';
 import type { ReportCommand, ReportFile } from '../options/reading/report-options.ts';
@@ -54,7 +54,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
     if (!command.quiet) process.stderr.write(`trace-host: ${text}\n`);
   };
   const said = new Set<string>();
-  await report(
+  await parallelReport(
     inputs,
     {
       ...command.lines,
@@ -72,6 +72,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
           ),
       }),
     },
+    { threads: command.threads },
     textOutput(process.stdout, painter(inputs, command)),
     (name, reason) => {
       if (said.has(name)) return;

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 import { defaultHandlerOptions, type LineOptions } from '../../../../print/report/options.ts';
@@ -42,9 +43,14 @@ export interface ReportCommand {
   readonly quiet: boolean;
   readonly json: boolean;
   readonly color: ColorChoice;
+  /** Threads that print. */
+  readonly threads: number;
   /** Whether the input is still being recorded. */
   readonly follow: boolean;
 }
+
+/** More are used only if asked for: each takes memory. */
+const mostUsualThreads = 4;
 
 /** The file to read if none is given. */
 export const defaultInput = 'trace.dat';
@@ -91,6 +97,7 @@ export function readReport(given: Given): ReportCommand {
     quiet: given.flag('quiet'),
     json,
     color: given.read(hostSettings.color),
+    threads: given.get(hostSettings.threads) ?? Math.min(availableParallelism(), mostUsualThreads),
     follow,
   };
 }

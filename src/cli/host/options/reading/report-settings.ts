@@ -1,6 +1,6 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
-import { parseChoice } from '../../../options/choice.ts';
+import { parseChoice, parseCount } from '../../../options/choice.ts';
 import { parsePath } from '../../../options/names.ts';
 import { parseFlag, type Setting, type WithDefault } from '../../../options/setting.ts';
 import { colorChoices } from '../../../report/line-colors.ts';
@@ -9,6 +9,9 @@ import { lines } from '../trace-settings.ts';
 function flag(short: string | undefined, long: string, description: string): WithDefault<boolean> {
   return { ...(short !== undefined && { short }), long, description, defaultText: 'false', parse: parseFlag };
 }
+
+/** Each takes memory, and more than some do not print faster. */
+const mostThreads = 64;
 
 /** Options of `report`. Short options, and long ones without a short form, are those of trace-cmd report. */
 export const reportSettings = {
@@ -73,6 +76,13 @@ export const reportSettings = {
     description: 'clock frequency of the preceding -i, or of all files; prints times in seconds',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((each) => parseFrequency(each, name)),
+  },
+  threads: {
+    short: 'j',
+    long: 'jobs',
+    placeholder: 'N',
+    description: 'print with N threads; the output is the same (default: one for each CPU, at most 4)',
+    parse: (text: string, name: string) => parseCount(text, name, mostThreads, 1),
   },
   listFunctions: flag('f', 'functions', 'list the addresses of functions, and exit'),
   listPrintk: flag('P', 'printk', 'list the texts of trace_printk, and exit'),

@@ -2,7 +2,7 @@ import { parseCpuList } from '../../../../base/cpu-list.ts';
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 import { maxPid } from '../../../../protocol/trace-request.ts';
-import { type FunctionMap, parseFunctions } from '../../../../print/symbols/function-map.ts';
+import { functionNames } from '../../../../print/symbols/function-names.ts';
 import type { EventFilter, Trace } from '../../../../trace/open.ts';
 import { parseFileName } from '../../../options/names.ts';
 import { parseFlag, type Setting } from '../../../options/setting.ts';
@@ -180,21 +180,6 @@ function filterOf(trace: Trace, { filter, from, to }: Selection, shift: bigint):
   const time = (point: TimePoint, side: 'from' | 'to'): bigint =>
     timeOf(point, side, unit, span) - (point.base === 'zero' ? shift : 0n);
   return { ...whole, ...(from && { from: time(from, 'from') }), ...(to && { to: time(to, 'to') }) };
-}
-
-/** Names of the guest's functions by address, read at the first call. */
-function functionNames({ source }: Trace): (address: bigint) => string | undefined {
-  let functions: FunctionMap | undefined;
-  return (address) => {
-    functions ??= parseFunctions(source.kallsyms());
-    const index = functions.find(Number(address >> 32n), Number(address & 0xffff_ffffn));
-    if (index < 0) return undefined;
-    const { text } = functions;
-    const start = functions.nameStart(index);
-    return Buffer.from(text.buffer, text.byteOffset + start, functions.nameEnd(index) - start).toString(
-      'latin1',
-    );
-  };
 }
 
 function timeUnit(trace: Trace, names: Iterable<string> | undefined): 'ns' | null {

@@ -1,0 +1,145 @@
+import type { ReportInput, ReportOptions } from '../report/options.ts';
+import { report, type WriteText } from '../report/report.ts';
+import type { OnUnprintable } from '../report/stream.ts';
+import { maxFormatsLength } from '../report/trace-printer.ts';
+import { PartOrders } from './part-orders.ts';
+import { Settler } from './settler.ts';
+import { setupOf } from './setup.ts';
+import { type PrintedPart, PrintingThread, startThread } from './threads.ts';
+
+export interface Parallel {
+  /** Number of threads that print; 1: the calling one. */
+  readonly threads: number;
+  /** Pages of a part, and pages below which threads are not worth their start. */
+  readonly partBytes?: number;
+  readonly leastBytes?: number;
+  readonly start?: typeof startThread;
+}
+
+const usualPartBytes = 2 << 20;
+const usualLeastBytes = 16 << 20;
+/** Larger offsets may turn times over. */
+const mostOffset = 2n ** 62n;
+/** How often a print format may be compiled besides the first time. */
+const moreFormats = 8;
+
+/**
+ * As `report`, with the same output, by several threads: each prints parts of the time, and the parts are written in order.
+ * Whatever makes a part's text depend on more than the part and the notes about it is found out after the fact: then the
+ * calling thread prints everything, and leaves out what was already written. Throws Failure.
+ * @returns how many bytes the threads printed; undefined if it was all
+ */
+export async function parallelReport(
+  inputs: readonly ReportInput[],
+  options: ReportOptions,
+  parallel: Parallel,
+  write: WriteText,
+  onUnprintable: OnUnprintable,
+): Promise<number | undefined> {
+  let written = 0;
+  if (isDivisible(inputs, options, parallel)) {
+    const counted: WriteText = async (bytes) => {
+      await write(bytes);
+      written += bytes.length;
+    };
+    if (await printParts(inputs, options, parallel, counted, onUnprintable)) return undefined;
+  }
+  const byThreads = written;
+  const rest: WriteText = async (bytes) => {
+    const known = Math.min(written, bytes.length);
+    written -= known;
+    if (known < bytes.length) await write(bytes.subarray(known));
+  };
+  await report(inputs, options, rest, onUnprintable);
+  return byThreads;
+}
+
+/** Whether parts of the events can be printed on their own, and threads are worth it. */
+function isDivisible(
+  inputs: readonly ReportInput[],
+  options: ReportOptions,
+  { threads, leastBytes = usualLeastBytes }: Parallel,
+): boolean {
+  if (threads < 2 || options.follow !== undefined || options.wakeups || options.onStepBack !== undefined)
+    return false;
+  const streams = inputs.flatMap(({ trace }) => trace.buffers);
+  const areSeveral = streams.length > 1;
+  const canOrder = ({ timeOffset, clockHz }: ReportInput): boolean =>
+    !areSeveral || (clockHz === undefined && timeOffset >= 0n && timeOffset < mostOffset);
+  if (!inputs.every(canOrder) || (areSeveral && options.alignTimes)) return false;
+  // a recording that still grows has another end for each thread
+  if (inputs.some(({ trace }) => trace.source.recording?.endedAt === null)) return false;
+  // parts are cut by the file's own times
+  if (inputs.some(({ trace }) => trace.source.timeShift !== undefined)) return false;
+  // which formats are beyond the limit depends on the order of their first events
+  const fit = inputs.every(({ trace }) => {
+    const lengths = Array.from(trace.source.formatTexts(), ([, text]) => text.length);
+    const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
+    return lengths.reduce((a, b) => a + b, moreFormats * longest) <= maxFormatsLength;
+  });
+  const bytes = inputs.reduce((sum, { trace }) => sum + trace.source.totalBytes, 0);
+  return fit && bytes >= leastBytes;
+}
+
+/** @returns false if what was written is only the beginning */
+async function printParts(
+  inputs: readonly ReportInput[],
+  options: ReportOptions,
+  { threads: count, partBytes = usualPartBytes, start = startThread }: Parallel,
+  write: WriteText,
+  onUnprintable: OnUnprintable,
+): Promise<boolean> {
+  const filters = inputs.map((input) => options.filterOf(input));
+  const orders = new PartOrders(inputs, filters, partBytes);
+  const first = orders.next();
+  if (first?.until === undefined) return false;
+  const setup = await setupOf(inputs, filters, options);
+  const threads: PrintingThread[] = [];
+  const parts: PrintedPart[] = [];
+  const give = (thread: PrintingThread, order = orders.next()): void => {
+    if (order !== undefined) parts.push(thread.print(order, () => give(thread)));
+  };
+  const settler = new Settler(inputs, options.latency);
+  let edges: readonly string[] | undefined;
+  try {
+    for (let index = 0; index < count; index++) {
+      const thread = new PrintingThread(start(setup));
+      threads.push(thread);
+      give(thread, index === 0 ? first : undefined);
+    }
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      for (let isEnd = false; !isEnd; ) {
+        const said = await part.next();
+        switch (said.kind) {
+          case 'begin':
+            if (edges !== undefined && !isSame(edges, said.edges)) return false;
+            break;
+          case 'text': {
+            const { piece } = said;
+            if (piece.isDoubtful) return false;
+            for (const [name, reason] of piece.said) onUnprintable(name, reason);
+            await write(settler.settle(piece, part.thread.functions));
+            part.thread.giveBack(piece);
+            break;
+          }
+          case 'end':
+            ({ edges } = said);
+            settler.lastTime = said.lastTime ?? settler.lastTime;
+            isEnd = true;
+            break;
+          case 'failed':
+            return false;
+          default:
+            said satisfies never;
+        }
+      }
+    }
+    return !orders.areLost;
+  } finally {
+    await Promise.all(threads.map((thread) => thread.end()));
+  }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((edge, index) => edge === b[index]);
+}

@@ -1,0 +1,127 @@
+import { PageCursor } from '../ring/page-cursor.ts';
+import type { PageLayout } from '../ring/page-layout.ts';
+import type { PageSteps, SourceCpu } from '../source/source.ts';
+import { planReading } from './time-range.ts';
+
+/** The pages of a CPU that are to be cut. */
+export interface CutSource {
+  readonly cpu: SourceCpu;
+  readonly layout: PageLayout;
+  /** Added to its times. */
+  readonly shift: bigint;
+  /** The times to read, without the shift. */
+  readonly from: bigint | undefined;
+  readonly to: bigint | undefined;
+}
+
+/** A time at which to cut, and for each source a step that the events from then on do not precede. */
+export interface Cut {
+  readonly time: bigint;
+  readonly steps: readonly number[];
+}
+
+/** For each part of the wanted size, so many pages are looked at. */
+const marksOfPart = 8;
+/** Limit for what is kept of pages that are not in the order of their times. */
+const mostKept = 1000;
+
+/**
+ * Times that divide the sources into parts of about `partBytes` of pages. Looks at some pages, as they are needed; where
+ * these are not in the order of their times, steps may be wrong. Blocks. Throws Failure.
+ */
+export function* cutsOf(sources: readonly CutSource[], partBytes: number): Generator<Cut, void, undefined> {
+  const all = sources.map((source) => new Marks(source, partBytes / marksOfPart));
+  let bytes = 0;
+  let last: bigint | undefined;
+  for (;;) {
+    let first: Marks | undefined;
+    for (const marks of all)
+      if (marks.next !== undefined && (first === undefined || marks.next.time < first.next!.time))
+        first = marks;
+    if (first === undefined) return;
+    const { time } = first.next!;
+    const isCut = bytes >= partBytes && (last === undefined || time > last);
+    if (isCut) {
+      yield { time, steps: all.map((marks) => marks.stepBefore(time)) };
+      bytes = 0;
+      last = time;
+    }
+    bytes += first.advance();
+  }
+}
+
+/** A page that was looked at. */
+interface Mark {
+  readonly step: number;
+  readonly time: bigint;
+}
+
+/** Pages of one source at even distances. */
+class Marks {
+  next: Mark | undefined;
+  readonly #source: CutSource;
+  readonly #steps: PageSteps;
+  readonly #cursor: PageCursor;
+  /** Steps from one mark to the next, and their bytes. */
+  readonly #stride: number;
+  readonly #strideBytes: number;
+  #passed: Mark[] = [];
+
+  constructor(source: CutSource, bytesApart: number) {
+    const { cpu, layout, from } = source;
+    this.#source = source;
+    this.#steps = cpu.steps();
+    this.#cursor = new PageCursor(layout);
+    const first = from === undefined ? 0 : planReading(cpu, layout, from).step;
+    const stepBytes = cpu.isChunked && first < this.#steps.count ? this.#steps.read(first).length : 0;
+    this.#stride = Math.max(1, Math.round(bytesApart / Math.max(stepBytes, layout.pageBytes)));
+    this.#strideBytes = this.#stride * Math.max(stepBytes, layout.pageBytes);
+    this.next = this.#from(first);
+  }
+
+  /** Steps to the next page to look at. @returns bytes up to there */
+  advance(): number {
+    const { step } = this.next!;
+    this.#passed.push(this.next!);
+    if (this.#passed.length > mostKept) this.#passed.shift();
+    this.next = this.#from(step + this.#stride);
+    return this.#strideBytes;
+  }
+
+  /** The step before the last one that begins before `time`: it may leave something to the next one. */
+  stepBefore(time: bigint): number {
+    const passed = this.#passed;
+    const at = passed.findLastIndex((mark) => mark.time < time);
+    if (at < 0) return 0;
+    this.#passed = passed.slice(at);
+    let early = passed[at]!.step;
+    let late = (passed[at + 1] ?? this.next)?.step ?? this.#steps.count;
+    while (late - early > 1) {
+      const middle = early + Math.floor((late - early) / 2);
+      const found = this.#timeAt(middle);
+      if (found !== undefined && found < time) early = middle;
+      else late = middle;
+    }
+    return Math.max(0, early - 1);
+  }
+
+  /** The mark at a step, or the first one after it at the same distances whose page has a time. */
+  #from(step: number): Mark | undefined {
+    for (let at = step; at < this.#steps.count; at += this.#stride) {
+      const time = this.#timeAt(at);
+      if (time === undefined) continue;
+      const { to, shift } = this.#source;
+      return to !== undefined && time > to + shift ? undefined : { step: at, time };
+    }
+    return undefined;
+  }
+
+  #timeAt(step: number): bigint | undefined {
+    const { layout, shift } = this.#source;
+    const bytes = this.#steps.read(step);
+    if (bytes.length < layout.pageBytes) return undefined;
+    this.#cursor.load(bytes.subarray(0, layout.pageBytes));
+    const { header } = this.#cursor;
+    return header === undefined ? undefined : header.timestamp + shift;
+  }
+}
