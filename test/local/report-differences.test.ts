@@ -40,7 +40,7 @@ async function textsOfCases(test: TestContext, ...cases: Case[]): Promise<(strin
 /** A trace.dat of these events. */
 function madeFile(test: TestContext, events: readonly MadeEvent[]): string {
   const file = join(scratchDir(test), 'made.dat');
-  const [command = '', program = ''] = traceHost;
+  const [command, program = ''] = traceHost;
   execFileSync(command, [program, 'convert', madeRecording(test, events), '-o', file]);
   return file;
 }
@@ -235,7 +235,7 @@ const proofs: Readonly<Record<string, (test: TestContext) => void | Promise<void
     const { status, lines, stderr } = ours('--cpu', '99', 'guest-events.dat');
     assert.deepEqual(
       [status, lines, stderr],
-      [0, ['cpus=2'], 'trace-host: guest-events.dat has no CPU 99 â\x80\x94 it has CPU 0-1\n'],
+      [0, ['cpus=2'], 'trace-host: guest-events.dat does not have CPU 99 â\x80\x94 its CPUs are 0-1\n'],
     );
     const other = theirs('--cpu', '99', '-i', 'guest-events.dat');
     if (other !== undefined) assert.deepEqual([other.status, other.lines], [0, ['cpus=2']]);

@@ -312,7 +312,7 @@ describe('CPUs and times that the trace does not have', () => {
       const expected = run(dir, [...args, '--from', '18.0000001', '--to', '18.0000002']);
       assert.equal(expected.stderr, '', 'a time without events is no reason to warn');
       for (const [options, says] of [
-        [['--cpu', '99'], /^trace-host: t\.dat has no CPU 99 — it has CPU 0-1\n/],
+        [['--cpu', '99'], /^trace-host: t\.dat does not have CPU 99 — its CPUs are 0-1\n/],
         [['--from', '99999'], range],
         [['--to', '0.5'], range],
         [['--from', '+100s'], /no event for --from "\+100s" — its events/],
@@ -333,7 +333,7 @@ describe('CPUs and times that the trace does not have', () => {
     assert.equal(both.stdout, run(dir, ['report', '-q', '--cpu', '1', 't.dat']).stdout);
     assert.match(
       run(dir, ['summary', '--cpu', '1,5-7', 't.dat']).stderr,
-      /has no CPU 5-7 — it has CPU 0-1\n$/,
+      /does not have CPU 5-7 — its CPUs are 0-1\n$/,
     );
   });
 });
