@@ -297,6 +297,33 @@ describe('files that this user may not read or write', {
   });
 });
 
+describe('a full disk', { skip: mayDropPrivileges ? false : 'mounting a small tmpfs takes root' }, () => {
+  it('is named by every export, which leaves nothing on it', (test) => {
+    const dir = scene(test);
+    const disk = join(dir, 'disk');
+    mkdirSync(disk);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32k', 'tmpfs', disk]).status, 0);
+    try {
+      for (const output of [
+        ['-o', 'disk/x.pftrace'],
+        ['-o', 'disk/x.ndjson.gz'],
+        ['--to', 'csv', '-o', 'disk/x'],
+        ['--to', 'parquet', '-o', 'disk/x'],
+      ]) {
+        const { status, stderr } = run(dir, ['export', 't.dat', ...output]);
+        assert.match(
+          stderr,
+          /^trace-host: disk\/x.*: the disk is full after .* — free some space, or write elsewhere\n$/,
+        );
+        assert.equal(status, exitCode.failed);
+        assert.deepEqual(readdirSync(disk), []);
+      }
+    } finally {
+      spawnSync('umount', [disk]);
+    }
+  });
+});
+
 describe('CPUs and times that the trace does not have', () => {
   const commands: readonly (readonly string[])[] = [
     ['report', 't.dat'],
