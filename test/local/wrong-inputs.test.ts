@@ -297,6 +297,33 @@ describe('files that this user may not read or write', {
   });
 });
 
+describe('a full disk', { skip: mayDropPrivileges ? false : 'mounting a small tmpfs takes root' }, () => {
+  it('is named by every export, which leaves nothing on it', (test) => {
+    const dir = scene(test);
+    const disk = join(dir, 'disk');
+    mkdirSync(disk);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32k', 'tmpfs', disk]).status, 0);
+    try {
+      for (const output of [
+        ['-o', 'disk/x.pftrace'],
+        ['-o', 'disk/x.ndjson.gz'],
+        ['--to', 'csv', '-o', 'disk/x'],
+        ['--to', 'parquet', '-o', 'disk/x'],
+      ]) {
+        const { status, stderr } = run(dir, ['export', 't.dat', ...output]);
+        assert.match(
+          stderr,
+          /^trace-host: disk\/x.*: the disk is full after .* — free some space, or write elsewhere\n$/,
+        );
+        assert.equal(status, exitCode.failed);
+        assert.deepEqual(readdirSync(disk), []);
+      }
+    } finally {
+      spawnSync('umount', [disk]);
+    }
+  });
+});
+
 describe('CPUs and times that the trace does not have', () => {
   const commands: readonly (readonly string[])[] = [
     ['report', 't.dat'],
@@ -312,7 +339,7 @@ describe('CPUs and times that the trace does not have', () => {
       const expected = run(dir, [...args, '--from', '18.0000001', '--to', '18.0000002']);
       assert.equal(expected.stderr, '', 'a time without events is no reason to warn');
       for (const [options, says] of [
-        [['--cpu', '99'], /^trace-host: t\.dat has no CPU 99 — it has CPU 0-1\n/],
+        [['--cpu', '99'], /^trace-host: t\.dat does not have CPU 99 — its CPUs are 0-1\n/],
         [['--from', '99999'], range],
         [['--to', '0.5'], range],
         [['--from', '+100s'], /no event for --from "\+100s" — its events/],
@@ -333,7 +360,7 @@ describe('CPUs and times that the trace does not have', () => {
     assert.equal(both.stdout, run(dir, ['report', '-q', '--cpu', '1', 't.dat']).stdout);
     assert.match(
       run(dir, ['summary', '--cpu', '1,5-7', 't.dat']).stderr,
-      /has no CPU 5-7 — it has CPU 0-1\n$/,
+      /does not have CPU 5-7 — its CPUs are 0-1\n$/,
     );
   });
 });

@@ -112,6 +112,36 @@ describe('openTrace', () => {
     assert.deepEqual(await objects(trace, { cpus: [7] }), []);
   });
 
+  for (const [shape, make] of Object.entries(shapes))
+    it(`tells which CPUs and times of a filter ${shape} does not have`, async (test) => {
+      const trace = await opened(test, await make(test));
+      assert.deepEqual(trace.cpus, [0, 1]);
+      const { first, last } = trace.span()!;
+      const all = { cpus: [], times: undefined };
+      const none = { cpus: [], times: { first, last } };
+      assert.deepEqual(trace.unmatched({}), all);
+      assert.deepEqual(trace.unmatched({ cpus: [1, 7, 0, 7, 9] }), { ...all, cpus: [7, 9] });
+      for (const [filter, expected] of [
+        [{ from: last }, all],
+        [{ from: last + 1n }, none],
+        [{ to: first }, all],
+        [{ to: first - 1n }, none],
+        [{ from: first - 9n, to: first - 1n }, none],
+        [{ from: last + 1n, to: last + 9n }, none],
+        [{ from: first - 9n, to: last + 9n }, all],
+        [{ from: last, to: first }, none],
+        [
+          { from: last, to: first, cpus: [7] },
+          { ...none, cpus: [7] },
+        ],
+      ] as const) {
+        assert.deepEqual(trace.unmatched(filter), expected);
+        const isEmpty = (await objects(trace, filter)).length === 0;
+        assert.equal(isEmpty, expected !== all, 'as events() has it');
+      }
+      assert.throws(() => trace.unmatched({ from: 1n, buffers: ['none'] }), /has no buffer "none"/);
+    });
+
   it('reports how many events were lost, and where', async (test) => {
     const trace = await opened(test, await madeDat(test, { 0: fixture('lost-injected.raw.gz') }));
     const losses: (bigint | 'unknown')[] = [];

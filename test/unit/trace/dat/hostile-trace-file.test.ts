@@ -92,15 +92,28 @@ describe('info of a hostile file', () => {
 
   it('any other file is refused as not being a trace.dat', async (test) => {
     const path = join(scratchDir(test), 'x');
-    for (const bytes of [
-      '',
-      'tracing',
-      '\x17\x08\x44tracing',
-      '\x17\x08\x44tracing5\0',
-      'x'.repeat(10_000),
-    ]) {
+    const begin = '\x17\x08\x44tracing';
+    for (const [bytes, message, remedy] of [
+      ['', /x: an empty file, not a trace\.dat$/, /^specify a trace\.dat, or a \.recording directory$/],
+      ['tracing', /x: not a trace\.dat$/, /^specify .* raw pages of a ring, see trace-host convert/],
+      ['x'.repeat(10_000), /x: not a trace\.dat$/, /^specify/],
+      ['\x1f\x8b\x08\0', /x: compressed with gzip, not a trace\.dat$/, /^decompress it first$/],
+      ['\x28\xb5\x2f\xfd', /x: compressed with zstd, not a trace\.dat$/, /^decompress it first$/],
+      [begin, /x: not a readable trace\.dat: the text at 10 has no end$/, /^it is damaged or incomplete: /],
+      [
+        `${begin}5\0`,
+        /x: not a readable trace\.dat: its version is neither 6 nor 7$/,
+        /^read it with trace-cmd/,
+      ],
+      [`${begin}6\0\x01`, /x: not a readable trace\.dat: .* big-endian machine$/, /^read it with trace-cmd/],
+    ] as const) {
       writeFileSync(path, bytes, 'latin1');
-      await assert.rejects(readInfo(path), /x: not a readable trace\.dat/);
+      await assert.rejects(readInfo(path), (error) => {
+        assert.ok(error instanceof Failure, String(error));
+        assert.match(error.message, message);
+        assert.match(error.remedy, remedy);
+        return true;
+      });
     }
     await assert.rejects(readInfo(`${path}.none`), /no such file/);
     await assert.rejects(readInfo('/dev/null'), /not a regular file/);

@@ -31,9 +31,11 @@ export function warnOfUnmatched(
 ): void {
   const { cpus, times } = trace.unmatched(mayGrow ? onlyCpus(filter) : filter);
   const path = printable(trace.path);
+  const say = (message: string, remedy: string): void => warn(`${message} — ${remedy}`);
   if (cpus.length > 0)
-    warn(
-      `${path} has no CPU ${cpuRanges(cpus)} — it has ${trace.cpus.length === 0 ? 'none' : `CPU ${cpuRanges(trace.cpus)}`}`,
+    say(
+      `${path} does not have CPU ${cpuRanges(cpus)}`,
+      trace.cpus.length === 0 ? 'it has none' : `its CPUs are ${cpuRanges(trace.cpus)}`,
     );
   if (times === undefined) return;
   const { first, last } = times;
@@ -45,7 +47,7 @@ export function warnOfUnmatched(
     filter.from !== undefined && filter.to !== undefined && filter.from > filter.to
       ? 'the first time is after the second'
       : `its events are from ${text(first)} to ${text(last)}`;
-  warn(`${path} has no event for ${given} — ${why}`);
+  say(`${path} has no event for ${given}`, why);
 }
 
 /** Checks that each selected instance is in at least one of the traces. Throws Failure (usage). */

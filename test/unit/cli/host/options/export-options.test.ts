@@ -30,6 +30,10 @@ describe('export and query', () => {
     for (const [line, message] of [
       ['export trace.dat', /no output given/],
       ['export trace.dat -o a.constructor', /"a\.constructor" does not name a format/],
+      ['export trace.dat --to xml', /--to: "xml" is not one of perfetto, ndjson, csv, parquet/],
+      ['export trace.dat --to .csv', /--to: "\.csv" is not one of/],
+      ['export trace.dat --to 5x -o a.csv', /--to: "5x" is not a time/],
+      ['export trace.dat -o a.csv -o b.csv', /two outputs given: "a\.csv" and "b\.csv"/],
       ['export trace.dat -o -', /stdout does not name a format/],
       ['export trace.dat -o a --to xml', /--to: "xml" is not one of perfetto, ndjson, csv, parquet/],
       ['export trace.dat -o a.csv --generic-events', /--generic-events only works with --to perfetto/],
