@@ -38,7 +38,18 @@ export const foldersOf = {
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
-  host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
+  host: [
+    'qmp',
+    'qemu',
+    'guest-dir',
+    'this-host',
+    'control',
+    'setup',
+    'metadata',
+    'vcpus',
+    'record',
+    'doctor',
+  ],
   cli: ['options', 'report', 'agent', 'host'],
 };
 

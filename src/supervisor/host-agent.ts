@@ -7,16 +7,21 @@ import { runAgent } from './agent.ts';
 import type { AgentOptions } from './options.ts';
 import { pipeOutlets } from './ports/outlets.ts';
 import { PortAway } from './ports/ports.ts';
-import { firstPipeFd, hostAgentControlFd, hostInstancePrefix } from '../protocol/host-agent.ts';
+import {
+  firstPipeFd,
+  type FromHostAgent,
+  hostAgentControlFd,
+  type HostAgentPlace,
+  hostInstancePrefix,
+} from '../protocol/host-agent.ts';
 
 /**
  * Runs the agent of a host, as a child of `trace-host record`: with an instance of its own, pipes that its parent
  * reads, and a socket to it (protocol/host-agent.ts). It ends with its parent. An instance that a killed one has
  * left is removed first.
- * @param own whether to trace in an instance of its own; otherwise at the top level
  * @throws Failure
  */
-export async function runHostAgent(options: AgentOptions, own: boolean): Promise<ExitCode> {
+export async function runHostAgent(options: AgentOptions, place: HostAgentPlace): Promise<ExitCode> {
   const gone = new AbortController();
   process.on('disconnect', () => gone.abort());
   // it may have ended while this program was loading
@@ -25,19 +30,16 @@ export async function runHostAgent(options: AgentOptions, own: boolean): Promise
   const root = locateTracefs(options.tracefs);
   await removeStaleInstances(root, hostInstancePrefix);
   const { cpus = [] } = options;
-  try {
-    return await runAgent(
-      { ...options, instance: own ? nameOfProcess(hostInstancePrefix) : undefined },
-      {
-        openControl: openOnce(),
-        outlets: pipeOutlets(new Map(cpus.map((cpu, index) => [cpu, firstPipeFd + index]))),
-        ready: () => process.send?.('ready', undefined, undefined, () => undefined),
-        gone: gone.signal,
-      },
-    );
-  } finally {
-    if (process.connected) process.disconnect();
-  }
+  return runAgent(
+    { ...options, instance: place === 'own' ? nameOfProcess(hostInstancePrefix) : undefined },
+    {
+      openControl: openOnce(),
+      outlets: pipeOutlets(new Map(cpus.map((cpu, index) => [cpu, firstPipeFd + index]))),
+      ready: () =>
+        process.send?.({ kind: 'ready' } satisfies FromHostAgent, undefined, undefined, () => undefined),
+      gone: gone.signal,
+    },
+  );
 }
 
 /** The socket cannot be opened a second time, as a port can. */

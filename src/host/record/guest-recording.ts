@@ -11,11 +11,9 @@ import {
   type ConvertReport,
   type ConvertSettings,
 } from '../../trace/convert/convert.ts';
-import { GuestDir } from '../guest-dir/guest-dir.ts';
-import type { GuestLocation } from '../guest-dir/location.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { parseMetadata } from '../../trace/metadata/guest-metadata.ts';
-import { cutOff } from '../qemu/guest-trouble.ts';
-import { recordingVersion } from '../../trace/recording/recording-format.ts';
+import { type RecordedGuest, recordingVersion } from '../../trace/recording/recording-format.ts';
 import { dropEarlierPages, failureOf, waitForArrival } from './arrival.ts';
 import type { Collector } from './collector.ts';
 import type { CpuProgress } from './contract.ts';
@@ -25,9 +23,13 @@ import { MetadataFetch } from './metadata-fetch.ts';
 import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
 
 export interface RecordRequest {
-  readonly location: GuestLocation;
+  readonly machine: TracedMachine;
   readonly out: string;
   readonly trace: TraceRequest | undefined;
+  /** Id by which other files refer to this one. */
+  readonly traceId: bigint;
+  /** The guests that are recorded together with this host; undefined for a guest. */
+  readonly guests: (() => readonly RecordedGuest[]) | undefined;
   /** Whether to skip events that the guest does not have. */
   readonly skipUnknown: boolean;
   /** Limit of what is kept of each CPU; undefined: keep everything. */
@@ -44,13 +46,16 @@ const cancelTimeoutMs = 15_000;
 
 /** One guest's recording, from the metadata to the trace.dat. */
 export class GuestRecording {
-  readonly guest: GuestDir;
+  readonly guest: TracedMachine;
   readonly #request: RecordRequest;
   readonly #client: ControlClient;
   readonly #collector: Collector;
   readonly #startedAt = new Date().toISOString();
   #dir: RecordingDir | undefined;
   #described: Promise<void> = Promise.resolve();
+  #packed: Uint8Array = new Uint8Array();
+  /** The request with the names of the guest's events. */
+  #trace: TraceRequest | undefined;
   readonly #metadata: MetadataFetch;
   readonly #ports: GuestPorts;
   /** Bytes of an earlier trace removed from the files, by CPU. */
@@ -62,7 +67,8 @@ export class GuestRecording {
   #doing = '';
   #converted: ConvertProgress | undefined;
 
-  private constructor(request: RecordRequest, guest: GuestDir, client: ControlClient, collector: Collector) {
+  private constructor(request: RecordRequest, client: ControlClient, collector: Collector) {
+    const guest = request.machine;
     this.#request = request;
     this.guest = guest;
     this.#client = client;
@@ -74,21 +80,18 @@ export class GuestRecording {
     );
   }
 
-  /** Opens and locks the guest's control port. Sends no order. @throws Failure */
+  /** Opens and locks the machine's control port; it closes the machine. Sends no order. @throws Failure */
   static async open(request: RecordRequest, collector: Collector): Promise<GuestRecording> {
-    const guest = GuestDir.open(request.location);
+    const { machine, timeoutMs } = request;
     try {
-      const lost = cutOff(guest);
-      if (lost !== undefined) throw lost;
-      const client = await ControlClient.open(guest, { timeoutMs: request.timeoutMs });
-      return new GuestRecording(request, guest, client, collector);
+      return new GuestRecording(request, await ControlClient.open(machine, { timeoutMs }), collector);
     } catch (cause) {
-      guest.close();
+      machine.close();
       throw cause;
     }
   }
 
-  /** The recording directory, until the recording is finished; undefined before `begin`. */
+  /** The recording directory, until the recording is finished; undefined before `start`. */
   get dir(): string | undefined {
     return this.#dir?.path;
   }
@@ -120,20 +123,33 @@ export class GuestRecording {
     }));
   }
 
-  /**
-   * Fetches metadata, drains stale pages from the ports, creates the recording directory, then starts tracing. After
-   * that, a recording that is killed can still be converted.
-   * @throws Failure; the guest does not trace for this recording then
-   */
-  async begin(): Promise<void> {
+  get traceId(): bigint {
+    return this.#request.traceId;
+  }
+
+  /** Fetches metadata and drains stale pages from the ports. @throws Failure */
+  async prepare(): Promise<void> {
     try {
-      await this.#begin();
+      await this.#prepare();
     } finally {
       this.#doing = '';
     }
   }
 
-  async #begin(): Promise<void> {
+  /**
+   * Creates the recording directory, then starts tracing. After that, a recording that is killed can still be
+   * converted.
+   * @throws Failure; the guest does not trace for this recording then
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } finally {
+      this.#doing = '';
+    }
+  }
+
+  async #prepare(): Promise<void> {
     this.#doing = 'waiting for its answer';
     const before = await this.#client.status();
     this.account.before = before;
@@ -147,21 +163,25 @@ export class GuestRecording {
     }
     this.#doing = 'fetching metadata';
     const { packed, contents } = await this.#metadata.all();
+    this.#packed = packed;
     this.#mustGoOn();
     // metadata that the conversion could not read is an error now
     parseMetadata(contents);
-    const trace = this.#metadata.resolve(this.#request.trace, this.#request.skipUnknown);
+    this.#trace = this.#metadata.resolve(this.#request.trace, this.#request.skipUnknown);
     await this.#openPorts();
+  }
+
+  async #start(): Promise<void> {
     this.#mustGoOn();
     this.#dir = new RecordingDir(this.#request.out);
     try {
-      this.#dir.writeMetadata(packed);
+      this.#dir.writeMetadata(this.#packed);
       const dir = this.#dir;
       this.#ports.collectInto((cpu) => dir.rawFile(cpu, this.#request.capBytes));
       this.#writeRecording(null);
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
-      this.account.started = await this.#client.start(trace);
+      this.account.started = await this.#client.start(this.#trace);
       this.#ports.havePages(this.account.started.pageBytes);
     } catch (cause) {
       // discard() is already running
@@ -186,6 +206,11 @@ export class GuestRecording {
       // recording.json now gets page size and clock
       this.#writeRecording(null),
     );
+  }
+
+  /** Writes the guests of this host into its recording, after they have changed. @throws Failure */
+  describeGuests(): void {
+    this.#writeRecording(null);
   }
 
   /** Fetches the status. @throws Failure when the guest is gone, or its agent no longer traces */
@@ -221,7 +246,7 @@ export class GuestRecording {
   }
 
   /**
-   * Undoes `begin`: sends a stop if a start was sent, and removes the recording. Waits up to 15 s for the guest to
+   * Undoes `start`: sends a stop if a start was sent, and removes the recording. Waits up to 15 s for the guest to
    * confirm; does not throw.
    */
   async discard(): Promise<void> {
@@ -274,7 +299,7 @@ export class GuestRecording {
 
   /** Writes the trace.dat; the directory stays until `removeDir`. @throws Failure */
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
-    if (this.#dir === undefined) throw new Error('convert called before begin');
+    if (this.#dir === undefined) throw new Error('convert called before start');
     this.#doing = `writing ${this.#request.out}`;
     try {
       const report = await convertRecording(this.#dir.path, {
@@ -308,7 +333,7 @@ export class GuestRecording {
     );
   }
 
-  /** Called between the steps of `begin`. @throws Failure if the start was cancelled */
+  /** Called between the steps of `prepare` and `start`. @throws Failure if the start was cancelled */
   #mustGoOn(): void {
     if (this.#discarded) throw new Failure(exitCode.failed, 'interrupted');
   }
@@ -338,6 +363,8 @@ export class GuestRecording {
       ...(source === undefined ? {} : { instance: source.instance }),
       hostKernel: release(),
       events: this.#request.trace?.events ?? [],
+      traceId: String(this.traceId),
+      ...(this.#request.guests === undefined ? {} : { guests: this.#request.guests() }),
     });
   }
 }

@@ -18,9 +18,9 @@ import { type TopLevelLine, unseenNote } from '../metadata/unseen.ts';
 import { joinAllCapped } from '../recording/recording-dir.ts';
 import { openInput } from '../file/open-input.ts';
 import { pagesOfFile, type RawPages } from './raw-pages.ts';
-import { rawFile, readRecording } from '../recording/recording-format.ts';
+import { rawFile, type RecordedGuest, readRecording } from '../recording/recording-format.ts';
 import { RawFileShrank, type CpuSource } from '../dat/cpu-data.ts';
-import type { TraceFacts } from '../dat/write/options.ts';
+import type { GuestThreads, TraceFacts } from '../dat/write/options.ts';
 import { Output } from '../file/output.ts';
 import { writeV6 } from '../dat/write/write-v6.ts';
 import { writeV7, type Compression } from '../dat/write/write-v7.ts';
@@ -39,6 +39,8 @@ export interface ConvertSettings {
   readonly clock?: string;
   /** Id by which other files refer to this one; random by default. */
   readonly traceId?: bigint;
+  /** In a host's file: its guests. */
+  readonly guests?: readonly GuestThreads[];
   /** Called after each piece of a few MiB at most. */
   readonly onProgress?: (progress: ConvertProgress) => void;
   /** Cancels the conversion: it throws the signal's reason and leaves no files. */
@@ -105,7 +107,10 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
   await joinAllCapped(dir, [...cpus.keys()]);
   const clock = settings.clock ?? recording.clock;
+  const { traceId } = recording;
   const report = await convert({
+    ...(traceId === undefined ? {} : { traceId: BigInt(traceId) }),
+    guests: recording.guests?.map(guestThreads) ?? [],
     ...settings,
     ...(clock === null ? {} : { clock }),
     ...(unseen === undefined ? {} : { unseen }),
@@ -211,6 +216,15 @@ async function openRaw(cpu: number, raw: string | RawPages): Promise<RawInput> {
   return { cpu, pages: pagesOfFile(file, (await file.stat()).size), opened: true, tally };
 }
 
+/** Of a virtual CPU that had several threads, the last one. */
+function guestThreads({ name, traceId, vcpus }: RecordedGuest): GuestThreads {
+  return {
+    name: name === '' ? 'guest' : name,
+    traceId: BigInt(traceId),
+    threads: new Map(vcpus.map(({ vcpu, tid }) => [vcpu, tid])),
+  };
+}
+
 function factsOf(input: ConvertInput): TraceFacts {
   const { metadata, clock = metadata.clock } = input;
   if (!/^[a-z0-9_-]{1,32}$/.test(clock)) {
@@ -228,6 +242,7 @@ function factsOf(input: ConvertInput): TraceFacts {
     clock,
     traceClock: clock === metadata.clock ? metadata.traceClock : withChosenClock(metadata.traceClock, clock),
     traceId: input.traceId ?? randomBytes(8).readBigUInt64LE(),
+    guests: input.guests ?? [],
   };
 }
 

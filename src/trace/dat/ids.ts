@@ -25,6 +25,7 @@ export const optionId = {
   cpuCount: 8,
   version: 9,
   traceId: 11,
+  guest: 13,
 } as const;
 
 /** Section header flag: the payload is compressed. */

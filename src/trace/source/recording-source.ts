@@ -26,7 +26,7 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     catalogue,
     uname,
     writer: '',
-    traceId: undefined,
+    traceId: recording.traceId === undefined ? undefined : BigInt(recording.traceId),
     symbols,
     unseen,
     kallsyms: () => metadata.kallsyms,

@@ -21,6 +21,17 @@ export interface TraceFacts {
   readonly traceClock: string;
   /** Id by which other files refer to this one. */
   readonly traceId: bigint;
+  /** In a host's file: its guests. */
+  readonly guests: readonly GuestThreads[];
+}
+
+/** Which threads of the host run a guest's CPUs. */
+export interface GuestThreads {
+  readonly name: string;
+  /** Id of the guest's own file. */
+  readonly traceId: bigint;
+  /** Thread id by virtual CPU. */
+  readonly threads: ReadonlyMap<number, number>;
 }
 
 /**
@@ -43,8 +54,23 @@ export function commonOptions(facts: TraceFacts): Option[] {
   if (facts.uname !== '') options.push({ id: optionId.uname, content: cString(facts.uname) });
   options.push({ id: optionId.version, content: cString(facts.writer) });
   options.push({ id: optionId.traceId, content: new ByteWriter().u64(facts.traceId).finish() });
+  // with TIME_SHIFT (12) in the guest's file, readers put both on one timeline
+  for (const guest of facts.guests) options.push({ id: optionId.guest, content: guestOption(guest) });
   return options;
 }
+
+/** trace-cmd uses the CPU as an index below the number of entries, so there is one for each; -1 if unknown. */
+function guestOption({ name, traceId, threads }: GuestThreads): Buffer {
+  const count = Math.max(-1, ...threads.keys()) + 1;
+  const writer = new ByteWriter()
+    .bytes(Buffer.from(`${name}\0`))
+    .u64(traceId)
+    .u32(count);
+  for (let vcpu = 0; vcpu < count; vcpu += 1) writer.u32(vcpu).u32(threads.get(vcpu) ?? unknownThread);
+  return writer.finish();
+}
+
+const unknownThread = 0xffff_ffff;
 
 export function cString(text: string): Buffer {
   return new ByteWriter().string(text).finish();
