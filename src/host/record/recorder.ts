@@ -197,6 +197,7 @@ export class Recorder {
             );
           });
     let looking = false;
+    let lookingAtThreads = false;
     const ticker = setInterval(() => {
       const elapsedMs = performance.now() - fromMs;
       const progress = this.#progress(elapsedMs);
@@ -209,10 +210,17 @@ export class Recorder {
       if (durationMs !== undefined && elapsedMs >= durationMs) this.#end({ kind: 'duration' });
       if (maxBytes !== undefined && keptBytes(progress) >= maxBytes) this.#end({ kind: 'max-size' });
       if (progress.freeBytes < reservedBytes) this.#end({ kind: 'failed', why: diskFull(this.#entries) });
-      if (looking) return;
-      looking = true;
-      void this.#look().finally(() => {
-        looking = false;
+      if (!looking) {
+        looking = true;
+        void this.#look().finally(() => {
+          looking = false;
+        });
+      }
+      // apart from that, because a QEMU may let it wait
+      if (lookingAtThreads) return;
+      lookingAtThreads = true;
+      void this.#lookAtThreads().finally(() => {
+        lookingAtThreads = false;
       });
     }, tickMs);
     // a duration may be shorter than the tick
@@ -238,7 +246,6 @@ export class Recorder {
         this.#endOne(entry, cause);
       }
     }
-    await this.#lookAtThreads();
   }
 
   async #lookAtThreads(): Promise<void> {

@@ -137,7 +137,7 @@ async function ready(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.on('message', (message: FromHostAgent) => {
       if (message.kind === 'ready') resolve();
-      else reject(new Failure(message.exitCode, `this host: ${printable(message.message)}`, message.remedy));
+      else reject(failureOf(message));
     });
     child.once('error', (cause) => {
       reject(new Failure(exitCode.failed, `cannot start the agent of this host: ${cause.message}`, ''));
@@ -145,6 +145,16 @@ async function ready(child: ChildProcess): Promise<void> {
     // what it has sent before is delivered first
     child.once('close', () => reject(hasEnded()));
   });
+}
+
+/** It has not begun: guests could be traced without it. */
+function failureOf({ exitCode, message, remedy }: FromHostAgent & { readonly kind: 'failed' }): Failure {
+  const without = 'to trace only guests, put the options after -A';
+  return new Failure(
+    exitCode,
+    `this host: ${printable(message)}`,
+    remedy === '' ? without : `${remedy}; ${without}`,
+  );
 }
 
 function hasEnded(cause?: unknown): Failure {
