@@ -38,7 +38,19 @@ export const foldersOf = {
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
-  host: ['qmp', 'qemu', 'guest-dir', 'control', 'setup', 'metadata', 'record', 'doctor'],
+  host: [
+    'qmp',
+    'qemu',
+    'guest-dir',
+    'this-host',
+    'control',
+    'setup',
+    'metadata',
+    'events',
+    'vcpus',
+    'record',
+    'doctor',
+  ],
   cli: ['options', 'report', 'agent', 'host'],
 };
 

@@ -20,6 +20,7 @@ import { scoreBelowWorkers } from './workers/oom-score.ts';
 import type { AgentOptions } from './options.ts';
 import { Orders } from './orders/orders.ts';
 import { type OutletSource, portOutlets, stdoutOutlets } from './ports/outlets.ts';
+import { openPort } from './ports/ports.ts';
 import {
   checkFramed,
   hostRules,
@@ -40,27 +41,44 @@ type End =
   | { readonly kind: 'outlet-gone'; readonly code: string };
 
 /**
+ * The program that has started this agent to trace the machine that both run on. It has the other ends of what ports
+ * are in a guest.
+ */
+export interface AgentParent {
+  /** Opens the control port: a connected stream socket, non-blocking. Throws PortAway when it is closed. */
+  readonly openControl: () => number;
+  readonly outlets: OutletSource;
+  /** Called once, when orders are carried out. */
+  readonly ready: () => void;
+  /** Aborted when the parent has ended; then the agent ends too. */
+  readonly gone: AbortSignal;
+}
+
+/**
  * Runs the agent until a signal ends it or nothing is left to do.
+ * @param parent instead of ports
  * @throws Failure for what a user can fix; nothing is left behind
  */
-export async function runAgent(options: AgentOptions): Promise<ExitCode> {
+export async function runAgent(options: AgentOptions, parent?: AgentParent): Promise<ExitCode> {
   checkFramed(options);
   const root = locateTracefs(options.tracefs);
   const cpus = cpusToTrace(options.cpus, new Tracefs(root));
-  const outlets = options.stdout
-    ? stdoutOutlets(options.framed)
-    : portOutlets(options.portsDir, options.portName);
-  if (!options.stdout) requireAnyPort(options, cpus);
-  const withHost = options.framed ? false : hostRules(options);
+  const outlets = parent?.outlets ?? outletsOf(options);
+  if (parent === undefined && !options.stdout) requireAnyPort(options, cpus);
+  const withHost = parent !== undefined || (!options.framed && hostRules(options));
   const log = await makeLog(options.logLevel, options.logFormat);
   warnOfOldKernel(log);
   if (options.stdout && !options.framed) warnOfMixedPages(cpus, log);
   const instance = options.instance === undefined ? undefined : ensureInstance(root, options.instance);
   try {
-    return await trace(options, cpus, outlets, new Tracefs(root, instance?.name), withHost, log);
+    return await trace(options, cpus, outlets, new Tracefs(root, instance?.name), withHost, parent, log);
   } finally {
     if (instance?.made) await removeInstance(root, instance.name);
   }
+}
+
+function outletsOf(options: AgentOptions): OutletSource {
+  return options.stdout ? stdoutOutlets(options.framed) : portOutlets(options.portsDir, options.portName);
 }
 
 async function trace(
@@ -69,6 +87,7 @@ async function trace(
   outlets: OutletSource,
   own: Tracefs,
   withHost: boolean,
+  parent: AgentParent | undefined,
   log: Logger,
 ): Promise<ExitCode> {
   let end: (why: End) => void = () => undefined;
@@ -97,15 +116,23 @@ async function trace(
       outletGone: (code) => end({ kind: 'outlet-gone', code }),
     },
   );
-  const tracing = new Tracing(supervisor, own, log);
+  // a machine that has guests has other users too, whose traces would lose the names saved until now
+  const tracing = new Tracing(supervisor, own, parent === undefined, log);
   const send = (answer: Answer, payload?: Uint8Array): void => {
     const line = Buffer.from(`${JSON.stringify(answer)}\n`);
     control?.send(...(payload === undefined ? [line] : [line, payload]));
   };
   const orders = new Orders(supervisor, tracing, options.allow, version, send, log);
   const control = withHost
-    ? new ControlPort(options.portsDir, options.controlPort, (line) => orders.take(line), log)
+    ? new ControlPort(
+        parent?.openControl ?? (() => openPort(options.portsDir, options.controlPort, 'both')),
+        (line) => orders.take(line),
+        log,
+      )
     : undefined;
+  const parentGone = (): void => end({ kind: 'signal', signal: 'its parent has ended' });
+  parent?.gone.addEventListener('abort', parentGone);
+  if (parent?.gone.aborted === true) parentGone();
   const stopListening = listen(end, () => log.info(orders.status(), 'status'), tracing, log);
   const manager = new ServiceManager();
   let framed: FramedStream | undefined;
@@ -120,6 +147,7 @@ async function trace(
     log.info({ cpus: able, of: cpus.length }, 'ready');
     manager.ready(() => describe(supervisor));
     const serving = control?.run().catch(fail);
+    parent?.ready();
     if (outlets.frameSync !== undefined) {
       framed = new FramedStream(outlets, outlets.frameSync, supervisor, own, options.stopTimeoutMs, log);
       const beginning = writeBeginning(framed, end);

@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode, Failure } from '../base/failure.ts';
@@ -81,7 +81,7 @@ function cannotMake(path: string, error: unknown): Failure {
  * Removes an instance. The kernel answers EBUSY until the last descriptor below it is closed, in any process, so this
  * tries a hundred times, 20 ms apart. An instance that is already gone is fine. Throws Failure.
  */
-export async function removeInstance(root: string, name: string): Promise<void> {
+export async function removeInstance(root: string, name: string, attempts = removeAttempts): Promise<void> {
   const path = join(root, 'instances', name);
   for (let attempt = 1; ; attempt++) {
     try {
@@ -90,7 +90,7 @@ export async function removeInstance(root: string, name: string): Promise<void> 
     } catch (error) {
       const errno = errorCode(error);
       if (errno === 'ENOENT') return;
-      if (errno !== 'EBUSY' || attempt === removeAttempts) {
+      if (errno !== 'EBUSY' || attempt === attempts) {
         const remedy = errno === 'EBUSY' ? `close its readers, then: rmdir ${path}` : `rmdir ${path}`;
         throw new Failure(exitCode.failed, `cannot remove trace instance ${path}: ${errno}`, remedy, {
           cause: error,
@@ -98,5 +98,46 @@ export async function removeInstance(root: string, name: string): Promise<void> 
       }
     }
     await sleep(removeRetryMs);
+  }
+}
+
+/** An instance's name that only the process `pid` uses: with its start time, because numbers are used again. */
+export function nameOfProcess(prefix: string, pid = process.pid): string {
+  return `${prefix}-${pid}-${startTicks(pid) ?? 0}`;
+}
+
+const staleAttempts = 25;
+
+/**
+ * Removes instances named by `nameOfProcess` whose process no longer lives. What is still in use stays: the kernel
+ * refuses to remove an instance whose rings are open, as they are if the process lives in another PID namespace.
+ * @returns the names of the removed instances
+ */
+export async function removeStaleInstances(root: string, prefix: string): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const name of readdirSync(join(root, 'instances'))) {
+    const [, pid, ticks] = /^-(\d{1,10})-(\d{1,20})$/.exec(name.slice(prefix.length)) ?? [];
+    if (!name.startsWith(prefix) || pid === undefined) continue;
+    if (startTicks(Number(pid)) === ticks) continue;
+    try {
+      await removeInstance(root, name, staleAttempts);
+      removed.push(name);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  }
+  return removed;
+}
+
+/** When a process started, in clock ticks since boot; undefined for one that has ended. */
+function startTicks(pid: number): string | undefined {
+  try {
+    // the name may contain anything; the fields after it are the state (the third) to the start time (the 22nd)
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
+    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { selfCommand } from './self-command.ts';
 
 /**
  * `record --print`: prints the events during the recording, in a separate process, so that a slow terminal cannot delay
@@ -11,11 +12,8 @@ export class Printing {
 
   /** @param dir the recording's directory; must exist until `done` returns */
   constructor(dir: string) {
-    const [, script = ''] = process.argv;
-    const args = [script, 'report', '--follow', dir];
-    // a single-file executable contains its script
-    const isSingle = process.argv0 === script || process.execPath === script;
-    this.#child = spawn(process.execPath, isSingle ? args.slice(1) : args, {
+    const [program = '', ...words] = selfCommand();
+    this.#child = spawn(program, [...words, 'report', '--follow', dir], {
       stdio: ['ignore', 'inherit', 'inherit'],
       // not reached by Ctrl-C: ends when the recording ends
       detached: true,

@@ -11,6 +11,7 @@ import { counted, cpuRanges, humanBytes, humanDuration } from '../report/human.t
 import { LiveText } from '../report/live-text.ts';
 import { Printing } from './printing.ts';
 import { RecordView } from '../report/record-view.ts';
+import { selfCommand } from './self-command.ts';
 import { Waiting } from '../report/waiting.ts';
 
 /** Records until the first reason to end, converts to files and reports their contents. Throws Failure. */
@@ -22,19 +23,24 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   };
   for (const remark of options.remarks) say(`trace-host: ${remark}`);
   let printing: Printing | undefined;
-  const recorder = new Recorder(options, {
-    phase: (text) => say(`${text} …`),
-    started: ([dir]) => {
-      say(`recording; ${howItEnds(options)}`);
-      if (options.print && dir !== undefined) printing = new Printing(dir);
+  const { host } = options;
+  const hostTarget = host === undefined ? undefined : { ...host, command: selfCommand() };
+  const recorder = new Recorder(
+    { ...options, host: hostTarget },
+    {
+      phase: (text) => say(`${text} …`),
+      started: ([dir]) => {
+        say(`recording; ${howItEnds(options)}`);
+        if (options.print && dir !== undefined) printing = new Printing(dir);
+      },
+      removing: async () => printing?.done(),
+      progress: (progress) => {
+        if (!options.quiet) view.show(progress);
+      },
+      ending: (end) => say(`${whyItEnded(end)}; stopping`),
+      note: (text) => say(`trace-host: ${printable(text)}`),
     },
-    removing: async () => printing?.done(),
-    progress: (progress) => {
-      if (!options.quiet) view.show(progress);
-    },
-    ending: (end) => say(`${whyItEnded(end)}; stopping`),
-    note: (text) => say(`trace-host: ${printable(text)}`),
-  });
+  );
   const waiting = new Waiting(live, () => (options.quiet ? undefined : recorder.doing));
   const stopListening = listen(recorder, live, () => printing?.abandon());
   try {
@@ -81,7 +87,7 @@ function howToConvert(dir: string, out: string): string {
   return `the recording is kept in ${dir} — convert it: trace-host convert ${dir} -o ${out}`;
 }
 
-function howItEnds({ command, durationMs }: RecordOptions): string {
+function howItEnds({ command, durationMs }: Pick<RecordOptions, 'command' | 'durationMs'>): string {
   if (command.length > 0) return `until ${command.join(' ')} ends`;
   if (durationMs !== undefined) return `for ${humanDuration(durationMs)}, or Ctrl-C`;
   return 'Ctrl-C to stop';
@@ -106,13 +112,13 @@ function whyItEnded(end: RecordEnd): string {
   }
 }
 
-function textOf({ label, out, report, cpus }: GuestReport): string {
+function textOf({ label, host, out, report, cpus }: GuestReport): string {
   if (report === undefined) return '';
   const overrun = cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
   const lines = [`${out}: ${label}, ${summaryOf(report)}`];
   if (overrun > 0)
     lines.push(
-      `  ${overrun} events were overwritten in the guest before they could be read — use larger rings: -b`,
+      `  ${overrun} events were overwritten ${host ? 'here' : 'in the guest'} before they could be read — use larger rings: -b`,
     );
   return `${lines.join('\n')}\n`;
 }
@@ -136,11 +142,13 @@ function notesOf({ untracedCpus, earlierEvents, report }: GuestReport): string[]
 }
 
 /** The reasons why the trace is incomplete, one line each; empty if it is complete. */
-function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): string[] {
+function lossesOf({ host, report, lostBytes, heldBytes, failedCpus }: GuestReport): string[] {
   return [
     ...(lostBytes > 0 ? [`${humanBytes(lostBytes)} lost in transit`] : []),
     ...(heldBytes > 0
-      ? [`${humanBytes(heldBytes)} are held in the guest because its port accepted no more data`]
+      ? [
+          `${humanBytes(heldBytes)} are held in ${host ? 'the agent of this host' : 'the guest'} because its port accepted no more data`,
+        ]
       : []),
     ...(failedCpus.length > 0 ? [`not traced to the end: CPU ${failedCpus.join(', ')}`] : []),
     ...(report === undefined ? [] : [...leftOutOf(report), ...reusedIdsOf(report)]),
@@ -150,8 +158,9 @@ function lossesOf({ report, lostBytes, heldBytes, failedCpus }: GuestReport): st
 /** One entry per guest; docs/json.md describes the fields. */
 function jsonOf({ end, guests }: RecordResult): string {
   return json(
-    guests.map(({ guest, report, dir, cpus, failures, ...rest }) => ({
+    guests.map(({ guest, host, report, dir, cpus, failures, ...rest }) => ({
       guest: guest ?? null,
+      host,
       file: null,
       recording: dir ?? null,
       ended: endedOf(end),

@@ -1,10 +1,15 @@
 import { exitCode } from '../../base/failure.ts';
+import { hostAgentWord } from '../../protocol/host-agent.ts';
 import { parseHostOptions } from './options/host-options.ts';
 import { runProgram } from '../options/program.ts';
 
 /** Runs trace-host. */
 export function traceHost(args: readonly string[]): Promise<void> {
   return runProgram('trace-host', async () => {
+    if (args[0] === hostAgentWord) {
+      const { runHostAgentCommand } = await import('./host-agent.ts');
+      return runHostAgentCommand(args.slice(1));
+    }
     const command = parseHostOptions(args);
     if (command.kind === 'say') {
       process.stdout.write(command.text);

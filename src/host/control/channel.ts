@@ -1,8 +1,9 @@
 import { closeSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
-import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { controlPortName } from '../port-names.ts';
 
 export interface ChannelEvents {
@@ -23,8 +24,8 @@ export interface Channel {
  * Opens the control port without waiting for QEMU.
  * @throws Failure (missing) when nobody is at the other end
  */
-export async function openChannel(guest: GuestDir, events: ChannelEvents): Promise<Channel> {
-  const [input, output] = guest.chardev === 'pipe' ? openFifos(guest) : await openSocket(guest);
+export async function openChannel(guest: TracedMachine, events: ChannelEvents): Promise<Channel> {
+  const [input, output] = await openEnds(guest);
   let closed = false;
   function close(): void {
     closed = true;
@@ -35,7 +36,10 @@ export async function openChannel(guest: GuestDir, events: ChannelEvents): Promi
     if (closed) return;
     close();
     const message = `${guest.label} has disconnected: its QEMU closed the control port`;
-    events.gone(new Failure(exitCode.missing, message, 'check why QEMU exited', { cause }));
+    events.gone(
+      guest.control?.gone(cause) ??
+        new Failure(exitCode.missing, message, 'check why QEMU exited', { cause }),
+    );
   }
   output.on('data', events.heard);
   output.on('end', () => gone());
@@ -46,7 +50,13 @@ export async function openChannel(guest: GuestDir, events: ChannelEvents): Promi
   };
 }
 
-function openFifos(guest: GuestDir): [Socket, Socket] {
+/** The stream to write to, and the one to read from. */
+async function openEnds(guest: TracedMachine): Promise<[Writable, Readable]> {
+  if (guest.control !== undefined) return [guest.control.stream, guest.control.stream];
+  return guest.chardev === 'pipe' ? openFifos(guest) : openSocket(guest);
+}
+
+function openFifos(guest: TracedMachine): [Socket, Socket] {
   // `out` first: opening it has no effect on the guest, so nothing needs to be undone if no QEMU has `in` open
   const outFd = guest.openFifo(controlPortName, 'out');
   let inFd: number;
@@ -62,7 +72,7 @@ function openFifos(guest: GuestDir): [Socket, Socket] {
   ];
 }
 
-async function openSocket(guest: GuestDir): Promise<[Socket, Socket]> {
+async function openSocket(guest: TracedMachine): Promise<[Socket, Socket]> {
   const socket = connect(guest.socketPath(controlPortName));
   try {
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));

@@ -11,7 +11,7 @@ import type {
   TraceRequest,
 } from '../../protocol/control.ts';
 import { maxLineBytes } from '../../protocol/line-reader.ts';
-import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { BadAnswer, parseAnswer } from './answer-parser.ts';
 import type { Channel } from './channel.ts';
@@ -49,7 +49,7 @@ interface Payload {
  * trusted: an unexpected answer is ignored, an invalid one is a Failure, and every buffer has a limit.
  */
 export class ControlClient {
-  readonly #guest: GuestDir;
+  readonly #guest: TracedMachine;
   readonly #timeoutMs: number;
   readonly #unlock: () => void;
   readonly #pending = new Map<string, Pending>();
@@ -64,7 +64,7 @@ export class ControlClient {
   #answers = false;
   #gone: Failure | undefined;
 
-  private constructor(guest: GuestDir, options: ControlOptions, unlock: () => void) {
+  private constructor(guest: TracedMachine, options: ControlOptions, unlock: () => void) {
     this.#guest = guest;
     this.#timeoutMs = options.timeoutMs;
     this.#unlock = unlock;
@@ -75,7 +75,7 @@ export class ControlClient {
    * directory after it.
    * @throws Failure: missing when no QEMU is there, failed when another process gives orders
    */
-  static async open(guest: GuestDir, options: ControlOptions): Promise<ControlClient> {
+  static async open(guest: TracedMachine, options: ControlOptions): Promise<ControlClient> {
     const unlock = guest.lock();
     const client = new ControlClient(guest, options, unlock);
     try {

@@ -1,9 +1,9 @@
 import type { ExitCode } from '../../base/failure.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import type { ErrorAnswer, ErrorCode, OrderName } from '../../protocol/control.ts';
-import type { GuestDir } from '../guest-dir/guest-dir.ts';
 import { controlPortName } from '../port-names.ts';
 import { whyStill } from '../qemu/guest-trouble.ts';
+import { type TracedMachine, whose } from '../traced-machine.ts';
 import type { BadAnswer } from './answer-parser.ts';
 
 /** An order that the guest's agent refuses, with the protocol's stable code. */
@@ -18,40 +18,43 @@ export class OrderRefused extends Failure {
 }
 
 /** The remedy for each error code; docs/protocol.md explains the codes. */
-const remedies: { readonly [Code in ErrorCode]: string } = {
-  'line-too-long': 'ask for less at once',
-  'bad-json': 'check that trace-agent and trace-host have the same version',
-  'not-an-object': 'check that trace-agent and trace-host have the same version',
-  'bad-id': 'check that trace-agent and trace-host have the same version',
-  'unknown-order': 'check that trace-agent and trace-host have the same version',
-  'unknown-field': 'check that trace-agent and trace-host have the same version',
-  'not-allowed': "the guest's trace-agent decides that with --allow",
-  'bad-trace': '',
-  'unknown-event': "see available_events in the guest's tracefs",
-  'bad-filter': "see the event's format in the guest's tracefs for its fields",
-  'bad-trigger': "see the triggers of Documentation/trace/events.rst in the kernel's source",
-  'unknown-option': "see options/ in the guest's tracefs",
-  'unknown-tracer': "see available_tracers in the guest's tracefs",
-  'unknown-function': "see available_filter_functions in the guest's tracefs",
-  'unknown-clock': "see trace_clock in the guest's tracefs",
-  'bad-value': 'ask for less',
-  busy: 'try again later',
-  superseded: 'nothing is lost: the latest order takes effect',
-  failed: "see the agent's log",
-};
+function remedyFor(code: ErrorCode, whose: string): string {
+  const remedies: { readonly [Code in ErrorCode]: string } = {
+    'line-too-long': 'ask for less at once',
+    'bad-json': 'check that trace-agent and trace-host have the same version',
+    'not-an-object': 'check that trace-agent and trace-host have the same version',
+    'bad-id': 'check that trace-agent and trace-host have the same version',
+    'unknown-order': 'check that trace-agent and trace-host have the same version',
+    'unknown-field': 'check that trace-agent and trace-host have the same version',
+    'not-allowed': `${whose} trace-agent decides that with --allow`,
+    'bad-trace': '',
+    'unknown-event': `see available_events in ${whose} tracefs`,
+    'bad-filter': `see the event's format in ${whose} tracefs for its fields`,
+    'bad-trigger': "see the triggers of Documentation/trace/events.rst in the kernel's source",
+    'unknown-option': `see options/ in ${whose} tracefs`,
+    'unknown-tracer': `see available_tracers in ${whose} tracefs`,
+    'unknown-function': `see available_filter_functions in ${whose} tracefs`,
+    'unknown-clock': `see trace_clock in ${whose} tracefs`,
+    'bad-value': 'ask for less',
+    busy: 'try again later',
+    superseded: 'nothing is lost: the latest order takes effect',
+    failed: "see the agent's log",
+  };
+  return remedies[code];
+}
 
 export function failureOfRefusal(
-  guest: GuestDir,
+  guest: TracedMachine,
   order: OrderName,
   error: ErrorAnswer['error'],
 ): OrderRefused {
   const exit = error.code === 'not-allowed' ? exitCode.notPermitted : exitCode.failed;
   const message = `${guest.label} refuses the order ${order}: ${error.message} (${error.code})`;
-  return new OrderRefused(error.code, exit, message, remedies[error.code]);
+  return new OrderRefused(error.code, exit, message, remedyFor(error.code, whose(guest)));
 }
 
 /** The error for an answer that does not follow docs/protocol.md. */
-export function failureOfNonsense(guest: GuestDir, order: OrderName, cause: BadAnswer): Failure {
+export function failureOfNonsense(guest: TracedMachine, order: OrderName, cause: BadAnswer): Failure {
   return new Failure(
     exitCode.failed,
     `${guest.label} sent an invalid answer to the order ${order}: ${cause.message}`,
@@ -61,7 +64,8 @@ export function failureOfNonsense(guest: GuestDir, order: OrderName, cause: BadA
 }
 
 /** The error when no answer came in time: the guest's state if QEMU knows it, else what to check. */
-export async function silence(guest: GuestDir, timeoutMs: number): Promise<Failure> {
+export async function silence(guest: TracedMachine, timeoutMs: number): Promise<Failure> {
+  if (guest.control !== undefined) return guest.control.silent(timeoutMs);
   const still = await whyStill(guest);
   if (still !== undefined) return still;
   const answers = guest.chardev === 'pipe' ? `${controlPortName}.out` : `${controlPortName}.socket`;

@@ -11,10 +11,11 @@ import { guestLabel, guestOptions, guestPath } from './location.ts';
 import { lockGuest } from './lock.ts';
 import { OwnedDir } from './owned-dir.ts';
 import type { Chardev } from '../port-names.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { controlPortName, cpuOfPort, portOfFile, tracePortName } from '../port-names.ts';
 
 /** A guest's directory as the host uses it: the host ends of its ports, and the lock for giving orders. */
-export class GuestDir {
+export class GuestDir implements TracedMachine {
   /** Absolute, without symbolic links. */
   readonly path: string;
   /** The guest's name; undefined for the guest in the directory itself. */
@@ -26,6 +27,7 @@ export class GuestDir {
   readonly chardev: Chardev;
   /** CPUs that have a trace port, ascending. */
   readonly cpus: readonly number[];
+  readonly control = undefined;
   readonly #dir: OwnedDir;
 
   private constructor(location: GuestLocation, dir: OwnedDir, ports: FoundPorts) {

@@ -2,14 +2,14 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
 import { firstPageAt } from '../../trace/recording/raw-file.ts';
 import type { RecordingDir } from '../../trace/recording/recording-dir.ts';
-import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import type { StreamFault } from './collector.ts';
 import type { GuestAccount } from './guest-account.ts';
 import type { GuestPorts } from './guest-ports.ts';
 
 /** Waits until all bytes that the agent has counted as sent have arrived. Throws Failure when some do not. */
 export async function waitForArrival(
-  guest: GuestDir,
+  guest: TracedMachine,
   ports: GuestPorts,
   account: GuestAccount,
 ): Promise<void> {
@@ -28,7 +28,7 @@ export async function waitForArrival(
 }
 
 /** Throws if a CPU without a port in this directory has sent pages: they went to whatever its port is connected to. */
-function refuseUnconnectedPorts(guest: GuestDir, ports: GuestPorts, account: GuestAccount): void {
+function refuseUnconnectedPorts(guest: TracedMachine, ports: GuestPorts, account: GuestAccount): void {
   for (const cpu of account.sendingCpus) {
     if (ports.files.has(cpu)) continue;
     const { label, path, options } = guest;
@@ -65,7 +65,7 @@ export async function dropEarlierPages(
 /** The error for a file or port that failed during a recording; `dir`: the recording's directory. */
 export function failureOf(
   fault: StreamFault,
-  guest: GuestDir,
+  guest: TracedMachine,
   cpu: number,
   dir: string | undefined,
 ): Failure {

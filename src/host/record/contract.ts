@@ -1,16 +1,38 @@
+import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import type { Failure } from '../../base/failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
+import type { HostAgentPlace } from '../../protocol/host-agent.ts';
 import type { ConvertReport, FileVersion } from '../../trace/convert/convert.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import type { Compression } from '../../trace/dat/write/write-v7.ts';
 import type { CommandEnd } from './command.ts';
 
-export interface RecordOptions {
-  readonly guests: readonly { readonly location: GuestLocation; readonly out: string }[];
+/** One machine's part of a recording. */
+export interface RecordTarget {
+  readonly out: string;
   /** What to trace; undefined: whatever is already enabled in the guest. */
   readonly trace: TraceRequest | undefined;
-  /** Whether to skip events that a guest does not have; otherwise they are an error. */
+  /** Whether to skip events that its kernel does not have; otherwise they are an error. */
   readonly skipUnknown: boolean;
+}
+
+export interface GuestTarget extends RecordTarget {
+  readonly location: GuestLocation;
+}
+
+export interface HostTarget extends RecordTarget {
+  /** Where its agent traces when `trace` names no instance. */
+  readonly place: HostAgentPlace;
+  /** The command that runs this program again. */
+  readonly command: readonly string[];
+}
+
+export interface RecordOptions {
+  /** May be empty if the host is traced. */
+  readonly guests: readonly GuestTarget[];
+  /** This host; undefined: it is not traced. */
+  readonly host: HostTarget | undefined;
   /** Size limit of the newest pages kept for each CPU. */
   readonly capBytes: number | undefined;
   readonly durationMs: number | undefined;
@@ -30,9 +52,13 @@ export interface RecordOptions {
 
 /** What one guest's recording needs to know. */
 export interface RecordRequest {
-  readonly location: GuestLocation;
+  readonly machine: TracedMachine;
   readonly out: string;
   readonly trace: TraceRequest | undefined;
+  /** Id by which other files refer to this one. */
+  readonly traceId: bigint;
+  /** The guests that are recorded together with this host; undefined for a guest. */
+  readonly guests: (() => readonly RecordedGuest[]) | undefined;
   /** Whether to skip events that the guest does not have. */
   readonly skipUnknown: boolean;
   /** Limit of what is kept of each CPU; undefined: keep everything. */
@@ -75,6 +101,8 @@ export interface GuestReport {
   readonly label: string;
   /** The guest's name; undefined when it has none. */
   readonly guest: string | undefined;
+  /** Whether it is this host. */
+  readonly host: boolean;
   readonly out: string;
   /** Undefined when the trace.dat could not be written. */
   readonly report: ConvertReport | undefined;

@@ -1,7 +1,7 @@
 import { errorCode } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { connectUnix } from '../../native/ipc/unix-socket.ts';
-import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { tracePortName } from '../port-names.ts';
 import { type Collector, Nowhere, type Stream, type StreamFault } from './collector.ts';
 import type { RawFile } from '../../trace/recording/raw-file.ts';
@@ -22,7 +22,7 @@ const arrivalPollMs = 20;
 
 /** A guest's trace ports and the files that they are collected into; at first their data is discarded. */
 export class GuestPorts {
-  readonly #guest: GuestDir;
+  readonly #guest: TracedMachine;
   readonly #failed: (cpu: number, fault: StreamFault) => void;
   readonly #streams = new Map<number, Stream>();
   readonly #files = new Map<number, RawFile>();
@@ -30,7 +30,7 @@ export class GuestPorts {
   readonly #faulted = new Set<number>();
 
   /** @param failed a file or a port has failed; collection of the other CPUs continues */
-  constructor(guest: GuestDir, failed: (cpu: number, fault: StreamFault) => void) {
+  constructor(guest: TracedMachine, failed: (cpu: number, fault: StreamFault) => void) {
     this.#guest = guest;
     this.#failed = failed;
   }

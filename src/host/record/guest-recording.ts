@@ -3,8 +3,8 @@ import type { ConvertProgress, ConvertReport, ConvertSettings } from '../../trac
 import { parseMetadata } from '../../trace/metadata/guest-metadata.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
-import { GuestDir } from '../guest-dir/guest-dir.ts';
-import { cutOff } from '../qemu/guest-trouble.ts';
+import type { TraceRequest } from '../../protocol/control.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { failureOf, waitForArrival } from './arrival.ts';
 import type { Collector } from './collector.ts';
 import type { CpuProgress, RecordRequest } from './contract.ts';
@@ -18,11 +18,14 @@ const cancelTimeoutMs = 15_000;
 
 /** One guest's recording, from the metadata to the trace.dat. */
 export class GuestRecording {
-  readonly guest: GuestDir;
+  readonly guest: TracedMachine;
   readonly #request: RecordRequest;
   readonly #client: ControlClient;
   readonly #collector: Collector;
   #described: Promise<void> = Promise.resolve();
+  #packed: Uint8Array = new Uint8Array();
+  /** The request with the names of the guest's events. */
+  #trace: TraceRequest | undefined;
   readonly #metadata: MetadataFetch;
   readonly #ports: GuestPorts;
   readonly #files: RecordedFiles;
@@ -33,7 +36,8 @@ export class GuestRecording {
   #doing = '';
   #converted: ConvertProgress | undefined;
 
-  private constructor(request: RecordRequest, guest: GuestDir, client: ControlClient, collector: Collector) {
+  private constructor(request: RecordRequest, client: ControlClient, collector: Collector) {
+    const guest = request.machine;
     this.#request = request;
     this.guest = guest;
     this.#client = client;
@@ -46,21 +50,18 @@ export class GuestRecording {
     this.#files = new RecordedFiles(request, guest, this.#ports, this.account);
   }
 
-  /** Opens and locks the guest's control port. Sends no order. @throws Failure */
+  /** Opens and locks the machine's control port; it closes the machine. Sends no order. @throws Failure */
   static async open(request: RecordRequest, collector: Collector): Promise<GuestRecording> {
-    const guest = GuestDir.open(request.location);
+    const { machine, timeoutMs } = request;
     try {
-      const lost = cutOff(guest);
-      if (lost !== undefined) throw lost;
-      const client = await ControlClient.open(guest, { timeoutMs: request.timeoutMs });
-      return new GuestRecording(request, guest, client, collector);
+      return new GuestRecording(request, await ControlClient.open(machine, { timeoutMs }), collector);
     } catch (cause) {
-      guest.close();
+      machine.close();
       throw cause;
     }
   }
 
-  /** The recording directory, until the recording is finished; undefined before `begin`. */
+  /** The recording directory, until the recording is finished; undefined before `start`. */
   get dir(): string | undefined {
     return this.#files.dir?.path;
   }
@@ -92,20 +93,33 @@ export class GuestRecording {
     }));
   }
 
-  /**
-   * Fetches metadata, drains stale pages from the ports, creates the recording directory, then starts tracing. After
-   * that, a recording that is killed can still be converted.
-   * @throws Failure; the guest does not trace for this recording then
-   */
-  async begin(): Promise<void> {
+  get traceId(): bigint {
+    return this.#request.traceId;
+  }
+
+  /** Fetches metadata and drains stale pages from the ports. @throws Failure */
+  async prepare(): Promise<void> {
     try {
-      await this.#begin();
+      await this.#prepare();
     } finally {
       this.#doing = '';
     }
   }
 
-  async #begin(): Promise<void> {
+  /**
+   * Creates the recording directory, then starts tracing. After that, a recording that is killed can still be
+   * converted.
+   * @throws Failure; the guest does not trace for this recording then
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } finally {
+      this.#doing = '';
+    }
+  }
+
+  async #prepare(): Promise<void> {
     this.#doing = 'waiting for its answer';
     const before = await this.#client.status();
     this.account.before = before;
@@ -119,18 +133,22 @@ export class GuestRecording {
     }
     this.#doing = 'fetching metadata';
     const { packed, contents } = await this.#metadata.all();
+    this.#packed = packed;
     this.#mustGoOn();
     // metadata that the conversion could not read is an error now
     parseMetadata(contents);
-    const trace = this.#metadata.resolve(this.#request.trace, this.#request.skipUnknown);
+    this.#trace = this.#metadata.resolve(this.#request.trace, this.#request.skipUnknown);
     await this.#openPorts();
+  }
+
+  async #start(): Promise<void> {
     this.#mustGoOn();
     this.#files.createDir();
     try {
-      this.#files.begin(packed);
+      this.#files.begin(this.#packed);
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
-      this.account.started = await this.#client.start(trace);
+      this.account.started = await this.#client.start(this.#trace);
       this.#ports.havePages(this.account.started.pageBytes);
     } catch (cause) {
       // discard() is already running
@@ -155,6 +173,11 @@ export class GuestRecording {
       // recording.json now gets page size and clock
       this.#files.describe(null),
     );
+  }
+
+  /** Writes the guests of this host into its recording, after they have changed. @throws Failure */
+  describeGuests(): void {
+    this.#files.describe(null);
   }
 
   /** Fetches the status. @throws Failure when the guest is gone, or its agent no longer traces */
@@ -190,7 +213,7 @@ export class GuestRecording {
   }
 
   /**
-   * Undoes `begin`: sends a stop if a start was sent, and removes the recording. Waits up to 15 s for the guest to
+   * Undoes `start`: sends a stop if a start was sent, and removes the recording. Waits up to 15 s for the guest to
    * confirm; does not throw.
    */
   async discard(): Promise<void> {
@@ -262,7 +285,7 @@ export class GuestRecording {
     );
   }
 
-  /** Called between the steps of `begin`. @throws Failure if the start was cancelled */
+  /** Called between the steps of `prepare` and `start`. @throws Failure if the start was cancelled */
   #mustGoOn(): void {
     if (this.#discarded) throw new Failure(exitCode.failed, 'interrupted');
   }

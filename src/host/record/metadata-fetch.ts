@@ -7,20 +7,20 @@ import { unseenLines } from '../../trace/metadata/unseen.ts';
 import type { RecordingDir } from '../../trace/recording/recording-dir.ts';
 import type { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
-import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import { type TracedMachine, whose } from '../traced-machine.ts';
 import { MetadataCache } from '../metadata/cache.ts';
 import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/changes.ts';
-import { EventNames, knownEvents } from './event-names.ts';
+import { EventNames, knownEvents } from '../events/event-names.ts';
 
 /** Fetches a guest's metadata before, during and after a recording. */
 export class MetadataFetch {
-  readonly #guest: GuestDir;
+  readonly #guest: TracedMachine;
   readonly #client: ControlClient;
   readonly #note: (text: string) => void;
   /** The guest's metadata as fetched before the start. */
   #fetched: ReadonlyMap<string, Buffer> = new Map();
 
-  constructor(guest: GuestDir, client: ControlClient, note: (text: string) => void) {
+  constructor(guest: TracedMachine, client: ControlClient, note: (text: string) => void) {
     this.#guest = guest;
     this.#client = client;
     this.#note = note;
@@ -42,7 +42,11 @@ export class MetadataFetch {
     if (trace === undefined) return undefined;
     const skip = (name: string): void =>
       this.#note(`${this.#guest.label} has no event ${quoted(name)}: skipped`);
-    return new EventNames(knownEvents(this.#fetched.keys()), skipUnknown ? skip : undefined).resolve(trace);
+    return new EventNames(
+      knownEvents(this.#fetched.keys()),
+      skipUnknown ? skip : undefined,
+      whose(this.#guest),
+    ).resolve(trace);
   }
 
   /** Fetches the metadata of the traced instance while it exists, after `writeFirst`. A Failure is reported as a note. */

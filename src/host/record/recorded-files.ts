@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { convertRecording, type ConvertReport, type ConvertSettings } from '../../trace/convert/convert.ts';
 import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
 import { recordingVersion } from '../../trace/recording/recording-format.ts';
-import type { GuestDir } from '../guest-dir/guest-dir.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { dropEarlierPages } from './arrival.ts';
 import type { RecordRequest } from './contract.ts';
 import type { GuestAccount } from './guest-account.ts';
@@ -13,7 +13,7 @@ import type { GuestPorts } from './guest-ports.ts';
 /** What one guest's recording has on this host: its directory with the pages of each CPU, then the trace.dat. */
 export class RecordedFiles {
   readonly #request: RecordRequest;
-  readonly #guest: GuestDir;
+  readonly #guest: TracedMachine;
   readonly #ports: GuestPorts;
   readonly #account: GuestAccount;
   readonly #startedAt = new Date().toISOString();
@@ -21,7 +21,7 @@ export class RecordedFiles {
   /** Bytes of an earlier trace removed from the files, by CPU. */
   readonly #cutBytes = new Map<number, number>();
 
-  constructor(request: RecordRequest, guest: GuestDir, ports: GuestPorts, account: GuestAccount) {
+  constructor(request: RecordRequest, guest: TracedMachine, ports: GuestPorts, account: GuestAccount) {
     this.#request = request;
     this.#guest = guest;
     this.#ports = ports;
@@ -44,7 +44,7 @@ export class RecordedFiles {
   }
 
   /** Writes the guest's metadata, and has the pages of the ports collected into the directory. Throws Failure. */
-  begin(packed: Buffer): void {
+  begin(packed: Uint8Array): void {
     const dir = this.#dir;
     if (dir === undefined) throw new Error('begin called before createDir');
     dir.writeMetadata(packed);
@@ -72,6 +72,8 @@ export class RecordedFiles {
       ...(source === undefined ? {} : { instance: source.instance }),
       hostKernel: release(),
       events: this.#request.trace?.events ?? [],
+      traceId: String(this.#request.traceId),
+      ...(this.#request.guests === undefined ? {} : { guests: this.#request.guests() }),
     });
   }
 

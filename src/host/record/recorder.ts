@@ -2,7 +2,8 @@ import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../base/failure.ts';
 import type { ConvertReport } from '../../trace/convert/convert.ts';
-import type { GuestLocation } from '../guest-dir/location.ts';
+import { ThisHost } from '../this-host/this-host.ts';
+import type { TracedMachine } from '../traced-machine.ts';
 import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import { Collector } from './collector.ts';
 import { checkCommand, startCommand } from './command.ts';
@@ -13,8 +14,10 @@ import type {
   RecordOptions,
   RecordProgress,
   RecordResult,
+  RecordTarget,
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
+import { GuestsOfHost, newTraceId, openGuest } from './machines.ts';
 import { isWhole, openAccounts } from './whole.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
 
@@ -29,12 +32,14 @@ interface Entry {
   stopping: Promise<void> | undefined;
 }
 
-/** Records guests together, until the first reason to end. */
+/** Records guests, and this host with them, until the first reason to end. */
 export class Recorder {
   readonly #options: RecordOptions;
   readonly #listener: RecordListener;
   readonly #collector = new Collector();
+  /** The guests, then the host. */
   readonly #entries: Entry[] = [];
+  #host: { readonly machine: ThisHost; readonly entry: Entry; readonly guests: GuestsOfHost } | undefined;
   #end: (end: RecordEnd) => void = () => undefined;
   readonly #ended = new Promise<RecordEnd>((resolve) => {
     this.#end = resolve;
@@ -69,7 +74,8 @@ export class Recorder {
   /** Records, and writes a file for each guest. @throws Failure when nothing was recorded */
   async run(): Promise<RecordResult> {
     checkCommand(this.#options.command);
-    for (const { out } of this.#options.guests) RecordingDir.check(out);
+    const { guests: targets, host } = this.#options;
+    for (const { out } of host === undefined ? targets : [...targets, host]) RecordingDir.check(out);
     let end: RecordEnd;
     try {
       await this.#begin();
@@ -79,10 +85,11 @@ export class Recorder {
       end = await this.#record();
       this.#listener.ending(end);
       if (end.kind === 'failed') this.#fail(this.#running, end.why);
-      await Promise.all(this.#entries.map((entry) => (entry.stopping ??= this.#stop(entry))));
+      await this.#stopAll();
     } finally {
       await this.#collector.close();
       await Promise.all(this.#entries.map((entry) => this.#close(entry)));
+      await this.#endHost();
     }
     const guests: GuestReport[] = [];
     for (const entry of this.#entries) guests.push(await this.#finish(entry));
@@ -90,21 +97,55 @@ export class Recorder {
   }
 
   async #begin(): Promise<void> {
-    for (const { location, out } of this.#options.guests) {
-      this.#entries.push({
-        recording: await this.#open(location, out),
-        failures: [],
-        stopping: undefined,
-      });
-    }
+    for (const target of this.#options.guests)
+      await this.#open(openGuest(target.location), target, undefined);
+    await this.#openHost();
     this.#listener.phase('fetching metadata');
-    const beginning = Promise.allSettled(this.#entries.map(({ recording }) => recording.begin()));
+    const beginning = this.#startAll().catch((why: unknown) => ({ why }));
     const first = await Promise.race([beginning, this.#ended]);
-    const why = 'kind' in first ? reasonOf(first) : first.find(isRejected)?.reason;
-    if (why === undefined) return;
+    if (first === undefined) return;
     // guests that were started are stopped again and leave nothing: a recording has all guests or none
     await Promise.all(this.#entries.map(({ recording }) => recording.discard()));
-    throw why;
+    throw 'kind' in first ? reasonOf(first) : first.why;
+  }
+
+  async #openHost(): Promise<void> {
+    const { host } = this.#options;
+    if (host === undefined) return;
+    const { note } = this.#listener;
+    this.#listener.phase('starting the agent of this host');
+    const guests = new GuestsOfHost(this.#entries.map(({ recording }) => recording));
+    const machine = await ThisHost.start({ ...host, note });
+    try {
+      this.#host = { machine, entry: await this.#open(machine, host, guests), guests };
+    } catch (cause) {
+      await machine.end();
+      throw cause;
+    }
+  }
+
+  /** Starts the guests together, and then the host, so that its trace has the threads of all guests from the start. */
+  async #startAll(): Promise<void> {
+    await allOf(this.#entries.map(({ recording }) => recording.prepare()));
+    const host = this.#host;
+    await host?.guests.look();
+    const guests = this.#entries.filter((entry) => entry !== host?.entry);
+    await allOf(guests.map(({ recording }) => recording.start()));
+    await host?.entry.recording.start();
+    for (const label of host?.guests.unknown ?? [])
+      this.#listener.note(
+        `which threads of this host are the CPUs of ${label} is unknown — start its QEMU with -name debug-threads=on, or with -qmp`,
+      );
+  }
+
+  /** Stops the host, and then the guests. */
+  async #stopAll(): Promise<void> {
+    const host = this.#host?.entry;
+    if (host !== undefined && host.stopping === undefined)
+      await new Promise<void>((resolve) => {
+        host.stopping = this.#stop(host, resolve);
+      });
+    await Promise.all(this.#entries.map((entry) => (entry.stopping ??= this.#stop(entry))));
   }
 
   /** Guests that have not ended alone. */
@@ -112,18 +153,36 @@ export class Recorder {
     return this.#entries.filter(({ stopping }) => stopping === undefined);
   }
 
-  #open(location: GuestLocation, out: string): Promise<GuestRecording> {
-    const { trace, skipUnknown, capBytes, timeoutMs } = this.#options;
+  async #open(
+    machine: TracedMachine,
+    { out, trace, skipUnknown }: RecordTarget,
+    guests: GuestsOfHost | undefined,
+  ): Promise<Entry> {
+    const { capBytes, timeoutMs } = this.#options;
     const { note } = this.#listener;
     const failed = (why: Failure): void => {
       const entry = this.#entries.find(({ recording }) => recording.out === out);
       if (entry !== undefined && this.#began) this.#endOne(entry, why);
       else this.#end({ kind: 'failed', why });
     };
-    return GuestRecording.open(
-      { location, out, trace, skipUnknown, capBytes, timeoutMs, note, failed },
+    const recording = await GuestRecording.open(
+      {
+        machine,
+        out,
+        trace,
+        skipUnknown,
+        capBytes,
+        timeoutMs,
+        note,
+        failed,
+        traceId: newTraceId(),
+        guests: guests === undefined ? undefined : () => guests.list(),
+      },
       this.#collector,
     );
+    const entry: Entry = { recording, failures: [], stopping: undefined };
+    this.#entries.push(entry);
+    return entry;
   }
 
   async #record(): Promise<RecordEnd> {
@@ -138,6 +197,7 @@ export class Recorder {
             );
           });
     let looking = false;
+    let lookingAtThreads = false;
     const ticker = setInterval(() => {
       const elapsedMs = performance.now() - fromMs;
       const progress = this.#progress(elapsedMs);
@@ -150,10 +210,17 @@ export class Recorder {
       if (durationMs !== undefined && elapsedMs >= durationMs) this.#end({ kind: 'duration' });
       if (maxBytes !== undefined && keptBytes(progress) >= maxBytes) this.#end({ kind: 'max-size' });
       if (progress.freeBytes < reservedBytes) this.#end({ kind: 'failed', why: diskFull(this.#entries) });
-      if (looking) return;
-      looking = true;
-      void this.#look().finally(() => {
-        looking = false;
+      if (!looking) {
+        looking = true;
+        void this.#look().finally(() => {
+          looking = false;
+        });
+      }
+      // apart from that, because a QEMU may let it wait
+      if (lookingAtThreads) return;
+      lookingAtThreads = true;
+      void this.#lookAtThreads().finally(() => {
+        lookingAtThreads = false;
       });
     }, tickMs);
     // a duration may be shorter than the tick
@@ -181,6 +248,17 @@ export class Recorder {
     }
   }
 
+  async #lookAtThreads(): Promise<void> {
+    const host = this.#host;
+    if (host === undefined || !(await host.guests.look()) || host.entry.stopping !== undefined) return;
+    try {
+      host.entry.recording.describeGuests();
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      this.#endOne(host.entry, cause);
+    }
+  }
+
   /**
    * Stops recording one guest that cannot continue, without affecting the others; if it was the last one, the
    * recording ends.
@@ -198,24 +276,31 @@ export class Recorder {
       if (!failures.some(({ message }) => message === why.message)) failures.push(why);
   }
 
-  async #stop(entry: Entry): Promise<void> {
+  /** @param stopped called when the machine no longer traces, or does not stop */
+  async #stop(entry: Entry, stopped: () => void = () => undefined): Promise<void> {
     const { recording } = entry;
-    const step = async (run: () => Promise<void>): Promise<void> => {
-      try {
-        await run();
-      } catch (cause) {
-        if (!(cause instanceof Failure)) throw cause;
-        this.#fail([entry], cause);
-      }
-    };
-    if (recording.tracing) await step(() => recording.stop());
+    try {
+      if (recording.tracing) await this.#step(entry, () => recording.stop());
+    } finally {
+      stopped();
+    }
     // do not wait again for a guest that has not answered
-    if (!recording.tracing) await step(() => recording.fetchChanges());
+    if (!recording.tracing) await this.#step(entry, () => recording.fetchChanges());
   }
 
-  async #close(entry: Entry): Promise<void> {
+  #close(entry: Entry): Promise<void> {
+    return this.#step(entry, () => entry.recording.close());
+  }
+
+  async #endHost(): Promise<void> {
+    const host = this.#host;
+    if (host !== undefined) await this.#step(host.entry, () => host.machine.end());
+  }
+
+  /** A Failure is one of this machine's failures. */
+  async #step(entry: Entry, run: () => Promise<void>): Promise<void> {
     try {
-      await entry.recording.close();
+      await run();
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
       this.#fail([entry], cause);
@@ -243,6 +328,7 @@ export class Recorder {
     const found = {
       label: guest.label,
       guest: guest.guest,
+      host: recording === this.#host?.entry.recording,
       out,
       report,
       cpus: progress,
@@ -281,8 +367,11 @@ function reasonOf(end: RecordEnd): Failure {
   return new Failure(exitCode.failed, 'interrupted before the recording began; nothing is kept');
 }
 
-function isRejected(result: PromiseSettledResult<void>): result is PromiseRejectedResult {
-  return result.status === 'rejected';
+/** Waits until all have settled. @throws the reason of the first that was rejected */
+async function allOf(promises: readonly Promise<void>[]): Promise<void> {
+  const settled = await Promise.allSettled(promises);
+  const rejected = settled.find((result) => result.status === 'rejected');
+  if (rejected !== undefined) throw rejected.reason;
 }
 
 function keptBytes({ guests }: RecordProgress): number {

@@ -6,7 +6,7 @@ import { POLLHUP, POLLIN, POLLOUT } from '../../native/wait/poll.ts';
 import { read, write } from '../../native/io/transfer.ts';
 import { Waiter } from '../../native/wait/waiter.ts';
 import { type Line, LineReader } from '../../protocol/line-reader.ts';
-import { openPort, PortAway } from '../ports/ports.ts';
+import { PortAway } from '../ports/ports.ts';
 
 /** The size of a read from the port. */
 const chunkBytes = 4096;
@@ -23,8 +23,7 @@ const queuedBytesMax = 256 * 1024;
  * without a host end is polled at intervals, not in a busy loop.
  */
 export class ControlPort {
-  readonly #portsDir: string;
-  readonly #name: string;
+  readonly #openIt: () => number;
   readonly #heard: (line: Line) => void;
   readonly #log: Logger;
   readonly #waiter = new Waiter();
@@ -39,17 +38,19 @@ export class ControlPort {
   #heardMs = 0;
   #closed = false;
 
-  /** @param heard called with each line, in order; must not throw */
-  constructor(portsDir: string, name: string, heard: (line: Line) => void, log: Logger) {
-    this.#portsDir = portsDir;
-    this.#name = name;
+  /**
+   * @param open opens the port, non-blocking; throws PortAway or Failure
+   * @param heard called with each line, in order; must not throw
+   */
+  constructor(open: () => number, heard: (line: Line) => void, log: Logger) {
+    this.#openIt = open;
     this.#heard = heard;
     this.#log = log;
   }
 
   /** Opens the port. @throws PortAway or Failure */
   open(): void {
-    this.#fd = openPort(this.#portsDir, this.#name, 'both');
+    this.#fd = this.#openIt();
     this.#reader = new LineReader();
     this.#saidAway = undefined;
     this.#away.reset();
@@ -92,7 +93,7 @@ export class ControlPort {
   async #reopen(): Promise<void> {
     try {
       this.open();
-      this.#log.info({ port: this.#name }, 'control port is back');
+      this.#log.info('control port is back');
     } catch (error) {
       if (!(error instanceof PortAway)) throw error;
       if (error.why !== this.#saidAway) this.#log.warn(`${error.message}; ${error.remedy}`);

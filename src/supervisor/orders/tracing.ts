@@ -40,15 +40,18 @@ export class Tracing {
   readonly #log: Logger;
   #request: Request | undefined;
   #flushing = false;
-  readonly #names: SavedNames;
+  readonly #names: SavedNames | undefined;
   #source: TraceSource;
 
-  /** @param own the agent's own instance, used when no order names another */
-  constructor(supervisor: Supervisor, own: Tracefs, log: Logger) {
+  /**
+   * @param own the agent's own instance, used when no order names another
+   * @param saveNames whether to make the kernel save the names of more tasks, for which it forgets all others
+   */
+  constructor(supervisor: Supervisor, own: Tracefs, saveNames: boolean, log: Logger) {
     this.#supervisor = supervisor;
     this.#own = own;
     this.#log = log;
-    this.#names = new SavedNames(new Tracefs(own.root));
+    this.#names = saveNames ? new SavedNames(new Tracefs(own.root)) : undefined;
     this.#source = sourceOf(own);
   }
 
@@ -125,7 +128,7 @@ export class Tracing {
     const request = this.#request;
     if (request !== undefined)
       this.#complain(request.keep ? leaveOff(request.tracefs) : request.applied.restore());
-    this.#names.putBack();
+    this.#names?.putBack();
   }
 
   /** The sub-buffer size may have changed since the rings were opened, and workers read pages of the size they know. */
@@ -159,7 +162,7 @@ export class Tracing {
     const instance = wish.instance === undefined ? undefined : ensureInstance(root, wish.instance);
     const tracefs = instance === undefined ? this.#own : new Tracefs(root, instance.name);
     // Kept until the agent ends: the host requests names after tracing has stopped.
-    if (wantsTracing(wish)) this.#names.raise(thisMachine());
+    if (wantsTracing(wish)) this.#names?.raise(thisMachine());
     const elsewhere = tracefs.dir !== this.#own.dir;
     const reopen = elsewhere || wish.tracer !== undefined || wish.subBufferKb !== undefined;
     if (reopen) await this.#supervisor.close();

@@ -7,7 +7,7 @@ import { duplicate, isAppending, setNonBlocking } from '../../native/io/files.ts
 import { makeMemory } from '../../native/ipc/shared-memory.ts';
 import { syncSize } from '../../protocol/frames.ts';
 import type { Outlet } from '../../protocol/ipc.ts';
-import { openPort } from './ports.ts';
+import { openPort, PortAway } from './ports.ts';
 
 /** A source of the outlets to which workers send their pages. */
 export interface OutletSource {
@@ -34,6 +34,20 @@ export function portNameOf(template: string, cpu: number): string {
   return template.replace('%d', String(cpu));
 }
 
+/** A pipe for each CPU, which this process has inherited. @param fds its writing ends by CPU */
+export function pipeOutlets(fds: ReadonlyMap<number, number>): OutletSource {
+  return {
+    outlet: 'splice',
+    open: (cpu) => {
+      const fd = fds.get(cpu);
+      if (fd === undefined) throw new PortAway('missing', `no pipe for CPU ${cpu}`, 'start again');
+      return openPipeAnew(fd, `the pipe of CPU ${cpu}`);
+    },
+    turnFd: undefined,
+    frameSync: undefined,
+  };
+}
+
 const stdoutFd = 1;
 
 /**
@@ -54,19 +68,19 @@ export function stdoutOutlets(framed: boolean): OutletSource {
   const turnFd = makeMemory('trace-agent-turn', 1);
   const shared = { turnFd, frameSync: framed ? randomBytes(syncSize) : undefined };
   const stdout = fstatSync(stdoutFd);
-  if (stdout.isFIFO()) return { outlet: 'shared', open: openFifoAnew, ...shared };
+  if (stdout.isFIFO()) return { outlet: 'shared', open: () => openPipeAnew(stdoutFd, 'stdout'), ...shared };
   if (stdout.isSocket()) setNonBlocking(stdoutFd);
   const outlet = isAppending(stdoutFd) ? 'copied' : 'shared';
   return { outlet, open: () => duplicate(stdoutFd), ...shared };
 }
 
-/** Opens the pipe again for writing. A pipe can be opened without a reader, a named FIFO cannot. @throws Failure */
-function openFifoAnew(): number {
+/** Opens a pipe again for writing. A pipe can be opened without a reader, a named FIFO cannot. @throws Failure */
+function openPipeAnew(fd: number, name: string): number {
   try {
-    return openSync(`/proc/self/fd/${stdoutFd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (errorCode(error) !== 'ENXIO') throw error;
-    throw new Failure(exitCode.missing, 'stdout is a FIFO without a reader', 'start its reader', {
+    throw new Failure(exitCode.missing, `${name} is a FIFO without a reader`, 'start its reader', {
       cause: error,
     });
   }

@@ -19,6 +19,7 @@ import { joinAllCapped } from '../recording/recording-dir.ts';
 import { openInput } from '../file/open-input.ts';
 import { pagesOfFile, type RawPages } from './raw-pages.ts';
 import { rawFile, readRecording } from '../recording/recording-format.ts';
+import { tracedGuests } from '../recording/traced-guests.ts';
 import { RawFileShrank, type CpuSource } from '../dat/cpu-data.ts';
 import type { TracedGuest } from '../dat/guest-option.ts';
 import type { TimeShift } from '../dat/time-shift.ts';
@@ -111,7 +112,10 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
   await joinAllCapped(dir, [...cpus.keys()]);
   const clock = settings.clock ?? recording.clock;
+  const { traceId } = recording;
   const report = await convert({
+    ...(traceId === undefined ? {} : { traceId: BigInt(traceId) }),
+    guests: tracedGuests(recording),
     ...settings,
     ...(clock === null ? {} : { clock }),
     ...(unseen === undefined ? {} : { unseen }),

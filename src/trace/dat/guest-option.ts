@@ -7,9 +7,12 @@ export interface TracedGuest {
   readonly name: string;
   /** TRACEID of the guest's file. */
   readonly traceId: bigint;
-  /** Thread id on the host of each vCPU, by vCPU; 0 if unknown. */
+  /** Thread id on the host of each vCPU, by vCPU; without those that are unknown. */
   readonly vcpuTids: ReadonlyMap<number, number>;
 }
+
+/** -1, as trace-cmd writes it. */
+const unknownTid = 0xffff_ffff;
 
 /** Throws TraceFileError. */
 export function parseGuest(content: Buffer): TracedGuest {
@@ -19,7 +22,11 @@ export function parseGuest(content: Buffer): TracedGuest {
   const count = reader.u32();
   if (count > maxCpus) throw new TraceFileError(`GUEST has ${count} vCPUs`);
   const vcpuTids = new Map<number, number>();
-  for (let index = 0; index < count; index++) vcpuTids.set(reader.u32(), reader.u32());
+  for (let index = 0; index < count; index++) {
+    const vcpu = reader.u32();
+    const tid = reader.u32();
+    if (tid !== unknownTid) vcpuTids.set(vcpu, tid);
+  }
   return { name, traceId, vcpuTids };
 }
 
@@ -30,6 +37,6 @@ export function parseGuest(content: Buffer): TracedGuest {
 export function formatGuest({ name, traceId, vcpuTids }: TracedGuest): Buffer {
   const count = Math.max(0, ...[...vcpuTids.keys()].map((vcpu) => vcpu + 1));
   const writer = new ByteWriter().string(name).u64(traceId).u32(count);
-  for (let vcpu = 0; vcpu < count; vcpu++) writer.u32(vcpu).u32(vcpuTids.get(vcpu) ?? 0);
+  for (let vcpu = 0; vcpu < count; vcpu++) writer.u32(vcpu).u32(vcpuTids.get(vcpu) ?? unknownTid);
   return writer.finish();
 }

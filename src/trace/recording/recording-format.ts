@@ -28,6 +28,31 @@ export interface Recording {
   readonly hostKernel: string;
   /** Events as requested, e.g. `sched`, `irq:irq_handler_entry`. */
   readonly events: readonly string[];
+  /** Id by which other files refer to the trace.dat, in decimal; missing in older recordings. */
+  readonly traceId?: string;
+  /** In the recording of a host: the guests that were recorded with it. */
+  readonly guests?: readonly RecordedGuest[];
+}
+
+/** A guest, as its host sees it. */
+export interface RecordedGuest {
+  /** Empty for a guest without a name. */
+  readonly name: string;
+  /** Of the guest's own file, in decimal. */
+  readonly traceId: string;
+  /** The process of its QEMU; null if it was not found. */
+  readonly pid: number | null;
+  /** In the order in which they appeared; a virtual CPU that was removed and added again has two entries. */
+  readonly vcpus: readonly RecordedVcpu[];
+}
+
+/** The host's thread that runs a virtual CPU. */
+export interface RecordedVcpu {
+  readonly vcpu: number;
+  readonly tid: number;
+  /** When it was first seen, and when it was found gone, or null: nanoseconds of the host's CLOCK_BOOTTIME, in decimal. */
+  readonly from: string;
+  readonly until: string | null;
 }
 
 export interface RecordedCpu {
@@ -122,6 +147,10 @@ function parseRecording(text: string, path: string): Recording {
   }
   if (!Array.isArray(cpus) || !cpus.every(isCpu)) throw bad('cpus is not a list of CPUs');
   if (new Set(cpus.map(({ cpu }) => cpu)).size !== cpus.length) throw bad('cpus lists a CPU twice');
+  const { traceId, guests } = value;
+  if (traceId !== undefined && !isTraceId(traceId)) throw bad('traceId is not a number of 64 bits');
+  if (guests !== undefined && !(Array.isArray(guests) && guests.every(isGuest)))
+    throw bad('guests is not a list of guests');
   return {
     version: recordingVersion,
     guest,
@@ -134,7 +163,31 @@ function parseRecording(text: string, path: string): Recording {
     ...(instance === undefined ? {} : { instance }),
     hostKernel,
     events,
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(guests === undefined ? {} : { guests }),
   };
+}
+
+function isTraceId(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt(value) < 2n ** 64n;
+}
+
+function isGuest(value: unknown): value is RecordedGuest {
+  if (!isObject(value)) return false;
+  const { name, traceId, pid, vcpus } = value;
+  if (typeof name !== 'string' || !isTraceId(traceId) || (pid !== null && !isCount(pid))) return false;
+  return Array.isArray(vcpus) && vcpus.every(isVcpu);
+}
+
+function isVcpu(value: unknown): value is RecordedVcpu {
+  if (!isObject(value)) return false;
+  const { vcpu, tid, from, until } = value;
+  if (!isCount(vcpu) || vcpu >= maxCpus || !isCount(tid) || tid >= 2 ** 31) return false;
+  return isNs(from) && (until === null || isNs(until));
+}
+
+function isNs(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,20}$/.test(value);
 }
 
 function isCount(value: unknown): value is number {

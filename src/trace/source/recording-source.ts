@@ -8,6 +8,7 @@ import { openInput } from '../file/open-input.ts';
 import { keptFiles } from '../recording/raw-file.ts';
 import { metadataFile, type Recording, rawFile, readRecording } from '../recording/recording-format.ts';
 import { readRecordingMetadata } from '../recording/recording-metadata.ts';
+import { tracedGuests } from '../recording/traced-guests.ts';
 import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 
 /** Opens a recording directory, finished or not. Throws Failure that names the path. */
@@ -28,9 +29,9 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     catalogue,
     uname,
     writer: '',
-    traceId: undefined,
+    traceId: recording.traceId === undefined ? undefined : BigInt(recording.traceId),
     timeShift: undefined,
-    guests: [],
+    guests: tracedGuests(recording),
     symbols,
     unseen,
     kallsyms: () => metadata.kallsyms,

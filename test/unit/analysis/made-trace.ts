@@ -151,7 +151,7 @@ let packed: Promise<Buffer> | undefined;
 
 /** What of A's metadata the made events need: to read all of it takes longer than a test. */
 async function packNeeded(): Promise<Buffer> {
-  const needed = /^(?:events\/(?:header_|sched\/|irq\/)|(?!events\/|kallsyms$))/;
+  const needed = /^(?:events\/(?:header_|ftrace\/|sched\/|irq\/)|(?!events\/|kallsyms$))/;
   return packContents(new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path))));
 }
 

@@ -9,11 +9,35 @@ type FlagName = {
   [Name in HostSettingName]: (typeof hostSettings)[Name] extends WithDefault<boolean> ? Name : never;
 }[HostSettingName];
 
+/** An option as it was given. */
+export interface GivenWord {
+  readonly name: HostSettingName;
+  readonly text: string;
+}
+
+/** Options of a command line, or of a part of it. */
+export interface GivenOptions {
+  /** In order, including repeated ones. */
+  readonly sequence: readonly GivenWord[];
+  get<Value>(setting: Setting<Value>): Value | undefined;
+  flag(name: FlagName): boolean;
+}
+
+/** A part of a command line. */
+export function givenPart(sequence: readonly GivenWord[]): GivenOptions {
+  const get = <Value>(setting: Setting<Value>): Value | undefined => {
+    const texts = sequence.filter(({ name }) => hostSettings[name] === setting).map(({ text }) => text);
+    const text = setting.repeatable === true ? texts.join('\n') : texts.at(-1);
+    return text === undefined || texts.length === 0 ? undefined : setting.parse(text, `--${setting.long}`);
+  };
+  return { sequence, get, flag: (name) => get<boolean>(hostSettings[name]) ?? false };
+}
+
 /** The options and operands on a command line, parsed by the settings' own parsers. */
-export class Given {
+export class Given implements GivenOptions {
   readonly #command: Command;
   readonly #remarks: string[] = [];
-  readonly #sequence: { readonly name: HostSettingName; readonly text: string }[] = [];
+  readonly #sequence: GivenWord[] = [];
 
   /** Create this object before the command line is parsed: it records the order of the options. */
   constructor(command: Command, names: readonly HostSettingName[]) {
@@ -35,7 +59,7 @@ export class Given {
   }
 
   /** All given options in order, including repeated ones. */
-  get sequence(): readonly { readonly name: HostSettingName; readonly text: string }[] {
+  get sequence(): readonly GivenWord[] {
     return this.#sequence;
   }
 

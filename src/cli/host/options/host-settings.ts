@@ -49,7 +49,7 @@ export const hostSettings = {
     short: 'o',
     long: 'output',
     placeholder: 'FILE',
-    description: 'file to write; with --agent, the guest name is inserted before the extension',
+    description: 'file to write; a guest named with --agent gets its name inserted before the extension',
     values: 'file',
     defaultText: 'trace.dat',
     parse: parsePath,
@@ -86,10 +86,20 @@ export const hostSettings = {
     short: 'A',
     long: 'agent',
     placeholder: 'NAME',
-    description: 'record this guest; repeat to record several at once, into one file each',
+    description:
+      'record this guest; repeat to record several at once, into one file each. Options after it that select what to ' +
+      'trace are its own; without -e and -p among them it traces what is given before',
     values: 'guest',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
+  },
+  host: {
+    long: 'host',
+    description:
+      'record this host too, or only it without --agent; options before the first -A are its own, and with -e or -p ' +
+      'there it needs no --host',
+    defaultText: 'false',
+    parse: parseFlag,
   },
   ignoreUnknown: {
     short: 'i',

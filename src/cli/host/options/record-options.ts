@@ -1,14 +1,17 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { exitCode, Failure } from '../../../base/failure.ts';
-import type { RecordOptions } from '../../../host/record/contract.ts';
+import type { HostTarget, RecordOptions, RecordTarget } from '../../../host/record/contract.ts';
 import type { TraceRequest } from '../../../protocol/control.ts';
 import { Refusal } from '../../../protocol/refusal.ts';
 import { parseTraceRequest, readFilter, readTrigger } from '../../../protocol/trace-request.ts';
 import { readForm } from './convert-options.ts';
-import type { Given } from './given.ts';
+import { type Given, type GivenOptions, givenPart, type GivenWord } from './given.ts';
 import { hostSettings } from './host-settings.ts';
+import { type Section, sectionsOf, split } from './sections.ts';
 
-export interface RecordCommand extends RecordOptions {
+export interface RecordCommand extends Omit<RecordOptions, 'host'> {
+  /** This host; the caller knows the command that runs it. */
+  readonly host: Omit<HostTarget, 'command'> | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
   /** Print the events during the recording. */
@@ -31,8 +34,11 @@ export function readRecord(given: Given): RecordCommand {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
     throw new Failure(exitCode.usage, `--agent: ${twice} is given twice`, 'give it once');
+  if (given.flag('host') && location.guest !== undefined)
+    throw new Failure(exitCode.usage, '--host conflicts with --guest', 'use --agent for guests');
   const print = given.flag('print');
-  if (print && names.length > 1)
+  const { host, guests } = sectionsOf(given.sequence, given.flag('host'));
+  if (print && guests.length + (host === undefined ? 0 : 1) > 1)
     throw new Failure(
       exitCode.usage,
       '--print works with a single guest',
@@ -42,12 +48,20 @@ export function readRecord(given: Given): RecordCommand {
     throw new Failure(exitCode.usage, '--print conflicts with --json', 'omit one of the two options');
   const out = given.read(hostSettings.output);
   const maxKb = given.get(hostSettings.maxKb);
+  for (const words of split(given.sequence)) checkGivenOnce(words);
+  const skipUnknown = given.flag('ignoreUnknown');
+  const target = (section: Section, file: string): RecordTarget => ({
+    out: file,
+    trace: readTrace(givenPart(section.words), host !== undefined),
+    skipUnknown: skipUnknown || section.taken,
+  });
   return {
-    guests:
-      names.length === 0
-        ? [{ location, out }]
-        : names.map((guest) => ({ location: { ...location, guest }, out: fileOf(out, guest) })),
-    trace: readTrace(given),
+    guests: guests.map((section, index) => {
+      const guest = names[index];
+      if (guest === undefined) return { location, ...target(section, out) };
+      return { location: { ...location, guest }, ...target(section, fileOf(out, guest)) };
+    }),
+    host: host === undefined ? undefined : hostTarget(target(host, out)),
     capBytes: maxKb === undefined ? undefined : maxKb * 1024,
     durationMs: given.get(hostSettings.duration),
     maxBytes: given.get(hostSettings.maxSize),
@@ -55,7 +69,6 @@ export function readRecord(given: Given): RecordCommand {
     commandOutput: given.flag('json') || print ? 'stderr' : 'stdout',
     timeoutMs: given.read(hostSettings.timeout),
     ...readForm(given),
-    skipUnknown: given.flag('ignoreUnknown'),
     json: given.flag('json'),
     quiet: given.flag('quiet'),
     print,
@@ -69,10 +82,28 @@ function fileOf(out: string, guest: string): string {
   return join(dirname(out), `${basename(out, extension)}-${guest}${extension}`);
 }
 
-/** The trace request for the guest; undefined if no option selects what to trace. */
-function readTrace(given: Given): TraceRequest | undefined {
+/** This host traces in an instance that its agent names, and only what the options say. */
+function hostTarget(target: RecordTarget): Omit<HostTarget, 'command'> {
+  const { trace } = target;
+  if (trace?.events === undefined && trace?.tracer === undefined)
+    throw new Failure(exitCode.usage, '--host: no option says what to trace', 'add -e EVENT, or -p TRACER');
+  const { instance, ...rest } = trace;
+  if (instance !== ownInstance) return { ...target, place: 'top' };
+  if (trace.keep === true)
+    throw new Failure(
+      exitCode.usage,
+      '--keep: the instance of a recording of this host is removed at its end',
+      'name another one with -B NAME',
+    );
+  return { ...target, trace: rest, place: 'own' };
+}
+
+/**
+ * The trace request for a machine; undefined if no option selects what to trace.
+ * @param together whether host and guests are recorded together: then with a clock that all of them have
+ */
+function readTrace(given: GivenOptions, together: boolean): TraceRequest | undefined {
   const tracer = given.get(hostSettings.plugin);
-  checkGivenOnce(given);
   const named = given.get(hostSettings.instance);
   const request = {
     ...readEvents(given),
@@ -92,7 +123,9 @@ function readTrace(given: Given): TraceRequest | undefined {
     (request.events !== undefined || request.triggers !== undefined || tracer !== undefined) &&
     (tracer === undefined || instanceTracers.has(tracer));
   const instance = named ?? (own ? ownInstance : 'top');
-  const whole = instance === 'top' ? request : { ...request, instance };
+  // another clock at the top level would empty its rings
+  const clock = together && request.clock === undefined && instance !== 'top' ? { clock: 'boot' } : {};
+  const whole = instance === 'top' ? request : { ...request, ...clock, instance };
   return Object.keys(whole).length === 0 ? undefined : checked(whole);
 }
 
@@ -146,14 +179,14 @@ const once = {
   module: '--module: a recording can only be limited to one module',
 } as const;
 
-function checkGivenOnce(given: Given): void {
+function checkGivenOnce(words: readonly GivenWord[]): void {
   for (const [option, why] of Object.entries(once)) {
-    if (given.sequence.filter(({ name }) => name === option).length < 2) continue;
+    if (words.filter(({ name }) => name === option).length < 2) continue;
     throw new Failure(exitCode.usage, why, 'use it once, and make a second recording for the other');
   }
 }
 
-function readFunctions(given: Given): TraceRequest {
+function readFunctions(given: GivenOptions): TraceRequest {
   const module = given.get(hostSettings.module);
   const named = given.get(hostSettings.function);
   const ofModule =
@@ -166,7 +199,7 @@ function readFunctions(given: Given): TraceRequest {
 }
 
 /** Trace options by name; a leading `no` switches an option off, as in the kernel. */
-function readOptions(given: Given): Readonly<Record<string, boolean>> | undefined {
+function readOptions(given: GivenOptions): Readonly<Record<string, boolean>> | undefined {
   const stack = given.flag('functionStack');
   const isFiltered =
     given.get(hostSettings.function) !== undefined || given.get(hostSettings.module) !== undefined;
@@ -187,7 +220,7 @@ function readOptions(given: Given): Readonly<Record<string, boolean>> | undefine
   return options.size === 0 ? undefined : Object.fromEntries(options);
 }
 
-function readTasks(given: Given): TraceRequest {
+function readTasks(given: GivenOptions): TraceRequest {
   const pids = given.get(hostSettings.pid);
   const children = given.flag('children');
   if (children && pids === undefined)
@@ -196,7 +229,9 @@ function readTasks(given: Given): TraceRequest {
 }
 
 /** Events to trace and to exclude, and the filters and triggers of the preceding -e. */
-function readEvents(given: Given): Pick<TraceRequest, 'events' | 'eventsOff' | 'filters' | 'triggers'> {
+function readEvents(
+  given: GivenOptions,
+): Pick<TraceRequest, 'events' | 'eventsOff' | 'filters' | 'triggers'> {
   const events: string[] = [];
   const eventsOff: string[] = [];
   const filters = new Map<string, string>();

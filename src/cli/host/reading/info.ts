@@ -32,7 +32,7 @@ function textOf(info: TraceInfo): string {
 }
 
 function guestText({ name, traceId, vcpuTids }: TracedGuest): string {
-  const threads = [...vcpuTids].map(([vcpu, tid]) => `${vcpu} is ${tid === 0 ? 'unknown' : `thread ${tid}`}`);
+  const threads = [...vcpuTids].map(([vcpu, tid]) => `${vcpu} is thread ${tid}`);
   const vcpus = threads.length === 0 ? '' : `; vCPU ${threads.join(', ')}`;
   return `${printable(name)}, trace id ${traceId}${vcpus}`;
 }

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { ControlPort } from '../../../../src/supervisor/orders/control-port.ts';
+import { openPort } from '../../../../src/supervisor/ports/ports.ts';
 
 const portName = 'agent-ctl-path';
 const noSocat =
@@ -29,7 +30,7 @@ beforeEach(() => {
   hosts = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
   const hear = (line: { kind: string; text?: string }): void => void heard.push(line.text ?? line.kind);
-  port = new ControlPort(dir, portName, hear, log);
+  port = new ControlPort(() => openPort(dir, portName, 'both'), hear, log);
 });
 afterEach(async () => {
   port.close();

@@ -66,7 +66,7 @@ describe('TIME_SHIFT', () => {
 });
 
 describe('GUEST', () => {
-  it('is read as it was written, without gaps in the vCPUs', () => {
+  it('is read as it was written, and has no gaps in the vCPUs', () => {
     const guest = {
       name: 'web',
       traceId: 7n,
@@ -75,12 +75,9 @@ describe('GUEST', () => {
         [2, 102],
       ]),
     };
-    const vcpuTids = new Map([
-      [0, 100],
-      [1, 0],
-      [2, 102],
-    ]);
-    assert.deepEqual(parseGuest(formatGuest(guest)), { ...guest, vcpuTids });
+    const content = formatGuest(guest);
+    assert.deepEqual(parseGuest(content), guest);
+    assert.equal(content.readUInt32LE('web'.length + 1 + 8), 3);
   });
 
   it('that is cut off is an error', () => {

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseHostOptions } from '../../../../../src/cli/host/options/host-options.ts';
+import type { RecordTarget } from '../../../../../src/host/record/contract.ts';
 import type { RecordCommand } from '../../../../../src/cli/host/options/record-options.ts';
 import { Failure } from '../../../../../src/base/failure.ts';
 import { defaultDir } from '../../../../../src/host/guest-dir/location.ts';
 
-function record(...args: string[]): RecordCommand {
+/** The options, and the request for the only guest. */
+function record(...args: string[]): RecordCommand & Pick<RecordTarget, 'trace' | 'skipUnknown'> {
   const command = parseHostOptions(['record', ...args]);
   assert.ok(command.kind === 'record');
-  return command.options;
+  const [guest] = command.options.guests;
+  return { ...command.options, trace: guest?.trace, skipUnknown: guest?.skipUnknown ?? false };
 }
 
 function words(text: string): string[] {
@@ -26,7 +29,14 @@ describe('trace-host record', () => {
   it('requests nothing from the guest if no option selects what to trace', () => {
     const { trace, guests, command } = record();
     assert.equal(trace, undefined);
-    assert.deepEqual(guests, [{ location: { dir: defaultDir, guest: undefined }, out: 'trace.dat' }]);
+    assert.deepEqual(guests, [
+      {
+        location: { dir: defaultDir, guest: undefined },
+        out: 'trace.dat',
+        trace: undefined,
+        skipUnknown: false,
+      },
+    ]);
     assert.deepEqual(command, []);
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { globOf } from '../../../../src/host/record/glob.ts';
+import { globOf } from '../../../../src/host/events/glob.ts';
 
 function matches(pattern: string, ...names: string[]): void {
   for (const name of names) assert.ok(globOf(pattern).test(name), `${pattern} takes ${name}`);

@@ -30,11 +30,16 @@ export function knownEvents(paths: Iterable<string>): KnownEvents {
 export class EventNames {
   readonly #known: KnownEvents;
   readonly #skip: ((name: string) => void) | undefined;
+  readonly #owner: string;
   readonly #skipped = new Set<string>();
 
-  /** @param skip called for each name that matches no event, to skip it; if omitted, such a name is an error */
-  constructor(known: KnownEvents, skip?: (name: string) => void) {
+  /**
+   * @param skip called for each name that matches no event, to skip it; if omitted, such a name is an error
+   * @param owner for messages
+   */
+  constructor(known: KnownEvents, skip?: (name: string) => void, owner = "the guest's") {
     this.#known = known;
+    this.#owner = owner;
     this.#skip = skip;
   }
 
@@ -114,8 +119,8 @@ export class EventNames {
       if (parseEventSpec(name) !== undefined && !/[*?[]/.test(name)) return [name];
       throw new Failure(
         exitCode.failed,
-        `the guest has no event ${quoted(name)}`,
-        "see available_events in the guest's tracefs",
+        `${this.#owner} kernel has no event ${quoted(name)}`,
+        `see available_events in ${this.#owner} tracefs`,
       );
     });
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Failure } from '../../../../src/base/failure.ts';
 import type { TraceRequest } from '../../../../src/protocol/control.ts';
-import { EventNames, knownEvents } from '../../../../src/host/record/event-names.ts';
+import { EventNames, knownEvents } from '../../../../src/host/events/event-names.ts';
 
 const kernel: Readonly<Record<string, readonly string[]>> = {
   sched: ['sched_switch', 'sched_waking', 'sched_wakeup', 'sched_stat_wait'],

@@ -1,0 +1,78 @@
+import { clockNs } from '../../native/clock.ts';
+import type { RecordedVcpu } from '../../trace/recording/recording-format.ts';
+import { qemusOf } from '../qemu/guest-trouble.ts';
+import type { Holder } from '../qemu/holders.ts';
+import { tasksOf, vcpuThreads, type VcpuThreads } from './vcpu-threads.ts';
+
+/** The shortest time between two questions to a QEMU, whose other threads come and go. */
+const pauseMs = 2000;
+
+/** Follows which threads of the host run a guest's virtual CPUs, also when CPUs are added or removed. */
+export class VcpuWatch {
+  readonly #dir: string;
+  #qemu: Holder | undefined;
+  #tasks = '';
+  #notBeforeMs = 0;
+  #vcpus: readonly RecordedVcpu[] = [];
+
+  /** @param dir the guest's directory, as in `TracedMachine` */
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** The process of the guest's QEMU; undefined until it is found. */
+  get pid(): number | undefined {
+    return this.#qemu?.pid;
+  }
+
+  get vcpus(): readonly RecordedVcpu[] {
+    return this.#vcpus;
+  }
+
+  /** Looks again, if QEMU has other threads than before. Does not throw. @returns whether anything has changed */
+  async look(): Promise<boolean> {
+    if (performance.now() < this.#notBeforeMs) return false;
+    const found = this.#qemu === undefined;
+    this.#qemu ??= qemusOf(this.#dir)[0];
+    if (this.#qemu === undefined) return this.#pause(false);
+    const tasks = tasksOf(this.#qemu.pid).join(' ');
+    if (tasks === this.#tasks) return false;
+    const threads = await vcpuThreads(this.#qemu);
+    // QEMU may have no answer for a while: its threads may still show which CPUs are gone
+    const known = threads.size > 0 ? threads : this.#living(tasks);
+    if (threads.size > 0) this.#tasks = tasks;
+    const next = merge(this.#vcpus, known, String(clockNs('boottime')));
+    const changed = found || next !== this.#vcpus;
+    this.#vcpus = next;
+    return this.#pause(changed);
+  }
+
+  #living(tasks: string): VcpuThreads {
+    const alive = new Set(tasks.split(' ').map(Number));
+    const open = this.#vcpus.filter(({ until, tid }) => until === null && alive.has(tid));
+    return new Map(open.map(({ vcpu, tid }) => [vcpu, tid]));
+  }
+
+  #pause(changed: boolean): boolean {
+    this.#notBeforeMs = performance.now() + pauseMs;
+    return changed;
+  }
+}
+
+/** @returns `before` itself if nothing has changed */
+export function merge(
+  before: readonly RecordedVcpu[],
+  threads: VcpuThreads,
+  nowNs: string,
+): readonly RecordedVcpu[] {
+  const runs = ({ vcpu, tid, until }: RecordedVcpu): boolean => until === null && threads.get(vcpu) === tid;
+  const ended = before.some((entry) => entry.until === null && !runs(entry));
+  const added = [...threads].filter(
+    ([vcpu, tid]) => !before.some((e) => e.vcpu === vcpu && e.tid === tid && runs(e)),
+  );
+  if (!ended && added.length === 0) return before;
+  return [
+    ...before.map((entry) => (entry.until === null && !runs(entry) ? { ...entry, until: nowNs } : entry)),
+    ...added.map(([vcpu, tid]) => ({ vcpu, tid, from: nowNs, until: null })),
+  ];
+}

@@ -1,0 +1,54 @@
+import { setNonBlocking } from '../native/io/files.ts';
+import { nameProcess } from '../native/process/process.ts';
+import type { ExitCode } from '../base/failure.ts';
+import { nameOfProcess, removeStaleInstances } from '../tracefs/instance.ts';
+import { locateTracefs } from '../tracefs/locate.ts';
+import { runAgent } from './agent.ts';
+import type { AgentOptions } from './options.ts';
+import { pipeOutlets } from './ports/outlets.ts';
+import { PortAway } from './ports/ports.ts';
+import {
+  firstPipeFd,
+  type FromHostAgent,
+  hostAgentControlFd,
+  type HostAgentPlace,
+  hostInstancePrefix,
+} from '../protocol/host-agent.ts';
+
+/**
+ * Runs the agent of a host, as a child of `trace-host record`: with an instance of its own, pipes that its parent
+ * reads, and a socket to it (protocol/host-agent.ts). It ends with its parent. An instance that a killed one has
+ * left is removed first.
+ * @throws Failure
+ */
+export async function runHostAgent(options: AgentOptions, place: HostAgentPlace): Promise<ExitCode> {
+  const gone = new AbortController();
+  process.on('disconnect', () => gone.abort());
+  // it may have ended while this program was loading
+  if (!process.connected) gone.abort();
+  nameProcess('trace-host', 'trace-host: agent of this host');
+  const root = locateTracefs(options.tracefs);
+  await removeStaleInstances(root, hostInstancePrefix);
+  const { cpus = [] } = options;
+  return runAgent(
+    { ...options, instance: place === 'own' ? nameOfProcess(hostInstancePrefix) : undefined },
+    {
+      openControl: openOnce(),
+      outlets: pipeOutlets(new Map(cpus.map((cpu, index) => [cpu, firstPipeFd + index]))),
+      ready: () =>
+        process.send?.({ kind: 'ready' } satisfies FromHostAgent, undefined, undefined, () => undefined),
+      gone: gone.signal,
+    },
+  );
+}
+
+/** The socket cannot be opened a second time, as a port can. */
+function openOnce(): () => number {
+  let opened = false;
+  return () => {
+    if (opened) throw new PortAway('unplugged', 'trace-host has closed the control port', 'start it again');
+    opened = true;
+    setNonBlocking(hostAgentControlFd);
+    return hostAgentControlFd;
+  };
+}

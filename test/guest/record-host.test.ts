@@ -1,0 +1,144 @@
+// @alone this machine's tracefs
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject } from '../../src/base/json-type.ts';
+import { readRecording, type RecordedVcpu } from '../../src/trace/recording/recording-format.ts';
+import { hostSettings } from '../local/harness/host-settings.ts';
+import { holdMachine } from '../local/harness/machine-lock.ts';
+import { agentSkip } from '../local/harness/skip.ts';
+import { tracePorts } from './harness/index.ts';
+import { restoreGuest } from './harness/index.ts';
+import type { Guest } from './harness/index.ts';
+import { GuestAgent } from './support/agent.ts';
+import { type Recorded, reportLines, startRecord } from './support/recording.ts';
+
+const skip = agentSkip();
+
+interface HotpluggableCpu {
+  readonly type: string;
+  readonly props: Readonly<Record<string, number>>;
+  readonly 'qom-path'?: string;
+}
+
+describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () => {
+  holdMachine();
+  let guest: Guest;
+  /** The guest as a named one: the directory of its ports, and the one that this is in. */
+  let name: string;
+  let dir: string;
+  const work = mkdtempSync(join(tmpdir(), 'virtio-trace-record-both-'));
+  const out = join(work, 's.dat');
+
+  before(async () => {
+    const ports = tracePorts(3);
+    guest = await restoreGuest({ cpus: 2, maxCpus: 3, ports, monitor: true, running: GuestAgent.running() });
+    const portsDir = dirname(guest.port('agent-ctl-path').path);
+    [name, dir] = [basename(portsDir), dirname(portsDir)];
+  });
+  after(async () => {
+    await guest.close();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  const start = (...args: readonly string[]) => startRecord(dir, out, work, args);
+
+  async function vcpus(): Promise<readonly RecordedVcpu[]> {
+    const { guests = [] } = await readRecording(`${out}.recording`);
+    assert.equal(guests.length, 1);
+    assert.equal(guests[0]?.name, name);
+    assert.equal(guests[0]?.pid, guest.qemuPid);
+    return guests[0]?.vcpus ?? [];
+  }
+
+  /** As QEMU says on another socket. */
+  async function threads(): Promise<ReadonlyMap<unknown, unknown>> {
+    const answer = await guest.qmp('query-cpus-fast');
+    assert.ok(Array.isArray(answer));
+    return new Map(answer.filter(isObject).map((cpu) => [cpu['cpu-index'], cpu['thread-id']]));
+  }
+
+  /** CPU time of a thread of QEMU, in ticks. */
+  function ticks(tid: number): number {
+    const text = readFileSync(`/proc/${guest.qemuPid}/task/${tid}/stat`, 'latin1');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  }
+
+  test('both files, with the threads of the guest, for trace-cmd; settings as before', async () => {
+    const settings = hostSettings();
+    const run = start('-e', 'sched', '-A', name, '--json');
+    await run.said('recording;');
+    const known = new Map((await vcpus()).map(({ vcpu, tid }) => [vcpu, tid]));
+    assert.deepEqual(known, await threads());
+    // the thread of the CPU that is busy is the one that takes time
+    const spent = async (cpu: number): Promise<number> => {
+      const busy = await guest.spawn(['taskset', String(1 << cpu), '/bin/sh', '-c', 'while :; do :; done']);
+      await sleep(500);
+      const from = ticks(known.get(cpu) ?? 0);
+      const fromOther = ticks(known.get(1 - cpu) ?? 0);
+      await sleep(1500);
+      const more = ticks(known.get(cpu) ?? 0) - from - (ticks(known.get(1 - cpu) ?? 0) - fromOther);
+      busy.kill('SIGKILL', 'group');
+      await busy.wait();
+      return more;
+    };
+    for (const cpu of [0, 1]) assert.ok((await spent(cpu)) > 0, `CPU ${cpu}`);
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(hostSettings(), settings);
+
+    const files = ['s.dat', `s-${name}.dat`];
+    assert.deepEqual(readdirSync(work).sort(), [...files].sort());
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
+    const reports = JSON.parse(stdout) as (Recorded & { host: boolean; guest: string | null })[];
+    const [ofGuest, ofHost] = reports;
+    assert.ok(ofGuest && ofHost && reports.length === 2);
+    assert.deepEqual([ofGuest.guest, ofGuest.host, ofHost.guest, ofHost.host], [name, false, null, true]);
+    for (const each of reports) {
+      assert.ok(each.events > 0);
+      assert.ok(Object.keys(each.eventsByName).every((event) => event.startsWith('sched:')));
+    }
+    const [hostFile = '', guestFile = ''] = files.map((file) => join(work, file));
+    assert.equal(reportLines(hostFile).length, ofHost.events);
+    assert.equal(reportLines(guestFile).length, ofGuest.events);
+    const options = spawnSync('trace-cmd', ['dump', '--options', '-i', hostFile], { encoding: 'utf8' });
+    const [, guestName, entries] =
+      /\[Option GUEST, \d+ bytes\]\s*\n(\S+) \[Guest name\]\n([^]*?)\n\t\[/.exec(options.stdout) ?? [];
+    console.error(options.stdout.slice(-1500), guestName, entries);
+    const both = spawnSync('trace-cmd', ['report', '-i', hostFile, '-i', guestFile], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 30,
+    });
+    console.error(both.stdout.slice(0, 2000), both.stderr.slice(0, 400));
+    assert.equal(both.status, 0, both.stderr);
+    assert.ok(!existsSync(`${hostFile}.recording`));
+  });
+
+  test('a CPU that is added while recording', async () => {
+    const run = start('-e', 'sched_switch', '-A', name);
+    await run.said('recording;');
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- QEMU's documented answer
+    const slots = (await guest.qmp('query-hotpluggable-cpus')) as HotpluggableCpu[];
+    const slot = slots.find((candidate) => candidate['qom-path'] === undefined);
+    assert.ok(slot, 'a free slot');
+    await guest.qmp('device_add', { driver: slot.type, id: 'late', ...slot.props });
+    const wanted = await threads();
+    assert.equal(wanted.size, 3);
+    while ((await vcpus()).length < 3 && run.child.exitCode === null) await sleep(100);
+    const seen = await vcpus();
+    assert.deepEqual(new Map(seen.map(({ vcpu, tid }) => [vcpu, tid])), wanted);
+    assert.ok(seen.every(({ until }) => until === null));
+    const [first, , late] = seen.map(({ from }) => BigInt(from));
+    assert.ok(first !== undefined && late !== undefined && late > first);
+    run.child.kill('SIGINT');
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+  });
+});

@@ -1,0 +1,197 @@
+// @alone this machine's tracefs
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, describe, it } from 'node:test';
+import { parsedReports, type RunningRecord, startRecord } from '../guest/support/recording.ts';
+import { hostProgram, traceHost } from '../guest/support/trace-host.ts';
+import { hostSettings } from './harness/host-settings.ts';
+import { holdMachine } from './harness/machine-lock.ts';
+import { agentSkip } from './harness/skip.ts';
+import { until } from './harness/until.ts';
+
+const skip = agentSkip();
+const instances = '/sys/kernel/tracing/instances';
+
+function ownInstances(): string[] {
+  return readdirSync(instances).filter((name) => /^trace-host-\d+-\d+$/.test(name));
+}
+
+/** The process that an instance is named after. */
+function agentPid(): number {
+  const [name = '', ...more] = ownInstances();
+  assert.deepEqual(more, []);
+  return Number(name.split('-')[2]);
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+describe('trace-host record --host', { skip, timeout: 600_000 }, () => {
+  holdMachine();
+  const work = mkdtempSync(join(tmpdir(), 'virtio-trace-record-host-'));
+  const out = join(work, 'trace.dat');
+  after(() => rmSync(work, { recursive: true, force: true }));
+  beforeEach(() => {
+    rmSync(out, { force: true });
+    rmSync(`${out}.recording`, { recursive: true, force: true });
+  });
+
+  const start = (...args: string[]): RunningRecord =>
+    startRecord(work, out, work, ['--host', '-e', 'sched', ...args]);
+
+  /** A recording in which pages have arrived. */
+  async function running(...args: string[]): Promise<RunningRecord> {
+    const run = start(...args);
+    await run.said('recording;');
+    await until('pages have arrived', () => sizeOf('cpu0.raw') > 0, 30_000);
+    return run;
+  }
+
+  const sizeOf = (name: string): number =>
+    spawnSync('stat', ['-c', '%s', join(`${out}.recording`, name)], { encoding: 'utf8' }).status === 0
+      ? readFileSync(join(`${out}.recording`, name)).length
+      : 0;
+
+  /** The number of events in the file. */
+  async function readable(): Promise<number> {
+    const { code, stdout, stderr } = await traceHost('info', out, '--json');
+    assert.equal(code, 0, stderr);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
+    const { buffers } = JSON.parse(stdout) as { buffers: { events: number }[] };
+    return buffers[0]?.events ?? 0;
+  }
+
+  it('records this host in an instance of its own, and changes no settings', async () => {
+    const before = hostSettings();
+    const run = start('--duration', '1s', '--json');
+    await run.said('recording;');
+    assert.equal(ownInstances().length, 1);
+    assert.deepEqual(hostSettings({ without: ownInstances() }), before, 'while it records');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    const [recorded] = parsedReports(stdout);
+    assert.ok(recorded);
+    const read = recorded.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
+    assert.ok(read > 0);
+    assert.equal(recorded.events, read, 'as many as the kernel has counted');
+    assert.ok(Object.keys(recorded.eventsByName).every((name) => name.startsWith('sched:')));
+    assert.equal(await readable(), read);
+    assert.deepEqual(readdirSync(work), ['trace.dat']);
+    assert.deepEqual(hostSettings(), before);
+  });
+
+  it('keeps the newest data of each CPU with -m, and ends with Ctrl-C', async () => {
+    const run = await running('-m', '64');
+    // as a terminal does; the agent has a session of its own
+    assert.ok(run.child.pid !== undefined && run.child.kill('SIGINT'));
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /interrupted; stopping/);
+    assert.ok((await readable()) > 0);
+    assert.deepEqual(ownInstances(), []);
+  });
+
+  it('a killed worker is restarted, and nothing is lost', async () => {
+    const run = await running('--json');
+    const workers = childrenOf(agentPid());
+    const busy = workers.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('(CPU '));
+    assert.ok(busy.length >= 2, `${busy.length} workers`);
+    for (const pid of busy) process.kill(pid, 'SIGKILL');
+    const sizes = (): number => sizeOf('cpu0.raw') + sizeOf('cpu1.raw');
+    const killedAt = sizes();
+    await until('pages arrive again', () => sizes() > killedAt, 30_000);
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    const [recorded] = parsedReports(stdout);
+    const read = recorded?.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
+    assert.equal(recorded?.events, read);
+  });
+
+  it('kill -9 of trace-host: its agent restores everything, and what was recorded can be converted', async () => {
+    const before = hostSettings();
+    const run = await running();
+    const agent = agentPid();
+    run.child.kill('SIGKILL');
+    await run.ended;
+    await until('the agent has ended', () => !existsSync(`/proc/${agent}`), 30_000);
+    assert.deepEqual(hostSettings(), before);
+    const converted = await traceHost('convert', `${out}.recording`, '-o', out);
+    assert.equal(converted.code, 0, converted.stderr);
+    assert.ok((await readable()) > 0);
+  });
+
+  it('kill -9 of the agent: the recording ends and keeps its data; the next one removes the instance', async () => {
+    const before = hostSettings();
+    const run = await running();
+    const agent = agentPid();
+    process.kill(agent, 'SIGKILL');
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, /the agent of this host has ended/);
+    assert.ok((await readable()) > 0);
+    const [left] = ownInstances();
+    assert.ok(left?.startsWith(`trace-host-${agent}-`));
+    rmSync(`${out}.recording`, { recursive: true, force: true });
+    const next = await start('--duration', '200ms').ended;
+    assert.equal(next.code, 0, next.stderr);
+    assert.deepEqual(hostSettings(), before);
+  });
+
+  it('leaves the instance of another recording alone', async () => {
+    const first = await running();
+    const [own] = ownInstances();
+    const other = join(work, 'other.dat');
+    const second = await startRecord(work, other, work, ['--host', '-e', 'irq', '--duration', '200ms']).ended;
+    assert.equal(second.code, 0, second.stderr);
+    assert.deepEqual(ownInstances(), [own]);
+    first.child.kill('SIGINT');
+    const { code, stderr } = await first.ended;
+    assert.equal(code, 0, stderr);
+    rmSync(other);
+  });
+
+  it('runs a command with its own privileges, and stops with it', async () => {
+    // the agent must not give its no_new_privs to the command
+    const { code, stdout, stderr } = await start('--json', '--', 'cat', '/proc/self/status').ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^NoNewPrivs:\s+0$/m);
+    assert.ok(parsedReports(stdout)[0]?.events);
+  });
+
+  it('without access to tracefs, it says so, and how to trace guests only', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-record-nobody-'));
+    chmodSync(dir, 0o777);
+    try {
+      const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+      const run = [
+        process.execPath,
+        hostProgram,
+        'record',
+        '--host',
+        '-e',
+        'sched',
+        '-o',
+        join(dir, 't.dat'),
+      ];
+      const child = spawn('setpriv', [...user, ...run], { stdio: ['ignore', 'ignore', 'pipe'] });
+      let stderr = '';
+      child.stderr.on('data', (text: Buffer) => {
+        stderr += text.toString();
+      });
+      const code = await new Promise((resolve) => child.once('close', resolve));
+      assert.equal(code, 4, stderr);
+      assert.match(stderr, /this host: .*tracefs|this host: cannot/);
+      assert.match(stderr, /put the options after -A/);
+      assert.deepEqual(readdirSync(dir), []);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
