@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -16,7 +16,7 @@ import { tracePorts } from './harness/index.ts';
 import { restoreGuest } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
-import { type Recorded, reportLines, startRecord } from './support/recording.ts';
+import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
 
 const skip = agentSkip();
 
@@ -108,16 +108,22 @@ describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () =
     const [hostFile = '', guestFile = ''] = files.map((file) => join(work, file));
     assert.equal(reportLines(hostFile).length, ofHost.events);
     assert.equal(reportLines(guestFile).length, ofGuest.events);
-    const options = spawnSync('trace-cmd', ['dump', '--options', '-i', hostFile], { encoding: 'utf8' });
-    const [, guestName, entries] =
-      /\[Option GUEST, \d+ bytes\]\s*\n(\S+) \[Guest name\]\n([^]*?)\n\t\[/.exec(options.stdout) ?? [];
-    console.error(options.stdout.slice(-1500), guestName, entries);
+    const options = spawnSync('trace-cmd', ['dump', '--options', '-i', hostFile], { encoding: 'latin1' });
+    const [, told] =
+      /\[Option GUEST, \d+ bytes\]\n(.*) \[Guest name\]\n.* \[trace id\]\n2 \[Guest CPUs\]/.exec(
+        options.stdout,
+      ) ?? [];
+    assert.equal(told, name, options.stdout);
+    assert.match(options.stdout, new RegExp(`^ +0 ${known.get(0)} \\[guest cpu, host pid\\]$`, 'm'));
+    assert.match(options.stdout, new RegExp(`^ +1 ${known.get(1)} \\[guest cpu, host pid\\]$`, 'm'));
     const both = spawnSync('trace-cmd', ['report', '-i', hostFile, '-i', guestFile], {
-      encoding: 'utf8',
+      encoding: 'latin1',
       maxBuffer: 1 << 30,
     });
-    console.error(both.stdout.slice(0, 2000), both.stderr.slice(0, 400));
     assert.equal(both.status, 0, both.stderr);
+    assert.equal(both.stderr, '');
+    const lines = both.stdout.split('\n').filter((line) => line.includes(' sched_'));
+    assert.equal(lines.length, ofHost.events + ofGuest.events, 'trace-cmd reads them together');
     assert.ok(!existsSync(`${hostFile}.recording`));
   });
 
@@ -140,5 +146,24 @@ describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () =
     run.child.kill('SIGINT');
     const { code, stderr } = await run.ended;
     assert.equal(code, 0, stderr);
+  });
+
+  test('a guest that dies ends alone: the host goes on, and both files are written', async () => {
+    const run = start('-e', 'sched_switch', '-A', name, '--json');
+    await run.said('recording;');
+    process.kill(guest.qemuPid, 'SIGKILL');
+    await run.said('has disconnected');
+    const size = (): number => statSync(join(`${out}.recording`, 'cpu0.raw')).size;
+    const before = size();
+    while (size() === before && run.child.exitCode === null) await sleep(50);
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 5, stderr);
+    const [ofGuest, ofHost] = parsedReports(stdout);
+    assert.ok(ofGuest && ofHost);
+    assert.ok(ofGuest.events > 0);
+    const read = ofHost.cpus.reduce((sum, cpu) => sum + (cpu.readEvents ?? 0), 0);
+    assert.equal(ofHost.events, read);
+    assert.equal(reportLines(out).length, read);
   });
 });

@@ -132,10 +132,7 @@ export class Recorder {
     const guests = this.#entries.filter((entry) => entry !== host?.entry);
     await allOf(guests.map(({ recording }) => recording.start()));
     await host?.entry.recording.start();
-    for (const label of host?.guests.unknown ?? [])
-      this.#listener.note(
-        `which threads of this host are the CPUs of ${label} is unknown — start its QEMU with -name debug-threads=on, or with -qmp`,
-      );
+    for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
   }
 
   /** Stops the host, and then the guests. */
@@ -372,6 +369,12 @@ async function allOf(promises: readonly Promise<void>[]): Promise<void> {
   const settled = await Promise.allSettled(promises);
   const rejected = settled.find((result) => result.status === 'rejected');
   if (rejected !== undefined) throw rejected.reason;
+}
+
+function unknownThreads(label: string): string {
+  const what = `which threads of this host are the CPUs of ${label} is unknown`;
+  const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
+  return `${what} — ${remedy}`;
 }
 
 function keptBytes({ guests }: RecordProgress): number {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { instanceNameFault } from '../../../src/tracefs/instance.ts';
+import { instanceNameFault, nameOfProcess, removeStaleInstances } from '../../../src/tracefs/instance.ts';
 
 describe('instance names', () => {
   it('accepts valid names', () => {
@@ -28,5 +33,34 @@ describe('instance names', () => {
         (name) => instanceNameFault(name) !== undefined || /^[A-Za-z0-9_-][^/\0]*$/.test(name),
       ),
     );
+  });
+});
+
+describe('instances named after processes', () => {
+  it('are stale when that process has ended; others are not touched', async (test) => {
+    const root = mkdtempSync(join(tmpdir(), 'virtio-trace-instances-'));
+    test.after(() => rmSync(root, { recursive: true }));
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const ended = nameOfProcess('trace-host', child.pid);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const alive = nameOfProcess('trace-host');
+    const [, , pid, ticks] = alive.split('-');
+    assert.equal(Number(pid), process.pid);
+    // the same number, but a process that was started at another time
+    const earlier = `trace-host-${pid}-${Number(ticks) - 1}`;
+    const others = ['trace-host', 'trace-host-1', 'trace-host-web', `my-${ended}`, 'other-1-1'];
+    for (const name of [ended, alive, earlier, ...others])
+      mkdirSync(join(root, 'instances', name), { recursive: true });
+    assert.deepEqual([...(await removeStaleInstances(root, 'trace-host'))].sort(), [ended, earlier].sort());
+    assert.deepEqual(readdirSync(join(root, 'instances')).sort(), [alive, ...others].sort());
+  });
+
+  it('stay when they are in use', async (test) => {
+    const root = mkdtempSync(join(tmpdir(), 'virtio-trace-instances-'));
+    test.after(() => rmSync(root, { recursive: true }));
+    // a directory that is not empty stands for an instance whose rings are open: rmdir fails
+    mkdirSync(join(root, 'instances/trace-host-1-1/open'), { recursive: true });
+    assert.deepEqual(await removeStaleInstances(root, 'trace-host'), []);
   });
 });

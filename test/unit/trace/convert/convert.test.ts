@@ -175,6 +175,47 @@ describe('convert', () => {
     });
   });
 
+  it('a host’s recording keeps its id, and names its guests and their threads', async (test) => {
+    const dir = recordingDir(test);
+    const guests = [
+      {
+        name: 'wéb',
+        traceId: '18446744073709551615',
+        pid: 7,
+        vcpus: [
+          { vcpu: 2, tid: 12, from: '1', until: null },
+          { vcpu: 0, tid: 9, from: '1', until: '2' },
+          { vcpu: 0, tid: 10, from: '3', until: null },
+        ],
+      },
+      { name: '', traceId: '5', pid: null, vcpus: [] },
+    ];
+    writeFileSync(join(dir, 'recording.json'), JSON.stringify({ ...recording, traceId: '258', guests }));
+    for (const version of [6, 7] as const) {
+      const out = join(dir, 'trace.dat');
+      await convertRecording(dir, { out, version });
+      assert.equal((await readInfo(out)).traceId, 258n);
+      const file = readFileSync(out);
+      // option 13: name, id, number of CPUs, then CPU and thread; the last thread of CPU 0, none of CPU 1
+      const threads = ['00000000', '0a000000', '01000000', 'ffffffff', '02000000', '0c000000'];
+      const web = ['0d00', '29000000', '77c3a96200', 'ffffffffffffffff', '03000000', ...threads];
+      const unnamed = ['0d00', '12000000', '677565737400', '0500000000000000', '00000000'];
+      for (const option of [web, unnamed])
+        assert.ok(file.includes(Buffer.from(option.join(''), 'hex')), `version ${version}`);
+    }
+    for (const change of [
+      { traceId: 5 },
+      { traceId: '18446744073709551616' },
+      { guests: {} },
+      { guests: [{ ...guests[0], name: 1 }] },
+      { guests: [{ ...guests[0], vcpus: [{ vcpu: 1e9, tid: 1, from: '1', until: null }] }] },
+      { guests: [{ ...guests[0], vcpus: [{ vcpu: 0, tid: 1, from: 1, until: null }] }] },
+    ]) {
+      writeFileSync(join(dir, 'recording.json'), JSON.stringify({ ...recording, ...change }));
+      await assert.rejects(convertRecording(dir, { out: join(dir, 'trace.dat') }), Failure);
+    }
+  });
+
   it('a forged recording.json names no file outside the directory, and is refused', async (test) => {
     const dir = recordingDir(test);
     for (const change of [

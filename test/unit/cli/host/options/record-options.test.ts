@@ -143,6 +143,94 @@ describe('trace-host record', () => {
   });
 });
 
+describe('trace-host record of this host and guests', () => {
+  /** What the host and each guest trace, by name. */
+  function traced(line: string): Record<string, string> {
+    const { host, guests } = record(...words(line));
+    const show = ({ trace = {} }: Pick<RecordTarget, 'trace'>): string => {
+      const { events = [], tracer, clock, bufferKb, pids, instance } = trace;
+      return [...events, tracer, clock, bufferKb, pids, instance]
+        .filter((each) => each !== undefined)
+        .join(' ');
+    };
+    return {
+      ...(host === undefined ? {} : { host: `${show(host)} (${host.place})` }),
+      ...Object.fromEntries(guests.map((guest) => [guest.location.guest ?? '', show(guest)])),
+    };
+  }
+
+  it('options before the first -A are those of this host, and a section without events takes those before it', () => {
+    assert.deepEqual(traced('-e sched -e irq -A web -A db --duration 10s'), {
+      host: 'sched irq boot (own)',
+      web: 'sched irq boot trace-host',
+      db: 'sched irq boot trace-host',
+    });
+    assert.deepEqual(traced('-e kvm -e sched -A web -e sched -A db'), {
+      host: 'kvm sched boot (own)',
+      web: 'sched boot trace-host',
+      db: 'sched boot trace-host',
+    });
+    assert.deepEqual(traced('-p function -A web -e net'), {
+      host: 'function boot (own)',
+      web: 'net boot trace-host',
+    });
+  });
+
+  it('without events before the first -A the host is not traced, and options there are for all guests', () => {
+    assert.deepEqual(traced('-A web -e sched'), { web: 'sched trace-host' });
+    assert.deepEqual(traced('-A web -A db -e net'), { web: 'net trace-host', db: 'net trace-host' });
+    assert.deepEqual(traced('-b 64 -C mono -A web -e sched -A db'), {
+      web: 'sched mono 64 trace-host',
+      db: 'sched mono 64 trace-host',
+    });
+    assert.deepEqual(traced('-e sched'), { '': 'sched trace-host' });
+    assert.deepEqual(traced('-e sched --guest web'), { web: 'sched trace-host' });
+  });
+
+  it('--host records only this host, or it too', () => {
+    assert.deepEqual(traced('--host -e sched'), { host: 'sched boot (own)' });
+    assert.deepEqual(traced('--host -A web -e sched'), {
+      host: 'sched boot (own)',
+      web: 'sched boot trace-host',
+    });
+    assert.deepEqual(traced('-e sched -B top --host'), { host: 'sched (top)' });
+    assert.deepEqual(traced('-e sched -B mine --host'), { host: 'sched boot mine (top)' });
+    refused(/--host: no option says what to trace/, '--host');
+    refused(/--host: no option says what to trace/, '--host', '-A', 'web', '-b', '64');
+    refused(/--host conflicts with --guest/, '--host', '-e', 'sched', '--guest', 'web');
+    refused(/--keep: the instance of a recording of this host is removed/, '--host', '-e', 'sched', '-k');
+  });
+
+  it('clock and ring size are taken over, but no tasks, CPUs and instances', () => {
+    assert.deepEqual(traced('-e sched -C mono -b 64 -P 1 -B mine -A web -e net -P 2 -A db'), {
+      host: 'sched mono 64 1 mine (top)',
+      web: 'net mono 64 2 trace-host',
+      db: 'net mono 64 trace-host',
+    });
+    assert.equal(record(...words('-e sched -M 1 -A web')).guests[0]?.trace?.cpuMask, undefined);
+  });
+
+  it('a section takes events with their filters, and skips what its kernel does not have', () => {
+    const { host, guests } = record('-e', 'kvm', '-f', 'a == 1', '-A', 'web', '-A', 'db', '-e', 'irq');
+    const [web, db] = guests;
+    assert.deepEqual(web?.trace?.filters, { kvm: 'a == 1' });
+    assert.equal(db?.trace?.filters, undefined);
+    assert.deepEqual([host?.skipUnknown, web?.skipUnknown, db?.skipUnknown], [false, true, false]);
+    refused(/--plugin: a recording can only have one tracer/, ...words('-p nop -p function -A web'));
+    assert.equal(record(...words('-p nop -A web -p function')).guests[0]?.trace?.tracer, 'function');
+  });
+
+  it('names the files like trace-cmd, and prints one machine only', () => {
+    const { host, guests } = record(...words('-o /x/s.dat -e sched -A web -A db'));
+    assert.deepEqual(
+      [host?.out, ...guests.map(({ out }) => out)],
+      ['/x/s.dat', '/x/s-web.dat', '/x/s-db.dat'],
+    );
+    refused(/--print works with a single/, ...words('--print -e sched -A web'));
+    assert.equal(record(...words('--print --host -e sched')).print, true);
+  });
+});
+
 describe("trace-cmd's options for trace-host record", () => {
   it('select what to trace', () => {
     const { trace } = record(
