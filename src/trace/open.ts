@@ -1,7 +1,13 @@
 import { exitCode, Failure } from '../base/failure.ts';
 import { quoted } from '../base/quoted.ts';
 import { choiceOf, type EventFilter } from './event-filter.ts';
-import { CpuEvents, type CpuFilter, type CpuPart, type PartWatch, type TimeOrigin } from './events/cpu-events.ts';
+import {
+  CpuEvents,
+  type CpuFilter,
+  type CpuPart,
+  type PartWatch,
+  type TimeOrigin,
+} from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
 import { liveBatches } from './events/live-batches.ts';
 import { firstAndLast } from './events/time-range.ts';
@@ -266,7 +272,11 @@ export class Trace {
   }
 }
 
-function cpuPart({ from, until, steps, watch, blocks }: TracePart, index: number, blockBytes: number): CpuPart {
+function cpuPart(
+  { from, until, steps, watch, blocks }: TracePart,
+  index: number,
+  blockBytes: number,
+): CpuPart {
   let block = blocks[index];
   if (block?.length !== blockBytes) block = blocks[index] = Buffer.allocUnsafe(blockBytes);
   return { from, until, step: steps[index] ?? 0, watch, block };

@@ -47,11 +47,7 @@ export class CpuPages {
    * @param step where to begin, one of `steps`
    * @param into memory for uncompressed blocks, if it has their size
    */
-  async *blocks(
-    blockBytes?: number,
-    step = 0,
-    into?: Buffer,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  async *blocks(blockBytes?: number, step = 0, into?: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
     const { offset, bytes } = this.#extent;
     const { size } = await this.#file.stat();
     if (offset + bytes > size) {
