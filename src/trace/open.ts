@@ -1,7 +1,13 @@
 import { exitCode, Failure } from '../base/failure.ts';
 import { quoted } from '../base/quoted.ts';
 import { choiceOf, type EventFilter } from './event-filter.ts';
-import { CpuEvents, type CpuFilter, type PartWatch, type TimeOrigin } from './events/cpu-events.ts';
+import {
+  CpuEvents,
+  type CpuFilter,
+  type CpuPart,
+  type PartWatch,
+  type TimeOrigin,
+} from './events/cpu-events.ts';
 import { type EventBatch, eventBatches, type EventStream } from './events/event-batches.ts';
 import { liveBatches } from './events/live-batches.ts';
 import { firstAndLast } from './events/time-range.ts';
@@ -64,6 +70,8 @@ export interface TracePart {
   /** The steps at which the CPUs begin, in the order of `pagesOf`. */
   readonly steps: readonly number[];
   readonly watch: PartWatch;
+  /** Memory for the CPUs' blocks, which may be used again when the part is read. */
+  readonly blocks: Buffer[];
   /** Gets each CPU that is read, for its `begin` and `end`. */
   readonly cpus: CpuEvents[];
 }
@@ -229,19 +237,16 @@ export class Trace {
     const mostBytes = part === undefined ? mostBlockBytes : partBlockBytes;
     const blockBytes = blockBytesFor(wanted.length * machines, this.#source.layout.pageBytes, mostBytes);
     const choice = this.#choice(filter);
-    const streams = wanted.map(
-      ({ buffer, cpu }, index): EventStream => ({
-        events: this.#cpuEvents(
-          cpu,
-          { ...filter, choice, marks, ...(part && { part: { ...part, step: part.steps[index] ?? 0 } }) },
-          origin,
-          blockBytes,
-        ),
+    const streams = wanted.map(({ buffer, cpu }, index): EventStream => {
+      const own = part && cpuPart(part, index, blockBytes);
+      const cpuFilter = { ...filter, choice, marks, ...(own && { part: own }) };
+      return {
+        events: this.#cpuEvents(cpu, cpuFilter, origin, blockBytes),
         buffer,
         machine,
         names: this.#names,
-      }),
-    );
+      };
+    });
     part?.cpus.push(...streams.map(({ events }) => events));
     return streams;
   }
@@ -346,6 +351,16 @@ export class Trace {
       `it has ${names.map(quoted).join(', ')}`,
     );
   }
+}
+
+function cpuPart(
+  { from, until, steps, watch, blocks }: TracePart,
+  index: number,
+  blockBytes: number,
+): CpuPart {
+  let block = blocks[index];
+  if (block?.length !== blockBytes) block = blocks[index] = Buffer.allocUnsafe(blockBytes);
+  return { from, until, step: steps[index] ?? 0, watch, block };
 }
 
 /** A power of two, at least one page. */

@@ -18,6 +18,7 @@ const dir = resolve(process.argv[2] ?? join(root, 'dist'));
 const packages = join(root, 'node_modules');
 const koffi = { 'koffi.node': join(packages, '@koromix/koffi-linux-x64/linux_x64/koffi.node') };
 const zstd = { 'zstd.wasm': join(packages, '@bokuweb/zstd-wasm/dist/common/zstd.wasm') };
+const thread = 'printing-thread';
 const programs = { 'trace-agent': koffi, 'trace-host': { ...koffi, ...zstd } };
 
 await runProgram('build:single', async () => {
@@ -27,11 +28,14 @@ await runProgram('build:single', async () => {
   // built next to the destination and then renamed, so that nobody sees a partial file or writes to a running one
   const work = mkdtempSync(join(dir, '.single-'));
   try {
+    const threadScript = `${thread}.cjs`;
+    await bundle(root, thread, version, join(work, threadScript));
     for (const [program, assets] of Object.entries(programs)) {
       const script = `${program}.cjs`;
       await bundle(root, program, version, join(work, script));
       const made = join(work, program);
-      makeExecutable(work, script, assets, made);
+      const threads = program === 'trace-host' ? { [threadScript]: threadScript } : {};
+      makeExecutable(work, script, { ...assets, ...threads }, made);
       const to = join(dir, program);
       renameSync(made, to);
       const megabytes = (statSync(to).size / 1e6).toFixed(1);

@@ -9,6 +9,7 @@ const replaced: readonly (readonly [imported: RegExp, by: string])[] = [
   [/\/load-duckdb\.ts$/, 'load-duckdb.ts'],
   [/\/version\.ts$/, 'version.ts'],
   [/\/worker-command\.ts$/, 'worker-command.ts'],
+  [/\/thread-code\.ts$/, 'thread-code.ts'],
 ];
 
 function inside(root: string): Plugin {

@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty';
 import type { WriteText } from '../../print/report/report.ts';
 
 /**
- * Writes bytes to a stream and waits for the write. On a terminal, shows control characters from the guest as `^X`,
+ * Writes bytes to a stream and waits for the write; throws its error, which `codeOfWriteError` knows. On a terminal, shows control characters from the guest as `^X`,
  * except line breaks and tabs.
  * @param paint adds colors, after that
  */
@@ -11,9 +11,10 @@ export function textOutput(
   paint: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes,
 ): WriteText {
   return (bytes) =>
-    new Promise((resolve) => {
-      // runProgram handles errors of the stream
-      stream.write(paint(stream.isTTY ? visible(bytes) : bytes), () => resolve());
+    new Promise((resolve, reject) => {
+      stream.write(paint(stream.isTTY ? visible(bytes) : bytes), (error) =>
+        error ? reject(error) : resolve(),
+      );
     });
 }
 

@@ -38,12 +38,15 @@ export function bufferKey(input: number, buffer: string): string {
 
 export type ToThread =
   | { readonly kind: 'print'; readonly order: PartOrder }
-  /** A buffer that was written. */
-  | { readonly kind: 'used'; readonly bytes: Uint8Array };
+  /** A piece that was written: its memory can be used again. */
+  | { readonly kind: 'used'; readonly memory: number };
 
-/** Some text of a part; `bytes` has room for more. */
+/** Some text of a part. */
 export interface TextPiece extends NotedPiece {
-  readonly bytes: Uint8Array;
+  /** The number of the memory that has the text. */
+  readonly memory: number;
+  /** That memory, if it is a new one, or is not used again. */
+  readonly bytes: Uint8Array | undefined;
   readonly length: number;
   /** Event types that are printed as fields for the first time, with the reasons. */
   readonly said: readonly (readonly [name: string, reason: string])[];

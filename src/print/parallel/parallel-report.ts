@@ -118,7 +118,7 @@ async function printParts(
             const { piece } = said;
             if (piece.isDoubtful) return false;
             for (const [name, reason] of piece.said) onUnprintable(name, reason);
-            await write(settler.settle(piece, part.thread.functions));
+            await write(settler.settle(piece, part.thread.bytesOf(piece), part.thread.functions));
             part.thread.giveBack(piece);
             break;
           }

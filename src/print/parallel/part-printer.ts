@@ -16,6 +16,7 @@ export class PartPrinter {
   readonly #options: ReportOptions;
   readonly #alignTo: bigint | undefined;
   readonly #printers: readonly TracePrinter[];
+  readonly #blocks = new Map<string, Buffer[]>();
   readonly #lastTime: LastTime = { last: undefined };
 
   /** Opens the inputs. Throws Failure. */
@@ -58,6 +59,12 @@ export class PartPrinter {
     return said;
   }
 
+  #blocksOf(key: string): Buffer[] {
+    const blocks = this.#blocks.get(key) ?? [];
+    this.#blocks.set(key, blocks);
+    return blocks;
+  }
+
   /**
    * Prints a part. Throws Failure.
    * @param onBegin called before any text is given to `sink.flush`
@@ -75,6 +82,7 @@ export class PartPrinter {
         until: until === undefined ? undefined : until - shift,
         steps: steps.get(bufferKey(input, buffer)) ?? [],
         watch: this.notes,
+        blocks: this.#blocksOf(bufferKey(input, buffer)),
         cpus: [],
       };
       parts.push(part);

@@ -6,8 +6,8 @@ import { PartPrinter } from './part-printer.ts';
 
 const pieceBytes = 256 << 10;
 const flushBytes = 240 << 10;
-/** How much text may wait to be written: a part's text may have any length. */
-const mostWaitingBytes = 6 << 20;
+/** Pieces that may wait to be written: a part's text may have any length. */
+const mostWaiting = 24;
 
 /** Prints parts as messages tell it, and sends their text. */
 export function servePrinting(port: MessagePort, setup: ThreadSetup): void {
@@ -24,26 +24,27 @@ export function servePrinting(port: MessagePort, setup: ThreadSetup): void {
   };
   port.on('message', (message: ToThread) => {
     if (message.kind === 'print') void print(message.order);
-    else outlet.takeBack(message.bytes);
+    else outlet.takeBack(message.memory);
   });
 }
 
-/** Shared: once a thread has moved memory to another one, V8 runs all code on its buffers more slowly. */
-function sharedPiece(): Uint8Array {
-  return new Uint8Array(new SharedArrayBuffer(pieceBytes));
-}
-
-/** Sends text in pieces, and gets their buffers back when they are written. */
+/** Sends text in pieces, and is told when they are written. */
 class Outlet {
   readonly #port: MessagePort;
   readonly #out = new TextBuffer(0);
-  readonly #unused: Uint8Array[] = [];
-  #waitingBytes = 0;
+  /**
+   * Shared with the main thread: once a thread has moved memory to another one, V8 runs all code on its buffers more
+   * slowly. Undefined for memory of other sizes, which is used once.
+   */
+  readonly #memories: (Uint8Array | undefined)[] = [];
+  readonly #unused: number[] = [];
+  #current = -1;
+  #waiting = 0;
   #onUsed = (): void => {};
 
   constructor(port: MessagePort) {
     this.#port = port;
-    this.#out.bytes = sharedPiece();
+    this.#takeMemory();
   }
 
   /** Throws Failure. */
@@ -53,9 +54,9 @@ class Outlet {
     this.send({ kind: 'end', ...end });
   }
 
-  takeBack(bytes: Uint8Array): void {
-    this.#waitingBytes -= bytes.length;
-    if (bytes.length === pieceBytes) this.#unused.push(bytes);
+  takeBack(memory: number): void {
+    this.#waiting--;
+    this.#unused.push(memory);
     this.#onUsed();
   }
 
@@ -64,19 +65,34 @@ class Outlet {
   }
 
   async #flush(printer: PartPrinter): Promise<void> {
-    const out = this.#out;
-    const { bytes, length } = out;
+    const { bytes, length } = this.#out;
     const { isDoubtful } = printer.notes;
-    const piece = { bytes, length, ...printer.notes.take(), said: printer.takeSaid(), isDoubtful };
-    this.#waitingBytes += bytes.length;
+    const memory = this.#current;
+    const isKnown = this.#memories[memory] === bytes;
+    if (!isKnown) this.#memories[memory] = bytes.length === pieceBytes ? bytes : undefined;
+    const said = printer.takeSaid();
+    const piece = {
+      memory,
+      bytes: isKnown ? undefined : bytes,
+      length,
+      ...printer.notes.take(),
+      said,
+      isDoubtful,
+    };
+    this.#waiting++;
     this.send({ kind: 'text', piece });
-    out.bytes = this.#unused.pop() ?? sharedPiece();
-    out.length = 0;
+    this.#takeMemory();
     // lets messages in
     await setImmediate();
-    while (this.#waitingBytes > mostWaitingBytes)
+    while (this.#waiting >= mostWaiting)
       await new Promise<void>((resolve) => {
         this.#onUsed = resolve;
       });
+  }
+
+  #takeMemory(): void {
+    this.#current = this.#unused.pop() ?? this.#memories.push(undefined) - 1;
+    this.#out.bytes = this.#memories[this.#current] ?? new Uint8Array(new SharedArrayBuffer(pieceBytes));
+    this.#out.length = 0;
   }
 }

@@ -35,8 +35,8 @@ export class Settler {
     }));
   }
 
-  /** The text of a piece; valid until the next call, and as long as the piece. May change the piece. */
-  settle({ bytes, length, notes, texts }: TextPiece, functions: FunctionNumbers): Uint8Array {
+  /** The text of a piece, which is in `bytes` and may be changed there; valid until the next call. */
+  settle({ length, notes, texts }: TextPiece, bytes: Uint8Array, functions: FunctionNumbers): Uint8Array {
     const out = this.#out;
     out.length = 0;
     let copied = 0;

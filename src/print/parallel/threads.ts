@@ -37,7 +37,7 @@ export interface ThreadPort {
 }
 
 /** For objects that soon die; V8's default is several times as much, for no more speed. */
-const youngMb = 4;
+const youngMb = 12;
 
 /** Starts a thread. */
 export function startThread(setup: ThreadSetup): ThreadPort {
@@ -50,6 +50,7 @@ export function startThread(setup: ThreadSetup): ThreadPort {
 export class PrintingThread {
   readonly functions: FunctionNumbers = [];
   readonly #worker: ThreadPort;
+  readonly #memories: Uint8Array[] = [];
   #part: PrintedPart | undefined;
   #onEnd = (): void => {};
 
@@ -71,9 +72,15 @@ export class PrintingThread {
     return this.#part;
   }
 
-  /** Gives a buffer back whose text was written. */
-  giveBack({ bytes }: TextPiece): void {
-    this.#worker.postMessage({ kind: 'used', bytes });
+  /** The memory of a piece. */
+  bytesOf({ memory, bytes }: TextPiece): Uint8Array {
+    if (bytes !== undefined) this.#memories[memory] = bytes;
+    return this.#memories[memory]!;
+  }
+
+  /** Gives memory back whose text was written. */
+  giveBack({ memory }: TextPiece): void {
+    this.#worker.postMessage({ kind: 'used', memory });
   }
 
   async end(): Promise<void> {

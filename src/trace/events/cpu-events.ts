@@ -32,6 +32,8 @@ export interface CpuPart {
   readonly from: bigint | undefined;
   readonly until: bigint | undefined;
   readonly watch: PartWatch;
+  /** Memory for blocks, if it has their size. */
+  readonly block: Buffer;
 }
 
 /** Whether the events of a part were not in the order that they have in the whole. */
@@ -195,7 +197,7 @@ export class CpuEvents {
     this.#maySkip = this.#inOrder && from !== undefined && part?.from === undefined;
     step = Math.max(step, part?.step ?? 0);
     this.#place.begin(step);
-    return this.#source.blocks(this.#blockBytes, step)[Symbol.asyncIterator]();
+    return this.#source.blocks(this.#blockBytes, step, part?.block)[Symbol.asyncIterator]();
   }
 
   /** @returns whether the event at the cursor passes the filter */

@@ -40,7 +40,8 @@ export function* cutsOf(sources: readonly CutSource[], partBytes: number): Gener
         first = marks;
     if (first === undefined) return;
     const { time } = first.next!;
-    const isCut = bytes >= partBytes && (last === undefined || time > last);
+    // the first part is small, so that its text comes soon
+    const isCut = last === undefined ? bytes > 0 : bytes >= partBytes && time > last;
     if (isCut) {
       yield { time, steps: all.map((marks) => marks.stepBefore(time)) };
       bytes = 0;

@@ -8,15 +8,18 @@ export const usualBlockBytes = 1 << 20;
  * A part of a file in blocks of `blockBytes`, the last one shorter; ends early if the file does. Each block is valid
  * until the next is requested. `bytes` limits the read in a file that is still growing. Blocks the thread: the kernel
  * reads ahead, so handing a block to another thread costs more than the read, and a fresh block is in the CPU cache.
+ * @param into used for the blocks, if it has their size
  */
 export async function* blocksOf(
   file: FileHandle,
   start: number,
   bytes: number,
   blockBytes = usualBlockBytes,
+  into?: Buffer,
 ): AsyncGenerator<Buffer, void, undefined> {
   const end = start + bytes;
-  const block = Buffer.allocUnsafe(Math.min(blockBytes, Math.max(0, bytes)));
+  const block =
+    into?.length === blockBytes ? into : Buffer.allocUnsafe(Math.min(blockBytes, Math.max(0, bytes)));
   for (let offset = start; ; ) {
     const filledBytes = fill(file.fd, block, offset, end);
     if (filledBytes === 0) return;

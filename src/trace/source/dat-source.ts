@@ -70,7 +70,7 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
 
 function readingOf(path: string, pages: CpuPages): Pick<SourceCpu, 'blocks' | 'steps'> {
   return {
-    blocks: (blockBytes, step) => readable(path, pages.blocks(blockBytes, step)),
+    blocks: (...where) => readable(path, pages.blocks(...where)),
     steps: () => readableSteps(path, pages.steps()),
   };
 }

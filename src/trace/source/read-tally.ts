@@ -21,8 +21,8 @@ export function withTally(source: TraceSource): { readonly source: TraceSource; 
 }
 
 function counted(blocks: SourceCpu['blocks'], tally: ReadTally): SourceCpu['blocks'] {
-  return async function* (blockBytes, step) {
-    for await (const block of blocks(blockBytes, step)) {
+  return async function* (...where) {
+    for await (const block of blocks(...where)) {
       tally.doneBytes += block.length;
       yield block;
     }

@@ -76,7 +76,7 @@ async function cpuOf(dir: string, cpu: number, pageBytes: number): Promise<Sourc
     cpu,
     dataBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
     isChunked: false,
-    blocks: (blockBytes, step = 0) => blocksOfFiles(path, step * pageBytes, blockBytes),
+    blocks: (blockBytes, step = 0, into) => blocksOfFiles(path, step * pageBytes, blockBytes, into),
     steps: () => stepsOf(sizes, pageBytes),
   };
 }
@@ -87,7 +87,12 @@ interface PartSize {
 }
 
 /** Reads the files of a CPU; a capped recording has two, split between pages. */
-async function* blocksOfFiles(path: string, skip: number, blockBytes?: number): AsyncGenerator<Uint8Array> {
+async function* blocksOfFiles(
+  path: string,
+  skip: number,
+  blockBytes?: number,
+  into?: Buffer,
+): AsyncGenerator<Uint8Array> {
   let skipBytes = skip;
   for (const part of keptFiles(path)) {
     const file = await openInput(part);
@@ -95,7 +100,7 @@ async function* blocksOfFiles(path: string, skip: number, blockBytes?: number): 
       const { size } = await file.stat();
       const start = Math.min(size, skipBytes);
       skipBytes -= start;
-      yield* blocksOf(file, start, size - start, blockBytes);
+      yield* blocksOf(file, start, size - start, blockBytes, into);
     } finally {
       await file.close();
     }

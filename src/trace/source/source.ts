@@ -73,8 +73,9 @@ export interface SourceCpu {
    * is requested. Reading blocks the thread. May be called again. Throws Failure.
    * @param blockBytes size of a block where the data are not compressed; a power of two, at least one page
    * @param step where to begin, one of `steps`
+   * @param into memory for the blocks, if it has their size and the data are not compressed
    */
-  readonly blocks: (blockBytes?: number, step?: number) => AsyncIterable<Uint8Array>;
+  readonly blocks: (blockBytes?: number, step?: number, into?: Buffer) => AsyncIterable<Uint8Array>;
   /** For reading from the middle. Reads the lengths of compressed data, else nothing. Throws Failure. */
   readonly steps: () => PageSteps;
 }

@@ -37,6 +37,8 @@ export async function runReport(command: ReportCommand): Promise<ExitCode> {
       command.selection.filter,
     );
     return await (command.json ? printJson(inputs, command) : printEvents(inputs, command));
+  } catch (error) {
+    return codeOfWriteError(error);
   } finally {
     for (const { trace } of inputs) await trace.close();
   }
@@ -97,12 +99,8 @@ function painter(
 /** Prints one JSON object per event, with typed fields. */
 async function printJson([input]: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {
   const { trace, timeOffset } = input!;
-  try {
-    await exportNdjson(trace, process.stdout, { filter: eventFilter(trace, command.selection, timeOffset) });
-    return exitCode.done;
-  } catch (error) {
-    return codeOfWriteError(error);
-  }
+  await exportNdjson(trace, process.stdout, { filter: eventFilter(trace, command.selection, timeOffset) });
+  return exitCode.done;
 }
 
 /** Aborted by the first signal, to print the events read so far; the second one ends the process immediately. */

@@ -45,8 +45,9 @@ export class CpuPages {
    * The pages in blocks of whole pages; each block is valid until the next is requested.
    * Throws TraceFileError if the file does not have them where its table says.
    * @param step where to begin, one of `steps`
+   * @param into memory for uncompressed blocks, if it has their size
    */
-  async *blocks(blockBytes?: number, step = 0): AsyncGenerator<Uint8Array, void, undefined> {
+  async *blocks(blockBytes?: number, step = 0, into?: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
     const { offset, bytes } = this.#extent;
     const { size } = await this.#file.stat();
     if (offset + bytes > size) {
@@ -54,7 +55,7 @@ export class CpuPages {
     }
     if (this.#compression === 'none') {
       const skippedBytes = Math.min(bytes, step * this.#pageBytes);
-      yield* blocksOf(this.#file, offset + skippedBytes, bytes - skippedBytes, blockBytes);
+      yield* blocksOf(this.#file, offset + skippedBytes, bytes - skippedBytes, blockBytes, into);
       return;
     }
     if (bytes === 0) return;
