@@ -36,7 +36,7 @@ export async function writeOutput<T>(
 }
 
 /** Checks that writing `out` would not overwrite `input`, or one of its files if it is a recording. Throws Failure. */
-export async function checkNotInput(input: string, out: string): Promise<void> {
+async function checkNotInput(input: string, out: string): Promise<void> {
   const [from, to] = await Promise.all([identity(input), identity(out)]);
   const real = await realpath(out).catch(() => undefined);
   const isInside = real?.startsWith(`${await realpath(input).catch(() => input)}${sep}`) === true;
