@@ -24,8 +24,8 @@ export async function report(
   const out = new TextBuffer(flushBytes * 2);
   const flush = async (): Promise<void> => {
     if (out.length === 0) return;
-    await write(out.bytes.subarray(0, out.length));
-    out.length = 0;
+    await write(out.view());
+    out.clear();
   };
   try {
     for (const { input, isTop, label } of streams) {
