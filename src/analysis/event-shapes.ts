@@ -1,5 +1,6 @@
 import type { EventFormat } from '../trace/format/event-format.ts';
 import type { Field } from '../trace/format/field.ts';
+import { softirqNames } from '../trace/format/softirq-names.ts';
 
 /** Size of a task's name: 16 bytes in every kernel. Names are compared as four words. */
 export const nameBytes = 16;
@@ -103,26 +104,12 @@ function endOf(integers: readonly number[], names: readonly (number | undefined)
   return Math.max(...integers.map((at) => at + 4), ...names.map((at) => (at ?? 0) + nameBytes));
 }
 
-/** Names of softirqs in the order of their vectors (include/linux/interrupt.h), for formats without names. */
-export const usualVectors: readonly string[] = [
-  'HI',
-  'TIMER',
-  'NET_TX',
-  'NET_RX',
-  'BLOCK',
-  'IRQ_POLL',
-  'TASKLET',
-  'SCHED',
-  'HRTIMER',
-  'RCU',
-];
-
 /** Names of softirq vectors, as the print format of `softirq_entry` gives them. */
 export function vectorNames(format: EventFormat | undefined): ReadonlyMap<number, string> {
   const declared = [...(format?.printFormat ?? '').matchAll(/\{ *(\d{1,9}), *"(\w{1,32})" *\}/g)].map(
     ([, vector, name]) => [Number(vector), name ?? ''] as const,
   );
-  return new Map(declared.length > 0 ? declared : usualVectors.entries());
+  return new Map(declared.length > 0 ? declared : softirqNames.entries());
 }
 
 /**

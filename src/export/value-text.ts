@@ -1,7 +1,7 @@
 import type { FieldValue } from '../trace/format/record-data.ts';
 
 /** An array of integers as JSON, in decimal, however large. */
-export function integersText(values: readonly (number | bigint)[]): string {
+function integersText(values: readonly (number | bigint)[]): string {
   return `[${values.join(',')}]`;
 }
 

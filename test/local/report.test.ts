@@ -35,7 +35,7 @@ describe('trace-host report prints what trace-cmd printed', { timeout: 900_000 }
       const different: string[] = [];
       for (const [index, [args, expected]] of texts.entries()) {
         const output = outputs[index]!;
-        const found = await bytesDifference(withoutGarbage(expected), withoutGarbage(output));
+        const found = await bytesDifference(withoutGarbage(expected), withoutGarbage(output.stdout));
         if (found !== undefined) different.push(`report ${args.join(' ')}: ${found}`);
       }
       assert.equal(

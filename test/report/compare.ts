@@ -62,24 +62,24 @@ export function printed([command, ...words]: Reporter, args: readonly string[], 
   return { status: status ?? String(signal), stdout, stderr: stderr.toString('latin1') };
 }
 
-/** The outputs of `trace-host report` with each of these options for a file, run in `cwd` by one process. Blocks. */
+/** What `trace-host report` prints with each of these options for a file, run in `cwd` by one process. Blocks. */
 export function printedByTraceHost(
   options: readonly (readonly string[])[],
   file: string,
   cwd: string,
-): readonly Buffer[] {
+): readonly Pick<Printed, 'status' | 'stdout'>[] {
   const program = join(repoRoot, 'dist/test/report/many-reports.js');
   const lists = options.map((args) => ['report', ...args, '-i', file]);
   const { stdout, stderr } = printed([process.execPath, program], [JSON.stringify(lists)], cwd);
-  const outputs: Buffer[] = [];
+  const reports: Pick<Printed, 'status' | 'stdout'>[] = [];
   for (let at = 0; at < stdout.length; ) {
     const end = stdout.indexOf(10, at);
-    const length = Number(stdout.toString('latin1', at, end));
-    outputs.push(stdout.subarray(end + 1, end + 1 + length));
+    const [status = Number.NaN, length = 0] = stdout.toString('latin1', at, end).split(' ').map(Number);
+    reports.push({ status, stdout: stdout.subarray(end + 1, end + 1 + length) });
     at = end + 1 + length;
   }
-  if (outputs.length !== options.length) throw new Error(`${outputs.length} reports: ${stderr}`);
-  return outputs;
+  if (reports.length !== options.length) throw new Error(`${reports.length} reports: ${stderr}`);
+  return reports;
 }
 
 /** As for a pipe, and without what a user has set for reports. */

@@ -3,7 +3,7 @@ import { traceHost } from '../../src/cli/host/trace-host.ts';
 
 /**
  * Runs `trace-host` with each of several argument lists, given as JSON, in one process: starting one for each report would
- * take most of the time. Prints a line with the length of each output, and the output.
+ * take most of the time. Prints a line with the exit status and the length of each output, and the output.
  */
 const [, , lists = '[]'] = process.argv;
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the test has written it
@@ -20,8 +20,9 @@ for (const args of all) {
     if (done !== undefined) Reflect.apply(done, undefined, []);
     return true;
   };
+  process.exitCode = 0;
   await traceHost(args);
   const output = Buffer.concat(pieces);
-  if (!write(`${output.length}\n`) || !write(output)) await once(process.stdout, 'drain');
+  if (!write(`${process.exitCode} ${output.length}\n`) || !write(output)) await once(process.stdout, 'drain');
 }
 process.exitCode = 0;

@@ -1,5 +1,5 @@
-import { usualVectors } from '../../analysis/event-shapes.ts';
 import type { EventFormat } from '../../trace/format/event-format.ts';
+import { softirqNames } from '../../trace/format/softirq-names.ts';
 import { identifier, literal, parquet } from './sql-text.ts';
 import { stateText } from './state-text.ts';
 
@@ -145,7 +145,7 @@ function irqSlice(sources: Sources): string {
   if (entry !== undefined && exit !== undefined) kinds.push(slices('irq', 'irq', 'name', entry, exit));
   const softEntry = sources.find('irq:softirq_entry', { vec: 'integer' });
   const softExit = sources.find('irq:softirq_exit', { vec: 'integer' });
-  const name = `CASE vec ${usualVectors.map((text, vec) => `WHEN ${vec} THEN ${literal(text)}`).join(' ')} END`;
+  const name = `CASE vec ${softirqNames.map((text, vec) => `WHEN ${vec} THEN ${literal(text)}`).join(' ')} END`;
   if (softEntry !== undefined && softExit !== undefined)
     kinds.push(slices('softirq', 'vec', name, softEntry, softExit));
   if (kinds.length === 0)

@@ -1,8 +1,7 @@
 import type { RecordData } from '../../trace/format/record-data.ts';
 import { argKind, type PrintArg } from '../format/print-arg.ts';
 import type { PrintField } from '../format/print-field.ts';
-import { writeText } from '../text/conversion.ts';
-import { parseConversion } from '../text/conversion.ts';
+import { parseConversion, writeText } from '../text/conversion.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
 import { dynamicLength, dynamicOffset } from '../value/dynamic.ts';
 import { memoryValue, type Value } from '../value/value.ts';

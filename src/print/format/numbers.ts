@@ -1,3 +1,5 @@
+import { softirqNames } from '../../trace/format/softirq-names.ts';
+
 const mask64 = (1n << 64n) - 1n;
 
 /** The number at the start of the text, like strtoull(text, NULL, 0); 0 if there is none. */
@@ -30,16 +32,7 @@ export function parseSigned(text: string): bigint {
 
 /** Symbolic constants in format files that libtraceevent can resolve. */
 const knownNames: ReadonlyMap<string, bigint> = new Map([
-  ['HI_SOFTIRQ', 0n],
-  ['TIMER_SOFTIRQ', 1n],
-  ['NET_TX_SOFTIRQ', 2n],
-  ['NET_RX_SOFTIRQ', 3n],
-  ['BLOCK_SOFTIRQ', 4n],
-  ['IRQ_POLL_SOFTIRQ', 5n],
-  ['TASKLET_SOFTIRQ', 6n],
-  ['SCHED_SOFTIRQ', 7n],
-  ['HRTIMER_SOFTIRQ', 8n],
-  ['RCU_SOFTIRQ', 9n],
+  ...softirqNames.map((name, vector) => [`${name}_SOFTIRQ`, BigInt(vector)] as const),
   ['HRTIMER_NORESTART', 0n],
   ['HRTIMER_RESTART', 1n],
 ]);

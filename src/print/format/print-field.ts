@@ -35,7 +35,7 @@ const dynamicElementSizes: ReadonlyMap<string, number> = new Map([
   ['char', 1],
 ]);
 
-export function printField(field: Field, longBytes: number): PrintField {
+function printField(field: Field, longBytes: number): PrintField {
   const { name, type, offset, bytes, signed, place, isArray } = field;
   const isDynamic = place === 'data-loc' || place === 'rel-loc';
   const isLong = type.includes('long');

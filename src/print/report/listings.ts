@@ -73,7 +73,7 @@ export function cpuList(trace: Trace, first: boolean, last: boolean, { nanosecon
   const timeText = (time: bigint): string => {
     const out = new TextBuffer(64);
     writer.write(out, time);
-    return latin1(out.bytes.subarray(0, out.length));
+    return latin1(out.view());
   };
   const lines = [`List of CPUs in ${trace.path} with data:\n`];
   for (const cpu of top?.cpus ?? []) {

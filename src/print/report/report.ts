@@ -34,8 +34,8 @@ export async function report(
   const out = new TextBuffer(flushBytes * 2);
   const flush = async (): Promise<void> => {
     if (out.length === 0) return;
-    await write(out.bytes.subarray(0, out.length));
-    out.length = 0;
+    await write(out.view());
+    out.clear();
   };
   const streams = streamsOf(inputs, options, printersOf(inputs, options, onUnprintable));
   writeHeads(streams, inputs.length, out);

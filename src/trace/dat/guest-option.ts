@@ -17,7 +17,7 @@ const unknownTid = 0xffff_ffff;
 /** Throws TraceFileError. */
 export function parseGuest(content: Buffer): TracedGuest {
   const reader = ByteReader.ofMemory(content);
-  const name = reader.string();
+  const name = Buffer.from(reader.string(), 'latin1').toString();
   const traceId = reader.u64();
   const count = reader.u32();
   if (count > maxCpus) throw new TraceFileError(`GUEST has ${count} vCPUs`);
@@ -36,7 +36,10 @@ export function parseGuest(content: Buffer): TracedGuest {
  */
 export function formatGuest({ name, traceId, vcpuTids }: TracedGuest): Buffer {
   const count = Math.max(0, ...[...vcpuTids.keys()].map((vcpu) => vcpu + 1));
-  const writer = new ByteWriter().string(name).u64(traceId).u32(count);
+  const writer = new ByteWriter()
+    .bytes(Buffer.from(`${name}\0`))
+    .u64(traceId)
+    .u32(count);
   for (let vcpu = 0; vcpu < count; vcpu++) writer.u32(vcpu).u32(vcpuTids.get(vcpu) ?? unknownTid);
   return writer.finish();
 }
