@@ -61,7 +61,7 @@ class Outlet {
   }
 
   send(message: FromThread): void {
-    this.#port.postMessage(message);
+    this.#port.postMessage(message, []);
   }
 
   async #flush(printer: PartPrinter): Promise<void> {

@@ -50,7 +50,7 @@ function startHere(setup: ThreadSetup): ThreadPort {
   const { port1, port2 } = new MessageChannel();
   servePrinting(port2, setup);
   return {
-    postMessage: (message) => port1.postMessage(message),
+    postMessage: (message) => port1.postMessage(message, []),
     // oxlint-disable-next-line typescript/no-explicit-any -- as in its type
     on: (event: string, listener: (value: any) => void) => port1.on(event, listener),
     terminate: async () => {
@@ -124,7 +124,7 @@ async function damage(path: string, random: Random): Promise<void> {
   await trace.close();
   const file = readFileSync(path);
   for (const { offset, dataBytes } of cpus) {
-    const bytes = file.subarray(offset!, offset! + dataBytes);
+    const bytes = file.subarray(offset, offset! + dataBytes);
     for (let change = random.below(6); change > 0; change--) {
       const at = random.below(bytes.length / 4096) * 4096;
       const other = random.below(bytes.length / 4096) * 4096;
