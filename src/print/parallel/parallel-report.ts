@@ -3,6 +3,7 @@ import { report, type WriteText } from '../report/report.ts';
 import type { OnUnprintable } from '../report/stream.ts';
 import { maxFormatsLength } from '../report/trace-printer.ts';
 import { PartOrders } from './part-orders.ts';
+import { localThread } from './local-thread.ts';
 import { Settler } from './settler.ts';
 import { setupOf } from './setup.ts';
 import { type PrintedPart, PrintingThread, startThread } from './threads.ts';
@@ -100,11 +101,17 @@ async function printParts(
   const settler = new Settler(inputs, options.latency);
   let edges: readonly string[] | undefined;
   try {
-    for (let index = 0; index < count; index++) {
-      const thread = new PrintingThread(start(setup));
-      threads.push(thread);
-      give(thread, index === 0 ? first : undefined);
-    }
+    // the beginning comes sooner from this thread than from one that must start
+    const local = new PrintingThread(localThread(setup));
+    threads.push(local);
+    const startThreads = (): void => {
+      for (let index = 0; index < count; index++) {
+        const thread = new PrintingThread(start(setup));
+        threads.push(thread);
+        give(thread);
+      }
+    };
+    parts.push(local.print(first, startThreads));
     for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       for (let isEnd = false; !isEnd; ) {
         const said = await part.next();

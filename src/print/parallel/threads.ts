@@ -37,7 +37,7 @@ export interface ThreadPort {
 }
 
 /** For objects that soon die; V8's default is several times as much, for no more speed. */
-const youngMb = 12;
+const youngMb = 8;
 
 /** Starts a thread. */
 export function startThread(setup: ThreadSetup): ThreadPort {

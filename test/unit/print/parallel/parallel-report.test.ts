@@ -2,11 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { MessageChannel } from 'node:worker_threads';
 import { parallelReport, type Parallel } from '../../../../src/print/parallel/parallel-report.ts';
-import { servePrinting } from '../../../../src/print/parallel/serve-printing.ts';
-import type { ThreadSetup } from '../../../../src/print/parallel/messages.ts';
-import type { ThreadPort } from '../../../../src/print/parallel/threads.ts';
+import { localThread } from '../../../../src/print/parallel/local-thread.ts';
 import {
   defaultHandlerOptions,
   defaultLineOptions,
@@ -44,21 +41,6 @@ const all: readonly Options[] = [
   { filter: { where: ['.*:common_pid > 100'], exclude: ['.*:CPU == 1 && common_pid == 1'] } },
   { filter: { where: ['.*:COMM =~ "s"'] }, timeDifference: true },
 ];
-
-/** A printing thread in this thread. */
-function startHere(setup: ThreadSetup): ThreadPort {
-  const { port1, port2 } = new MessageChannel();
-  servePrinting(port2, setup);
-  return {
-    postMessage: (message) => port1.postMessage(message, []),
-    // oxlint-disable-next-line typescript/no-explicit-any -- as in its type
-    on: (event: string, listener: (value: any) => void) => port1.on(event, listener),
-    terminate: async () => {
-      port1.close();
-      port2.close();
-    },
-  };
-}
 
 interface Printed {
   readonly text: Buffer;
@@ -102,7 +84,7 @@ async function printed(
   }
 }
 
-const small: Parallel = { threads: 2, leastBytes: 0, partBytes: 16 << 10, start: startHere };
+const small: Parallel = { threads: 2, leastBytes: 0, partBytes: 16 << 10, start: localThread };
 
 /** Prints with one thread and with several. @returns whether threads printed all of it */
 async function compare(
