@@ -107,7 +107,7 @@ describe('trace-host report with several threads', { timeout: 600_000 }, () => {
     const threads: number[] = [];
     for (const jobs of [1, 3]) {
       const [command, ...words] = [...traceHost, '--jobs', String(jobs), file];
-      const child = spawn(command!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(child.stdout, 'readable');
       // it waits for its reader now
       threads.push(readdirSync(`/proc/${child.pid}/task`).length);
