@@ -155,6 +155,15 @@ describe('several threads print what one prints', { timeout: 600_000 }, () => {
     assert.deepEqual(others, [{ wakeups: true }]);
   });
 
+  it('text that turns out to be bytes, which changes later lines', async (context) => {
+    const path = await written(
+      context,
+      await fromFile(join(reportFixtureDir, 'guest-events.dat'), 6),
+      false,
+    );
+    assert.equal(await compare([{ path }], { latency: true, raw: true }), false);
+  });
+
   it('a range of times', async (context) => {
     const path = await written(context, await namelessSample(), false);
     const trace = await openTrace(path);
