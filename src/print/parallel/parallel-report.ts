@@ -100,11 +100,12 @@ async function printParts(
   };
   const settler = new Settler(inputs, options.latency);
   let edges: readonly string[] | undefined;
+  // the beginning comes sooner from this thread than from one that must start
+  const local = new PrintingThread(localThread(setup));
   try {
-    // the beginning comes sooner from this thread than from one that must start
-    const local = new PrintingThread(localThread(setup));
-    threads.push(local);
     const startThreads = (): void => {
+      // its memory is no longer needed
+      void local.end();
       for (let index = 0; index < count; index++) {
         const thread = new PrintingThread(start(setup));
         threads.push(thread);
@@ -141,7 +142,7 @@ async function printParts(
     }
     return !orders.areLost;
   } finally {
-    await Promise.all(threads.map((thread) => thread.end()));
+    await Promise.all([local, ...threads].map((thread) => thread.end()));
   }
 }
 

@@ -7,7 +7,7 @@ import { PartPrinter } from './part-printer.ts';
 const pieceBytes = 256 << 10;
 const flushBytes = 240 << 10;
 /** Pieces that may wait to be written: a part's text may have any length. */
-const mostWaiting = 16;
+const mostWaiting = 24;
 
 /** Prints parts as messages tell it, and sends their text. */
 export function servePrinting(port: MessagePort, setup: ThreadSetup): void {

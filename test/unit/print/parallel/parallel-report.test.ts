@@ -156,11 +156,7 @@ describe('several threads print what one prints', { timeout: 600_000 }, () => {
   });
 
   it('text that turns out to be bytes, which changes later lines', async (context) => {
-    const path = await written(
-      context,
-      await fromFile(join(reportFixtureDir, 'guest-events.dat'), 6),
-      false,
-    );
+    const path = await written(context, await fromFile(join(reportFixtureDir, 'guest-events.dat'), 6), false);
     assert.equal(await compare([{ path }], { latency: true, raw: true }), false);
   });
 
