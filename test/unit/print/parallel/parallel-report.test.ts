@@ -151,7 +151,7 @@ describe('several threads print what one prints', { timeout: 600_000 }, () => {
 
   it('without the names of tasks', async (context) => {
     const path = await written(context, await namelessSample(), false);
-    const others = await compareAll(path, { ...small, partBytes: 100 << 10 });
+    const others = await compareAll(path, { ...small, partBytes: 50 << 10 });
     assert.deepEqual(others, [{ wakeups: true }]);
   });
 
@@ -192,7 +192,7 @@ describe('several threads print what one prints', { timeout: 600_000 }, () => {
   it('in threads', async (context) => {
     const { contents, pages } = await namelessSample();
     const path = await written(context, { contents, pages: { 1: repeated(pages[1]!, 4) } }, false);
-    const { start: _, ...threads } = { ...small, partBytes: 100 << 10 };
+    const { start: _, ...threads } = { ...small, partBytes: 50 << 10 };
     assert.ok(await compare([{ path }], { timeDifference: true }, threads));
   });
 
