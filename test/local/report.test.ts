@@ -6,6 +6,7 @@ import {
   bytesDifference,
   difference,
   printedByTraceHost,
+  readSome,
   reportDifference,
   traceCmd,
   traceCmdSkip,
@@ -108,7 +109,8 @@ describe('trace-host report with several threads', { timeout: 600_000 }, () => {
     for (const jobs of [1, 3]) {
       const [command, ...words] = [...traceHost, '--jobs', String(jobs), file];
       const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
-      await once(child.stdout, 'readable');
+      // the threads start after the first part
+      await readSome(child.stdout, 4 << 20);
       // it waits for its reader now
       threads.push(readdirSync(`/proc/${child.pid}/task`).length);
       child.stdout.destroy();

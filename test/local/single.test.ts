@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { writeRepeated } from '../../bench/measure/repeated-trace.ts';
-import { reportDifference, traceHost } from '../report/compare.ts';
+import { readSome, reportDifference, traceHost } from '../report/compare.ts';
 import { repoRoot } from '../repo-root.ts';
 import { longTest } from '../set.ts';
 import { buildSinglePrograms, type SinglePrograms, singlePrograms } from '../single-programs.ts';
@@ -61,7 +61,8 @@ describe('the single executables', { skip: agentSkip() }, () => {
       undefined,
     );
     const child = spawn(programs.host, ['report', '-j', '8', file], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(child.stdout, 'readable');
+    // the threads start after the first part
+    await readSome(child.stdout, 4 << 20);
     const threads = readdirSync(`/proc/${child.pid}/task`).length;
     child.stdout.destroy();
     assert.deepEqual(await once(child, 'exit'), [0, null]);
