@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +6,9 @@ import type { Benchmark } from './benchmark.ts';
 import { median } from './measure/median.ts';
 import { writeRepeated } from './measure/repeated-trace.ts';
 import { alternate } from './measure/rounds.ts';
+import { spent } from './measure/spent.ts';
 
 const program = fileURLToPath(new URL('../bin/trace-host.js', import.meta.url));
-
-interface Spent {
-  readonly seconds: number;
-  readonly peakMb: number;
-}
 
 /** Exports of one trace.dat, compared with `trace-cmd report` to /dev/null on the same file. */
 export const exports: Benchmark = {
@@ -80,26 +74,3 @@ export const exports: Benchmark = {
     }
   },
 };
-
-/** Runs a command whose output nobody reads. */
-async function spent([command = '', ...args]: readonly string[]): Promise<Spent> {
-  const fromMs = performance.now();
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'ignore'] });
-  let peakMb = 0;
-  const look = setInterval(() => {
-    peakMb = Math.max(peakMb, peakOf(child.pid));
-  }, 20);
-  const [code] = await once(child, 'close');
-  clearInterval(look);
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${String(code)}`);
-  return { seconds: (performance.now() - fromMs) / 1000, peakMb };
-}
-
-function peakOf(pid: number | undefined): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1000;
-  } catch {
-    return 0;
-  }
-}

@@ -5,6 +5,7 @@ import { collect } from './collect.ts';
 import { cost } from './cost.ts';
 import { exports } from './export.ts';
 import { growth } from './growth.ts';
+import { large } from './large.ts';
 import { latency } from './latency.ts';
 import { Machines } from './machine/machines.ts';
 import { memory } from './memory.ts';
@@ -26,6 +27,7 @@ const benchmarks: readonly Benchmark[] = [
   collect,
   reading,
   exports,
+  large,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

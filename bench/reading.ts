@@ -32,8 +32,11 @@ export const reading: Benchmark = {
       writeRecording(join(dir, 'trace.recording'), events, 'global');
       await convertRecording(join(dir, 'trace.recording'), { out: file });
       const program = join(repoRoot, 'dist/bin/trace-host.js');
-      const ours = ['report', 'summary'].map((command): Reader => {
-        return { name: `trace-host ${command}`, argv: [process.execPath, program, command, file] };
+      const ours = ['report --jobs 1', 'report --jobs 2', 'summary'].map((command): Reader => {
+        return {
+          name: `trace-host ${command}`,
+          argv: [process.execPath, program, ...command.split(' '), file],
+        };
       });
       const theirs: Reader = { name: 'trace-cmd report', argv: ['trace-cmd', 'report', file] };
       const readers = isThere('trace-cmd') ? [theirs, ...ours] : ours;

@@ -6,6 +6,7 @@ import {
   bytesDifference,
   difference,
   printedByTraceHost,
+  readSome,
   reportDifference,
   traceCmd,
   traceCmdSkip,
@@ -16,7 +17,10 @@ import { reportFixtureDir, reportFixtures, storedTexts } from '../report/fixture
 import { eventOptions, oldFileOptions } from '../report/options.ts';
 import { fixture } from '../unit/trace/fixtures.ts';
 import { scratchDir } from '../unit/trace/samples.ts';
-import { writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { writeRepeated } from '../../bench/measure/repeated-trace.ts';
 
 /** Fewer than there are, so that a fixture that is gone does not go unnoticed. */
 const leastFixtures = 17;
@@ -81,6 +85,38 @@ describe('trace-host report and the installed trace-cmd', { timeout: 900_000, sk
         await reportDifference(traceCmd, traceHost, [...args, '-i', String(a), '-i', String(b)]),
         undefined,
       );
+  });
+});
+
+describe('trace-host report with several threads', { timeout: 600_000 }, () => {
+  /** Large enough that threads are worth their start. */
+  const times = 20;
+
+  it('prints the same as with one, and ends when nobody reads on', async (context) => {
+    const dir = scratchDir(context);
+    const file = join(dir, 'trace.dat');
+    await writeRepeated(dir, file, times);
+    for (const args of [[], ['-l', '--ts-diff'], ['-F', 'sched_switch', '-t'], ['-w']])
+      assert.equal(
+        await reportDifference(
+          [...traceHost, '--jobs', '1'],
+          [...traceHost, '--jobs', '3'],
+          [...args, '-i', file],
+        ),
+        undefined,
+      );
+    const threads: number[] = [];
+    for (const jobs of [1, 3]) {
+      const [command, ...words] = [...traceHost, '--jobs', String(jobs), file];
+      const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+      // the threads start after the first part
+      await readSome(child.stdout, 4 << 20);
+      // it waits for its reader now
+      threads.push(readdirSync(`/proc/${child.pid}/task`).length);
+      child.stdout.destroy();
+      assert.deepEqual(await once(child, 'exit'), [0, null]);
+    }
+    assert.ok(threads[1]! >= threads[0]! + 3, threads.join());
   });
 });
 

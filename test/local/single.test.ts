@@ -1,11 +1,14 @@
 // @alone this machine's tracefs
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { writeRepeated } from '../../bench/measure/repeated-trace.ts';
+import { readSome, reportDifference, traceHost } from '../report/compare.ts';
 import { repoRoot } from '../repo-root.ts';
 import { longTest } from '../set.ts';
 import { buildSinglePrograms, type SinglePrograms, singlePrograms } from '../single-programs.ts';
@@ -46,6 +49,25 @@ describe('the single executables', { skip: agentSkip() }, () => {
         assert.notEqual(ended.stdout + ended.stderr, '');
       }
     }
+  });
+
+  it('print a report with several threads', async (context) => {
+    const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
+    context.after(() => rmSync(dir, { recursive: true }));
+    const file = join(dir, 'trace.dat');
+    await writeRepeated(dir, file, 20);
+    assert.equal(
+      await reportDifference([...traceHost, '-j', '1'], [programs.host, 'report', '-j', '2'], ['-i', file]),
+      undefined,
+    );
+    const child = spawn(programs.host, ['report', '-j', '8', file], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // the threads start after the first part
+    await readSome(child.stdout, 4 << 20);
+    const threads = readdirSync(`/proc/${child.pid}/task`).length;
+    child.stdout.destroy();
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+    // Node has some of its own
+    assert.ok(threads >= 8 + 6, String(threads));
   });
 
   it(

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { repoRoot } from '../repo-root.ts';
@@ -80,6 +81,15 @@ export function printedByTraceHost(
   }
   if (reports.length !== options.length) throw new Error(`${reports.length} reports: ${stderr}`);
   return reports;
+}
+
+/** Reads so much of a child's output, and leaves the rest, so that the child waits. */
+export async function readSome(output: Readable, bytes: number): Promise<void> {
+  for (let read = 0; read < bytes; ) {
+    const piece: unknown = output.read();
+    if (piece instanceof Buffer) read += piece.length;
+    else await once(output, 'readable');
+  }
 }
 
 /** As for a pipe, and without what a user has set for reports. */

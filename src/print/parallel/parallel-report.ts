@@ -3,6 +3,7 @@ import { report, type WriteText } from '../report/report.ts';
 import type { OnUnprintable } from '../report/stream.ts';
 import { maxFormatsLength } from '../report/trace-printer.ts';
 import { PartOrders } from './part-orders.ts';
+import { localThread } from './local-thread.ts';
 import { Settler } from './settler.ts';
 import { setupOf } from './setup.ts';
 import { type PrintedPart, PrintingThread, startThread } from './threads.ts';
@@ -101,12 +102,19 @@ async function printParts(
   };
   const settler = new Settler(inputs, options.latency);
   let edges: readonly string[] | undefined;
+  // the beginning comes sooner from this thread than from one that must start
+  const local = new PrintingThread(localThread(setup));
   try {
-    for (let index = 0; index < count; index++) {
-      const thread = new PrintingThread(start(setup));
-      threads.push(thread);
-      give(thread, index === 0 ? first : undefined);
-    }
+    const startThreads = (): void => {
+      // its memory is no longer needed
+      void local.end();
+      for (let index = 0; index < count; index++) {
+        const thread = new PrintingThread(start(setup));
+        threads.push(thread);
+        give(thread);
+      }
+    };
+    parts.push(local.print(first, startThreads));
     for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       for (let isEnd = false; !isEnd; ) {
         const said = await part.next();
@@ -136,7 +144,7 @@ async function printParts(
     }
     return !orders.areLost;
   } finally {
-    await Promise.all(threads.map((thread) => thread.end()));
+    await Promise.all([local, ...threads].map((thread) => thread.end()));
   }
 }
 

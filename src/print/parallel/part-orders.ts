@@ -1,7 +1,9 @@
 import { Failure } from '../../base/failure.ts';
-import { type Cut, cutsOf, type CutSource } from '../../trace/events/cuts.ts';
+import type { CutSource } from '../../trace/events/cut-source.ts';
+import { type Cut, cutsOf } from '../../trace/events/cuts.ts';
 import type { EventFilter } from '../../trace/open.ts';
 import type { ReportInput } from '../report/options.ts';
+import { graphExit } from '../report/trace-printer.ts';
 import { bufferKey, type PartOrder } from './messages.ts';
 
 /** The parts of a report, one after the other. */
@@ -42,7 +44,16 @@ function* ordersOf(
       if (wanted?.has(name) === false) continue;
       for (const { cpu } of trace.pagesOf({ ...(cpus && { cpus }), buffers: [name] })) {
         keys.push(bufferKey(index, name));
-        sources.push({ cpu, layout: trace.source.layout, shift, from, to });
+        sources.push({
+          cpu,
+          layout: trace.source.layout,
+          shift,
+          from,
+          to,
+          group: bufferKey(index, name),
+          notFirst: trace.format(graphExit)?.id,
+          typeOffset: trace.source.catalogue.common.type.offset,
+        });
       }
     }
   }

@@ -33,8 +33,8 @@ class Outlet {
   readonly #port: MessagePort;
   readonly #out = new TextBuffer(0);
   /**
-   * Shared with the main thread: once a thread has moved memory to another one, V8 runs all code on its buffers more
-   * slowly. Undefined for memory of other sizes, which is used once.
+   * Shared with the main thread: once a thread has moved memory to another one, V8 runs code on buffers with more checks.
+   * Undefined for memory of other sizes, which is used once.
    */
   readonly #memories: (Uint8Array | undefined)[] = [];
   readonly #unused: number[] = [];
@@ -61,7 +61,7 @@ class Outlet {
   }
 
   send(message: FromThread): void {
-    this.#port.postMessage(message);
+    this.#port.postMessage(message, []);
   }
 
   async #flush(printer: PartPrinter): Promise<void> {

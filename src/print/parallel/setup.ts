@@ -27,7 +27,9 @@ export async function setupOf(
   };
 }
 
-function plainFilter({ from, to, functionAt: _, ...lists }: EventFilter): ThreadInput['filter'] {
+function plainFilter(filter: EventFilter): ThreadInput['filter'] {
+  const { from, to, cpus, events, tasks, where, exclude, buffers } = filter;
+  const lists = { cpus, events, tasks, where, exclude, buffers };
   const given = Object.entries(lists).flatMap(([name, list]) => (list ? [[name, [...list]]] : []));
   return {
     ...(from !== undefined && { from }),

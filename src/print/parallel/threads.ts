@@ -30,14 +30,14 @@ export class PrintedPart {
 
 /** The end of a thread's messages. */
 export interface ThreadPort {
-  postMessage(message: ToThread): void;
+  postMessage(message: ToThread, moved: []): void;
   on(event: 'message', listener: (message: FromThread) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   terminate(): Promise<unknown>;
 }
 
 /** For objects that soon die; V8's default is several times as much, for no more speed. */
-const youngMb = 12;
+const youngMb = 8;
 
 /** Starts a thread. */
 export function startThread(setup: ThreadSetup): ThreadPort {
@@ -68,7 +68,7 @@ export class PrintingThread {
   print(order: PartOrder, onEnd: () => void): PrintedPart {
     this.#part = new PrintedPart(this);
     this.#onEnd = onEnd;
-    this.#worker.postMessage({ kind: 'print', order });
+    this.#worker.postMessage({ kind: 'print', order }, []);
     return this.#part;
   }
 
@@ -80,7 +80,7 @@ export class PrintingThread {
 
   /** Gives memory back whose text was written. */
   giveBack({ memory }: TextPiece): void {
-    this.#worker.postMessage({ kind: 'used', memory });
+    this.#worker.postMessage({ kind: 'used', memory }, []);
   }
 
   async end(): Promise<void> {

@@ -20,7 +20,8 @@ import { maxDistance, TimeWriter } from './time-writer.ts';
 
 const space = 0x20;
 const nameWidth = 20;
-const graphExit = 'ftrace:funcgraph_exit';
+/** The end of a function, which completes the line of its beginning if it comes right after it. */
+export const graphExit = 'ftrace:funcgraph_exit';
 const unknownEvent = Buffer.from('[UNKNOWN EVENT]');
 
 type Form = 'raw' | 'handler' | 'format' | 'graph-entry' | 'graph-exit' | 'unknown';

@@ -32,12 +32,9 @@ export function parseFunctions(text: Uint8Array): FunctionMap {
   const low: number[] = [];
   const start: number[] = [];
   const end: number[] = [];
-  for (let at = 0; at < text.length && start.length < maxSymbols; ) {
-    const line = lineAt(text, at);
-    if (line === undefined) break;
-    at = line.next;
-    if (line.nameStart === line.nameEnd) continue;
-    if (line.isSkipped) continue;
+  const line: SymbolLine = { high: 0, low: 0, isSkipped: false, nameStart: 0, nameEnd: 0, next: 0 };
+  while (line.next < text.length && start.length < maxSymbols && readLine(text, line)) {
+    if (line.nameStart === line.nameEnd || line.isSkipped) continue;
     high.push(line.high);
     low.push(line.low);
     start.push(line.nameStart);
@@ -92,23 +89,27 @@ export function parseFunctions(text: Uint8Array): FunctionMap {
   };
 }
 
+/** One object for all lines. */
 interface SymbolLine {
-  readonly high: number;
-  readonly low: number;
-  readonly isSkipped: boolean;
-  readonly nameStart: number;
-  readonly nameEnd: number;
-  readonly next: number;
+  high: number;
+  low: number;
+  isSkipped: boolean;
+  nameStart: number;
+  nameEnd: number;
+  /** Where the next line begins. */
+  next: number;
 }
 
-/** `ffffffff81000000 T name\t[module]`; undefined if the line has another form. */
-function lineAt(text: Uint8Array, from: number): SymbolLine | undefined {
-  let at = from;
+/** Reads the next line, `ffffffff81000000 T name\t[module]`. @returns false if it has another form */
+function readLine(text: Uint8Array, line: SymbolLine): boolean {
+  let at = line.next;
   while (text[at] === space) at++;
-  if (at >= text.length || text[at] === newline || text[at] === 0)
-    return at >= text.length || text[at] === 0
-      ? undefined
-      : { high: 0, low: 0, isSkipped: true, nameStart: 0, nameEnd: 0, next: at + 1 };
+  if (at >= text.length || text[at] === 0) return false;
+  if (text[at] === newline) {
+    line.isSkipped = true;
+    line.next = at + 1;
+    return true;
+  }
   let high = 0;
   let low = 0;
   let digits = 0;
@@ -118,17 +119,27 @@ function lineAt(text: Uint8Array, from: number): SymbolLine | undefined {
     high = ((high << 4) | (low >>> 28)) >>> 0;
     low = ((low << 4) | digit) >>> 0;
   }
-  if (digits === 0) return undefined;
+  if (digits === 0) return false;
   while (text[at] === space) at++;
   const type = text[at++];
   while (text[at] === space) at++;
   const nameStart = at;
   while (at < text.length && text[at]! > space) at++;
   const nameEnd = Math.min(at, nameStart + maxNameBytes);
-  if (type === undefined || nameEnd === nameStart) return undefined;
-  while (at < text.length && text[at] !== newline) at++;
+  if (type === undefined || nameEnd === nameStart) return false;
+  // nearly always the name is the last of the line
+  if (text[at] !== newline) {
+    const newlineAt = text.indexOf(newline, at);
+    at = newlineAt < 0 ? text.length : newlineAt;
+  }
   const isAbsolute = type === 0x41 || type === 0x61;
-  return { high, low, isSkipped: isAbsolute || text[nameStart] === dollar, nameStart, nameEnd, next: at + 1 };
+  line.high = high;
+  line.low = low;
+  line.isSkipped = isAbsolute || text[nameStart] === dollar;
+  line.nameStart = nameStart;
+  line.nameEnd = nameEnd;
+  line.next = at + 1;
+  return true;
 }
 
 function hexDigit(byte: number): number {

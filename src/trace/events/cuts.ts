@@ -1,18 +1,8 @@
 import { PageCursor } from '../ring/page-cursor.ts';
-import type { PageLayout } from '../ring/page-layout.ts';
-import type { PageSteps, SourceCpu } from '../source/source.ts';
+import type { PageSteps } from '../source/source.ts';
+import type { CutSource } from './cut-source.ts';
+import { allowedTime } from './first-after-cut.ts';
 import { planReading } from './time-range.ts';
-
-/** The pages of a CPU that are to be cut. */
-export interface CutSource {
-  readonly cpu: SourceCpu;
-  readonly layout: PageLayout;
-  /** Added to its times. */
-  readonly shift: bigint;
-  /** The times to read, without the shift. */
-  readonly from: bigint | undefined;
-  readonly to: bigint | undefined;
-}
 
 /** A time at which to cut, and for each source a step that the events from then on do not precede. */
 export interface Cut {
@@ -39,11 +29,13 @@ export function* cutsOf(sources: readonly CutSource[], partBytes: number): Gener
       if (marks.next !== undefined && (first === undefined || marks.next.time < first.next!.time))
         first = marks;
     if (first === undefined) return;
-    const { time } = first.next!;
+    let { time } = first.next!;
     // the first part is small, so that its text comes soon
     const isCut = last === undefined ? bytes > 0 : bytes >= partBytes && time > last;
     if (isCut) {
-      yield { time, steps: all.map((marks) => marks.stepBefore(time)) };
+      const steps = all.map((marks) => marks.stepBefore(time));
+      time = allowedTime(sources, steps, time);
+      yield { time, steps };
       bytes = 0;
       last = time;
     }

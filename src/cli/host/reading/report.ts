@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { type ExitCode, exitCode } from '../../../base/failure.ts';
 import { printable } from '../../../base/quoted.ts';
-import { exportNdjson } from '../../../export/text/export-ndjson.ts';
 import {
   cpuList,
   eventList,
@@ -20,7 +19,6 @@ import type { ReportCommand, ReportFile } from '../options/reading/report-option
 import { eventFilter } from '../options/reading/selection.ts';
 import { checkInstances } from '../options/reading/unmatched.ts';
 import { onEndSignals } from '../../../base/end-signals.ts';
-import { exitNow } from '../../../native/process/process.ts';
 import { followedRecording } from './followed-recording.ts';
 import { codeOfWriteError } from './write-error.ts';
 import { LineColors, wantsColor } from '../../report/line-colors.ts';
@@ -64,7 +62,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
         eventFilter(trace, command.selection, timeOffset, { warn, mayGrow: command.follow }),
       withoutFlags:
         (command.withoutHardirq ? traceFlag.hardirq : 0) | (command.withoutSoftirq ? traceFlag.softirq : 0),
-      ...(command.follow && { follow: { signal: endSignal() } }),
+      ...(command.follow && { follow: { signal: await endSignal() } }),
       wakeups: command.wakeups,
       alignTimes: command.alignTimes,
       ...(command.timeCheck && {
@@ -99,12 +97,14 @@ function painter(
 /** Prints one JSON object per event, with typed fields. */
 async function printJson([input]: readonly ReportInput[], command: ReportCommand): Promise<ExitCode> {
   const { trace, timeOffset } = input!;
+  const { exportNdjson } = await import('../../../export/text/export-ndjson.ts');
   await exportNdjson(trace, process.stdout, { filter: eventFilter(trace, command.selection, timeOffset) });
   return exitCode.done;
 }
 
 /** Aborted by the first signal, to print the events read so far; the second one ends the process immediately. */
-function endSignal(): AbortSignal {
+async function endSignal(): Promise<AbortSignal> {
+  const { exitNow } = await import('../../../native/process/process.ts');
   const ended = new AbortController();
   onEndSignals(
     () => ended.abort(),

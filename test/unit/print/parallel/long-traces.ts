@@ -54,12 +54,16 @@ export async function fromFile(path: string, times: number): Promise<LongTrace> 
   }
 }
 
-/** Sample A, without the names of its tasks: printing events tells them. */
+/** Enough for several parts. */
+const samplePagesBytes = 50 * pageBytes;
+
+/** The beginning of sample A, without the names of its tasks: printing events tells them. */
 export async function namelessSample(): Promise<LongTrace> {
   const contents = new Map(await sampleContents('A'));
   contents.delete('saved_cmdlines');
   const { 0: first, 1: second } = samplePages('A');
-  return { contents, pages: { 0: Buffer.from(first!), 1: Buffer.from(second!) } };
+  const beginning = (pages: Uint8Array): Buffer => Buffer.from(pages.subarray(0, samplePagesBytes));
+  return { contents, pages: { 0: beginning(first!), 1: beginning(second!) } };
 }
 
 /** Writes a trace.dat. @returns its path */
