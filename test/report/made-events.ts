@@ -16,6 +16,8 @@ export interface MadeType {
   readonly format: string;
   /** Values in the order of the fields; those that are left out are 0. */
   readonly records: readonly (readonly FieldValue[])[];
+  /** The thread of each record; by default 1234. */
+  readonly pids?: readonly number[];
 }
 
 const firstId = 5000;
@@ -108,7 +110,6 @@ function recordOf(type: MadeType, id: number, values: MadeType['records'][number
   // records of the ring buffer are a multiple of 4 bytes
   const padded = Buffer.concat([all, Buffer.alloc(-all.length & 3)]);
   padded.writeUInt16LE(id, 0);
-  padded.writeInt32LE(1234, 4);
   return padded;
 }
 
@@ -137,8 +138,9 @@ export async function writeMadeTypes(
   for (const [index, type] of types.entries()) {
     const id = firstId + index;
     contents.set(`events/${type.name.replace(':', '/')}/format`, formatFile(type, id));
-    for (const values of type.records) {
+    for (const [at, values] of type.records.entries()) {
       const data = recordOf(type, id, values);
+      data.writeInt32LE(type.pids?.[at] ?? 1234, 4);
       events.push({ cpu: 0, ns: 1_000_000_000 + events.length * 1000, pid: 1234, data });
     }
   }

@@ -209,8 +209,8 @@ export class GuestRecording {
   }
 
   /** Writes the guests of this host into its recording, after they have changed. @throws Failure */
-  describeGuests(): void {
-    this.#writeRecording(null);
+  describeGuests(endedAt: string | null = null): void {
+    this.#writeRecording(endedAt);
   }
 
   /** Fetches the status. @throws Failure when the guest is gone, or its agent no longer traces */
