@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
@@ -163,6 +163,51 @@ describe('trace-host record --host', { skip, timeout: 600_000 }, () => {
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^NoNewPrivs:\s+0$/m);
     assert.ok(parsedReports(stdout)[0]?.events);
+  });
+
+  it('Ctrl-C before it has begun leaves nothing', async () => {
+    const before = hostSettings();
+    const run = start();
+    await run.said('fetching metadata');
+    assert.equal(ownInstances().length, 1);
+    run.child.kill('SIGINT');
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /interrupted before the recording began; nothing is kept/);
+    assert.deepEqual(readdirSync(work), []);
+    assert.deepEqual(hostSettings(), before);
+  });
+
+  it('an event that the kernel does not have: nothing is left', async () => {
+    const before = hostSettings();
+    const { code, stderr } = await start('-e', 'no_such_event').ended;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /this host refuses the order start: .*no_such_event/);
+    assert.match(stderr, /see available_events in this host's tracefs/);
+    assert.deepEqual(readdirSync(work), []);
+    assert.deepEqual(hostSettings(), before);
+  });
+
+  it('a full disk ends the recording, and keeps what fits', async () => {
+    const before = hostSettings();
+    const disk = join(work, 'disk');
+    mkdirSync(disk);
+    // 16 MiB have to remain free
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=19m', 'tmpfs', disk]).status, 0);
+    try {
+      const file = join(disk, 'trace.dat');
+      const { code, stderr } = await startRecord(work, file, work, ['--host', '-e', 'all', '-m', '65536'])
+        .ended;
+      assert.ok(code === 1 || code === 5, stderr);
+      assert.match(stderr, /this host, CPU \d: the disk is full|the disk of .* is full/);
+      assert.deepEqual(hostSettings(), before);
+      const converted = await traceHost('convert', `${file}.recording`, '-o', out);
+      assert.equal(converted.code, 0, converted.stderr);
+      assert.ok((await readable()) > 0);
+    } finally {
+      assert.equal(spawnSync('umount', [disk]).status, 0);
+      rmSync(disk, { recursive: true });
+    }
   });
 
   it('without access to tracefs, it says so, and how to trace guests only', async () => {

@@ -135,6 +135,17 @@ describe('the single executables', { skip: agentSkip() }, () => {
     }),
   );
 
+  it('record this host: trace-host is its own agent, and the workers of that', (context) => {
+    const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-single-'));
+    context.after(() => rmSync(dir, { recursive: true }));
+    const out = join(dir, 'trace.dat');
+    const record = ['record', '--host', '-e', 'sched', '--duration', '500ms', '-o', out];
+    const { status, stderr } = run(programs.host, ...record);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(readdirSync(dir), ['trace.dat']);
+    assert.match(run(programs.host, 'info', out).stdout, /sched:sched_switch/);
+  });
+
   it('need no privilege', () => {
     const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
     const { stderr } = run('setpriv', ...nobody, programs.host, 'info', '/nonexistent');

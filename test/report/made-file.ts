@@ -48,9 +48,9 @@ export async function writeCases(dir: string, cases: readonly Case[]): Promise<s
   for (const [index, each] of cases.entries()) {
     const fields = madeFields(each.fields);
     const id = describe(each, index, fields, contents);
-    for (const values of each.records ?? [undefined]) {
+    for (const [at, values] of (each.records ?? [undefined]).entries()) {
       const ns = (firstUs + events.length) * 1000;
-      events.push({ cpu: 0, ns, pid, data: fields.record(id, pid, values) });
+      events.push({ cpu: 0, ns, pid, data: fields.record(id, each.pids?.[at] ?? pid, values) });
     }
   }
   const out = join(dir, 'made.dat');

@@ -176,8 +176,8 @@ export class GuestRecording {
   }
 
   /** Writes the guests of this host into its recording, after they have changed. @throws Failure */
-  describeGuests(): void {
-    this.#files.describe(null);
+  describeGuests(endedAt: string | null = null): void {
+    this.#files.describe(endedAt);
   }
 
   /** Fetches the status. @throws Failure when the guest is gone, or its agent no longer traces */

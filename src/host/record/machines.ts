@@ -33,6 +33,12 @@ export class GuestsOfHost {
     return changed.includes(true);
   }
 
+  /** Reads what nobody has told from the host's recording, which has ended. @returns whether it has found anything */
+  async readEntries(path: string): Promise<boolean> {
+    const found = await Promise.all(this.#guests.map(({ watch }) => watch.readEntries(path)));
+    return found.includes(true);
+  }
+
   /** The names of guests whose virtual CPUs are unknown. */
   get unknown(): readonly string[] {
     const unknown = this.#guests.filter(({ watch }) => watch.vcpus.length === 0);

@@ -311,6 +311,7 @@ export class Recorder {
     if (isThere()) {
       this.#listener.phase(`writing ${recording.out}`);
       try {
+        await this.#readThreads(recording);
         report = await recording.convert({
           version: this.#options.version,
           compress: this.#options.compress,
@@ -342,6 +343,13 @@ export class Recorder {
       recording.removeDir();
     }
     return { ...found, dir: isThere() ? recording.dir : undefined };
+  }
+
+  /** Looks for threads that are unknown so far in the recording of the host. */
+  async #readThreads(recording: GuestRecording): Promise<void> {
+    const host = this.#host;
+    if (recording !== host?.entry.recording || recording.dir === undefined) return;
+    if (await host.guests.readEntries(recording.dir)) recording.describeGuests(new Date().toISOString());
   }
 
   /** Undefined when the directory of the files was removed. */

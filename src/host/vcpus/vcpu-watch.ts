@@ -2,10 +2,13 @@ import { clockNs } from '../../native/clock.ts';
 import type { RecordedVcpu } from '../../trace/recording/recording-format.ts';
 import { qemusOf } from '../qemu/guest-trouble.ts';
 import type { Holder } from '../qemu/holders.ts';
+import { threadsByEntries } from './kvm-entries.ts';
 import { tasksOf, vcpuThreads, type VcpuThreads } from './vcpu-threads.ts';
 
 /** The shortest time between two questions to a QEMU, whose other threads come and go. */
 const pauseMs = 2000;
+/** A QEMU has some for its CPUs, and a pool for its disks that comes and goes. */
+const mostThreads = 100_000;
 
 /** Follows which threads of the host run a guest's virtual CPUs, also when CPUs are added or removed. */
 export class VcpuWatch {
@@ -14,6 +17,9 @@ export class VcpuWatch {
   #tasks = '';
   #notBeforeMs = 0;
   #vcpus: readonly RecordedVcpu[] = [];
+  /** All threads that QEMU has had. */
+  readonly #seen = new Set<number>();
+  readonly #from = String(clockNs('boottime'));
 
   /** @param dir the guest's directory, as in `TracedMachine` */
   constructor(dir: string) {
@@ -35,7 +41,9 @@ export class VcpuWatch {
     const found = this.#qemu === undefined;
     this.#qemu ??= qemusOf(this.#dir)[0];
     if (this.#qemu === undefined) return this.#pause(false);
-    const tasks = tasksOf(this.#qemu.pid).join(' ');
+    const tids = tasksOf(this.#qemu.pid);
+    for (const tid of tids) if (this.#seen.size < mostThreads) this.#seen.add(tid);
+    const tasks = tids.join(' ');
     if (tasks === this.#tasks) return false;
     const threads = await vcpuThreads(this.#qemu);
     // QEMU may have no answer for a while: its threads may still show which CPUs are gone
@@ -45,6 +53,14 @@ export class VcpuWatch {
     const changed = found || next !== this.#vcpus;
     this.#vcpus = next;
     return this.#pause(changed);
+  }
+
+  /** Reads the threads from the host's recording when it has ended, if nobody has told them. @returns whether it has them */
+  async readEntries(path: string): Promise<boolean> {
+    if (this.#vcpus.length > 0 || this.#seen.size === 0) return false;
+    const threads = await threadsByEntries(path, this.#seen);
+    this.#vcpus = [...threads].map(([vcpu, tid]) => ({ vcpu, tid, from: this.#from, until: null }));
+    return threads.size > 0;
   }
 
   #living(tasks: string): VcpuThreads {

@@ -6,6 +6,8 @@ export type Records = readonly (readonly FieldValue[])[];
 
 /** An event with its own format, and its records. */
 export interface Case {
+  /** The thread of each record, if not the usual one. */
+  readonly pids?: readonly number[];
   /** Says what the case is about, if the format does not. */
   readonly what: string;
   /** `system:name`; without it an event that no plugin knows. */
