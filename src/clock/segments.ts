@@ -1,0 +1,193 @@
+import { reach, type Stretch } from './cut.ts';
+import { lineRange, type LineRange, type Range } from './line-range.ts';
+import type { Limits, Point } from './observations.ts';
+
+/** A straight part of the relation between the clocks. Times between the ends lie on the line between them. */
+export interface Segment {
+  readonly guestFrom: bigint;
+  readonly guestTo: bigint;
+  readonly hostFrom: bigint;
+  readonly hostTo: bigint;
+  /** Largest error in ns at either end; in between at most what lies on the line between. */
+  readonly boundFrom: number;
+  readonly boundTo: number;
+  /** Least and largest rate of host − guest, in ns per ns. */
+  readonly rates: Range;
+  /** Which group of pings it belongs to, counted from 0; −1 for a jump. */
+  readonly group: number;
+}
+
+/** Where a stretch of samples begins or ends, and how the relation goes on from there. */
+export interface End {
+  readonly guest: bigint;
+  readonly host: bigint;
+  readonly bound: number;
+  /** Best guess of the rate of host − guest. */
+  readonly rate: number;
+  /** By how much the bound grows for each ns away from the end. */
+  readonly growth: number;
+}
+
+export interface Course {
+  readonly segments: readonly Segment[];
+  readonly head: End;
+  readonly tail: End;
+}
+
+/** What rounding to whole nanoseconds may add, at both ends and in between. */
+const roundingNs = 2;
+
+/** Samples that are closer than this share a knot. */
+const spacing = 100e6;
+
+/**
+ * The relation between the clocks in one stretch, as lines between knots; undefined if only the order of events is known.
+ *
+ * The best guess at a knot is the middle of all lines through the samples around it. The bound also holds if one jump,
+ * too small to be seen, is near: of the time between two knots each moment is either before it, and then the samples
+ * until the first knot count, or after it, and then those from the second knot on count. The bound covers both. A jump
+ * leaves the rate as it was, so the rate of one side limits the other's.
+ */
+export function courseOf(stretch: Stretch, group: number, limits: Limits): Course | undefined {
+  const { frame } = stretch;
+  const points = thinned(stretch.points);
+  const lines = new Lines(points, limits);
+  const knots = knotsOf(points);
+  if (knots.length === 0) return undefined;
+  const guesses = knots.map((knot) => middle(lines.around(knot).value));
+  const segments: Segment[] = [];
+  for (let k = 0; k + 1 < knots.length; k++) {
+    const [from, to] = [knots[k]!, knots[k + 1]!];
+    const ends = lines.between(from, to);
+    const [guessFrom, guessTo] = [guesses[k]!, guesses[k + 1]!];
+    segments.push({
+      guestFrom: frame.guestAt(points[from]!.x),
+      guestTo: frame.guestAt(points[to]!.x),
+      hostFrom: frame.hostAt(points[from]!.x, guessFrom),
+      hostTo: frame.hostAt(points[to]!.x, guessTo),
+      boundFrom: farthest(ends.from, guessFrom) + roundingNs,
+      boundTo: farthest(ends.to, guessTo) + roundingNs,
+      rates: ends.rates,
+      group,
+    });
+  }
+  const endOf = (knot: number): End => {
+    const { x } = points[knots[knot]!]!;
+    const { value, rate } = knot === 0 ? lines.after(knots[0]!) : lines.before(knots[knot]!);
+    const known = lines.around(knots[knot]!).rate;
+    const guess = guesses[knot]!;
+    return {
+      guest: frame.guestAt(x),
+      host: frame.hostAt(x, guess),
+      bound: farthest(value, guess) + roundingNs,
+      rate: middle(known),
+      growth: Math.max(rate.high - middle(known), middle(known) - rate.low) + limits.wander,
+    };
+  };
+  return { segments, head: endOf(0), tail: endOf(knots.length - 1) };
+}
+
+/** Of each group of points that are close together the two that tell most. */
+function thinned(points: readonly Point[]): Point[] {
+  const kept: Point[] = [];
+  let from = 0;
+  while (from < points.length) {
+    let to = from;
+    let lowest = from;
+    let highest = from;
+    while (to < points.length && points[to]!.x - points[from]!.x <= spacing / 2) {
+      if (points[to]!.high < points[lowest]!.high) lowest = to;
+      if (points[to]!.low > points[highest]!.low) highest = to;
+      to++;
+    }
+    for (const index of new Set([Math.min(lowest, highest), Math.max(lowest, highest)]))
+      kept.push(points[index]!);
+    from = to;
+  }
+  return kept;
+}
+
+/** Indices of the points at which knots are, all with two ends: the first, the last, and some between. */
+function knotsOf(points: readonly Point[]): number[] {
+  const closed = [...points.keys()].filter((index) => {
+    const { low, high } = points[index]!;
+    return Number.isFinite(low) && Number.isFinite(high);
+  });
+  const last = closed.at(-1);
+  const knots: number[] = [];
+  for (const index of closed) {
+    const before = knots.at(-1);
+    const after = before === undefined ? Infinity : points[index]!.x - points[before]!.x;
+    if (after >= spacing || (index === last && after > 0)) knots.push(index);
+  }
+  return knots;
+}
+
+class Lines {
+  readonly #points: readonly Point[];
+  readonly #limits: Limits;
+
+  constructor(points: readonly Point[], limits: Limits) {
+    this.#points = points;
+    this.#limits = limits;
+  }
+
+  /** Lines through the points on both sides of a knot. */
+  around(knot: number): LineRange {
+    return this.#near((count) => [knot + 1 - count, knot + count], knot, this.#all);
+  }
+
+  /** Lines through the points up to a knot. */
+  before(knot: number, at = knot, rates = this.#all): LineRange {
+    return this.#near((count) => [knot + 1 - count, knot + 1], at, rates);
+  }
+
+  /** Lines through the points from a knot on. */
+  after(knot: number, at = knot, rates = this.#all): LineRange {
+    return this.#near((count) => [knot, knot + count], at, rates);
+  }
+
+  get #all(): Range {
+    return { low: -this.#limits.mostRate, high: this.#limits.mostRate };
+  }
+
+  /** Lines of these rates, if there are any, through as many points near the knot as have one. */
+  #near(range: (count: number) => [number, number], at: number, rates: Range): LineRange {
+    const x = this.#points[at]!.x;
+    const through = (count: number, allowed: Range): LineRange | undefined => {
+      const [from, to] = range(count);
+      const within: [number, number] = [Math.max(0, from), Math.min(this.#points.length, to)];
+      return lineRange(this.#points, within, x, this.#limits.wander, allowed);
+    };
+    const line = through(reach, rates);
+    if (line !== undefined) return line;
+    for (let count = reach; count > 1; count = Math.floor(count / 2)) {
+      const nearer = through(count, this.#all);
+      if (nearer !== undefined) return nearer;
+    }
+    return through(1, this.#all)!;
+  }
+
+  /** The values at both ends of the time between two knots. */
+  between(from: number, to: number): { from: Range; to: Range; rates: Range } {
+    const ratesBefore = this.before(from).rate;
+    const ratesAfter = this.after(to).rate;
+    return {
+      from: hull(this.before(from, from, ratesAfter).value, this.after(to, from, ratesBefore).value),
+      to: hull(this.before(from, to, ratesAfter).value, this.after(to, to, ratesBefore).value),
+      rates: hull(ratesBefore, ratesAfter),
+    };
+  }
+}
+
+function hull(a: Range, b: Range): Range {
+  return { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
+}
+
+function middle({ low, high }: Range): number {
+  return (low + high) / 2;
+}
+
+function farthest({ low, high }: Range, from: number): number {
+  return Math.max(high - from, from - low);
+}
