@@ -24,15 +24,15 @@ export function cut(samples: readonly Sample[], limits: Limits): Stretch[] {
   const stretches: Stretch[] = [];
   let open: OpenStretch | undefined;
   samples.forEach((sample, index) => {
-    if (open === undefined) open = new OpenStretch(sample, limits);
+    if (open === undefined) open = new OpenStretch(sample, limits, false);
     else if (open.fits(sample)) open.add(sample);
-    else if (!isHard(sample) || open.outlives(samples, index)) open.violations++;
+    else if (!isHard(sample) || isAlone(open, sample, nextOf(samples, index), limits)) open.violations++;
     else {
-      stretches.push(open.close());
-      open = new OpenStretch(sample, limits);
+      stretches.push(open.close(true));
+      open = new OpenStretch(sample, limits, true);
     }
   });
-  if (open !== undefined) stretches.push(open.close());
+  if (open !== undefined) stretches.push(open.close(false));
   return stretches;
 }
 
@@ -41,16 +41,33 @@ function isHard({ low, high }: Sample): boolean {
   return low !== undefined && high !== undefined;
 }
 
+function nextOf(samples: readonly Sample[], index: number): Sample[] {
+  const next: Sample[] = [];
+  for (let i = index + 1; i < samples.length && next.length < jury; i++)
+    if (isHard(samples[i]!)) next.push(samples[i]!);
+  return next;
+}
+
+/** Whether those after a sample go with those before it, and not with it. */
+function isAlone(open: OpenStretch, sample: Sample, next: readonly Sample[], limits: Limits): boolean {
+  const alone = new OpenStretch(sample, limits, true);
+  const isMost = (stretch: OpenStretch): boolean =>
+    next.filter((other) => stretch.fits(other)).length * 2 > next.length;
+  return isMost(open) && !isMost(alone);
+}
+
 class OpenStretch {
   violations = 0;
   readonly #frame: Frame;
   readonly #limits: Limits;
   readonly #samples: Sample[] = [];
   readonly #points: Point[] = [];
+  readonly #afterJump: boolean;
 
-  constructor(first: Sample, limits: Limits) {
+  constructor(first: Sample, limits: Limits, afterJump: boolean) {
     this.#frame = Frame.of(first);
     this.#limits = limits;
+    this.#afterJump = afterJump;
     this.add(first);
   }
 
@@ -62,27 +79,24 @@ class OpenStretch {
   fits(sample: Sample): boolean {
     const { mostRate, wander } = this.#limits;
     const { x, low, high } = this.#frame.point(sample);
-    const count = this.#points.length;
-    const range: [number, number] = [Math.max(0, count - reach), count];
-    const line = lineRange(this.#points, range, x, wander, { low: -mostRate, high: mostRate });
+    const end = this.#points.length;
+    const choice = { first: Math.max(0, end - reach), end };
+    const line = lineRange(this.#points, choice, x, wander, { low: -mostRate, high: mostRate });
     // stretches always have a line; if rounding hides it, nothing is contradicted
     return line === undefined || (line.value.low <= high && line.value.high >= low);
   }
 
-  /** Whether most of the samples after `index` fit. */
-  outlives(samples: readonly Sample[], index: number): boolean {
-    const next: Sample[] = [];
-    for (let i = index + 1; i < samples.length && next.length < jury; i++)
-      if (isHard(samples[i]!)) next.push(samples[i]!);
-    const fitting = next.filter((sample) => this.fits(sample)).length;
-    return next.length > 0 && fitting * 2 > next.length;
-  }
-
-  close(): Stretch {
+  /** @param beforeJump whether the next sample contradicts these */
+  close(beforeJump: boolean): Stretch {
+    // the jump may have been in the time of a sample next to it, which is then of both sides
+    const isDoubtful = (sample: Sample | undefined): boolean => (sample?.reachNs ?? 0) > 0;
+    const first = this.#afterJump && isDoubtful(this.#samples[0]) && this.#samples.length > 1 ? 1 : 0;
+    const end = this.#samples.length;
+    const last = beforeJump && isDoubtful(this.#samples.at(-1)) && end - first > 1 ? end - 1 : end;
     return {
       frame: this.#frame,
-      samples: this.#samples,
-      points: this.#points,
+      samples: this.#samples.slice(first, last),
+      points: this.#points.slice(first, last),
       violations: this.violations,
     };
   }

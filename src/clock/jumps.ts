@@ -17,10 +17,11 @@ export function joined(courses: readonly [Course, ...Course[]], breaks: readonly
 function behind(before: Course, after: Course, breaks: readonly Break[]): Course {
   const from = before.tail;
   const to = after.head;
-  const pause = breaks.find(({ hostFrom, hostTo }) => hostFrom < to.host && hostTo > from.host);
-  // where the pause is known, all that is surely before or after it continues its own stretch
-  const last = pause === undefined ? from.guest : surelyBefore(from, to.guest, pause.hostFrom);
-  const first = pause === undefined ? to.guest : surelyAfter(to, from.guest, pause.hostTo);
+  const known = breaks.filter(({ hostFrom, hostTo }) => hostFrom < to.host && hostTo > from.host);
+  // what is surely before or after the breaks continues its own stretch
+  const [firstFrom, lastTo] = [least(known.map((each) => each.hostFrom)), greatest(known.map((each) => each.hostTo))];
+  const last = firstFrom === undefined ? from.guest : surelyBefore(from, to.guest, firstFrom);
+  const first = lastTo === undefined ? to.guest : surelyAfter(to, from.guest, lastTo);
   const jumpFrom = last < first ? last : from.guest;
   const jumpTo = last < first ? first : to.guest;
   return {
@@ -34,6 +35,14 @@ function behind(before: Course, after: Course, breaks: readonly Break[]): Course
       ...after.segments,
     ],
   };
+}
+
+function least(times: readonly bigint[]): bigint | undefined {
+  return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b));
+}
+
+function greatest(times: readonly bigint[]): bigint | undefined {
+  return times.length === 0 ? undefined : times.reduce((a, b) => (a > b ? a : b));
 }
 
 /** The last guest time that is before the host's time `until`, whatever the error; at least the end itself. */
@@ -110,7 +119,7 @@ function both(a: HostTime, b: HostTime): HostTime {
   const highs = [a.ns + BigInt(a.boundNs), b.ns + BigInt(b.boundNs)] as const;
   const low = lows[0] < lows[1] ? lows[0] : lows[1];
   const high = highs[0] > highs[1] ? highs[0] : highs[1];
-  return { ns: (low + high) / 2n, boundNs: Number(high - low) / 2 + 1 };
+  return { ns: (low + high) / 2n, boundNs: Math.ceil(Number(high - low) / 2) + 1 };
 }
 
 /**

@@ -11,12 +11,20 @@ export interface LineRange {
   readonly rate: Range;
 }
 
+/** Some of many points: from index `first` to before `end`, those that are about no time before `since` or after `until`. */
+export interface Choice {
+  readonly first: number;
+  readonly end: number;
+  readonly since?: number;
+  readonly until?: number;
+}
+
 /** Smallest gap between the two sides that counts as a contradiction, in ns: more than rounding makes. */
 const tolerance = 1e-3;
 const mostSteps = 200;
 
 /**
- * All lines through the ranges of points `from` … `to` − 1 whose rate is in `rates`. A linear program of two variables.
+ * All lines through the ranges of some points whose rate is in `rates`. A linear program of two variables.
  * A point's range is widened by `wander` for each ns that it is away from `at`. Undefined if there is no such line.
  *
  * For each rate the values that fit go from max(low − rate · dx) to min(high − rate · dx): a convex and a concave
@@ -24,24 +32,26 @@ const mostSteps = 200;
  */
 export function lineRange(
   points: readonly Point[],
-  [from, to]: readonly [number, number],
+  { first: firstIndex, end, since = -Infinity, until = Infinity }: Choice,
   at: number,
   wander: number,
   rates: Range,
 ): LineRange | undefined {
-  const count = to - from;
-  const dx = new Float64Array(count);
-  const low = new Float64Array(count);
-  const high = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    const point = points[from + i]!;
-    dx[i] = point.x - at;
-    const slack = wander * Math.abs(dx[i]!);
-    low[i] = point.low - slack;
-    high[i] = point.high + slack;
+  const dx = new Float64Array(end - firstIndex);
+  const low = new Float64Array(end - firstIndex);
+  const high = new Float64Array(end - firstIndex);
+  let count = 0;
+  for (let i = firstIndex; i < end; i++) {
+    const point = points[i]!;
+    if (point.from < since || point.to > until) continue;
+    dx[count] = point.x - at;
+    const slack = wander * Math.abs(dx[count]!);
+    low[count] = point.low - slack;
+    high[count] = point.high + slack;
+    count++;
   }
-  const upper = new Side(dx, high, 1);
-  const lower = new Side(dx, low, -1);
+  const upper = new Side(dx.subarray(0, count), high, 1);
+  const lower = new Side(dx.subarray(0, count), low, -1);
   const first = feasibleEnd(upper, lower, rates, 1);
   if (first === undefined) return undefined;
   const last = feasibleEnd(upper, lower, rates, -1);

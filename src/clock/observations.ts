@@ -50,18 +50,20 @@ export interface Sample {
   readonly guest: bigint;
   readonly low: bigint | undefined;
   readonly high: bigint | undefined;
+  /** Until when before and after `guest` the clock must run evenly for this to be true; 0 for a moment. */
+  readonly reachNs: number;
   readonly method: Method;
 }
 
 export function pingSample({ hostBefore, guest, hostAfter }: PingSample): Sample {
-  return { guest, low: hostBefore - guest, high: hostAfter - guest, method: 'ping' };
+  return { guest, low: hostBefore - guest, high: hostAfter - guest, reachNs: 0, method: 'ping' };
 }
 
 export function orderSample({ guest, host, first }: OrderedPair): Sample {
   const difference = host - guest;
   return first === 'guest'
-    ? { guest, low: undefined, high: difference, method: 'order' }
-    : { guest, low: difference, high: undefined, method: 'order' };
+    ? { guest, low: undefined, high: difference, reachNs: 0, method: 'order' }
+    : { guest, low: difference, high: undefined, reachNs: 0, method: 'order' };
 }
 
 /** A sample as numbers, after the origin of a `Frame`. */
@@ -69,6 +71,9 @@ export interface Point {
   readonly x: number;
   readonly low: number;
   readonly high: number;
+  /** The time that it is about. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** What numbers count from, so that they are small enough to be exact. */
@@ -86,9 +91,12 @@ export class Frame {
     return new Frame(sample.guest, sample.low ?? sample.high ?? 0n);
   }
 
-  point({ guest, low, high }: Sample): Point {
+  point({ guest, low, high, reachNs }: Sample): Point {
+    const x = this.x(guest);
     return {
-      x: this.x(guest),
+      x,
+      from: x - reachNs,
+      to: x + reachNs,
       low: low === undefined ? -Infinity : Number(low - this.difference),
       high: high === undefined ? Infinity : Number(high - this.difference),
     };

@@ -1,5 +1,5 @@
 import { reach, type Stretch } from './cut.ts';
-import { lineRange, type LineRange, type Range } from './line-range.ts';
+import { type Choice, lineRange, type LineRange, type Range } from './line-range.ts';
 import type { Limits, Point } from './observations.ts';
 
 /** A straight part of the relation between the clocks. Times between the ends lie on the line between them. */
@@ -37,8 +37,8 @@ export interface Course {
 /** What rounding to whole nanoseconds may add, at both ends and in between. */
 const roundingNs = 2;
 
-/** Samples that are closer than this share a knot. */
-const spacing = 100e6;
+/** Of samples that are closer than this two are kept. */
+const spacing = 50e6;
 
 /**
  * The relation between the clocks in one stretch, as lines between knots; undefined if only the order of events is known.
@@ -71,20 +71,23 @@ export function courseOf(stretch: Stretch, group: number, limits: Limits): Cours
       group,
     });
   }
-  const endOf = (knot: number): End => {
+  const endAt = (knot: number, { value, rate }: LineRange): End => {
     const { x } = points[knots[knot]!]!;
-    const { value, rate } = knot === 0 ? lines.after(knots[0]!) : lines.before(knots[knot]!);
-    const known = lines.around(knots[knot]!).rate;
     const guess = guesses[knot]!;
+    const slope = middle(lines.around(knots[knot]!).rate);
     return {
       guest: frame.guestAt(x),
       host: frame.hostAt(x, guess),
       bound: farthest(value, guess) + roundingNs,
-      rate: middle(known),
-      growth: Math.max(rate.high - middle(known), middle(known) - rate.low) + limits.wander,
+      rate: slope,
+      growth: farthest(rate, slope) + limits.wander,
     };
   };
-  return { segments, head: endOf(0), tail: endOf(knots.length - 1) };
+  return {
+    segments,
+    head: endAt(0, lines.outside(knots, 'before')),
+    tail: endAt(knots.length - 1, lines.outside(knots, 'after')),
+  };
 }
 
 /** Of each group of points that are close together the two that tell most. */
@@ -95,7 +98,7 @@ function thinned(points: readonly Point[]): Point[] {
     let to = from;
     let lowest = from;
     let highest = from;
-    while (to < points.length && points[to]!.x - points[from]!.x <= spacing / 2) {
+    while (to < points.length && points[to]!.x - points[from]!.x <= spacing) {
       if (points[to]!.high < points[lowest]!.high) lowest = to;
       if (points[to]!.low > points[highest]!.low) highest = to;
       to++;
@@ -107,18 +110,13 @@ function thinned(points: readonly Point[]): Point[] {
   return kept;
 }
 
-/** Indices of the points at which knots are, all with two ends: the first, the last, and some between. */
+/** Indices of the points at which knots are: those with two ends. */
 function knotsOf(points: readonly Point[]): number[] {
-  const closed = [...points.keys()].filter((index) => {
-    const { low, high } = points[index]!;
-    return Number.isFinite(low) && Number.isFinite(high);
-  });
-  const last = closed.at(-1);
   const knots: number[] = [];
-  for (const index of closed) {
+  for (const [index, { x, low, high }] of points.entries()) {
     const before = knots.at(-1);
-    const after = before === undefined ? Infinity : points[index]!.x - points[before]!.x;
-    if (after >= spacing || (index === last && after > 0)) knots.push(index);
+    if (!Number.isFinite(low) || !Number.isFinite(high)) continue;
+    if (before === undefined || x > points[before]!.x) knots.push(index);
   }
   return knots;
 }
@@ -134,41 +132,24 @@ class Lines {
 
   /** Lines through the points on both sides of a knot. */
   around(knot: number): LineRange {
-    return this.#near((count) => [knot + 1 - count, knot + count], knot, this.#all);
+    return this.#near((count) => this.#choice(knot + 1 - count, knot + count), knot, this.#all)!;
   }
 
-  /** Lines through the points up to a knot. */
+  /** Lines through the points about the time up to a knot, or at least the knot's own. */
   before(knot: number, at = knot, rates = this.#all): LineRange {
-    return this.#near((count) => [knot + 1 - count, knot + 1], at, rates);
+    const until = this.#points[knot]!.x;
+    const line = this.#near((count) => ({ ...this.#choice(knot + 1 - count, knot + 1), until }), at, rates);
+    return isFinite(line) ? line : this.#own(knot, at, rates);
   }
 
-  /** Lines through the points from a knot on. */
+  /** Lines through the points about the time from a knot on, or at least the knot's own. */
   after(knot: number, at = knot, rates = this.#all): LineRange {
-    return this.#near((count) => [knot, knot + count], at, rates);
+    const since = this.#points[knot]!.x;
+    const line = this.#near((count) => ({ ...this.#choice(knot, knot + count), since }), at, rates);
+    return isFinite(line) ? line : this.#own(knot, at, rates);
   }
 
-  get #all(): Range {
-    return { low: -this.#limits.mostRate, high: this.#limits.mostRate };
-  }
-
-  /** Lines of these rates, if there are any, through as many points near the knot as have one. */
-  #near(range: (count: number) => [number, number], at: number, rates: Range): LineRange {
-    const x = this.#points[at]!.x;
-    const through = (count: number, allowed: Range): LineRange | undefined => {
-      const [from, to] = range(count);
-      const within: [number, number] = [Math.max(0, from), Math.min(this.#points.length, to)];
-      return lineRange(this.#points, within, x, this.#limits.wander, allowed);
-    };
-    const line = through(reach, rates);
-    if (line !== undefined) return line;
-    for (let count = reach; count > 1; count = Math.floor(count / 2)) {
-      const nearer = through(count, this.#all);
-      if (nearer !== undefined) return nearer;
-    }
-    return through(1, this.#all)!;
-  }
-
-  /** The values at both ends of the time between two knots. */
+  /** The values at both ends of the time between two knots, if there may be a jump at any moment of it. */
   between(from: number, to: number): { from: Range; to: Range; rates: Range } {
     const ratesBefore = this.before(from).rate;
     const ratesAfter = this.after(to).rate;
@@ -178,6 +159,48 @@ class Lines {
       rates: hull(ratesBefore, ratesAfter),
     };
   }
+
+  /** What is known beyond the first or last of the knots, if there may be a jump between any two of them. */
+  outside(knots: readonly number[], side: 'before' | 'after'): LineRange {
+    const near = side === 'before' ? knots.slice(0, reach) : knots.slice(-reach);
+    const end = side === 'before' ? near[0]! : near.at(-1)!;
+    const own = side === 'before' ? this.before(end) : this.after(end);
+    const rates: Range[] = [];
+    for (let k = 0; k + 1 < near.length; k++) {
+      const [a, b] = [this.before(near[k]!).rate, this.after(near[k + 1]!).rate];
+      const common = { low: Math.max(a.low, b.low), high: Math.min(a.high, b.high) };
+      rates.push(common.low <= common.high ? common : hull(a, b));
+    }
+    return { value: own.value, rate: rates.length === 0 ? own.rate : rates.reduce(hull) };
+  }
+
+  get #all(): Range {
+    return { low: -this.#limits.mostRate, high: this.#limits.mostRate };
+  }
+
+  #choice(first: number, end: number): Choice {
+    return { first: Math.max(0, first), end: Math.min(this.#points.length, end) };
+  }
+
+  #own(knot: number, at: number, rates: Range): LineRange {
+    return this.#near(() => this.#choice(knot, knot + 1), at, rates);
+  }
+
+  /** Lines of these rates, if there are any, through as many points near the knot as have one. */
+  #near(choice: (count: number) => Choice, at: number, rates: Range): LineRange {
+    const { x } = this.#points[at]!;
+    const line = lineRange(this.#points, choice(reach), x, this.#limits.wander, rates);
+    if (line !== undefined) return line;
+    for (let count = reach; count > 1; count = Math.floor(count / 2)) {
+      const nearer = lineRange(this.#points, choice(count), x, this.#limits.wander, this.#all);
+      if (nearer !== undefined) return nearer;
+    }
+    return lineRange(this.#points, choice(1), x, this.#limits.wander, this.#all)!;
+  }
+}
+
+function isFinite({ value }: LineRange): boolean {
+  return Number.isFinite(value.low) && Number.isFinite(value.high);
 }
 
 function hull(a: Range, b: Range): Range {

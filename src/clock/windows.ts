@@ -40,7 +40,8 @@ export function windowsOf(exclusion: Exclusion, hard: ClockMap, known: ClockMap,
 
   const evaluate = (from: number, to: number, group: number): void => {
     if (to - from < fewest) return;
-    const x = (first[order[from]!]! + first[order[to - 1]!]!) / 2;
+    const extent = extentOf(grouped, from, to);
+    const x = (extent.low + extent.high) / 2;
     hardAt.seek(x);
     const band = { low: hardAt.host - x - hardAt.bound, high: hardAt.host - x + hardAt.bound };
     const rates = ratesAt(known, knownAt, x);
@@ -62,6 +63,7 @@ export function windowsOf(exclusion: Exclusion, hard: ClockMap, known: ClockMap,
         guest,
         low: base + BigInt(Math.floor(result.low) - resolutionNs),
         high: base + BigInt(Math.ceil(result.high) + resolutionNs),
+        reachNs: Math.ceil(extent.high - x),
         method: 'exclusion',
       },
       group,
@@ -87,6 +89,17 @@ export function windowsOf(exclusion: Exclusion, hard: ClockMap, known: ClockMap,
     from = to;
   }
   return found;
+}
+
+/** The times of the first and the last event of some stretches. */
+function extentOf({ order, starts, times }: Grouped, from: number, to: number): Range {
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = from; i < to; i++) {
+    low = Math.min(low, times[starts[order[i]!]!]!);
+    high = Math.max(high, times[starts[order[i]! + 1]! - 1]!);
+  }
+  return { low, high };
 }
 
 function groupAt(map: ClockMap, cursor: MapCursor, x: number): number {
