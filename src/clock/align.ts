@@ -1,7 +1,7 @@
-import { ClockMap, type Piece } from './clock-map.ts';
-import { cut, type Stretch } from './cut.ts';
-import type { Exclusion } from './exclusion.ts';
-import { joined } from './jumps.ts';
+import { ClockMap, type Piece } from './map/clock-map.ts';
+import { cut, type Stretch } from './map/cut.ts';
+import type { Exclusion } from './exclusion/pairs.ts';
+import { joined } from './map/jumps.ts';
 import {
   type Break,
   type ClockLimits,
@@ -12,9 +12,9 @@ import {
   pingSample,
   type PingSample,
   type Sample,
-} from './observations.ts';
-import { type Course, courseOf } from './segments.ts';
-import { windowsOf, type WindowSample } from './windows.ts';
+} from './map/observations.ts';
+import { type Course, courseOf } from './map/segments.ts';
+import { windowsOf, type WindowSample } from './exclusion/windows.ts';
 
 /** All that is known of the clocks of a host and a guest, in any order. */
 export interface Observations {

@@ -1,4 +1,4 @@
-import type { PingSample } from '../../src/clock/observations.ts';
+import type { PingSample } from '../../src/clock/map/observations.ts';
 import { type ClockFault, GuestClock } from './guest-clock.ts';
 import { Random } from './random.ts';
 
@@ -18,6 +18,8 @@ export interface MachineOptions {
   readonly entryNs: number;
   /** Part of the switch-ins that the host does not record. */
   readonly missing: number;
+  /** Part of the times on a CPU of which the host records neither end, and no loss. */
+  readonly hidden: number;
   /** Part of the host's events at which some are lost. */
   readonly loss: number;
   readonly pingEveryNs: number;
@@ -94,13 +96,14 @@ function runVcpu(
     let out = time + 1000 + random.exponential(options.onNs);
     const next = clock.pauses.find(({ from }) => from >= time && from < out);
     if (next !== undefined) out = next.from;
-    switches.push({ cpu, time, prev: otherTid + cpu, next: tid, lost: false });
+    const hidden = random.chance(options.hidden);
+    if (!hidden) switches.push({ cpu, time, prev: otherTid + cpu, next: tid, lost: false });
     let at = time + 200 + random.exponential(options.entryNs);
     while (at < out) {
       events.push({ vcpu, guest: clock.at(at), host: clock.host(at) });
       at += 50 + random.exponential(options.betweenEventsNs);
     }
-    switches.push({ cpu, time: out, prev: tid, next: otherTid + cpu, lost: false });
+    if (!hidden) switches.push({ cpu, time: out, prev: tid, next: otherTid + cpu, lost: false });
     time = out + 500 + random.exponential(options.offNs);
   }
 }

@@ -1,7 +1,7 @@
 import { Alignment, type Observations } from '../../src/clock/align.ts';
-import type { ClockMap } from '../../src/clock/clock-map.ts';
-import { Exclusion } from '../../src/clock/exclusion.ts';
-import { OffStretches, ThreadTimes } from '../../src/clock/off-stretches.ts';
+import type { ClockMap } from '../../src/clock/map/clock-map.ts';
+import { Exclusion } from '../../src/clock/exclusion/pairs.ts';
+import { OffStretches, ThreadTimes } from '../../src/clock/exclusion/off-stretches.ts';
 import type { Simulated } from './machine.ts';
 
 export interface Aligned {

@@ -67,10 +67,21 @@ export class MapCursor {
       this.segment = count - 1;
       return count + 1;
     }
-    let at = this.segment;
-    while (at + 1 < this.#count && guest >= this.#from[at + 1]!) at++;
-    while (at > 0 && guest < this.#from[at]!) at--;
+    let at = Math.max(0, this.segment);
+    if (at + 1 < count && guest >= this.#from[at + 1]!) at++;
+    if (guest < this.#from[at]! || (at + 1 < count && guest >= this.#from[at + 1]!)) at = this.#search(guest);
     this.segment = at;
     return at;
+  }
+
+  #search(guest: number): number {
+    let low = 0;
+    let high = this.#count - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.#from[middle]! <= guest) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 }

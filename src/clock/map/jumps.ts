@@ -9,9 +9,24 @@ import type { Course, End, Segment } from './segments.ts';
  */
 export function joined(courses: readonly [Course, ...Course[]], breaks: readonly Break[]): Course {
   let [all, ...rest] = courses;
+  const before = beyondBreaks(all.head, breaks.filter(({ hostFrom }) => hostFrom < all.head.host), -1);
+  if (before !== undefined) all = behind(before, all, breaks);
   for (const next of rest)
     all = next.head.guest > all.tail.guest ? behind(all, next, breaks) : wentBack(all, next);
-  return all;
+  const after = beyondBreaks(all.tail, breaks.filter(({ hostTo }) => hostTo > all.tail.host), 1);
+  return after === undefined ? all : behind(all, after, breaks);
+}
+
+/** The relation on the other side of breaks beyond which nothing was observed: host − guest grew by at most their length. */
+function beyondBreaks(end: End, breaks: readonly Break[], direction: 1 | -1): Course | undefined {
+  const edges = breaks.map(({ hostFrom, hostTo }) => (direction > 0 ? hostTo : hostFrom));
+  const edge = direction > 0 ? greatest(edges) : least(edges);
+  if (edge === undefined) return undefined;
+  const guest = end.guest + edge - end.host;
+  const half = breaks.reduce((sum, { hostFrom, hostTo }) => sum + hostTo - hostFrom, 0n) / 2n + 1n;
+  const { ns, boundNs } = beyond(end, guest);
+  const across = { ...end, guest, host: direction > 0 ? ns + half : ns - half, bound: boundNs + Number(half) };
+  return { segments: [], head: across, tail: across };
 }
 
 function behind(before: Course, after: Course, breaks: readonly Break[]): Course {

@@ -16,7 +16,7 @@ export interface OrderedPair {
   readonly first: 'guest' | 'host';
 }
 
-/** A time on the host within which the guest was paused, or its clock set: it was as before until `hostFrom`. */
+/** A time on the host within which the guest was paused, and its clocks with it. It surely ran until `hostFrom`. */
 export interface Break {
   readonly hostFrom: bigint;
   readonly hostTo: bigint;

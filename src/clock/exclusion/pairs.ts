@@ -1,13 +1,16 @@
-import { type ClockMap } from './clock-map.ts';
-import { MapCursor } from './map-cursor.ts';
+import { type ClockMap } from '../map/clock-map.ts';
+import { MapCursor } from '../map/map-cursor.ts';
 import type { OffStretches } from './off-stretches.ts';
 
 /** Where the host's time is known worse than this, events are of no use. */
-const worstBoundNs = 10e6;
+const worstBoundNs = 5e6;
 /** Stretches are left out that are so many times shorter than the uncertainty: they say little and cost most. */
 const shortest = 1 / 64;
 /** Two events that are closer than this part of a stretch leave nothing to say for those between. */
 const overlap = 0.98;
+
+/** So many stretches of those that an event may be near are looked at. */
+const mostAtOnce = 64;
 
 /**
  * Events of a guest's CPU cannot have happened while its vCPU was off. Keeps those of them that may be near an
@@ -73,11 +76,10 @@ export class Exclusion {
     const { host, bound } = cursor;
     if (bound > worstBoundNs) return;
     const { from, to, length } = off;
-    let at = this.#at[vcpu]!;
-    while (at < length && to[at]! <= host - bound) at++;
-    while (at > 0 && to[at - 1]! > host - bound) at--;
+    let at = firstEndingAfter(off, host - bound, this.#at[vcpu]!);
     this.#at[vcpu] = at;
-    for (; at < length && from[at]! < host + bound; at++) {
+    const end = Math.min(length, at + mostAtOnce);
+    for (; at < end && from[at]! < host + bound; at++) {
       const size = to[at]! - from[at]!;
       const number = this.numberOf[vcpu]! + at;
       if (size >= bound * shortest && number % this.#every === 0) this.#pair(number, time, size * overlap);
@@ -126,4 +128,22 @@ export class Exclusion {
     time.set(this.time);
     [this.stretch, this.time] = [stretch, time];
   }
+}
+
+/** Index of the first stretch that ends after a time; mostly near `guess`. */
+function firstEndingAfter({ to, length }: OffStretches, time: number, guess: number): number {
+  let at = guess;
+  for (let step = 0; step < 8; step++) {
+    if (at < length && to[at]! <= time) at++;
+    else if (at > 0 && to[at - 1]! > time) at--;
+    else return at;
+  }
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (to[middle]! > time) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

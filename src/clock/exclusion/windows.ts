@@ -1,9 +1,9 @@
-import { type ClockMap } from './clock-map.ts';
-import type { Exclusion } from './exclusion.ts';
-import type { Range } from './line-range.ts';
+import { type ClockMap } from '../map/clock-map.ts';
+import type { Exclusion } from './pairs.ts';
+import type { Range } from '../map/line-range.ts';
 import { leastExcluded } from './least-excluded.ts';
-import { MapCursor } from './map-cursor.ts';
-import type { Sample } from './observations.ts';
+import { MapCursor } from '../map/map-cursor.ts';
+import type { Sample } from '../map/observations.ts';
 
 /** What the off-stretches of some time say of host − guest. */
 export interface WindowSample {

@@ -1,5 +1,5 @@
-import type { Exclusion } from './exclusion.ts';
-import type { Range } from './line-range.ts';
+import type { Exclusion } from './pairs.ts';
+import type { Range } from '../map/line-range.ts';
 import type { Grouped } from './windows.ts';
 
 export interface WindowAt {
