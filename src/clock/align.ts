@@ -86,7 +86,9 @@ function groupsOf(
   const usable = pings
     .filter(({ hostBefore, hostAfter }) => hostBefore <= hostAfter)
     // it may be from before or after
-    .filter((ping) => !breaks.some(({ hostFrom, hostTo }) => ping.hostBefore < hostTo && ping.hostAfter > hostFrom))
+    .filter(
+      (ping) => !breaks.some(({ hostFrom, hostTo }) => ping.hostBefore < hostTo && ping.hostAfter > hostFrom),
+    )
     .sort((a, b) => compare(a.hostBefore, b.hostBefore));
   const runs: PingSample[][] = [];
   for (const ping of usable) {
@@ -124,8 +126,7 @@ function tightest(samples: readonly Sample[]): Sample[] {
     const isUpper = sample.low === undefined;
     const key = `${sample.guest / pairSpacing} ${isUpper}`;
     const known = best.get(key);
-    const isBetter =
-      known === undefined || (isUpper ? sample.high! < known.high! : sample.low > known.low!);
+    const isBetter = known === undefined || (isUpper ? sample.high! < known.high! : sample.low > known.low!);
     if (isBetter) best.set(key, sample);
   }
   return [...best.values()];

@@ -47,8 +47,9 @@ export class GuestClock {
       part = { from: to, guest: part.guest + (to - part.from) * part.speed + ns, speed: next };
       this.#parts.push(part);
     };
+    const step = wanderPpm > 0 ? wanderStep : Infinity;
     const walk = (to: number): void => {
-      while (wanderPpm > 0 && part.from + wanderStep < to) go(part.from + wanderStep, 0, speed());
+      while (part.from + step < to) go(part.from + step, 0, speed());
     };
     for (const fault of [...faults].sort((a, b) => a.at - b.at)) {
       walk(fault.at);

@@ -76,7 +76,13 @@ export function simulate(options: MachineOptions): Simulated {
   for (const [vcpu, tid] of tids.entries()) runVcpu(vcpu, tid, options, clock, random, switches, events);
   switches.sort((a, b) => a.time - b.time);
   events.sort((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0));
-  return { clock, switches: recorded(switches, tids, options, random), events, pings: pingsOf(options, clock, random), tids };
+  return {
+    clock,
+    switches: recorded(switches, tids, options, random),
+    events,
+    pings: pingsOf(options, clock, random),
+    tids,
+  };
 }
 
 function runVcpu(

@@ -11,7 +11,10 @@ export interface Aligned {
 }
 
 /** Aligns the clocks of a simulated machine by what was observed of it. */
-export function aligned({ pings, switches, tids, events, clock }: Simulated, more: Partial<Observations> = {}): Aligned {
+export function aligned(
+  { pings, switches, tids, events, clock }: Simulated,
+  more: Partial<Observations> = {},
+): Aligned {
   const alignment = Alignment.of({ pings, ...more });
   if (alignment === undefined) throw new Error('no pings');
   const vcpus = tids.map(() => new OffStretches());

@@ -1,6 +1,6 @@
-import type { Exclusion } from './pairs.ts';
 import type { Range } from '../map/line-range.ts';
-import type { Grouped } from './windows.ts';
+import type { Grouped } from './grouped.ts';
+import type { Exclusion } from './pairs.ts';
 
 export interface WindowAt {
   /** The window's place: differences are those at this guest time. */
@@ -12,7 +12,7 @@ export interface WindowAt {
   readonly wander: number;
 }
 
-export interface LeastExcluded extends Range {
+export interface Found extends Range {
   /** Stretches that exclude the best difference. */
   readonly violations: number;
   /** So many that the window cannot be trusted. */
@@ -28,38 +28,51 @@ const sparePart = 1 / 50;
 /** If this part of all stretches excludes the best difference too, the events do not belong to these stretches. */
 const contradictoryPart = 1 / 10;
 
-/**
- * The differences host − guest that fewest off-stretches exclude, with a margin. An off-stretch excludes a difference
- * if an event, moved by it, would lie inside. Undefined if nothing in the band is excluded.
- */
-export function leastExcluded(
-  { vcpus, numberOf }: Exclusion,
-  { order, starts, times }: Grouped,
-  [first, end]: readonly [number, number],
-  { x, band, rates, wander }: WindowAt,
-): LeastExcluded | undefined {
-  const opening: number[] = [];
-  const closing: number[] = [];
-  const rate = (rates.low + rates.high) / 2;
-  const unsure = (rates.high - rates.low) / 2 + wander;
-  let counting = 0;
-  for (let i = first; i < end; i++) {
-    const number = order[i]!;
+/** Finds the differences that fewest off-stretches exclude. One object serves many windows, for its memory. */
+export class LeastExcluded {
+  readonly #exclusion: Exclusion;
+  readonly #grouped: Grouped;
+  /** Ends of the ranges of differences that stretches exclude. */
+  #opening = new Float64Array(1024);
+  #closing = new Float64Array(1024);
+  #count = 0;
+
+  constructor(exclusion: Exclusion, grouped: Grouped) {
+    this.#exclusion = exclusion;
+    this.#grouped = grouped;
+  }
+
+  /**
+   * The differences host − guest that fewest of some off-stretches exclude, with a margin. An off-stretch excludes a
+   * difference if an event, moved by it, would lie inside. Undefined if nothing in the band is excluded.
+   */
+  find(first: number, end: number, window: WindowAt): Found | undefined {
+    this.#count = 0;
+    let counting = 0;
+    for (let i = first; i < end; i++) {
+      const before = this.#count;
+      this.#exclude(this.#grouped.order[i]!, window);
+      if (this.#count > before) counting++;
+    }
+    if (counting === 0) return undefined;
+    const opening = this.#opening.subarray(0, this.#count).sort();
+    const closing = this.#closing.subarray(0, this.#count).sort();
+    return sweep(opening, closing, window.band, counting);
+  }
+
+  /** What one stretch excludes, in ranges that do not overlap: it counts once, however many events say so. */
+  #exclude(number: number, { x, band, rates, wander }: WindowAt): void {
+    const { vcpus, numberOf } = this.#exclusion;
+    const { starts, times } = this.#grouped;
     let vcpu = numberOf.length - 1;
     while (numberOf[vcpu]! > number) vcpu--;
     const off = vcpus[vcpu]!;
     const from = off.from[number - numberOf[vcpu]!]!;
     const to = off.to[number - numberOf[vcpu]!]!;
-    // what one stretch excludes is counted once, however many events say so
+    const rate = (rates.low + rates.high) / 2;
+    const unsure = (rates.high - rates.low) / 2 + wander;
     let low = Infinity;
     let high = -Infinity;
-    const before = opening.length;
-    const put = (): void => {
-      const [clippedLow, clippedHigh] = [Math.max(low, band.low), Math.min(high, band.high)];
-      if (clippedLow >= clippedHigh) return;
-      opening.push(clippedLow);
-      closing.push(clippedHigh);
-    };
     for (let at = starts[number]!; at < starts[number + 1]!; at++) {
       const time = times[at]!;
       const dx = time - x;
@@ -68,27 +81,48 @@ export function leastExcluded(
       const nextHigh = to - time - rate * dx - blur;
       if (nextLow >= nextHigh) continue;
       if (nextHigh >= low && nextLow <= high) {
-        low = Math.min(low, nextLow);
-        high = Math.max(high, nextHigh);
+        if (nextLow < low) low = nextLow;
+        if (nextHigh > high) high = nextHigh;
       } else {
-        put();
+        this.#put(low, high, band);
         low = nextLow;
         high = nextHigh;
       }
     }
-    put();
-    if (opening.length > before) counting++;
+    this.#put(low, high, band);
   }
-  if (counting === 0) return undefined;
-  return sweep(Float64Array.from(opening).sort(), Float64Array.from(closing).sort(), band, counting);
+
+  #put(low: number, high: number, band: Range): void {
+    const [from, to] = [Math.max(low, band.low), Math.min(high, band.high)];
+    if (from >= to) return;
+    if (this.#count === this.#opening.length) {
+      this.#opening = grown(this.#opening);
+      this.#closing = grown(this.#closing);
+    }
+    this.#opening[this.#count] = from;
+    this.#closing[this.#count] = to;
+    this.#count++;
+  }
 }
 
-function sweep(opening: Float64Array, closing: Float64Array, band: Range, counting: number): LeastExcluded | undefined {
+function grown(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(array.length * 2);
+  larger.set(array);
+  return larger;
+}
+
+function sweep(
+  opening: Float64Array,
+  closing: Float64Array,
+  band: Range,
+  counting: number,
+): Found | undefined {
   let least = Infinity;
   cells(opening, closing, band, (_low, _high, excluding) => {
     if (excluding < least) least = excluding;
   });
-  if (least > spare + counting * contradictoryPart) return { ...band, violations: least, contradictory: true };
+  if (least > spare + counting * contradictoryPart)
+    return { ...band, violations: least, contradictory: true };
   const threshold = least + Math.max(least, spare + Math.ceil(counting * sparePart));
   let low = Infinity;
   let high = -Infinity;

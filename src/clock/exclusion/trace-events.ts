@@ -45,7 +45,10 @@ export async function readHostTimes(
 }
 
 /** Puts all events of a guest into an exclusion: its CPU n is vCPU n. */
-export async function takeGuestEvents(batches: AsyncIterable<EventBatch>, exclusion: Exclusion): Promise<void> {
+export async function takeGuestEvents(
+  batches: AsyncIterable<EventBatch>,
+  exclusion: Exclusion,
+): Promise<void> {
   let shift: number | undefined;
   for await (const batch of batches) {
     for (const event of batch) {

@@ -87,7 +87,9 @@ export class ClockMap {
         { guest: this.tail.guest, host: this.tail.host, boundNs: this.tail.bound },
         { guest: second, host: after.ns, boundNs: after.boundNs },
       ];
-    return ends.filter(({ guest, host }, i) => i === 0 || guest !== ends[i - 1]!.guest || host !== ends[i - 1]!.host);
+    return ends.filter(
+      ({ guest, host }, i) => i === 0 || guest !== ends[i - 1]!.guest || host !== ends[i - 1]!.host,
+    );
   }
 }
 

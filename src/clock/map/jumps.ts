@@ -9,11 +9,19 @@ import type { Course, End, Segment } from './segments.ts';
  */
 export function joined(courses: readonly [Course, ...Course[]], breaks: readonly Break[]): Course {
   let [all, ...rest] = courses;
-  const before = beyondBreaks(all.head, breaks.filter(({ hostFrom }) => hostFrom < all.head.host), -1);
+  const before = beyondBreaks(
+    all.head,
+    breaks.filter(({ hostFrom }) => hostFrom < all.head.host),
+    -1,
+  );
   if (before !== undefined) all = behind(before, all, breaks);
   for (const next of rest)
     all = next.head.guest > all.tail.guest ? behind(all, next, breaks) : wentBack(all, next);
-  const after = beyondBreaks(all.tail, breaks.filter(({ hostTo }) => hostTo > all.tail.host), 1);
+  const after = beyondBreaks(
+    all.tail,
+    breaks.filter(({ hostTo }) => hostTo > all.tail.host),
+    1,
+  );
   return after === undefined ? all : behind(all, after, breaks);
 }
 
@@ -25,7 +33,12 @@ function beyondBreaks(end: End, breaks: readonly Break[], direction: 1 | -1): Co
   const guest = end.guest + edge - end.host;
   const half = breaks.reduce((sum, { hostFrom, hostTo }) => sum + hostTo - hostFrom, 0n) / 2n + 1n;
   const { ns, boundNs } = beyond(end, guest);
-  const across = { ...end, guest, host: direction > 0 ? ns + half : ns - half, bound: boundNs + Number(half) };
+  const across = {
+    ...end,
+    guest,
+    host: direction > 0 ? ns + half : ns - half,
+    bound: boundNs + Number(half),
+  };
   return { segments: [], head: across, tail: across };
 }
 
@@ -34,7 +47,10 @@ function behind(before: Course, after: Course, breaks: readonly Break[]): Course
   const to = after.head;
   const known = breaks.filter(({ hostFrom, hostTo }) => hostFrom < to.host && hostTo > from.host);
   // what is surely before or after the breaks continues its own stretch
-  const [firstFrom, lastTo] = [least(known.map((each) => each.hostFrom)), greatest(known.map((each) => each.hostTo))];
+  const [firstFrom, lastTo] = [
+    least(known.map((each) => each.hostFrom)),
+    greatest(known.map((each) => each.hostTo)),
+  ];
   const last = firstFrom === undefined ? from.guest : surelyBefore(from, to.guest, firstFrom);
   const first = lastTo === undefined ? to.guest : surelyAfter(to, from.guest, lastTo);
   const jumpFrom = last < first ? last : from.guest;
@@ -45,7 +61,15 @@ function behind(before: Course, after: Course, breaks: readonly Break[]): Course
     segments: [
       ...before.segments,
       ...continued(from, from.guest, jumpFrom, before.segments.at(-1)),
-      jump(jumpFrom, jumpTo, ratesOf(from, to), beyond(from, jumpFrom), beyond(to, jumpFrom), beyond(from, jumpTo), beyond(to, jumpTo)),
+      jump(
+        jumpFrom,
+        jumpTo,
+        ratesOf(from, to),
+        beyond(from, jumpFrom),
+        beyond(to, jumpFrom),
+        beyond(from, jumpTo),
+        beyond(to, jumpTo),
+      ),
       ...continued(to, jumpTo, to.guest, after.segments[0]),
       ...after.segments,
     ],
@@ -107,7 +131,15 @@ function continued(end: End, from: bigint, to: bigint, like: Segment | undefined
 }
 
 /** A time in which either of two relations holds: the middle between their ends, and a bound that reaches both. */
-function jump(from: bigint, to: bigint, rates: Range, a: HostTime, b: HostTime, c: HostTime, d: HostTime): Segment {
+function jump(
+  from: bigint,
+  to: bigint,
+  rates: Range,
+  a: HostTime,
+  b: HostTime,
+  c: HostTime,
+  d: HostTime,
+): Segment {
   const start = both(a, b);
   const end = both(c, d);
   return {

@@ -37,7 +37,7 @@ export interface Course {
 /** What rounding to whole nanoseconds may add, at both ends and in between. */
 const roundingNs = 2;
 
-/** Of samples that are closer than this two are kept. */
+/** Of samples that are closer than this a few are kept. */
 const spacing = 50e6;
 
 /**
@@ -92,21 +92,21 @@ export function courseOf(stretch: Stretch, group: number, limits: Limits): Cours
   };
 }
 
-/** Of each group of points that are close together the two that tell most. */
+/** Of each group of points that are close together those that tell most: of either end, and of both. */
 function thinned(points: readonly Point[]): Point[] {
   const kept: Point[] = [];
   let from = 0;
   while (from < points.length) {
+    let [lowest, highest, narrowest] = [from, from, from];
     let to = from;
-    let lowest = from;
-    let highest = from;
-    while (to < points.length && points[to]!.x - points[from]!.x <= spacing) {
-      if (points[to]!.high < points[lowest]!.high) lowest = to;
-      if (points[to]!.low > points[highest]!.low) highest = to;
-      to++;
+    for (; to < points.length && points[to]!.x - points[from]!.x <= spacing; to++) {
+      const { low, high } = points[to]!;
+      if (high < points[lowest]!.high) lowest = to;
+      if (low > points[highest]!.low) highest = to;
+      if (high - low < points[narrowest]!.high - points[narrowest]!.low) narrowest = to;
     }
-    for (const index of new Set([Math.min(lowest, highest), Math.max(lowest, highest)]))
-      kept.push(points[index]!);
+    const chosen = new Set([lowest, highest, narrowest]);
+    for (let index = from; index < to; index++) if (chosen.has(index)) kept.push(points[index]!);
     from = to;
   }
   return kept;
@@ -149,7 +149,9 @@ class Lines {
     this.#knots = knots;
     this.#limits = limits;
     this.#all = { low: -limits.mostRate, high: limits.mostRate };
-    this.#ratesBefore = knots.map((_, knot) => this.#before(knot, this.#x(knot), this.#all)?.rate ?? this.#all);
+    this.#ratesBefore = knots.map(
+      (_, knot) => this.#before(knot, this.#x(knot), this.#all)?.rate ?? this.#all,
+    );
     this.#ratesAfter = knots.map((_, knot) => this.#after(knot, this.#x(knot), this.#all)?.rate ?? this.#all);
   }
 
@@ -173,12 +175,13 @@ class Lines {
     const last = this.#knots.length - 1;
     for (const [near, far] of distances) {
       // the jump comes later: of the points before it all hold
-      const until = Math.min(last, knot + near);
-      if (knot >= 0 && knot + near <= last)
+      const until = knot + near;
+      if (until >= 0 && until <= last)
         add(found, this.#before(until, x, this.#ratesAfter[knot + far] ?? this.#all));
       // it came before
       const since = knot + 1 - near;
-      if (knot < last && since >= 0) add(found, this.#after(since, x, this.#ratesBefore[knot + 1 - far] ?? this.#all));
+      if (since >= 0 && since <= last)
+        add(found, this.#after(since, x, this.#ratesBefore[knot + 1 - far] ?? this.#all));
     }
     const [first, ...rest] = found;
     if (first === undefined) return this.around(Math.max(0, knot));
@@ -199,7 +202,8 @@ class Lines {
 
   /** Where no point is about that time only, the knot's own must do. */
   #known(line: LineRange | undefined, knot: number, x: number, rates: Range): LineRange | undefined {
-    if (line === undefined || (Number.isFinite(line.value.low) && Number.isFinite(line.value.high))) return line;
+    if (line === undefined || (Number.isFinite(line.value.low) && Number.isFinite(line.value.high)))
+      return line;
     const index = this.#knots[knot]!;
     return this.#through({ first: index, end: index + 1 }, x, rates);
   }
