@@ -92,21 +92,26 @@ export function courseOf(stretch: Stretch, group: number, limits: Limits): Cours
   };
 }
 
-/** Of each group of points that are close together those that tell most: of either end, and of both. */
+/** Of each group of moments that are close together those that tell most: of either end, and of both. */
 function thinned(points: readonly Point[]): Point[] {
   const kept: Point[] = [];
   let from = 0;
   while (from < points.length) {
-    let [lowest, highest, narrowest] = [from, from, from];
+    const chosen = new Set<Point>();
+    let [lowest, highest, narrowest]: (Point | undefined)[] = [];
     let to = from;
     for (; to < points.length && points[to]!.x - points[from]!.x <= spacing; to++) {
-      const { low, high } = points[to]!;
-      if (high < points[lowest]!.high) lowest = to;
-      if (low > points[highest]!.low) highest = to;
-      if (high - low < points[narrowest]!.high - points[narrowest]!.low) narrowest = to;
+      const point = points[to]!;
+      if (point.to > point.from) chosen.add(point);
+      else {
+        if (lowest === undefined || point.high < lowest.high) lowest = point;
+        if (highest === undefined || point.low > highest.low) highest = point;
+        if (narrowest === undefined || point.high - point.low < narrowest.high - narrowest.low)
+          narrowest = point;
+      }
     }
-    const chosen = new Set([lowest, highest, narrowest]);
-    for (let index = from; index < to; index++) if (chosen.has(index)) kept.push(points[index]!);
+    for (const point of [lowest, highest, narrowest]) if (point !== undefined) chosen.add(point);
+    for (let index = from; index < to; index++) if (chosen.has(points[index]!)) kept.push(points[index]!);
     from = to;
   }
   return kept;
