@@ -9,7 +9,7 @@ import { aligned, errorsOf } from '../../simulator/observed.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../analysis/made-trace.ts';
 
 async function opened(test: TestContext, events: readonly MadeEvent[]): Promise<Trace> {
-  const trace = await openTrace(madeRecording(test, events, 'boot'));
+  const trace = await openTrace(await madeRecording(test, events, 'boot'));
   test.after(() => trace.close());
   return trace;
 }
