@@ -38,8 +38,9 @@ export interface AlignedPiece {
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster. */
   readonly ratePpm: number;
-  /** The true time of the host is within this of the computed one. */
+  /** The true time of the host is everywhere within `boundNs` of the computed one, for half of the time within the other. */
   readonly boundNs: number;
+  readonly usualBoundNs: number;
   /** What the alignment rests on: `ping`, `exclusion`, `order`. */
   readonly methods: readonly string[];
   /** Observations that were used, and those that contradict them. */
@@ -96,10 +97,26 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
 
   function pieceOf(piece: unknown): AlignedPiece {
     if (!isObject(piece)) throw bad(path, 'a piece is not an object');
-    const { guestFrom, guestTo, offsetNs, ratePpm, boundNs, methods, samples: used, violations } = piece;
+    const {
+      guestFrom,
+      guestTo,
+      offsetNs,
+      ratePpm,
+      boundNs,
+      usualBoundNs,
+      methods,
+      samples: used,
+      violations,
+    } = piece;
     if (!isTime(guestFrom) || !isTime(guestTo) || !isTime(offsetNs))
       throw bad(path, 'a piece has a wrong time');
-    if (!isNumber(ratePpm) || !isNumber(boundNs) || !isNumber(used) || !isNumber(violations))
+    if (
+      !isNumber(ratePpm) ||
+      !isNumber(boundNs) ||
+      !isNumber(usualBoundNs) ||
+      !isNumber(used) ||
+      !isNumber(violations)
+    )
       throw bad(path, 'a piece has a wrong number');
     if (!Array.isArray(methods) || !methods.every((method) => typeof method === 'string'))
       throw bad(path, 'methods is not a list of strings');
@@ -109,6 +126,7 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
       offsetNs: BigInt(offsetNs),
       ratePpm,
       boundNs,
+      usualBoundNs,
       methods,
       samples: used,
       violations,
