@@ -12,9 +12,10 @@ export const rooms = {
   trace: ['base', 'native', 'protocol'],
   print: ['base', 'trace'],
   analysis: ['base', 'trace'],
+  clock: ['base', 'trace', 'analysis'],
   export: ['base', 'trace', 'print', 'analysis'],
-  host: ['base', 'native', 'protocol', 'trace'],
-  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'export', 'host'],
+  host: ['base', 'native', 'protocol', 'trace', 'clock'],
+  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'clock', 'export', 'host'],
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
@@ -37,6 +38,7 @@ export const foldersOf = {
     'convert',
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
+  clock: ['map', 'exclusion'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: [
     'qmp',

@@ -12,7 +12,7 @@ import { median } from './measure/median.ts';
 import { alternate } from './measure/rounds.ts';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/A/', import.meta.url));
-const collectChild = fileURLToPath(new URL('collect-child.js', import.meta.url));
+const collectChild = fileURLToPath(new URL('measure/collect-child.js', import.meta.url));
 
 /** The host's side: cost of moving pages from a FIFO into a file, and of converting a file to a trace.dat. */
 export const collect: Benchmark = {

@@ -1,6 +1,7 @@
 /** `npm run bench`: measures the cost of the agent and compares it with other tools and with a minimal C program. */
 import { exitCode } from '../src/base/failure.ts';
 import type { Benchmark } from './benchmark.ts';
+import { clock } from './clock.ts';
 import { collect } from './collect.ts';
 import { cost } from './cost.ts';
 import { exports } from './export.ts';
@@ -28,6 +29,7 @@ const benchmarks: readonly Benchmark[] = [
   reading,
   exports,
   large,
+  clock,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

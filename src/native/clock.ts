@@ -2,7 +2,7 @@ import { checked, declare } from './libc.ts';
 
 const libcClockGettime = declare('int clock_gettime(int clock, void *time)');
 
-const ids = { realtime: 0, monotonicRaw: 4, boottime: 7 } as const;
+const ids = { realtime: 0, monotonic: 1, monotonicRaw: 4, boottime: 7 } as const;
 export type ClockName = keyof typeof ids;
 
 const time = new BigInt64Array(2); // struct timespec: seconds, nanoseconds

@@ -4,7 +4,7 @@ import { NativeError } from './error.ts';
 /** The C library that Node runs on. Loading the process instead of a file name finds it with glibc and with musl. */
 const library = koffi.load(null);
 
-type Argument = number | bigint | string | null | Uint8Array | Int32Array | BigInt64Array;
+type Argument = number | bigint | string | null | Uint8Array | Int32Array | BigInt64Array | BigUint64Array;
 
 /** A C function that returns an integer small enough to be exact in a double. */
 export interface NativeFunction {
@@ -24,6 +24,11 @@ export function declare(signature: string): NativeFunction {
 /** Declares a C function that returns a pointer, null for NULL. */
 export function declarePointer(signature: string): (...values: Argument[]) => bigint | null {
   return library.func(signature) as (...values: Argument[]) => bigint | null;
+}
+
+/** The function at an address of this process. */
+export function nativeFunction(address: bigint, signature: string): NativeFunction {
+  return koffi.decode(address, koffi.proto(signature)) as NativeFunction;
 }
 
 /** The errno of the last synchronous call. Valid only right after it: any fs call or await overwrites it. */

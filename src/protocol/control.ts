@@ -227,6 +227,10 @@ export interface PingAnswer extends Answered {
     readonly boottime: string;
     readonly monotonicRaw: string;
     readonly realtime: string;
+    /** Older agents do not send it. */
+    readonly monotonic?: string;
+    /** Cycles of the TSC, on x86 processors only. */
+    readonly x86Tsc?: string;
   };
 }
 

@@ -30,6 +30,7 @@ test('every benchmark produces its table from one round each', { timeout: 3_600_
     'collect',
     'reading',
     'export',
+    'clock',
   ])
     assert.match(results, new RegExp(`"name": "${name} (?:guest|native)"`));
 });

@@ -8,6 +8,8 @@ import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject } from '../../src/base/json-type.ts';
+import { clockNs } from '../../src/native/clock.ts';
+import { openSession } from '../../src/trace/session.ts';
 import { readRecording, type RecordedVcpu } from '../../src/trace/recording/recording-format.ts';
 import { hostSettings } from '../local/harness/host-settings.ts';
 import { holdMachine } from '../local/harness/machine-lock.ts';
@@ -16,6 +18,8 @@ import { tracePorts } from './harness/index.ts';
 import { restoreGuest } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
+import { reportDifference, traceCmd, traceHost } from '../report/compare.ts';
+import { hostProgram } from './support/trace-host.ts';
 import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
 
 const skip = agentSkip();
@@ -25,6 +29,8 @@ interface HotpluggableCpu {
   readonly props: Readonly<Record<string, number>>;
   readonly 'qom-path'?: string;
 }
+
+const noClock = { boundNs: NaN, usualBoundNs: NaN, methods: [], samples: 0 };
 
 describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () => {
   holdMachine();
@@ -125,6 +131,73 @@ describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () =
     const lines = both.stdout.split('\n').filter((line) => line.includes(' sched_'));
     assert.equal(lines.length, ofHost.events + ofGuest.events, 'trace-cmd reads them together');
     assert.ok(!existsSync(`${hostFile}.recording`));
+  });
+
+  test("the guest's events have the host's times, within the stated bound", async () => {
+    const run = start('-e', 'sched', '-A', name, '--json');
+    await run.said('recording;');
+    const marks: { readonly before: bigint; readonly after: bigint }[] = [];
+    for (let mark = 0; mark < 10; mark++) {
+      const program = `/tmp/mark-${mark}`;
+      await guest.check(`cp /bin/sh ${program}`);
+      const before = clockNs('boottime');
+      // an unknown name of busybox is an error, after the exec
+      await guest.run([program]);
+      marks.push({ before, after: clockNs('boottime') });
+      await sleep(200);
+    }
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    const [{ clock = [] } = {}] = parsedReports(stdout);
+    assert.equal(clock.length, 1, stdout);
+    const [{ boundNs, usualBoundNs, methods, samples } = noClock] = clock;
+    assert.ok(
+      usualBoundNs > 0 && usualBoundNs <= boundNs && boundNs < 1e9,
+      `${usualBoundNs} to ${boundNs} ns`,
+    );
+    assert.ok(methods.includes('ping') && methods.includes('exclusion'), methods.join());
+    assert.ok(samples > 20);
+
+    const session = await openSession(out);
+    try {
+      assert.deepEqual(
+        session.machines.map((machine) => [machine.name, machine.hasHostTimes]),
+        [
+          ['host', true],
+          [name, true],
+        ],
+      );
+      let found = 0;
+      const machines = new Set<string>();
+      for await (const batch of session.events())
+        for (const event of batch) {
+          machines.add(event.machine);
+          const [, mark] =
+            event.name === 'sched:sched_process_exec'
+              ? (/^\/tmp\/mark-(\d)$/.exec(String(event.get('filename'))) ?? [])
+              : [];
+          if (mark === undefined) continue;
+          found++;
+          const { before, after } = marks[Number(mark)]!;
+          const bound = BigInt(boundNs);
+          assert.ok(event.timestamp >= before - bound, `${mark}: ${before - event.timestamp} ns too early`);
+          assert.ok(event.timestamp <= after + bound, `${mark}: ${event.timestamp - after} ns too late`);
+        }
+      assert.equal(found, marks.length);
+      assert.deepEqual([...machines].toSorted(), ['host', name].toSorted());
+    } finally {
+      await session.close();
+    }
+    const guestFile = join(work, `s-${name}.dat`);
+    const args = ['-i', out, '-i', guestFile];
+    assert.equal(await reportDifference(traceCmd, traceHost, args), undefined);
+    const info = spawnSync(process.execPath, [hostProgram, 'info', guestFile], { encoding: 'utf8' });
+    assert.match(info.stdout, /^host clock ahead by [+-]\d+\.\d{9} s/m);
+    const summary = spawnSync(process.execPath, [hostProgram, 'summary', out, '--json'], {
+      encoding: 'utf8',
+    });
+    assert.equal(JSON.parse(summary.stdout).machines.length, 2);
   });
 
   test('a CPU that is added while recording', async () => {

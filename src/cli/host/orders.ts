@@ -1,12 +1,11 @@
 import type { ExitCode } from '../../base/failure.ts';
 import { exitCode } from '../../base/failure.ts';
 import { ControlClient } from '../../host/control/client.ts';
-import type { Clocks, PingRound } from '../../host/control/ping.ts';
+import type { Clocks, PingClock, PingRound } from '../../host/control/ping.ts';
 import { fastest, offsetNs, roundTripNs } from '../../host/control/ping.ts';
 import { GuestDir } from '../../host/guest-dir/guest-dir.ts';
 import { tracePortName } from '../../host/port-names.ts';
 import { cutOff } from '../../host/qemu/guest-trouble.ts';
-import type { ClockName } from '../../native/clock.ts';
 import type { CpuLedger, CpuStatus, PerCpu, StatusAnswer, StopAnswer } from '../../protocol/control.ts';
 import type { HostCommand, OrderOptions } from './options/host-options.ts';
 import { humanBytes, humanDuration, signedSeconds, table } from '../report/human.ts';
@@ -176,8 +175,8 @@ async function ping(guest: GuestDir, client: ControlClient, { timeoutMs }: Order
   while (rounds.length < pingRounds && performance.now() < deadlineMs) rounds.push(await client.ping());
   const best = fastest(rounds);
   const tripNs = roundTripNs(best);
-  const clockNames = ['boottime', 'monotonicRaw', 'realtime'] as const satisfies ClockName[];
-  const offsets = clockNames.map((clock): [ClockName, bigint] => [clock, offsetNs(best, clock)]);
+  const clockNames = ['boottime', 'monotonicRaw', 'realtime'] as const satisfies PingClock[];
+  const offsets = clockNames.map((clock): [PingClock, bigint] => [clock, offsetNs(best, clock)]);
   const summary = `${guest.label} answers in ${milliseconds(tripNs)}, the best of ${rounds.length} rounds\n`;
   return {
     json: {
@@ -197,7 +196,7 @@ async function ping(guest: GuestDir, client: ControlClient, { timeoutMs }: Order
   };
 }
 
-function strings(clocks: Clocks): Record<ClockName, string> {
+function strings(clocks: Clocks): Record<PingClock, string> {
   const { boottime, monotonicRaw, realtime } = clocks;
   return { boottime: String(boottime), monotonicRaw: String(monotonicRaw), realtime: String(realtime) };
 }

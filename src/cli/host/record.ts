@@ -7,6 +7,7 @@ import { exitNow } from '../../native/process/process.ts';
 import { json, printable } from '../../base/quoted.ts';
 import { countsOf, leftOutOf, remarksOn, reusedIdsOf, summaryOf } from '../report/convert-report.ts';
 import type { RecordCommand } from './options/record-options.ts';
+import { alignmentText, clockAsJson } from '../report/clock-report.ts';
 import { counted, cpuRanges, humanBytes, humanDuration } from '../report/human.ts';
 import { LiveText } from '../report/live-text.ts';
 import { Printing } from './printing.ts';
@@ -112,10 +113,11 @@ function whyItEnded(end: RecordEnd): string {
   }
 }
 
-function textOf({ label, host, out, report, cpus }: GuestReport): string {
+function textOf({ label, host, out, report, alignment, cpus }: GuestReport): string {
   if (report === undefined) return '';
   const overrun = cpus.reduce((sum, cpu) => sum + cpu.overrun, 0);
   const lines = [`${out}: ${label}, ${summaryOf(report)}`];
+  if (alignment !== undefined) lines.push(`  ${alignmentText(alignment.pieces)}`);
   if (overrun > 0)
     lines.push(
       `  ${overrun} events were overwritten ${host ? 'here' : 'in the guest'} before they could be read — use larger rings: -b`,
@@ -158,13 +160,14 @@ function lossesOf({ host, report, lostBytes, heldBytes, failedCpus }: GuestRepor
 /** One entry per guest; docs/json.md describes the fields. */
 function jsonOf({ end, guests }: RecordResult): string {
   return json(
-    guests.map(({ guest, host, report, dir, cpus, failures, ...rest }) => ({
+    guests.map(({ guest, host, report, alignment, dir, cpus, failures, ...rest }) => ({
       guest: guest ?? null,
       host,
       file: null,
       recording: dir ?? null,
       ended: endedOf(end),
       ...(report === undefined ? {} : countsOf(report)),
+      ...(alignment && { clock: clockAsJson(alignment.pieces) }),
       cpus,
       lostBytes: rest.lostBytes,
       heldBytes: rest.heldBytes,

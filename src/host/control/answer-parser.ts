@@ -72,6 +72,8 @@ const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => 
         boottime: readNs(clocks, 'boottime'),
         monotonicRaw: readNs(clocks, 'monotonicRaw'),
         realtime: readNs(clocks, 'realtime'),
+        ...(clocks['monotonic'] !== undefined && { monotonic: readNs(clocks, 'monotonic') }),
+        ...(clocks['x86Tsc'] !== undefined && { x86Tsc: readNs(clocks, 'x86Tsc') }),
       },
     };
   },

@@ -103,6 +103,8 @@ export class ControlClient {
         boottime: BigInt(clocks.boottime),
         monotonicRaw: BigInt(clocks.monotonicRaw),
         realtime: BigInt(clocks.realtime),
+        ...(clocks.monotonic !== undefined && { monotonic: BigInt(clocks.monotonic) }),
+        ...(clocks.x86Tsc !== undefined && { x86Tsc: BigInt(clocks.x86Tsc) }),
       },
       received,
     };

@@ -1,7 +1,16 @@
-import { type ClockName, clockNs } from '../../native/clock.ts';
+import { clockNs } from '../../native/clock.ts';
+import { x86Tsc } from '../../native/tsc.ts';
+
+/** Clocks that every agent answers with. */
+export type PingClock = 'boottime' | 'monotonicRaw' | 'realtime';
 
 /** Nanoseconds of each clock at one moment. */
-export type Clocks = Readonly<Record<ClockName, bigint>>;
+export interface Clocks extends Readonly<Record<PingClock, bigint>> {
+  /** Undefined from older agents. */
+  readonly monotonic?: bigint;
+  /** Cycles; undefined where there is no TSC to read. */
+  readonly x86Tsc?: bigint;
+}
 
 /** One ping: the guest's clocks, and the host's clocks before and after. */
 export interface PingRound {
@@ -12,10 +21,13 @@ export interface PingRound {
 
 /** This host's clocks, now. */
 export function hostClocks(): Clocks {
+  const tsc = x86Tsc();
   return {
     boottime: clockNs('boottime'),
     monotonicRaw: clockNs('monotonicRaw'),
     realtime: clockNs('realtime'),
+    monotonic: clockNs('monotonic'),
+    ...(tsc !== undefined && { x86Tsc: tsc }),
   };
 }
 
@@ -25,7 +37,7 @@ export function roundTripNs({ sent, received }: PingRound): bigint {
 }
 
 /** The host's clock minus the guest's; the error is at most half the round-trip time. */
-export function offsetNs(round: PingRound, clock: ClockName): bigint {
+export function offsetNs(round: PingRound, clock: PingClock): bigint {
   return (round.sent[clock] + round.received[clock]) / 2n - round.guest[clock];
 }
 

@@ -1,3 +1,4 @@
+import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
 import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import type { Failure } from '../../base/failure.ts';
@@ -106,6 +107,8 @@ export interface GuestReport {
   readonly out: string;
   /** Undefined when the trace.dat could not be written. */
   readonly report: ConvertReport | undefined;
+  /** How its times become those of this host; undefined for the host, and without it. */
+  readonly alignment: RecordedAlignment | undefined;
   /** The recording directory, which can be converted; undefined when it is no longer needed, or was removed. */
   readonly dir: string | undefined;
   readonly cpus: readonly CpuProgress[];

@@ -3,6 +3,8 @@ import type { ConvertProgress, ConvertReport, ConvertSettings } from '../../trac
 import { parseMetadata } from '../../trace/metadata/guest-metadata.ts';
 import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
+import type { PingRound } from '../control/ping.ts';
+import type { ClockPing, RecordedAlignment } from '../../trace/recording/clock-files.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { failureOf, waitForArrival } from './arrival.ts';
@@ -178,6 +180,21 @@ export class GuestRecording {
   /** Writes the guests of this host into its recording, after they have changed. @throws Failure */
   describeGuests(endedAt: string | null = null): void {
     this.#files.describe(endedAt);
+  }
+
+  /** Reads the clocks of the machine between two readings of this host's. @throws Failure */
+  ping(): Promise<PingRound> {
+    return this.#client.ping();
+  }
+
+  /** Adds readings of its clock to the recording. @throws Failure */
+  addPings(pings: readonly ClockPing[]): void {
+    this.#files.dir?.addPings(pings);
+  }
+
+  /** Writes how its times become those of the host. @throws Failure */
+  writeAlignment(alignment: RecordedAlignment): void {
+    this.#files.dir?.writeAlignment(alignment);
   }
 
   /** Fetches the status. @throws Failure when the guest is gone, or its agent no longer traces */

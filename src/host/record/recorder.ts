@@ -5,6 +5,9 @@ import type { ConvertReport } from '../../trace/convert/convert.ts';
 import { ThisHost } from '../this-host/this-host.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
+import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
+import { alignRecordings } from './align.ts';
+import { ClockPings } from './clock-pings.ts';
 import { Collector } from './collector.ts';
 import { checkCommand, startCommand } from './command.ts';
 import type {
@@ -28,6 +31,9 @@ const reservedBytes = 16 * 1024 * 1024;
 interface Entry {
   readonly recording: GuestRecording;
   readonly failures: Failure[];
+  /** Of a guest that is recorded together with its host. */
+  pings: ClockPings | undefined;
+  alignment: RecordedAlignment | undefined;
   /** The guest's stop, once it has begun: earlier than the others' when the guest cannot continue. */
   stopping: Promise<void> | undefined;
 }
@@ -91,6 +97,7 @@ export class Recorder {
       await Promise.all(this.#entries.map((entry) => this.#close(entry)));
       await this.#endHost();
     }
+    await this.#align();
     const guests: GuestReport[] = [];
     for (const entry of this.#entries) guests.push(await this.#finish(entry));
     return { end, guests };
@@ -117,7 +124,10 @@ export class Recorder {
     const guests = new GuestsOfHost(this.#entries.map(({ recording }) => recording));
     const machine = await ThisHost.start({ ...host, note });
     try {
-      this.#host = { machine, entry: await this.#open(machine, host, guests), guests };
+      const traced = [...this.#entries];
+      const entry = await this.#open(machine, host, guests);
+      this.#host = { machine, entry, guests };
+      for (const guest of traced) guest.pings = new ClockPings(guest.recording, entry.recording);
     } catch (cause) {
       await machine.end();
       throw cause;
@@ -131,8 +141,34 @@ export class Recorder {
     await host?.guests.look();
     const guests = this.#entries.filter((entry) => entry !== host?.entry);
     await allOf(guests.map(({ recording }) => recording.start()));
+    await allOf(guests.map(async ({ pings }) => pings?.readSeveral()));
     await host?.entry.recording.start();
     for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
+  }
+
+  /** Aligns the clocks of the guests with the host's, from what was recorded. Without that, they keep their own times. */
+  async #align(): Promise<void> {
+    const hostDir = this.#host?.entry.recording.dir;
+    if (hostDir === undefined) return;
+    this.#listener.phase('aligning clocks');
+    const guests = this.#entries.filter(
+      ({ pings, recording }) => pings !== undefined && recording.dir !== undefined,
+    );
+    for (const { recording, pings } of guests) {
+      const other = pings?.otherClocks;
+      if (other !== undefined) this.#listener.note(otherClocks(recording.guest.label, other));
+    }
+    try {
+      const dirs = guests.map(({ recording }) => recording.dir!);
+      for (const [index, alignment] of (await alignRecordings(hostDir, dirs)).entries()) {
+        const guest = guests[index]!;
+        guest.alignment = alignment;
+        if (alignment !== undefined) guest.recording.writeAlignment(alignment);
+      }
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      this.#fail(guests, cause);
+    }
   }
 
   /** Stops the host, and then the guests. */
@@ -177,7 +213,13 @@ export class Recorder {
       },
       this.#collector,
     );
-    const entry: Entry = { recording, failures: [], stopping: undefined };
+    const entry: Entry = {
+      recording,
+      failures: [],
+      pings: undefined,
+      alignment: undefined,
+      stopping: undefined,
+    };
     this.#entries.push(entry);
     return entry;
   }
@@ -238,6 +280,7 @@ export class Recorder {
     for (const entry of this.#running) {
       try {
         await entry.recording.look();
+        await entry.pings?.readIfDue();
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause;
         this.#endOne(entry, cause);
@@ -277,7 +320,10 @@ export class Recorder {
   async #stop(entry: Entry, stopped: () => void = () => undefined): Promise<void> {
     const { recording } = entry;
     try {
-      if (recording.tracing) await this.#step(entry, () => recording.stop());
+      if (recording.tracing) {
+        await this.#step(entry, () => recording.stop());
+        await this.#step(entry, async () => entry.pings?.readSeveral());
+      }
     } finally {
       stopped();
     }
@@ -304,7 +350,7 @@ export class Recorder {
     }
   }
 
-  async #finish({ recording, failures }: Entry): Promise<GuestReport> {
+  async #finish({ recording, failures, alignment }: Entry): Promise<GuestReport> {
     let report: ConvertReport | undefined;
     const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
     // without it there is nothing to convert; the reason is among the failures
@@ -329,6 +375,7 @@ export class Recorder {
       host: recording === this.#host?.entry.recording,
       out,
       report,
+      alignment,
       cpus: progress,
       lostBytes: account.lostBytes,
       heldBytes: account.heldBytes,
@@ -383,6 +430,14 @@ function unknownThreads(label: string): string {
   const what = `which threads of this host are the CPUs of ${label} is unknown`;
   const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
   return `${what} — ${remedy}`;
+}
+
+function otherClocks(
+  label: string,
+  { host, guest }: { readonly host: string; readonly guest: string },
+): string {
+  const what = `the times of ${label} (clock ${guest}) cannot be compared with this host's (clock ${host})`;
+  return `${what} — record both with the clock boot, mono or mono_raw: -C boot`;
 }
 
 function keptBytes({ guests }: RecordProgress): number {

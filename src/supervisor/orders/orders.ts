@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Failure } from '../../base/failure.ts';
 import { clockNs } from '../../native/clock.ts';
+import { x86Tsc } from '../../native/tsc.ts';
 import type {
   Answer,
   CpuStatus,
@@ -131,10 +132,13 @@ export class Orders {
   }
 
   #ping(id: OrderId | null): void {
+    const tsc = x86Tsc();
     const clocks = {
       boottime: String(clockNs('boottime')),
       monotonicRaw: String(clockNs('monotonicRaw')),
       realtime: String(clockNs('realtime')),
+      monotonic: String(clockNs('monotonic')),
+      ...(tsc !== undefined && { x86Tsc: String(tsc) }),
     };
     this.#send({ id, ok: true, clocks });
   }

@@ -19,6 +19,7 @@ import { joinAllCapped } from '../recording/recording-dir.ts';
 import { openInput } from '../file/open-input.ts';
 import { pagesOfFile, type RawPages } from './raw-pages.ts';
 import { rawFile, readRecording } from '../recording/recording-format.ts';
+import { readAlignment, timeShiftOf } from '../recording/clock-files.ts';
 import { tracedGuests } from '../recording/traced-guests.ts';
 import { RawFileShrank, type CpuSource } from '../dat/cpu-data.ts';
 import type { TracedGuest } from '../dat/guest-option.ts';
@@ -111,11 +112,13 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
   const { metadata, reusedIds, unseen } = await readRecordingMetadata(dir, recording);
   const cpus = new Map(recording.cpus.map(({ cpu }) => [cpu, join(dir, rawFile(cpu))]));
   await joinAllCapped(dir, [...cpus.keys()]);
+  const alignment = readAlignment(dir);
   const clock = settings.clock ?? recording.clock;
   const { traceId } = recording;
   const report = await convert({
     ...(traceId === undefined ? {} : { traceId: BigInt(traceId) }),
     guests: tracedGuests(recording),
+    ...(alignment && { timeShift: timeShiftOf(alignment, Math.max(...cpus.keys()) + 1) }),
     ...settings,
     ...(clock === null ? {} : { clock }),
     ...(unseen === undefined ? {} : { unseen }),

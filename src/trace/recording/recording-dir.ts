@@ -1,5 +1,6 @@
 import {
   accessSync,
+  appendFileSync,
   closeSync,
   constants,
   existsSync,
@@ -16,6 +17,14 @@ import {
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
+import {
+  alignmentFile,
+  type ClockPing,
+  formatAlignment,
+  formatPing,
+  pingsFile,
+  type RecordedAlignment,
+} from './clock-files.ts';
 import {
   formatRecording,
   instanceFile,
@@ -98,6 +107,19 @@ export class RecordingDir {
     this.#replace(namesFile, packed);
   }
 
+  /** Adds readings of the clocks. @throws Failure */
+  addPings(pings: readonly ClockPing[]): void {
+    try {
+      appendFileSync(join(this.path, pingsFile), pings.map(formatPing).join(''), { mode: 0o600 });
+    } catch (error) {
+      throw cannotWrite(this.path, error);
+    }
+  }
+
+  writeAlignment(alignment: RecordedAlignment): void {
+    this.#replace(alignmentFile, formatAlignment(alignment));
+  }
+
   writeRecording(recording: Recording): void {
     this.#replace(recordingFile, formatRecording(recording));
   }
@@ -133,6 +155,8 @@ const ownFiles: ReadonlySet<string> = new Set([
   instanceFile,
   namesFile,
   recordingFile,
+  pingsFile,
+  alignmentFile,
   lockFile,
 ]);
 

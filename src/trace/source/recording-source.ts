@@ -8,6 +8,7 @@ import { openInput } from '../file/open-input.ts';
 import { keptFiles } from '../recording/raw-file.ts';
 import { metadataFile, type Recording, rawFile, readRecording } from '../recording/recording-format.ts';
 import { readRecordingMetadata } from '../recording/recording-metadata.ts';
+import { readAlignment, timeShiftOf } from '../recording/clock-files.ts';
 import { tracedGuests } from '../recording/traced-guests.ts';
 import type { PageSteps, SourceCpu, TraceSource } from './source.ts';
 
@@ -19,6 +20,8 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
   const { layout, catalogue, uname, clock, symbols, savedCmdlines, savedTgids, stats } = metadata;
   const cpus: SourceCpu[] = [];
   for (const { cpu } of recording.cpus) cpus.push(await cpuOf(dir, cpu, layout.pageBytes));
+  const cpuCount = Math.max(0, ...cpus.map(({ cpu }) => cpu + 1));
+  const alignment = readAlignment(dir);
   const rawBytes = cpus.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
   return {
     path: dir,
@@ -30,7 +33,7 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     uname,
     writer: '',
     traceId: recording.traceId === undefined ? undefined : BigInt(recording.traceId),
-    timeShift: undefined,
+    timeShift: alignment && timeShiftOf(alignment, cpuCount),
     guests: tracedGuests(recording),
     symbols,
     unseen,
@@ -39,7 +42,7 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     formatTexts: () => formatTexts(metadata.formats),
     statTexts: [...stats].sort(([a], [b]) => a - b).map(([cpu, text]) => `CPU: ${cpu}\n${text}`),
     timeOffset: 0n,
-    cpuCount: Math.max(0, ...cpus.map(({ cpu }) => cpu + 1)),
+    cpuCount,
     taskNames: savedCmdlines.toString('latin1'),
     taskGroups: savedTgids.toString('latin1'),
     processes: metadata.others.get('ps')?.toString('latin1') ?? '',

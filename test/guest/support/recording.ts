@@ -14,6 +14,13 @@ export interface Recorded {
   readonly symbols?: string;
   readonly unseen?: readonly string[] | null;
   readonly eventsByName: Record<string, number>;
+  /** Of a guest that was recorded with its host. */
+  readonly clock?: readonly {
+    readonly boundNs: number;
+    readonly usualBoundNs: number;
+    readonly methods: readonly string[];
+    readonly samples: number;
+  }[];
   readonly cpus: readonly { readonly cpu: number; readonly overrun: number; readonly readEvents?: number }[];
 }
 

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { affinityOf, cpusOf, maskOf, pinProcess } from '../../../src/native/process/affinity.ts';
 import { clockNs } from '../../../src/native/clock.ts';
+import { x86Tsc } from '../../../src/native/tsc.ts';
 import { errno, errnoName, NativeError } from '../../../src/native/error.ts';
 import { tryLock, unlock } from '../../../src/native/io/file-lock.ts';
 import { makeMemory, mapMemory } from '../../../src/native/ipc/shared-memory.ts';
@@ -124,6 +125,16 @@ describe('system lookups return', () => {
     const uptimeS = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
     assert.ok(Math.abs(Number(clockNs('boottime')) / 1e9 - uptimeS) < 60);
     assert.ok(clockNs('monotonicRaw') < clockNs('monotonicRaw'));
+  });
+
+  it('the TSC of x86-64, which goes on at a constant rate', () => {
+    const [first, since] = [x86Tsc(), clockNs('monotonicRaw')];
+    assert.equal(first !== undefined, process.arch === 'x64');
+    if (first === undefined) return;
+    while (clockNs('monotonicRaw') - since < 20_000_000n);
+    const last = x86Tsc() ?? 0n;
+    const gigahertz = Number(last - first) / Number(clockNs('monotonicRaw') - since);
+    assert.ok(gigahertz > 0.1 && gigahertz < 20, `${gigahertz}`);
   });
 
   it('errors by their usual names', () => {

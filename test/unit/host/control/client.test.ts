@@ -11,7 +11,13 @@ import { fastest, offsetNs, roundTripNs } from '../../../../src/host/control/pin
 import { failure } from '../guest-dir/scratch.ts';
 import { FakeAgent } from './fake-agent.ts';
 
-const clocks = { boottime: '5000000001', monotonicRaw: '18446744073709551615', realtime: '0' };
+const clocks = {
+  boottime: '5000000001',
+  monotonicRaw: '18446744073709551615',
+  realtime: '0',
+  monotonic: '7',
+  x86Tsc: '9',
+};
 const source = { instance: null, clock: 'local', pageBytes: 4096 };
 const ring = { entries: 1, overrun: 2, commitOverrun: 0, bytes: 3, droppedEvents: 0, readEvents: 4 };
 const ledger = { pagesIn: 1, bytesOut: 4096, bytesLost: 0, stalls: 0, bytesHeld: 0, flushed: true, ring };
@@ -51,6 +57,7 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     agent.obey = ({ id }) => agent.send({ ok: true, clocks, id });
     const round = await client.ping();
     assert.equal(round.guest.monotonicRaw, 2n ** 64n - 1n);
+    assert.deepEqual([round.guest.monotonic, round.guest.x86Tsc], [7n, 9n]);
     assert.ok(roundTripNs(round) > 0n);
     assert.equal(fastest([round, { ...round, received: round.sent }]).received, round.sent);
     const even = {

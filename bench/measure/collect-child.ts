@@ -1,8 +1,8 @@
 /** Collects one FIFO into a file as `trace-host record` does, and prints the CPU seconds. Arguments: FIFO FILE BYTES. */
 import { constants, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Collector } from '../src/host/record/collector.ts';
-import { WholeFile } from '../src/trace/recording/raw-file.ts';
+import { Collector } from '../../src/host/record/collector.ts';
+import { WholeFile } from '../../src/trace/recording/raw-file.ts';
 
 const [fifo = '', path = '', bytes = '0'] = process.argv.slice(2);
 const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -1,0 +1,81 @@
+import type { AlignedPiece, ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
+import type { Trace } from '../trace/open.ts';
+import { Alignment } from './align.ts';
+import { Exclusion } from './exclusion/pairs.ts';
+import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
+import type { ClockMap, Piece } from './map/clock-map.ts';
+import { fewerSamples } from './map/fewer-samples.ts';
+
+/** A guest to align with its host. Its trace has its own times. */
+export interface GuestToAlign {
+  readonly trace: Trace;
+  readonly pings: readonly ClockPing[];
+  /** The host's thread of each vCPU, by vCPU. */
+  readonly vcpuTids: ReadonlyMap<number, number>;
+}
+
+export interface AlignedGuest {
+  readonly pieces: readonly AlignedPiece[];
+  readonly samples: readonly ClockSample[];
+}
+
+/** Odd, so that one is in the middle. */
+const boundsLooked = 201;
+
+/** A thread id that no thread has. */
+const noTid = -1;
+
+/**
+ * Finds how the times of guests become those of their host: by pings, and by the events that cannot have happened while
+ * the host's switches show that the vCPU was off its CPU. Reads the events of the host once, and those of each guest.
+ * Throws Failure for an unreadable trace.
+ * @returns for each guest; undefined for one without a ping
+ */
+export async function alignGuests(
+  host: Trace,
+  guests: readonly GuestToAlign[],
+): Promise<(AlignedGuest | undefined)[]> {
+  const first: number[] = [];
+  const tids: number[] = [];
+  for (const { vcpuTids } of guests) {
+    first.push(tids.length);
+    const count = Math.max(0, ...[...vcpuTids.keys()].map((vcpu) => vcpu + 1));
+    for (let vcpu = 0; vcpu < count; vcpu++) tids.push(vcpuTids.get(vcpu) ?? noTid);
+  }
+  const hasSwitches = host.format('sched:sched_switch') !== undefined && tids.length > 0;
+  const times = hasSwitches ? await readHostTimes(host.events(), host.formats(), tids) : undefined;
+  const aligned: (AlignedGuest | undefined)[] = [];
+  for (const [index, guest] of guests.entries()) {
+    const vcpus = times?.vcpus.slice(first[index], first[index + 1]) ?? [];
+    aligned.push(await alignOne(guest, vcpus, times));
+  }
+  return aligned;
+}
+
+async function alignOne(
+  { trace, pings }: GuestToAlign,
+  vcpus: HostTimes['vcpus'],
+  times: HostTimes | undefined,
+): Promise<AlignedGuest | undefined> {
+  const alignment = Alignment.of({ pings });
+  if (alignment === undefined) return undefined;
+  const span = trace.span();
+  if (times === undefined || span === undefined) return alignedGuest(alignment.map);
+  const origins = { guestOrigin: span.first, hostOrigin: times.origin };
+  const exclusion = new Exclusion(alignment.map, vcpus, origins);
+  await takeGuestEvents(trace.events(), exclusion);
+  return alignedGuest(alignment.refined(exclusion));
+}
+
+function alignedGuest(map: ClockMap): AlignedGuest {
+  const pieces = map.pieces.map((piece) => ({ ...piece, usualBoundNs: usualBound(map, piece) }));
+  return { pieces, samples: fewerSamples(map.samples()) };
+}
+
+/** The median of the bounds at even distances: only at the ends, and where the guest did nothing, it is much larger. */
+function usualBound(map: ClockMap, { guestFrom, guestTo }: Piece): number {
+  const bounds = Array.from({ length: boundsLooked }, (_, index) =>
+    map.boundAt(guestFrom + ((guestTo - guestFrom) * BigInt(index)) / BigInt(boundsLooked - 1)),
+  ).sort((a, b) => a - b);
+  return bounds[(boundsLooked - 1) / 2]!;
+}

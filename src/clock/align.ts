@@ -1,0 +1,176 @@
+import { ClockMap, type Piece } from './map/clock-map.ts';
+import { cut, type Stretch } from './map/cut.ts';
+import type { Exclusion } from './exclusion/pairs.ts';
+import { joined } from './map/jumps.ts';
+import {
+  type Break,
+  type ClockLimits,
+  type Limits,
+  limitsOf,
+  orderSample,
+  type OrderedPair,
+  pingSample,
+  type PingSample,
+  type Sample,
+} from './map/observations.ts';
+import { type Course, courseOf } from './map/segments.ts';
+import { windowsOf, type WindowSample } from './exclusion/windows.ts';
+
+/** All that is known of the clocks of a host and a guest, in any order. */
+export interface Observations {
+  readonly pings: readonly PingSample[];
+  readonly pairs?: readonly OrderedPair[];
+  readonly breaks?: readonly Break[];
+  readonly limits?: ClockLimits;
+}
+
+/** Rounds of exclusion: each knows the rate better, and so uses longer windows, than the one before. */
+const rounds = 3;
+
+/** Pings between which the guest's clock neither went back nor was in a known break. */
+interface Group {
+  readonly hostFrom: bigint;
+  readonly hostTo: bigint;
+  readonly samples: readonly Sample[];
+  readonly violations: number;
+}
+
+/**
+ * The relation between the clocks of a host and a guest. `map` uses pings and pairs of events; `refined` uses, in
+ * addition, the events that were put into an `Exclusion` that was made with that map. Undefined without a ping.
+ */
+export class Alignment {
+  readonly map: ClockMap;
+  readonly #limits: Limits;
+  readonly #breaks: readonly Break[];
+  readonly #groups: readonly Group[];
+
+  private constructor(map: ClockMap, groups: readonly Group[], breaks: readonly Break[], limits: Limits) {
+    this.map = map;
+    this.#groups = groups;
+    this.#breaks = breaks;
+    this.#limits = limits;
+  }
+
+  static of({ pings, pairs = [], breaks = [], limits: given = {} }: Observations): Alignment | undefined {
+    const limits = limitsOf(given);
+    const groups = groupsOf(pings, pairs, breaks, limits);
+    const map = mapOf(groups, breaks, limits);
+    return map === undefined ? undefined : new Alignment(map, groups, breaks, limits);
+  }
+
+  /** The map with what an exclusion adds. Takes time for each pair that it keeps. */
+  refined(exclusion: Exclusion): ClockMap {
+    let best = this.map;
+    for (let round = 0; round < rounds; round++) {
+      const windows = windowsOf(exclusion, this.map, best, this.#limits.wander);
+      const groups = this.#groups.map((group, index) => withWindows(group, windows, index));
+      best = mapOf(groups, this.#breaks, this.#limits) ?? best;
+    }
+    return best;
+  }
+}
+
+function withWindows(group: Group, windows: readonly WindowSample[], index: number): Group {
+  const own = windows.filter(({ group }) => group === index);
+  return { ...group, samples: inOrder([...group.samples, ...own.map(({ sample }) => sample)]) };
+}
+
+/** Divides pings, in the order of the host's time, and then each group where they contradict one another. */
+function groupsOf(
+  pings: readonly PingSample[],
+  pairs: readonly OrderedPair[],
+  breaks: readonly Break[],
+  limits: Limits,
+): Group[] {
+  const usable = pings
+    .filter(({ hostBefore, hostAfter }) => hostBefore <= hostAfter)
+    // it may be from before or after
+    .filter(
+      (ping) => !breaks.some(({ hostFrom, hostTo }) => ping.hostBefore < hostTo && ping.hostAfter > hostFrom),
+    )
+    .sort((a, b) => compare(a.hostBefore, b.hostBefore));
+  const runs: PingSample[][] = [];
+  for (const ping of usable) {
+    const run = runs.at(-1);
+    const last = run?.at(-1);
+    if (run === undefined || last === undefined || isApart(last, ping, breaks)) runs.push([ping]);
+    else run.push(ping);
+  }
+  const groups: Group[] = [];
+  for (const run of runs) {
+    const hostOf = new Map(run.map((ping) => [ping.guest, ping]));
+    for (const { samples, violations } of cut(inOrder(run.map(pingSample)), limits)) {
+      const hostFrom = hostOf.get(samples[0]!.guest)!.hostBefore;
+      const hostTo = hostOf.get(samples.at(-1)!.guest)!.hostAfter;
+      groups.push({ hostFrom, hostTo, samples, violations });
+    }
+  }
+  return groups.map((group) => {
+    const own = pairs.filter(({ host }) => host >= group.hostFrom && host <= group.hostTo).map(orderSample);
+    return own.length === 0 ? group : { ...group, samples: inOrder([...group.samples, ...tightest(own)]) };
+  });
+}
+
+function isApart(last: PingSample, ping: PingSample, breaks: readonly Break[]): boolean {
+  if (ping.guest < last.guest && ping.hostBefore >= last.hostAfter) return true;
+  return breaks.some(({ hostFrom, hostTo }) => hostFrom >= last.hostAfter && hostTo <= ping.hostBefore);
+}
+
+const pairSpacing = 100_000_000n;
+
+/** Of the pairs in each tenth of a second the one that says most on either side. */
+function tightest(samples: readonly Sample[]): Sample[] {
+  const best = new Map<string, Sample>();
+  for (const sample of samples) {
+    const isUpper = sample.low === undefined;
+    const key = `${sample.guest / pairSpacing} ${isUpper}`;
+    const known = best.get(key);
+    const isBetter = known === undefined || (isUpper ? sample.high! < known.high! : sample.low > known.low!);
+    if (isBetter) best.set(key, sample);
+  }
+  return [...best.values()];
+}
+
+function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limits): ClockMap | undefined {
+  const courses: Course[] = [];
+  const pieces: Piece[] = [];
+  for (const [index, group] of groups.entries()) {
+    let { violations } = group;
+    for (const stretch of cut(group.samples, limits)) {
+      const course = courseOf(stretch, index, limits);
+      if (course === undefined) continue;
+      courses.push(course);
+      pieces.push(pieceOf(course, stretch, violations));
+      violations = 0;
+    }
+  }
+  const [first, ...rest] = courses;
+  return first === undefined ? undefined : new ClockMap(pieces, joined([first, ...rest], breaks));
+}
+
+function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stretch, more: number): Piece {
+  const length = tail.guest - head.guest;
+  const drift = tail.host - head.host - length;
+  return {
+    guestFrom: head.guest,
+    guestTo: tail.guest,
+    offsetNs: head.host - head.guest,
+    ratePpm: length === 0n ? 0 : (Number(drift) / Number(length)) * 1e6,
+    boundNs: segments.reduce(
+      (worst, { boundFrom, boundTo }) => Math.max(worst, boundFrom, boundTo),
+      Math.max(head.bound, tail.bound),
+    ),
+    methods: [...new Set(samples.map(({ method }) => method))],
+    samples: samples.length,
+    violations: violations + more,
+  };
+}
+
+function inOrder(samples: readonly Sample[]): Sample[] {
+  return [...samples].sort((a, b) => compare(a.guest, b.guest));
+}
+
+function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,101 @@
+/** Room for this many stretches at first. */
+const firstRoom = 1024;
+
+/**
+ * Times in which one vCPU's thread was surely on no CPU of the host, in order, as numbers after the host's origin. Keeps
+ * at most `most`: then every second one goes, and of those to come as many.
+ */
+export class OffStretches {
+  from: Float64Array = new Float64Array(firstRoom);
+  to: Float64Array = new Float64Array(firstRoom);
+  length = 0;
+  readonly #most: number;
+  /** One of so many is kept. */
+  #every = 1;
+  #seen = 0;
+
+  constructor(most = 1 << 20) {
+    this.#most = most;
+  }
+
+  /** Ends must not decrease; an empty stretch is left out. */
+  add(from: number, to: number): void {
+    if (to <= from || this.#seen++ % this.#every !== 0) return;
+    if (this.length === this.#most) this.#halve();
+    if (this.length === this.from.length) this.#grow();
+    this.from[this.length] = from;
+    this.to[this.length] = to;
+    this.length++;
+  }
+
+  /** Takes back all stretches that end after a time. */
+  removeAfter(time: number): void {
+    while (this.length > 0 && this.to[this.length - 1]! > time) this.length--;
+  }
+
+  #halve(): void {
+    this.#every *= 2;
+    const kept = Math.ceil(this.length / 2);
+    for (let i = 0; i < kept; i++) {
+      this.from[i] = this.from[2 * i]!;
+      this.to[i] = this.to[2 * i]!;
+    }
+    this.length = kept;
+  }
+
+  #grow(): void {
+    const room = Math.min(this.#most, this.from.length * 2);
+    const [from, to] = [new Float64Array(room), new Float64Array(room)];
+    from.set(this.from);
+    to.set(this.to);
+    [this.from, this.to] = [from, to];
+  }
+}
+
+interface Thread {
+  readonly off: OffStretches;
+  /** When it was switched out, if nothing since casts doubt on its being off. */
+  outSince: number | undefined;
+}
+
+/**
+ * Follows the host's events, in the order of their times, and finds when threads of vCPUs were surely off: switched out
+ * and in again, both seen, with nothing lost on any CPU meanwhile, where the thread might have run. Times are numbers.
+ */
+export class ThreadTimes {
+  readonly #threads = new Map<number, Thread>();
+  /** Time of each host CPU's last event. */
+  readonly #lastOf: number[] = [];
+
+  /** @param vcpus each vCPU's stretches by the id of its thread on the host */
+  constructor(vcpus: ReadonlyMap<number, OffStretches>) {
+    for (const [tid, off] of vcpus) this.#threads.set(tid, { off, outSince: undefined });
+  }
+
+  /** Every event of the host: `pid` is the running thread's id, `lost` whether its CPU lost events before it. */
+  event(cpu: number, time: number, pid: number, lost: boolean): void {
+    if (lost) this.#lose(this.#lastOf[cpu] ?? -Infinity);
+    this.#lastOf[cpu] = time;
+    const running = this.#threads.get(pid);
+    // it is on a CPU, so its switch-in was not recorded
+    if (running !== undefined) running.outSince = undefined;
+  }
+
+  /** A sched_switch, after its `event`. */
+  switched(time: number, prev: number, next: number): void {
+    const into = this.#threads.get(next);
+    if (into !== undefined) {
+      if (into.outSince !== undefined) into.off.add(into.outSince, time);
+      into.outSince = undefined;
+    }
+    const out = this.#threads.get(prev);
+    if (out !== undefined) out.outSince = time;
+  }
+
+  #lose(since: number): void {
+    for (const thread of this.#threads.values()) {
+      thread.outSince = undefined;
+      thread.off.removeAfter(since);
+    }
+  }
+}

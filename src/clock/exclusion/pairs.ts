@@ -1,0 +1,149 @@
+import { type ClockMap } from '../map/clock-map.ts';
+import { MapCursor } from '../map/map-cursor.ts';
+import type { OffStretches } from './off-stretches.ts';
+
+/** Where the host's time is known worse than this, events are of no use. */
+const worstBoundNs = 5e6;
+/** Stretches are left out that are so many times shorter than the uncertainty: they say little and cost most. */
+const shortest = 1 / 64;
+/** Two events that are closer than this part of a stretch leave nothing to say for those between. */
+const overlap = 0.98;
+
+/** So many stretches of those that an event may be near are looked at. */
+const mostAtOnce = 64;
+
+/**
+ * Events of a guest's CPU cannot have happened while its vCPU was off. Keeps those of them that may be near an
+ * off-stretch, given what a map says of the clocks, and of these the ones that say most.
+ */
+export class Exclusion {
+  readonly vcpus: readonly OffStretches[];
+  readonly guestOrigin: bigint;
+  readonly hostOrigin: bigint;
+  /** The stretches of each vCPU have the numbers from here on. */
+  readonly numberOf: readonly number[];
+  /** Pairs of a stretch's number and an event's time. */
+  pairs = 0;
+  stretch: Int32Array = new Int32Array(4096);
+  time: Float64Array = new Float64Array(4096);
+  readonly #cursor: MapCursor;
+  readonly #most: number;
+  readonly #at: Int32Array;
+  /** Index of each stretch's last pair, and the time of the one before. */
+  readonly #last: Int32Array;
+  readonly #before: Float64Array;
+  /** Stretches whose number is not a multiple of it are left out. */
+  #every = 1;
+
+  /**
+   * @param vcpus the off-stretches of each vCPU, after `hostOrigin`; they must not change any more
+   * @param mostPairs memory: 12 bytes each
+   */
+  constructor(
+    map: ClockMap,
+    vcpus: readonly OffStretches[],
+    { guestOrigin, hostOrigin }: { readonly guestOrigin: bigint; readonly hostOrigin: bigint },
+    mostPairs = 1 << 21,
+  ) {
+    this.vcpus = vcpus;
+    this.guestOrigin = guestOrigin;
+    this.hostOrigin = hostOrigin;
+    this.#most = mostPairs;
+    this.#cursor = new MapCursor(map, guestOrigin, hostOrigin);
+    const numbers: number[] = [];
+    let count = 0;
+    for (const { length } of vcpus) {
+      numbers.push(count);
+      count += length;
+    }
+    this.numberOf = numbers;
+    this.#at = new Int32Array(vcpus.length);
+    this.#last = new Int32Array(count).fill(-1);
+    this.#before = new Float64Array(count).fill(-Infinity);
+  }
+
+  /** Number of stretches of all vCPUs. */
+  get stretches(): number {
+    return this.#last.length;
+  }
+
+  /** An event of a guest's CPU, ns after `guestOrigin`. Those of one CPU are fastest in order. */
+  add(vcpu: number, time: number): void {
+    const off = this.vcpus[vcpu];
+    if (off === undefined || off.length === 0) return;
+    const cursor = this.#cursor;
+    cursor.seek(time);
+    const { host, bound } = cursor;
+    if (bound > worstBoundNs) return;
+    const { from, to, length } = off;
+    let at = firstEndingAfter(off, host - bound, this.#at[vcpu]!);
+    this.#at[vcpu] = at;
+    const end = Math.min(length, at + mostAtOnce);
+    for (; at < end && from[at]! < host + bound; at++) {
+      const size = to[at]! - from[at]!;
+      const number = this.numberOf[vcpu]! + at;
+      if (size >= bound * shortest && number % this.#every === 0) this.#pair(number, time, size * overlap);
+    }
+  }
+
+  #pair(number: number, time: number, near: number): void {
+    const last = this.#last[number]!;
+    if (last >= 0) {
+      if (time - this.#before[number]! < near && time >= this.time[last]!) {
+        this.time[last] = time;
+        return;
+      }
+      this.#before[number] = this.time[last]!;
+    }
+    if (this.pairs === this.#most) this.#halve();
+    if (number % this.#every !== 0 || this.pairs === this.#most) return;
+    if (this.pairs === this.time.length) this.#grow();
+    this.#last[number] = this.pairs;
+    this.stretch[this.pairs] = number;
+    this.time[this.pairs] = time;
+    this.pairs++;
+  }
+
+  #halve(): void {
+    while (this.pairs > this.#most / 2) {
+      this.#every *= 2;
+      let kept = 0;
+      for (let i = 0; i < this.pairs; i++) {
+        const number = this.stretch[i]!;
+        if (number % this.#every !== 0) continue;
+        this.stretch[kept] = number;
+        this.time[kept] = this.time[i]!;
+        this.#last[number] = kept++;
+      }
+      this.pairs = kept;
+      // a single stretch has them all
+      if (this.#every > this.stretches) return;
+    }
+  }
+
+  #grow(): void {
+    const room = Math.min(this.#most, this.time.length * 2);
+    const [stretch, time] = [new Int32Array(room), new Float64Array(room)];
+    stretch.set(this.stretch);
+    time.set(this.time);
+    [this.stretch, this.time] = [stretch, time];
+  }
+}
+
+/** Index of the first stretch that ends after a time; mostly near `guess`. */
+function firstEndingAfter({ to, length }: OffStretches, time: number, guess: number): number {
+  let at = guess;
+  for (let step = 0; step < 8; step++) {
+    if (at < length && to[at]! <= time) at++;
+    else if (at > 0 && to[at - 1]! > time) at--;
+    else return at;
+  }
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (to[middle]! > time) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

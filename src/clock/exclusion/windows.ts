@@ -1,0 +1,110 @@
+import { type ClockMap } from '../map/clock-map.ts';
+import type { Exclusion } from './pairs.ts';
+import type { Range } from '../map/line-range.ts';
+import { extentOf, groupPairs } from './grouped.ts';
+import { LeastExcluded } from './least-excluded.ts';
+import { MapCursor } from '../map/map-cursor.ts';
+import type { Sample } from '../map/observations.ts';
+
+/** What the off-stretches of some time say of host − guest. */
+export interface WindowSample {
+  readonly sample: Sample;
+  /** Which group of pings it belongs to. */
+  readonly group: number;
+  /** Off-stretches in which events would have happened at the best difference, which cannot be. */
+  readonly violations: number;
+}
+
+/** A window is at most so long, and shorter the less is known of the rate: an event's place may be wrong by `blur`. */
+const longest = 1e9;
+const briefest = 40e6;
+const blurNs = 15_000;
+const mostStretches = 1000;
+/** Fewer say nothing. */
+const fewest = 8;
+/** What the stamps themselves may be wrong by. */
+const resolutionNs = 1000;
+
+/**
+ * Divides the events of an exclusion into windows and gives each one's range of host − guest.
+ *
+ * @param hard the map by which the events were chosen: no range leaves its bounds
+ * @param known the best map so far, for the rate within a window
+ */
+export function windowsOf(
+  exclusion: Exclusion,
+  hard: ClockMap,
+  known: ClockMap,
+  wander: number,
+): WindowSample[] {
+  const { guestOrigin, hostOrigin } = exclusion;
+  const hardAt = new MapCursor(hard, guestOrigin, hostOrigin);
+  const knownAt = new MapCursor(known, guestOrigin, hostOrigin);
+  const grouped = groupPairs(exclusion);
+  const found: WindowSample[] = [];
+  const least = new LeastExcluded(exclusion, grouped);
+  const { order, first } = grouped;
+
+  const evaluate = (from: number, to: number, group: number): void => {
+    if (to - from < fewest) return;
+    const extent = extentOf(grouped, from, to);
+    const x = (extent.low + extent.high) / 2;
+    hardAt.seek(x);
+    const band = { low: hardAt.host - x - hardAt.bound, high: hardAt.host - x + hardAt.bound };
+    const rates = ratesAt(known, knownAt, x);
+    const result = least.find(from, to, { x, band, rates, wander });
+    if (result === undefined) return;
+    if (result.contradictory) {
+      // something happened in its middle: its halves may be good
+      if (to - from >= 4 * fewest) {
+        const middle = (from + to) >>> 1;
+        evaluate(from, middle, group);
+        evaluate(middle, to, group);
+      }
+      return;
+    }
+    const guest = guestOrigin + BigInt(Math.round(x));
+    const base = hostOrigin - guestOrigin;
+    found.push({
+      sample: {
+        guest,
+        low: base + BigInt(Math.floor(result.low) - resolutionNs),
+        high: base + BigInt(Math.ceil(result.high) + resolutionNs),
+        reachNs: Math.ceil(extent.high - x),
+        method: 'exclusion',
+      },
+      group,
+      violations: result.violations,
+    });
+  };
+
+  let from = 0;
+  while (from < order.length) {
+    const start = first[order[from]!]!;
+    const group = groupAt(hard, hardAt, start);
+    const { low, high } = ratesAt(known, knownAt, start);
+    const length = Math.min(longest, Math.max(briefest, (2 * blurNs) / ((high - low) / 2 + wander)));
+    let to = from + 1;
+    while (
+      to < order.length &&
+      to - from < mostStretches &&
+      first[order[to]!]! - start <= length &&
+      groupAt(hard, hardAt, first[order[to]!]!) === group
+    )
+      to++;
+    if (group >= 0) evaluate(from, to, group);
+    from = to;
+  }
+  return found;
+}
+
+function groupAt(map: ClockMap, cursor: MapCursor, x: number): number {
+  cursor.seek(x);
+  return map.segments[cursor.segment]?.group ?? -1;
+}
+
+function ratesAt(map: ClockMap, cursor: MapCursor, x: number): Range {
+  cursor.seek(x);
+  const rates = map.segments[cursor.segment]?.rates;
+  return rates ?? { low: map.tail.rate - map.tail.growth, high: map.tail.rate + map.tail.growth };
+}

@@ -1,0 +1,112 @@
+import type { Method } from './observations.ts';
+import type { Course, End, Segment } from './segments.ts';
+
+/** A time in which the guest's clock ran evenly against the host's. */
+export interface Piece {
+  /** The guest's time from and to which there were observations. */
+  readonly guestFrom: bigint;
+  readonly guestTo: bigint;
+  /** host − guest at `guestFrom`. */
+  readonly offsetNs: bigint;
+  /** By how much the host's clock is faster, over the whole piece. 0 if there was only one observation. */
+  readonly ratePpm: number;
+  /** Largest bound in the piece. */
+  readonly boundNs: number;
+  readonly methods: readonly Method[];
+  /** Observations that were used, and those that contradicted the others and were left out. */
+  readonly samples: number;
+  readonly violations: number;
+}
+
+/** A host's time, and how far it may be from the true one. */
+export interface HostTime {
+  readonly ns: bigint;
+  readonly boundNs: number;
+}
+
+/** Fraction bits of rates in whole numbers. */
+const rateBits = 60n;
+const rateUnit = 2 ** 60;
+
+/** host = rate × guest + offset, in pieces, each with a bound. Times before and after all observations are extrapolated. */
+export class ClockMap {
+  /** In the order of the guest's clock. Between two pieces it jumped. */
+  readonly pieces: readonly Piece[];
+  readonly segments: readonly Segment[];
+  readonly head: End;
+  readonly tail: End;
+
+  /** @internal */
+  constructor(pieces: readonly Piece[], { segments, head, tail }: Course) {
+    this.pieces = pieces;
+    this.segments = segments;
+    this.head = head;
+    this.tail = tail;
+  }
+
+  toHost(guest: bigint): bigint {
+    return this.at(guest).ns;
+  }
+
+  boundAt(guest: bigint): number {
+    return this.at(guest).boundNs;
+  }
+
+  at(guest: bigint): HostTime {
+    if (guest < this.head.guest) return beyond(this.head, guest);
+    if (guest > this.tail.guest) return beyond(this.tail, guest);
+    const segment = this.segments[this.indexAt(guest)];
+    return segment === undefined ? { ns: this.head.host, boundNs: this.head.bound } : within(segment, guest);
+  }
+
+  /** Index of the last segment that begins at or before a time; 0 if none does. */
+  indexAt(guest: bigint): number {
+    let low = 0;
+    let high = this.segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.segments[middle]!.guestFrom <= guest) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /**
+   * Pairs of times for formats that interpolate between samples: at least two, in order. At a jump there are two pairs
+   * for each side of it.
+   */
+  samples(): { readonly guest: bigint; readonly host: bigint; readonly boundNs: number }[] {
+    const ends = this.segments.flatMap(({ guestFrom, hostFrom, boundFrom, guestTo, hostTo, boundTo }) => [
+      { guest: guestFrom, host: hostFrom, boundNs: boundFrom },
+      { guest: guestTo, host: hostTo, boundNs: boundTo },
+    ]);
+    const second = this.tail.guest + 1_000_000_000n;
+    const after = this.at(second);
+    if (ends.length === 0)
+      return [
+        { guest: this.tail.guest, host: this.tail.host, boundNs: this.tail.bound },
+        { guest: second, host: after.ns, boundNs: after.boundNs },
+      ];
+    return ends.filter(
+      ({ guest, host }, i) => i === 0 || guest !== ends[i - 1]!.guest || host !== ends[i - 1]!.host,
+    );
+  }
+}
+
+export function within(segment: Segment, guest: bigint): HostTime {
+  const { guestFrom, guestTo, hostFrom, hostTo, boundFrom, boundTo } = segment;
+  const length = guestTo - guestFrom;
+  if (length === 0n) return { ns: hostFrom, boundNs: Math.max(boundFrom, boundTo) };
+  const after = guest - guestFrom;
+  const share = Number(after) / Number(length);
+  return {
+    ns: hostFrom + (after * (hostTo - hostFrom)) / length,
+    boundNs: Math.ceil(boundFrom + (boundTo - boundFrom) * share) + 1,
+  };
+}
+
+export function beyond({ guest: at, host, bound, rate, growth }: End, guest: bigint): HostTime {
+  const after = guest - at;
+  const drift = (after * BigInt(Math.round(rate * rateUnit))) >> rateBits;
+  return { ns: host + after + drift, boundNs: Math.ceil(bound + Math.abs(Number(after)) * growth) + 1 };
+}

@@ -1,0 +1,220 @@
+import { beyond, within, type HostTime } from './clock-map.ts';
+import type { Range } from './line-range.ts';
+import type { Break } from './observations.ts';
+import type { Course, End, Segment } from './segments.ts';
+
+/**
+ * Puts the courses of stretches, which are in the order of the host's time, one behind the other. Between two the clock
+ * jumped at some moment: what the bound there says holds whether that was before or after.
+ */
+export function joined(courses: readonly [Course, ...Course[]], breaks: readonly Break[]): Course {
+  let [all, ...rest] = courses;
+  const before = beyondBreaks(
+    all.head,
+    breaks.filter(({ hostFrom }) => hostFrom < all.head.host),
+    -1,
+  );
+  if (before !== undefined) all = behind(before, all, breaks);
+  for (const next of rest)
+    all = next.head.guest > all.tail.guest ? behind(all, next, breaks) : wentBack(all, next);
+  const after = beyondBreaks(
+    all.tail,
+    breaks.filter(({ hostTo }) => hostTo > all.tail.host),
+    1,
+  );
+  return after === undefined ? all : behind(all, after, breaks);
+}
+
+/** The relation on the other side of breaks beyond which nothing was observed: host − guest grew by at most their length. */
+function beyondBreaks(end: End, breaks: readonly Break[], direction: 1 | -1): Course | undefined {
+  const edges = breaks.map(({ hostFrom, hostTo }) => (direction > 0 ? hostTo : hostFrom));
+  const edge = direction > 0 ? greatest(edges) : least(edges);
+  if (edge === undefined) return undefined;
+  const guest = end.guest + edge - end.host;
+  const half = breaks.reduce((sum, { hostFrom, hostTo }) => sum + hostTo - hostFrom, 0n) / 2n + 1n;
+  const { ns, boundNs } = beyond(end, guest);
+  const across = {
+    ...end,
+    guest,
+    host: direction > 0 ? ns + half : ns - half,
+    bound: boundNs + Number(half),
+  };
+  return { segments: [], head: across, tail: across };
+}
+
+function behind(before: Course, after: Course, breaks: readonly Break[]): Course {
+  const from = before.tail;
+  const to = after.head;
+  const known = breaks.filter(({ hostFrom, hostTo }) => hostFrom < to.host && hostTo > from.host);
+  // what is surely before or after the breaks continues its own stretch
+  const [firstFrom, lastTo] = [
+    least(known.map((each) => each.hostFrom)),
+    greatest(known.map((each) => each.hostTo)),
+  ];
+  const last = firstFrom === undefined ? from.guest : surelyBefore(from, to.guest, firstFrom);
+  const first = lastTo === undefined ? to.guest : surelyAfter(to, from.guest, lastTo);
+  const jumpFrom = last < first ? last : from.guest;
+  const jumpTo = last < first ? first : to.guest;
+  return {
+    head: before.head,
+    tail: after.tail,
+    segments: [
+      ...before.segments,
+      ...continued(from, from.guest, jumpFrom, before.segments.at(-1)),
+      jump(
+        jumpFrom,
+        jumpTo,
+        ratesOf(from, to),
+        beyond(from, jumpFrom),
+        beyond(to, jumpFrom),
+        beyond(from, jumpTo),
+        beyond(to, jumpTo),
+      ),
+      ...continued(to, jumpTo, to.guest, after.segments[0]),
+      ...after.segments,
+    ],
+  };
+}
+
+function least(times: readonly bigint[]): bigint | undefined {
+  return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b));
+}
+
+function greatest(times: readonly bigint[]): bigint | undefined {
+  return times.length === 0 ? undefined : times.reduce((a, b) => (a > b ? a : b));
+}
+
+/** The last guest time that is before the host's time `until`, whatever the error; at least the end itself. */
+function surelyBefore(end: End, limit: bigint, until: bigint): bigint {
+  return lastWhere(end.guest, limit, (guest) => {
+    const { ns, boundNs } = beyond(end, guest);
+    return ns + BigInt(boundNs) <= until;
+  });
+}
+
+function surelyAfter(end: End, limit: bigint, since: bigint): bigint {
+  const length = end.guest - limit;
+  const back = lastWhere(0n, length, (distance) => {
+    const { ns, boundNs } = beyond(end, end.guest - distance);
+    return ns - BigInt(boundNs) >= since;
+  });
+  return end.guest - back;
+}
+
+/** The last number for which something holds that holds at `from` if anywhere, and then up to some number. */
+function lastWhere(from: bigint, to: bigint, holds: (at: bigint) => boolean): bigint {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high + 1n) >> 1n;
+    if (holds(middle)) low = middle;
+    else high = middle - 1n;
+  }
+  return low;
+}
+
+function continued(end: End, from: bigint, to: bigint, like: Segment | undefined): Segment[] {
+  if (from === to) return [];
+  const [a, b] = [beyond(end, from), beyond(end, to)];
+  return [
+    {
+      guestFrom: from,
+      guestTo: to,
+      hostFrom: a.ns,
+      hostTo: b.ns,
+      boundFrom: a.boundNs,
+      boundTo: b.boundNs,
+      rates: like?.rates ?? ratesOf(end, end),
+      group: like?.group ?? -1,
+    },
+  ];
+}
+
+/** A time in which either of two relations holds: the middle between their ends, and a bound that reaches both. */
+function jump(
+  from: bigint,
+  to: bigint,
+  rates: Range,
+  a: HostTime,
+  b: HostTime,
+  c: HostTime,
+  d: HostTime,
+): Segment {
+  const start = both(a, b);
+  const end = both(c, d);
+  return {
+    guestFrom: from,
+    guestTo: to,
+    hostFrom: start.ns,
+    hostTo: end.ns,
+    boundFrom: start.boundNs,
+    boundTo: end.boundNs,
+    rates,
+    group: -1,
+  };
+}
+
+function ratesOf(a: End, b: End): Range {
+  return {
+    low: Math.min(a.rate - a.growth, b.rate - b.growth),
+    high: Math.max(a.rate + a.growth, b.rate + b.growth),
+  };
+}
+
+function both(a: HostTime, b: HostTime): HostTime {
+  const lows = [a.ns - BigInt(a.boundNs), b.ns - BigInt(b.boundNs)] as const;
+  const highs = [a.ns + BigInt(a.boundNs), b.ns + BigInt(b.boundNs)] as const;
+  const low = lows[0] < lows[1] ? lows[0] : lows[1];
+  const high = highs[0] > highs[1] ? highs[0] : highs[1];
+  return { ns: (low + high) / 2n, boundNs: Math.ceil(Number(high - low) / 2) + 1 };
+}
+
+/**
+ * The guest's clock went back, as after the restore of a snapshot. Times that it may have had twice mean either: one
+ * segment covers all of them.
+ */
+function wentBack(before: Course, after: Course): Course {
+  // it went back at some moment between these two; until then, and since, it ran on
+  const between = after.head.host - before.tail.host;
+  const unseen = between + between / 100n;
+  const from = after.head.guest - unseen;
+  const to = before.tail.guest + unseen;
+  const [first, last] = [at(before, from), at(after, to)];
+  const either = both(first, last);
+  return {
+    head: from < before.head.guest ? { ...before.head, ...moved(before.head, from) } : before.head,
+    tail: to > after.tail.guest ? { ...after.tail, ...moved(after.tail, to) } : after.tail,
+    segments: [
+      ...before.segments.filter(({ guestFrom }) => guestFrom < from).map((part) => until(part, from)),
+      ...(from > before.tail.guest
+        ? continued(before.tail, before.tail.guest, from, before.segments.at(-1))
+        : []),
+      jump(from, to, ratesOf(before.tail, after.head), either, either, either, either),
+      ...(to < after.head.guest ? continued(after.head, to, after.head.guest, after.segments[0]) : []),
+      ...after.segments.filter(({ guestTo }) => guestTo > to).map((part) => since(part, to)),
+    ],
+  };
+}
+
+function moved(end: End, guest: bigint): Pick<End, 'guest' | 'host' | 'bound'> {
+  const { ns, boundNs } = beyond(end, guest);
+  return { guest, host: ns, bound: boundNs };
+}
+
+function until(segment: Segment, guest: bigint): Segment {
+  if (segment.guestTo <= guest) return segment;
+  const { ns, boundNs } = within(segment, guest);
+  return { ...segment, guestTo: guest, hostTo: ns, boundTo: boundNs };
+}
+
+function since(segment: Segment, guest: bigint): Segment {
+  if (segment.guestFrom >= guest) return segment;
+  const { ns, boundNs } = within(segment, guest);
+  return { ...segment, guestFrom: guest, hostFrom: ns, boundFrom: boundNs };
+}
+
+function at({ segments, head, tail }: Course, guest: bigint): HostTime {
+  if (guest <= head.guest) return beyond(head, guest);
+  if (guest >= tail.guest) return beyond(tail, guest);
+  return within(segments.find(({ guestTo }) => guestTo >= guest)!, guest);
+}

@@ -1,0 +1,138 @@
+import type { Point } from './observations.ts';
+
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The lines y = value + rate · (x − at) that pass through all points' ranges: their values at `at`, and their rates. */
+export interface LineRange {
+  readonly value: Range;
+  readonly rate: Range;
+}
+
+/** Some of many points: from index `first` to before `end`, those that are about no time before `since` or after `until`. */
+export interface Choice {
+  readonly first: number;
+  readonly end: number;
+  readonly since?: number;
+  readonly until?: number;
+}
+
+/** Smallest gap between the two sides that counts as a contradiction, in ns: more than rounding makes. */
+const tolerance = 1e-3;
+const mostSteps = 200;
+
+/**
+ * All lines through the ranges of some points whose rate is in `rates`. A linear program of two variables.
+ * A point's range is widened by `wander` for each ns that it is away from `at`. Undefined if there is no such line.
+ *
+ * For each rate the values that fit go from max(low − rate · dx) to min(high − rate · dx): a convex and a concave
+ * function. Both ends are approached by tangents, which never cross them, so the result is never too narrow.
+ */
+export function lineRange(
+  points: readonly Point[],
+  { first: firstIndex, end, since = -Infinity, until = Infinity }: Choice,
+  at: number,
+  wander: number,
+  rates: Range,
+): LineRange | undefined {
+  const dx = new Float64Array(end - firstIndex);
+  const low = new Float64Array(end - firstIndex);
+  const high = new Float64Array(end - firstIndex);
+  let count = 0;
+  for (let i = firstIndex; i < end; i++) {
+    const point = points[i]!;
+    if (point.from < since || point.to > until) continue;
+    dx[count] = point.x - at;
+    const slack = wander * Math.abs(dx[count]!);
+    low[count] = point.low - slack;
+    high[count] = point.high + slack;
+    count++;
+  }
+  const upper = new Side(dx.subarray(0, count), high, 1);
+  const lower = new Side(dx.subarray(0, count), low, -1);
+  const first = feasibleEnd(upper, lower, rates, 1);
+  if (first === undefined) return undefined;
+  const last = feasibleEnd(upper, lower, rates, -1);
+  if (last === undefined) return undefined;
+  const rate = first <= last ? { low: first, high: last } : { low: last, high: first };
+  return { value: { low: -greatest(lower, rate), high: greatest(upper, rate) }, rate };
+}
+
+/** min(ends − rate · dx), a concave function of the rate; of the low ends with both signs turned. */
+class Side {
+  readonly #dx: Float64Array;
+  readonly #ends: Float64Array;
+  readonly #sign: 1 | -1;
+  /** The function's slope where it was last asked for: the tangent's. */
+  slope = 0;
+
+  constructor(dx: Float64Array, ends: Float64Array, sign: 1 | -1) {
+    this.#dx = dx;
+    this.#ends = ends;
+    this.#sign = sign;
+  }
+
+  at(rate: number): number {
+    let least = Infinity;
+    let index = -1;
+    for (let i = 0; i < this.#dx.length; i++) {
+      const value = this.#sign * (this.#ends[i]! - rate * this.#dx[i]!);
+      if (value < least) {
+        least = value;
+        index = i;
+      }
+    }
+    this.slope = index < 0 ? 0 : -this.#sign * this.#dx[index]!;
+    return least;
+  }
+}
+
+/**
+ * The first rate in `direction` at which the sides leave room; undefined if there is none. Newton's method from
+ * outside: the room is concave, so each step stays before the end or reaches it.
+ */
+function feasibleEnd(upper: Side, lower: Side, rates: Range, direction: 1 | -1): number | undefined {
+  let rate = direction > 0 ? rates.low : rates.high;
+  for (let step = 0; step < mostSteps; step++) {
+    const room = upper.at(rate) + lower.at(rate);
+    if (room >= -tolerance) return rate;
+    const slope = upper.slope + lower.slope;
+    if (slope * direction <= 0) return undefined;
+    const next = rate - room / slope;
+    if (next > rates.high || next < rates.low) return undefined;
+    // the step is too small for a number
+    if (next === rate) return rate;
+    rate = next;
+  }
+  return rate;
+}
+
+/** The greatest value of a concave function in a range: the crossing of tangents, which is never below it. */
+function greatest(side: Side, { low, high }: Range): number {
+  let left = low;
+  let right = high;
+  let leftValue = side.at(left);
+  let leftSlope = side.slope;
+  if (leftSlope <= 0 || left === right) return leftValue;
+  let rightValue = side.at(right);
+  let rightSlope = side.slope;
+  if (rightSlope >= 0) return rightValue;
+  for (let step = 0; ; step++) {
+    const rate = (rightValue - leftValue + leftSlope * left - rightSlope * right) / (leftSlope - rightSlope);
+    const crossing = leftValue + leftSlope * (rate - left);
+    if (step === mostSteps || rate <= left || rate >= right) return Math.max(crossing, leftValue, rightValue);
+    const value = side.at(rate);
+    if (value >= crossing - tolerance) return crossing;
+    if (side.slope > 0) {
+      left = rate;
+      leftValue = value;
+      leftSlope = side.slope;
+    } else {
+      right = rate;
+      rightValue = value;
+      rightSlope = side.slope;
+    }
+  }
+}

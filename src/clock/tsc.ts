@@ -1,0 +1,35 @@
+/** How KVM makes a guest's TSC of the host's: guest = (host × ratio >> fractionBits) + offset, in 64 bits. */
+export interface TscRelation {
+  /** The vCPU's `tsc-offset` in debugfs. */
+  readonly offset: bigint;
+  /** Its `tsc-scaling-ratio`; undefined if the TSC is not scaled. */
+  readonly ratio?: bigint;
+  /** Its `tsc-scaling-ratio-frac-bits`. */
+  readonly fractionBits?: number;
+}
+
+/** The host's TSC when a guest's was `guest`. Off by at most `tscBound` cycles. */
+export function hostTsc(guest: bigint, { offset, ratio, fractionBits = 0 }: TscRelation): bigint {
+  const scaled = BigInt.asUintN(64, guest - offset);
+  if (ratio === undefined) return scaled;
+  // the first of the cycles that give this value
+  return ((scaled << BigInt(fractionBits)) + ratio - 1n) / ratio;
+}
+
+/** By how many cycles the host's TSC may have been later than `hostTsc` says. */
+export function tscBound({ ratio, fractionBits = 0 }: TscRelation): number {
+  if (ratio === undefined) return 0;
+  return Number(((1n << BigInt(fractionBits)) - 1n) / ratio);
+}
+
+/** How a machine's kernel makes nanoseconds of its TSC, as option TSC2NSEC of a trace.dat has it. */
+export interface TscScale {
+  readonly mult: number;
+  readonly shift: number;
+  readonly offset: bigint;
+}
+
+/** Nanoseconds of a TSC value. */
+export function tscToNs(tsc: bigint, { mult, shift, offset }: TscScale): bigint {
+  return ((tsc * BigInt(mult)) >> BigInt(shift)) + offset;
+}

@@ -1,0 +1,37 @@
+import { alignGuests } from '../../clock/align-guests.ts';
+import { openTrace, type Trace } from '../../trace/open.ts';
+import { readPings, type RecordedAlignment } from '../../trace/recording/clock-files.ts';
+import { tracedGuests } from '../../trace/recording/traced-guests.ts';
+
+/**
+ * Aligns the clocks of guests with that of the host they were recorded with.
+ * @param hostDir directory of the host's recording; `guestDirs` those of its guests
+ * @returns for each guest; undefined for one without pings
+ * @throws Failure
+ */
+export async function alignRecordings(
+  hostDir: string,
+  guestDirs: readonly string[],
+): Promise<(RecordedAlignment | undefined)[]> {
+  const opened: Trace[] = [];
+  const open = async (dir: string): Promise<Trace> => {
+    const trace = await openTrace(dir, { hostTimes: false });
+    opened.push(trace);
+    return trace;
+  };
+  try {
+    const host = await open(hostDir);
+    const { traceId: peerId = 0n, recording } = host.source;
+    const known = recording === undefined ? [] : tracedGuests(recording);
+    const guests = [];
+    for (const dir of guestDirs) {
+      const trace = await open(dir);
+      const vcpuTids = known.find(({ traceId }) => traceId === trace.source.traceId)?.vcpuTids ?? new Map();
+      guests.push({ trace, pings: readPings(dir), vcpuTids });
+    }
+    const aligned = await alignGuests(host, guests);
+    return aligned.map((alignment) => alignment && { peerId, ...alignment });
+  } finally {
+    for (const trace of opened) await trace.close();
+  }
+}

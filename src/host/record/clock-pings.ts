@@ -1,0 +1,91 @@
+import { Failure } from '../../base/failure.ts';
+import type { ClockPing } from '../../trace/recording/clock-files.ts';
+import type { Clocks, PingRound } from '../control/ping.ts';
+import type { GuestRecording } from './guest-recording.ts';
+
+/** Rounds in a row: of several the fastest says most. */
+const roundsAtOnce = 10;
+/** A slow guest has fewer. */
+const mostMs = 1000;
+/** Interval while recording. */
+const everyMs = 1000;
+
+/** Which clock of a ping a trace clock is. Undefined for one that does not count the kernel's nanoseconds. */
+function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
+  switch (traceClock) {
+    case 'boot':
+      return 'boottime';
+    case 'mono':
+      return 'monotonic';
+    case 'mono_raw':
+      return 'monotonicRaw';
+    default:
+      return undefined;
+  }
+}
+
+/** Reads a guest's clock while it is recorded together with its host. */
+export class ClockPings {
+  readonly #guest: GuestRecording;
+  readonly #host: GuestRecording;
+  /** Those that are not in the recording yet. */
+  #rounds: PingRound[] = [];
+  #lastMs = -Infinity;
+  #isReading = false;
+
+  constructor(guest: GuestRecording, host: GuestRecording) {
+    this.#guest = guest;
+    this.#host = host;
+  }
+
+  /** The trace clocks, if they cannot be compared; undefined otherwise, and while they are unknown. */
+  get otherClocks(): { readonly host: string; readonly guest: string } | undefined {
+    const [host, guest] = [this.#host.account.started?.clock, this.#guest.account.started?.clock];
+    if (host === undefined || guest === undefined) return undefined;
+    return pingClock(host) === undefined || pingClock(guest) === undefined ? { host, guest } : undefined;
+  }
+
+  /** Reads the clock several times, at the beginning and at the end. A guest that does not answer has fewer. */
+  async readSeveral(): Promise<void> {
+    const endMs = performance.now() + mostMs;
+    for (let round = 0; round < roundsAtOnce && performance.now() < endMs; round++)
+      if (!(await this.#read())) return;
+  }
+
+  /** Reads the clock if that is due. */
+  async readIfDue(): Promise<void> {
+    if (performance.now() - this.#lastMs < everyMs || this.#isReading) return;
+    await this.#read();
+  }
+
+  /** @returns whether the guest answered. Throws Failure if the recording cannot be written. */
+  async #read(): Promise<boolean> {
+    this.#isReading = true;
+    try {
+      this.#rounds.push(await this.#guest.ping());
+      this.#lastMs = performance.now();
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      return false;
+    } finally {
+      this.#isReading = false;
+    }
+    this.#write();
+    return true;
+  }
+
+  /** Writes what can be written: at first the clocks are unknown. */
+  #write(): void {
+    const host = pingClock(this.#host.account.started?.clock);
+    const guest = pingClock(this.#guest.account.started?.clock);
+    if (host === undefined || guest === undefined) return;
+    const pings = this.#rounds.flatMap((round): ClockPing[] => {
+      const [before, own, after] = [round.sent[host], round.guest[guest], round.received[host]];
+      // an older agent has fewer clocks
+      if (before === undefined || own === undefined || after === undefined) return [];
+      return [{ hostBefore: before, guest: own, hostAfter: after }];
+    });
+    this.#rounds = [];
+    if (pings.length > 0) this.#guest.addPings(pings);
+  }
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { MapCursor } from '../../../src/clock/map/map-cursor.ts';
+import { thorough } from '../../set.ts';
+import { anyMachine, troubles } from '../../simulator/any-machine.ts';
+import { type MachineOptions, simulate } from '../../simulator/machine.ts';
+import { aligned, errorsOf } from '../../simulator/observed.ts';
+
+/** A guest under some load, as QEMU runs it without KVM. */
+const usual: MachineOptions = {
+  seed: 1,
+  durationNs: 8e9,
+  hostCpus: 2,
+  vcpus: 2,
+  ratePpm: 120,
+  wanderPpm: 0,
+  faults: [],
+  onNs: 5e5,
+  offNs: 5e5,
+  betweenEventsNs: 5e5,
+  entryNs: 2e4,
+  missing: 0.1,
+  hidden: 0.002,
+  loss: 0.002,
+  pingEveryNs: 1e9,
+  pingRounds: 10,
+  pingNs: 5e5,
+};
+
+describe('the bound of a clock map', () => {
+  for (const trouble of troubles)
+    it(`holds at every event of any machine: ${trouble}`, () => {
+      const property = fc.property(fc.integer(), (seed) => {
+        const machine = anyMachine(seed, trouble);
+        const { pinged, refined } = aligned(machine, { breaks: machine.breaks });
+        assert.equal(errorsOf(pinged, machine).lies, 0, 'by pings');
+        assert.equal(errorsOf(refined, machine).lies, 0, 'with exclusion');
+      });
+      fc.assert(property, { numRuns: thorough(200) });
+    });
+
+  it('is some tens of microseconds for a guest under load, where pings give hundreds', () => {
+    const machine = simulate(usual);
+    const { pinged, refined } = aligned(machine);
+    const [before, after] = [errorsOf(pinged, machine), errorsOf(refined, machine)];
+    assert.ok(before.meanBoundNs > 60e3, `${before.meanBoundNs}`);
+    assert.ok(after.meanBoundNs < 30e3, `${after.meanBoundNs}`);
+    assert.ok(after.meanErrorNs < 5e3, `${after.meanErrorNs}`);
+    const [piece] = refined.pieces;
+    assert.deepEqual(piece?.methods, ['ping', 'exclusion']);
+    assert.ok(Math.abs((piece?.ratePpm ?? 0) + 120) < 2, `${piece?.ratePpm}`);
+  });
+
+  it('uses nothing of a vCPU whose thread is another one', () => {
+    const machine = simulate(usual);
+    const { pinged, refined } = aligned({ ...machine, tids: [...machine.tids].reverse() });
+    assert.deepEqual(refined.segments, pinged.segments);
+    assert.equal(errorsOf(refined, machine).lies, 0);
+  });
+
+  it('is the same for a cursor, in any order of times', () => {
+    const machine = simulate({ ...usual, faults: [{ kind: 'pause', at: 3e9, ns: 2e8 }] });
+    const { refined: map } = aligned(machine);
+    const { guestOrigin, hostOrigin } = machine.clock;
+    const cursor = new MapCursor(map, guestOrigin, hostOrigin);
+    fc.assert(
+      fc.property(fc.integer({ min: -1e9, max: 10e9 }), (time) => {
+        const { ns, boundNs } = map.at(guestOrigin + BigInt(time));
+        cursor.seek(time);
+        assert.ok(Math.abs(cursor.host - Number(ns - hostOrigin)) <= 2, `${cursor.host} ${ns - hostOrigin}`);
+        assert.ok(Math.abs(cursor.bound - boundNs) <= 4, `${cursor.bound} ${boundNs}`);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { Alignment } from '../../../src/clock/align.ts';
+import { Exclusion } from '../../../src/clock/exclusion/pairs.ts';
+import { readHostTimes, takeGuestEvents } from '../../../src/clock/exclusion/trace-events.ts';
+import { openTrace, type Trace } from '../../../src/trace/open.ts';
+import { simulate } from '../../simulator/machine.ts';
+import { aligned, errorsOf } from '../../simulator/observed.ts';
+import { type MadeEvent, madeRecording, switchData, wakeData } from '../analysis/made-trace.ts';
+
+async function opened(test: TestContext, events: readonly MadeEvent[]): Promise<Trace> {
+  const trace = await openTrace(await madeRecording(test, events, 'boot'));
+  test.after(() => trace.close());
+  return trace;
+}
+
+describe('the traces of a host and a guest', () => {
+  it('give the same map as their events do', async (test) => {
+    const machine = simulate({
+      seed: 5,
+      durationNs: 2e9,
+      hostCpus: 2,
+      vcpus: 2,
+      ratePpm: -80,
+      wanderPpm: 0,
+      faults: [],
+      onNs: 4e5,
+      offNs: 4e5,
+      betweenEventsNs: 1e5,
+      entryNs: 2e4,
+      missing: 0.1,
+      hidden: 0,
+      loss: 0.002,
+      pingEveryNs: 5e8,
+      pingRounds: 5,
+      pingNs: 5e5,
+    });
+    const { pings, switches, tids, events, clock } = machine;
+    // times of pages are below 2^53 in made traces
+    const host = switches.map(({ cpu, time, prev, next, lost }): MadeEvent => {
+      const data = switchData(prev, 0n, next);
+      return { cpu, ns: Math.floor(time), pid: prev, data, ...(lost && { lost: 3 }) };
+    });
+    const guest = events.map(({ vcpu, guest }): MadeEvent => {
+      return { cpu: vcpu, ns: Number(guest - clock.guestOrigin), pid: 1, data: wakeData('waking', 1, 2) };
+    });
+    const hostTrace = await opened(test, host);
+    const guestTrace = await opened(test, guest);
+
+    const found = await readHostTimes(hostTrace.events(), hostTrace.formats(), tids);
+    const shifted = pings.map(({ hostBefore, guest, hostAfter }) => ({
+      hostBefore: hostBefore - clock.hostOrigin,
+      guest: guest - clock.guestOrigin,
+      hostAfter: hostAfter - clock.hostOrigin,
+    }));
+    const alignment = Alignment.of({ pings: shifted })!;
+    const exclusion = new Exclusion(alignment.map, found.vcpus, {
+      hostOrigin: found.origin,
+      guestOrigin: 0n,
+    });
+    await takeGuestEvents(guestTrace.events(), exclusion);
+    const map = alignment.refined(exclusion);
+
+    const direct = aligned(machine).refined;
+    assert.equal(errorsOf(direct, machine).lies, 0);
+    assert.ok(map.pieces[0]!.methods.includes('exclusion'));
+    for (const { guest, host } of events) {
+      const { ns, boundNs } = map.at(guest - clock.guestOrigin);
+      assert.ok(Math.abs(Number(ns - (host - clock.hostOrigin))) <= boundNs);
+      assert.ok(Math.abs(boundNs - direct.boundAt(guest)) < 10);
+    }
+  });
+});
