@@ -54,7 +54,7 @@ describe('the bound of a clock map', () => {
 
   it('uses nothing of a vCPU whose thread is another one', () => {
     const machine = simulate(usual);
-    const { pinged, refined } = aligned({ ...machine, tids: [...machine.tids].reverse() });
+    const { pinged, refined } = aligned({ ...machine, tids: machine.tids.toReversed() });
     assert.deepEqual(refined.segments, pinged.segments);
     assert.equal(errorsOf(refined, machine).lies, 0);
   });
