@@ -13,7 +13,7 @@ import {
   type PingSample,
   type Sample,
 } from './map/observations.ts';
-import { type Course, courseOf } from './map/segments.ts';
+import { type Course, courseOf, type Segment } from './map/segments.ts';
 import { windowsOf, type WindowSample } from './exclusion/windows.ts';
 
 /** All that is known of the clocks of a host and a guest, in any order. */
@@ -161,10 +161,21 @@ function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stre
       (worst, { boundFrom, boundTo }) => Math.max(worst, boundFrom, boundTo),
       Math.max(head.bound, tail.bound),
     ),
+    medianBoundNs: medianBound(segments, Math.max(head.bound, tail.bound)),
     methods: [...new Set(samples.map(({ method }) => method))],
     samples: samples.length,
     violations: violations + more,
   };
+}
+
+/** The bound that holds half of the time. */
+function medianBound(segments: readonly Segment[], otherwise: number): number {
+  const parts = segments.map(({ guestFrom, guestTo, boundFrom, boundTo }) => {
+    return { ns: Number(guestTo - guestFrom), bound: Math.max(boundFrom, boundTo) };
+  });
+  parts.sort((a, b) => a.bound - b.bound);
+  let left = parts.reduce((sum, { ns }) => sum + ns, 0) / 2;
+  return parts.find(({ ns }) => (left -= ns) <= 0)?.bound ?? otherwise;
 }
 
 function inOrder(samples: readonly Sample[]): Sample[] {

@@ -10,8 +10,9 @@ export interface Piece {
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster, over the whole piece. 0 if there was only one observation. */
   readonly ratePpm: number;
-  /** Largest bound in the piece. */
+  /** Largest bound in the piece, mostly at an end, and the one that holds half of its time. */
   readonly boundNs: number;
+  readonly medianBoundNs: number;
   readonly methods: readonly Method[];
   /** Observations that were used, and those that contradicted the others and were left out. */
   readonly samples: number;
