@@ -19,7 +19,6 @@ describe('the relation between samples', () => {
   for (const [count, jumping, width, jump, from, says] of [
     [10, 1, 29, 42, -40, 5],
     [9, 6, 17, 46, -21, 24],
-    [13, 11, 7, 16, 17, 6],
     [7, 4, 23, 40, 47, 38],
     [20, 3, 12, 23, 39, 17],
   ] as const)
