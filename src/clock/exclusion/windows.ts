@@ -19,7 +19,7 @@ export interface WindowSample {
 const longest = 1e9;
 const briefest = 40e6;
 const blurNs = 15_000;
-const mostStretches = 1000;
+const mostStretches = 250;
 /** Fewer say nothing. */
 const fewest = 8;
 /** What the stamps themselves may be wrong by. */
