@@ -11,8 +11,6 @@ export interface WindowSample {
   readonly sample: Sample;
   /** Which group of pings it belongs to. */
   readonly group: number;
-  /** Off-stretches in which events would have happened at the best difference, which cannot be. */
-  readonly violations: number;
 }
 
 /** A window is at most so long, and shorter the less is known of the rate: an event's place may be wrong by `blur`. */
@@ -72,9 +70,9 @@ export function windowsOf(
         high: base + BigInt(Math.ceil(result.high) + resolutionNs),
         reachNs: Math.ceil(extent.high - x),
         method: 'exclusion',
+        violations: result.violations,
       },
       group,
-      violations: result.violations,
     });
   };
 

@@ -14,7 +14,7 @@ export interface Piece {
   readonly boundNs: number;
   readonly medianBoundNs: number;
   readonly methods: readonly Method[];
-  /** Observations that were used, and those that contradicted the others and were left out. */
+  /** Samples that were used; samples that were left out, and off-stretches in which an event would have happened. */
   readonly samples: number;
   readonly violations: number;
 }
