@@ -13,7 +13,7 @@ import {
   type PingSample,
   type Sample,
 } from './map/observations.ts';
-import { type Course, courseOf } from './map/segments.ts';
+import { type Course, courseOf, type Segment } from './map/segments.ts';
 import { windowsOf, type WindowSample } from './exclusion/windows.ts';
 
 /** All that is known of the clocks of a host and a guest, in any order. */
@@ -63,17 +63,19 @@ export class Alignment {
   refined(exclusion: Exclusion): ClockMap {
     let best = this.map;
     for (let round = 0; round < rounds; round++) {
-      const windows = windowsOf(exclusion, this.map, best, this.#limits.wander);
-      const groups = this.#groups.map((group, index) => withWindows(group, windows, index));
+      const windows = byGroup(
+        windowsOf(exclusion, this.map, best, this.#limits.wander),
+        ({ group }) => group,
+      );
+      const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));
       best = mapOf(groups, this.#breaks, this.#limits) ?? best;
     }
     return best;
   }
 }
 
-function withWindows(group: Group, windows: readonly WindowSample[], index: number): Group {
-  const own = windows.filter(({ group }) => group === index);
-  return { ...group, samples: inOrder([...group.samples, ...own.map(({ sample }) => sample)]) };
+function withWindows(group: Group, windows: readonly WindowSample[]): Group {
+  return { ...group, samples: inOrder([...group.samples, ...windows.map(({ sample }) => sample)]) };
 }
 
 /** Divides pings, in the order of the host's time, and then each group where they contradict one another. */
@@ -106,10 +108,36 @@ function groupsOf(
       groups.push({ hostFrom, hostTo, samples, violations });
     }
   }
-  return groups.map((group) => {
-    const own = pairs.filter(({ host }) => host >= group.hostFrom && host <= group.hostTo).map(orderSample);
+  const pairsOf = byGroup(pairs, ({ host }) => groupAt(groups, host));
+  return groups.map((group, index) => {
+    const own = (pairsOf.get(index) ?? []).map(orderSample);
     return own.length === 0 ? group : { ...group, samples: inOrder([...group.samples, ...tightest(own)]) };
   });
+}
+
+/** Things by the index of their group. */
+function byGroup<Thing>(things: readonly Thing[], groupOf: (thing: Thing) => number): Map<number, Thing[]> {
+  const found = new Map<number, Thing[]>();
+  for (const thing of things) {
+    const group = groupOf(thing);
+    const own = found.get(group);
+    if (own === undefined) found.set(group, [thing]);
+    else own.push(thing);
+  }
+  return found;
+}
+
+/** Index of the group within which a host's time lies; −1 for none. */
+function groupAt(groups: readonly Group[], host: bigint): number {
+  let low = 0;
+  let high = groups.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (groups[middle]!.hostFrom <= host) low = middle;
+    else high = middle - 1;
+  }
+  const group = groups[low];
+  return group !== undefined && host >= group.hostFrom && host <= group.hostTo ? low : -1;
 }
 
 function isApart(last: PingSample, ping: PingSample, breaks: readonly Break[]): boolean {
@@ -150,6 +178,7 @@ function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limit
 }
 
 function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stretch, more: number): Piece {
+  const contradicted = samples.reduce((sum, sample) => sum + (sample.violations ?? 0), 0);
   const length = tail.guest - head.guest;
   const drift = tail.host - head.host - length;
   return {
@@ -161,10 +190,21 @@ function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stre
       (worst, { boundFrom, boundTo }) => Math.max(worst, boundFrom, boundTo),
       Math.max(head.bound, tail.bound),
     ),
+    medianBoundNs: medianBound(segments, Math.max(head.bound, tail.bound)),
     methods: [...new Set(samples.map(({ method }) => method))],
     samples: samples.length,
-    violations: violations + more,
+    violations: violations + more + contradicted,
   };
+}
+
+/** The bound that holds half of the time. */
+function medianBound(segments: readonly Segment[], otherwise: number): number {
+  const parts = segments.map(({ guestFrom, guestTo, boundFrom, boundTo }) => {
+    return { ns: Number(guestTo - guestFrom), bound: Math.max(boundFrom, boundTo) };
+  });
+  parts.sort((a, b) => a.bound - b.bound);
+  let left = parts.reduce((sum, { ns }) => sum + ns, 0) / 2;
+  return parts.find(({ ns }) => (left -= ns) <= 0)?.bound ?? otherwise;
 }
 
 function inOrder(samples: readonly Sample[]): Sample[] {

@@ -28,7 +28,8 @@ export function declarePointer(signature: string): (...values: Argument[]) => bi
 
 /** The function at an address of this process. */
 export function nativeFunction(address: bigint, signature: string): NativeFunction {
-  return koffi.decode(address, koffi.proto(signature)) as NativeFunction;
+  const decoded: NativeFunction = koffi.decode(address, koffi.proto(signature));
+  return decoded;
 }
 
 /** The errno of the last synchronous call. Valid only right after it: any fs call or await overwrites it. */

@@ -62,8 +62,9 @@ function faultsOf(
   const at = random.between(0.02, 0.98) * durationNs;
   if (trouble === 'one' && random.chance(0.9)) faults.push({ kind: kind(), at, ns: size(1e3) });
   if (trouble === 'back') faults.push({ kind: 'step', at, ns: -random.between(3, 8) * pingEveryNs });
-  let next = random.between(0, 0.5) * durationNs;
-  while (next < durationNs && (trouble === 'told' || trouble === 'large')) {
+  const isMany = trouble === 'told' || trouble === 'large';
+  let next = isMany ? random.between(0, 0.5) * durationNs : durationNs;
+  while (next < durationNs) {
     const ns = size(trouble === 'told' ? 1e3 : 2e7);
     if (trouble === 'told') {
       faults.push({ kind: 'pause', at: next, ns });

@@ -11,15 +11,13 @@ export interface WindowSample {
   readonly sample: Sample;
   /** Which group of pings it belongs to. */
   readonly group: number;
-  /** Off-stretches in which events would have happened at the best difference, which cannot be. */
-  readonly violations: number;
 }
 
 /** A window is at most so long, and shorter the less is known of the rate: an event's place may be wrong by `blur`. */
 const longest = 1e9;
 const briefest = 40e6;
 const blurNs = 15_000;
-const mostStretches = 1000;
+const mostStretches = 250;
 /** Fewer say nothing. */
 const fewest = 8;
 /** What the stamps themselves may be wrong by. */
@@ -72,9 +70,9 @@ export function windowsOf(
         high: base + BigInt(Math.ceil(result.high) + resolutionNs),
         reachNs: Math.ceil(extent.high - x),
         method: 'exclusion',
+        violations: result.violations,
       },
       group,
-      violations: result.violations,
     });
   };
 

@@ -10,10 +10,11 @@ export interface Piece {
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster, over the whole piece. 0 if there was only one observation. */
   readonly ratePpm: number;
-  /** Largest bound in the piece. */
+  /** Largest bound in the piece, mostly at an end, and the one that holds half of its time. */
   readonly boundNs: number;
+  readonly medianBoundNs: number;
   readonly methods: readonly Method[];
-  /** Observations that were used, and those that contradicted the others and were left out. */
+  /** Samples that were used; samples that were left out, and off-stretches in which an event would have happened. */
   readonly samples: number;
   readonly violations: number;
 }
@@ -71,25 +72,27 @@ export class ClockMap {
     return low;
   }
 
-  /**
-   * Pairs of times for formats that interpolate between samples: at least two, in order. At a jump there are two pairs
-   * for each side of it.
-   */
+  /** Pairs of times for formats that interpolate between samples: at least two, the guest's times ascending. */
   samples(): { readonly guest: bigint; readonly host: bigint; readonly boundNs: number }[] {
-    const ends = this.segments.flatMap(({ guestFrom, hostFrom, boundFrom, guestTo, hostTo, boundTo }) => [
-      { guest: guestFrom, host: hostFrom, boundNs: boundFrom },
-      { guest: guestTo, host: hostTo, boundNs: boundTo },
-    ]);
-    const second = this.tail.guest + 1_000_000_000n;
-    const after = this.at(second);
-    if (ends.length === 0)
-      return [
-        { guest: this.tail.guest, host: this.tail.host, boundNs: this.tail.bound },
-        { guest: second, host: after.ns, boundNs: after.boundNs },
-      ];
-    return ends.filter(
-      ({ guest, host }, i) => i === 0 || guest !== ends[i - 1]!.guest || host !== ends[i - 1]!.host,
-    );
+    const { guest, host, bound } = this.tail;
+    const found: { guest: bigint; host: bigint; boundNs: number }[] = [];
+    for (const { guestFrom, hostFrom, boundFrom, guestTo, hostTo, boundTo } of this.segments) {
+      const last = found.at(-1);
+      // where one line ends and another begins, the latter begins 1 ns later
+      if (last === undefined || guestFrom > last.guest)
+        found.push({ guest: guestFrom, host: hostFrom, boundNs: boundFrom });
+      else if (hostFrom !== last.host && guestFrom + 1n < guestTo)
+        found.push({ guest: guestFrom + 1n, host: hostFrom + 1n, boundNs: boundFrom });
+      else last.boundNs = Math.max(last.boundNs, boundFrom);
+      if (guestTo > found.at(-1)!.guest) found.push({ guest: guestTo, host: hostTo, boundNs: boundTo });
+    }
+    if (found.length === 0) found.push({ guest, host, boundNs: bound });
+    if (found.length === 1) {
+      const second = found[0]!.guest + 1_000_000_000n;
+      const { ns, boundNs } = this.at(second);
+      found.push({ guest: second, host: ns, boundNs });
+    }
+    return found;
   }
 }
 

@@ -8,13 +8,14 @@ import type { Course, End, Segment } from './segments.ts';
  * jumped at some moment: what the bound there says holds whether that was before or after.
  */
 export function joined(courses: readonly [Course, ...Course[]], breaks: readonly Break[]): Course {
-  let [all, ...rest] = courses;
+  const [start, ...rest] = courses;
+  let all: Growing = { ...start, segments: [...start.segments] };
   const before = beyondBreaks(
     all.head,
     breaks.filter(({ hostFrom }) => hostFrom < all.head.host),
     -1,
   );
-  if (before !== undefined) all = behind(before, all, breaks);
+  if (before !== undefined) all = behind({ ...before, segments: [] }, all, breaks);
   for (const next of rest)
     all = next.head.guest > all.tail.guest ? behind(all, next, breaks) : wentBack(all, next);
   const after = beyondBreaks(
@@ -23,6 +24,11 @@ export function joined(courses: readonly [Course, ...Course[]], breaks: readonly
     1,
   );
   return after === undefined ? all : behind(all, after, breaks);
+}
+
+/** A course to which others are added: many pieces must not be copied each time. */
+interface Growing extends Course {
+  readonly segments: Segment[];
 }
 
 /** The relation on the other side of breaks beyond which nothing was observed: host − guest grew by at most their length. */
@@ -42,38 +48,25 @@ function beyondBreaks(end: End, breaks: readonly Break[], direction: 1 | -1): Co
   return { segments: [], head: across, tail: across };
 }
 
-function behind(before: Course, after: Course, breaks: readonly Break[]): Course {
+function behind(before: Growing, after: Course, breaks: readonly Break[]): Growing {
   const from = before.tail;
   const to = after.head;
   const known = breaks.filter(({ hostFrom, hostTo }) => hostFrom < to.host && hostTo > from.host);
   // what is surely before or after the breaks continues its own stretch
-  const [firstFrom, lastTo] = [
-    least(known.map((each) => each.hostFrom)),
-    greatest(known.map((each) => each.hostTo)),
-  ];
+  const firstFrom = least(known.map(({ hostFrom }) => hostFrom));
+  const lastTo = greatest(known.map(({ hostTo }) => hostTo));
   const last = firstFrom === undefined ? from.guest : surelyBefore(from, to.guest, firstFrom);
   const first = lastTo === undefined ? to.guest : surelyAfter(to, from.guest, lastTo);
   const jumpFrom = last < first ? last : from.guest;
   const jumpTo = last < first ? first : to.guest;
-  return {
-    head: before.head,
-    tail: after.tail,
-    segments: [
-      ...before.segments,
-      ...continued(from, from.guest, jumpFrom, before.segments.at(-1)),
-      jump(
-        jumpFrom,
-        jumpTo,
-        ratesOf(from, to),
-        beyond(from, jumpFrom),
-        beyond(to, jumpFrom),
-        beyond(from, jumpTo),
-        beyond(to, jumpTo),
-      ),
-      ...continued(to, jumpTo, to.guest, after.segments[0]),
-      ...after.segments,
-    ],
-  };
+  const { segments } = before;
+  segments.push(...continued(from, from.guest, jumpFrom, segments.at(-1)));
+  const start = both(beyond(from, jumpFrom), beyond(to, jumpFrom));
+  const end = both(beyond(from, jumpTo), beyond(to, jumpTo));
+  segments.push(jump([jumpFrom, start], [jumpTo, end], ratesOf(from, to)));
+  segments.push(...continued(to, jumpTo, to.guest, after.segments[0]));
+  for (const segment of after.segments) segments.push(segment);
+  return { head: before.head, tail: after.tail, segments };
 }
 
 function least(times: readonly bigint[]): bigint | undefined {
@@ -132,19 +125,13 @@ function continued(end: End, from: bigint, to: bigint, like: Segment | undefined
 
 /** A time in which either of two relations holds: the middle between their ends, and a bound that reaches both. */
 function jump(
-  from: bigint,
-  to: bigint,
+  [guestFrom, start]: readonly [bigint, HostTime],
+  [guestTo, end]: readonly [bigint, HostTime],
   rates: Range,
-  a: HostTime,
-  b: HostTime,
-  c: HostTime,
-  d: HostTime,
 ): Segment {
-  const start = both(a, b);
-  const end = both(c, d);
   return {
-    guestFrom: from,
-    guestTo: to,
+    guestFrom,
+    guestTo,
     hostFrom: start.ns,
     hostTo: end.ns,
     boundFrom: start.boundNs,
@@ -173,26 +160,26 @@ function both(a: HostTime, b: HostTime): HostTime {
  * The guest's clock went back, as after the restore of a snapshot. Times that it may have had twice mean either: one
  * segment covers all of them.
  */
-function wentBack(before: Course, after: Course): Course {
+function wentBack(before: Growing, after: Course): Growing {
   // it went back at some moment between these two; until then, and since, it ran on
   const between = after.head.host - before.tail.host;
   const unseen = between + between / 100n;
   const from = after.head.guest - unseen;
   const to = before.tail.guest + unseen;
-  const [first, last] = [at(before, from), at(after, to)];
-  const either = both(first, last);
+  const either = both(at(before, from), at(after, to));
+  const { segments } = before;
+  if (from > before.tail.guest)
+    segments.push(...continued(before.tail, before.tail.guest, from, segments.at(-1)));
+  while (segments.length > 0 && segments.at(-1)!.guestFrom >= from) segments.pop();
+  const cut = segments.pop();
+  if (cut !== undefined) segments.push(until(cut, from));
+  segments.push(jump([from, either], [to, either], ratesOf(before.tail, after.head)));
+  if (to < after.head.guest) segments.push(...continued(after.head, to, after.head.guest, after.segments[0]));
+  for (const part of after.segments) if (part.guestTo > to) segments.push(since(part, to));
   return {
     head: from < before.head.guest ? { ...before.head, ...moved(before.head, from) } : before.head,
     tail: to > after.tail.guest ? { ...after.tail, ...moved(after.tail, to) } : after.tail,
-    segments: [
-      ...before.segments.filter(({ guestFrom }) => guestFrom < from).map((part) => until(part, from)),
-      ...(from > before.tail.guest
-        ? continued(before.tail, before.tail.guest, from, before.segments.at(-1))
-        : []),
-      jump(from, to, ratesOf(before.tail, after.head), either, either, either, either),
-      ...(to < after.head.guest ? continued(after.head, to, after.head.guest, after.segments[0]) : []),
-      ...after.segments.filter(({ guestTo }) => guestTo > to).map((part) => since(part, to)),
-    ],
+    segments,
   };
 }
 

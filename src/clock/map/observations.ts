@@ -53,6 +53,8 @@ export interface Sample {
   /** Until when before and after `guest` the clock must run evenly for this to be true; 0 for a moment. */
   readonly reachNs: number;
   readonly method: Method;
+  /** Observations that contradict what the sample says. */
+  readonly violations?: number;
 }
 
 export function pingSample({ hostBefore, guest, hostAfter }: PingSample): Sample {

@@ -72,6 +72,32 @@ describe('exclusion', () => {
     }
   });
 
+  it('does not rest on three stretches, which may be none', () => {
+    const exclusion = new Exclusion(alignment().map, [stretches(20)], origins);
+    for (let i = 1; i < 20; i++) {
+      const isTight = i % 6 === 0;
+      exclusion.add(0, i * 1000 * us - (isTight ? 5 : 30) * us);
+      exclusion.add(0, i * 1000 * us + 400 * us + (isTight ? 5 : 50) * us);
+    }
+    const grouped = groupPairs(exclusion);
+    const found = new LeastExcluded(exclusion, grouped).find(0, grouped.order.length, window);
+    assert.deepEqual([found?.low, found?.high], [-50 * us, 30 * us]);
+  });
+
+  it('allows for a rate that is not known well, the more the farther an event is away', () => {
+    const exclusion = new Exclusion(alignment().map, [stretches(100)], origins);
+    for (let i = 1; i < 100; i++) {
+      exclusion.add(0, i * 1000 * us - 30 * us);
+      exclusion.add(0, i * 1000 * us + 450 * us);
+    }
+    const grouped = groupPairs(exclusion);
+    const far = { ...window, x: -100_000 * us, rates: { low: -100e-6, high: 100e-6 } };
+    const found = new LeastExcluded(exclusion, grouped).find(0, grouped.order.length, far);
+    // 100 ppm of 100 ms and more
+    assert.ok(found!.low < -60 * us && found!.low > -71 * us, `${found!.low}`);
+    assert.ok(found!.high > 40 * us && found!.high < 51 * us, `${found!.high}`);
+  });
+
   it('says nothing where no event is near a stretch', () => {
     const exclusion = new Exclusion(alignment().map, [stretches(100)], origins);
     for (let i = 1; i < 100; i++) exclusion.add(0, i * 1000 * us + 20_000 * us * 100);

@@ -24,10 +24,10 @@ const anyPoint = fc
 
 /** Ends of the ranges, by trying every line through two corners, and every corner with an extreme rate. */
 function byCorners(points: readonly Point[]): { values: number[]; rates: number[] } {
-  const corners = points.flatMap(({ x, low, high }) => [
+  const corners = points.flatMap(({ x, low, high }): [number, number][] => [
     [x, low],
     [x, high],
-  ]) as [number, number][];
+  ]);
   const lines: [value: number, rate: number][] = [];
   for (const [x, y] of corners.filter(([, y]) => Number.isFinite(y))) {
     for (const rate of [rates.low, rates.high]) lines.push([y - rate * x, rate]);
