@@ -6,7 +6,7 @@ import { ThisHost } from '../this-host/this-host.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import { alignRecordings } from './align.ts';
+import { alignRecordings } from '../../clock/align-recordings.ts';
 import { ClockPings } from './clock-pings.ts';
 import { Collector } from './collector.ts';
 import { checkCommand, startCommand } from './command.ts';

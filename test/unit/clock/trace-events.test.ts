@@ -6,7 +6,8 @@ import { readHostTimes, takeGuestEvents } from '../../../src/clock/exclusion/tra
 import { openTrace, type Trace } from '../../../src/trace/open.ts';
 import { simulate } from '../../simulator/machine.ts';
 import { aligned, errorsOf } from '../../simulator/observed.ts';
-import { type MadeEvent, madeRecording, switchData, wakeData } from '../analysis/made-trace.ts';
+import { busyMachine, recordedEvents } from '../../simulator/recordings.ts';
+import { type MadeEvent, madeRecording } from '../analysis/made-trace.ts';
 
 async function opened(test: TestContext, events: readonly MadeEvent[]): Promise<Trace> {
   const trace = await openTrace(await madeRecording(test, events, 'boot'));
@@ -16,34 +17,9 @@ async function opened(test: TestContext, events: readonly MadeEvent[]): Promise<
 
 describe('the traces of a host and a guest', () => {
   it('give the same map as their events do', async (test) => {
-    const machine = simulate({
-      seed: 5,
-      durationNs: 2e9,
-      hostCpus: 2,
-      vcpus: 2,
-      ratePpm: -80,
-      wanderPpm: 0,
-      faults: [],
-      onNs: 4e5,
-      offNs: 4e5,
-      betweenEventsNs: 1e5,
-      entryNs: 2e4,
-      missing: 0.1,
-      hidden: 0,
-      loss: 0.002,
-      pingEveryNs: 5e8,
-      pingRounds: 5,
-      pingNs: 5e5,
-    });
-    const { pings, switches, tids, events, clock } = machine;
-    // times of pages are below 2^53 in made traces
-    const host = switches.map(({ cpu, time, prev, next, lost }): MadeEvent => {
-      const data = switchData(prev, 0n, next);
-      return { cpu, ns: Math.floor(time), pid: prev, data, ...(lost && { lost: 3 }) };
-    });
-    const guest = events.map(({ vcpu, guest }): MadeEvent => {
-      return { cpu: vcpu, ns: Number(guest - clock.guestOrigin), pid: 1, data: wakeData('waking', 1, 2) };
-    });
+    const machine = simulate(busyMachine);
+    const { pings, tids, events, clock } = machine;
+    const { host, guest } = recordedEvents(machine);
     const hostTrace = await opened(test, host);
     const guestTrace = await opened(test, guest);
 

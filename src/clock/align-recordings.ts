@@ -1,7 +1,7 @@
-import { alignGuests } from '../../clock/align-guests.ts';
-import { openTrace, type Trace } from '../../trace/open.ts';
-import { readPings, type RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import { tracedGuests } from '../../trace/recording/traced-guests.ts';
+import { alignGuests } from './align-guests.ts';
+import { openTrace, type Trace } from '../trace/open.ts';
+import { readPings, type RecordedAlignment } from '../trace/recording/clock-files.ts';
+import { tracedGuests } from '../trace/recording/traced-guests.ts';
 
 /**
  * Aligns the clocks of guests with that of the host they were recorded with.
