@@ -37,21 +37,24 @@ export function lineRange(
   wander: number,
   rates: Range,
 ): LineRange | undefined {
-  const dx = new Float64Array(end - firstIndex);
-  const low = new Float64Array(end - firstIndex);
-  const high = new Float64Array(end - firstIndex);
+  const most = end - firstIndex;
+  const columns = new Float64Array(4 * most);
   let count = 0;
   for (let i = firstIndex; i < end; i++) {
     const point = points[i]!;
     if (point.from < since || point.to > until) continue;
-    dx[count] = point.x - at;
-    const slack = wander * Math.abs(dx[count]!);
-    low[count] = point.low - slack;
-    high[count] = point.high + slack;
+    const dx = point.x - at;
+    const slack = wander * Math.abs(dx);
+    columns[count] = dx;
+    columns[most + count] = point.high + slack;
+    // the low ends with the signs turned, so that the same function serves
+    columns[2 * most + count] = -dx;
+    columns[3 * most + count] = slack - point.low;
     count++;
   }
-  const upper = new Side(dx.subarray(0, count), high, 1);
-  const lower = new Side(dx.subarray(0, count), low, -1);
+  const column = (index: number): Float64Array => columns.subarray(index * most, index * most + count);
+  const upper = new Side(column(0), column(1));
+  const lower = new Side(column(2), column(3));
   const first = feasibleEnd(upper, lower, rates, 1);
   if (first === undefined) return undefined;
   const last = feasibleEnd(upper, lower, rates, -1);
@@ -60,31 +63,30 @@ export function lineRange(
   return { value: { low: -greatest(lower, rate), high: greatest(upper, rate) }, rate };
 }
 
-/** min(ends − rate · dx), a concave function of the rate; of the low ends with both signs turned. */
+/** min(end − rate · dx), a concave function of the rate. */
 class Side {
   readonly #dx: Float64Array;
   readonly #ends: Float64Array;
-  readonly #sign: 1 | -1;
   /** The function's slope where it was last asked for: the tangent's. */
   slope = 0;
 
-  constructor(dx: Float64Array, ends: Float64Array, sign: 1 | -1) {
+  constructor(dx: Float64Array, ends: Float64Array) {
     this.#dx = dx;
     this.#ends = ends;
-    this.#sign = sign;
   }
 
   at(rate: number): number {
+    const [dx, ends] = [this.#dx, this.#ends];
     let least = Infinity;
-    let index = -1;
-    for (let i = 0; i < this.#dx.length; i++) {
-      const value = this.#sign * (this.#ends[i]! - rate * this.#dx[i]!);
+    let slope = 0;
+    for (let i = 0; i < dx.length; i++) {
+      const value = ends[i]! - rate * dx[i]!;
       if (value < least) {
         least = value;
-        index = i;
+        slope = -dx[i]!;
       }
     }
-    this.slope = index < 0 ? 0 : -this.#sign * this.#dx[index]!;
+    this.slope = slope;
     return least;
   }
 }

@@ -58,6 +58,8 @@ describe('the bound of a clock map', () => {
     assert.ok(after.meanErrorNs < 5e3, `${after.meanErrorNs}`);
     const [piece] = refined.pieces;
     assert.deepEqual(piece?.methods, ['ping', 'exclusion']);
+    assert.ok(piece.medianBoundNs < 30e3 && piece.boundNs > 100e3, `${piece.medianBoundNs} ${piece.boundNs}`);
+    assert.ok(piece.violations > 0 && piece.violations < piece.samples * 20, `${piece.violations}`);
     assert.ok(Math.abs((piece?.ratePpm ?? 0) + 120) < 2, `${piece?.ratePpm}`);
   });
 

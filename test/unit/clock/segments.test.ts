@@ -21,6 +21,10 @@ describe('the relation between samples', () => {
     [9, 6, 17, 46, -21, 24],
     [7, 4, 23, 40, 47, 38],
     [20, 3, 12, 23, 39, 17],
+    [16, 2, 18, 27, 45, 25],
+    [5, 3, 18, 47, 44, 34],
+    [6, 1, 13, 32, -47, 9],
+    [5, 1, 13, 27, -40, 4],
   ] as const)
     it(`has a bound that holds next to a jump of ${jump} us within the time of window ${jumping}`, () => {
       const samples = Array.from({ length: count }, (_, i) => {
