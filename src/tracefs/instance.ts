@@ -115,7 +115,7 @@ const staleAttempts = 25;
  */
 export async function removeStaleInstances(root: string, prefix: string): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const name of readdirSync(join(root, 'instances'))) {
+  for (const name of instancesOf(root)) {
     const [, pid, ticks] = /^-(\d{1,10})-(\d{1,20})$/.exec(name.slice(prefix.length)) ?? [];
     if (!name.startsWith(prefix) || pid === undefined) continue;
     if (startTicks(Number(pid)) === ticks) continue;
@@ -127,6 +127,16 @@ export async function removeStaleInstances(root: string, prefix: string): Promis
     }
   }
   return removed;
+}
+
+/** The names of all instances; empty on a kernel that has none, or if this user may not see them. */
+function instancesOf(root: string): readonly string[] {
+  try {
+    return readdirSync(join(root, 'instances'));
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
+    return [];
+  }
 }
 
 /** When a process started, in clock ticks since boot; undefined for one that has ended. */

@@ -88,8 +88,11 @@ describe('trace-host record --host', { skip, timeout: 600_000 }, () => {
 
   it('keeps the newest data of each CPU with -m, and ends with Ctrl-C', async () => {
     const run = await running('-m', '64');
-    // as a terminal does; the agent has a session of its own
-    assert.ok(run.child.pid !== undefined && run.child.kill('SIGINT'));
+    // a terminal signals a whole process group, which the agent must not be in
+    const stat = readFileSync(`/proc/${agentPid()}/stat`, 'latin1');
+    const [, , group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    assert.deepEqual([group, session], [String(agentPid()), String(agentPid())]);
+    run.child.kill('SIGINT');
     const { code, stderr } = await run.ended;
     assert.equal(code, 0, stderr);
     assert.match(stderr, /interrupted; stopping/);

@@ -62,5 +62,6 @@ describe('instances named after processes', () => {
     // a directory that is not empty stands for an instance whose rings are open: rmdir fails
     mkdirSync(join(root, 'instances/trace-host-1-1/open'), { recursive: true });
     assert.deepEqual(await removeStaleInstances(root, 'trace-host'), []);
+    assert.deepEqual(await removeStaleInstances(join(root, 'none'), 'trace-host'), []);
   });
 });
