@@ -1,5 +1,5 @@
 const firstBytes = 1 << 10;
-/** A longer copy is faster by a call than by a loop. */
+/** Maximum number of bytes to copy in a loop; for more, calling `set` is faster. */
 const longestLoop = 48;
 const zero = 0x30;
 const minus = 0x2d;
@@ -13,7 +13,7 @@ export class ByteBuffer {
   bytes: Uint8Array;
   length = 0;
 
-  /** @param room bytes at first; grows as needed */
+  /** @param room initial capacity in bytes; grows as needed */
   constructor(room = 0) {
     this.bytes = new Uint8Array(room);
   }
@@ -89,7 +89,7 @@ export class ByteBuffer {
     this.length = 0;
   }
 
-  /** Empties the buffer and frees its memory. For use where only a few of many buffers are in use. */
+  /** Empties the buffer and frees its memory. For an owner of many buffers that uses only a few at a time. */
   release(): void {
     this.length = 0;
     this.bytes = new Uint8Array(0);

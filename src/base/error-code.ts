@@ -7,7 +7,7 @@ export function errorCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
-/** The errno name of an error, e.g. `ENOENT`; empty if it has none, like an aborted call or a bug. */
+/** The errno name of an error, e.g. `ENOENT`; empty if it has none, as for an aborted call or a bug. */
 export function errnoOf(error: unknown): string {
   const code = errorCode(error);
   return /^E[A-Z0-9]+$/.test(code) ? code : '';

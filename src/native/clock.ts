@@ -7,7 +7,7 @@ export type ClockName = keyof typeof ids;
 
 const time = new BigInt64Array(2); // struct timespec: seconds, nanoseconds
 
-/** A kernel clock's time now, in nanoseconds. */
+/** The current time of a kernel clock, in nanoseconds. */
 export function clockNs(name: ClockName): bigint {
   checked('clock_gettime', libcClockGettime(ids[name], time));
   return (time[0] ?? 0n) * 1_000_000_000n + (time[1] ?? 0n);

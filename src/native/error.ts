@@ -6,7 +6,7 @@ for (const [name, value] of Object.entries(constants.errno)) {
   if (!names.has(value)) names.set(value, name);
 }
 
-/** The symbolic name of an errno, `E<number>` for one that Node does not know. */
+/** The symbolic name of an errno; `E<number>` if Node does not know it. */
 export function errnoName(errno: number): string {
   return names.get(errno) ?? `E${errno}`;
 }

@@ -37,7 +37,7 @@ export function lastErrno(): number {
   return koffi.errno();
 }
 
-/** Returns the `result` of the last call; throws its errno when it is negative. */
+/** Returns `result`, which the last call returned; throws NativeError with its errno if it is negative. */
 export function checked(call: string, result: number): number {
   if (result < 0) throw new NativeError(call, koffi.errno());
   return result;

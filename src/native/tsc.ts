@@ -10,7 +10,7 @@ const PROT_READ_EXEC = 5;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const codeBytes = 4096;
 
-/** Reads the TSC in the order of the instructions around it, as the kernel's trace clock x86-tsc does. */
+/** Machine code that reads the TSC in program order, as the kernel's trace clock x86-tsc does. */
 const code = [
   [0x0f, 0xae, 0xe8], // lfence
   [0x0f, 0x31], // rdtsc: high half in edx, low half in eax
@@ -20,11 +20,11 @@ const code = [
   [0xc3], // ret
 ].flat();
 
-/** Undefined before the first use; null where there is none. */
+/** Undefined before the first use; null where the TSC cannot be read. */
 let read: NativeFunction | null | undefined;
 const value = new BigUint64Array(1);
 
-/** This CPU's TSC; undefined on other processors than x86-64, and where a process may not make code. */
+/** This CPU's TSC; undefined on processors other than x86-64, and where a process may not create code. */
 export function x86Tsc(): bigint | undefined {
   read ??= process.arch === 'x64' ? makeReader() : null;
   if (read === null) return undefined;
@@ -36,7 +36,7 @@ function makeReader(): NativeFunction | null {
   const address = libcMmap(null, codeBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
   if (address === -1) return null;
   new Uint8Array(viewMemory(BigInt(address), codeBytes)).set(code);
-  // it stays mapped as long as the process lives
+  // the code stays mapped until the process ends
   if (libcMprotect(address, codeBytes, PROT_READ_EXEC) !== 0) return null;
   return nativeFunction(BigInt(address), 'void (void *value)');
 }

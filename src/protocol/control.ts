@@ -221,7 +221,7 @@ export interface MetadataAnswer extends Answered {
   readonly same?: readonly string[];
 }
 
-/** The guest's clocks in nanoseconds, as decimal strings: JSON numbers are exact up to 2^53 only. */
+/** The guest's clocks in nanoseconds, as decimal strings: JSON numbers are exact only up to 2^53. */
 export interface PingAnswer extends Answered {
   readonly clocks: {
     readonly boottime: string;

@@ -31,7 +31,7 @@ const kinds: ReadonlySet<number> = new Set(Object.values(frameKinds));
 export interface StreamHead {
   readonly version: number;
   readonly pageBytes: number;
-  /** Every frame header of this stream begins with it: random, so that no page contains one. */
+  /** Every frame header of this stream begins with these bytes: random ones, so that no page contains them. */
   readonly sync: Uint8Array;
 }
 
@@ -55,7 +55,7 @@ export function encodeHead({ pageBytes, sync }: Omit<StreamHead, 'version'>): Ui
   return head;
 }
 
-/** Whether bytes begin as a framed stream does. */
+/** Whether `bytes` begins like a framed stream. */
 export function isFramed(bytes: Uint8Array): boolean {
   return magic.every((byte, index) => bytes[index] === byte);
 }

@@ -2,22 +2,22 @@
 
 import type { ExitCode } from '../base/failure.ts';
 
-/** The first word of the command line: no command of people. */
+/** The first word of the command line; not a command for users. */
 export const hostAgentWord = 'host-agent';
 /** The second word: trace in an instance of the agent's own, or at the top level. Options of trace-agent follow. */
 export const hostAgentPlaces = ['own', 'top'] as const;
 export type HostAgentPlace = (typeof hostAgentPlaces)[number];
 
-/** The control port: a stream socket. */
+/** Descriptor of the control port, a stream socket. */
 export const hostAgentControlFd = 3;
-/** The pipes of the CPUs, in the order of `--cpus`; the channel of fork() is behind the last. */
+/** Descriptor of the first CPU's pipe. The others follow in the order of `--cpus`, then the channel of fork(). */
 export const firstPipeFd = 4;
 
 /** What the agent sends over the channel of fork(). */
 export type FromHostAgent =
-  /** Orders are carried out. */
+  /** The agent carries out orders from now on. */
   | { readonly kind: 'ready' }
-  /** It ends: the fields of a Failure. */
+  /** The agent ends with a Failure, which has these fields. */
   | {
       readonly kind: 'failed';
       readonly exitCode: ExitCode;
@@ -25,5 +25,5 @@ export type FromHostAgent =
       readonly remedy: string;
     };
 
-/** Names of the agent's instances begin with it (tracefs/instance.ts, `nameOfProcess`). */
+/** Names of the agent's instances begin with this (tracefs/instance.ts, `nameOfProcess`). */
 export const hostInstancePrefix = 'trace-host';

@@ -1,5 +1,5 @@
 /**
- * tracefs files that each instance has of its own, in addition to `per_cpu/cpuN/stats`: the agent sends them, and the
+ * tracefs files of which each instance has its own, in addition to `per_cpu/cpuN/stats`: the agent sends them, and the
  * host uses them instead of the top level's.
  */
 export const instanceFileNames = [

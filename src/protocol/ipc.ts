@@ -3,8 +3,8 @@
 /** Settings that are the same for every worker: one JSON argument on its command line. */
 export interface WorkerSetup {
   /**
-   * `splice`: the outlet belongs to this worker. `shared`: workers take turns on it. `copied`: they take turns, and
-   * copy.
+   * `splice`: the outlet belongs to this worker. `shared`: workers take turns writing to it. `copied`: the same, but
+   * pages are copied.
    */
   readonly outlet: Outlet;
   /**

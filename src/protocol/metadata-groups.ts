@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { MetadataDigests } from './control.ts';
 
-/**
- * The number of groups that an order may name, and the length of a group's name. A kernel with all of its modules has
- * about 200.
- */
+/** Maximum number of groups that an order may name. A kernel with all of its modules has about 200. */
 export const maxGroups = 600;
 const groupName = /^(?:events\/[\w.-]{1,64}|kallsyms|printk_formats)$/;
 const digestForm = /^[0-9a-f]{32}$/;
 
 /**
- * The parts of a guest's metadata that are large and seldom change: the formats of one event system each, and
- * symbols.
+ * The group of a metadata file; undefined if it is in none. Groups are the parts of a guest's metadata that are large
+ * and seldom change: the formats of each event system, and the symbols.
  */
 export function groupOf(file: string): string | undefined {
   if (file === 'kallsyms' || file === 'printk_formats') return file;

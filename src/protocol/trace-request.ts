@@ -19,7 +19,7 @@ export const maxCommandBytes = 4095;
 const maxNameLength = 255;
 /** The kernel's own limit, PID_MAX_LIMIT. */
 export const maxPid = 4 * 1024 * 1024;
-/** 8192 CPUs, in groups of eight digits. */
+/** The length of a mask of 8192 CPUs: 256 groups of eight digits and a comma. */
 const maxMaskLength = 9 * 256;
 /** Higher than any kernel's limit; the kernel itself refuses what it does not support. */
 export const maxSubBufferKb = 8 * 1024;

@@ -41,14 +41,14 @@ type End =
   | { readonly kind: 'outlet-gone'; readonly code: string };
 
 /**
- * The program that has started this agent to trace the machine that both run on. It has the other ends of what ports
- * are in a guest.
+ * The program that started this agent to trace the machine that both run on. It has the other ends of the socket and
+ * pipes that the agent uses instead of ports.
  */
 export interface AgentParent {
   /** Opens the control port: a connected stream socket, non-blocking. Throws PortAway when it is closed. */
   readonly openControl: () => number;
   readonly outlets: OutletSource;
-  /** Called once, when orders are carried out. */
+  /** Called once, when the agent begins to carry out orders. */
   readonly ready: () => void;
   /** Aborted when the parent has ended; then the agent ends too. */
   readonly gone: AbortSignal;
@@ -56,7 +56,7 @@ export interface AgentParent {
 
 /**
  * Runs the agent until a signal ends it or nothing is left to do.
- * @param parent instead of ports
+ * @param parent given when the agent serves a parent instead of ports
  * @throws Failure for what a user can fix; nothing is left behind
  */
 export async function runAgent(options: AgentOptions, parent?: AgentParent): Promise<ExitCode> {
@@ -116,7 +116,7 @@ async function trace(
       outletGone: (code) => end({ kind: 'outlet-gone', code }),
     },
   );
-  // a machine that has guests has other users too, whose traces would lose the names saved until now
+  // on a host, the traces of other users would lose the names saved so far
   const tracing = new Tracing(supervisor, own, parent === undefined, log);
   const send = (answer: Answer, payload?: Uint8Array): void => {
     const line = Buffer.from(`${JSON.stringify(answer)}\n`);

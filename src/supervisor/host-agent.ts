@@ -17,14 +17,14 @@ import {
 
 /**
  * Runs the agent of a host, as a child of `trace-host record`: with an instance of its own, pipes that its parent
- * reads, and a socket to it (protocol/host-agent.ts). It ends with its parent. An instance that a killed one has
- * left is removed first.
+ * reads, and a socket to it (protocol/host-agent.ts). It ends with its parent. An instance left behind by a killed
+ * agent is removed first.
  * @throws Failure
  */
 export async function runHostAgent(options: AgentOptions, place: HostAgentPlace): Promise<ExitCode> {
   const gone = new AbortController();
   process.on('disconnect', () => gone.abort());
-  // it may have ended while this program was loading
+  // the parent may have ended while this program was loading
   if (!process.connected) gone.abort();
   nameProcess('trace-host', 'trace-host: agent of this host');
   const root = locateTracefs(options.tracefs);
@@ -42,7 +42,7 @@ export async function runHostAgent(options: AgentOptions, place: HostAgentPlace)
   );
 }
 
-/** The socket cannot be opened a second time, as a port can. */
+/** Opens the control port once: unlike a port, the socket cannot be opened a second time. */
 function openOnce(): () => number {
   let opened = false;
   return () => {

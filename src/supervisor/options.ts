@@ -28,7 +28,7 @@ export interface AgentOptions {
   readonly flushIntervalMs: number;
   /** Maximum time that a full port may delay a stop. */
   readonly stopTimeoutMs: number;
-  /** Restarts of one worker within 60 s before it is given up. */
+  /** Maximum number of restarts of one worker within 60 s; after that, it is given up. */
   readonly maxRestarts: number;
   /** Keep one worker ready for the first CPU whose worker dies. */
   readonly standby: boolean;

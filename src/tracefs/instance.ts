@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode, Failure } from '../base/failure.ts';
 import { errorCode } from '../base/error-code.ts';
 
-/** An existing instance, and whether this process created it: only then may it be removed. */
+/** An existing instance, and whether this process created it; only in that case may it be removed. */
 export interface Instance {
   readonly name: string;
   readonly made: boolean;
@@ -101,7 +101,7 @@ export async function removeInstance(root: string, name: string, attempts = remo
   }
 }
 
-/** An instance's name that only the process `pid` uses: with its start time, because numbers are used again. */
+/** An instance name that only the process `pid` uses. It includes the start time, because pids are reused. */
 export function nameOfProcess(prefix: string, pid = process.pid): string {
   return `${prefix}-${pid}-${startTicks(pid) ?? 0}`;
 }
@@ -109,8 +109,8 @@ export function nameOfProcess(prefix: string, pid = process.pid): string {
 const staleAttempts = 25;
 
 /**
- * Removes instances named by `nameOfProcess` whose process no longer lives. What is still in use stays: the kernel
- * refuses to remove an instance whose rings are open, as they are if the process lives in another PID namespace.
+ * Removes instances named by `nameOfProcess` whose process has ended. One that is still in use stays, e.g. if its
+ * process runs in another PID namespace: the kernel refuses to remove an instance whose rings are open.
  * @returns the names of the removed instances
  */
 export async function removeStaleInstances(root: string, prefix: string): Promise<readonly string[]> {
@@ -142,7 +142,7 @@ function instancesOf(root: string): readonly string[] {
 /** When a process started, in clock ticks since boot; undefined for one that has ended. */
 function startTicks(pid: number): string | undefined {
   try {
-    // the name may contain anything; the fields after it are the state (the third) to the start time (the 22nd)
+    // the name may contain anything; after it come the fields from the state (the third) to the start time (the 22nd)
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];

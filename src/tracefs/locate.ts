@@ -58,7 +58,7 @@ function isEmptyTracefs(place: string): boolean {
   }
 }
 
-/** A kernel that was locked down later shows the files, and opening one fails with EPERM. */
+/** Whether the file can be opened. A kernel that was locked down later still shows it, but open(2) fails with EPERM. */
 function opens(path: string): boolean {
   try {
     closeSync(openSync(path, 'r'));

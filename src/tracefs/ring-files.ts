@@ -89,7 +89,7 @@ export function parseBufferSize(text: string): BufferSize {
 
 /**
  * Sub-buffers in a ring of `kb`. The kernel allocates as many as hold that much *data*, at least two, and reports the
- * size rounded down to KB. Rounding up gives its number again, because a sub-buffer holds more than 1 KB.
+ * size rounded down to KB. Rounding up gives the kernel's number again, because a sub-buffer holds more than 1 KB.
  */
 export function subBuffersOf(kb: number, dataBytes: number): number {
   return Math.max(2, Math.ceil((kb * 1024) / dataBytes));

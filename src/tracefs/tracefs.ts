@@ -55,8 +55,8 @@ export class Tracefs {
   }
 
   /**
-   * Replaces a list of functions. The kernel accepts one name per write and applies the list at the close, so there
-   * is no state between old and new. When it refuses a name, the names before it apply.
+   * Replaces a list of functions. The kernel accepts one name per write and applies the list at the close, so there is
+   * no state between old and new. When it refuses a name, the names before that one take effect.
    */
   writeList(
     name: string,
@@ -172,7 +172,7 @@ export class Tracefs {
     return { available: listed.map((word) => word.replace(/^\[|\]$/g, '')), current };
   }
 
-  /** How full a ring must be, in per cent, before poll reports it; undefined before Linux 5.0, which has no such file. */
+  /** How full a ring must be, in per cent, before poll reports it; undefined before Linux 5.0, which added the file. */
   bufferPercent(): number | undefined {
     const text = this.readIfThere('buffer_percent');
     return text === undefined ? undefined : Number(text.trim());

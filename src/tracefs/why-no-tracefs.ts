@@ -15,7 +15,7 @@ export interface TracingFacts {
 /** The level of kernel_lockdown(7); `none` where it is not built in. */
 export type Lockdown = 'none' | 'integrity' | 'confidentiality';
 
-/** The fault at the place of tracefs. `shut`: there are files, and the kernel refuses to open them. */
+/** What is wrong at the place where tracefs should be. `shut`: there are files, and the kernel refuses to open them. */
 export type TracefsFault = 'absent' | 'empty' | 'denied' | 'shut';
 
 export const mountRemedy = 'mount it: mount -t tracefs nodev /sys/kernel/tracing';

@@ -24,7 +24,7 @@ export class FrameHeaders {
     this.#write = write;
   }
 
-  /** Whether a byte of the header was written: then this frame must be completed before another begins. */
+  /** Whether a byte of the header was written. If so, this frame must be completed before another begins. */
   get begun(): boolean {
     return this.#out > 0;
   }

@@ -2,7 +2,7 @@ import { errno } from '../native/error.ts';
 
 /** Calls on pipe and outlet; each returns bytes, or the negated errno. */
 export interface CopyCalls {
-  /** Copies the pipe's content into the buffer, as far as it fits, without consuming it. */
+  /** Copies as much of the pipe's content as fits into the buffer, without consuming it. */
   peek(buffer: Uint8Array): number;
   /** Writes to the outlet. */
   write(bytes: Uint8Array): number;

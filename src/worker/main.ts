@@ -25,7 +25,7 @@ function say(message: ToSupervisor): void {
 
 /**
  * @returns whether this process is now pinned to the CPU; that fails for an offline CPU, whose ring is read from
- * another one
+ * another CPU
  */
 function pin(cpu: number): boolean {
   try {

@@ -8,11 +8,11 @@ import { movePartialPage, takeOver } from './staging.ts';
 import { portVerdict, ringVerdict } from './verdict.ts';
 import type { Waits } from './waiter.ts';
 
-/** Splices between two checks of the event loop: a stop is obeyed within 50 ms under full load. */
+/** Number of splices between two checks of the event loop: few enough to obey a stop within 50 ms under full load. */
 const turnSplices = 4;
 /**
- * The port's queue has 128 entries; a splice of more pages can vanish whole when descriptors run short. The limit is
- * on what goes into the pipe, since a port must be offered everything in the pipe: when offered less, Linux still
+ * The port's queue has 128 entries; a splice of more pages can be lost entirely when descriptors run short. The limit
+ * is on what goes into the pipe, since a port must be offered everything in the pipe: when offered less, Linux still
  * fills descriptors for all of it, beyond the end of their table.
  */
 const splicePagesMax = 128;
@@ -106,7 +106,7 @@ export class Pump {
         case 'turn-over':
           this.#waiter.look();
           break;
-        // Most waits find something, and do without a promise.
+        // Most waits find something, and need no promise.
         case 'ring-empty':
           if (this.#ringBackoff.active)
             await this.#waiter.sleep(Math.min(this.#ringBackoff.next(), this.#ringWaitMs()));
@@ -182,8 +182,8 @@ export class Pump {
   }
 
   /**
-   * Counts pages that left the pipe and were not accepted: when its queue lacks descriptors the port returns 0, as
-   * for an empty pipe, and has discarded them.
+   * Counts pages that left the pipe and were not accepted: when its queue runs out of descriptors, the port discards
+   * the pages and returns 0, as for an empty pipe.
    */
   #countLoss(): void {
     const held = this.#io.held();
@@ -223,7 +223,7 @@ export class Pump {
     return this.#partialMs + flushIntervalMs - performance.now();
   }
 
-  /** Ends when the ring is found empty, or after as many pages as the ring can hold, because it keeps filling. */
+  /** Ends when the ring is empty, or after as many pages as the ring can hold, because the ring keeps filling. */
   #fillStopping(flush: Flush): Step {
     if (flush.pagesLeft <= 0) return this.#stopped(flush, true);
     const { pageBytes } = this.#setup;
@@ -298,7 +298,7 @@ export class Pump {
   }
 
   /**
-   * Gives up a stop that is waiting for the outlet if it has accepted nothing for too long.
+   * Gives up a stop that is waiting for the outlet if the outlet has accepted nothing for too long.
    *
    * @returns true if the pump has to end as well
    */

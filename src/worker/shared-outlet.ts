@@ -1,7 +1,7 @@
 import type { FrameHeaders } from './frame-headers.ts';
 import type { Outlet } from './outlet.ts';
 
-/** Another worker writes to the shared outlet at this moment. No errno is that large. */
+/** Returned by `push` while another worker is writing to the shared outlet. No errno is that large. */
 export const anothersTurn = -1_000_000;
 
 /** The calls of a shared outlet on its worker's descriptors. */
@@ -14,13 +14,13 @@ export interface OutletCalls {
 }
 
 /**
- * An outlet that all workers share. A worker keeps its turn until the outlet is at a page boundary, so that no page
- * is torn: the kernel reads a file's position before a splice and sets it afterwards, and two splices at once would
+ * An outlet that all workers share. A worker keeps its turn until the outlet is at a page boundary, so that no page is
+ * torn: the kernel reads a file's position before a splice and sets it afterwards, so two splices at once would
  * overwrite each other. The lock belongs to the process, so the kernel releases it when a worker dies.
  *
- * With headers, a turn is one frame with everything in the pipe: a header, then the bytes. When a worker dies within
- * a frame, another header follows, and its successor starts a new frame for the rest, without knowing anything about
- * the old one.
+ * With headers, a turn is one frame with everything in the pipe: a header, then the bytes. When a worker dies within a
+ * frame, another header follows, and its successor starts a new frame for the rest, without knowing anything about the
+ * old one.
  */
 export class SharedOutlet implements Outlet {
   readonly #calls: OutletCalls;
@@ -51,7 +51,7 @@ export class SharedOutlet implements Outlet {
 
   /**
    * Whether the turn may end; without headers only at the end of a page. The number of bytes left in the pipe shows
-   * where a page ends, also to the successor of a killed worker, because only whole pages go into the pipe.
+   * where a page ends, even to the successor of a killed worker, because only whole pages go into the pipe.
    */
   #mayEnd(bytesLeft: number): boolean {
     if (this.#headers === undefined) return bytesLeft % this.#pageBytes === 0;

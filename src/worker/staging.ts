@@ -24,9 +24,9 @@ export function movePartialPage(io: PumpIo, ledger: Ledger): number {
 }
 
 /**
- * Corrects the ledger after a predecessor was killed. Its last step may be missing in the ledger, and the pipe shows
- * which: with more in the pipe than counted it was filling, with less it was emptying. A staged page that was read
- * from the ring is already in the pipe, unless the pipe is empty.
+ * Corrects the ledger after a predecessor was killed. Its last step may be missing from the ledger, and the pipe shows
+ * which one: if the pipe holds more than was counted, it was being filled; if less, emptied. A staged page that was
+ * read from the ring is already in the pipe, unless the pipe is empty.
  * @returns bytes in the pipe
  */
 export function takeOver(io: PumpIo, ledger: Ledger): number {

@@ -6,8 +6,8 @@ const libcCopyFileRange = declare(
 );
 
 /**
- * Errors of a pair of files that copy_file_range does not support: different file systems, an old kernel, a seccomp
- * filter.
+ * Errors that copy_file_range returns for files between which it cannot copy: different file systems, an old kernel, a
+ * seccomp filter.
  */
 const unsupported: ReadonlySet<number> = new Set([
   errno.EXDEV,

@@ -11,8 +11,8 @@ const SPLICE_F_NONBLOCK = 2;
 
 /**
  * Moves up to `bytes` between two descriptors, one of them a pipe, without copying through user space. Does not block
- * on a pipe: before 5.1, splice ignored a pipe's O_NONBLOCK, and only this flag helps. It has no effect on a virtio
- * port, which must be O_NONBLOCK itself.
+ * on a pipe, thanks to SPLICE_F_NONBLOCK: before 5.1, splice ignored a pipe's O_NONBLOCK. The flag has no effect on a
+ * virtio port, which must be O_NONBLOCK itself.
  * @returns bytes moved, or the negated errno
  */
 export function splice(from: number, to: number, bytes: number): number {
@@ -21,8 +21,8 @@ export function splice(from: number, to: number, bytes: number): number {
 }
 
 /**
- * Duplicates up to `bytes` of a pipe's content into a second pipe, and removes nothing. @returns bytes, or the
- * negated errno
+ * Duplicates up to `bytes` of a pipe's content into a second pipe without consuming it.
+ * @returns bytes, or the negated errno
  */
 export function tee(from: number, to: number, bytes: number): number {
   const given = libcTee(from, to, bytes, SPLICE_F_NONBLOCK);
@@ -35,7 +35,7 @@ export function read(fd: number, buffer: Uint8Array): number {
   return got < 0 ? -lastErrno() : got;
 }
 
-/** Calls write(2) once with all of `buffer`; fewer bytes may be written. @returns bytes written, or the negated errno */
+/** Calls write(2) once with all of `buffer`; it may write fewer bytes. @returns bytes written, or the negated errno */
 export function write(fd: number, buffer: Uint8Array): number {
   const put = libcWrite(fd, buffer, buffer.byteLength);
   return put < 0 ? -lastErrno() : put;

@@ -18,9 +18,9 @@ const MSG_TRUNC = 0x20;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 
-/** Size of the text that is sent with the descriptors. */
+/** Maximum size of the text that is sent with the descriptors. */
 const textBytesMax = 1024;
-/** Descriptors in one message. */
+/** Maximum number of descriptors in one message. */
 const descriptorsMax = 8;
 
 // On 64-bit Linux, where glibc and musl agree once the padding is zero: struct cmsghdr is { long length, int level,
@@ -29,7 +29,7 @@ const descriptorsMax = 8;
 const controlHeaderBytes = 16;
 const controlBytes = controlHeaderBytes + 4 * descriptorsMax;
 
-/** One buffer for a whole message, reused for each: struct msghdr, its one iovec, control, text. */
+/** Layout of the buffer, which holds one message and is reused: struct msghdr, its one iovec, control, text. */
 const at = { header: 0, iovec: 56, control: 72, text: 72 + controlBytes };
 const memory = new Uint8Array(at.text + textBytesMax);
 const view = new DataView(memory.buffer);
@@ -73,10 +73,10 @@ export interface Received {
 }
 
 /**
- * Receives a message of `sendDescriptors`. Does not block.
+ * Receives a message sent by `sendDescriptors`. Does not block.
  * @returns undefined when there is no message, or the other end is closed
- * @throws NativeError EMSGSIZE when the message was truncated, e.g. at this process's limit of descriptors; those
- * that arrived are closed
+ * @throws NativeError EMSGSIZE when the message was truncated, e.g. at this process's descriptor limit; the
+ * descriptors that did arrive are closed
  */
 export function receiveDescriptors(socket: number): Received | undefined {
   setHeader(textBytesMax, controlBytes);

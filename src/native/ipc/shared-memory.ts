@@ -31,7 +31,7 @@ export function makeMemory(name: string, bytes: number): number {
 
 export interface Mapping {
   readonly buffer: ArrayBuffer;
-  /** Unmaps the memory: touching `buffer` afterwards is a segmentation fault. */
+  /** Unmaps the memory: touching `buffer` afterwards causes a segmentation fault. */
   unmap(): void;
 }
 

@@ -18,8 +18,8 @@ const MSG_NOSIGNAL = 0x4000;
 const pathBytesMax = 108;
 
 /**
- * A UNIX stream socket, non-blocking and close-on-exec, connected to the one at `path`; the caller owns it. Node's
- * own sockets do not expose their descriptor, and splice needs it. Does not block.
+ * A UNIX stream socket, non-blocking and close-on-exec, connected to the one at `path`; the caller owns it. Node's own
+ * sockets do not expose their descriptor, which splice needs. Does not block.
  * @throws NativeError ENOENT, ECONNREFUSED, EACCES, EAGAIN (the backlog is full), ENAMETOOLONG
  */
 export function connectUnix(path: string): number {
@@ -32,8 +32,8 @@ export function connectUnix(path: string): number {
 }
 
 /**
- * Sends one datagram to a UNIX socket: a path, or with `@` before it a name in the abstract namespace. Node has no
- * such sockets. Does not block.
+ * Sends one datagram to a UNIX socket: a path, or with `@` before it a name in the abstract namespace. Node does not
+ * support such sockets. Does not block.
  * @throws NativeError EAGAIN (its queue is full), ENOENT, ECONNREFUSED, EACCES, ENAMETOOLONG
  */
 export function sendUnixDatagram(to: string, text: string): void {
@@ -62,8 +62,8 @@ function pathAddress(call: string, path: string): Buffer {
 }
 
 /**
- * The address of a name in the abstract namespace: a NUL replaces the `@`. The length gives the end of the name: a
- * trailing NUL would be part of it.
+ * The address of a name in the abstract namespace: a NUL replaces the `@`. The address length marks the end of the
+ * name; a trailing NUL would be part of the name.
  */
 function abstractAddress(call: string, name: string): Buffer {
   const address = Buffer.from(`\0\0${name}`);

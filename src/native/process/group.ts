@@ -1,6 +1,6 @@
 import { declarePointer, viewMemory } from '../libc.ts';
 
-// struct group begins the same in glibc and musl: char *name, char *password, gid_t
+// struct group has the same first members in glibc and musl: char *name, char *password, gid_t
 const libcGetgrnam = declarePointer('void *getgrnam(const char *name)');
 const groupBytes = 20;
 const gidIndex = 4;

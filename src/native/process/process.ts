@@ -13,7 +13,7 @@ const CLOSE_RANGE_CLOEXEC = 4;
 
 /**
  * Marks inherited descriptors (a shell's, a service manager's) close-on-exec, so that children do not get them.
- * Kernels before 5.11 do not have the call; there children inherit them.
+ * Kernels before 5.11 do not support this; there, children inherit them.
  */
 export function closeStrayOnExec(): void {
   libcSyscall(SYS_close_range, 3, 0xffff_ffff, CLOSE_RANGE_CLOEXEC);

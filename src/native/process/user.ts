@@ -1,6 +1,6 @@
 import { declarePointer, viewMemory } from '../libc.ts';
 
-// struct passwd begins the same in glibc and musl: char *name, char *password, uid_t, gid_t
+// struct passwd has the same first members in glibc and musl: char *name, char *password, uid_t, gid_t
 const libcGetpwnam = declarePointer('void *getpwnam(const char *name)');
 const passwdBytes = 24;
 const uidIndex = 4;

@@ -51,8 +51,8 @@ export class PollSet {
   }
 
   /**
-   * Waits on another thread, so that the event loop goes on. Process exit waits for this thread, so end the wait
-   * before exiting. An interrupted call counts as no events.
+   * Waits on another thread, so that the event loop keeps running. Process exit waits for this thread, so end the wait
+   * before exiting. An interrupted call reports no events.
    * @returns the number of entries that have events
    */
   wait(timeoutMs: number): Promise<number> {

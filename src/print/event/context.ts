@@ -8,7 +8,7 @@ import type { PrintTaskNames } from '../symbols/task-names.ts';
 export interface PrintContext {
   /** Size of the guest's `long`. */
   readonly longBytes: 4 | 8;
-  /** Characters of print formats that may still be compiled; what is beyond is printed as fields. */
+  /** Number of characters of print formats that may still be compiled; events beyond it are printed as fields. */
   readonly budget: { left: number };
   /** Parsed at the first call. */
   readonly functionMap: () => FunctionMap;

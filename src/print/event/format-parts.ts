@@ -29,8 +29,8 @@ export interface FormatParts {
 }
 
 /**
- * Limit for the conversions of one format; the kernel's have a few dozen. Each may read the whole record, also if it prints
- * nothing of it.
+ * Limit for the conversions of one format; the kernel's have a few dozen. Each may read the whole record, even if it
+ * prints nothing of it.
  */
 const maxConversions = 1000;
 
@@ -52,7 +52,7 @@ export function formatParts(format: string, args: readonly PrintArg[]): FormatPa
     const from = at;
     at = found.end;
     if (found.kind === 'unknown') {
-      // a conversion that the text ends in prints nothing
+      // a conversion that is cut off by the end of the text prints nothing
       if (found.text !== '') parts.push({ kind: 'literal', bytes: Buffer.from(found.text, 'latin1') });
       continue;
     }

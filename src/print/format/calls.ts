@@ -5,10 +5,10 @@ import { argKind, type ArgKind, type NamedValue, PrintArg } from './print-arg.ts
 import type { PrintField, PrintFields } from './print-field.ts';
 import type { Token, Tokens } from './tokens.ts';
 
-/** Number of arguments of each additional function that a format may call, besides the built-in ones. */
+/** Number of arguments of each function that a format may call besides the built-in ones. */
 export type CallableFunctions = ReadonlyMap<string, number>;
 
-/** What reads a function's arguments. */
+/** Parses the arguments of a function. */
 export interface ArgParser {
   readonly tokens: Tokens;
   readonly fields: PrintFields;
@@ -144,7 +144,7 @@ function names(parser: ArgParser): NamedValue[] {
   for (;;) {
     let token = parser.tokens.nextItem();
     if (token.type !== 'op' || token.text !== '{') {
-      // no name, also after a last comma
+      // the list ends here, possibly after a trailing comma
       expect(token, 'delimiter', ')');
       return names;
     }
@@ -214,7 +214,7 @@ function sizeof(parser: ArgParser, arg: PrintArg): Token {
     const field = parser.fields.findAny(expectNext(parser.tokens, 'item').text);
     size = field?.isArray === false ? field.size : undefined;
   } else {
-    // libtraceevent rejects the other types, u64 and the like too
+    // libtraceevent rejects all other types, even u64 and the like
     size = token.text === 'int' ? intBytes : undefined;
   }
   if (size === undefined) throw new PrintFormatError(`size of ${token.text} is unknown`);

@@ -14,14 +14,14 @@ export function parseUnsigned(text: string): bigint {
   return sign === '-' ? BigInt.asUintN(64, -value) : value;
 }
 
-/** Enough digits for more than 64 bits: of millions of digits, a bigint takes seconds. */
+/** More digits than 64 bits need. Converting millions of digits to a bigint would take seconds. */
 const mostDigits = 24;
 
 function significant(digits: string): string {
   return digits.length <= mostDigits ? digits : digits.replace(/^0+(?=.)/, '').slice(0, mostDigits);
 }
 
-/** As above, like strtoll(text, NULL, 0). */
+/** The same for a signed number, like strtoll(text, NULL, 0). */
 export function parseSigned(text: string): bigint {
   const [, sign] = /^\s*(-?)/.exec(text) ?? [];
   const magnitude = parseUnsigned(text.replace(/^\s*[-+]/, ''));

@@ -53,7 +53,7 @@ const priorities: ReadonlyMap<string, number> = new Map([
   ['?', 16],
 ]);
 
-/** Smaller binds tighter; -1 for what is no operator. */
+/** A smaller number binds tighter; -1 if it is not an operator. */
 export function priorityOf(operator: string): number {
   return priorities.get(operator) ?? -1;
 }

@@ -3,7 +3,7 @@ import type { Token, Tokens, TokenType } from './tokens.ts';
 /** The print format cannot be parsed; the event's fields are printed instead. */
 export class PrintFormatError extends Error {}
 
-/** Throws PrintFormatError if the token is another one. */
+/** Throws PrintFormatError if the token is a different one. */
 export function expect(token: Token, type: TokenType, text: string): void {
   if (token.type !== type || token.text !== text)
     throw new PrintFormatError(`${JSON.stringify(token.text)} in place of ${JSON.stringify(text)}`);

@@ -112,7 +112,7 @@ class Parser implements ArgParser {
     return token;
   }
 
-  /** `REC->field`. After `(REC)` returns the parenthesis as an item. */
+  /** `REC->field`. If `REC` is followed by `)`, returns the parenthesis as an item. */
   #entry(arg: PrintArg): Token {
     const token = this.tokens.nextItem();
     if (token.type === 'delimiter' && token.text === ')') return { type: 'item', text: ')' };
@@ -186,7 +186,7 @@ class Parser implements ArgParser {
       throw unknownOperator(operator);
     }
     if (next.type !== 'op' || next.text === ':') return next;
-    // an index has none: it belongs to what is right of the operator
+    // `[` has no priority: the index belongs to the operand on the right of the operator
     const priority = priorityOf(next.text);
     return this.operation(priority > arg.priority || right === undefined ? arg : right, next);
   }

@@ -44,7 +44,9 @@ export interface Slot {
  */
 export class PrintArg {
   kind: ArgKind = argKind.none;
-  /** Atom: its text. Cast: the type. Operation: the operator. String and masks: the field's name. Call: the function. */
+  /**
+   * Atom: its text. Cast: the type. Operation: the operator. String and masks: the field's name. Call: the function.
+   */
   text = '';
   /** Field, dynamic array and its length; undefined if the event has no such field. */
   field: PrintField | undefined;

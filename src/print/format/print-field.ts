@@ -86,7 +86,7 @@ export class PrintFields {
   }
 }
 
-/** Of several fields of one name the first. */
+/** Fields by name; the first one if several have the same name. */
 function firstByName(fields: readonly PrintField[]): Map<string, PrintField> {
   return new Map(fields.toReversed().map((field) => [field.name, field]));
 }

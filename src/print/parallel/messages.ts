@@ -10,24 +10,24 @@ export interface ThreadInput {
   readonly timeOffset: bigint;
   readonly clockHz: number | undefined;
   readonly filter: Omit<EventFilter, 'functionAt'>;
-  /** Whether its filter asks for names of functions. */
+  /** Whether its filter needs the names of functions. */
   readonly namesFunctions: boolean;
 }
 
-/** What a thread is told when it starts. */
+/** What a thread is given when it starts. */
 export interface ThreadSetup {
   readonly inputs: readonly ThreadInput[];
   readonly lines: LineOptions;
   readonly withoutFlags: number;
-  /** Times are relative to this one. */
+  /** Times are printed relative to this one. */
   readonly alignTo: bigint | undefined;
 }
 
-/** A part to print: what comes from `from` on and before `until`, by the times of the report. */
+/** A part to print: the events from `from` on and before `until`, in the times of the report. */
 export interface PartOrder {
   readonly from: bigint | undefined;
   readonly until: bigint | undefined;
-  /** For each buffer of each input, the steps at which its CPUs begin. */
+  /** For each buffer of each input, the steps at which to begin reading its CPUs. */
   readonly steps: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -38,19 +38,19 @@ export function bufferKey(input: number, buffer: string): string {
 
 export type ToThread =
   | { readonly kind: 'print'; readonly order: PartOrder }
-  /** A piece that was written: its memory can be used again. */
+  /** A piece was written: its memory can be reused. */
   | { readonly kind: 'used'; readonly memory: number };
 
 /** Some text of a part. */
 export interface TextPiece extends NotedPiece {
-  /** The number of the memory that has the text. */
+  /** The number of the memory that holds the text. */
   readonly memory: number;
-  /** That memory, if it is a new one, or is not used again. */
+  /** That memory, if the receiver does not have it yet or it is used only once. */
   readonly bytes: Uint8Array | undefined;
   readonly length: number;
   /** Event types that are printed as fields for the first time, with the reasons. */
   readonly said: readonly (readonly [name: string, reason: string])[];
-  /** Whether the text may be another one than in the whole. */
+  /** Whether the text may differ from that of an undivided report. */
   readonly isDoubtful: boolean;
 }
 

@@ -9,9 +9,9 @@ import { setupOf } from './setup.ts';
 import { type PrintedPart, PrintingThread, startThread } from './threads.ts';
 
 export interface Parallel {
-  /** Number of threads that print; 1: the calling one. */
+  /** Number of threads that print; 1: only the calling one. */
   readonly threads: number;
-  /** Pages of a part, and pages below which threads are not worth their start. */
+  /** Bytes of pages in a part, and bytes of pages in a report below which starting threads is not worth it. */
   readonly partBytes?: number;
   readonly leastBytes?: number;
   readonly start?: typeof startThread;
@@ -19,16 +19,16 @@ export interface Parallel {
 
 const usualPartBytes = 2 << 20;
 const usualLeastBytes = 16 << 20;
-/** Larger offsets may turn times over. */
+/** Larger offsets may make times wrap around. */
 const mostOffset = 2n ** 62n;
-/** How often a print format may be compiled besides the first time. */
+/** How many more times a print format may be compiled after the first. */
 const moreFormats = 8;
 
 /**
- * As `report`, with the same output, by several threads: each prints parts of the time, and the parts are written in order.
- * Whatever makes a part's text depend on more than the part and the notes about it is found out after the fact: then the
- * calling thread prints everything, and leaves out what was already written. Throws Failure.
- * @returns how many bytes the threads printed; undefined if it was all
+ * Prints the same as `report`, with several threads: each prints parts, which are ranges of time, and the parts are
+ * written in order. If it turns out that the text of a part depends on more than the part and the notes about it, the
+ * calling thread prints everything and leaves out what was already written. Throws Failure.
+ * @returns how many bytes the threads printed; undefined if they printed everything
  */
 export async function parallelReport(
   inputs: readonly ReportInput[],
@@ -55,7 +55,7 @@ export async function parallelReport(
   return byThreads;
 }
 
-/** Whether parts of the events can be printed on their own, and threads are worth it. */
+/** Whether parts of the events can be printed on their own, and starting threads is worth it. */
 function isDivisible(
   inputs: readonly ReportInput[],
   options: ReportOptions,
@@ -68,7 +68,7 @@ function isDivisible(
   const canOrder = ({ timeOffset, clockHz }: ReportInput): boolean =>
     !areSeveral || (clockHz === undefined && timeOffset >= 0n && timeOffset < mostOffset);
   if (!inputs.every(canOrder) || (areSeveral && options.alignTimes)) return false;
-  // a recording that still grows has another end for each thread
+  // each thread would find a different end of a recording that still grows
   if (inputs.some(({ trace }) => trace.source.recording?.endedAt === null)) return false;
   // parts are cut by the file's own times
   if (inputs.some(({ trace }) => trace.source.timeShift !== undefined)) return false;
@@ -102,7 +102,7 @@ async function printParts(
   };
   const settler = new Settler(inputs, options.latency);
   let edges: readonly string[] | undefined;
-  // the beginning comes sooner from this thread than from one that must start
+  // this thread prints the beginning sooner than one that has to start first
   const local = new PrintingThread(localThread(setup));
   try {
     const startThreads = (): void => {

@@ -8,7 +8,7 @@ import { bufferKey, type PartOrder } from './messages.ts';
 
 /** The parts of a report, one after the other. */
 export class PartOrders {
-  /** Whether no more parts could be made. */
+  /** Whether a Failure ended the parts early. */
   areLost = false;
   readonly #orders: Iterator<PartOrder, void>;
 
@@ -16,7 +16,7 @@ export class PartOrders {
     this.#orders = ordersOf(inputs, filters, partBytes);
   }
 
-  /** Reads some pages. Blocks. */
+  /** The next part; undefined if there is none. Reads some pages. Blocks. */
   next(): PartOrder | undefined {
     try {
       const next = this.#orders.next();

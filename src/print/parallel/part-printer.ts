@@ -107,7 +107,7 @@ export class PartPrinter {
   }
 }
 
-/** The CPU that stands on the first event after the part; undefined if there is none. */
+/** The CPU whose current event is the first one after the part; undefined if there is none. */
 function eventAfter({ cpus }: TracePart): CpuEvents | undefined {
   let first: CpuEvents | undefined;
   for (const cpu of cpus)

@@ -6,13 +6,13 @@ import { PartPrinter } from './part-printer.ts';
 
 const pieceBytes = 256 << 10;
 const flushBytes = 240 << 10;
-/** Pieces that may wait to be written: a part's text may have any length. */
+/** Maximum number of pieces that wait to be written: the text of a part may have any length. */
 const mostWaiting = 24;
 
-/** Prints parts as messages tell it, and sends their text. */
+/** Prints the parts that messages order, and sends their text. */
 export function servePrinting(port: MessagePort, setup: ThreadSetup): void {
   const opened = PartPrinter.open(setup);
-  // the main thread meets the same fault, and reports it
+  // the main thread gets the same error, and reports it
   opened.catch(() => undefined);
   const outlet = new Outlet(port);
   const print = async (order: PartOrder): Promise<void> => {
@@ -33,8 +33,8 @@ class Outlet {
   readonly #port: MessagePort;
   readonly #out = new TextBuffer(0);
   /**
-   * Shared with the main thread: once a thread has moved memory to another one, V8 runs code on buffers with more checks.
-   * Undefined for memory of other sizes, which is used once.
+   * Shared with the main thread: once a thread has transferred memory to another one, V8 runs code on buffers with
+   * more checks. Undefined for memory of other sizes, which is used once.
    */
   readonly #memories: (Uint8Array | undefined)[] = [];
   readonly #unused: number[] = [];
@@ -82,7 +82,7 @@ class Outlet {
     this.#waiting++;
     this.send({ kind: 'text', piece });
     this.#takeMemory();
-    // lets messages in
+    // lets messages arrive
     await setImmediate();
     while (this.#waiting >= mostWaiting)
       await new Promise<void>((resolve) => {

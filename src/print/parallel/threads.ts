@@ -3,7 +3,7 @@ import type { FromThread, PartOrder, TextPiece, ThreadSetup, ToThread } from './
 import type { FunctionNumbers } from './settler.ts';
 import { threadCode } from './thread-code.ts';
 
-/** A part that is being printed: what its thread says, in order. */
+/** A part that is being printed: the messages of its thread, in order. */
 export class PrintedPart {
   readonly thread: PrintingThread;
   readonly #said: FromThread[] = [];
@@ -18,7 +18,7 @@ export class PrintedPart {
     this.#onSaid();
   }
 
-  /** What comes next; waits for it. */
+  /** The next message; waits for it. */
   async next(): Promise<FromThread> {
     while (this.#said.length === 0)
       await new Promise<void>((resolve) => {
@@ -28,7 +28,7 @@ export class PrintedPart {
   }
 }
 
-/** The end of a thread's messages. */
+/** The main thread's end of the channel to a printing thread. */
 export interface ThreadPort {
   postMessage(message: ToThread, moved: []): void;
   on(event: 'message', listener: (message: FromThread) => void): unknown;
@@ -36,7 +36,7 @@ export interface ThreadPort {
   terminate(): Promise<unknown>;
 }
 
-/** For objects that soon die; V8's default is several times as much, for no more speed. */
+/** Size of a thread's young generation; V8's default is several times as large, but no faster. */
 const youngMb = 8;
 
 /** Starts a thread. */
@@ -78,7 +78,7 @@ export class PrintingThread {
     return this.#memories[memory]!;
   }
 
-  /** Gives memory back whose text was written. */
+  /** Gives back the memory of a piece that was written. */
   giveBack({ memory }: TextPiece): void {
     this.#worker.postMessage({ kind: 'used', memory }, []);
   }

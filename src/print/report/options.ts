@@ -1,7 +1,7 @@
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { HandlerOptions } from '../handlers/handler.ts';
 
-/** How a report looks; named by trace-cmd's options. */
+/** How a report looks; each field names its trace-cmd option. */
 export interface LineOptions {
   /** `-t`: nanoseconds. */
   readonly nanoseconds: boolean;

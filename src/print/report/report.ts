@@ -52,11 +52,11 @@ export function writeHeads(streams: readonly Stream[], inputs: number, out: Text
   }
 }
 
-/** Told while streams are printed. */
+/** Callbacks while streams are printed. */
 export interface PrintWatch {
-  /** Each stream stands on its first event. */
+  /** Called when each stream is at its first event. */
   readonly onLoaded: () => void;
-  /** The last event of a stream began a line that an event after it might have completed. */
+  /** Called if the last event of a stream began a line that a later event might have completed. */
   readonly onIncomplete: (stream: Stream, entry: GraphEntry) => void;
 }
 
@@ -102,7 +102,7 @@ export async function printStreams(
     out.string(wakeups?.summary() ?? '');
     await flush();
   } catch (error) {
-    // what was read before is printed
+    // print what was read before the error
     if (error instanceof Failure) await flush();
     throw error;
   } finally {
@@ -123,7 +123,7 @@ function earliest(streams: readonly Stream[]): Stream | undefined {
   return first;
 }
 
-/** The time of the earliest event at which a stream stands. */
+/** The time of the earliest current event of the streams. */
 export function firstTime(streams: readonly Stream[]): bigint | undefined {
   const times = streams.filter(({ event }) => event !== undefined).map(({ time }) => time);
   return times.reduce<bigint | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);

@@ -71,7 +71,10 @@ function labels(inputs: readonly ReportInput[]): (input: ReportInput, buffer: st
   };
 }
 
-/** Whether the report shows the clock's times in seconds. Files of old versions have no name and count nanoseconds. */
+/**
+ * Whether the report shows the clock's times in seconds. Files of old versions do not name the clock, which counts
+ * nanoseconds.
+ */
 function isSeconds(clock: string): boolean {
   return clock === '' || clockUnit(clock) === 'ns';
 }

@@ -7,8 +7,8 @@ export type TimeForm = 'us' | 'ns' | 'raw';
 export const maxDistance = 2 ** 52;
 
 /**
- * Writes times. 64-bit nanoseconds do not fit in a number: keeps a base of whole seconds near the current time, and
- * computes only the difference, as a number.
+ * Writes times. 64-bit nanoseconds do not fit in a number, so it keeps a base of whole seconds near the current time,
+ * and computes only the difference as a number.
  */
 export class TimeWriter {
   readonly form: TimeForm;

@@ -149,8 +149,8 @@ export class TracePrinter {
   complete(entry: GraphEntry, next: TraceEvent | undefined, out: TextBuffer): boolean {
     if (next !== undefined && this.isExitOf(entry, next.id, next.record, next.pid)) {
       this.#graph.writeLeaf(out, entry, next.record);
-      // the idle tasks of all CPUs have pid 0, so this may be another CPU's event; trace-cmd then continues with
-      // that CPU, because it still sorts it by the event that it has used up
+      // the idle tasks of all CPUs have pid 0, so this may be another CPU's event; trace-cmd then continues with that
+      // CPU, because it still sorts that CPU by the event that was just printed
       if (next.cpu !== entry.cpu) next.keepPlace();
       out.endLine(0);
       return true;
@@ -255,13 +255,13 @@ export function writeDifference(out: TextBuffer, last: bigint, time: bigint): vo
   out.spaces(8 - text.length);
 }
 
-/** Limit for all print formats together: compiled they take some 100 times the memory. Debian's kernel has 1 MiB. */
+/** Limit for all print formats together: compiled, they take about 100 times the memory. Debian's kernel has 1 MiB. */
 export const maxFormatsLength = 8 << 20;
 
 /** Limit for a task's name, which begins each line; the kernel's is 16, for kernel threads 64. */
 const maxNameBytes = 256;
 
-/** The names that the trace has. */
+/** The task names that the trace contains. */
 export function* taskNames(text: string): Generator<readonly [number, Uint8Array]> {
   for (const line of linesOf(text)) {
     const [, pid, name] = /^ *(\d{1,7}) (.+)$/.exec(line) ?? [];

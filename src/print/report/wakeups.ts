@@ -94,7 +94,7 @@ export class Wakeups {
     this.#nextPriority = nextPriority;
   }
 
-  /** Call after the event's line: if it appends text, it moves the newline behind it. */
+  /** Call after the event's line; text is inserted before the newline. */
   after({ id, record }: TraceEvent, time: bigint, out: TextBuffer): void {
     if (id === this.#switchId) {
       const pid = this.#nextPid.number(record);

@@ -89,7 +89,7 @@ export function parseFunctions(text: Uint8Array): FunctionMap {
   };
 }
 
-/** One object for all lines. */
+/** A line of kallsyms; one object is reused for all lines. */
 interface SymbolLine {
   high: number;
   low: number;

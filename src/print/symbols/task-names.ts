@@ -13,7 +13,7 @@ const shortNameWidth = 8;
 interface Label {
   readonly text: Uint8Array;
   readonly nameLength: number;
-  /** Whether the trace does not name the task, so that an event may. */
+  /** Whether the trace does not name the task, so that an event may still name it. */
   readonly isOpen: boolean;
 }
 
@@ -71,7 +71,7 @@ export class PrintTaskNames {
     return this.#isShort ? name.slice(0, shortNameWidth).padStart(shortNameWidth) : name.padStart(nameWidth);
   }
 
-  /** Writes a label, and a note if events before may have named the task. */
+  /** Writes a label, and a note if earlier events may have named the task. */
   writeLabel(out: TextBuffer, pid: number, cpu: number): void {
     const { text, nameLength, isOpen } = this.#label(pid, cpu);
     if (isOpen && this.#notes !== undefined) {
@@ -85,7 +85,7 @@ export class PrintTaskNames {
   learn(pid: number, source: Uint8Array, start: number, end: number): void {
     if (pid === 0 || this.#names.has(pid) || this.#learned.has(pid)) return;
     if (this.#names.size + this.#learned.size >= maxLearned) return;
-    // not slice(): of a Buffer it is a view
+    // not slice(), which returns a view of a Buffer
     const name = new Uint8Array(source.subarray(start, end));
     this.#learned.set(pid, name);
     for (const labels of this.#labels) labels?.delete(pid);

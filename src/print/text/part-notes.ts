@@ -6,7 +6,7 @@ export const noteKind = {
   learned: 1,
   /** The indent of a function: `a` is the CPU, `b` the caller, `c` the called one or -1. Nothing was written. */
   indent: 2,
-  /** The same of the events of repeated calls, which have stacks of their own. */
+  /** The same for the events of repeated calls, which have stacks of their own. */
   indentOfRepeats: 3,
   /** A number for a function's name: `a` is the number, `b` the index of the name. */
   functionName: 4,
@@ -14,7 +14,7 @@ export const noteKind = {
   difference: 5,
 } as const;
 
-/** Numbers of a note: kind, input, offset in the text, `a`, `b`, `c`. */
+/** Number of integers in a note: kind, input, offset in the text, `a`, `b`, `c`. */
 export const noteLength = 6;
 
 /** Notes about a piece of text. */
@@ -25,7 +25,7 @@ export interface NotedPiece {
 
 /** Collects notes while the text of a part is printed. */
 export class PartNotes {
-  /** Whether something was printed that a part of the events does not tell, and notes do not either. */
+  /** Whether something was printed that depends on more than a part of the events and the notes. */
   isDoubtful = false;
   #notes = new Int32Array(noteLength * 64);
   #length = 0;

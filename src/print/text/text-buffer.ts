@@ -8,7 +8,10 @@ const twoTo32 = 2 ** 32;
 export const maxEventBytes = 1 << 20;
 const tooLongMark = Buffer.from('[TOO LONG]');
 
-/** Lines of a report, appended in place, so that a line costs no allocation. The owner writes `view()` somewhere, then clears. */
+/**
+ * Lines of a report, appended in place, so that a line costs no allocation. The owner writes `view()` somewhere, then
+ * clears the buffer.
+ */
 export class TextBuffer extends ByteBuffer {
   /** Where a NUL ended the line early; -1 for none. */
   cutAt = -1;
@@ -38,8 +41,8 @@ export class TextBuffer extends ByteBuffer {
   }
 
   /**
-   * Whether the text that began at `start` reaches its limit; then it is cut there and marked. Call it after each part of
-   * an event, and stop if it returns true.
+   * Whether the text that began at `start` reaches its limit; if so, it is cut there and marked. Call it after each
+   * part of an event, and stop if it returns true.
    */
   isTooLong(start: number): boolean {
     const end = start + maxEventBytes;

@@ -135,7 +135,7 @@ function choice(condition: Value, yes: Value, no: Value): Value {
   };
 }
 
-/** For values that do not depend on the record. */
+/** Stands in for the record of values that do not depend on one. */
 const noRecord: RecordData = {
   page: new Uint8Array(0),
   view: new DataView(new ArrayBuffer(0)),

@@ -45,7 +45,7 @@ export class Tracing {
 
   /**
    * @param own the agent's own instance, used when no order names another
-   * @param saveNames whether to make the kernel save the names of more tasks, for which it forgets all others
+   * @param saveNames whether to make the kernel save the names of more tasks, which makes it forget all earlier ones
    */
   constructor(supervisor: Supervisor, own: Tracefs, saveNames: boolean, log: Logger) {
     this.#supervisor = supervisor;
@@ -123,7 +123,7 @@ export class Tracing {
     return { cpus, stats, source };
   }
 
-  /** Restores everything at once without waiting: for a program that ends. */
+  /** Restores everything at once without waiting: for a program that is about to end. */
   abandon(): void {
     const request = this.#request;
     if (request !== undefined)

@@ -34,7 +34,7 @@ export function portNameOf(template: string, cpu: number): string {
   return template.replace('%d', String(cpu));
 }
 
-/** A pipe for each CPU, which this process has inherited. @param fds its writing ends by CPU */
+/** A pipe for each CPU, which this process has inherited. @param fds the write ends by CPU */
 export function pipeOutlets(fds: ReadonlyMap<number, number>): OutletSource {
   return {
     outlet: 'splice',
@@ -51,9 +51,9 @@ export function pipeOutlets(fds: ReadonlyMap<number, number>): OutletSource {
 const stdoutFd = 1;
 
 /**
- * One stdout for all. A pipe is opened again, so that O_NONBLOCK does not affect other processes that share it; a
- * file is not, because it must keep its one position. splice refuses a file opened with O_APPEND: its pages are
- * copied.
+ * stdout as the one outlet of all CPUs. A pipe is opened again, so that O_NONBLOCK does not affect other processes
+ * that share it; a file is not, because it must keep its one position. splice refuses a file opened with O_APPEND, so
+ * pages are copied to it.
  * @param framed with a header before each CPU's pages (protocol/frames.ts)
  * @throws Failure when stdout is a terminal
  */

@@ -94,7 +94,7 @@ export type Effect =
   | { readonly kind: 'close'; readonly what: 'ring' | 'port' | 'all' }
   | { readonly kind: 'timer'; readonly ms: number }
   | { readonly kind: 'report-stop'; readonly id: number; readonly outcome: StopOutcome }
-  /** The reason to wait has changed. */
+  /** The reason for waiting has changed. */
   | { readonly kind: 'say-waiting'; readonly reason: string };
 
 export interface Step {
@@ -102,7 +102,7 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
-/** Delay before a missing ring or port is tried again; doubles up to the last. */
+/** Delay before a missing ring or port is tried again; doubles up to `lastRetryMs`. */
 const firstRetryMs = 100;
 const lastRetryMs = 1000;
 /**
@@ -162,7 +162,7 @@ function answerStop(next: Step, outcome: StopOutcome): Step {
   };
 }
 
-/** Gives a worker without an order the current one. */
+/** Gives the current order to a worker that has none. */
 function obey(cpu: CpuModel): Step {
   switch (cpu.wanted) {
     case 'run':

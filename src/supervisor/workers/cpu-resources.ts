@@ -17,7 +17,8 @@ export interface RingSource {
 
 /**
  * The resources that the workers of a CPU receive, one worker after another: the ring's descriptor, the pipe, the
- * outlet and the ledger. The pipe and its content survive workers, and ports that are unplugged and come back.
+ * outlet and the ledger. The pipe and its content survive the end of a worker, and the unplugging of a port until it
+ * is back.
  */
 export class CpuResources {
   readonly #cpu: number;
@@ -43,14 +44,14 @@ export class CpuResources {
 
   /**
    * Number of pages that one splice moves into the empty pipe. A slot holds a page of any size, but the kernel
-   * requests no more bytes than the slots would hold of system pages, and the ring never returns less than one of
-   * its own pages.
+   * requests no more bytes than the slots would hold if each held a system page, and the ring never returns less than
+   * one of its own pages.
    */
   get pipePages(): number {
     return Math.floor(pipeBytes(this.#openPipe().writeEnd) / this.#pageBytes);
   }
 
-  /** Counts up while the worker's event loop turns. */
+  /** Counts up while the worker's event loop runs. */
   get beat(): number {
     return this.#ledger?.beat ?? 0;
   }

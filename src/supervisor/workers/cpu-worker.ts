@@ -49,14 +49,14 @@ export class CpuWorker {
   /** Times of crashes after which the standby took over at once; not in `#history`. */
   #replacedMs: readonly number[] = [];
   /**
-   * Exits because the port or ring disappeared. They are not crashes, and the CPU is never given up because of
-   * them.
+   * Workers' exits because the port or ring disappeared. They are not crashes, and the CPU is never given up because
+   * of them.
    */
   #departures: CrashHistory = noCrashes;
   #readyMs: number | undefined;
   /** `bytesOut` when the worker became ready. */
   #bytesOutBefore = 0;
-  /** The next worker replaces one that ended. */
+  /** Whether the next worker replaces one that ended. */
   #replaces = false;
   /** errno of the last failed fork: logged once, until a fork succeeds. */
   #forkFailure: string | undefined;
@@ -82,7 +82,7 @@ export class CpuWorker {
     return this.#restarts;
   }
 
-  /** Call this after ring and port were opened again: the next worker is forked, and does not take the standby. */
+  /** Call this after ring and port were opened again: the next worker is then forked, even if there is a standby. */
   startOver(): void {
     this.#replaces = false;
   }
@@ -220,7 +220,7 @@ export class CpuWorker {
   }
 
   /**
-   * Whether the standby may replace the worker at once: only if that has sent something to the port, because
+   * Whether the standby may replace the worker at once: only if the worker has sent something to the port, because
    * otherwise its successor would fail the same way.
    */
   #mayBeReplaced(livedMs: number): boolean {

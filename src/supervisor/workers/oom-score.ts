@@ -5,8 +5,9 @@ const advantage = 500;
 const leastScore = -999; // -1000 would exempt the supervisor entirely
 
 /**
- * When memory runs out the kernel kills the process with the highest score. Losing a worker costs a restart, losing
- * the supervisor ends the trace, so its score is lowered. Needs CAP_SYS_RESOURCE; without it nothing changes.
+ * When memory runs out, the kernel kills the process with the highest score. Losing a worker costs a restart, but
+ * losing the supervisor ends the trace, so the supervisor's score is lowered. Needs CAP_SYS_RESOURCE; without it
+ * nothing changes.
  * @returns the score to restore in workers; undefined when nothing was changed
  */
 export function scoreBelowWorkers(): number | undefined {
@@ -19,7 +20,7 @@ export function scoreBelowWorkers(): number | undefined {
   }
 }
 
-/** Sets a worker's score, as it inherited the supervisor's. Raising a score needs no privilege. */
+/** Sets the score of a worker, which inherited the supervisor's. Raising a score needs no privilege. */
 export function setScore(pid: number, score: number): void {
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(score));

@@ -1,10 +1,10 @@
 export interface RestartLimits {
-  /** More restarts than this within `windowMs`, and the worker is given up. */
+  /** After more restarts than this within `windowMs`, the worker is given up. */
   readonly maxRestarts: number;
   readonly windowMs: number;
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** After this lifetime a worker's delays start over. */
+  /** After a worker has lived this long, its delays start over. */
   readonly healthyMs: number;
 }
 
@@ -54,8 +54,8 @@ export function decideRestart(
 }
 
 /**
- * Whether the standby replaces a worker at once: within 60 s, half as often as restarts are allowed. Beyond that, and
- * for all other restarts, `decideRestart` decides; it does not count these.
+ * Whether the standby replaces a worker at once: within 60 s, up to half as many times as restarts are allowed. Beyond
+ * that, and for all other restarts, `decideRestart` decides; it does not count these.
  * @param replacedMs times of such replacements
  * @returns the times with this one added; undefined: wait instead
  */

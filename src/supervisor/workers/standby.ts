@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
 import type { WorkerEnd, WorkerListener } from './worker-process.ts';
 
-/** Seconds until a standby that does not load is killed: it keeps others from their turn to fork. */
+/** Seconds after which a standby that does not load is killed: it takes up a turn to fork that others need. */
 const loadTicksMax = 120;
 
 /** The part of a worker's process that a standby uses. */
@@ -46,12 +46,12 @@ export class Standby<Worker extends Spare> {
     this.#setup = setup;
   }
 
-  /** Whether `take` returns one: it may still be loading, but is ready sooner than a new fork. */
+  /** Whether `take` returns a standby: it may still be loading, but is ready sooner than a new fork. */
   get isThere(): boolean {
     return this.#worker !== undefined && !this.#over;
   }
 
-  /** Whether there is one, or it only waits for its turn to fork: a CPU that waits behind it can take it. */
+  /** Whether there is a standby, or one that only waits for its turn to fork: a CPU waiting behind it can take it. */
   get isNear(): boolean {
     return this.isThere || (this.#isDue && this.#timer === undefined);
   }
@@ -106,7 +106,7 @@ export class Standby<Worker extends Spare> {
     this.#worker.kill();
   }
 
-  /** Ends the standby at once, as it holds nothing. Resolves when it is gone; no other one is started. */
+  /** Ends the standby at once, as it holds no pages. Resolves when it is gone; no other one is started. */
   end(): Promise<void> {
     this.#over = true;
     clearTimeout(this.#timer);

@@ -11,9 +11,9 @@ export interface WorkerCommand {
 }
 
 /**
- * A worker runs a few lines of script a few hundred times a second. Compiling them, and the memory and threads for
- * that, cost more than they save; even more in an emulated guest, which has to translate new machine code again. (The
- * WebAssembly flag only avoids V8's warning that it is disabled together with the compiler.)
+ * A worker runs a few lines of script a few hundred times a second. Compiling them, with the memory and threads that
+ * this takes, costs more than it saves; even more so in an emulated guest, which has to translate new machine code
+ * again. (The WebAssembly flag only avoids V8's warning that it is disabled together with the compiler.)
  */
 const flags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
 

@@ -86,7 +86,7 @@ export class WorkerProcess {
     this.#listener = listener;
   }
 
-  /** Assigns it a CPU, once; it then reports `ready`. The descriptors may be closed afterwards. */
+  /** Assigns the worker a CPU, once; it then reports `ready`. The descriptors may be closed afterwards. */
   serve(assignment: Assignment, lent: Lent): void {
     // the fork failed; Node reports that in the next turn of the event loop
     if (this.#lending === undefined || this.pid === undefined) return;

@@ -84,7 +84,7 @@ function hiddenFromAll(kptrRestrict: string): string | undefined {
   }
 }
 
-/** Fails where /proc/sys is read-only, as in containers and services, or without CAP_SYS_ADMIN. */
+/** Returns false where /proc/sys is read-only, as in containers and services, or without CAP_SYS_ADMIN. */
 function tryWrite(path: string, text: string): boolean {
   try {
     writeFileSync(path, text);

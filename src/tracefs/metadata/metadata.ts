@@ -13,7 +13,7 @@ import { kptrRestrictFile, readTextSymbols } from './kernel-symbols.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** One file of the archive: its path in tracefs, or a name of its own for the few others. */
+/** One file of the archive: its path in tracefs; the few files from elsewhere have names of their own. */
 export interface MetadataEntry {
   readonly name: string;
   readonly content: Buffer;
@@ -121,9 +121,9 @@ export interface PackedMetadata {
 
 /**
  * Packs the metadata. Takes about half a second, or several seconds under emulation; two thirds of that is tar and
- * gzip. gzip runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is no other way to
- * notice what a module or a probe has changed.
- * @param seen called with every file, also those that are not sent
+ * gzip. gzip runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is no
+ * other way to notice what a module or a probe has changed.
+ * @param seen called with every file, including those that are not sent
  */
 export async function packMetadata(
   tracefs: Tracefs,

@@ -10,8 +10,8 @@ const tasksPerTurn = 64;
 
 /**
  * A line `tid comm tgid ppid` for each thread of the machine, unordered, at most `maxTasks`: the processes of all
- * threads, also of those in no event. A name may contain whitespace, never a line break. Undefined without such a
- * directory. Lets the event loop run.
+ * threads, including those that occur in no event. A name may contain whitespace, but no line break. Undefined if
+ * there is no such directory. Lets the event loop run.
  * @param proc where procfs is mounted
  */
 export async function readProcesses(proc: string, maxTasks = mostTasks): Promise<Buffer | undefined> {
@@ -29,11 +29,11 @@ export async function readProcesses(proc: string, maxTasks = mostTasks): Promise
 }
 
 /**
- * @param stat text of `/proc/TGID/task/TID/stat`: `5 (a b) S 2 …`, the name may contain any bytes
+ * @param stat text of `/proc/TGID/task/TID/stat`: `5 (a b) S 2 …`; the name may contain any bytes
  * @returns undefined for any other text
  */
 export function taskLine(tgid: string, stat: string): string | undefined {
-  // The name ends at the last bracket: the fields after it contain none.
+  // The name ends at the last parenthesis: the fields after it contain none.
   const [, tid, comm = '', ppid] = /^(\d+) \(([^]*)\) \S (\d+) /.exec(stat) ?? [];
   if (tid === undefined || ppid === undefined) return undefined;
   // oxlint-disable-next-line no-control-regex -- a task's name may contain them, a line must not

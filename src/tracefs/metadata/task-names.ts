@@ -41,7 +41,8 @@ function numberIn(path: string, form: RegExp, unit: number): number | undefined 
 
 /**
  * The number of names to save: one for each pid, but no more than the kernel allows or than fit into a thousandth of
- * the memory. By default the kernel keeps the last 128 (since 6.9 about 6,500), and a report shows `<...>` for older tasks.
+ * the memory. By default the kernel keeps the last 128 (since 6.9 about 6,500), and a report shows `<...>` for older
+ * tasks.
  */
 export function namesToSave({ pidMax = maxNames, memoryBytes }: Machine): number {
   const fitting = memoryBytes === undefined ? maxNames : (memoryBytes * namesShare) / bytesPerName;

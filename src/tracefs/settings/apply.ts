@@ -91,7 +91,7 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     attempt('failed', 'tracing', () => setSwitch(tracefs, 'tracing_on', true));
   }
   if (settings.printk === true) takePrintk(tracefs, applied);
-  // If a trigger switched the instance off, programs could not write markers any more.
+  // If a trigger switched off an instance with copies, programs could no longer write markers.
   const canEnd = triggers.some(([, each]) => each.some((trigger) => trigger.trim().startsWith('traceoff')));
   if (wantsOn && !canEnd) copyMarkers(tracefs, applied);
 }
@@ -100,7 +100,7 @@ function setClock(tracefs: Tracefs, applied: Applied, clock: string): void {
   const old = tracefs.clocks().current;
   if (old === undefined || old === clock) return;
   applied.remember('restore', 'trace_clock', () => {
-    // Writing even the same clock empties the rings.
+    // Writing the clock empties the rings, even if it is the same clock.
     if (tracefs.clocks().current !== old) tracefs.write('trace_clock', old);
   });
   attempt('unknown-clock', `clock ${clock}`, () => tracefs.write('trace_clock', clock));
@@ -147,7 +147,7 @@ function followChildren(tracefs: Tracefs, applied: Applied): void {
 }
 
 function setGraphDepth(tracefs: Tracefs, applied: Applied, depth: number): void {
-  // All instances share it, except on the newest kernels.
+  // All instances share max_graph_depth, except on the newest kernels.
   const owner = tracefs.readIfThere('max_graph_depth') === undefined ? new Tracefs(tracefs.root) : tracefs;
   setValue(owner, applied, 'max_graph_depth', depth, 'maxGraphDepth');
 }
@@ -189,7 +189,7 @@ function recordTgids(tracefs: Tracefs, applied: Applied): void {
   try {
     setSwitch(tracefs, file, true);
   } catch (error) {
-    // Ignore out of memory: the trace is useful without tgids.
+    // Ignore ENOMEM: the trace is useful without tgids.
     if (errorCode(error) !== 'ENOMEM') throw error;
   }
 }

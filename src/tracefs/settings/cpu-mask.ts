@@ -1,4 +1,4 @@
-/** The CPUs of a mask as the kernel writes it: hexadecimal, a comma before each 32 bits. `-1` is all of `possible`. */
+/** The CPUs of a mask as the kernel writes it: hexadecimal, a comma every 32 bits. `-1` is all of `possible`. */
 export function cpusOfMask(mask: string, possible: readonly number[]): number[] {
   if (mask === '-1') return [...possible];
   const bits = BigInt(`0x${mask.replaceAll(',', '')}`).toString(2);

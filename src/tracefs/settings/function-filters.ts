@@ -34,7 +34,7 @@ export function setFunctions(
       );
     }
     applied.remember('restore', file, () => {
-      // The count of a trigger may have changed.
+      // Compares the lists, not the texts: the count of a trigger may have changed.
       if (listedFunctions(field, owner.read(file)).join() === listed.join()) return;
       owner.writeList(file, listed, writeIfKnown);
     });
@@ -46,7 +46,7 @@ export function setFunctions(
   });
 }
 
-/** Functions of an unloaded module cannot be restored. */
+/** Ignores EINVAL: functions of an unloaded module cannot be restored. */
 function writeIfKnown(_name: string, write: () => void): void {
   try {
     write();

@@ -15,8 +15,8 @@ export const functionFields: readonly FunctionField[] = [
 ];
 
 /**
- * The lines to write to restore a list of functions to its file's current content. Emptying the file keeps the
- * triggers (`vfs_read:traceon:unlimited`) and removes functions and entries that wait for a module (`*:mod:ext4`).
+ * The lines to write to a file to restore its current list of functions. Emptying the file keeps the triggers
+ * (`vfs_read:traceon:unlimited`) and removes functions and entries that wait for a module (`*:mod:ext4`).
  * @param text of the file: one function per line, with ` [module]` after those of modules; `#` lines for "all" or
  * "none"
  */

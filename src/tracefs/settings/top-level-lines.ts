@@ -53,7 +53,7 @@ function giveBack(tracefs: Tracefs, holder: Tracefs | undefined): void {
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
   }
-  // back to the top level, also when the old holder is gone; the top level does not accept 0
+  // back to the top level, even if the old holder is gone; the top level does not accept 0
   if (tracefs.instance !== undefined && hasPrintk(tracefs)) tracefs.write(printkDest, '0');
 }
 
