@@ -50,6 +50,7 @@ export const foldersOf = {
     'metadata',
     'events',
     'vcpus',
+    'clocks',
     'record',
     'doctor',
   ],

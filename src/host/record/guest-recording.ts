@@ -68,6 +68,14 @@ export class GuestRecording {
     return this.#files.dir?.path;
   }
 
+  get label(): string {
+    return this.guest.label;
+  }
+
+  get traceClock(): string | undefined {
+    return this.account.started?.clock;
+  }
+
   get out(): string {
     return this.#request.out;
   }

@@ -6,8 +6,7 @@ import { ThisHost } from '../this-host/this-host.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import { alignRecordings } from '../../clock/align-recordings.ts';
-import { ClockPings } from './clock-pings.ts';
+import { GuestClocks } from '../clocks/guest-clocks.ts';
 import { Collector } from './collector.ts';
 import { checkCommand, startCommand } from './command.ts';
 import type {
@@ -31,11 +30,16 @@ const reservedBytes = 16 * 1024 * 1024;
 interface Entry {
   readonly recording: GuestRecording;
   readonly failures: Failure[];
-  /** Of a guest that is recorded together with its host. */
-  pings: ClockPings | undefined;
-  alignment: RecordedAlignment | undefined;
   /** The guest's stop, once it has begun: earlier than the others' when the guest cannot continue. */
   stopping: Promise<void> | undefined;
+}
+
+/** This host, if it is recorded. */
+interface TracedHost {
+  readonly machine: ThisHost;
+  readonly entry: Entry;
+  readonly guests: GuestsOfHost;
+  readonly clocks: GuestClocks;
 }
 
 /** Records guests, and this host with them, until the first reason to end. */
@@ -45,7 +49,8 @@ export class Recorder {
   readonly #collector = new Collector();
   /** The guests, then the host. */
   readonly #entries: Entry[] = [];
-  #host: { readonly machine: ThisHost; readonly entry: Entry; readonly guests: GuestsOfHost } | undefined;
+  #host: TracedHost | undefined;
+  #alignments: ReadonlyMap<unknown, RecordedAlignment> = new Map();
   #end: (end: RecordEnd) => void = () => undefined;
   readonly #ended = new Promise<RecordEnd>((resolve) => {
     this.#end = resolve;
@@ -124,10 +129,9 @@ export class Recorder {
     const guests = new GuestsOfHost(this.#entries.map(({ recording }) => recording));
     const machine = await ThisHost.start({ ...host, note });
     try {
-      const traced = [...this.#entries];
+      const traced = this.#entries.map(({ recording }) => recording);
       const entry = await this.#open(machine, host, guests);
-      this.#host = { machine, entry, guests };
-      for (const guest of traced) guest.pings = new ClockPings(guest.recording, entry.recording);
+      this.#host = { machine, entry, guests, clocks: new GuestClocks(entry.recording, traced) };
     } catch (cause) {
       await machine.end();
       throw cause;
@@ -141,33 +145,21 @@ export class Recorder {
     await host?.guests.look();
     const guests = this.#entries.filter((entry) => entry !== host?.entry);
     await allOf(guests.map(({ recording }) => recording.start()));
-    await allOf(guests.map(async ({ pings }) => pings?.readSeveral()));
+    await allOf(guests.map(async ({ recording }) => host?.clocks.pingsOf(recording)?.readSeveral()));
     await host?.entry.recording.start();
     for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
   }
 
-  /** Aligns the clocks of the guests with the host's, from what was recorded. Without that, they keep their own times. */
+  /** Without an alignment, guests keep their own times. */
   async #align(): Promise<void> {
-    const hostDir = this.#host?.entry.recording.dir;
-    if (hostDir === undefined) return;
+    const clocks = this.#host?.clocks;
+    if (clocks === undefined) return;
     this.#listener.phase('aligning clocks');
-    const guests = this.#entries.filter(
-      ({ pings, recording }) => pings !== undefined && recording.dir !== undefined,
-    );
-    for (const { recording, pings } of guests) {
-      const other = pings?.otherClocks;
-      if (other !== undefined) this.#listener.note(otherClocks(recording.guest.label, other));
-    }
     try {
-      const dirs = guests.map(({ recording }) => recording.dir!);
-      for (const [index, alignment] of (await alignRecordings(hostDir, dirs)).entries()) {
-        const guest = guests[index]!;
-        guest.alignment = alignment;
-        if (alignment !== undefined) guest.recording.writeAlignment(alignment);
-      }
+      this.#alignments = await clocks.align(this.#listener.note);
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
-      this.#fail(guests, cause);
+      this.#fail(this.#entries, cause);
     }
   }
 
@@ -213,13 +205,7 @@ export class Recorder {
       },
       this.#collector,
     );
-    const entry: Entry = {
-      recording,
-      failures: [],
-      pings: undefined,
-      alignment: undefined,
-      stopping: undefined,
-    };
+    const entry: Entry = { recording, failures: [], stopping: undefined };
     this.#entries.push(entry);
     return entry;
   }
@@ -280,7 +266,7 @@ export class Recorder {
     for (const entry of this.#running) {
       try {
         await entry.recording.look();
-        await entry.pings?.readIfDue();
+        await this.#host?.clocks.pingsOf(entry.recording)?.readIfDue();
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause;
         this.#endOne(entry, cause);
@@ -322,7 +308,7 @@ export class Recorder {
     try {
       if (recording.tracing) {
         await this.#step(entry, () => recording.stop());
-        await this.#step(entry, async () => entry.pings?.readSeveral());
+        await this.#step(entry, async () => this.#host?.clocks.pingsOf(recording)?.readSeveral());
       }
     } finally {
       stopped();
@@ -350,7 +336,7 @@ export class Recorder {
     }
   }
 
-  async #finish({ recording, failures, alignment }: Entry): Promise<GuestReport> {
+  async #finish({ recording, failures }: Entry): Promise<GuestReport> {
     let report: ConvertReport | undefined;
     const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
     // without it there is nothing to convert; the reason is among the failures
@@ -375,7 +361,7 @@ export class Recorder {
       host: recording === this.#host?.entry.recording,
       out,
       report,
-      alignment,
+      alignment: this.#alignments.get(recording),
       cpus: progress,
       lostBytes: account.lostBytes,
       heldBytes: account.heldBytes,
@@ -430,14 +416,6 @@ function unknownThreads(label: string): string {
   const what = `which threads of this host are the CPUs of ${label} is unknown`;
   const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
   return `${what} — ${remedy}`;
-}
-
-function otherClocks(
-  label: string,
-  { host, guest }: { readonly host: string; readonly guest: string },
-): string {
-  const what = `the times of ${label} (clock ${guest}) cannot be compared with this host's (clock ${host})`;
-  return `${what} — record both with the clock boot, mono or mono_raw: -C boot`;
 }
 
 function keptBytes({ guests }: RecordProgress): number {

@@ -1,7 +1,16 @@
 import { Failure } from '../../base/failure.ts';
 import type { ClockPing } from '../../trace/recording/clock-files.ts';
 import type { Clocks, PingRound } from '../control/ping.ts';
-import type { GuestRecording } from './guest-recording.ts';
+
+/** A machine that is recorded. */
+export interface ClockOwner {
+  /** Name of its trace clock; undefined until it traces. */
+  readonly traceClock: string | undefined;
+  /** Throws Failure. */
+  readonly ping: () => Promise<PingRound>;
+  /** Adds readings to its recording. Throws Failure. */
+  readonly addPings: (pings: readonly ClockPing[]) => void;
+}
 
 /** Rounds in a row: of several the fastest says most. */
 const roundsAtOnce = 10;
@@ -26,21 +35,21 @@ function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
 
 /** Reads a guest's clock while it is recorded together with its host. */
 export class ClockPings {
-  readonly #guest: GuestRecording;
-  readonly #host: GuestRecording;
+  readonly #guest: ClockOwner;
+  readonly #host: Pick<ClockOwner, 'traceClock'>;
   /** Those that are not in the recording yet. */
   #rounds: PingRound[] = [];
   #lastMs = -Infinity;
   #isReading = false;
 
-  constructor(guest: GuestRecording, host: GuestRecording) {
+  constructor(guest: ClockOwner, host: Pick<ClockOwner, 'traceClock'>) {
     this.#guest = guest;
     this.#host = host;
   }
 
   /** The trace clocks, if they cannot be compared; undefined otherwise, and while they are unknown. */
   get otherClocks(): { readonly host: string; readonly guest: string } | undefined {
-    const [host, guest] = [this.#host.account.started?.clock, this.#guest.account.started?.clock];
+    const [host, guest] = [this.#host.traceClock, this.#guest.traceClock];
     if (host === undefined || guest === undefined) return undefined;
     return pingClock(host) === undefined || pingClock(guest) === undefined ? { host, guest } : undefined;
   }
@@ -76,8 +85,8 @@ export class ClockPings {
 
   /** Writes what can be written: at first the clocks are unknown. */
   #write(): void {
-    const host = pingClock(this.#host.account.started?.clock);
-    const guest = pingClock(this.#guest.account.started?.clock);
+    const host = pingClock(this.#host.traceClock);
+    const guest = pingClock(this.#guest.traceClock);
     if (host === undefined || guest === undefined) return;
     const pings = this.#rounds.flatMap((round): ClockPing[] => {
       const [before, own, after] = [round.sent[host], round.guest[guest], round.received[host]];
