@@ -31,7 +31,7 @@ const reservedBytes = 16 * 1024 * 1024;
 interface Entry {
   readonly recording: GuestRecording;
   readonly failures: Failure[];
-  /** Of a guest that is recorded together with its host. */
+  /** Set for a guest that is recorded together with its host. */
   pings: ClockPings | undefined;
   alignment: RecordedAlignment | undefined;
   /** The guest's stop, once it has begun: earlier than the others' when the guest cannot continue. */
@@ -146,7 +146,7 @@ export class Recorder {
     for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
   }
 
-  /** Aligns the clocks of the guests with the host's, from what was recorded. Without that, they keep their own times. */
+  /** Aligns the guests' clocks with the host's, from what was recorded. Without alignment they keep their own times. */
   async #align(): Promise<void> {
     const hostDir = this.#host?.entry.recording.dir;
     if (hostDir === undefined) return;
@@ -181,7 +181,7 @@ export class Recorder {
     await Promise.all(this.#entries.map((entry) => (entry.stopping ??= this.#stop(entry))));
   }
 
-  /** Guests that have not ended alone. */
+  /** The machines whose stop has not begun. */
   get #running(): readonly Entry[] {
     return this.#entries.filter(({ stopping }) => stopping === undefined);
   }
@@ -255,7 +255,7 @@ export class Recorder {
           looking = false;
         });
       }
-      // apart from that, because a QEMU may let it wait
+      // independent of the above, because QEMU may be slow to answer
       if (lookingAtThreads) return;
       lookingAtThreads = true;
       void this.#lookAtThreads().finally(() => {
@@ -316,7 +316,7 @@ export class Recorder {
       if (!failures.some(({ message }) => message === why.message)) failures.push(why);
   }
 
-  /** @param stopped called when the machine no longer traces, or does not stop */
+  /** @param stopped called when the machine no longer traces, or has failed to stop */
   async #stop(entry: Entry, stopped: () => void = () => undefined): Promise<void> {
     const { recording } = entry;
     try {
@@ -340,7 +340,7 @@ export class Recorder {
     if (host !== undefined) await this.#step(host.entry, () => host.machine.end());
   }
 
-  /** A Failure is one of this machine's failures. */
+  /** Runs one step; a Failure is added to this machine's failures. */
   async #step(entry: Entry, run: () => Promise<void>): Promise<void> {
     try {
       await run();
@@ -353,7 +353,7 @@ export class Recorder {
   async #finish({ recording, failures, alignment }: Entry): Promise<GuestReport> {
     let report: ConvertReport | undefined;
     const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
-    // without it there is nothing to convert; the reason is among the failures
+    // without the directory there is nothing to convert; the reason is among the failures
     if (isThere()) {
       this.#listener.phase(`writing ${recording.out}`);
       try {
@@ -392,7 +392,7 @@ export class Recorder {
     return { ...found, dir: isThere() ? recording.dir : undefined };
   }
 
-  /** Looks for threads that are unknown so far in the recording of the host. */
+  /** Looks in the host's recording for threads of virtual CPUs that are still unknown. */
   async #readThreads(recording: GuestRecording): Promise<void> {
     const host = this.#host;
     if (recording !== host?.entry.recording || recording.dir === undefined) return;
@@ -427,7 +427,7 @@ async function allOf(promises: readonly Promise<void>[]): Promise<void> {
 }
 
 function unknownThreads(label: string): string {
-  const what = `which threads of this host are the CPUs of ${label} is unknown`;
+  const what = `it is unknown which threads of this host run the CPUs of ${label}`;
   const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
   return `${what} — ${remedy}`;
 }
