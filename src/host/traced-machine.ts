@@ -40,7 +40,7 @@ export interface OwnControl {
   readonly silent: (timeoutMs: number) => Failure;
 }
 
-/** Whose files a message is about. */
+/** How a message names the owner of the files that it is about. */
 export function whose({ control }: Pick<TracedMachine, 'control'>): string {
   return control === undefined ? "the guest's" : "this host's";
 }

@@ -136,7 +136,7 @@ export interface RecordListener {
   readonly phase: (text: string) => void;
   /** @param dirs the directories of the recordings */
   readonly started: (dirs: readonly string[]) => void;
-  /** Called when a recording is in its file, before its directory is removed. */
+  /** Called when a recording has been written to its file, before its directory is removed. */
   readonly removing?: (dir: string) => Promise<void>;
   readonly progress: (progress: RecordProgress) => void;
   readonly ending: (end: RecordEnd) => void;

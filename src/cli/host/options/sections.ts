@@ -12,7 +12,7 @@ export interface Section {
 export interface Sections {
   /** Undefined if this host is not traced. */
   readonly host: Section | undefined;
-  /** In the order of their -A; empty without one. */
+  /** In the order of their -A options; empty if there are none. */
   readonly guests: readonly Section[];
 }
 
