@@ -5,8 +5,9 @@ import { tracedGuests } from '../trace/recording/traced-guests.ts';
 
 /**
  * Aligns the clocks of guests with that of the host they were recorded with.
- * @param hostDir directory of the host's recording; `guestDirs` those of its guests
- * @returns for each guest; undefined for one without pings
+ * @param hostDir directory of the host's recording
+ * @param guestDirs directories of its guests' recordings
+ * @returns the alignment of each guest; undefined for a guest without pings
  * @throws Failure
  */
 export async function alignRecordings(

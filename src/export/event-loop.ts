@@ -5,7 +5,7 @@ import type { ExportOptions } from './export-options.ts';
 /** What an export read. */
 export interface EventCounts {
   readonly events: number;
-  /** Events lost before they could be read, where the kernel counted them. */
+  /** Events lost before they could be read, as far as the kernel counted them. */
   readonly lost: bigint;
 }
 

@@ -1,6 +1,6 @@
 import type { FieldValue } from '../trace/format/record-data.ts';
 
-/** An array of integers as JSON, in decimal, however large. */
+/** An array of integers as JSON, in decimal, however large they are. */
 function integersText(values: readonly (number | bigint)[]): string {
   return `[${values.join(',')}]`;
 }

@@ -36,8 +36,8 @@ export function hostOpens(file: string): boolean {
 }
 
 /**
- * Files that show that a directory is a guest's: the one that setup writes last, or the least that a manually
- * created guest has.
+ * Files that show that a directory is a guest's: the one that setup writes last, or one that even a manually created
+ * guest has.
  */
 export const guestMarks = ['guest.json', `${controlPortName}.in`, `${controlPortName}.socket`] as const;
 

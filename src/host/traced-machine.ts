@@ -4,7 +4,7 @@ import type { Chardev } from './port-names.ts';
 
 /** A machine that is traced: a guest by its ports, or this host by an agent of its own. */
 export interface TracedMachine {
-  /** A guest's directory, or the host's tracefs; the cache of metadata is kept by it. */
+  /** A guest's directory, or the host's tracefs; the key of the metadata cache. */
   readonly path: string;
   /** A guest's name; undefined when it has none. */
   readonly guest: string | undefined;
@@ -17,7 +17,11 @@ export interface TracedMachine {
   readonly cpus: readonly number[];
   /** The control port of this host's agent, already connected; undefined for a guest. */
   readonly control: OwnControl | undefined;
-  /** Lets only this process give orders. @returns lets others again. @throws Failure when another process does */
+  /**
+   * Lets only this process give orders.
+   * @returns a function that lets others do so again
+   * @throws Failure if another process gives orders
+   */
   lock(): () => void;
   /** Opens one end of a port's pipe, non-blocking. The caller owns it. @throws Failure */
   openFifo(port: string, end: 'in' | 'out'): number;
@@ -36,7 +40,7 @@ export interface OwnControl {
   readonly silent: (timeoutMs: number) => Failure;
 }
 
-/** Whose files a message is about. */
+/** How a message names the owner of the files that it is about. */
 export function whose({ control }: Pick<TracedMachine, 'control'>): string {
   return control === undefined ? "the guest's" : "this host's";
 }

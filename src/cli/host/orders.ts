@@ -47,7 +47,7 @@ export async function runOrder(command: OrderCommand): Promise<ExitCode> {
   }
 }
 
-/** The agent may answer although its trace data cannot arrive. */
+/** A note if the guest's trace data cannot arrive although its agent answers. */
 function cutOffNotes(guest: GuestDir): string[] {
   const lost = cutOff(guest);
   return lost === undefined ? [] : [`${lost.message} — ${lost.remedy}`];

@@ -23,7 +23,7 @@ export async function runProgram(name: string, program: () => Promise<ExitCode>)
   } catch (cause) {
     if (!(cause instanceof Failure)) throw cause;
     const remedy = cause.remedy === '' ? '' : ` — ${cause.remedy}`;
-    // a message may quote a path or an argument, and the terminal must not obey it
+    // a message may quote a path or an argument, which the terminal must not interpret
     process.stderr.write(`${name}: ${printable(`${cause.message}${remedy}`)}\n`);
     process.exitCode = cause.exitCode;
   }

@@ -2,7 +2,7 @@ import type { AlignedPiece } from '../../trace/recording/clock-files.ts';
 import { counted, signedSeconds } from './human.ts';
 import { duration } from './summary-report.ts';
 
-/** How a guest's clock becomes the host's, in one line. */
+/** How a guest's clock is converted to the host's, in one line. */
 export function alignmentText(pieces: readonly AlignedPiece[]): string {
   const [first] = pieces;
   if (first === undefined) return 'host clock unknown';

@@ -36,7 +36,7 @@ export function signedSeconds(ns: bigint): string {
   return `${ns < 0n ? '-' : '+'}${size / nsPerSecond}.${String(size % nsPerSecond).padStart(9, '0')} s`;
 }
 
-/** Formats an aligned table, with numbers to the right. Ends with a newline. */
+/** Formats a table with aligned columns; numbers are right-aligned. Ends with a newline. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),

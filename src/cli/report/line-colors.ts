@@ -27,7 +27,7 @@ const colorOfSystem: Readonly<Record<string, string>> = {
 /** The task, the CPU (with `-l` the flags, too), the time, and with `--ts-diff` the difference; then the event's name. */
 const eventLine =
   /^(.*?-\d{1,10} {1,12})(\[\d{1,5}\]|\d{1,5}[-.\w]{3,20})( {0,12}\d[\d.]{0,30})(: {0,12}(?:\(\+-?\d{1,20}\) {0,12})?)([^\s:]{1,200})(?=: )/;
-/** The expressions look at no more of a line: its texts come from a guest, and may be made to take long. */
+/** The expressions see only this much of a line: its texts come from a guest, which could make them take long. */
 const headLength = 400;
 const lostLine = /^(?: *\S+: | +)?CPU:\d+ \[(?:\d+ )?EVENTS DROPPED\]$/;
 
@@ -39,7 +39,7 @@ export class LineColors {
   readonly #systems: ReadonlyMap<string, string>;
   #rest = '';
 
-  /** @param systems of events by name */
+  /** @param systems the system of each event, by event name */
   constructor(systems: ReadonlyMap<string, string>) {
     this.#systems = systems;
   }

@@ -2,9 +2,9 @@ import type { WriteStream } from 'node:tty';
 import type { WriteText } from '../../print/report/report.ts';
 
 /**
- * Writes bytes to a stream and waits for the write; throws its error, which `codeOfWriteError` knows. On a terminal, shows control characters from the guest as `^X`,
- * except line breaks and tabs.
- * @param paint adds colors, after that
+ * Writes bytes to a stream and waits for the write; throws its error, which `codeOfWriteError` handles. On a terminal,
+ * shows control characters from the guest as `^X`, except line breaks and tabs.
+ * @param paint adds colors afterwards
  */
 export function textOutput(
   stream: WriteStream,

@@ -36,8 +36,8 @@ export async function writeOutput<T>(
 }
 
 /**
- * Checks that writing `out` would not overwrite `input`, nor write into it if it is a recording, whose directory is
- * removed when it has been converted. Throws Failure.
+ * Checks that writing `out` would not overwrite `input`, nor write into it if it is a recording: the directory of a
+ * recording is removed after its conversion. Throws Failure.
  */
 export async function checkNotInput(input: string, out: string): Promise<void> {
   const [from, to] = await Promise.all([identity(input), identity(out)]);

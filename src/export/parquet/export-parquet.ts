@@ -10,7 +10,7 @@ import type { NdjsonReport } from '../text/export-ndjson.ts';
 import { type Column } from './columns.ts';
 import { ParquetFile, ParquetTable } from './parquet-table.ts';
 
-/** Size of one event type's buffered rows at which they are written as a row group. */
+/** When one event type's buffered rows reach this size, they are written as a row group. */
 const groupBytes = 8 << 20;
 /** Limit for the buffered rows of all event types together. */
 const waitingMaxBytes = 24 << 20;

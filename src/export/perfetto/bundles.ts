@@ -6,8 +6,8 @@ import { packetOf } from './packets.ts';
 import { ProtoWriter } from './proto-writer.ts';
 
 /**
- * Size of the events of all CPUs at which their bundles are written. Small, so that bundles are nearly in time order,
- * as needed by readers that sort within a window.
+ * When the events of all CPUs together reach this size, their bundles are written. Small, so that bundles are nearly in
+ * time order, as needed by readers that sort within a window.
  */
 const windowBytes = 256 << 10;
 /** Total size of the buffers that are kept for the next window, for all CPUs together. */
@@ -31,7 +31,7 @@ export class Bundles {
   #bytes = 0;
   #count = 0;
 
-  /** @param firstDescriptor number before those of events that the file describes */
+  /** @param firstDescriptor as for `eventTypeOf` */
   constructor(form: GenericForm, machineId: number, firstDescriptor: number) {
     this.#form = form;
     this.#machineId = machineId;

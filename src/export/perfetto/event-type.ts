@@ -35,7 +35,7 @@ export interface EventType {
 }
 
 const genericMessage = 327;
-/** Numbers of described events: those of the field numbers of FtraceEvent that Perfetto leaves free. */
+/** Numbers for described events: field numbers of FtraceEvent that Perfetto leaves free. */
 export const descriptorNumbers = { first: 65_536, end: 131_072 } as const;
 /** The trace processor ignores fields of a described event beyond this number. */
 const maxFieldNumber = 31;
@@ -45,7 +45,7 @@ const nothing = new Uint8Array(0);
 
 /**
  * @param format undefined for a type without a format
- * @param firstDescriptor the number of a described event is this and its id
+ * @param firstDescriptor added to the id of a described event to get its number
  */
 export function eventTypeOf(
   id: number,

@@ -8,7 +8,7 @@ import { descriptorNumbers, type GenericForm } from './event-type.ts';
 import { type MachineReport, writeMachine } from './write-machine.ts';
 
 export interface PerfettoOptions extends Omit<ExportOptions, 'filter'> {
-  /** Which events to export; of a session for all machines, or for each (undefined leaves it out). All by default. */
+  /** Which events to export; all by default. One filter for all machines, or one for each (undefined leaves it out). */
   readonly filter?: EventFilter | ((machine: Machine) => EventFilter | undefined);
   /** Compress the file; by default if the path ends in `.gz`. Perfetto opens both. */
   readonly gzip?: boolean;
@@ -26,10 +26,10 @@ export interface PerfettoReport extends MachineReport {
 }
 
 /**
- * Writes a trace for the Perfetto UI and trace processor, or the traces of a host and its guests as several machines of one
- * file. Streams: uses bounded memory for any size. Times are those of the trace clock. A file appears when it is complete; a
- * stream is written to but not ended.
- * @param from a trace, a session, or some machines of one, of which the first is taken for the host
+ * Writes a trace for the Perfetto UI and trace processor, or the traces of a host and its guests as several machines of
+ * one file. Streams: uses bounded memory for any size. Times are those of the trace clock. A file appears when it is
+ * complete; a stream is written to but not ended.
+ * @param from a trace, a session, or some machines of a session; the first one is treated as the host
  * @param to path of the file, or a stream
  * @throws Failure for an unreadable trace, a filter that names something not in the trace, or an unwritable file
  */

@@ -11,7 +11,7 @@ const packetTasks = 1000;
 
 /**
  * Encodes a TracePacket for the file; `content` is without the sequence and the machine.
- * @param machineId 0 for the first machine, which Perfetto takes for the host
+ * @param machineId 0 for the first machine, which Perfetto treats as the host
  */
 export function packetOf(content: ProtoWriter, machineId: number): Uint8Array {
   content.number(10, firstSequenceId + machineId);
@@ -22,7 +22,7 @@ export function packetOf(content: ProtoWriter, machineId: number): Uint8Array {
 }
 
 /**
- * The packets before a machine's events: for a guest how its clock differs from the host's, then its kernel and tasks.
+ * The packets before a machine's events: for a guest, how its clock differs from the host's; then its kernel and tasks.
  * @param span times of the machine's first and last event
  */
 export function* firstPackets(
@@ -30,17 +30,17 @@ export function* firstPackets(
   machineId: number,
   span: TimeSpan | undefined,
 ): Generator<Uint8Array> {
-  // must come before all that has a time
+  // must come before everything that has a timestamp
   if (machineId !== 0) yield clockPacket(machineId, span ?? { first: 0n, last: 0n });
   const system = systemPacket(uname, machineId);
   if (system !== undefined) yield system;
-  // readers know the idle task
+  // readers already know the idle task
   const tasks = tasksOf(source).filter(({ tid }) => tid !== 0);
   for (let at = 0; at < tasks.length; at += packetTasks)
     yield tasksPacket(tasks.slice(at, at + packetTasks), machineId);
 }
 
-/** Tells that a guest's times are those of the host: the export has converted them. */
+/** States that a guest's times are the host's: the export has converted them. */
 function clockPacket(machineId: number, { first, last }: TimeSpan): Uint8Array {
   const packet = new ProtoWriter();
   packet.message(107, (sync) => {

@@ -10,10 +10,10 @@ import { firstPackets, type RingCounts, statsPacket } from './packets.ts';
 /** The trace processor rejects bundles of CPUs from this number on. */
 const maxPerfettoCpus = 1024;
 
-/** What was written of a machine. */
+/** What was written for one machine. */
 export interface MachineReport {
   readonly events: number;
-  /** Events lost before they could be read, where the kernel counted them. */
+  /** Events lost before they could be read, as far as the kernel counted them. */
   readonly lost: bigint;
   /** Places where the kernel did not count the lost events, or a page was unreadable. */
   readonly uncountedLosses: number;

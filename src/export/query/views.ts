@@ -137,7 +137,10 @@ function wakeupLatency(sources: Sources): string {
   );
 }
 
-/** From an entry to the exit of the same interrupt on the same CPU; no duration if its next event is not an exit. */
+/**
+ * From an entry to the exit of the same interrupt on the same CPU; no duration if that interrupt's next event is not an
+ * exit.
+ */
 function irqSlice(sources: Sources): string {
   const kinds: string[] = [];
   const entry = sources.find('irq:irq_handler_entry', { irq: 'integer', name: 'text' });

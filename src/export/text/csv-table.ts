@@ -5,7 +5,7 @@ import type { Field } from '../../trace/format/field.ts';
 import { FieldSpan } from '../field-span.ts';
 import { TextWriter } from './text-writer.ts';
 
-/** Limit for encoded task names that each table caches. */
+/** Maximum number of encoded task names that each table caches. */
 const maxComms = 256;
 const comma = 0x2c;
 const newline = 0x0a;
@@ -26,7 +26,7 @@ export const commonColumns: readonly (readonly [name: string, type: string])[] =
   ['_instance', 'text'],
 ];
 
-/** The rows of one event type in CSV, of which those not yet written are in `out`. */
+/** The rows of one event type in CSV; `out` has those that are not yet written. */
 export class CsvTable {
   readonly out = new TextWriter('bare');
   readonly #fields: readonly Field[];
@@ -94,7 +94,10 @@ export class CsvTable {
 const arrayStart = encoder.encode('"[');
 const arrayEnd = encoder.encode(']"');
 
-/** A text, in quotes if it has a character that needs them, or blanks at an end, which some readers remove. */
+/**
+ * Writes a text, in quotes if a character requires them, or if it begins or ends with a blank, which some readers
+ * remove.
+ */
 function writeText(out: TextWriter, from: Uint8Array, start = 0, end = from.length): void {
   out.reserve(2 * (end - start) + 2);
   const { bytes } = out;

@@ -13,12 +13,12 @@ import type { NdjsonOptions, NdjsonReport } from './export-ndjson.ts';
 
 /** Bytes per write of a single file. */
 const writeBytes = 1 << 20;
-/** Size of all buffered tables of a directory together at which they are written. */
+/** When all buffered tables of a directory together reach this size, they are written. */
 const tablesBytes = 16 << 20;
 
 /**
- * Writes the events of one type as CSV. Streams: uses bounded memory for any size. Throws Failure if there are events of
- * several types, else as `exportPerfetto` does.
+ * Writes the events of one type as CSV. Streams: uses bounded memory for any size. Throws Failure if there are events
+ * of several types, and otherwise as `exportPerfetto` does.
  */
 export async function exportCsvFile(
   trace: Trace,

@@ -12,14 +12,16 @@ export interface ClockOwner {
   readonly addPings: (pings: readonly ClockPing[]) => void;
 }
 
-/** Rounds in a row: of several the fastest says most. */
+/** Number of pings in a row: the fastest of several is the most accurate. */
 const roundsAtOnce = 10;
-/** A slow guest has fewer. */
+/** Time limit for the pings in a row: a slow guest gets fewer. */
 const mostMs = 1000;
-/** Interval while recording. */
+/** Interval between pings while recording. */
 const everyMs = 1000;
 
-/** Which clock of a ping a trace clock is. Undefined for one that does not count the kernel's nanoseconds. */
+/**
+ * The clock in a ping that is this trace clock; undefined if the trace clock does not count the kernel's nanoseconds.
+ */
 function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   switch (traceClock) {
     case 'boot':
@@ -37,7 +39,7 @@ function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
 export class ClockPings {
   readonly #guest: ClockOwner;
   readonly #host: Pick<ClockOwner, 'traceClock'>;
-  /** Those that are not in the recording yet. */
+  /** Pings that are not in the recording yet. */
   #rounds: PingRound[] = [];
   #lastMs = -Infinity;
   #isReading = false;
@@ -47,21 +49,21 @@ export class ClockPings {
     this.#host = host;
   }
 
-  /** The trace clocks, if they cannot be compared; undefined otherwise, and while they are unknown. */
+  /** The trace clocks of host and guest if they cannot be compared; undefined otherwise, and while they are unknown. */
   get otherClocks(): { readonly host: string; readonly guest: string } | undefined {
     const [host, guest] = [this.#host.traceClock, this.#guest.traceClock];
     if (host === undefined || guest === undefined) return undefined;
     return pingClock(host) === undefined || pingClock(guest) === undefined ? { host, guest } : undefined;
   }
 
-  /** Reads the clock several times, at the beginning and at the end. A guest that does not answer has fewer. */
+  /** Reads the clock several times, at the beginning and at the end; stops early if the guest does not answer. */
   async readSeveral(): Promise<void> {
     const endMs = performance.now() + mostMs;
     for (let round = 0; round < roundsAtOnce && performance.now() < endMs; round++)
       if (!(await this.#read())) return;
   }
 
-  /** Reads the clock if that is due. */
+  /** Reads the clock if it is time for the next ping. */
   async readIfDue(): Promise<void> {
     if (performance.now() - this.#lastMs < everyMs || this.#isReading) return;
     await this.#read();
@@ -83,14 +85,14 @@ export class ClockPings {
     return true;
   }
 
-  /** Writes what can be written: at first the clocks are unknown. */
+  /** Writes the pings to the recording; keeps them while the trace clocks are unknown. */
   #write(): void {
     const host = pingClock(this.#host.traceClock);
     const guest = pingClock(this.#guest.traceClock);
     if (host === undefined || guest === undefined) return;
     const pings = this.#rounds.flatMap((round): ClockPing[] => {
       const [before, own, after] = [round.sent[host], round.guest[guest], round.received[host]];
-      // an older agent has fewer clocks
+      // an older agent reports fewer clocks
       if (before === undefined || own === undefined || after === undefined) return [];
       return [{ hostBefore: before, guest: own, hostAfter: after }];
     });

@@ -19,7 +19,7 @@ import { isObject, typeName } from '../../base/json-type.ts';
 import { printable } from '../../base/quoted.ts';
 import { maxPageBytes, minPageBytes } from '../../trace/metadata/usual-layout.ts';
 
-/** Maximum size of packed metadata; that of a Debian guest with all symbols has 1.1 MiB. */
+/** Maximum size of packed metadata; a Debian guest's, with all symbols, takes 1.1 MiB. */
 export const maxMetadataBytes = 16 * 1024 * 1024;
 const maxTextLength = 1000;
 
@@ -80,9 +80,9 @@ const parsers: { readonly [Name in OrderName]: (id: OrderId, fields: Fields) => 
 };
 
 /**
- * Checks a guest's answer: types and ranges; texts are made safe for a terminal. Unknown fields are ignored, as a
- * newer agent may send more. Pure.
- * @param order the order that this is the answer to
+ * Checks a guest's answer: types and ranges; texts are made safe for a terminal. Unknown fields are ignored, as a newer
+ * agent may send more. Pure.
+ * @param order the order that was answered
  * @throws BadAnswer
  */
 export function parseAnswer<Name extends OrderName>(

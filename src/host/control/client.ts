@@ -71,8 +71,8 @@ export class ControlClient {
   }
 
   /**
-   * Locks and opens the control port. Sends no order and does not wait for the guest. The caller closes it, and the guest's
-   * directory after it.
+   * Locks and opens the control port. Sends no order and does not wait for the guest. The caller closes it, then the
+   * guest's directory.
    * @throws Failure: missing when no QEMU is there, failed when another process gives orders
    */
   static async open(guest: TracedMachine, options: ControlOptions): Promise<ControlClient> {
@@ -258,7 +258,7 @@ export class ControlClient {
       const settled = await Promise.race([done, later(this.#timeoutMs / 2)]);
       if (settled !== undefined) return settled.result;
       const nowMs = performance.now();
-      // This process did not run meanwhile and could not receive: do not blame the guest for it.
+      // This process was not running and could not receive: do not count that time against the guest.
       this.#heardMs += nowMs - wakeMs;
       if (nowMs - this.#heardMs >= this.#timeoutMs) throw await silence(this.#guest, this.#timeoutMs);
       if (nowMs - fromMs >= patienceMs)

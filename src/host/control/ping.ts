@@ -1,7 +1,7 @@
 import { clockNs } from '../../native/clock.ts';
 import { x86Tsc } from '../../native/tsc.ts';
 
-/** Clocks that every agent answers with. */
+/** Clocks that every agent reports. */
 export type PingClock = 'boottime' | 'monotonicRaw' | 'realtime';
 
 /** Nanoseconds of each clock at one moment. */
@@ -12,7 +12,7 @@ export interface Clocks extends Readonly<Record<PingClock, bigint>> {
   readonly x86Tsc?: bigint;
 }
 
-/** One ping: the guest's clocks, and the host's clocks before and after. */
+/** One ping: the guest's clocks, and the host's clocks before and after them. */
 export interface PingRound {
   readonly sent: Clocks;
   readonly guest: Clocks;

@@ -13,7 +13,7 @@ export function knownEvents(paths: Iterable<string>): KnownEvents {
   const known = new Map<string, Set<string>>();
   for (const path of paths) {
     const [, system, event] = /^events\/([^/]+)\/([^/]+)\/format$/.exec(path) ?? [];
-    // those of ftrace are written by tracers and cannot be enabled
+    // tracers write the events of the system ftrace, which cannot be enabled
     if (system === undefined || event === undefined || system === 'ftrace') continue;
     // skip a name that no kernel has: with it, a guest could make the search take arbitrarily long
     if (parseEventSpec(`${system}:${event}`) === undefined) continue;
@@ -95,7 +95,7 @@ export class EventNames {
     return Object.fromEntries(found);
   }
 
-  /** A system's events, because triggers cannot be set for a system. */
+  /** All events of a system, because a trigger cannot be set for a whole system. */
   #eventsOf(name: string): string[] {
     const spec = parseEventSpec(name);
     if (spec === undefined || spec.event !== undefined) return [name];
@@ -162,8 +162,7 @@ function allOr(pattern: string): Glob {
 }
 
 /**
- * Checks the number of filters or triggers. @throws Failure for more than the guest accepts, as its kernel needs
- * time for each
+ * Checks the number of filters or triggers.
  * @throws Failure for more than the guest accepts: its kernel needs time for each
  */
 function few<Value>(what: string, most: number, byEvent: Record<string, Value>): Record<string, Value> {

@@ -90,8 +90,8 @@ export class GuestDir implements TracedMachine {
   }
 
   /**
-   * Path of a port's UNIX socket, through the descriptor: short whatever the directory's path, because the kernel
-   * allows 107 bytes.
+   * Path of a port's UNIX socket, through the directory's descriptor. It is short even if the directory's path is long:
+   * the kernel allows 107 bytes.
    */
   socketPath(port: string): string {
     return this.#dir.entry(`${port}.socket`);

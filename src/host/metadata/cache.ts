@@ -32,7 +32,7 @@ export class MetadataCache {
     this.#path = join(this.#dir, `${name}${suffix}`);
   }
 
-  /** The contents that were stored last; undefined if nothing is stored, or it is damaged. */
+  /** The contents that were stored last; undefined if there are none, or they are damaged. */
   async read(): Promise<Map<string, Buffer> | undefined> {
     try {
       if (!isPrivate(this.#dir)) return undefined;

@@ -7,7 +7,7 @@ import type { StreamFault } from './collector.ts';
 import type { GuestAccount } from './guest-account.ts';
 import type { GuestPorts } from './guest-ports.ts';
 
-/** Waits until all bytes that the agent has counted as sent have arrived. Throws Failure when some do not. */
+/** Waits until all bytes that the agent has counted as sent have arrived. Throws Failure if some do not arrive. */
 export async function waitForArrival(
   guest: TracedMachine,
   ports: GuestPorts,
@@ -41,8 +41,8 @@ function refuseUnconnectedPorts(guest: TracedMachine, ports: GuestPorts, account
 }
 
 /**
- * Removes pages of an earlier trace, held back in the guest, from the front of the files: their page size and clock
- * may differ. `dropped` is called with the number of bytes removed for each such CPU.
+ * Removes the pages of an earlier trace, which the guest had held back, from the front of the files: their page size
+ * and clock may differ. `dropped` is called with the number of bytes removed for each such CPU.
  */
 export async function dropEarlierPages(
   dir: RecordingDir,

@@ -8,7 +8,7 @@ import { makePipe, type Pipe, setPipeBytes } from '../../native/io/pipe.ts';
 import { splice } from '../../native/io/transfer.ts';
 import type { RawFile } from '../../trace/recording/raw-file.ts';
 
-/** Bytes per splice: the largest pipe that an unprivileged user may have. */
+/** Bytes per splice: the size of the largest pipe that an unprivileged user may have. */
 const spliceBytes = 1024 * 1024;
 /** Number of splices from one stream before the others get a turn. */
 const splicesAtOnce = 4;
@@ -34,7 +34,7 @@ export interface Stream {
   readonly chardev: 'pipe' | 'socket';
   /** May be replaced at any time; later bytes go to the new file. */
   file: RawFile;
-  /** Called once for a port, which is then no longer read; also once for a file, unless it is replaced. */
+  /** Called if the port fails, and for each file that fails. The transfer then ends, unless the file is replaced. */
   readonly failed: (fault: StreamFault) => void;
 }
 

@@ -107,7 +107,7 @@ export interface GuestReport {
   readonly out: string;
   /** Undefined when the trace.dat could not be written. */
   readonly report: ConvertReport | undefined;
-  /** How its times become those of this host; undefined for the host, and without it. */
+  /** How to convert its times to this host's; undefined for the host itself, and if the host is not recorded. */
   readonly alignment: RecordedAlignment | undefined;
   /** The recording directory, which can be converted; undefined when it is no longer needed, or was removed. */
   readonly dir: string | undefined;
@@ -116,7 +116,7 @@ export interface GuestReport {
   readonly lostBytes: number;
   /** Bytes taken from the rings that the agent still holds, because a port was full. */
   readonly heldBytes: number;
-  /** CPUs that the agent has given up. */
+  /** CPUs that the agent has given up on. */
   readonly failedCpus: readonly string[];
   /** CPUs with a port that the agent does not trace. */
   readonly untracedCpus: readonly number[];
@@ -136,7 +136,7 @@ export interface RecordListener {
   readonly phase: (text: string) => void;
   /** @param dirs the directories of the recordings */
   readonly started: (dirs: readonly string[]) => void;
-  /** Called when a recording is in its file, before its directory is removed. */
+  /** Called when a recording has been written to its file, before its directory is removed. */
   readonly removing?: (dir: string) => Promise<void>;
   readonly progress: (progress: RecordProgress) => void;
   readonly ending: (end: RecordEnd) => void;

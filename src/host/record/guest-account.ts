@@ -13,8 +13,8 @@ export class GuestAccount {
   readonly #ownRings: boolean;
 
   /**
-   * @param ownRings the trace has an instance of its own; if the agent does not report its rings' counts at the
-   * start, they are assumed to be new
+   * @param ownRings whether the trace has an instance of its own; its rings are assumed to be new if the agent does not
+   * report their counts at the start
    */
   constructor(ownRings: boolean) {
     this.#ownRings = ownRings;
@@ -70,10 +70,7 @@ export class GuestAccount {
     return Math.max(0, now - (this.#baseline(cpu)?.overrun ?? 0));
   }
 
-  /**
-   * Events read from the ring; undefined before the stop, and when the ring had been read before by an unknown
-   * amount.
-   */
+  /** Events read from the ring; undefined before the stop, and if an unknown number of events had been read before. */
   readEvents(cpu: number): number | undefined {
     if (this.started?.cpus?.[cpu] === undefined && !this.#ownRings) return undefined;
     return this.ring(cpu)?.readEvents;

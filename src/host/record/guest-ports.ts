@@ -12,8 +12,8 @@ import type { RawFile } from '../../trace/recording/raw-file.ts';
  */
 const staleQuietMs = { nothing: 150, something: 1000 } as const;
 /**
- * Time limit for draining. Ports, pipes and QEMU hold some MiB: a stopped guest that sends for longer than this
- * must be producing new pages.
+ * Time limit for draining. Ports, pipes and QEMU hold a few MiB: a stopped guest that sends for longer than this must
+ * be producing new pages.
  */
 const staleMs = 5000;
 /** Maximum time until the bytes that the agent has sent arrive. */
@@ -29,7 +29,7 @@ export class GuestPorts {
   /** CPUs that are no longer collected. */
   readonly #faulted = new Set<number>();
 
-  /** @param failed a file or a port has failed; collection of the other CPUs continues */
+  /** @param failed called when a file or a port fails; collection of the other CPUs continues */
   constructor(guest: TracedMachine, failed: (cpu: number, fault: StreamFault) => void) {
     this.#guest = guest;
     this.#failed = failed;
@@ -61,7 +61,7 @@ export class GuestPorts {
   /**
    * Waits until an earlier trace is drained.
    * @param goOn called at intervals; ends the wait by throwing
-   * @returns bytes that were discarded. @throws Failure when it does not end
+   * @returns bytes that were discarded. @throws Failure if data keeps arriving
    */
   async drain(goOn: () => void): Promise<number> {
     const stale = (): number =>

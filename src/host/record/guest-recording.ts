@@ -52,7 +52,10 @@ export class GuestRecording {
     this.#files = new RecordedFiles(request, guest, this.#ports, this.account);
   }
 
-  /** Opens and locks the machine's control port; it closes the machine. Sends no order. @throws Failure */
+  /**
+   * Opens and locks the machine's control port. Takes over the machine, and closes it even on failure. Sends no order.
+   * @throws Failure
+   */
   static async open(request: RecordRequest, collector: Collector): Promise<GuestRecording> {
     const { machine, timeoutMs } = request;
     try {
@@ -185,22 +188,22 @@ export class GuestRecording {
     );
   }
 
-  /** Writes the guests of this host into its recording, after they have changed. @throws Failure */
+  /** Updates the list of guests in this host's recording after it has changed. @throws Failure */
   describeGuests(endedAt: string | null = null): void {
     this.#files.describe(endedAt);
   }
 
-  /** Reads the clocks of the machine between two readings of this host's. @throws Failure */
+  /** Reads the clocks of the machine between two readings of this host's clocks. @throws Failure */
   ping(): Promise<PingRound> {
     return this.#client.ping();
   }
 
-  /** Adds readings of its clock to the recording. @throws Failure */
+  /** Adds readings of the machine's clock to the recording. @throws Failure */
   addPings(pings: readonly ClockPing[]): void {
     this.#files.dir?.addPings(pings);
   }
 
-  /** Writes how its times become those of the host. @throws Failure */
+  /** Writes to the recording how its times are converted to the host's. @throws Failure */
   writeAlignment(alignment: RecordedAlignment): void {
     this.#files.dir?.writeAlignment(alignment);
   }

@@ -33,7 +33,10 @@ export class GuestsOfHost {
     return changed.includes(true);
   }
 
-  /** Reads what nobody has told from the host's recording, which has ended. @returns whether it has found anything */
+  /**
+   * Looks for threads that are still unknown in the host's recording, after its end.
+   * @returns whether it has found any
+   */
   async readEntries(path: string): Promise<boolean> {
     const found = await Promise.all(this.#guests.map(({ watch }) => watch.readEntries(path)));
     return found.includes(true);

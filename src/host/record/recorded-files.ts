@@ -43,7 +43,7 @@ export class RecordedFiles {
     this.#dir = new RecordingDir(this.#request.out);
   }
 
-  /** Writes the guest's metadata, and has the pages of the ports collected into the directory. Throws Failure. */
+  /** Writes the guest's metadata, and starts collecting the pages from the ports into the directory. Throws Failure. */
   begin(packed: Uint8Array): void {
     const dir = this.#dir;
     if (dir === undefined) throw new Error('begin called before createDir');
@@ -107,7 +107,7 @@ export class RecordedFiles {
     this.#dir?.remove();
   }
 
-  /** Removes the directory as if it had never been there. */
+  /** Removes the directory; `dir` no longer names it. */
   discard(): void {
     this.#ports.forgetFiles();
     this.#dir?.remove();

@@ -150,7 +150,7 @@ export class Recorder {
     for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
   }
 
-  /** Without an alignment, guests keep their own times. */
+  /** Aligns the guests' clocks with the host's, from what was recorded. Without alignment they keep their own times. */
   async #align(): Promise<void> {
     const clocks = this.#host?.clocks;
     if (clocks === undefined) return;
@@ -159,7 +159,10 @@ export class Recorder {
       this.#alignments = await clocks.align(this.#listener.note);
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
-      this.#fail(this.#entries, cause);
+      this.#fail(
+        this.#entries.filter((entry) => entry !== this.#host?.entry),
+        cause,
+      );
     }
   }
 
@@ -173,7 +176,7 @@ export class Recorder {
     await Promise.all(this.#entries.map((entry) => (entry.stopping ??= this.#stop(entry))));
   }
 
-  /** Guests that have not ended alone. */
+  /** The machines whose stop has not begun. */
   get #running(): readonly Entry[] {
     return this.#entries.filter(({ stopping }) => stopping === undefined);
   }
@@ -241,7 +244,7 @@ export class Recorder {
           looking = false;
         });
       }
-      // apart from that, because a QEMU may let it wait
+      // independent of the above, because QEMU may be slow to answer
       if (lookingAtThreads) return;
       lookingAtThreads = true;
       void this.#lookAtThreads().finally(() => {
@@ -302,7 +305,7 @@ export class Recorder {
       if (!failures.some(({ message }) => message === why.message)) failures.push(why);
   }
 
-  /** @param stopped called when the machine no longer traces, or does not stop */
+  /** @param stopped called when the machine no longer traces, or has failed to stop */
   async #stop(entry: Entry, stopped: () => void = () => undefined): Promise<void> {
     const { recording } = entry;
     try {
@@ -326,7 +329,7 @@ export class Recorder {
     if (host !== undefined) await this.#step(host.entry, () => host.machine.end());
   }
 
-  /** A Failure is one of this machine's failures. */
+  /** Runs one step; a Failure is added to this machine's failures. */
   async #step(entry: Entry, run: () => Promise<void>): Promise<void> {
     try {
       await run();
@@ -339,7 +342,7 @@ export class Recorder {
   async #finish({ recording, failures }: Entry): Promise<GuestReport> {
     let report: ConvertReport | undefined;
     const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
-    // without it there is nothing to convert; the reason is among the failures
+    // without the directory there is nothing to convert; the reason is among the failures
     if (isThere()) {
       this.#listener.phase(`writing ${recording.out}`);
       try {
@@ -378,7 +381,7 @@ export class Recorder {
     return { ...found, dir: isThere() ? recording.dir : undefined };
   }
 
-  /** Looks for threads that are unknown so far in the recording of the host. */
+  /** Looks in the host's recording for threads of virtual CPUs that are still unknown. */
   async #readThreads(recording: GuestRecording): Promise<void> {
     const host = this.#host;
     if (recording !== host?.entry.recording || recording.dir === undefined) return;
@@ -413,7 +416,7 @@ async function allOf(promises: readonly Promise<void>[]): Promise<void> {
 }
 
 function unknownThreads(label: string): string {
-  const what = `which threads of this host are the CPUs of ${label} is unknown`;
+  const what = `it is unknown which threads of this host run the CPUs of ${label}`;
   const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
   return `${what} — ${remedy}`;
 }

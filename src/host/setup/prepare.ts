@@ -38,9 +38,9 @@ export interface PreparedGuest {
 const maxSocketPathBytes = 107;
 
 /**
- * Makes a guest's directory and FIFOs and writes guest.json; keeps what is right, fixes what is wrong, and leaves
- * other files alone. Options not given are taken from guest.json.
- * @param defaultCpus called when neither has the number
+ * Makes a guest's directory and FIFOs and writes guest.json; keeps what is right, fixes what is wrong, and leaves other
+ * files alone. Options not given are taken from guest.json.
+ * @param defaultCpus called if neither the options nor guest.json give the number of CPUs
  * @throws Failure
  */
 export async function prepareGuest(

@@ -18,7 +18,7 @@ export interface Removed {
 }
 
 /**
- * Removes what setup created; the directory only if nothing else is in it. Returns undefined when there was none.
+ * Removes what setup created; the directory only if nothing else is in it. Returns undefined if there is no directory.
  * @throws Failure (failed) while the guest has the ports, or another process gives orders
  */
 export async function removeGuest(location: GuestLocation): Promise<Removed | undefined> {

@@ -2,7 +2,7 @@ import { isObject } from '../../base/json-type.ts';
 
 const maxPendingChars = 64 * 1024;
 
-/** Takes the log of an agent apart: JSON lines, and the text of a crash. */
+/** Splits an agent's log into messages: JSON lines, and the text of a crash. */
 export class AgentLog {
   readonly #say: (text: string) => void;
   #pending = '';

@@ -16,11 +16,11 @@ import { cpuOfPort } from '../port-names.ts';
 import type { OwnControl, TracedMachine } from '../traced-machine.ts';
 import { AgentLog } from './agent-log.ts';
 
-/** How long the agent may take to restore everything: a stop, and time for its workers to leave. */
+/** How long the agent may take to restore everything: a stop, and time for its workers to exit. */
 const endMs = 30_000;
 
 export interface ThisHostOptions {
-  /** The command that runs this program again; the agent's words follow it. */
+  /** The command that runs this program again; the agent's arguments follow it. */
   readonly command: readonly string[];
   readonly place: HostAgentPlace;
   /** Called with each warning of the agent. */
@@ -41,7 +41,7 @@ export class ThisHost implements TracedMachine {
   readonly control: OwnControl;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
-  /** Reading ends that nobody has taken yet, by CPU. */
+  /** Read ends of the pipes that nobody has taken yet, by CPU. */
   readonly #pipes: Map<number, number>;
 
   private constructor(
@@ -92,7 +92,7 @@ export class ThisHost implements TracedMachine {
     }
   }
 
-  /** Nobody else can give orders to it. */
+  /** Does nothing: no other process can give orders to this agent. */
   lock(): () => void {
     return () => undefined;
   }
@@ -132,7 +132,7 @@ export class ThisHost implements TracedMachine {
   }
 }
 
-/** Waits until the agent carries out orders. @throws Failure, its own if it has one */
+/** Waits until the agent is ready for orders. @throws Failure; the agent's own if it reports one */
 async function ready(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.on('message', (message: FromHostAgent) => {
@@ -142,12 +142,12 @@ async function ready(child: ChildProcess): Promise<void> {
     child.once('error', (cause) => {
       reject(new Failure(exitCode.failed, `cannot start the agent of this host: ${cause.message}`, ''));
     });
-    // what it has sent before is delivered first
+    // messages that it has sent are delivered first
     child.once('close', () => reject(hasEnded()));
   });
 }
 
-/** It has not begun: guests could be traced without it. */
+/** The error when the agent cannot start. Suggests tracing the guests without this host. */
 function failureOf({ exitCode, message, remedy }: FromHostAgent & { readonly kind: 'failed' }): Failure {
   const without = 'to trace only guests, put the options after -A';
   return new Failure(
@@ -174,7 +174,7 @@ function silent(timeoutMs: number): Failure {
   );
 }
 
-/** CPUs that are there, also offline ones; those that could be added later are not traced. */
+/** The CPUs that are present, even if offline; CPUs that could be added later are not traced. */
 function presentCpus(): readonly number[] {
   try {
     return parseCpuList(readFileSync('/sys/devices/system/cpu/present', 'utf8').trim(), 'present');

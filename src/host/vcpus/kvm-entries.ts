@@ -4,11 +4,11 @@ import { openTrace } from '../../trace/open.ts';
 import type { VcpuThreads } from './vcpu-threads.ts';
 
 const event = 'kvm:kvm_entry';
-/** A virtual CPU that runs enters its guest thousands of times a second. */
+/** Approximate limit of events to read: a running virtual CPU enters its guest thousands of times a second. */
 const mostEvents = 1_000_000;
 
 /**
- * Which threads run which virtual CPUs, by the events in a host's recording with which KVM enters a guest.
+ * Which threads run which virtual CPUs, according to the `kvm_entry` events in a host's recording.
  * @param tids the threads of one QEMU
  * @returns empty if the recording has no such events
  */

@@ -17,10 +17,10 @@ const patienceMs = 1500;
 const command = 'query-cpus-fast';
 
 /**
- * Which thread of QEMU runs which virtual CPU: as QEMU says through a QMP socket of its command line; by the names of
- * its threads; or as it says through libvirt, which marks the domain as tainted and is therefore the last.
+ * Which thread of QEMU runs which virtual CPU. Asks QEMU through a QMP socket of its command line, else looks at the
+ * names of QEMU's threads, else asks QEMU through libvirt, which marks the domain as tainted and therefore comes last.
  * Changes nothing else, does not throw.
- * @returns empty when none of them tells
+ * @returns empty if none of these gives an answer
  */
 export async function vcpuThreads(qemu: Qemu): Promise<VcpuThreads> {
   const tasks = new Set(tasksOf(qemu.pid));
@@ -69,8 +69,8 @@ async function askLibvirt(domain: string): Promise<unknown> {
 }
 
 /**
- * The answer to query-cpus-fast. Only threads of this QEMU count: in another PID namespace it knows them by other
- * numbers.
+ * Reads the answer to query-cpus-fast. Only threads of this QEMU count: in another PID namespace, QEMU reports other
+ * thread ids.
  */
 export function threadsIn(answer: unknown, tasks: ReadonlySet<number>): VcpuThreads {
   const threads = new Map<number, number>();
@@ -82,7 +82,7 @@ export function threadsIn(answer: unknown, tasks: ReadonlySet<number>): VcpuThre
   return threads;
 }
 
-/** By the names that QEMU gives its threads with `-name debug-threads=on`, as libvirt does. */
+/** Finds them by the names that QEMU gives its threads with `-name debug-threads=on`, as libvirt does. */
 function namedThreads(pid: number, tasks: ReadonlySet<number>): VcpuThreads {
   const threads = new Map<number, number>();
   for (const tid of tasks) {

@@ -5,12 +5,12 @@ import type { Holder } from '../qemu/holders.ts';
 import { threadsByEntries } from './kvm-entries.ts';
 import { tasksOf, vcpuThreads, type VcpuThreads } from './vcpu-threads.ts';
 
-/** The shortest time between two questions to a QEMU, whose other threads come and go. */
+/** Minimum time between two queries to a QEMU: any change of its threads causes one, and some threads come and go. */
 const pauseMs = 2000;
-/** A QEMU has some for its CPUs, and a pool for its disks that comes and goes. */
+/** Maximum number of threads to remember: QEMU has some for its CPUs, and a pool for its disks that comes and goes. */
 const mostThreads = 100_000;
 
-/** Follows which threads of the host run a guest's virtual CPUs, also when CPUs are added or removed. */
+/** Tracks which threads of the host run a guest's virtual CPUs, even when CPUs are added or removed. */
 export class VcpuWatch {
   readonly #dir: string;
   #qemu: Holder | undefined;
@@ -35,7 +35,7 @@ export class VcpuWatch {
     return this.#vcpus;
   }
 
-  /** Looks again, if QEMU has other threads than before. Does not throw. @returns whether anything has changed */
+  /** Looks again if QEMU's threads have changed. Does not throw. @returns whether anything has changed */
   async look(): Promise<boolean> {
     if (performance.now() < this.#notBeforeMs) return false;
     const found = this.#qemu === undefined;
@@ -46,7 +46,7 @@ export class VcpuWatch {
     const tasks = tids.join(' ');
     if (tasks === this.#tasks) return false;
     const threads = await vcpuThreads(this.#qemu);
-    // QEMU may have no answer for a while: its threads may still show which CPUs are gone
+    // QEMU may not answer for a while; its threads still show which CPUs are gone
     const known = threads.size > 0 ? threads : this.#living(tasks);
     if (threads.size > 0) this.#tasks = tasks;
     const next = merge(this.#vcpus, known, String(clockNs('boottime')));
@@ -55,7 +55,10 @@ export class VcpuWatch {
     return this.#pause(changed);
   }
 
-  /** Reads the threads from the host's recording when it has ended, if nobody has told them. @returns whether it has them */
+  /**
+   * Finds the threads in the host's recording, after its end, if they are still unknown.
+   * @returns whether it found any
+   */
   async readEntries(path: string): Promise<boolean> {
     if (this.#vcpus.length > 0 || this.#seen.size === 0) return false;
     const threads = await threadsByEntries(path, this.#seen);

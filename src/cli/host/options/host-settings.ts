@@ -87,8 +87,8 @@ export const hostSettings = {
     long: 'agent',
     placeholder: 'NAME',
     description:
-      'record this guest; repeat to record several at once, into one file each. Options after it that select what to ' +
-      'trace are its own; without -e and -p among them it traces what is given before',
+      'record this guest; repeat to record several at once, into one file each. Options after it select what this ' +
+      'guest traces; without -e and -p among them, it traces what the options before it select',
     values: 'guest',
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
@@ -96,8 +96,8 @@ export const hostSettings = {
   host: {
     long: 'host',
     description:
-      'record this host too, or only it without --agent; options before the first -A are its own, and with -e or -p ' +
-      'there it needs no --host',
+      'record this host too, or only this host if there is no --agent; options before the first -A are its own, and ' +
+      '-e or -p among them imply --host',
     defaultText: 'false',
     parse: parseFlag,
   },
@@ -178,7 +178,7 @@ export const hostSettings = {
     placeholder: 'FORMAT',
     description:
       `format to write: ${exportFormats.join(', ')} (default: by the extension of the output); ` +
-      'a time, as for the other commands, is that of the last event',
+      'or, as for the other commands, a time: only events up to it',
     otherNames: ['format', 'type'],
     values: { words: exportFormats },
     repeatable: true,

@@ -10,7 +10,7 @@ import { hostSettings } from './host-settings.ts';
 import { type Section, sectionsOf, split } from './sections.ts';
 
 export interface RecordCommand extends Omit<RecordOptions, 'host'> {
-  /** This host; the caller knows the command that runs it. */
+  /** This host; the caller adds the command that runs this program again. */
   readonly host: Omit<HostTarget, 'command'> | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -82,7 +82,7 @@ function fileOf(out: string, guest: string): string {
   return join(dirname(out), `${basename(out, extension)}-${guest}${extension}`);
 }
 
-/** This host traces in an instance that its agent names, and only what the options say. */
+/** This host traces only what the options select, in an instance that its agent names. */
 function hostTarget(target: RecordTarget): Omit<HostTarget, 'command'> {
   const { trace } = target;
   if (trace?.events === undefined && trace?.tracer === undefined)
@@ -100,7 +100,7 @@ function hostTarget(target: RecordTarget): Omit<HostTarget, 'command'> {
 
 /**
  * The trace request for a machine; undefined if no option selects what to trace.
- * @param together whether host and guests are recorded together: then with a clock that all of them have
+ * @param together whether host and guests are recorded together; they then use a clock that all of them have
  */
 function readTrace(given: GivenOptions, together: boolean): TraceRequest | undefined {
   const tracer = given.get(hostSettings.plugin);

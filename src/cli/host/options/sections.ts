@@ -5,22 +5,22 @@ import { traceSettings } from './trace-settings.ts';
 /** What one machine traces: the options that apply to it, in order. */
 export interface Section {
   readonly words: readonly GivenWord[];
-  /** Whether it traces what another section names: then its kernel need not have all of that. */
+  /** Whether it traces what another section selects; its kernel then need not have all of that. */
   readonly taken: boolean;
 }
 
 export interface Sections {
   /** Undefined if this host is not traced. */
   readonly host: Section | undefined;
-  /** In the order of their -A; empty without one. */
+  /** In the order of their -A options; empty if there are none. */
   readonly guests: readonly Section[];
 }
 
 const ofTraces: ReadonlySet<string> = new Set(namesOf(traceSettings));
 const selecting: ReadonlySet<string> = new Set(['event', 'plugin']);
-/** How to trace, which a section takes from the one before it even if it selects events of its own. */
+/** Options for how to trace. A section takes them from the one before it even if it selects events of its own. */
 const ways: ReadonlySet<string> = new Set(['clock', 'bufferSize', 'subBufferSize']);
-/** Names and numbers of one machine, or changes to it, which another section does not take. */
+/** Options that a section never takes from another: they name something in one machine, or change that machine. */
 const ofOneMachine: ReadonlySet<string> = new Set([
   'instance',
   'pid',
@@ -32,8 +32,8 @@ const ofOneMachine: ReadonlySet<string> = new Set([
 
 /**
  * Divides the options of `record` among machines, as trace-cmd does: those before the first -A are this host's, those
- * after an -A are that guest's. A section that selects nothing (-e, -p) takes what the one before it has; if none
- * before it selects anything, what the first does that follows.
+ * after an -A are that guest's. A section that selects nothing (-e, -p) takes the options of the one before it; if none
+ * before it selects anything, those of the first one after it that does.
  *
  * The host is traced if its section selects something, or with --host. If it is not, its options apply to all guests.
  */
@@ -64,7 +64,7 @@ function selects({ name }: GivenWord): boolean {
   return selecting.has(name);
 }
 
-/** The options of traces before the first -A, and after each. */
+/** The options that select what to trace: those before the first -A, then those after each -A. */
 export function split(given: readonly GivenWord[]): readonly (readonly GivenWord[])[] {
   const parts: GivenWord[][] = [[]];
   for (const word of given) {

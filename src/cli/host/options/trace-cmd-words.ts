@@ -91,7 +91,7 @@ export const traceCmdWords: readonly Word[] = [
 ];
 
 /**
- * Adds them to a command, hidden from its help. A refused option throws Failure (usage) when it is given.
+ * Adds these options to a command, hidden from its help. A refused option throws Failure (usage) when it is given.
  * @param say called with a remark for each option that is accepted but ignored
  */
 export function addTraceCmdWords(command: Command, say: (text: string) => void): void {

@@ -83,7 +83,7 @@ async function printEvents(inputs: readonly ReportInput[], command: ReportComman
   return exitCode.done;
 }
 
-/** Colors lines, if that is wanted; undefined: not. */
+/** A function that colors lines; undefined if colors are not wanted. */
 function painter(
   inputs: readonly ReportInput[],
   { color }: ReportCommand,

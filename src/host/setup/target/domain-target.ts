@@ -16,7 +16,7 @@ export async function openDomainTarget(domain: string): Promise<Target> {
   return {
     cpus: async () =>
       Number(await virsh('vcpucount', domain, '--maximum', scopes[0] === 'live' ? '--live' : '--config')),
-    // virsh attaches a device whole or not at all
+    // virsh attaches a device completely or not at all
     dropLeftovers: () => Promise.resolve(),
     release: (names) => release(domain, scopes, names),
     attach: (guest) => attach(domain, scopes, guest),

@@ -49,7 +49,7 @@ export interface ReportCommand {
   readonly follow: boolean;
 }
 
-/** More are used only if asked for: each takes memory. */
+/** Maximum number of threads by default; more are used only if asked for, because each takes memory. */
 const mostUsualThreads = 4;
 
 /** The file to read if none is given. */
@@ -102,7 +102,7 @@ export function readReport(given: Given): ReportCommand {
   };
 }
 
-/** Options that select events or add to them in a way that `--json` does not have. */
+/** Options that select events, or add to their text, in a way that `--json` does not support. */
 const textOnly = [
   'withoutHardirq',
   'withoutSoftirq',
@@ -165,7 +165,7 @@ function handlerOptions(words: readonly string[]): LineOptions['handlers'] {
   return options;
 }
 
-/** Parses the value of a flag like libtraceevent. */
+/** Parses the value of a flag as libtraceevent does. */
 function isOn(value: string | undefined): boolean {
   return value === undefined || /^(?:1|true|yes|on|set)?$/i.test(value);
 }

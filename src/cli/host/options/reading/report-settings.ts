@@ -10,7 +10,7 @@ function flag(short: string | undefined, long: string, description: string): Wit
   return { ...(short !== undefined && { short }), long, description, defaultText: 'false', parse: parseFlag };
 }
 
-/** Each takes memory, and more than some do not print faster. */
+/** Maximum number of threads: each takes memory, and more of them would not print faster. */
 const mostThreads = 64;
 
 /** Options of `report`. Short options, and long ones without a short form, are those of trace-cmd report. */

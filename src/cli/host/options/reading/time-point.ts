@@ -16,7 +16,7 @@ export interface TimePoint {
 
 type Unit = 'ns' | 'us' | 'ms' | 's' | 'm' | 'h';
 
-/** Decimal places of a nanosecond, and the factor. */
+/** Nanoseconds in a unit: `factor` times 10 to the power of `places`, which is also the maximum number of decimals. */
 const units: Readonly<Record<Unit, { readonly places: number; readonly factor: bigint }>> = {
   ns: { places: 0, factor: 1n },
   us: { places: 3, factor: 1n },

@@ -17,7 +17,7 @@ export const warningsOnStderr: Warnings = {
 };
 
 /**
- * Warns of what a selection asks for and the trace does not have, so that an empty result is not taken for an answer:
+ * Warns of what a selection asks for but the trace does not have, so that an empty result is not taken for an answer:
  * CPUs, and times before its first or after its last event. Reads the first and last pages if a time is given. Blocks.
  * @param points the times on the command line
  * @param shift offset that the command adds to printed times
