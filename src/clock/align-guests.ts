@@ -73,8 +73,7 @@ function alignedGuest(map: ClockMap): AlignedGuest {
 }
 
 /**
- * The median of the bounds at evenly spaced times. Only at the ends, and where the guest did nothing, the bound is much
- * larger.
+ * The median bound of evenly spaced times. Only at the ends, and where the guest did nothing, bounds are much larger.
  */
 function usualBound(map: ClockMap, { guestFrom, guestTo }: Piece): number {
   const bounds = Array.from({ length: boundsLooked }, (_, index) =>

@@ -1,9 +1,7 @@
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { CutSource } from './cut-source.ts';
 
-/**
- * Limits for the events and steps to look at. If they are reached, a cut may be misplaced, which is found out later.
- */
+/** Limits for the events and steps to look at. If reached, a cut may be misplaced, which is found out later. */
 const mostEvents = 1000;
 const mostSteps = 8;
 

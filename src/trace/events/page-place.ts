@@ -1,4 +1,4 @@
-/** Counts the positions of pages in a CPU's data; a page has the same position at whatever step reading begins. */
+/** Counts the positions of pages in a CPU's data; a page has the same position wherever reading begins. */
 export class PagePlace {
   readonly #isChunked: boolean;
   readonly #pageBytes: number;

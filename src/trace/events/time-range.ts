@@ -45,10 +45,7 @@ export function planReading(cpu: SourceCpu, layout: PageLayout, from: bigint | u
   return probes.inOrder(near) ? { step: early, inOrder: true } : unordered;
 }
 
-/**
- * Times of the first event of a CPU's first page with events, and of the last event of its last such page; undefined if
- * there are none.
- */
+/** Times of a CPU's first and last event, in the order of its pages; undefined if it has none. */
 export function firstAndLast(cpu: SourceCpu, layout: PageLayout): Times | undefined {
   const probes = new Probes(cpu.steps(), layout);
   for (let step = 0; step < probes.count; step++) {

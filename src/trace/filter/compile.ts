@@ -56,9 +56,7 @@ export function compileFilter(
   return tests;
 }
 
-/**
- * Whether a comparison can be true for an event type: the type has the fields, and they can be compared in this way.
- */
+/** Whether a comparison can be true for an event type: it has the fields, and they can be compared in this way. */
 export function isPossible(
   filter: string,
   comparison: Condition,

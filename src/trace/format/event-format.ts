@@ -22,8 +22,7 @@ export interface EventFormat {
 /** `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
 /**
- * Limit for the fields of one event: each field of size 0 may be the whole record. The kernel's events have at most
- * 100.
+ * Limit for the fields of an event: each one of size 0 may be the whole record. The kernel's events have at most 100.
  */
 const maxFields = 1000;
 /** Names that a tracefs directory can have: user_events allows anything but whitespace and colons. */

@@ -9,12 +9,12 @@ const maxKeptBytes = 256;
 
 /**
  * Cleans the text of `saved_cmdlines` to one line `PID NAME` per task. A task may choose any name (`PR_SET_NAME`): the
- * kernel prints a line break in it unchanged, and readers such as trace-cmd stop at the first line that is not `PID
- * NAME`, so all later tasks lose their names. Control characters become `\n` or `\x1b`, an empty name becomes
+ * kernel prints a line break in it unchanged, and readers such as trace-cmd stop at the first line that is not
+ * `PID NAME`, so all later tasks lose their names. Control characters become `\n` or `\x1b`, an empty name becomes
  * `(empty)`; a line that does not begin with a PID is the rest of the previous name.
  *
- * The rest of a name that looks like a task line (`two\n77 lines`) cannot be told apart from one. If that task has
- * another line, the other line wins.
+ * The rest of a name may look like a task line (`two\n77 lines`); the two cannot be told apart. If that task has another
+ * line, the other line wins.
  */
 export function cleanTaskNames(text: Buffer): Buffer {
   const tasks: { readonly pid: string; name: string; readonly maybeRest: boolean }[] = [];

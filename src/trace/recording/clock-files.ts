@@ -38,10 +38,7 @@ export interface AlignedPiece {
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster. */
   readonly ratePpm: number;
-  /**
-   * The host's true time is within `boundNs` of the computed one everywhere, and within `usualBoundNs` for half of the
-   * time.
-   */
+  /** The host's true time is within `boundNs` of the computed one, and within `usualBoundNs` for half of the time. */
   readonly boundNs: number;
   readonly usualBoundNs: number;
   /** What the alignment rests on: `ping`, `exclusion`, `order`. */

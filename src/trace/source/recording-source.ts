@@ -53,7 +53,7 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
   };
 }
 
-/** Checks that no file is missing that every recording has. Throws Failure. */
+/** Checks that none of the files that every recording has is missing. Throws Failure. */
 function checkWhole(dir: string, { cpus }: Recording): void {
   const pages = cpus
     .map(({ cpu }) => rawFile(cpu))

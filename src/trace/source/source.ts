@@ -84,8 +84,7 @@ export interface SourceCpu {
 export interface PageSteps {
   readonly count: number;
   /**
-   * One or two pages from a step on, or the step's chunk. Empty or cut off if the file is. Reading blocks. Throws
-   * Failure.
+   * The step's chunk, or one or two pages from it on. Empty or cut off if the file is. Reading blocks. Throws Failure.
    */
   readonly read: (step: number) => Uint8Array;
 }
