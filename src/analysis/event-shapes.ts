@@ -19,7 +19,7 @@ export type EventShape =
       readonly nextName: number | undefined;
     }
   | {
-      /** `waking`: sched_waking, where the wait begins. `wakeup`: sched_wakeup(_new), when the task is in a queue. */
+      /** `waking`: sched_waking, where the wait begins. `wakeup`: sched_wakeup(_new), when the task is queued. */
       readonly kind: 'waking' | 'wakeup';
       readonly needBytes: number;
       readonly pid: number;

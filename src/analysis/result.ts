@@ -94,7 +94,7 @@ export interface WorstWakeup {
 
 /** An irq handler or a softirq vector, over all CPUs. */
 export interface InterruptSummary {
-  /** Number of the irq or vector; null for the sum of several. */
+  /** Number of the irq or vector; null for the sum of several rows. */
   readonly number: number | null;
   /** Name of the handler or vector; empty if unknown. */
   readonly name: string;

@@ -64,7 +64,7 @@ function summaryOf(
 ): BufferSummary {
   const nameById = new Map(trace.formats().map(({ id, fullName }) => [id, fullName]));
   const eventTypes: { name: string; count: number }[] = [];
-  // most of the ids that may occur do not
+  // most possible ids do not occur
   for (let id = 0; id < counter.countById.length; id++) {
     const count = counter.countById[id]!;
     if (count > 0) eventTypes.push({ name: nameById.get(id) ?? `#${id}`, count });
@@ -185,7 +185,7 @@ class Times {
     };
   }
 
-  /** Most time first. */
+  /** Longest time first. */
   interrupts(table: InterruptTable): InterruptSummary[] {
     if (!this.hasTimes) return [];
     return [...table.all()].sort((a, b) => b.totalNs - a.totalNs).map((row) => this.#interrupt(row));
@@ -212,7 +212,7 @@ function hasFigures({ runNs, voluntary, involuntary, latency }: Task): boolean {
   return runNs > 0 || voluntary + involuntary > 0 || latency.count > 0;
 }
 
-/** Most run time first; without run times, most switches first. */
+/** Longest run time first; without run times, most switches first. */
 function byRunTime(a: TaskSummary, b: TaskSummary): number {
   const switches = b.voluntary + b.involuntary - a.voluntary - a.involuntary;
   return (b.runNs ?? 0) - (a.runNs ?? 0) || switches || (a.pid ?? 0) - (b.pid ?? 0);

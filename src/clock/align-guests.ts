@@ -6,11 +6,11 @@ import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trac
 import type { ClockMap, Piece } from './map/clock-map.ts';
 import { fewerSamples } from './map/fewer-samples.ts';
 
-/** A guest to align with its host. Its trace has its own times. */
+/** A guest to align with its host. `trace` has the guest's own times. */
 export interface GuestToAlign {
   readonly trace: Trace;
   readonly pings: readonly ClockPing[];
-  /** The host's thread of each vCPU, by vCPU. */
+  /** Host thread id of each vCPU, by vCPU. */
   readonly vcpuTids: ReadonlyMap<number, number>;
 }
 
@@ -19,17 +19,17 @@ export interface AlignedGuest {
   readonly samples: readonly ClockSample[];
 }
 
-/** Odd, so that one is in the middle. */
+/** Number of bounds to take the median of; odd, so that one is in the middle. */
 const boundsLooked = 201;
 
 /** A thread id that no thread has. */
 const noTid = -1;
 
 /**
- * Finds how the times of guests become those of their host: by pings, and by the events that cannot have happened while
- * the host's switches show that the vCPU was off its CPU. Reads the events of the host once, and those of each guest.
- * Throws Failure for an unreadable trace.
- * @returns for each guest; undefined for one without a ping
+ * Finds how to convert guests' times to those of their host: from pings, and from guest events, none of which can have
+ * happened while the host's switches show that the vCPU was off its CPU. Reads the events of the host and of each guest
+ * once. Throws Failure for an unreadable trace.
+ * @returns one result per guest; undefined for a guest without a ping
  */
 export async function alignGuests(
   host: Trace,
@@ -72,7 +72,9 @@ function alignedGuest(map: ClockMap): AlignedGuest {
   return { pieces, samples: fewerSamples(map.samples()) };
 }
 
-/** The median of the bounds at even distances: only at the ends, and where the guest did nothing, it is much larger. */
+/**
+ * The median bound of evenly spaced times. Only at the ends, and where the guest did nothing, bounds are much larger.
+ */
 function usualBound(map: ClockMap, { guestFrom, guestTo }: Piece): number {
   const bounds = Array.from({ length: boundsLooked }, (_, index) =>
     map.boundAt(guestFrom + ((guestTo - guestFrom) * BigInt(index)) / BigInt(boundsLooked - 1)),

@@ -24,10 +24,10 @@ export interface Observations {
   readonly limits?: ClockLimits;
 }
 
-/** Rounds of exclusion: each knows the rate better, and so uses longer windows, than the one before. */
+/** Rounds of exclusion. Each knows the rate better than the one before, and so uses longer windows. */
 const rounds = 3;
 
-/** Pings between which the guest's clock neither went back nor was in a known break. */
+/** Pings with neither a step back of the guest's clock nor a known break between them. */
 interface Group {
   readonly hostFrom: bigint;
   readonly hostTo: bigint;
@@ -36,8 +36,8 @@ interface Group {
 }
 
 /**
- * The relation between the clocks of a host and a guest. `map` uses pings and pairs of events; `refined` uses, in
- * addition, the events that were put into an `Exclusion` that was made with that map. Undefined without a ping.
+ * The relation between the clocks of a host and a guest. `map` uses pings and pairs of events; `refined` also uses the
+ * events in an `Exclusion` that was made with that map. `of` returns undefined if there is no ping.
  */
 export class Alignment {
   readonly map: ClockMap;
@@ -59,7 +59,7 @@ export class Alignment {
     return map === undefined ? undefined : new Alignment(map, groups, breaks, limits);
   }
 
-  /** The map with what an exclusion adds. Takes time for each pair that it keeps. */
+  /** The map, improved by an exclusion. Takes time for each pair that the exclusion keeps. */
   refined(exclusion: Exclusion): ClockMap {
     let best = this.map;
     for (let round = 0; round < rounds; round++) {
@@ -78,7 +78,7 @@ function withWindows(group: Group, windows: readonly WindowSample[]): Group {
   return { ...group, samples: inOrder([...group.samples, ...windows.map(({ sample }) => sample)]) };
 }
 
-/** Divides pings, in the order of the host's time, and then each group where they contradict one another. */
+/** Groups pings, in the order of the host's time; then divides each group where its pings contradict one another. */
 function groupsOf(
   pings: readonly PingSample[],
   pairs: readonly OrderedPair[],
@@ -87,7 +87,7 @@ function groupsOf(
 ): Group[] {
   const usable = pings
     .filter(({ hostBefore, hostAfter }) => hostBefore <= hostAfter)
-    // it may be from before or after
+    // a ping that overlaps a break may have been answered before or after it
     .filter(
       (ping) => !breaks.some(({ hostFrom, hostTo }) => ping.hostBefore < hostTo && ping.hostAfter > hostFrom),
     )
@@ -147,7 +147,7 @@ function isApart(last: PingSample, ping: PingSample, breaks: readonly Break[]): 
 
 const pairSpacing = 100_000_000n;
 
-/** Of the pairs in each tenth of a second the one that says most on either side. */
+/** For each side, the pair that says most in each tenth of a second. */
 function tightest(samples: readonly Sample[]): Sample[] {
   const best = new Map<string, Sample>();
   for (const sample of samples) {
@@ -197,7 +197,7 @@ function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stre
   };
 }
 
-/** The bound that holds half of the time. */
+/** The bound that holds for half of the time. */
 function medianBound(segments: readonly Segment[], otherwise: number): number {
   const parts = segments.map(({ guestFrom, guestTo, boundFrom, boundTo }) => {
     return { ns: Number(guestTo - guestFrom), bound: Math.max(boundFrom, boundTo) };

@@ -1,4 +1,4 @@
-/** How KVM makes a guest's TSC of the host's: guest = (host × ratio >> fractionBits) + offset, in 64 bits. */
+/** How KVM computes a guest's TSC from the host's: guest = (host × ratio >> fractionBits) + offset, in 64 bits. */
 export interface TscRelation {
   /** The vCPU's `tsc-offset` in debugfs. */
   readonly offset: bigint;
@@ -22,14 +22,14 @@ export function tscBound({ ratio, fractionBits = 0 }: TscRelation): number {
   return Number(((1n << BigInt(fractionBits)) - 1n) / ratio);
 }
 
-/** How a machine's kernel makes nanoseconds of its TSC, as option TSC2NSEC of a trace.dat has it. */
+/** How a machine's kernel converts its TSC to nanoseconds, as in option TSC2NSEC of a trace.dat. */
 export interface TscScale {
   readonly mult: number;
   readonly shift: number;
   readonly offset: bigint;
 }
 
-/** Nanoseconds of a TSC value. */
+/** Converts a TSC value to nanoseconds. */
 export function tscToNs(tsc: bigint, { mult, shift, offset }: TscScale): bigint {
   return ((tsc * BigInt(mult)) >> BigInt(shift)) + offset;
 }

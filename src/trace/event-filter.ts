@@ -27,7 +27,7 @@ export interface EventFilter {
   readonly buffers?: Iterable<string>;
   /**
    * The name of the kernel function that contains an address, for filters that compare an address with a text. Without
-   * it they compare hexadecimal digits.
+   * it, they compare the address in hexadecimal form.
    */
   readonly functionAt?: (address: bigint) => string | undefined;
 }

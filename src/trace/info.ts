@@ -19,10 +19,10 @@ export interface TraceInfo {
   readonly totalBytes: number;
   readonly pageBytes: number;
   readonly uname: string;
-  /** The program that wrote the file; empty when unknown. */
+  /** The program that wrote the file; empty if unknown. */
   readonly writer: string;
   readonly traceId: bigint | undefined;
-  /** How the times become those of the host; undefined for a machine on its own. Other times here are the file's own. */
+  /** How to convert times to host times; undefined for a machine on its own. Other times here are not converted. */
   readonly timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: readonly TracedGuest[];
@@ -38,7 +38,7 @@ export interface TraceInfo {
 /** One tracing instance; the top level's name is empty. */
 export interface BufferInfo {
   readonly name: string;
-  /** Name of the trace clock; empty when unknown. */
+  /** Name of the trace clock; empty if unknown. */
   readonly clock: string;
   readonly cpus: readonly CpuInfo[];
   /** Sums and bounds over all CPUs. */

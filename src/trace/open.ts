@@ -53,26 +53,24 @@ export interface Unmatched {
 /** How to read the CPUs of a trace. */
 interface StreamSettings {
   readonly marks?: boolean;
-  /** Shared by all that are merged. */
+  /** Shared by all streams that are merged. */
   readonly origin: TimeOrigin;
   readonly machine?: string;
-  /** How many machines are read together, which share the memory. */
+  /** Number of machines that are read together and share the memory. */
   readonly machines?: number;
   readonly part?: TracePart | undefined;
 }
 
-/**
- * A part of a trace's events: those that come from `from` on and before `until` in the order of the whole. @internal
- */
+/** A part of a trace's events: those from `from` on and before `until`, in the order of the whole trace. @internal */
 export interface TracePart {
   readonly from: bigint | undefined;
   readonly until: bigint | undefined;
   /** The steps at which the CPUs begin, in the order of `pagesOf`. */
   readonly steps: readonly number[];
   readonly watch: PartWatch;
-  /** Memory for the CPUs' blocks, which may be used again when the part is read. */
+  /** Memory for the CPUs' blocks, which may be used again once the part has been read. */
   readonly blocks: Buffer[];
-  /** Gets each CPU that is read, for its `begin` and `end`. */
+  /** Each CPU that is read is added here, for its `begin` and `end`. */
   readonly cpus: CpuEvents[];
 }
 
@@ -85,7 +83,7 @@ export interface BufferPages {
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
-/** A part has its own blocks, for less than is read of it. */
+/** Limit for the blocks of a part: smaller, because each part has its own and reads less. */
 const partBlockBytes = 128 << 10;
 
 const followHoldMs = 1000;
@@ -101,8 +99,8 @@ export async function openTrace(path: string, settings: TraceSettings = {}): Pro
 
 export interface TraceSettings {
   /**
-   * Whether the times of a guest that was recorded together with its host are those of the host, if the file says how
-   * they differ (TIME_SHIFT). True by default; false for the guest's own times.
+   * Whether to convert the times of a guest that was recorded together with its host to host times, if the file says
+   * how (TIME_SHIFT). True by default; false keeps the guest's own times.
    */
   readonly hostTimes?: boolean;
 }
@@ -172,7 +170,7 @@ export class Trace {
   }
 
   /**
-   * All events of the filter's CPUs, buffers and times; `passed` tells which ones pass the rest of it.
+   * All events of the filter's CPUs, buffers and times; `passed` tells which ones pass the rest of the filter.
    * @internal
    */
   markedEvents(filter: EventFilter, part?: TracePart): AsyncGenerator<EventBatch, void, undefined> {
@@ -279,9 +277,9 @@ export class Trace {
   }
 
   /**
-   * Times of the first and the last event, of these CPUs and buffers only if they are given; undefined if there are
-   * none. Reads the first and the last pages only: of a CPU whose clock stepped back, these events are not the earliest
-   * and latest. Blocks. Throws Failure.
+   * Times of the first and the last event, only of the given CPUs and buffers if there are any; undefined without
+   * events. Reads only the first and the last pages: if a CPU's clock stepped back, these events may not be the
+   * earliest and the latest. Blocks. Throws Failure.
    */
   span(filter: Pick<EventFilter, 'cpus' | 'buffers'> = {}): TimeSpan | undefined {
     const spans = this.#wanted(filter)

@@ -12,7 +12,7 @@ export interface Machine {
   /** `host`, the name that the host's file gives the guest, or else the name of the file without its extension. */
   readonly name: string;
   readonly trace: Trace;
-  /** Thread id on the host of each vCPU, by vCPU; empty for the host, and if unknown. */
+  /** Host thread id of each vCPU, by vCPU; empty for the host, and if unknown. */
   readonly vcpuTids: ReadonlyMap<number, number>;
   /** Whether its times are those of the host. */
   readonly hasHostTimes: boolean;
@@ -57,10 +57,10 @@ export interface SessionSettings {
   readonly findGuests?: boolean;
 }
 
-/** Where the file of a guest is that was recorded together with the host's file. */
+/** Path of the file of a guest that was recorded together with its host. */
 export function guestPath(hostPath: string, guest: string): string {
   const extension = extname(hostPath);
-  // the name comes from a file: it must not lead elsewhere
+  // the name comes from a file: it must not lead to another directory
   const name = guest.replaceAll('/', '_');
   return join(dirname(hostPath), `${basename(hostPath, extension)}-${name}${extension}`);
 }
@@ -72,7 +72,7 @@ function machinesOf(traces: readonly Trace[]): Machine[] {
   if (host !== undefined && other !== undefined)
     throw new Failure(
       exitCode.usage,
-      `${host.path} and ${other.path} are both of hosts`,
+      `${host.path} and ${other.path} are both files of hosts`,
       'give the files of one host and its guests',
     );
   const names = new Set<string>();
@@ -121,7 +121,7 @@ export class Session {
 
   /**
    * All events of all machines in time order, as `Trace.events` gives them for one; `event.machine` names the machine.
-   * Machines without the host's times are merged by their own.
+   * Machines without the host's times are merged by their own times.
    * @param filter for all machines, or for each; undefined leaves a machine out
    */
   events(
@@ -136,7 +136,7 @@ export class Session {
     return eventBatches(streams, origin);
   }
 
-  /** Closes all files. Iterations still in progress fail. */
+  /** Closes all files. An iteration that is still in progress fails. */
   async close(): Promise<void> {
     for (const { trace } of this.machines) await trace.close();
   }

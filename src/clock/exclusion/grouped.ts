@@ -1,13 +1,13 @@
 import type { Range } from '../map/line-range.ts';
 import type { Exclusion } from './pairs.ts';
 
-/** The pairs of each stretch, and the stretches that have any, in the order of their times. */
+/** The pairs of each stretch, and the stretches that have any, in time order. */
 export interface Grouped {
   /** Numbers of stretches. */
   readonly order: Int32Array;
   /** Time of each stretch's first event. */
   readonly first: Float64Array;
-  /** A stretch's events are `times` from `starts` of its number to that of the next one. */
+  /** The events of stretch n are those of `times` from index `starts[n]` to before `starts[n + 1]`. */
   readonly starts: Int32Array;
   readonly times: Float64Array;
 }
@@ -34,7 +34,7 @@ export function groupPairs({ stretches, pairs, stretch, time, vcpus, numberOf }:
   return { order: merged(used, starts, first, counts), first, starts, times };
 }
 
-/** Merges the vCPUs' stretches, which are in order each. */
+/** Merges the stretches of all vCPUs. Those of each vCPU are in order. */
 function merged(
   used: number,
   starts: Int32Array,

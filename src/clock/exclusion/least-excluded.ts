@@ -3,11 +3,11 @@ import type { Grouped } from './grouped.ts';
 import type { Exclusion } from './pairs.ts';
 
 export interface WindowAt {
-  /** The window's place: differences are those at this guest time. */
+  /** The window's position: differences are taken at this guest time. */
   readonly x: number;
   /** Differences that are possible at all. */
   readonly band: Range;
-  /** What the rate of host − guest may be. */
+  /** Possible rates of host − guest. */
   readonly rates: Range;
   readonly wander: number;
 }
@@ -15,24 +15,26 @@ export interface WindowAt {
 export interface Found extends Range {
   /** Stretches that exclude the best difference. */
   readonly violations: number;
-  /** So many that the window cannot be trusted. */
+  /** Whether there are too many violations to trust the window. */
   readonly contradictory: boolean;
 }
 
 /**
- * So many stretches more than at the best difference may exclude the true one: some are not off, because both of their
- * ends belong to different switches and none of those between was recorded.
+ * How many more stretches may exclude the true difference than exclude the best one. Some stretches are false: their
+ * ends belong to different switches, and none of the switches between was recorded.
  */
 const spare = 3;
 const sparePart = 1 / 50;
-/** If this part of all stretches excludes the best difference too, the events do not belong to these stretches. */
+/** If more than this part of all stretches excludes even the best difference, the events do not belong to them. */
 const contradictoryPart = 1 / 10;
 
-/** Finds the differences that fewest off-stretches exclude. One object serves many windows, for its memory. */
+/**
+ * Finds the differences that the fewest off-stretches exclude. Use one object for many windows: it reuses its memory.
+ */
 export class LeastExcluded {
   readonly #exclusion: Exclusion;
   readonly #grouped: Grouped;
-  /** Ends of the ranges of differences that stretches exclude. */
+  /** Lower and upper ends of the ranges of differences that stretches exclude. */
   #opening = new Float64Array(1024);
   #closing = new Float64Array(1024);
   #count = 0;
@@ -43,8 +45,9 @@ export class LeastExcluded {
   }
 
   /**
-   * The differences host − guest that fewest of some off-stretches exclude, with a margin. An off-stretch excludes a
-   * difference if an event, moved by it, would lie inside. Undefined if nothing in the band is excluded.
+   * The differences host − guest that the fewest of these off-stretches exclude, with a margin. An off-stretch excludes
+   * a difference if an event, moved by the difference, would lie inside the stretch. Undefined if nothing in the band
+   * is excluded.
    */
   find(first: number, end: number, window: WindowAt): Found | undefined {
     this.#count = 0;
@@ -60,7 +63,7 @@ export class LeastExcluded {
     return sweep(opening, closing, window.band, counting);
   }
 
-  /** What one stretch excludes, in ranges that do not overlap: it counts once, however many events say so. */
+  /** What one stretch excludes, as ranges that do not overlap: the stretch counts once, however many events it has. */
   #exclude(number: number, { x, band, rates, wander }: WindowAt): void {
     const { vcpus, numberOf } = this.#exclusion;
     const { starts, times } = this.#grouped;
@@ -135,7 +138,10 @@ function sweep(
   return { low, high, violations: least, contradictory: false };
 }
 
-/** Calls back for each part of the band between ends of excluded ranges, with how many exclude it. Ranges are open. */
+/**
+ * Calls `each` for every part of the band between ends of excluded ranges, with the number of ranges that exclude it.
+ * Ranges are open.
+ */
 function cells(
   opening: Float64Array,
   closing: Float64Array,

@@ -1,16 +1,16 @@
-/** Room for this many stretches at first. */
+/** Initial room, in stretches. */
 const firstRoom = 1024;
 
 /**
- * Times in which one vCPU's thread was surely on no CPU of the host, in order, as numbers after the host's origin. Keeps
- * at most `most`: then every second one goes, and of those to come as many.
+ * Times in which one vCPU's thread was surely not on any CPU of the host, in order, as numbers relative to the host's
+ * origin. Keeps at most `most`: when it is full, every second stretch is dropped, and of later ones as many.
  */
 export class OffStretches {
   from: Float64Array = new Float64Array(firstRoom);
   to: Float64Array = new Float64Array(firstRoom);
   length = 0;
   readonly #most: number;
-  /** One of so many is kept. */
+  /** One stretch out of this many is kept. */
   #every = 1;
   #seen = 0;
 
@@ -28,7 +28,7 @@ export class OffStretches {
     this.length++;
   }
 
-  /** Takes back all stretches that end after a time. */
+  /** Removes all stretches that end after a time. */
   removeAfter(time: number): void {
     while (this.length > 0 && this.to[this.length - 1]! > time) this.length--;
   }
@@ -54,34 +54,37 @@ export class OffStretches {
 
 interface Thread {
   readonly off: OffStretches;
-  /** When it was switched out, if nothing since casts doubt on its being off. */
+  /** When the thread was switched out; undefined if it was not, or if a later event casts doubt on it. */
   outSince: number | undefined;
 }
 
 /**
- * Follows the host's events, in the order of their times, and finds when threads of vCPUs were surely off: switched out
- * and in again, both seen, with nothing lost on any CPU meanwhile, where the thread might have run. Times are numbers.
+ * Follows the host's events, in time order, and finds when threads of vCPUs were surely off: the switch-out and the
+ * next switch-in were both recorded, and meanwhile no CPU, on which the thread might have run, lost events. Times are
+ * numbers.
  */
 export class ThreadTimes {
   readonly #threads = new Map<number, Thread>();
   /** Time of each host CPU's last event. */
   readonly #lastOf: number[] = [];
 
-  /** @param vcpus each vCPU's stretches by the id of its thread on the host */
+  /** @param vcpus each vCPU's stretches, by host thread id */
   constructor(vcpus: ReadonlyMap<number, OffStretches>) {
     for (const [tid, off] of vcpus) this.#threads.set(tid, { off, outSince: undefined });
   }
 
-  /** Every event of the host: `pid` is the running thread's id, `lost` whether its CPU lost events before it. */
+  /**
+   * Call for every event of the host. `pid`: the running thread's id; `lost`: whether its CPU lost events before it.
+   */
   event(cpu: number, time: number, pid: number, lost: boolean): void {
     if (lost) this.#lose(this.#lastOf[cpu] ?? -Infinity);
     this.#lastOf[cpu] = time;
     const running = this.#threads.get(pid);
-    // it is on a CPU, so its switch-in was not recorded
+    // the thread is on a CPU: if it had been switched out, its switch-in was not recorded
     if (running !== undefined) running.outSince = undefined;
   }
 
-  /** A sched_switch, after its `event`. */
+  /** Call for a sched_switch, after `event`. */
   switched(time: number, prev: number, next: number): void {
     const into = this.#threads.get(next);
     if (into !== undefined) {

@@ -2,42 +2,42 @@ import { type ClockMap } from '../map/clock-map.ts';
 import { MapCursor } from '../map/map-cursor.ts';
 import type { OffStretches } from './off-stretches.ts';
 
-/** Where the host's time is known worse than this, events are of no use. */
+/** Largest bound of the host's time with which an event is still of use. */
 const worstBoundNs = 5e6;
-/** Stretches are left out that are so many times shorter than the uncertainty: they say little and cost most. */
+/** Stretches shorter than this part of the uncertainty are left out: they say little and cost most. */
 const shortest = 1 / 64;
-/** Two events that are closer than this part of a stretch leave nothing to say for those between. */
+/** If two events are closer than this part of a stretch, the events between them add nothing. */
 const overlap = 0.98;
 
-/** So many stretches of those that an event may be near are looked at. */
+/** Maximum number of stretches to look at for one event. */
 const mostAtOnce = 64;
 
 /**
- * Events of a guest's CPU cannot have happened while its vCPU was off. Keeps those of them that may be near an
- * off-stretch, given what a map says of the clocks, and of these the ones that say most.
+ * Events of a guest's CPU cannot have happened while its vCPU was off. Keeps the events that may be near an
+ * off-stretch, according to a map of the clocks, and of these the ones that say most.
  */
 export class Exclusion {
   readonly vcpus: readonly OffStretches[];
   readonly guestOrigin: bigint;
   readonly hostOrigin: bigint;
-  /** The stretches of each vCPU have the numbers from here on. */
+  /** Number of each vCPU's first stretch; the others are numbered from there on. */
   readonly numberOf: readonly number[];
-  /** Pairs of a stretch's number and an event's time. */
+  /** Number of pairs, each of a stretch's number and an event's time. */
   pairs = 0;
   stretch: Int32Array = new Int32Array(4096);
   time: Float64Array = new Float64Array(4096);
   readonly #cursor: MapCursor;
   readonly #most: number;
   readonly #at: Int32Array;
-  /** Index of each stretch's last pair, and the time of the one before. */
+  /** Index of each stretch's last pair, and the time of the pair before that. */
   readonly #last: Int32Array;
   readonly #before: Float64Array;
-  /** Stretches whose number is not a multiple of it are left out. */
+  /** Stretches whose number is not a multiple of this are left out. */
   #every = 1;
 
   /**
-   * @param vcpus the off-stretches of each vCPU, after `hostOrigin`; they must not change any more
-   * @param mostPairs memory: 12 bytes each
+   * @param vcpus the off-stretches of each vCPU, relative to `hostOrigin`; they must no longer change
+   * @param mostPairs limit for pairs; each takes 12 bytes
    */
   constructor(
     map: ClockMap,
@@ -67,7 +67,7 @@ export class Exclusion {
     return this.#last.length;
   }
 
-  /** An event of a guest's CPU, ns after `guestOrigin`. Those of one CPU are fastest in order. */
+  /** Adds an event of a guest's CPU, in ns after `guestOrigin`. Fastest if the events of each CPU come in order. */
   add(vcpu: number, time: number): void {
     const off = this.vcpus[vcpu];
     if (off === undefined || off.length === 0) return;
@@ -116,7 +116,7 @@ export class Exclusion {
         this.#last[number] = kept++;
       }
       this.pairs = kept;
-      // a single stretch has them all
+      // a single stretch has all pairs
       if (this.#every > this.stretches) return;
     }
   }
@@ -130,7 +130,7 @@ export class Exclusion {
   }
 }
 
-/** Index of the first stretch that ends after a time; mostly near `guess`. */
+/** Index of the first stretch that ends after a time; usually near `guess`. */
 function firstEndingAfter({ to, length }: OffStretches, time: number, guess: number): number {
   let at = guess;
   for (let step = 0; step < 8; step++) {

@@ -5,18 +5,18 @@ import type { EventFormat } from '../../trace/format/event-format.ts';
 import { OffStretches, ThreadTimes } from './off-stretches.ts';
 import type { Exclusion } from './pairs.ts';
 
-/** When the threads of a guest's vCPUs were off. */
+/** When the threads of vCPUs were off their CPUs. */
 export interface HostTimes {
-  /** What the times of `vcpus` count from. */
+  /** Origin of the times in `vcpus`. */
   readonly origin: bigint;
   readonly vcpus: readonly OffStretches[];
 }
 
 /**
- * Reads a host's events, all of its CPUs' in the order of their times, and finds when the threads of vCPUs were off.
- * The other events than sched_switch show which threads run, and so where a switch was not recorded.
+ * Reads the events of all of a host's CPUs, in time order, and finds when the threads of vCPUs were off. Events other
+ * than sched_switch show which threads run, and so where a switch was not recorded.
  *
- * @param tids the host's thread of each vCPU
+ * @param tids host thread id of each vCPU
  */
 export async function readHostTimes(
   batches: AsyncIterable<EventBatch>,

@@ -6,21 +6,24 @@ import { LeastExcluded } from './least-excluded.ts';
 import { MapCursor } from '../map/map-cursor.ts';
 import type { Sample } from '../map/observations.ts';
 
-/** What the off-stretches of some time say of host − guest. */
+/** What the off-stretches of one window say about host − guest. */
 export interface WindowSample {
   readonly sample: Sample;
-  /** Which group of pings it belongs to. */
+  /** The group of pings that the window belongs to. */
   readonly group: number;
 }
 
-/** A window is at most so long, and shorter the less is known of the rate: an event's place may be wrong by `blur`. */
+/**
+ * Longest and shortest window, in ns. In between, the less is known about the rate, the shorter the window: an event
+ * may be misplaced by at most `blurNs`.
+ */
 const longest = 1e9;
 const briefest = 40e6;
 const blurNs = 15_000;
 const mostStretches = 250;
-/** Fewer say nothing. */
+/** Minimum number of stretches in a window: fewer say nothing. */
 const fewest = 8;
-/** What the stamps themselves may be wrong by. */
+/** Largest error of the timestamps themselves. */
 const resolutionNs = 1000;
 
 /**
@@ -53,7 +56,7 @@ export function windowsOf(
     const result = least.find(from, to, { x, band, rates, wander });
     if (result === undefined) return;
     if (result.contradictory) {
-      // something happened in its middle: its halves may be good
+      // perhaps the clock jumped inside the window: its halves may be good
       if (to - from >= 4 * fewest) {
         const middle = (from + to) >>> 1;
         evaluate(from, middle, group);

@@ -3,35 +3,35 @@ import type { Course, End, Segment } from './segments.ts';
 
 /** A time in which the guest's clock ran evenly against the host's. */
 export interface Piece {
-  /** The guest's time from and to which there were observations. */
+  /** Guest times of the first and the last observation. */
   readonly guestFrom: bigint;
   readonly guestTo: bigint;
   /** host − guest at `guestFrom`. */
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster, over the whole piece. 0 if there was only one observation. */
   readonly ratePpm: number;
-  /** Largest bound in the piece, mostly at an end, and the one that holds half of its time. */
+  /** Largest bound in the piece, usually at an end; and the bound that holds for half of its time. */
   readonly boundNs: number;
   readonly medianBoundNs: number;
   readonly methods: readonly Method[];
-  /** Samples that were used; samples that were left out, and off-stretches in which an event would have happened. */
+  /** Number of samples used; number of samples left out, plus off-stretches in which an event would have happened. */
   readonly samples: number;
   readonly violations: number;
 }
 
-/** A host's time, and how far it may be from the true one. */
+/** A computed time of the host, and how far it may be from the true one. */
 export interface HostTime {
   readonly ns: bigint;
   readonly boundNs: number;
 }
 
-/** Fraction bits of rates in whole numbers. */
+/** Fraction bits of a rate in fixed point. */
 const rateBits = 60n;
 const rateUnit = 2 ** 60;
 
 /** host = rate × guest + offset, in pieces, each with a bound. Times before and after all observations are extrapolated. */
 export class ClockMap {
-  /** In the order of the guest's clock. Between two pieces it jumped. */
+  /** In the order of the guest's clock, which jumped between two pieces. */
   readonly pieces: readonly Piece[];
   readonly segments: readonly Segment[];
   readonly head: End;
@@ -72,7 +72,7 @@ export class ClockMap {
     return low;
   }
 
-  /** Pairs of times for formats that interpolate between samples: at least two, the guest's times ascending. */
+  /** Pairs of times for formats that interpolate between samples: at least two, with ascending guest times. */
   samples(): { readonly guest: bigint; readonly host: bigint; readonly boundNs: number }[] {
     const { guest, host, bound } = this.tail;
     const found: { guest: bigint; host: bigint; boundNs: number }[] = [];

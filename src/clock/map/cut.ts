@@ -6,19 +6,19 @@ export interface Stretch {
   readonly frame: Frame;
   readonly samples: readonly Sample[];
   readonly points: readonly Point[];
-  /** Samples that contradict the others, and were left out. */
+  /** Number of samples that were left out because they contradict the others. */
   readonly violations: number;
 }
 
 /** How many neighbours decide whether a sample fits, and where a line is. */
 export const reach = 64;
 
-/** If one sample contradicts those before it, so many after it tell whether it or the clock is wrong. */
+/** If a sample contradicts those before it, this many after it decide whether it is wrong or the clock jumped. */
 const jury = 3;
 
 /**
- * Divides samples where no line passes through them any more: there the clock jumped. A single sample that contradicts
- * those before and after it is left out.
+ * Divides samples at each point where no line fits them any more: there the clock jumped. A single sample that
+ * contradicts those before and after it is left out.
  */
 export function cut(samples: readonly Sample[], limits: Limits): Stretch[] {
   const stretches: Stretch[] = [];
@@ -36,7 +36,7 @@ export function cut(samples: readonly Sample[], limits: Limits): Stretch[] {
   return stretches;
 }
 
-/** Whether a sample may show a jump: pairs of events that were matched wrongly are likelier than that. */
+/** Whether a sample may show a jump. A pair of events may not: more likely, it was matched wrongly. */
 function isHard({ low, high }: Sample): boolean {
   return low !== undefined && high !== undefined;
 }
@@ -48,7 +48,7 @@ function nextOf(samples: readonly Sample[], index: number): Sample[] {
   return next;
 }
 
-/** Whether those after a sample go with those before it, and not with it. */
+/** Whether the samples after a sample agree with those before it, and not with it. */
 function isAlone(open: OpenStretch, sample: Sample, next: readonly Sample[], limits: Limits): boolean {
   const alone = new OpenStretch(sample, limits, true);
   const isMost = (stretch: OpenStretch): boolean =>
@@ -82,13 +82,13 @@ class OpenStretch {
     const end = this.#points.length;
     const choice = { first: Math.max(0, end - reach), end };
     const line = lineRange(this.#points, choice, x, wander, { low: -mostRate, high: mostRate });
-    // stretches always have a line; if rounding hides it, nothing is contradicted
+    // a stretch always has a line; if rounding hides it, nothing is contradicted
     return line === undefined || (line.value.low <= high && line.value.high >= low);
   }
 
   /** @param beforeJump whether the next sample contradicts these */
   close(beforeJump: boolean): Stretch {
-    // the jump may have been in the time of a sample next to it, which is then of both sides
+    // the jump may lie within the reach of a sample next to it, which then mixes both sides
     const isDoubtful = (sample: Sample | undefined): boolean => (sample?.reachNs ?? 0) > 0;
     const first = this.#afterJump && isDoubtful(this.#samples[0]) && this.#samples.length > 1 ? 1 : 0;
     const end = this.#samples.length;

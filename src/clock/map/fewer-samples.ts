@@ -1,17 +1,17 @@
-/** A point of a relation between two clocks; nanoseconds. */
+/** A point of the relation between two clocks, in nanoseconds. */
 interface ClockPoint {
   readonly guest: bigint;
   readonly host: bigint;
   readonly boundNs: number;
 }
 
-/** How far lines between the samples that are kept may be from those that are not, as a part of the bound. */
+/** How far a sample that is left out may be from the line between kept ones, as a part of the bound. */
 const tolerance = 1 / 64;
 const leastToleranceNs = 1;
 
 /**
- * Leaves out samples that a line between their neighbours gives, too, as well as the bound needs: a clock that runs evenly
- * has few. Keeps the first and the last.
+ * Leaves out samples that a line between the kept ones gives as precisely as the bound requires: a clock that runs
+ * evenly needs few. Keeps the first and the last.
  */
 export function fewerSamples<Point extends ClockPoint>(samples: readonly Point[]): Point[] {
   const kept = new Set<number>([0, samples.length - 1]);

@@ -4,8 +4,8 @@ import type { Break } from './observations.ts';
 import type { Course, End, Segment } from './segments.ts';
 
 /**
- * Puts the courses of stretches, which are in the order of the host's time, one behind the other. Between two the clock
- * jumped at some moment: what the bound there says holds whether that was before or after.
+ * Joins the courses of stretches, which are in the order of the host's time. Between two of them the clock jumped at
+ * some moment; the bound there holds whenever that was.
  */
 export function joined(courses: readonly [Course, ...Course[]], breaks: readonly Break[]): Course {
   const [start, ...rest] = courses;
@@ -26,12 +26,14 @@ export function joined(courses: readonly [Course, ...Course[]], breaks: readonly
   return after === undefined ? all : behind(all, after, breaks);
 }
 
-/** A course to which others are added: many pieces must not be copied each time. */
+/** A course to which others are appended in place: copying all segments each time would be slow. */
 interface Growing extends Course {
   readonly segments: Segment[];
 }
 
-/** The relation on the other side of breaks beyond which nothing was observed: host − guest grew by at most their length. */
+/**
+ * The relation beyond breaks, where nothing was observed. During the breaks host − guest grew by at most their length.
+ */
 function beyondBreaks(end: End, breaks: readonly Break[], direction: 1 | -1): Course | undefined {
   const edges = breaks.map(({ hostFrom, hostTo }) => (direction > 0 ? hostTo : hostFrom));
   const edge = direction > 0 ? greatest(edges) : least(edges);
@@ -77,7 +79,7 @@ function greatest(times: readonly bigint[]): bigint | undefined {
   return times.length === 0 ? undefined : times.reduce((a, b) => (a > b ? a : b));
 }
 
-/** The last guest time that is before the host's time `until`, whatever the error; at least the end itself. */
+/** The last guest time that is surely before the host's time `until`; not before the end itself. */
 function surelyBefore(end: End, limit: bigint, until: bigint): bigint {
   return lastWhere(end.guest, limit, (guest) => {
     const { ns, boundNs } = beyond(end, guest);
@@ -94,7 +96,10 @@ function surelyAfter(end: End, limit: bigint, since: bigint): bigint {
   return end.guest - back;
 }
 
-/** The last number for which something holds that holds at `from` if anywhere, and then up to some number. */
+/**
+ * The last number for which `holds` returns true; `from` if there is none. It must be true from `from` up to some
+ * number.
+ */
 function lastWhere(from: bigint, to: bigint, holds: (at: bigint) => boolean): bigint {
   let low = from;
   let high = to;
@@ -123,7 +128,7 @@ function continued(end: End, from: bigint, to: bigint, like: Segment | undefined
   ];
 }
 
-/** A time in which either of two relations holds: the middle between their ends, and a bound that reaches both. */
+/** A time in which either of two relations may hold: the line midway between them, with a bound that covers both. */
 function jump(
   [guestFrom, start]: readonly [bigint, HostTime],
   [guestTo, end]: readonly [bigint, HostTime],
@@ -157,11 +162,11 @@ function both(a: HostTime, b: HostTime): HostTime {
 }
 
 /**
- * The guest's clock went back, as after the restore of a snapshot. Times that it may have had twice mean either: one
- * segment covers all of them.
+ * The guest's clock went back, as after the restore of a snapshot. A time that it may have had twice can mean either
+ * moment: one segment covers all such times.
  */
 function wentBack(before: Growing, after: Course): Growing {
-  // it went back at some moment between these two; until then, and since, it ran on
+  // it went back at some moment between these two; before and after that, it ran on
   const between = after.head.host - before.tail.host;
   const unseen = between + between / 100n;
   const from = after.head.guest - unseen;

@@ -11,7 +11,9 @@ export interface LineRange {
   readonly rate: Range;
 }
 
-/** Some of many points: from index `first` to before `end`, those that are about no time before `since` or after `until`. */
+/**
+ * The points from index `first` to before `end`, without those that are about times before `since` or after `until`.
+ */
 export interface Choice {
   readonly first: number;
   readonly end: number;
@@ -19,7 +21,7 @@ export interface Choice {
   readonly until?: number;
 }
 
-/** Smallest gap between the two sides that counts as a contradiction, in ns: more than rounding makes. */
+/** Smallest gap between the two sides that counts as a contradiction, in ns; larger than rounding errors. */
 const tolerance = 1e-3;
 const mostSteps = 200;
 
@@ -67,7 +69,7 @@ export function lineRange(
 class Side {
   readonly #dx: Float64Array;
   readonly #ends: Float64Array;
-  /** The function's slope where it was last asked for: the tangent's. */
+  /** Slope of the tangent at the last rate that was passed to `at`. */
   slope = 0;
 
   constructor(dx: Float64Array, ends: Float64Array) {
@@ -93,7 +95,7 @@ class Side {
 
 /**
  * The first rate in `direction` at which the sides leave room; undefined if there is none. Newton's method from
- * outside: the room is concave, so each step stays before the end or reaches it.
+ * outside: the room is concave, so no step goes beyond the end.
  */
 function feasibleEnd(upper: Side, lower: Side, rates: Range, direction: 1 | -1): number | undefined {
   let rate = direction > 0 ? rates.low : rates.high;
@@ -104,7 +106,7 @@ function feasibleEnd(upper: Side, lower: Side, rates: Range, direction: 1 | -1):
     if (slope * direction <= 0) return undefined;
     const next = rate - room / slope;
     if (next > rates.high || next < rates.low) return undefined;
-    // the step is too small for a number
+    // the step is too small to change the number
     if (next === rate) return rate;
     rate = next;
   }

@@ -1,18 +1,18 @@
 import { beyond, type ClockMap } from './clock-map.ts';
 
 /**
- * Converts many times, as numbers, without allocating: those of the guest are ns after `guestOrigin`, those of the host
- * after `hostOrigin`. Exact to the ns while both are below 2^52. Times in order are fastest.
+ * Converts guest times to host times, as numbers and without allocating. Guest times are ns after `guestOrigin`, host
+ * times after `hostOrigin`; exact to the ns while both are below 2^52. Fastest for times in order.
  */
 export class MapCursor {
-  /** The host's time of the last `seek`, and its bound. */
+  /** The host time found by the last `seek`, and its bound. */
   host = 0;
   bound = 0;
-  /** The map's segment in which it is; the first or last for a time beyond all of them, −1 if there are none. */
+  /** Index of the segment that contains it; the first or last for a time beyond all of them, −1 if there are none. */
   segment: number;
   readonly #from: Float64Array;
   readonly #to: Float64Array;
-  /** Host's time and bound at `from`, and their growth for each ns. The last two rows are the head and the tail. */
+  /** Host time and bound at `from`, and their growth per ns. The last two rows are the head and the tail. */
   readonly #host: Float64Array;
   readonly #rate: Float64Array;
   readonly #bound: Float64Array;

@@ -1,6 +1,6 @@
 /**
- * A reading of the guest's clock between two readings of the host's. All times of this room are nanoseconds; those of
- * host and guest are each by one clock throughout, such as `boot`.
+ * A reading of the guest's clock between two readings of the host's. All times in `src/clock` are nanoseconds; host and
+ * guest each use one clock throughout, such as `boot`.
  */
 export interface PingSample {
   readonly hostBefore: bigint;
@@ -16,17 +16,17 @@ export interface OrderedPair {
   readonly first: 'guest' | 'host';
 }
 
-/** A time on the host within which the guest was paused, and its clocks with it. It surely ran until `hostFrom`. */
+/** A period of host time within which the guest and its clocks were paused. The guest surely ran until `hostFrom`. */
 export interface Break {
   readonly hostFrom: bigint;
   readonly hostTo: bigint;
 }
 
-/** How much may be presumed of the clocks. */
+/** What is assumed about the clocks. */
 export interface ClockLimits {
-  /** Largest difference between the clocks' rates. Default: 2000 ppm, twice what NTP may do on both sides. */
+  /** Largest difference between the clocks' rates. Default: 2000 ppm, twice what NTP can do on both sides together. */
   readonly mostRatePpm?: number;
-  /** How far the rate may be from constant in the time of some samples. Default: 1 ppm. */
+  /** How much the rate may vary over some neighbouring samples. Default: 1 ppm. */
   readonly wanderPpm?: number;
 }
 
@@ -43,17 +43,17 @@ export function limitsOf({ mostRatePpm = 2000, wanderPpm = 1 }: ClockLimits): Li
 export type Method = 'ping' | 'exclusion' | 'order';
 
 /**
- * What is known of host − guest at one guest time: it is in `low` … `high`. One of them is infinite if only the order
- * of two events is known.
+ * What is known of host − guest at one guest time: it is from `low` to `high`. One of them is undefined, i.e. infinite,
+ * if only the order of two events is known.
  */
 export interface Sample {
   readonly guest: bigint;
   readonly low: bigint | undefined;
   readonly high: bigint | undefined;
-  /** Until when before and after `guest` the clock must run evenly for this to be true; 0 for a moment. */
+  /** How long before and after `guest` the clock must run evenly for this to be true; 0 for a single moment. */
   readonly reachNs: number;
   readonly method: Method;
-  /** Observations that contradict what the sample says. */
+  /** Number of observations that contradict the sample. */
   readonly violations?: number;
 }
 
@@ -68,17 +68,17 @@ export function orderSample({ guest, host, first }: OrderedPair): Sample {
     : { guest, low: difference, high: undefined, reachNs: 0, method: 'order' };
 }
 
-/** A sample as numbers, after the origin of a `Frame`. */
+/** A sample as numbers, relative to the origin of a `Frame`. */
 export interface Point {
   readonly x: number;
   readonly low: number;
   readonly high: number;
-  /** The time that it is about. */
+  /** Begin and end of the time that the sample is about. */
   readonly from: number;
   readonly to: number;
 }
 
-/** What numbers count from, so that they are small enough to be exact. */
+/** The origin of numbers, so that they are small enough to be exact. */
 export class Frame {
   readonly guest: bigint;
   /** host − guest. */

@@ -8,12 +8,12 @@ export interface Segment {
   readonly guestTo: bigint;
   readonly hostFrom: bigint;
   readonly hostTo: bigint;
-  /** Largest error in ns at either end; in between at most what lies on the line between. */
+  /** Largest error in ns at either end; in between, it is interpolated. */
   readonly boundFrom: number;
   readonly boundTo: number;
   /** Least and largest rate of host − guest, in ns per ns. */
   readonly rates: Range;
-  /** Which group of pings it belongs to, counted from 0; −1 for a jump. */
+  /** Index of the group of pings that it belongs to; −1 for a jump. */
   readonly group: number;
 }
 
@@ -34,19 +34,20 @@ export interface Course {
   readonly tail: End;
 }
 
-/** What rounding to whole nanoseconds may add, at both ends and in between. */
+/** Error that rounding to whole nanoseconds may add, at both ends and in between. */
 const roundingNs = 2;
 
-/** Of samples that are closer than this a few are kept. */
+/** Of samples that are closer together than this, in ns, only a few are kept. */
 const spacing = 50e6;
 
 /**
- * The relation between the clocks in one stretch, as lines between knots; undefined if only the order of events is known.
+ * The relation between the clocks in one stretch, as lines between knots; undefined if only the order of events is
+ * known.
  *
  * The best guess at a knot is the middle of all lines through the samples around it. The bound also holds if one jump,
- * too small to be seen, is near: of the time between two knots each moment is either before it, and then the samples
- * until the first knot count, or after it, and then those from the second knot on count. The bound covers both. A jump
- * leaves the rate as it was, so the rate of one side limits the other's.
+ * too small to be seen, is near. Each moment between two knots is either before the jump, so that the samples up to the
+ * first knot count, or after it, so that those from the second knot on count; the bound covers both. A jump leaves the
+ * rate as it was, so the rate on one side limits the rate on the other.
  */
 export function courseOf(stretch: Stretch, group: number, limits: Limits): Course | undefined {
   const { frame } = stretch;
@@ -92,7 +93,7 @@ export function courseOf(stretch: Stretch, group: number, limits: Limits): Cours
   };
 }
 
-/** Of each group of moments that are close together those that tell most: of either end, and of both. */
+/** Of each group of points close together, keeps those that say most: about either end, and about both. */
 function thinned(points: readonly Point[]): Point[] {
   const kept: Point[] = [];
   let from = 0;
@@ -117,7 +118,7 @@ function thinned(points: readonly Point[]): Point[] {
   return kept;
 }
 
-/** Indices of the points at which knots are: those with two ends. */
+/** Indices of the points that are knots: those with two ends. */
 function knotsOf(points: readonly Point[]): number[] {
   const knots: number[] = [];
   for (const [index, { x, low, high }] of points.entries()) {
@@ -128,7 +129,7 @@ function knotsOf(points: readonly Point[]): number[] {
   return knots;
 }
 
-/** The jump is so many knots away, from the first number to before the second. */
+/** How many knots away the jump may be: at least the first number and less than the second. */
 const distances = [
   [0, 1],
   [1, 2],
@@ -172,18 +173,18 @@ class Lines {
   }
 
   /**
-   * What is known at `x`, which is between a knot and the next one, if there may be one jump at any moment. −1 stands
-   * for the time before the first knot.
+   * What is known at `x`, between a knot and the next one, if there may be one jump at any moment. Knot −1 stands for
+   * the time before the first knot.
    */
   between(knot: number, x: number): LineRange {
     const found: LineRange[] = [];
     const last = this.#knots.length - 1;
     for (const [near, far] of distances) {
-      // the jump comes later: of the points before it all hold
+      // the jump comes later: all points before it hold
       const until = knot + near;
       if (until >= 0 && until <= last)
         add(found, this.#before(until, x, this.#ratesAfter[knot + far] ?? this.#all));
-      // it came before
+      // the jump came before
       const since = knot + 1 - near;
       if (since >= 0 && since <= last)
         add(found, this.#after(since, x, this.#ratesBefore[knot + 1 - far] ?? this.#all));
@@ -205,7 +206,7 @@ class Lines {
     return this.#known(this.#through(choice, x, rates), knot, x, rates);
   }
 
-  /** Where no point is about that time only, the knot's own must do. */
+  /** If the chosen points leave the line without a limit, takes the knot's own point. */
   #known(line: LineRange | undefined, knot: number, x: number, rates: Range): LineRange | undefined {
     if (line === undefined || (Number.isFinite(line.value.low) && Number.isFinite(line.value.high)))
       return line;

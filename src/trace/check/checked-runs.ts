@@ -6,13 +6,13 @@ import { PageChecker, type CheckStatus } from './page-checker.ts';
 /** The reason why a page was skipped; 'truncated' is an incomplete last page. */
 export type LeftOut = Exclude<CheckStatus, 'ok'> | 'truncated';
 
-/** Counts of what a CPU's pages contain. {@link checkedRuns} updates it as it runs. */
+/** Counts of a CPU's pages and events. {@link checkedRuns} updates them as it runs. */
 export interface RawTally {
   /** Good pages. */
   pages: number;
   /** Events in good pages. */
   events: number;
-  /** Events lost before or between good pages, as far as counted: in the ring, and with skipped pages. */
+  /** Events lost before or between good pages, as far as counted: lost by the ring, or skipped with bad pages. */
   lost: bigint;
   /** Good pages preceded by a loss of unknown size. */
   pagesAfterUncountedLoss: number;
@@ -22,7 +22,7 @@ export interface RawTally {
   /** Times of the first and last event, in the unit of the trace clock. */
   first: bigint | undefined;
   last: bigint | undefined;
-  /** Good pages that begin before the previous good page ended: the pages mix CPUs or clocks. */
+  /** Good pages that begin before the previous good page ended: if any, the pages mix CPUs or clocks. */
   stepsBack: number;
 }
 
@@ -91,7 +91,7 @@ export async function* checkedRuns(
         yield { bytes: page, rawOffset: undefined };
       } else {
         count(tally, status);
-        // how many events a bad page loses is known only if all its records could be walked
+        // the number of events lost with a bad page is known only if all its records could be walked
         const walked = status === 'short-record';
         loss = walked ? addLoss(loss, addLoss(lostBefore, BigInt(checker.pageEvents))) : 'unknown';
       }

@@ -12,7 +12,7 @@ export type CheckStatus =
 const eventIds = 1 << 16;
 
 /**
- * Checks one page after another, at some GB/s, and counts the events of good pages. A record is judged by its length
+ * Checks one page after another, at several GB/s, and counts the events of good pages. A record is judged by its length
  * alone; no event format is needed. Accepts any bytes and never throws.
  */
 export class PageChecker {
@@ -28,7 +28,7 @@ export class PageChecker {
   readonly #timestampWord: number;
   readonly #quick: QuickWalk;
   #words: Uint32Array | undefined;
-  /** Page with the last data record: both halves of its timestamp, and the last record's offset from it. */
+  /** The page with the last data record: both halves of its timestamp, and the time from there to the record. */
   #lastLow = 0;
   #lastHigh = 0;
   #lastDelta = 0;

@@ -8,9 +8,8 @@ const typeTimeExtend = 30;
 export const unusual = -1;
 
 /**
- * Fast path for the usual page: whole, well-formed, nothing lost before it. Allocates nothing and calls nothing,
- * which otherwise dominates the cost of checking gigabytes. Leaves anything else to `PageCursor`, with whose results
- * it must agree.
+ * Fast path for the usual page: whole, well-formed, nothing lost before it. Makes no allocations and no calls: these
+ * would dominate the cost of checking gigabytes. Leaves anything else to `PageCursor`, whose results it must match.
  */
 export class QuickWalk {
   /** Event ids of the last walked page, in order. */
@@ -56,7 +55,7 @@ export class QuickWalk {
     const typeWord = this.#typeWord;
     const typeShift = this.#typeShift;
     const dataBytes = words[pageWord + this.#headerWord]!;
-    // a value above the maximum also means that lost-event flags are set
+    // a set lost-event flag also makes the value larger than the maximum
     if (dataBytes > this.#maxDataBytes || (dataBytes & 3) !== 0) return unusual;
     let at = pageWord + this.#dataWord;
     const end = at + (dataBytes >> 2);

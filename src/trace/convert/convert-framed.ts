@@ -109,7 +109,7 @@ function gapsOf(trace: FramedTrace, report: ConvertReport): FramedGaps {
     const missing = Math.max(account?.bytes ?? 0, trace.cpus.get(cpu)?.end ?? 0) - rawBytes;
     if (missing > 0) missingBytes.set(cpu, missing);
     const readEvents = account?.ring?.readEvents;
-    // with pages missing or skipped the counts cannot agree, and that is reported already
+    // if pages are missing or were skipped, the counts cannot agree, and that is already reported
     if (missing > 0 || leftOut.size > 0 || readEvents === undefined || readEvents === events) continue;
     miscounted.set(cpu, { readEvents, events });
   }

@@ -43,7 +43,7 @@ export interface ConvertSettings {
   readonly clock?: string;
   /** Id by which other files refer to this one; random by default. */
   readonly traceId?: bigint;
-  /** How the times become those of the host; undefined for a machine on its own. */
+  /** How to convert the times to host times; undefined for a machine on its own. */
   readonly timeShift?: TimeShift;
   /** The guests traced together with this host. */
   readonly guests?: readonly TracedGuest[];
@@ -106,7 +106,7 @@ interface RawInput {
   readonly tally: RawTally;
 }
 
-/** Converts a recording directory to trace.dat, also one of an unfinished recording. Throws Failure. */
+/** Converts a recording directory, finished or not, to trace.dat. Throws Failure. */
 export async function convertRecording(dir: string, settings: ConvertSettings): Promise<ConvertReport> {
   const recording = await readRecording(dir);
   const { metadata, reusedIds, unseen } = await readRecordingMetadata(dir, recording);
@@ -130,8 +130,9 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
 
 /**
  * Converts raw pages and metadata to trace.dat. Checks each page; skips bad ones and reports them. The file appears
- * only once it is complete; a failed conversion leaves no files. Uses a few MiB of memory at any size, and takes about
- * as long as a copy; twice that if an event has no format, since formats come first in the file. Throws Failure.
+ * only once it is complete; a failed conversion leaves no files. Uses a few MiB of memory whatever the size. Takes
+ * about as long as a copy, or twice as long if an event has no format, since formats come first in the file. Throws
+ * Failure.
  */
 export async function convert(input: ConvertInput): Promise<ConvertReport> {
   const report = await convertOnce(input);
@@ -203,7 +204,7 @@ async function mustDiffer(out: string, input: FileHandle): Promise<void> {
   );
 }
 
-/** The write reports why the path cannot be used. */
+/** Undefined if there is an error: the later write reports why the path cannot be used. */
 function statIfThere(path: string): Stats | undefined {
   try {
     return statSync(path);

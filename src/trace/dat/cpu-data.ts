@@ -76,7 +76,10 @@ async function copyAll(output: Output, raw: FileHandle, from: number, bytes: num
   if (copied < bytes) throw new RawFileShrank();
 }
 
-/** Appends the pages as zstd chunks, the whole page-aligned: u32 chunk count, then per chunk two u32 lengths and a frame. */
+/**
+ * Appends the pages as zstd chunks, page-aligned as a whole: a u32 chunk count, then for each chunk two u32 lengths and
+ * a frame.
+ */
 export async function appendCompressed(
   output: Output,
   source: CpuSource,

@@ -7,11 +7,11 @@ export interface TracedGuest {
   readonly name: string;
   /** TRACEID of the guest's file. */
   readonly traceId: bigint;
-  /** Thread id on the host of each vCPU, by vCPU; without those that are unknown. */
+  /** Host thread id of each vCPU, by vCPU; unknown ones are left out. */
   readonly vcpuTids: ReadonlyMap<number, number>;
 }
 
-/** -1, as trace-cmd writes it. */
+/** -1 as a u32, as trace-cmd writes it. */
 const unknownTid = 0xffff_ffff;
 
 /** Throws TraceFileError. */
@@ -31,8 +31,8 @@ export function parseGuest(content: Buffer): TracedGuest {
 }
 
 /**
- * The content of the option. vCPUs up to the highest one are listed without a gap, because trace-cmd takes no file
- * with a vCPU number that is not below their count.
+ * The content of the option. Lists all vCPUs up to the highest one, because trace-cmd rejects a file with a vCPU number
+ * that is not below their count.
  */
 export function formatGuest({ name, traceId, vcpuTids }: TracedGuest): Buffer {
   const count = Math.max(0, ...[...vcpuTids.keys()].map((vcpu) => vcpu + 1));

@@ -6,14 +6,14 @@ import { ByteWriter } from './write/byte-writer.ts';
 export interface ShiftSample {
   /** Time by the file's own clock, in its unit. */
   readonly time: bigint;
-  /** To be added to the file's times to get those of the peer. */
+  /** Offset to add to the file's times to get the peer's times. */
   readonly offset: bigint;
   /** Times are multiplied by scale / 2^fractionBits before the offset is added; 1 and 0 for clocks of equal rate. */
   readonly scale: bigint;
   readonly fractionBits: bigint;
 }
 
-/** How the times of a guest's file become times of the host: the TIME_SHIFT option of a trace.dat. */
+/** How to convert the times of a guest's file to host times: the TIME_SHIFT option of a trace.dat. */
 export interface TimeShift {
   /** TRACEID of the host's file. */
   readonly peerId: bigint;
@@ -25,7 +25,7 @@ export interface TimeShift {
 
 const flagInterpolate = 1;
 
-/** Shortest content of the option; trace-cmd ignores what is shorter. */
+/** Minimum size of the option; trace-cmd ignores a shorter one. */
 const headBytes = 16;
 const sampleBytes = 24;
 
@@ -71,7 +71,7 @@ function readSamples(reader: ByteReader, end: number, cpu: number): Sample[] {
   }));
 }
 
-/** Sorted by time; of several samples of one time only the first. */
+/** Sorted by time; of several samples with the same time, only the first one is kept. */
 function inOrder(samples: readonly ShiftSample[]): ShiftSample[] {
   const sorted = samples.toSorted((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
   return sorted.filter(({ time }, index) => time !== sorted[index - 1]?.time);

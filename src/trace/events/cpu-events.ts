@@ -8,51 +8,51 @@ import { PagePlace } from './page-place.ts';
 import type { ShiftedTime } from './shifted-time.ts';
 import { planReading } from './time-range.ts';
 
-/** Which events of a CPU to read. Times are those after the shift. */
+/** Which events of a CPU to read. Times are those after the shift was applied. */
 export interface CpuFilter {
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
-  /** Undefined: all events of that time. */
+  /** Undefined: all events in the time range. */
   readonly choice: EventChoice | undefined;
-  /** Reads all events of that time, and marks those that `choice` takes as `passed`. */
+  /** Whether to read all events in the time range, and to mark those that `choice` selects as `passed`. */
   readonly marks?: boolean;
   /** How the times are corrected; undefined: not at all. */
   readonly shift?: ShiftedTime | undefined;
-  /** Only a part of them; all if undefined. */
+  /** The part of these events to read; undefined: all. */
   readonly part?: CpuPart;
 }
 
 /**
- * A part of a CPU's events: from the first one, in the order of the pages, that is not before `from`, up to the first one
- * that is not before `until`. So parts that follow one another have all events, also where times step back.
+ * A part of a CPU's events: from the first one, in the order of the pages, that is not before `from`, up to the first
+ * one that is not before `until`. So consecutive parts together have all events, even where times step back.
  */
 export interface CpuPart {
-  /** The step to begin at; the part must not begin earlier. */
+  /** The step to begin reading at, which must not be after the part's first event. */
   readonly step: number;
   readonly from: bigint | undefined;
   readonly until: bigint | undefined;
   readonly watch: PartWatch;
-  /** Memory for blocks, if it has their size. */
+  /** Memory for blocks; used if it has their size. */
   readonly block: Buffer;
 }
 
-/** Whether the events of a part were not in the order that they have in the whole. */
+/** Whether the events of a part may be in another order than in the whole trace. */
 export interface PartWatch {
   isDoubtful: boolean;
 }
 
-/** Sums of larger times may step from the largest number to 0; then the order depends on where an iteration began. */
+/** Sums with larger times may wrap around to 0; then the order depends on where an iteration began. */
 const doubtfulTime = 2n ** 62n;
 
-/** The value of `begin` and `end` where the events end. */
+/** The value of `begin` and `end` if they are at the end of the events. */
 export const noEdge = 'end';
 
-/** Where the times of an iteration count from: its first event's time base. So most times fit in a number. */
+/** The origin of an iteration's times: its first event's time base, so that most times fit in a number. */
 export interface TimeOrigin {
   ns: bigint | undefined;
 }
 
-/** Times that are farther from the origin are not exact as numbers. */
+/** Times farther from the origin than this are not exact as numbers. */
 export const maxDistance = 2 ** 52;
 
 /**
@@ -65,15 +65,15 @@ export class CpuEvents {
   /** Type id and pid of the event at the cursor. */
   id = 0;
   pid = 0;
-  /** Its time after the iteration's origin, if it is within `maxDistance`; otherwise its size only. */
+  /** Its time after the iteration's origin; beyond `maxDistance` only approximate. */
   time = 0;
-  /** Whether the event passes the filter: always true unless all events are wanted, with this mark. */
+  /** Whether the event passes the filter. Always true unless the filter's `marks` is set. */
   passed = true;
   /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
   /**
-   * The place where the part begins and the one where it ends, and what is known there of the events before. If a part ends
-   * with what the next one begins with, nothing is between them.
+   * Where the part begins and ends, each with the state that the events before leave there. If a part's `end` equals
+   * the next one's `begin`, nothing is between them.
    */
   begin = noEdge;
   end = noEdge;
@@ -90,17 +90,17 @@ export class CpuEvents {
   #at = 0;
   #pendingLoss: Loss | undefined;
   #ended = false;
-  /** Whether the event before passed. */
+  /** Whether the previous event passed. */
   #passed = false;
   readonly #origin: TimeOrigin;
-  /** The cursor's time base as a number after the origin, and which base that was. */
+  /** The cursor's time base as a number after the origin, and the cursor's `timeBases` at that time. */
   #baseTime = 0;
   #bases = -1;
   readonly #shift: ShiftedTime | undefined;
-  /** What is added to the cursor's times from `#baseTime`'s base on, and up to which delta that holds. */
+  /** The correction added to the cursor's times since its current base, and the largest delta for which it holds. */
   #add = 0n;
   #lastDelta = Number.POSITIVE_INFINITY;
-  /** `from` by the cursor's times; undefined if it cannot be told which pages are before it. */
+  /** `from` in the cursor's times, which are not shifted. Not used if the shift is not monotone. */
   readonly #ownFrom: bigint | undefined;
   /** Whether later pages are later in time. */
   #inOrder = false;
@@ -108,7 +108,7 @@ export class CpuEvents {
   #begun: boolean;
   /** Whether pages before the wanted time may still come. */
   #maySkip = false;
-  /** Where the part ends, after the time base. */
+  /** Where the part ends, as a delta from the time base. */
   #untilDelta = Infinity;
   readonly #place: PagePlace;
 
@@ -156,7 +156,7 @@ export class CpuEvents {
     return true;
   }
 
-  /** Continues with these whole pages, in place of `load`; the block before must be used up. */
+  /** Continues with these whole pages, instead of those of `load`; the previous block must be used up. */
   feed(pages: Uint8Array): void {
     this.#block = pages;
     this.#at = 0;
@@ -176,7 +176,7 @@ export class CpuEvents {
     }
   }
 
-  /** Tells that the next event of the part depends on this CPU's last one. */
+  /** Call if the next event of the part depends on this CPU's last one. */
   doubt(): void {
     const { part } = this.#filter;
     if (part !== undefined) part.watch.isDoubtful = true;
@@ -187,7 +187,7 @@ export class CpuEvents {
     await this.#blocks?.return?.();
   }
 
-  /** Begins where the wanted time may be. */
+  /** Begins reading at the first step that may have wanted events. */
   #begin(): AsyncIterator<Uint8Array> {
     const { from, to, shift } = this.#filter;
     let step = 0;
@@ -234,7 +234,7 @@ export class CpuEvents {
     return this.#end();
   }
 
-  /** The place of the event at the cursor, and what events before it leave to it. */
+  /** The place of the event at the cursor, and the state that the events before leave there. */
   #edge(): string {
     const { recordOffset } = this.cursor;
     return `${this.#place.at(this.#at)} ${recordOffset} ${this.#pendingLoss ?? ''} ${this.#passed}`;
@@ -262,7 +262,7 @@ export class CpuEvents {
     this.#bases = timeBases;
     let add = 0n;
     if (this.#shift !== undefined) {
-      // deltas only grow while the base stays
+      // deltas only grow while the base stays the same
       const correction = this.#shift.correction(this.cursor.timestamp);
       ({ add } = correction);
       this.#lastDelta = Number(correction.to - timeBase);
@@ -291,7 +291,7 @@ export class CpuEvents {
     return true;
   }
 
-  /** Skips the pages of the first block that end before `from`: the next page begins before it, too. */
+  /** Skips the pages of the first block that end before `from`: those whose next page also begins before it. */
   #skipPages(from: bigint): void {
     const { pageBytes, timestampOffset } = this.#layout;
     const view = new DataView(this.#block.buffer, this.#block.byteOffset, this.#block.byteLength);
@@ -300,7 +300,7 @@ export class CpuEvents {
     while (this.#at + 2 * pageBytes <= view.byteLength) {
       begin ??= view.getBigUint64(this.#at + timestampOffset, true);
       const end = view.getBigUint64(this.#at + pageBytes + timestampOffset, true);
-      // a page that begins before the one before is not what it should be
+      // the pages are not in order if one begins before the previous one
       if (begin > end || end >= from) return;
       begin = end;
       this.#at += pageBytes;

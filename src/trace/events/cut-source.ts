@@ -1,19 +1,19 @@
 import type { PageLayout } from '../ring/page-layout.ts';
 import type { SourceCpu } from '../source/source.ts';
 
-/** The pages of a CPU that are to be cut. */
+/** A CPU's pages, which are to be cut into parts. */
 export interface CutSource {
   readonly cpu: SourceCpu;
   readonly layout: PageLayout;
-  /** Added to its times. */
+  /** Added to the CPU's times. */
   readonly shift: bigint;
-  /** The times to read, without the shift. */
+  /** The time range to read, before the shift is added. */
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
   /** The type of events that must not come first after a cut, if there is one. */
   readonly notFirst: number | undefined;
-  /** Where an event has its type. */
+  /** Offset of the event type in a record's data. */
   readonly typeOffset: number;
-  /** Sources of one group are merged with one another. */
+  /** Sources of the same group are merged. */
   readonly group: string;
 }

@@ -4,20 +4,20 @@ import type { CutSource } from './cut-source.ts';
 import { allowedTime } from './first-after-cut.ts';
 import { planReading } from './time-range.ts';
 
-/** A time at which to cut, and for each source a step that the events from then on do not precede. */
+/** A time to cut at, and for each source a step before which there are no events from that time on. */
 export interface Cut {
   readonly time: bigint;
   readonly steps: readonly number[];
 }
 
-/** For each part of the wanted size, so many pages are looked at. */
+/** Number of pages to look at for each part of the wanted size. */
 const marksOfPart = 8;
-/** Limit for what is kept of pages that are not in the order of their times. */
+/** Limit for the marks kept if pages are not in time order. */
 const mostKept = 1000;
 
 /**
- * Times that divide the sources into parts of about `partBytes` of pages. Looks at some pages, as they are needed; where
- * these are not in the order of their times, steps may be wrong. Blocks. Throws Failure.
+ * Cuts that divide the sources into parts of about `partBytes` of pages. Looks at some pages, as needed; where these
+ * are not in time order, steps may be wrong. Blocks. Throws Failure.
  */
 export function* cutsOf(sources: readonly CutSource[], partBytes: number): Generator<Cut, void, undefined> {
   const all = sources.map((source) => new Marks(source, partBytes / marksOfPart));
@@ -30,7 +30,7 @@ export function* cutsOf(sources: readonly CutSource[], partBytes: number): Gener
         first = marks;
     if (first === undefined) return;
     let { time } = first.next!;
-    // the first part is small, so that its text comes soon
+    // the first part is small, so that its text appears soon
     const isCut = last === undefined ? bytes > 0 : bytes >= partBytes && time > last;
     if (isCut) {
       const steps = all.map((marks) => marks.stepBefore(time));
@@ -49,7 +49,7 @@ interface Mark {
   readonly time: bigint;
 }
 
-/** Pages of one source at even distances. */
+/** Looks at pages of one source at even distances. */
 class Marks {
   next: Mark | undefined;
   readonly #source: CutSource;
@@ -72,7 +72,7 @@ class Marks {
     this.next = this.#from(first);
   }
 
-  /** Steps to the next page to look at. @returns bytes up to there */
+  /** Steps to the next page to look at. @returns the bytes up to that page */
   advance(): number {
     const { step } = this.next!;
     this.#passed.push(this.next!);
@@ -81,7 +81,7 @@ class Marks {
     return this.#strideBytes;
   }
 
-  /** The step before the last one that begins before `time`: it may leave something to the next one. */
+  /** The step before the last one that begins before `time`, since a step may leave state to the next one. */
   stepBefore(time: bigint): number {
     const passed = this.#passed;
     const at = passed.findLastIndex((mark) => mark.time < time);
@@ -98,7 +98,7 @@ class Marks {
     return Math.max(0, early - 1);
   }
 
-  /** The mark at a step, or the first one after it at the same distances whose page has a time. */
+  /** The mark at a step or, if its page has no time, the first one after it, at the same distances, that has one. */
   #from(step: number): Mark | undefined {
     for (let at = step; at < this.#steps.count; at += this.#stride) {
       const time = this.#timeAt(at);

@@ -1,7 +1,7 @@
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { CutSource } from './cut-source.ts';
 
-/** Limits for the events and the steps to look at; a cut may then be where it should not, which is found out later. */
+/** Limits for the events and steps to look at. If reached, a cut may be misplaced, which is found out later. */
 const mostEvents = 1000;
 const mostSteps = 8;
 
@@ -79,13 +79,13 @@ class Head {
   }
 }
 
-/** The pages of some steps. */
+/** The pages of a few steps, from `first` on. */
 function* pagesFrom({ cpu, layout }: CutSource, first: number): Generator<Uint8Array, undefined> {
   const { pageBytes } = layout;
   const steps = cpu.steps();
   for (let step = first; step < Math.min(steps.count, first + mostSteps); step++) {
     const bytes = steps.read(step);
-    // a step that is a page comes with the page after it
+    // if a step is a page, `read` also returns the page after it
     const end = cpu.isChunked ? bytes.length : Math.min(bytes.length, pageBytes);
     for (let at = 0; at + pageBytes <= end; at += pageBytes) yield bytes.subarray(at, at + pageBytes);
   }

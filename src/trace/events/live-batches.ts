@@ -12,13 +12,13 @@ export interface LiveStream extends EventStream {
 
 export interface LiveSettings {
   /**
-   * For how long to wait for a CPU that has sent nothing before events of other CPUs that may be later than its next ones.
-   * A CPU sends a page when it is full.
+   * How long to hold back events of other CPUs for a CPU that has sent nothing: its next events may be earlier. A CPU
+   * sends a page when the page is full.
    */
   readonly holdMs: number;
-  /** Interval between two looks for new pages. */
+  /** Interval at which to look for new pages. */
   readonly pollMs: number;
-  /** Whether the recording has ended: what can be read then is all. */
+  /** Whether the recording has ended: nothing is added after that. */
   readonly isEnded: () => Promise<boolean>;
   /** Ends the iteration early. */
   readonly signal?: AbortSignal;
@@ -31,8 +31,8 @@ interface Place extends LiveStream {
 }
 
 /**
- * Events as they are recorded, in the order of their times as far as they are known: an event of a CPU that sends its
- * pages late comes after later events of other CPUs. Ends when the recording has ended.
+ * Events as they are recorded, in time order as far as the times are known: an event of a CPU that sends its pages late
+ * may come after later events of other CPUs. Ends when the recording has ended.
  */
 export async function* liveBatches(
   streams: readonly LiveStream[],
@@ -59,7 +59,7 @@ export async function* liveBatches(
   }
 }
 
-/** The merge of CPUs, some of which may have no event to stand on. */
+/** Merges CPUs, some of which may have no event yet. */
 class LiveMerge {
   readonly #merge: Merge<CpuEvents>;
   readonly #places: ReadonlyMap<CpuEvents, Place>;
@@ -81,7 +81,7 @@ class LiveMerge {
     this.#waiting = new Set(places.values());
   }
 
-  /** Whether the first event can come now: no CPU is expected to have an earlier one. */
+  /** Whether the first event can be yielded now: no CPU is expected to have an earlier one. */
   get isReady(): boolean {
     const { first } = this.#merge;
     if (first === undefined) return false;
@@ -93,12 +93,12 @@ class LiveMerge {
     return true;
   }
 
-  /** Holds nothing back any more. */
+  /** From now on, holds nothing back. */
   release(): void {
     this.#isReleased = true;
   }
 
-  /** @returns whether there were any */
+  /** @returns whether there were any new pages */
   takeNewPages(): boolean {
     let any = false;
     for (const place of this.#waiting) {
@@ -114,7 +114,7 @@ class LiveMerge {
     return any;
   }
 
-  /** The events that can come now. */
+  /** The events that can be yielded now. */
   batch(): EventBatch {
     let event: TraceEvent | undefined;
     const next = (): IteratorResult<TraceEvent, undefined> => {

@@ -1,4 +1,4 @@
-/** Counts where in a CPU's data the pages are, from any step on in the same way. */
+/** Counts the positions of pages in a CPU's data; a page has the same position wherever reading begins. */
 export class PagePlace {
   readonly #isChunked: boolean;
   readonly #pageBytes: number;
@@ -11,7 +11,7 @@ export class PagePlace {
     this.#pageBytes = pageBytes;
   }
 
-  /** The next block is the first one, from this step on. */
+  /** Call before the first block, which begins at this step. */
   begin(step: number): void {
     this.#step = step;
     this.#blockBytes = 0;

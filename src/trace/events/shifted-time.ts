@@ -1,6 +1,6 @@
 import type { ShiftSample, TimeShift } from '../dat/time-shift.ts';
 
-/** What is added to times of a range, ends included. */
+/** What to add to the times in a range, ends included. */
 export interface Correction {
   readonly add: bigint;
   readonly from: bigint;
@@ -56,8 +56,8 @@ export class ShiftedTime {
   }
 
   /**
-   * Whether a later time surely never becomes an earlier one. False for steep lines, which no real clocks have: the
-   * rounding can step back there, and the product wraps soon.
+   * Whether the correction surely keeps times in order. False for steep lines, which no real clocks have: rounding can
+   * step back there, and the product soon wraps.
    */
   get isMonotone(): boolean {
     const samples = this.#samples;
@@ -72,7 +72,7 @@ export class ShiftedTime {
     });
   }
 
-  /** The earliest time that becomes `time` or a later one. Only for a monotone correction. */
+  /** The earliest time that is converted to `time` or later. Only for a monotone correction. */
   earliest(time: bigint): bigint {
     let low = 0n;
     let high = endOfTime;
@@ -84,7 +84,7 @@ export class ShiftedTime {
     return low;
   }
 
-  /** Index of the sample before a time, but of the first or the last but one for times outside. */
+  /** Index of the sample before a time; for a time outside all samples, that of the first or the last but one. */
   #segment(time: bigint): number {
     const samples = this.#samples;
     let low = 0;
@@ -112,7 +112,7 @@ function interpolated(
   const add = low.offset + quotient;
   if (wraps) return { add, first: time, last: time };
   if (rise === 0n) return { add, first: 0n, last: endOfTime };
-  // the dividends with this quotient: division rounds toward zero
+  // the dividends that give this quotient: division rounds toward zero
   const least = quotient > 0n ? quotient * span : (quotient - 1n) * span + 1n;
   const most = quotient < 0n ? quotient * span : (quotient + 1n) * span - 1n;
   const bounds = [least, most].map((dividend) => dividend - span / 2n);

@@ -6,11 +6,11 @@ import type { PageSteps, SourceCpu } from '../source/source.ts';
 export interface ReadingPlan {
   /** The step to begin at. */
   readonly step: number;
-  /** Whether the pages are in order of time, so that what is outside the range needs no reading. */
+  /** Whether the pages are in order of time, so that pages outside the range need not be read. */
   readonly inOrder: boolean;
 }
 
-/** Steps that are looked at all over the data, and before the one to begin at. */
+/** Number of steps to look at: all over the data, and before the one to begin at. */
 const spreadProbes = 64;
 const nearProbes = 32;
 /** Steps without events in a row before the search gives up. */
@@ -21,8 +21,9 @@ const maxEmptySteps = 64;
  * of its first event, so every page before the one that begins before `from` is too early as a whole, if the pages are
  * in order of time. They are not if the clock stepped back or one file has the pages of several CPUs; then everything
  * has to be read. Whether they are in order is judged by the pages looked at: those of the search, those just before
- * its result, and some all over the data; of up to `spreadProbes` steps all of them. So a single small step back in a
- * long trace may stay unseen, and events around it that come twice in time be missed. Blocks. Throws Failure.
+ * its result, and some all over the data, or all if there are at most `spreadProbes` steps. So a single small step back
+ * in a long trace may go unseen; then events around it, of a time that comes twice, may be missed. Blocks. Throws
+ * Failure.
  */
 export function planReading(cpu: SourceCpu, layout: PageLayout, from: bigint | undefined): ReadingPlan {
   const probes = new Probes(cpu.steps(), layout);
@@ -44,7 +45,7 @@ export function planReading(cpu: SourceCpu, layout: PageLayout, from: bigint | u
   return probes.inOrder(near) ? { step: early, inOrder: true } : unordered;
 }
 
-/** Times of the first and the last event of a CPU's first and last pages that have any; undefined: there are none. */
+/** Times of a CPU's first and last event, in the order of its pages; undefined if it has none. */
 export function firstAndLast(cpu: SourceCpu, layout: PageLayout): Times | undefined {
   const probes = new Probes(cpu.steps(), layout);
   for (let step = 0; step < probes.count; step++) {
@@ -101,7 +102,7 @@ class Probes {
     return times;
   }
 
-  /** Whether these steps, and all looked at so far, follow each other in time. */
+  /** Whether these steps, and all looked at so far, are in time order. */
   inOrder(steps: readonly number[]): boolean {
     for (const step of steps) this.at(step);
     let before: bigint | undefined;
@@ -114,7 +115,7 @@ class Probes {
     return true;
   }
 
-  /** The first step from `step` on, before `end`, that has events; 'far' if there are too many without. */
+  /** The first step from `step` on, before `end`, that has events; 'far' if too many have none. */
   nextWithEvents(
     step: number,
     end: number,
@@ -127,7 +128,7 @@ class Probes {
     return undefined;
   }
 
-  /** The same, not kept. */
+  /** Like `at`, but does not keep the result. */
   read(step: number): StepTimes | undefined {
     const bytes = this.#steps.read(step);
     const cursor = this.#cursor;

@@ -18,7 +18,7 @@ export interface EventObject {
 export interface EventOrder {
   /** If true, the next event comes from the same CPU, even if another CPU has an earlier one. */
   keepsPlace: boolean;
-  /** What `TraceEvent.time` counts from. */
+  /** The origin of `TraceEvent.time`. */
   readonly origin: TimeOrigin;
 }
 
@@ -98,7 +98,7 @@ export class TraceEvent {
   }
 
   /**
-   * Whether the event passes the filter, in an iteration over all events that marks them.
+   * Whether the event passes the filter; false only in an iteration over all events that marks those that pass.
    * @internal
    */
   get passed(): boolean {
@@ -106,7 +106,7 @@ export class TraceEvent {
   }
 
   /**
-   * The time after `timeOrigin` as a number, which is exact below `maxDistance`.
+   * The time after `timeOrigin` as a number, exact below `maxDistance`.
    * @internal
    */
   get time(): number {

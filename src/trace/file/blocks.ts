@@ -29,7 +29,7 @@ export async function* blocksOf(
   }
 }
 
-/** A part of a file; shorter if the file ends before. Blocks. */
+/** A part of a file; shorter if the file ends earlier. Blocks. */
 export function readPart(fd: number, offset: number, bytes: number): Buffer {
   const part = Buffer.allocUnsafe(bytes);
   return part.subarray(0, fill(fd, part, offset, offset + bytes));

@@ -30,7 +30,7 @@ const maxCompared = 20_000;
 /**
  * Compiles a filter in trace-cmd's syntax, `EVENTS` or `EVENTS: CONDITION`, to a test for each event type that it
  * names. A comparison with a field that only some of these types have is false for the others. Throws Failure (usage)
- * that names the place: also for a field that no named type has.
+ * that names the place, also for a field that none of the named types has.
  */
 export function compileFilter(
   filter: string,
@@ -56,7 +56,7 @@ export function compileFilter(
   return tests;
 }
 
-/** Whether a comparison can be true for an event type: it has the fields, and they can be compared so. */
+/** Whether a comparison can be true for an event type: it has the fields, and they can be compared in this way. */
 export function isPossible(
   filter: string,
   comparison: Condition,

@@ -6,8 +6,9 @@ import { type Condition, parseCondition, type Value } from './parse.ts';
 const names = { task: (): undefined => undefined };
 
 /**
- * What a filter means for each event type that it names, highest id first, in the form of trace-cmd report `-T`: comparisons that
- * the type does not have are FALSE, and what that decides is left out. Throws Failure (usage), as `compileFilter` does.
+ * What a filter means for each event type that it names, highest id first, in the form of trace-cmd report `-T`:
+ * comparisons that are impossible for the type are FALSE, and operands that then no longer matter are left out. Throws
+ * Failure (usage), as `compileFilter` does.
  */
 export function filterTexts(
   filter: string,
@@ -69,7 +70,7 @@ function valueText(value: Value, isOperand = false): string {
       return value.name;
     case 'arithmetic': {
       const { left, op, right, at } = value;
-      // the parser makes 0 - x of -x
+      // the parser turns -x into 0 - x
       if (op === '-' && left.kind === 'number' && left.at === at) return `-${valueText(right, true)}`;
       const text = `${valueText(left, true)} ${op} ${valueText(right, true)}`;
       return isOperand ? `(${text})` : text;

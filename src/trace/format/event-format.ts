@@ -21,7 +21,9 @@ export interface EventFormat {
 
 /** `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
-/** Limit for the fields of one event: those of size 0 may all be the whole record. The kernel's have at most 100. */
+/**
+ * Limit for the fields of an event: each one of size 0 may be the whole record. The kernel's events have at most 100.
+ */
 const maxFields = 1000;
 /** Names that a tracefs directory can have: user_events allows anything but whitespace and colons. */
 const nameLine = /^name: *(\S{1,255}) *$/m;
@@ -29,7 +31,7 @@ const nameLine = /^name: *(\S{1,255}) *$/m;
 /**
  * Parses the text of a format file. `system` is the directory's name, which the text does not contain; `longBytes` is
  * the size of the guest's `long`. A field declaration that cannot be parsed goes to `unread`; the other fields remain
- * readable. Reads name and id, and the rest when it is first asked for: a kernel has thousands of formats, a trace
+ * readable. Parses the name and id now, and the rest on first use: a kernel has thousands of formats, of which a trace
  * needs a few. Throws FormatError if the name or the id is missing or malformed.
  */
 export function parseEventFormat(system: string, text: string, longBytes: 4 | 8 = 8): EventFormat {
@@ -85,7 +87,7 @@ class FormatFile implements EventFormat {
     return this.#printAt < 0 ? '' : this.#text.slice(this.#printAt + 'print fmt:'.length).trim();
   }
 
-  /** The lines of the common fields, if no other line names one of these; undefined if they are of another form. */
+  /** The lines of the common fields, if no other line has one of `names`; undefined if they have another form. */
   usualCommonLines(names: readonly string[]): string | undefined {
     const head = this.#head;
     const [, lines, rest] = /^format:\n((?:.+\n)*)\n([^]*)$/m.exec(head) ?? [];
@@ -124,7 +126,8 @@ function parseFields(head: string, longBytes: 4 | 8): FormatBody {
 }
 
 /**
- * What decides `fieldOf` for common fields, as a text that most formats share; undefined if that takes parsing.
+ * The lines that decide the result of `fieldOf` for common fields: a text that most formats share. Undefined if the
+ * format must be parsed to tell.
  * @param names of the common fields
  */
 export function commonLines(format: EventFormat, names: readonly string[]): string | undefined {

@@ -87,8 +87,8 @@ function declarationIn(text: string): Declaration | undefined {
 }
 
 /**
- * From the end and without a regular expression: that would take quadratic time, which a file of many such lines makes
- * minutes.
+ * Parses from the end, and without a regular expression: one would take quadratic time, and minutes for a file of many
+ * long lines.
  */
 function typeAndName(text: string): Declaration | undefined {
   const bracket = lastBrackets(text).find((at) => endsWithWord(text.slice(0, at).trimEnd()));

@@ -21,7 +21,7 @@ export class PageExtents {
   }
 
   /**
-   * Adds a frame's bytes after the earlier ones. Where the two overlap, the new frame wins, because the last frame
+   * Adds a frame's bytes after the earlier ones. Where the two overlap, the new frame wins, because the previous frame
    * was cut off.
    * @returns false, and ignores the frame, if its position is before the last one's; no agent writes that
    */

@@ -3,7 +3,7 @@ import { linesOf } from '../../base/lines.ts';
 /** Maximum length of a task name (TASK_COMM_LEN without the NUL). */
 const maxNameBytes = 15;
 const maxPid = 1 << 22;
-/** Limits of what is kept of a hostile text: each event may show its task's name. */
+/** Limits for what is kept of a hostile text: every event may be printed with its task's name. */
 const maxNames = 1 << 20;
 const maxKeptBytes = 256;
 
@@ -13,8 +13,8 @@ const maxKeptBytes = 256;
  * `PID NAME`, so all later tasks lose their names. Control characters become `\n` or `\x1b`, an empty name becomes
  * `(empty)`; a line that does not begin with a PID is the rest of the previous name.
  *
- * A rest that looks like a task line (`two\n77 lines`) cannot be told apart from one. If that task has another line,
- * the other line wins.
+ * The rest of a name may look like a task line (`two\n77 lines`); the two cannot be told apart. If that task has another
+ * line, the other line wins.
  */
 export function cleanTaskNames(text: Buffer): Buffer {
   const tasks: { readonly pid: string; name: string; readonly maybeRest: boolean }[] = [];

@@ -7,7 +7,7 @@ import type { TimeShift } from '../dat/time-shift.ts';
 
 /** In the recording of a guest: readings of its clock between two of the host's, a line for each. */
 export const pingsFile = 'pings';
-/** In the recording of a guest: how its times become those of the host. */
+/** In the recording of a guest: how to convert its times to host times. */
 export const alignmentFile = 'alignment.json';
 
 const maxFileBytes = 64 << 20;
@@ -20,13 +20,13 @@ export interface ClockPing {
   readonly hostAfter: bigint;
 }
 
-/** How a guest's times become those of the host. */
+/** How to convert a guest's times to host times. */
 export interface RecordedAlignment {
   /** Trace id of the host's file. */
   readonly peerId: bigint;
   /** The stretches between jumps of the clocks, in the order of the guest's time. */
   readonly pieces: readonly AlignedPiece[];
-  /** At least one; between two of them the difference is a line. */
+  /** At least one; between two of them the difference is linear. */
   readonly samples: readonly ClockSample[];
 }
 
@@ -38,12 +38,12 @@ export interface AlignedPiece {
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster. */
   readonly ratePpm: number;
-  /** The true time of the host is everywhere within `boundNs` of the computed one, for half of the time within the other. */
+  /** The host's true time is within `boundNs` of the computed one, and within `usualBoundNs` for half of the time. */
   readonly boundNs: number;
   readonly usualBoundNs: number;
   /** What the alignment rests on: `ping`, `exclusion`, `order`. */
   readonly methods: readonly string[];
-  /** Observations that were used, and those that contradict them. */
+  /** Number of observations used, and of those that contradict them. */
   readonly samples: number;
   readonly violations: number;
 }
@@ -57,7 +57,7 @@ export function formatPing({ hostBefore, guest, hostAfter }: ClockPing): string 
   return `${hostBefore} ${guest} ${hostAfter}\n`;
 }
 
-/** The pings of a guest's recording; none if it has no such file. A last line that is cut off is left out. Throws Failure. */
+/** The pings of a guest's recording; none if it has no such file. A cut-off last line is ignored. Throws Failure. */
 export function readPings(dir: string): ClockPing[] {
   const text = textOf(join(dir, pingsFile));
   const pings: ClockPing[] = [];
@@ -140,7 +140,7 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
   }
 }
 
-/** The alignment as a trace.dat has it, the same for all CPUs. */
+/** The alignment as stored in a trace.dat, the same for all CPUs. */
 export function timeShiftOf({ peerId, samples }: RecordedAlignment, cpuCount: number): TimeShift {
   const list = samples.map(({ guest, host }) => ({
     time: guest,

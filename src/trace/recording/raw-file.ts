@@ -15,7 +15,7 @@ export interface RawFile {
   readonly keptBytes: number;
   /** Call after `bytes` were written to `fd`. Throws what node:fs throws if the next file cannot be created. */
   took(bytes: number): void;
-  /** Sets the page size, which is unknown until the trace has started. Throws as `took`. */
+  /** Sets the page size, which is unknown until the trace has started. Throws like `took`. */
   havePages?(pageBytes: number): void;
   close(): void;
 }

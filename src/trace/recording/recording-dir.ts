@@ -58,7 +58,7 @@ export class RecordingDir {
     if (existsSync(path)) throw isThere(path, out);
   }
 
-  /** Creates and locks it, next to the later output file. @throws Failure if it exists or cannot be created */
+  /** Creates and locks the directory, next to the output file. @throws Failure if it exists or cannot be created */
   constructor(out: string) {
     this.path = recordingDirOf(out);
     try {

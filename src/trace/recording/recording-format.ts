@@ -38,9 +38,9 @@ export interface Recording {
 export interface RecordedGuest {
   /** Empty for a guest without a name. */
   readonly name: string;
-  /** Of the guest's own file, in decimal. */
+  /** Id of the guest's own file, in decimal. */
   readonly traceId: string;
-  /** The process of its QEMU; null if it was not found. */
+  /** Process id of its QEMU; null if it was not found. */
   readonly pid: number | null;
   /** In the order in which they appeared; a virtual CPU that was removed and added again has two entries. */
   readonly vcpus: readonly RecordedVcpu[];
@@ -50,7 +50,10 @@ export interface RecordedGuest {
 export interface RecordedVcpu {
   readonly vcpu: number;
   readonly tid: number;
-  /** When it was first seen, and when it was found gone, or null: nanoseconds of the host's CLOCK_BOOTTIME, in decimal. */
+  /**
+   * When it was first seen, and when it was found to be gone (null if it was not): nanoseconds of the host's
+   * CLOCK_BOOTTIME, in decimal.
+   */
   readonly from: string;
   readonly until: string | null;
 }

@@ -1,7 +1,7 @@
 import type { TracedGuest } from '../dat/guest-option.ts';
 import type { Recording } from './recording-format.ts';
 
-/** The guests of a host's recording. Of a vCPU that had several threads, the last one. */
+/** The guests of a host's recording. For a vCPU that had several threads, gives the last one. */
 export function tracedGuests({ guests = [] }: Recording): TracedGuest[] {
   return guests.map(({ name, traceId, vcpus }) => ({
     name: name === '' ? 'guest' : name,

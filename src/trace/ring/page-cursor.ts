@@ -78,7 +78,7 @@ export class PageCursor implements RecordData {
     return BigInt.asUintN(64, this.#baseNs + BigInt(this.#deltaNs));
   }
 
-  /** The time is `timeBase` + `timeDelta`; `timeBases` tells when the base is another one. For loops without bigints. */
+  /** The time is `timeBase` + `timeDelta`; `timeBases` changes whenever the base does. For loops without bigints. */
   get timeBase(): bigint {
     return this.#baseNs;
   }

@@ -6,7 +6,7 @@ import { rawFile, readRecording } from '../recording/recording-format.ts';
 
 const maxReadBytes = 1 << 20;
 
-/** Tells when a recording has ended: its description says so, or its directory was removed. */
+/** Tells when a recording has ended: its `recording.json` says so, or its directory was removed. */
 export class RecordingEnd {
   readonly #dir: string;
 
@@ -18,7 +18,7 @@ export class RecordingEnd {
     try {
       return (await readRecording(this.#dir)).endedAt !== null;
     } catch (error) {
-      // while it is written anew it may be incomplete
+      // it may be incomplete while it is being replaced
       if (error instanceof Failure) return !existsSync(this.#dir);
       throw error;
     }
@@ -42,7 +42,7 @@ export class FollowedCpu {
     this.#pageBytes = pageBytes;
   }
 
-  /** The next whole pages; empty if there are none yet. Valid until the next call. Blocks for the read only. */
+  /** The next whole pages; empty if there are none yet. Valid until the next call. Blocks only for the read. */
   read(): Uint8Array {
     this.#fd ??= this.#open();
     if (this.#fd === undefined) return new Uint8Array(0);

@@ -53,7 +53,7 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
   };
 }
 
-/** Checks that the files that every recording has are there. Throws Failure. */
+/** Checks that none of the files that every recording has is missing. Throws Failure. */
 function checkWhole(dir: string, { cpus }: Recording): void {
   const pages = cpus
     .map(({ cpu }) => rawFile(cpu))
@@ -110,7 +110,7 @@ async function* blocksOfFiles(
   }
 }
 
-/** The pages of a CPU's files. Opens a file for each page: there are few reads, and nobody would close it. */
+/** The pages of a CPU's files. Opens the file for each read: there are few reads, and nobody would close it. */
 function stepsOf(files: readonly PartSize[], pageBytes: number): PageSteps {
   const places = files.map(({ path, bytes }) => ({ path, pages: Math.floor(bytes / pageBytes) }));
   return {

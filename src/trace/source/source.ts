@@ -21,7 +21,7 @@ export interface TraceSource {
   /** The program that wrote the file; empty if unknown. */
   readonly writer: string;
   readonly traceId: bigint | undefined;
-  /** How the times become those of the host; undefined: they are not changed. */
+  /** How to convert the times to host times; undefined: they are not changed. */
   readonly timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: readonly TracedGuest[];
@@ -35,9 +35,9 @@ export interface TraceSource {
   readonly formatTexts: () => Iterable<readonly [path: string, text: string]>;
   /** Texts of the `stats` files, each after a line `CPU: N`. */
   readonly statTexts: readonly string[];
-  /** To be added to all times; 0 for none. */
+  /** Offset to add to all times; 0 for none. */
   readonly timeOffset: bigint;
-  /** Number of CPUs that trace-cmd would say: highest + 1. */
+  /** Number of CPUs as trace-cmd counts them: highest + 1. */
   readonly cpuCount: number;
   /** Text of `saved_cmdlines`: a line `PID NAME` for each task. */
   readonly taskNames: string;
@@ -64,7 +64,7 @@ export interface SourceCpu {
   readonly cpu: number;
   /** Size as stored, compressed or not. */
   readonly dataBytes: number;
-  /** Where the pages are in a trace.dat that is not compressed. */
+  /** Offset of the pages in a trace.dat that is not compressed. */
   readonly offset?: number;
   /** Whether the data are compressed: then each block is a chunk, and so is each step. */
   readonly isChunked: boolean;
@@ -76,13 +76,15 @@ export interface SourceCpu {
    * @param into memory for the blocks, if it has their size and the data are not compressed
    */
   readonly blocks: (blockBytes?: number, step?: number, into?: Buffer) => AsyncIterable<Uint8Array>;
-  /** For reading from the middle. Reads the lengths of compressed data, else nothing. Throws Failure. */
+  /** For reading from the middle. Reads the chunk lengths of compressed data, otherwise nothing. Throws Failure. */
   readonly steps: () => PageSteps;
 }
 
 /** The places where reading can begin: the pages, or the chunks of compressed data. */
 export interface PageSteps {
   readonly count: number;
-  /** One or two pages from a step on, or its chunk. Empty or cut off if the file is. Reading blocks. Throws Failure. */
+  /**
+   * The step's chunk, or one or two pages from it on. Empty or cut off if the file is. Reading blocks. Throws Failure.
+   */
   readonly read: (step: number) => Uint8Array;
 }

@@ -61,7 +61,7 @@ describe('a session', () => {
       ],
     );
     await guests.close();
-    await assert.rejects(openSession([host, host]), /both of hosts/);
+    await assert.rejects(openSession([host, host]), /both files of hosts/);
     await assert.rejects(openSession([]), /no trace/);
   });
 

@@ -67,8 +67,8 @@ export class CpuPages {
   }
 
   /**
-   * The pages, or the chunks up to the first that does not fit the file. Blocks. `read` throws TraceFileError for a chunk
-   * that cannot be decompressed.
+   * Each page is a step, or each chunk up to the first one that does not fit in the file. Blocks. `read` throws
+   * TraceFileError for a chunk that cannot be decompressed.
    */
   steps(): CpuSteps {
     const { fd } = this.#file;
@@ -87,7 +87,7 @@ export class CpuPages {
     const chunks = this.#chunkOffsets();
     return {
       count: chunks.length,
-      // a reader reads ahead up to its end
+      // a reader reads ahead up to its end: end it at the next chunk
       read: (step) =>
         this.#chunkAt(ByteReader.ofFile(fd, chunks[step]!, chunks[step + 1] ?? this.#fileBytes)),
     };
@@ -113,7 +113,7 @@ export class CpuPages {
   }
 }
 
-/** Reads the lengths only: a reader with a window would read all that is between them. */
+/** Reads the lengths only: a reader with a window would also read everything between them. */
 function chunkOffsets(fd: number, offset: number, end: number, pageBytes: number): number[] {
   const offsets: number[] = [];
   const count = readPart(fd, offset, chunkCountBytes);

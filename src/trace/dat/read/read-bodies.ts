@@ -18,10 +18,10 @@ const maxTaskNamesBytes = 8 << 20;
 /** Limit for the formats of all events; those of Debian's kernel have 3 MiB. */
 const maxFormatsBytes = 32 << 20;
 
-/** Limit for all options: one for each CPU's `stats`, one for each instance, and some more. */
+/** Limit for all options: one for each CPU's `stats`, one for each instance, and a few more. */
 export const maxOptions = 200_000;
 
-/** Limit for tracing instances: each is a pass of its own over formats, or one more to look at for each event. */
+/** Limit for tracing instances: each costs a pass over the formats, or one more look-up for each event. */
 export const maxBuffers = 1024;
 
 /** Limit for guests of one host. */
@@ -30,7 +30,7 @@ const maxGuests = 1024;
 /** Limit for the text of a `stats` file, which has about 200 bytes. */
 const maxStatBytes = 4096;
 
-/** Format texts by path, as far as they are read. */
+/** The format texts read so far, by path. */
 export class FormatTexts extends Map<string, string> {
   bytes = 0;
 }
@@ -80,7 +80,7 @@ export function readSymbols(reader: ByteReader): Symbols {
 /** Limit for the symbols and for the texts of trace_printk; Debian's kernel has 4 MiB and 6 KiB. */
 const maxTextBytes = 64 << 20;
 
-/** The text of kallsyms or `printk_formats`: a count of bytes, and the bytes. A copy. */
+/** A copy of the text of kallsyms or `printk_formats`, which is stored after its byte count. */
 export function readCountedText(reader: ByteReader): Buffer {
   const count = reader.u32();
   if (count > maxTextBytes) throw new TraceFileError(`a text of ${count} bytes at ${reader.position}`);

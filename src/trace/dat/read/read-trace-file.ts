@@ -7,13 +7,13 @@ import type { TraceFile } from './trace-file.ts';
 import { loadZstd } from '../zstd.ts';
 import { maxChunkBytes } from './cpu-pages.ts';
 
-/** Limits for what is in memory while the pages of all CPUs are merged: one page each, and one chunk each. */
+/** Limits for memory while the pages of all CPUs are merged: for one page per CPU, and for one chunk per CPU. */
 const maxPagesBytes = 256 << 20;
 const usualChunkPages = 16;
 
 /**
- * The limit for one chunk of a file: a small file may have thousands of CPUs, each with a chunk that unpacks to much.
- * Throws TraceFileError if even one page of each CPU is too much.
+ * The limit for one chunk of a file: a small file may have thousands of CPUs, each with a chunk that decompresses to
+ * many MiB. Throws TraceFileError if even one page of each CPU is too much.
  */
 export function chunkLimit({ buffers }: Pick<TraceFile, 'buffers'>, pageBytes: number): number {
   const streams = buffers.flatMap(({ cpus }) => cpus).filter(({ bytes }) => bytes > 0).length;

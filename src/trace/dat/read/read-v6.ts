@@ -17,7 +17,7 @@ import {
 } from './read-bodies.ts';
 import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 
-/** Limit over all instances: in a bad file they may all point to one table. */
+/** Limit for tables of all instances together: in a bad file they may all point to one table. */
 const maxTables = 1 << 16;
 /** Limit for the text of `trace_clock`, which lists each clock once. */
 const maxClockBytes = 4096;

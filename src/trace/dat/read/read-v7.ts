@@ -20,7 +20,7 @@ import { zstdDecompress } from '../zstd.ts';
 /** Maximum number of options sections: trace-cmd may write several, and each is read once. */
 const maxOptionsSections = 1000;
 const maxSectionBytes = 64 << 20;
-/** Limit over all buffers: sections of a bad file may overlap, so that one table is read over and over. */
+/** Limit for tables of all buffers: sections of a bad file may overlap, and one table be read over and over. */
 const maxTables = 1 << 16;
 
 /**

@@ -38,11 +38,11 @@ export interface TraceOptions {
   traceId: bigint | undefined;
   /** Text of `trace_clock`. */
   traceClock: string;
-  /** To be added to all times, as `trace-cmd record --date` stores it; 0 for none. */
+  /** Offset to add to all times, as stored by `trace-cmd record --date`; 0 for none. */
   timeOffset: bigint;
   /** Highest CPU of the traced machine + 1; undefined if not in the file. */
   cpuCount: number | undefined;
-  /** How the times become those of the host; undefined: not at all. */
+  /** How to convert the times to host times; undefined: not at all. */
   timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: TracedGuest[];

@@ -23,7 +23,7 @@ export interface TraceFacts {
   readonly traceClock: string;
   /** Id by which other files refer to this one. */
   readonly traceId: bigint;
-  /** How the times become those of the host; undefined for a machine on its own. */
+  /** How to convert the times to host times; undefined for a machine on its own. */
   readonly timeShift?: TimeShift;
   /** The guests traced together with this host. */
   readonly guests?: readonly TracedGuest[];
@@ -35,7 +35,7 @@ export interface TraceFacts {
  */
 const nanosecondClocksUnknownToReaders: ReadonlySet<string> = new Set(['boot', 'tai']);
 
-/** Whether to write the clock as option 4: not if it would make readers misread the times. */
+/** Whether to write the clock as option 4. False if that would make readers misread the times. */
 export function namesClock({ clock, traceClock }: TraceFacts): boolean {
   return traceClock !== '' && !nanosecondClocksUnknownToReaders.has(clock);
 }
