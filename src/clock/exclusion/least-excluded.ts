@@ -60,15 +60,38 @@ export class LeastExcluded {
     if (counting === 0) return undefined;
     const opening = this.#opening.subarray(0, this.#count).sort();
     const closing = this.#closing.subarray(0, this.#count).sort();
-    return sweep(opening, closing, window.band, counting);
+    return sweep(opening, closing, window.band, counting, this.#allOf(first, end));
+  }
+
+  /**
+   * How many stretches there are in a window, of each vCPU from its first to its last with an event. Those without an event near
+   * count too: a false stretch has events inside, so that among those with events it is not one of 50 but of few.
+   */
+  #allOf(first: number, end: number): number {
+    const { numberOf, every } = this.#exclusion;
+    const from = numberOf.map(() => Infinity);
+    const to = numberOf.map(() => -Infinity);
+    for (let i = first; i < end; i++) {
+      const number = this.#grouped.order[i]!;
+      const vcpu = this.#vcpuOf(number);
+      from[vcpu] = Math.min(from[vcpu]!, number);
+      to[vcpu] = Math.max(to[vcpu]!, number);
+    }
+    return from.reduce((sum, number, vcpu) => sum + Math.max(0, to[vcpu]! - number + 1), 0) / every;
+  }
+
+  #vcpuOf(number: number): number {
+    const { numberOf } = this.#exclusion;
+    let vcpu = numberOf.length - 1;
+    while (numberOf[vcpu]! > number) vcpu--;
+    return vcpu;
   }
 
   /** What one stretch excludes, as ranges that do not overlap: the stretch counts once, however many events it has. */
   #exclude(number: number, { x, band, rates, wander }: WindowAt): void {
     const { vcpus, numberOf } = this.#exclusion;
     const { starts, times } = this.#grouped;
-    let vcpu = numberOf.length - 1;
-    while (numberOf[vcpu]! > number) vcpu--;
+    const vcpu = this.#vcpuOf(number);
     const off = vcpus[vcpu]!;
     const from = off.from[number - numberOf[vcpu]!]!;
     const to = off.to[number - numberOf[vcpu]!]!;
@@ -119,6 +142,7 @@ function sweep(
   closing: Float64Array,
   band: Range,
   counting: number,
+  all: number,
 ): Found | undefined {
   let least = Infinity;
   cells(opening, closing, band, (_low, _high, excluding) => {
@@ -126,7 +150,7 @@ function sweep(
   });
   if (least > spare + counting * contradictoryPart)
     return { ...band, violations: least, contradictory: true };
-  const threshold = least + Math.max(least, spare + Math.ceil(counting * sparePart));
+  const threshold = least + Math.max(least, spare + Math.ceil(all * sparePart));
   let low = Infinity;
   let high = -Infinity;
   cells(opening, closing, band, (from, to, excluding) => {

@@ -62,6 +62,11 @@ export class Exclusion {
     this.#before = new Float64Array(count).fill(-Infinity);
   }
 
+  /** One of so many stretches is used. */
+  get every(): number {
+    return this.#every;
+  }
+
   /** Number of stretches of all vCPUs. */
   get stretches(): number {
     return this.#last.length;

@@ -133,5 +133,10 @@ describe('exclusion', () => {
     }
     assert.ok(exclusion.pairs <= 5000);
     alignment().refined(exclusion);
+
+    const single = new Exclusion(alignment().map, [stretches(1)], origins, 100);
+    for (let i = 0; i < 1000; i++) single.add(0, i % 2 === 0 ? 500 * us - i : 100 * us + i);
+    assert.equal(single.pairs, 100);
+    alignment().refined(single);
   });
 });
