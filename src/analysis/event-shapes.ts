@@ -29,7 +29,7 @@ export type EventShape =
       readonly kind: 'irq-entry';
       readonly needBytes: number;
       readonly number: number;
-      /** Undefined if the format has no text `name`. */
+      /** Undefined if the format has no text field `name`. */
       readonly nameField: Field | undefined;
     }
   | {

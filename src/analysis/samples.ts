@@ -1,4 +1,4 @@
-/** Number of samples up to which all are kept. */
+/** Up to this number, all samples are kept. */
 const exactMost = 256;
 /** Each power of two is divided into this many buckets. */
 const parts = 64;

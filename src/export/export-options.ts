@@ -2,7 +2,7 @@ import type { EventFilter } from '../trace/open.ts';
 
 export interface ExportProgress {
   readonly events: number;
-  /** Bytes read of the trace's pages; `totalBytes` is 0 if unknown. */
+  /** Bytes of pages that have been read; `totalBytes` is 0 if unknown. */
   readonly doneBytes: number;
   readonly totalBytes: number;
 }

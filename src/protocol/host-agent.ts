@@ -4,7 +4,7 @@ import type { ExitCode } from '../base/failure.ts';
 
 /** The first word of the command line; not a command for users. */
 export const hostAgentWord = 'host-agent';
-/** The second word: trace in an instance of the agent's own, or at the top level. Options of trace-agent follow. */
+/** The second word: whether to trace in the agent's own instance or at the top level. Options of trace-agent follow. */
 export const hostAgentPlaces = ['own', 'top'] as const;
 export type HostAgentPlace = (typeof hostAgentPlaces)[number];
 

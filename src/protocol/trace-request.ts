@@ -112,7 +112,7 @@ function readFunctions(where: string, value: unknown, form: RegExp): string[] {
     const given = typeof name === 'string' ? quoted(name) : typeName(name);
     throw new Refusal(
       'bad-trace',
-      `${where}[${index}] is a function's name or a pattern with "*", not ${given}`,
+      `${where}[${index}] must be the name of a function or a pattern with "*", not ${given}`,
     );
   });
 }

@@ -65,7 +65,7 @@ interface StreamSettings {
 export interface TracePart {
   readonly from: bigint | undefined;
   readonly until: bigint | undefined;
-  /** The steps at which the CPUs begin, in the order of `pagesOf`. */
+  /** For each CPU, in the order of `pagesOf`, the step at which to begin reading. */
   readonly steps: readonly number[];
   readonly watch: PartWatch;
   /** Memory for the CPUs' blocks, which may be used again once the part has been read. */

@@ -93,7 +93,7 @@ export function courseOf(stretch: Stretch, group: number, limits: Limits): Cours
   };
 }
 
-/** Of each group of points close together, keeps those that say most: about either end, and about both. */
+/** Keeps the tightest points of each group close together: by lower end, by upper end, and by width. */
 function thinned(points: readonly Point[]): Point[] {
   const kept: Point[] = [];
   let from = 0;

@@ -57,7 +57,7 @@ export class ParquetFile {
   async #drain(): Promise<number> {
     const bytes = this.#bytes.getBytes();
     await appendTo(this.#path, bytes);
-    // `offset` continues; the memory is freed, because there is one such writer per event type
+    // `offset` is not reset; the memory is freed, because there is one such writer per event type
     this.#bytes.buffer = new ArrayBuffer(firstBytes);
     this.#bytes.view = new DataView(this.#bytes.buffer);
     this.#bytes.index = 0;

@@ -10,7 +10,7 @@ export const rootsDefaultDir = '/var/lib/virtio-trace';
 /** The directory of the FIFOs in the C agent's instructions, and the default of earlier versions. */
 const formerDir = '/tmp/virtio-trace';
 
-/** The directory of guests without `--dir`. */
+/** The directory of guests if `--dir` is not given. */
 export const defaultDir = process.geteuid?.() === 0 ? rootsDefaultDir : join(stateHome(), 'virtio-trace');
 
 function stateHome(): string {

@@ -51,7 +51,7 @@ export interface RecordOptions {
   readonly compress: Compression;
 }
 
-/** What one guest's recording needs to know. */
+/** What one machine's recording needs to know. */
 export interface RecordRequest {
   readonly machine: TracedMachine;
   readonly out: string;

@@ -85,7 +85,7 @@ class Parser implements ArgParser {
     switch (token.type) {
       case 'item':
         return token.text === 'REC' ? this.#entry(arg) : this.#atomOrCall(arg, token.text);
-      // libtraceevent takes a character for a text: its value is 0, or that of a digit
+      // libtraceevent treats a character as a text: its value is that of the digit, or 0 if it is not a digit
       case 'character':
       case 'text':
         arg.kind = argKind.atom;

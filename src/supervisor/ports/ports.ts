@@ -156,7 +156,7 @@ function linkTarget(link: string): string | undefined {
   }
 }
 
-/** The QEMU options that add such a port. */
+/** The QEMU options that add a port of this name. */
 export function qemuOptions(name: string): string {
   return (
     `-device virtio-serial-pci -chardev pipe,id=${name},path=/var/lib/virtio-trace/${name} ` +

@@ -58,7 +58,7 @@ export class CpuWorker {
   #bytesOutBefore = 0;
   /** Whether the next worker replaces one that ended. */
   #replaces = false;
-  /** errno of the last failed fork: logged once, until a fork succeeds. */
+  /** errno of the last failed fork, which is logged once; undefined after a fork that succeeded. */
   #forkFailure: string | undefined;
   /** The worker had loaded its scripts before it got this CPU, so the longer limit for starting does not apply. */
   #tookLoaded = false;

@@ -113,7 +113,7 @@ function readIfAny(path: string): Buffer | undefined {
 }
 
 export interface PackedMetadata {
-  /** A gzipped tar of plain files dated 1970; 0.5 to 1 MB for all, all of it in memory. */
+  /** A gzipped tar of plain files dated 1970, held in memory; 0.5 to 1 MB if it has all groups. */
   readonly packed: Buffer;
   /** Groups that are unchanged and therefore not in the archive. */
   readonly same: readonly string[];

@@ -139,7 +139,7 @@ function checkOption(tracefs: Tracefs, option: string): void {
   if (ownOptions.includes(option))
     throw new SettingsError(
       'bad-value',
-      `option ${option} cannot be set directly: it follows from what is traced, and from printk`,
+      `option ${option} cannot be set directly: it depends on what is traced, and on the setting printk`,
     );
   const known = tracefs.options();
   if (known.includes(option)) return;

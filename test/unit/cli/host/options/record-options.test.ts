@@ -332,7 +332,7 @@ describe("trace-cmd's options for trace-host record", () => {
 
   it("with an invalid value are refused with the option's name", () => {
     refused(/^--instance must be a name, not "a:b"/, '-B', 'a:b', '-e', 'sched');
-    refused(/^--function is a function's name/, '-p', 'function', '-l', 'vfs_read:traceoff');
+    refused(/^--function must be the name of a function/, '-p', 'function', '-l', 'vfs_read:traceoff');
     refused(/^--filter of sched must be one line/, '-e', 'sched', '-f', ' ');
     refused(/^--pid: "x" is not a whole number/, '-P', '1,x');
     refused(/^--option/, '-O', 'a b');
