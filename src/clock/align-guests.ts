@@ -3,7 +3,7 @@ import type { Trace } from '../trace/open.ts';
 import { Alignment } from './align.ts';
 import { Exclusion } from './exclusion/pairs.ts';
 import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
-import type { ClockMap, Piece } from './map/clock-map.ts';
+import type { ClockMap } from './map/clock-map.ts';
 import { fewerSamples } from './map/fewer-samples.ts';
 
 /** A guest to align with its host. `trace` has the guest's own times. */
@@ -18,9 +18,6 @@ export interface AlignedGuest {
   readonly pieces: readonly AlignedPiece[];
   readonly samples: readonly ClockSample[];
 }
-
-/** Number of bounds to take the median of; odd, so that one is in the middle. */
-const boundsLooked = 201;
 
 /** A thread id that no thread has. */
 const noTid = -1;
@@ -68,16 +65,5 @@ async function alignOne(
 }
 
 function alignedGuest(map: ClockMap): AlignedGuest {
-  const pieces = map.pieces.map((piece) => ({ ...piece, usualBoundNs: usualBound(map, piece) }));
-  return { pieces, samples: fewerSamples(map.samples()) };
-}
-
-/**
- * The median bound of evenly spaced times. Only at the ends, and where the guest did nothing, bounds are much larger.
- */
-function usualBound(map: ClockMap, { guestFrom, guestTo }: Piece): number {
-  const bounds = Array.from({ length: boundsLooked }, (_, index) =>
-    map.boundAt(guestFrom + ((guestTo - guestFrom) * BigInt(index)) / BigInt(boundsLooked - 1)),
-  ).sort((a, b) => a - b);
-  return bounds[(boundsLooked - 1) / 2]!;
+  return { pieces: map.pieces, samples: fewerSamples(map.samples()) };
 }

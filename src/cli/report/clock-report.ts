@@ -8,7 +8,7 @@ export function alignmentText(pieces: readonly AlignedPiece[]): string {
   if (first === undefined) return 'host clock unknown';
   const { offsetNs, ratePpm } = first;
   const worst = pieces.reduce((most, { boundNs }) => Math.max(most, boundNs), 0);
-  const usual = pieces.reduce((most, { usualBoundNs }) => Math.max(most, usualBoundNs), 0);
+  const usual = pieces.reduce((most, { medianBoundNs }) => Math.max(most, medianBoundNs), 0);
   const violations = pieces.reduce((sum, piece) => sum + piece.violations, 0);
   const samples = pieces.reduce((sum, piece) => sum + piece.samples, 0);
   const methods = [...new Set(pieces.flatMap((piece) => piece.methods))].join(' and ');

@@ -38,9 +38,9 @@ export interface AlignedPiece {
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster. */
   readonly ratePpm: number;
-  /** The host's true time is within `boundNs` of the computed one, and within `usualBoundNs` for half of the time. */
+  /** The host's true time is within `boundNs` of the computed one, and within `medianBoundNs` for half of the time. */
   readonly boundNs: number;
-  readonly usualBoundNs: number;
+  readonly medianBoundNs: number;
   /** What the alignment rests on: `ping`, `exclusion`, `order`. */
   readonly methods: readonly string[];
   /** Number of observations used, and of those that contradict them. */
@@ -103,7 +103,7 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
       offsetNs,
       ratePpm,
       boundNs,
-      usualBoundNs,
+      medianBoundNs,
       methods,
       samples: used,
       violations,
@@ -113,7 +113,7 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
     if (
       !isNumber(ratePpm) ||
       !isNumber(boundNs) ||
-      !isNumber(usualBoundNs) ||
+      !isNumber(medianBoundNs) ||
       !isNumber(used) ||
       !isNumber(violations)
     )
@@ -126,7 +126,7 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
       offsetNs: BigInt(offsetNs),
       ratePpm,
       boundNs,
-      usualBoundNs,
+      medianBoundNs,
       methods,
       samples: used,
       violations,

@@ -17,7 +17,7 @@ export interface Recorded {
   /** Of a guest that was recorded with its host. */
   readonly clock?: readonly {
     readonly boundNs: number;
-    readonly usualBoundNs: number;
+    readonly medianBoundNs: number;
     readonly methods: readonly string[];
     readonly samples: number;
   }[];

@@ -21,7 +21,7 @@ describe('the recordings of a host and a guest', () => {
     assert.ok(piece && alignment.pieces.length === 1);
     assert.deepEqual([...piece.methods].toSorted(), ['exclusion', 'ping']);
     assert.ok(
-      piece.usualBoundNs > 0 && piece.usualBoundNs < piece.boundNs / 2,
+      piece.medianBoundNs > 0 && piece.medianBoundNs < piece.boundNs / 2,
       JSON.stringify(alignment.pieces, String),
     );
     assert.ok(Math.abs(piece.ratePpm - 80) < 20, `${piece.ratePpm}`);

@@ -73,6 +73,24 @@ describe('a guest clock that jumps', () => {
     }
   });
 
+  it('is cut at a pause that the pings do not show, also if one overlaps it', () => {
+    const brief = 15_000n;
+    const pause = { hostFrom: 3n * second, hostTo: 3n * second + brief };
+    const during = ping(3n * second, 0n);
+    const { map } = Alignment.of({
+      pings: [
+        ...pings(second, 3n * second - 50n * ms, 0n),
+        during,
+        ...pings(3n * second + 100n * ms, 5n * second, brief),
+      ],
+      breaks: [pause],
+    })!;
+    assert.deepEqual(
+      map.pieces.map(({ offsetNs }) => offsetNs),
+      [0n, brief],
+    );
+  });
+
   it('allows for pauses before the first and after the last ping', () => {
     const breaks = [
       { hostFrom: 1n * second, hostTo: 2n * second },

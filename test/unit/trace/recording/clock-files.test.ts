@@ -24,7 +24,7 @@ const alignment: RecordedAlignment = {
       offsetNs: -3n,
       ratePpm: -1.5,
       boundNs: 40.5,
-      usualBoundNs: 12,
+      medianBoundNs: 12,
       methods: ['ping', 'exclusion'],
       samples: 9,
       violations: 1,
