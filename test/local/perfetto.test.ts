@@ -255,7 +255,17 @@ describe('a host and its guests exported to Perfetto', { skip: toolSkip('protoc'
     const formats = session.machines[0]!.trace.formats();
     const perMachine = 1 + Math.max(...formats.map(({ id }) => id));
     const ofMachine = (index: number): EventFormat[] =>
-      formats.map((format) => ({ ...format, id: format.id + index * perMachine }));
+      // a format parses its fields when they are first read, so that a copy of it has none
+      formats.map(({ id, system, name, fullName, fields, commonFields, unread, printFormat }) => ({
+        id: id + index * perMachine,
+        system,
+        name,
+        fullName,
+        fields,
+        commonFields,
+        unread,
+        printFormat,
+      }));
     const decoded = decodePerfetto(
       path,
       session.machines.flatMap((_, index) => ofMachine(index)),
