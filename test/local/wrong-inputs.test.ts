@@ -145,8 +145,8 @@ const wrong: Readonly<Record<string, readonly Wrong[]>> = {
     [['report', '--json', '-I', 't.dat'], usage, /--json conflicts with --without-hardirq — omit one/],
     [['report', '-O', 'nosuch', 't.dat'], usage, /--option: "nosuch" is unknown — the options are/],
     [['summary'], usage, /missing required argument 'file' — see/],
-    [['summary', 't.dat', 'second'], usage, /unexpected argument "second" — see/],
-    [['export', 't.dat', 'x.csv'], usage, /unexpected argument "x\.csv" — give the output with -o/],
+    [['info', 't.dat', 'second'], usage, /unexpected argument "second" — see/],
+    [['export', 't.dat', 'x.csv'], usage, /no output given — specify one with -o, such as -o "x\.csv"/],
     [['reprot', 't.dat'], usage, /unknown command 'reprot' — did you mean report\?/],
   ],
   outputs: [

@@ -26,22 +26,25 @@ export async function runSummary({
     new LiveText(process.stderr),
     () => `reading ${printable(reading)}, ${counted(events, 'event')}`,
   );
-  const { session, machines } = await openMachines(command);
   try {
-    const summaries: [machine: string, summary: TraceSummary][] = [];
-    for (const { name, trace } of machines) {
-      reading = trace.path;
-      const summary = await summarise(trace, eventFilter(trace, selection), (now) => {
-        events = now;
-      });
-      summaries.push([name, summary]);
+    const { session, machines } = await openMachines(command);
+    try {
+      const summaries: [machine: string, summary: TraceSummary][] = [];
+      for (const { name, trace } of machines) {
+        reading = trace.path;
+        const summary = await summarise(trace, eventFilter(trace, selection), (now) => {
+          events = now;
+        });
+        summaries.push([name, summary]);
+      }
+      waiting.stop();
+      process.stdout.write(json ? jsonOf(summaries) : textOf(summaries, top));
+      return exitCode.done;
+    } finally {
+      await session.close();
     }
-    waiting.stop();
-    process.stdout.write(json ? jsonOf(summaries) : textOf(summaries, top));
-    return exitCode.done;
   } finally {
     waiting.stop();
-    await session.close();
   }
 }
 

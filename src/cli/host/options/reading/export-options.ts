@@ -37,8 +37,7 @@ export function readExport(given: Given): ExportCommand {
       `two outputs given: ${outputs.map(({ text }) => quoted(text)).join(' and ')}`,
       'run it once for each',
     );
-  if (out === undefined)
-    throw new Failure(exitCode.usage, 'no output given', 'specify one with -o; -o - is stdout');
+  if (out === undefined) throw new Failure(exitCode.usage, 'no output given', outputRemedy(given.operands));
   const to = format ?? formatByName(out);
   const session = readSession(given);
   if (to !== 'perfetto' && session.inputs.length > 1)
@@ -68,6 +67,14 @@ export function readExport(given: Given): ExportCommand {
     selection: selectionUpTo(given, time),
     json: given.flag('json'),
   };
+}
+
+/** The last of several files may have been meant as the output. */
+function outputRemedy(inputs: readonly string[]): string {
+  const last = inputs.length > 1 ? inputs.at(-1) : undefined;
+  return last === undefined
+    ? 'specify one with -o; -o - is stdout'
+    : `specify one with -o, such as -o ${quoted(last)}`;
 }
 
 /** Whether the output is a directory with a file for each event type. */
