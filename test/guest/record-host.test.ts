@@ -180,7 +180,7 @@ describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () =
           if (mark === undefined) continue;
           found++;
           const { before, after } = marks[Number(mark)]!;
-          const bound = BigInt(boundNs);
+          const bound = BigInt(Math.ceil(boundNs));
           assert.ok(event.timestamp >= before - bound, `${mark}: ${before - event.timestamp} ns too early`);
           assert.ok(event.timestamp <= after + bound, `${mark}: ${event.timestamp - after} ns too late`);
         }

@@ -268,11 +268,12 @@ export class Recorder {
   async #look(): Promise<void> {
     for (const entry of this.#running) {
       try {
-        await entry.recording.look();
-        await this.#host?.clocks.pingsOf(entry.recording)?.readIfDue();
+        // meanwhile it may have been told to stop, and then has stopped as it should
+        if (entry.stopping === undefined) await entry.recording.look();
+        if (entry.stopping === undefined) await this.#host?.clocks.pingsOf(entry.recording)?.readIfDue();
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause;
-        this.#endOne(entry, cause);
+        if (entry.stopping === undefined) this.#endOne(entry, cause);
       }
     }
   }
