@@ -16,7 +16,7 @@ export function hostTsc(guest: bigint, { offset, ratio, fractionBits = 0 }: TscR
   return ((scaled << BigInt(fractionBits)) + ratio - 1n) / ratio;
 }
 
-/** By how many cycles the host's TSC may have been later than `hostTsc` says. */
+/** By how many cycles the host's TSC can be ahead of what `hostTsc` returns, at most. */
 export function tscBound({ ratio, fractionBits = 0 }: TscRelation): number {
   if (ratio === undefined) return 0;
   return Number(((1n << BigInt(fractionBits)) - 1n) / ratio);

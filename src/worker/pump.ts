@@ -182,8 +182,8 @@ export class Pump {
   }
 
   /**
-   * Counts pages that left the pipe and were not accepted: when its queue runs out of descriptors, the port discards
-   * the pages and returns 0, as for an empty pipe.
+   * Counts pages that left the pipe and that the port did not accept. When the port's queue has no free descriptor,
+   * the kernel discards the pages, and splice returns 0 as for an empty pipe.
    */
   #countLoss(): void {
     const held = this.#io.held();

@@ -33,8 +33,9 @@ class Outlet {
   readonly #port: MessagePort;
   readonly #out = new TextBuffer(0);
   /**
-   * Shared with the main thread: once a thread has transferred memory to another one, V8 runs code on buffers with
-   * more checks. Undefined for memory of other sizes, which is used once.
+   * The memory for the text, shared with the main thread. It is shared rather than transferred because V8 runs code
+   * on buffers with more checks once a thread has transferred one. Undefined in place of a larger one, which is used
+   * only once.
    */
   readonly #memories: (Uint8Array | undefined)[] = [];
   readonly #unused: number[] = [];

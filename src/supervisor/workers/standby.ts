@@ -71,7 +71,7 @@ export class Standby<Worker extends Spare> {
   }
 
   /**
-   * Hands over the standby, even while it loads; its turn to fork ends once it has loaded.
+   * Hands over the standby, even while it still loads. The next worker is forked only after it has loaded.
    * @param listener receives its events from now on
    */
   take(listener: WorkerListener): Worker | undefined {

@@ -24,7 +24,7 @@ export function rawInput(given: string): RawInput {
   if (cpu !== undefined && named.size === 1) return { cpu, path: given };
   throw new Failure(
     exitCode.usage,
-    `unknown CPU for the pages in ${quoted(given)}`,
+    `cannot tell which CPU the pages in ${quoted(given)} came from`,
     `put the CPU before the file: cpu0=${given}`,
   );
 }
