@@ -1,9 +1,6 @@
 import { editDistance } from './edit-distance.ts';
 
-/**
- * Maximum length of names to compare; only this much of a longer name is compared, because the time grows with the
- * square of the length.
- */
+/** Only this much of a longer name is compared, because the time grows with the square of the length. */
 const maxComparedLength = 200;
 
 /**

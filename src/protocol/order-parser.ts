@@ -25,7 +25,7 @@ const maxIdLength = 64;
 /** Parses one line of the control port. Pure; accepts any line and never throws. */
 export function parseLine(line: Line): ParsedLine {
   if (line.kind === 'text') return parseOrder(line.text);
-  const message = `a line is longer than ${maxLineBytes} bytes or has too many bare orders; it begins with ${quoted(line.head)}`;
+  const message = `a line is longer than ${maxLineBytes} bytes or has too many orders 1 and 0; it begins with ${quoted(line.head)}`;
   return refused('line-too-long', message, null, meantAsJson(line.head));
 }
 

@@ -106,7 +106,7 @@ export class Pump {
         case 'turn-over':
           this.#waiter.look();
           break;
-        // Most waits find something, and need no promise.
+        // The ring usually has data soon, so this wait is one blocking poll, without a promise.
         case 'ring-empty':
           if (this.#ringBackoff.active)
             await this.#waiter.sleep(Math.min(this.#ringBackoff.next(), this.#ringWaitMs()));

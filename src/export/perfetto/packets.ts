@@ -2,7 +2,7 @@ import type { TimeSpan, Trace } from '../../trace/open.ts';
 import { type Task, tasksOf } from '../tasks.ts';
 import { ProtoWriter } from './proto-writer.ts';
 
-/** All packets of the first machine belong to this sequence, those of the others to the following ones. */
+/** Sequence id of the first machine's packets. Each further machine has the next id. */
 const firstSequenceId = 1;
 /** `BUILTIN_CLOCK_BOOTTIME`. */
 const boottime = 6;

@@ -87,7 +87,7 @@ export class ControlClient {
       unlock();
       throw cause;
     }
-    // Ends a partial line that an earlier host left when it died. Two bytes, because `lineOf` needs an even number.
+    // Ends a partial line that an earlier host left when it died. Two bytes: see `lineOf`.
     void client.#send(Buffer.from(' \n'));
     return client;
   }

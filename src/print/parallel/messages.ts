@@ -2,7 +2,7 @@ import type { EventFilter } from '../../trace/open.ts';
 import type { LineOptions } from '../report/options.ts';
 import type { NotedPiece } from '../text/part-notes.ts';
 
-/** An input as a thread opens it. */
+/** What a thread needs to open an input. */
 export interface ThreadInput {
   readonly path: string;
   readonly totalBytes: number;

@@ -20,7 +20,7 @@ export type FunctionNumbers = Map<number, string>[];
 
 /** Completes the text of the parts, one after the other, with what depends on the parts before. */
 export class Settler {
-  /** Time of the line before, for `--ts-diff`. */
+  /** Time of the previous line, for `--ts-diff`. */
   lastTime = 0n;
   readonly #inputs: readonly Known[];
   readonly #out = new TextBuffer();

@@ -74,7 +74,7 @@ export function stdoutOutlets(framed: boolean): OutletSource {
   return { outlet, open: () => duplicate(stdoutFd), ...shared };
 }
 
-/** Opens a pipe again for writing. A pipe can be opened without a reader, a named FIFO cannot. @throws Failure */
+/** Opens a pipe again, for writing. This fails for a named FIFO without a reader. @throws Failure */
 function openPipeAnew(fd: number, name: string): number {
   try {
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
