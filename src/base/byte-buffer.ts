@@ -42,7 +42,7 @@ export class ByteBuffer {
     this.length += end - start;
   }
 
-  /** Appends an integer of at most 2^53. */
+  /** Appends an integer from -2^53 to 2^53. */
   decimal(value: number): void {
     if (value < 0) {
       this.byte(minus);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { exitCode, Failure } from '../base/failure.ts';
 
-/** The kernel's state that decides whether tracefs is usable. */
+/** What decides whether this process can use tracefs. */
 export interface TracingFacts {
   /** Whether the kernel has the file system; undefined without /proc. */
   readonly knowsTracefs: boolean | undefined;

@@ -136,8 +136,8 @@ export class Pump {
   }
 
   #order(wanted: 'run' | 'stop' | 'leave'): void {
-    // A stop has its full timeout from the order on, however long the port was full before. Leaving after a stop is
-    // part of it: a port that delayed the stop for its whole timeout gets no more time.
+    // A stop gets its full timeout, no matter how long the port has been full already. A leave after a stop shares the
+    // stop's timeout: if the port has used it up, it gets no more time.
     if (wanted !== 'leave' || this.#wanted === 'run') this.#portFullMs = performance.now();
     this.#wanted = wanted;
     this.#waiter.wake();

@@ -20,8 +20,8 @@ export interface Found extends Range {
 }
 
 /**
- * How many more stretches may exclude the true difference than exclude the best one. Some stretches are false: their
- * ends belong to different switches, and none of the switches between was recorded.
+ * Let n be the number of stretches that exclude the best difference: up to n + `spare` may exclude the true one. Some
+ * stretches are false, because the switches between their two ends were not recorded.
  */
 const spare = 3;
 const sparePart = 1 / 50;

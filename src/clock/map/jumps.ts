@@ -166,7 +166,7 @@ function both(a: HostTime, b: HostTime): HostTime {
  * moment: one segment covers all such times.
  */
 function wentBack(before: Growing, after: Course): Growing {
-  // it went back at some moment between these two; before and after that, it ran on
+  // when it went back is unknown: at some moment between the end of `before` and the beginning of `after`
   const between = after.head.host - before.tail.host;
   const unseen = between + between / 100n;
   const from = after.head.guest - unseen;

@@ -118,7 +118,7 @@ function thinned(points: readonly Point[]): Point[] {
   return kept;
 }
 
-/** Indices of the points that are knots: those with two ends. */
+/** Indices of the points that are knots: those with both bounds, the first of each `x`. */
 function knotsOf(points: readonly Point[]): number[] {
   const knots: number[] = [];
   for (const [index, { x, low, high }] of points.entries()) {

@@ -27,8 +27,8 @@ export interface PerfettoReport extends MachineReport {
 
 /**
  * Writes a trace for the Perfetto UI and trace processor, or the traces of a host and its guests as several machines of
- * one file. Streams: uses bounded memory for any size. Times are those of the trace clock. A file appears when it is
- * complete; a stream is written to but not ended.
+ * one file. Memory is bounded, whatever the size of the trace. Times are those of the trace clock. A file appears when
+ * it is complete; a stream is written to but not ended.
  * @param from a trace, a session, or some machines of a session; the first one is treated as the host
  * @param to path of the file, or a stream
  * @throws Failure for an unreadable trace, a filter that names something not in the trace, or an unwritable file

@@ -17,8 +17,8 @@ const writeBytes = 1 << 20;
 const tablesBytes = 16 << 20;
 
 /**
- * Writes the events of one type as CSV. Streams: uses bounded memory for any size. Throws Failure if there are events
- * of several types, and otherwise as `exportPerfetto` does.
+ * Writes the events of one type as CSV. Memory is bounded, whatever the size of the trace. Throws Failure if there are
+ * events of several types, and otherwise as `exportPerfetto` does.
  */
 export async function exportCsvFile(
   trace: Trace,

@@ -43,8 +43,8 @@ const backslash = 0x5c;
 const comma = 0x2c;
 
 /**
- * Writes each event as a JSON object on a line of its own. Streams: uses bounded memory for any size. A file appears
- * when it is complete; a stream is written to but not ended. Throws as `exportPerfetto` does.
+ * Writes each event as a JSON object on a line of its own. Memory is bounded, whatever the size of the trace. A file
+ * appears when it is complete; a stream is written to but not ended. Throws as `exportPerfetto` does.
  */
 export async function exportNdjson(
   trace: Trace,

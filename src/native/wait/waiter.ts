@@ -25,7 +25,7 @@ export class Waiter {
     return this.#set.found(0);
   }
 
-  /** Waits for a time, or until `wake` if the time is undefined. */
+  /** Waits until `wake`, but at most `ms`. */
   sleep(ms: number | undefined): Promise<void> {
     return new Promise((resolve) => {
       const timer = ms === undefined ? undefined : setTimeout(done, ms);

@@ -6,7 +6,7 @@ import { SettingsError } from './settings-error.ts';
 import { Tracefs } from '../tracefs.ts';
 
 /**
- * Most functions of a list that is replaced. Restoring a longer list would be slow: the kernel looks up each name by
+ * A list with more functions than this is not replaced. Restoring it would be slow: the kernel looks up each name by
  * comparing it with the names of all functions.
  */
 const maxListed = 4096;
