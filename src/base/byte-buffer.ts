@@ -59,7 +59,7 @@ export class ByteBuffer {
     this.#digits(value, digits);
   }
 
-  /** Appends an integer below 2^53, with zeros in front up to `width` digits. */
+  /** Appends an integer below 2^53, padded with leading zeros to `width` digits. */
   zeroPadded(value: number, width: number): void {
     if (value >= 1e9) {
       const high = Math.floor(value / 1e9);

@@ -4,7 +4,7 @@ import type { Outlet } from './outlet.ts';
 /** Returned by `push` while another worker is writing to the shared outlet. No errno is that large. */
 export const anothersTurn = -1_000_000;
 
-/** The calls of a shared outlet on its worker's descriptors. */
+/** What a shared outlet does with its worker's descriptors. */
 export interface OutletCalls {
   /** @returns false: another worker has the turn */
   tryLock(): boolean;
@@ -18,9 +18,8 @@ export interface OutletCalls {
  * torn: the kernel reads a file's position before a splice and sets it afterwards, so two splices at once would
  * overwrite each other. The lock belongs to the process, so the kernel releases it when a worker dies.
  *
- * With headers, a turn is one frame with everything in the pipe: a header, then the bytes. When a worker dies within a
- * frame, another header follows, and its successor starts a new frame for the rest, without knowing anything about the
- * old one.
+ * With headers, each turn writes one frame: a header, then all bytes in the pipe. If a worker dies within a frame, its
+ * successor starts a new frame, with a header of its own, for the remaining bytes. It need not know the old frame.
  */
 export class SharedOutlet implements Outlet {
   readonly #calls: OutletCalls;

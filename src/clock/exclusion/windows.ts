@@ -6,7 +6,7 @@ import { LeastExcluded } from './least-excluded.ts';
 import { MapCursor } from '../map/map-cursor.ts';
 import type { Sample } from '../map/observations.ts';
 
-/** What the off-stretches of one window say about host − guest. */
+/** What the off-stretches of one window say about the difference host − guest of the clocks. */
 export interface WindowSample {
   readonly sample: Sample;
   /** The group of pings that the window belongs to. */

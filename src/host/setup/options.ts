@@ -9,7 +9,7 @@ export type ApplyTo =
   | { readonly kind: 'qmp'; readonly socket: string }
   | { readonly kind: 'domain'; readonly domain: string };
 
-/** Settings of `trace-host setup`; undefined: as in an earlier run, otherwise the default. */
+/** Settings of `trace-host setup`. An undefined one keeps its value of an earlier run, or has its default. */
 export interface SetupOptions {
   readonly location: GuestLocation;
   readonly cpus: number | undefined;

@@ -6,8 +6,8 @@ const libcCopyFileRange = declare(
 );
 
 /**
- * Errors that copy_file_range returns for files between which it cannot copy: different file systems, an old kernel, a
- * seccomp filter.
+ * Errors that copy_file_range returns when it cannot copy between two files: they are on different file systems, the
+ * kernel is old, or a seccomp filter forbids it.
  */
 const unsupported: ReadonlySet<number> = new Set([
   errno.EXDEV,

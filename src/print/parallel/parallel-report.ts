@@ -102,7 +102,7 @@ async function printParts(
   };
   const settler = new Settler(inputs, options.latency);
   let edges: readonly string[] | undefined;
-  // this thread prints the beginning sooner than one that has to start first
+  // this thread is running already, so it prints the beginning sooner than a new thread would
   const local = new PrintingThread(localThread(setup));
   try {
     const startThreads = (): void => {

@@ -12,8 +12,8 @@ export interface LiveStream extends EventStream {
 
 export interface LiveSettings {
   /**
-   * How long to hold back events of other CPUs for a CPU that has sent nothing: its next events may be earlier. A CPU
-   * sends a page when the page is full.
+   * How long to wait for a CPU that has sent nothing. Meanwhile, the events of the other CPUs are held back: this CPU's
+   * next events may be earlier than theirs, because a CPU sends a page only when the page is full.
    */
   readonly holdMs: number;
   /** Interval at which to look for new pages. */

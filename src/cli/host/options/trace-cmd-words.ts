@@ -64,7 +64,7 @@ export const traceCmdWords: readonly Word[] = [
   },
   {
     flags: '--user <USER>',
-    why: 'the command runs as the user of trace-host',
+    why: 'the command runs as the same user as trace-host',
     instead: 'record -- runuser -u USER -- COMMAND',
   },
   {
