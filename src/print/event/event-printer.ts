@@ -32,7 +32,7 @@ export class EventPrinter {
     const parsed = this.#parse();
     if (parsed === undefined) return;
     const { parts, failed } = formatParts(parsed.text, parsed.args);
-    if (failed) this.#failure = 'its conversions do not match its arguments, or are too many';
+    if (failed) this.#failure = 'it has too many conversions, or they do not match its arguments';
     this.#parts = parts;
     this.#printers = parts.map((part) => compilePart(part, context));
     if (format.fullName === 'ftrace:bprint')

@@ -29,8 +29,8 @@ export interface FormatParts {
 }
 
 /**
- * Limit for the conversions of one format; the kernel's have a few dozen. Each may read the whole record, even if it
- * prints nothing of it.
+ * Limit for the number of conversions in one format; the kernel's formats have a few dozen. Each conversion may read
+ * the whole record, even if it prints none of it.
  */
 const maxConversions = 1000;
 

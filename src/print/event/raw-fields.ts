@@ -16,9 +16,10 @@ interface RawField {
 }
 
 /**
- * Prints ` name=value` for each field. A field that has its own conversion in the format is printed by it, with a `0x`
- * if the format has one before it. `parts` and `printers` are those of the format; empty if it cannot be parsed.
- * @param onBinary called when a text field is printed as bytes, as it will be from then on
+ * Prints ` name=value` for each field. A field that has its own conversion in the format is printed with that
+ * conversion, and with the `0x` that precedes it there. `parts` and `printers` are those of the format; empty if it
+ * cannot be parsed.
+ * @param onBinary called when a text field is printed as bytes for the first time; from then on it always is
  */
 export function compileRawFields(
   fields: readonly PrintField[],
@@ -88,7 +89,7 @@ function rawField(field: PrintField, onBinary: () => void): PartPrinter {
   return (record, out) => printInteger(record, out, field, value);
 }
 
-/** @returns whether it is printed as text */
+/** @returns whether the field was printed as text */
 function printArray(record: RecordData, out: TextBuffer, field: PrintField): boolean {
   const offset = field.isDynamic ? dynamicOffset(record, field) : field.offset;
   const stored = field.isDynamic ? dynamicLength(record, field) : field.size;

@@ -15,7 +15,7 @@ interface Compiled {
 
 const noBytes = new Uint8Array(0);
 
-/** Limit for cached compiled formats: the guest chooses their addresses. */
+/** Limit for the number of cached formats: the guest chooses their addresses, so there may be any number of them. */
 const maxCompiled = 10_000;
 
 /**

@@ -14,14 +14,16 @@ export function parseUnsigned(text: string): bigint {
   return sign === '-' ? BigInt.asUintN(64, -value) : value;
 }
 
-/** More digits than 64 bits need. Converting millions of digits to a bigint would take seconds. */
+/**
+ * Number of digits that are converted, more than a 64-bit number has: converting millions of digits would take seconds.
+ */
 const mostDigits = 24;
 
 function significant(digits: string): string {
   return digits.length <= mostDigits ? digits : digits.replace(/^0+(?=.)/, '').slice(0, mostDigits);
 }
 
-/** The same for a signed number, like strtoll(text, NULL, 0). */
+/** As `parseUnsigned`, but for a signed number, like strtoll(text, NULL, 0). */
 export function parseSigned(text: string): bigint {
   const [, sign] = /^\s*(-?)/.exec(text) ?? [];
   const magnitude = parseUnsigned(text.replace(/^\s*[-+]/, ''));

@@ -53,7 +53,7 @@ const priorities: ReadonlyMap<string, number> = new Map([
   ['?', 16],
 ]);
 
-/** A smaller number binds tighter; -1 if it is not an operator. */
+/** The operator's priority: a smaller number binds tighter. -1 if the text is not an operator. */
 export function priorityOf(operator: string): number {
   return priorities.get(operator) ?? -1;
 }

@@ -1,6 +1,6 @@
 import type { Token, Tokens, TokenType } from './tokens.ts';
 
-/** The print format cannot be parsed; the event's fields are printed instead. */
+/** Thrown if a print format cannot be parsed; the event's fields are printed instead. */
 export class PrintFormatError extends Error {}
 
 /** Throws PrintFormatError if the token is a different one. */

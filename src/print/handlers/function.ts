@@ -104,7 +104,7 @@ class FunctionNames {
     this.#context = context;
   }
 
-  /** Notes the name, once. */
+  /** Adds a note with the function's name, unless there is one already. */
   tell(index: number): void {
     const { notes } = this.#context;
     if (notes === undefined || index < 0 || this.#names.has(index)) return;

@@ -38,7 +38,9 @@ export interface HandlerSetup {
 /** Creates the handler of one event type of one trace. */
 export type MakeHandler = (setup: HandlerSetup) => EventHandler;
 
-/** A field of the event, without the common ones, as a number; undefined if missing or not of an integer's size. */
+/**
+ * A field of the event, except common ones, as a number; undefined if it is missing or its size is not an integer's.
+ */
 export function numberField(fields: PrintFields, name: string): Value | undefined {
   const field = fields.find(name);
   if (field === undefined || ![1, 2, 4, 8].includes(field.size)) return undefined;

@@ -123,7 +123,10 @@ export const tlbFlushHandler: MakeHandler = ({ fields }) => {
   };
 };
 
-/** Futex operations; formats of their arguments `val utime uaddr2 val3`: `x` hexadecimal, `u` printed as `val2`. */
+/**
+ * Futex operations, with the format of each argument `val utime uaddr2 val3`: `x` is hexadecimal, `u` decimal, `-` not
+ * printed. An `utime` in decimal is printed as `val2`.
+ */
 const futexOperations: readonly (readonly [name: string, args: string])[] = [
   ['FUTEX_WAIT', 'xx--'],
   ['FUTEX_WAKE', 'u---'],
@@ -172,7 +175,7 @@ export const futexHandler: MakeHandler = ({ fields }) => {
 };
 
 const bssIndent = 65;
-/** Printed as `name:%d`, or `name:%#x` if marked with `#`; `|` begins a new line. */
+/** Fields to print: as `name:%d`, or as `name:%#x` if marked with `#`; `|` begins a new line. */
 const bssFields = 'assoc aid cts shortpre shortslot dtimper | bcnint #assoc_cap #basic_rates enable_beacon';
 
 /** `mac80211:drv_bss_info_changed` */

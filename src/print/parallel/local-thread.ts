@@ -3,7 +3,7 @@ import type { ThreadSetup } from './messages.ts';
 import { servePrinting } from './serve-printing.ts';
 import type { ThreadPort } from './threads.ts';
 
-/** Does the work of a printing thread in the calling thread, so that nothing has to be started. */
+/** Does the work of a printing thread in the calling thread, so that no thread has to be started. */
 export function localThread(setup: ThreadSetup): ThreadPort {
   const { port1, port2 } = new MessageChannel();
   servePrinting(port2, setup);

@@ -19,7 +19,7 @@ export interface ThreadSetup {
   readonly inputs: readonly ThreadInput[];
   readonly lines: LineOptions;
   readonly withoutFlags: number;
-  /** Times are printed relative to this one. */
+  /** The time that is shown as 0: all others are relative to it. Undefined without `--align-ts`. */
   readonly alignTo: bigint | undefined;
 }
 
@@ -45,7 +45,7 @@ export type ToThread =
 export interface TextPiece extends NotedPiece {
   /** The number of the memory that holds the text. */
   readonly memory: number;
-  /** That memory, if the receiver does not have it yet or it is used only once. */
+  /** That memory; undefined if the receiver already has it. Memory that is used only once is always sent. */
   readonly bytes: Uint8Array | undefined;
   readonly length: number;
   /** Event types that are printed as fields for the first time, with the reasons. */
@@ -59,6 +59,6 @@ export type FromThread =
   /** Where each CPU's events begin, in the same order for all parts. */
   | { readonly kind: 'begin'; readonly edges: readonly string[] }
   | { readonly kind: 'text'; readonly piece: TextPiece }
-  /** Where they end; the time of the last line, for `--ts-diff`, undefined if there is none. */
+  /** Where each CPU's events end, and the time of the last line, for `--ts-diff`; undefined if there is no line. */
   | { readonly kind: 'end'; readonly edges: readonly string[]; readonly lastTime: bigint | undefined }
   | { readonly kind: 'failed' };

@@ -9,9 +9,9 @@ import { setupOf } from './setup.ts';
 import { type PrintedPart, PrintingThread, startThread } from './threads.ts';
 
 export interface Parallel {
-  /** Number of threads that print; 1: only the calling one. */
+  /** Number of threads that print; with 1, only the calling thread prints. */
   readonly threads: number;
-  /** Bytes of pages in a part, and bytes of pages in a report below which starting threads is not worth it. */
+  /** Size of a part, and the smallest report that is worth starting threads; both in bytes of pages. */
   readonly partBytes?: number;
   readonly leastBytes?: number;
   readonly start?: typeof startThread;
@@ -21,7 +21,7 @@ const usualPartBytes = 2 << 20;
 const usualLeastBytes = 16 << 20;
 /** Larger offsets may make times wrap around. */
 const mostOffset = 2n ** 62n;
-/** How many more times a print format may be compiled after the first. */
+/** Allowance for print formats that are compiled a second time, because their fields are needed elsewhere. */
 const moreFormats = 8;
 
 /**
@@ -70,9 +70,9 @@ function isDivisible(
   if (!inputs.every(canOrder) || (areSeveral && options.alignTimes)) return false;
   // each thread would find a different end of a recording that still grows
   if (inputs.some(({ trace }) => trace.source.recording?.endedAt === null)) return false;
-  // parts are cut by the file's own times
+  // where to cut parts is found by the times in the file, without the shift
   if (inputs.some(({ trace }) => trace.source.timeShift !== undefined)) return false;
-  // which formats are beyond the limit depends on the order of their first events
+  // which formats are beyond the limit depends on which event types come first, and so differs between threads
   const fit = inputs.every(({ trace }) => {
     const lengths = Array.from(trace.source.formatTexts(), ([, text]) => text.length);
     const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
@@ -82,7 +82,7 @@ function isDivisible(
   return fit && bytes >= leastBytes;
 }
 
-/** @returns false if what was written is only the beginning */
+/** @returns false if only the beginning was written */
 async function printParts(
   inputs: readonly ReportInput[],
   options: ReportOptions,

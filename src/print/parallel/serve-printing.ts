@@ -6,10 +6,10 @@ import { PartPrinter } from './part-printer.ts';
 
 const pieceBytes = 256 << 10;
 const flushBytes = 240 << 10;
-/** Maximum number of pieces that wait to be written: the text of a part may have any length. */
+/** Maximum number of pieces that may wait to be written: the text of a part may have any length. */
 const mostWaiting = 24;
 
-/** Prints the parts that messages order, and sends their text. */
+/** Receives orders for parts, prints each part, and sends its text. */
 export function servePrinting(port: MessagePort, setup: ThreadSetup): void {
   const opened = PartPrinter.open(setup);
   // the main thread gets the same error, and reports it
@@ -33,9 +33,9 @@ class Outlet {
   readonly #port: MessagePort;
   readonly #out = new TextBuffer(0);
   /**
-   * The memory for the text, shared with the main thread. It is shared rather than transferred because V8 runs code
-   * on buffers with more checks once a thread has transferred one. Undefined in place of a larger one, which is used
-   * only once.
+   * The memory for the text, shared with the main thread. It is shared rather than transferred: after a thread has
+   * transferred a buffer, V8 adds checks to the code that uses buffers. An entry is undefined if its memory was too
+   * large to keep, and so was used only once.
    */
   readonly #memories: (Uint8Array | undefined)[] = [];
   readonly #unused: number[] = [];

@@ -9,7 +9,7 @@ import type { TextPiece } from './messages.ts';
 /** What is known of one input up to the current piece. */
 interface Known {
   readonly names: PrintTaskNames;
-  /** Names, as in labels, of tasks that the trace does not name. */
+  /** Names as the labels show them, by pid, of tasks that parts did not know. */
   readonly columns: Map<number, Uint8Array>;
   readonly stacks: CallStacks;
   readonly stacksOfRepeats: CallStacks;

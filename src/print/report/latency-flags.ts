@@ -24,7 +24,7 @@ export class LatencyFlags {
     this.#flags = value('common_flags', 2);
     this.#preemptCount = value('common_preempt_count', 3);
     this.#lockDepth = fields?.findCommon('common_lock_depth');
-    // libtraceevent reads it from the field of the lock depth, if there is one
+    // libtraceevent reads this count from the field of the lock depth, if the event has that field
     this.#migrateDisable = this.#lockDepth ?? fields?.findCommon('common_migrate_disable');
   }
 

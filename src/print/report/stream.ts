@@ -11,7 +11,7 @@ export type OnUnprintable = (name: string, reason: string) => void;
 
 /**
  * A printer for each input.
- * @param notes given to print parts of the events
+ * @param notes set if only parts of the events are printed
  */
 export function printersOf(
   inputs: readonly ReportInput[],
@@ -72,7 +72,7 @@ function labels(inputs: readonly ReportInput[]): (input: ReportInput, buffer: st
 }
 
 /**
- * Whether the report shows the clock's times in seconds. Files of old versions do not name the clock, which counts
+ * Whether the report shows the clock's times in seconds. Files of old versions do not name the clock; theirs counts
  * nanoseconds.
  */
 function isSeconds(clock: string): boolean {

@@ -3,7 +3,7 @@ import type { TextBuffer } from '../text/text-buffer.ts';
 /** `us`: seconds and microseconds, rounded; `ns`: seconds and nanoseconds; `raw`: the clock's own number. */
 export type TimeForm = 'us' | 'ns' | 'raw';
 
-/** Maximum distance of times from the base, for exact sums. */
+/** Maximum distance of a time from the base: up to it, sums are exact. */
 export const maxDistance = 2 ** 52;
 
 /**

@@ -20,7 +20,7 @@ import { maxDistance, TimeWriter } from './time-writer.ts';
 
 const space = 0x20;
 const nameWidth = 20;
-/** The end of a function, which completes the line of its beginning if it comes right after it. */
+/** The event at the end of a function. If it comes right after the entry, it completes the entry's line. */
 export const graphExit = 'ftrace:funcgraph_exit';
 const unknownEvent = Buffer.from('[UNKNOWN EVENT]');
 
@@ -35,7 +35,7 @@ interface Kind {
   readonly handler: EventHandler | undefined;
 }
 
-/** Time of the line before, for `--ts-diff`; undefined if that is not known, because only a part is printed. */
+/** Time of the previous line, for `--ts-diff`; undefined if it is not known, because only a part is printed. */
 export interface LastTime {
   last: bigint | undefined;
 }
@@ -60,7 +60,7 @@ export class TracePrinter {
 
   /**
    * @param lastTime shared by all printers of a report
-   * @param notes given to print parts of the trace
+   * @param notes set if only parts of the trace are printed
    */
   constructor(
     trace: Trace,

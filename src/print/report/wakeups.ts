@@ -6,7 +6,7 @@ import { numberField } from '../handlers/handler.ts';
 import type { TextBuffer } from '../text/text-buffer.ts';
 import type { Value } from '../value/value.ts';
 
-/** Lower priorities are those of real-time tasks. */
+/** The first priority of normal tasks; smaller numbers are priorities of real-time tasks. */
 const firstNormalPriority = 100;
 /** Limit for the number of woken tasks that have not run yet: pids come from the guest. */
 const maxWaiting = 1 << 20;

@@ -1,4 +1,4 @@
-/** A kernel function; its name is `text[nameStart..nameEnd)` of the map. */
+/** The guest kernel's functions, by index. A function's name is `text[nameStart..nameEnd)`. */
 export interface FunctionMap {
   /** The symbols' text, as in `/proc/kallsyms`. */
   readonly text: Uint8Array;
@@ -17,9 +17,9 @@ export interface FunctionMap {
 const space = 0x20;
 const newline = 0x0a;
 const dollar = 0x24;
-/** Limit for a name; the kernel's is 512 (KSYM_NAME_LEN). The rest of a longer one is not printed. */
+/** Limit for the length of a name; the kernel's is 512 (KSYM_NAME_LEN). A longer name is cut there. */
 const maxNameBytes = 1024;
-/** Limit for the symbols; Debian's kernel has 200,000. */
+/** Limit for the number of symbols; Debian's kernel has 200,000. */
 const maxSymbols = 1 << 21;
 
 /**

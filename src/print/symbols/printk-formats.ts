@@ -1,8 +1,8 @@
 import { linesOf } from '../../base/lines.ts';
 
-/** Limit for one text, as for print formats. */
+/** Limit for the length of one text, the same as for a print format. */
 const maxFormatBytes = 1 << 20;
-/** Limit for the texts; Debian's kernel has 100. */
+/** Limit for the number of texts; Debian's kernel has 100. */
 const maxFormats = 100_000;
 
 /**

@@ -6,12 +6,12 @@ export interface Conversion {
   readonly plus: boolean;
   readonly alternate: boolean;
   readonly zero: boolean;
-  /** Negative: none. `'*'`: an argument. */
+  /** Negative if there is no width; `'*'` if an argument gives it. */
   readonly width: number | '*';
   readonly precision: number | '*';
   /** `d i u x X o c s p` */
   readonly letter: string;
-  /** Neither flags, width nor precision. */
+  /** Whether it has no flags, no width and no precision. */
   readonly isPlain: boolean;
 }
 

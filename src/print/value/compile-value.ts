@@ -21,7 +21,7 @@ export interface PrintFunction {
   /** Number of arguments. */
   readonly arity: number;
   readonly value: (args: readonly PrintFunctionArg[]) => Value;
-  /** Text where a string is required; undefined for none. */
+  /** What the call prints where a string is required; undefined if it has no text. */
   readonly text?: (args: readonly PrintFunctionArg[]) => (record: RecordData) => string;
 }
 
