@@ -23,9 +23,9 @@ export interface AlignedGuest {
 const noTid = -1;
 
 /**
- * Finds how to convert guests' times to those of their host: from pings, and from guest events, none of which can have
- * happened while the host's switches show that the vCPU was off its CPU. Reads the events of the host and of each guest
- * once. Throws Failure for an unreadable trace.
+ * Finds how to convert guests' times to those of their host: from pings, and from the guests' events. No event of a
+ * guest's CPU can have happened while the host's switches show that its vCPU was off the CPU. Reads the events of the
+ * host and of each guest once. Throws Failure for an unreadable trace.
  * @returns one result per guest; undefined for a guest without a ping
  */
 export async function alignGuests(

@@ -24,7 +24,10 @@ export interface Observations {
   readonly limits?: ClockLimits;
 }
 
-/** Rounds of exclusion. Each knows the rate better than the one before, and so uses longer windows. */
+/**
+ * Number of rounds of exclusion. Each round knows the rate more precisely than the one before, and so uses longer
+ * windows.
+ */
 const rounds = 3;
 
 /** Pings with neither a step back of the guest's clock nor a known break between them. */
@@ -147,7 +150,7 @@ function isApart(last: PingSample, ping: PingSample, breaks: readonly Break[]): 
 
 const pairSpacing = 100_000_000n;
 
-/** For each side, the pair that says most in each tenth of a second. */
+/** The pair that limits host − guest most, in each tenth of a second, from below and from above. */
 function tightest(samples: readonly Sample[]): Sample[] {
   const best = new Map<string, Sample>();
   for (const sample of samples) {

@@ -64,8 +64,9 @@ export class LeastExcluded {
   }
 
   /**
-   * How many stretches there are in a window, of each vCPU from its first to its last with an event. Those without an event near
-   * count too: a false stretch has events inside, so that among those with events it is not one of 50 but of few.
+   * The number of stretches in a window: for each vCPU, those from the first to the last one that has an event. Those
+   * without an event count too: a false stretch has events inside, so false ones would be far too frequent among only
+   * those with an event.
    */
   #allOf(first: number, end: number): number {
     const { numberOf, every } = this.#exclusion;
@@ -179,7 +180,7 @@ function cells(
   while (closed < closing.length) {
     const opens = opened < opening.length && opening[opened]! < closing[closed]!;
     const next = opens ? opening[opened]! : closing[closed]!;
-    // a point between two ranges counts, but not the ends of the band, at which ranges are clipped
+    // a single point between two ranges counts, but the ends of the band do not: ranges are clipped there
     if (next > at || (next > band.low && next < band.high)) each(at, next, excluding);
     at = next;
     if (opens) {

@@ -1,9 +1,10 @@
-/** Initial room, in stretches. */
+/** Initial capacity, in stretches. */
 const firstRoom = 1024;
 
 /**
  * Times in which one vCPU's thread was surely not on any CPU of the host, in order, as numbers relative to the host's
- * origin. Keeps at most `most`: when it is full, every second stretch is dropped, and of later ones as many.
+ * origin. Keeps at most `most` stretches: when it is full, it drops every second one, and from then on adds only every
+ * second one.
  */
 export class OffStretches {
   from: Float64Array = new Float64Array(firstRoom);
@@ -60,8 +61,8 @@ interface Thread {
 
 /**
  * Follows the host's events, in time order, and finds when threads of vCPUs were surely off: the switch-out and the
- * next switch-in were both recorded, and meanwhile no CPU, on which the thread might have run, lost events. Times are
- * numbers.
+ * next switch-in were both recorded, and in between, no events were lost on any CPU on which the thread might have run.
+ * Times are numbers.
  */
 export class ThreadTimes {
   readonly #threads = new Map<number, Thread>();

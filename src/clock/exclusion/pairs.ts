@@ -2,7 +2,7 @@ import { type ClockMap } from '../map/clock-map.ts';
 import { MapCursor } from '../map/map-cursor.ts';
 import type { OffStretches } from './off-stretches.ts';
 
-/** Largest bound of the host's time with which an event is still of use. */
+/** Largest bound of an event's host time; events with a larger bound are not used. */
 const worstBoundNs = 5e6;
 /** Stretches shorter than this part of the uncertainty are left out: they say little and cost most. */
 const shortest = 1 / 64;
@@ -62,7 +62,7 @@ export class Exclusion {
     this.#before = new Float64Array(count).fill(-Infinity);
   }
 
-  /** One of so many stretches is used. */
+  /** One out of this many stretches is used. */
   get every(): number {
     return this.#every;
   }
@@ -121,7 +121,7 @@ export class Exclusion {
         this.#last[number] = kept++;
       }
       this.pairs = kept;
-      // a single stretch has all pairs
+      // all pairs belong to one stretch, so no more can be left out
       if (this.#every > this.stretches) return;
     }
   }

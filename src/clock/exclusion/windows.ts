@@ -23,13 +23,13 @@ const blurNs = 15_000;
 const mostStretches = 250;
 /** Minimum number of stretches in a window: fewer say nothing. */
 const fewest = 8;
-/** Largest error of the timestamps themselves. */
+/** Largest error of the timestamps themselves, in ns. */
 const resolutionNs = 1000;
 
 /**
  * Divides the events of an exclusion into windows and gives each one's range of host − guest.
  *
- * @param hard the map by which the events were chosen: no range leaves its bounds
+ * @param hard the map by which the events were chosen; all ranges lie within its bounds
  * @param known the best map so far, for the rate within a window
  */
 export function windowsOf(

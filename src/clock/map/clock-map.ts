@@ -10,11 +10,14 @@ export interface Piece {
   readonly offsetNs: bigint;
   /** By how much the host's clock is faster, over the whole piece. 0 if there was only one observation. */
   readonly ratePpm: number;
-  /** Largest bound in the piece, usually at an end; and the bound that holds for half of its time. */
+  /** The largest bound in the piece, usually at an end, and the bound that holds for half of its time. */
   readonly boundNs: number;
   readonly medianBoundNs: number;
   readonly methods: readonly Method[];
-  /** Number of samples used; number of samples left out, plus off-stretches in which an event would have happened. */
+  /**
+   * Number of samples used; and number of contradictions, which are samples left out and off-stretches in which an event
+   * would have happened.
+   */
   readonly samples: number;
   readonly violations: number;
 }

@@ -10,7 +10,7 @@ export interface Stretch {
   readonly violations: number;
 }
 
-/** How many neighbours decide whether a sample fits, and where a line is. */
+/** Number of neighbouring samples that decide whether a sample fits, and where a line is. */
 export const reach = 64;
 
 /** If a sample contradicts those before it, this many after it decide whether it is wrong or the clock jumped. */
@@ -82,7 +82,7 @@ class OpenStretch {
     const end = this.#points.length;
     const choice = { first: Math.max(0, end - reach), end };
     const line = lineRange(this.#points, choice, x, wander, { low: -mostRate, high: mostRate });
-    // a stretch always has a line; if rounding hides it, nothing is contradicted
+    // a stretch always has a line; if rounding errors hide it, the sample does not count as a contradiction
     return line === undefined || (line.value.low <= high && line.value.high >= low);
   }
 

@@ -54,7 +54,7 @@ function behind(before: Growing, after: Course, breaks: readonly Break[]): Growi
   const from = before.tail;
   const to = after.head;
   const known = breaks.filter(({ hostFrom, hostTo }) => hostFrom < to.host && hostTo > from.host);
-  // what is surely before or after the breaks continues its own stretch
+  // times surely before the breaks belong to the stretch before, times surely after them to the stretch after
   const firstFrom = least(known.map(({ hostFrom }) => hostFrom));
   const lastTo = greatest(known.map(({ hostTo }) => hostTo));
   const last = firstFrom === undefined ? from.guest : surelyBefore(from, to.guest, firstFrom);
@@ -79,7 +79,7 @@ function greatest(times: readonly bigint[]): bigint | undefined {
   return times.length === 0 ? undefined : times.reduce((a, b) => (a > b ? a : b));
 }
 
-/** The last guest time that is surely before the host's time `until`; not before the end itself. */
+/** The last guest time that is surely before the host's time `until`; never before `end`. */
 function surelyBefore(end: End, limit: bigint, until: bigint): bigint {
   return lastWhere(end.guest, limit, (guest) => {
     const { ns, boundNs } = beyond(end, guest);

@@ -49,7 +49,7 @@ export function lineRange(
     const slack = wander * Math.abs(dx);
     columns[count] = dx;
     columns[most + count] = point.high + slack;
-    // the low ends with the signs turned, so that the same function serves
+    // the low ends with reversed signs, so that the same function handles both sides
     columns[2 * most + count] = -dx;
     columns[3 * most + count] = slack - point.low;
     count++;

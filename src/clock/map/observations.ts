@@ -43,14 +43,14 @@ export function limitsOf({ mostRatePpm = 2000, wanderPpm = 1 }: ClockLimits): Li
 export type Method = 'ping' | 'exclusion' | 'order';
 
 /**
- * What is known of host − guest at one guest time: it is from `low` to `high`. One of them is undefined, i.e. infinite,
- * if only the order of two events is known.
+ * What is known of host − guest at one guest time: it lies between `low` and `high`. One of them is undefined, i.e.
+ * infinite, if only the order of two events is known.
  */
 export interface Sample {
   readonly guest: bigint;
   readonly low: bigint | undefined;
   readonly high: bigint | undefined;
-  /** How long before and after `guest` the clock must run evenly for this to be true; 0 for a single moment. */
+  /** How long before and after `guest` the clock must run evenly for the sample to be true; 0 for a single moment. */
   readonly reachNs: number;
   readonly method: Method;
   /** Number of observations that contradict the sample. */

@@ -93,7 +93,7 @@ export function courseOf(stretch: Stretch, group: number, limits: Limits): Cours
   };
 }
 
-/** Keeps the tightest points of each group close together: by lower end, by upper end, and by width. */
+/** Of points that are close together, keeps the tightest: by lower end, by upper end, and by width. */
 function thinned(points: readonly Point[]): Point[] {
   const kept: Point[] = [];
   let from = 0;
@@ -206,7 +206,7 @@ class Lines {
     return this.#known(this.#through(choice, x, rates), knot, x, rates);
   }
 
-  /** If the chosen points leave the line without a limit, takes the knot's own point. */
+  /** If the chosen points do not limit the line, uses the knot's own point instead. */
   #known(line: LineRange | undefined, knot: number, x: number, rates: Range): LineRange | undefined {
     if (line === undefined || (Number.isFinite(line.value.low) && Number.isFinite(line.value.high)))
       return line;
