@@ -43,7 +43,7 @@ export class BufferCounter {
   constructor(formats: readonly EventFormat[], budget: TaskBudget) {
     this.tasks = new Tasks(budget);
     const byId = new Map(formats.map((format) => [format.id, shapeOf(format)]));
-    // a dense array, so that looking up an id without a shape is as fast
+    // a dense array, so that looking up an id without a shape is as fast as one with a shape
     const lastId = Math.max(0, ...byId.keys());
     for (let id = 0; id <= lastId; id++) this.#shapes.push(byId.get(id));
     const vectors = vectorNames(formats.find(({ fullName }) => fullName === 'irq:softirq_entry'));

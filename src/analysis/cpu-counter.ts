@@ -17,7 +17,7 @@ export class CpuCounter {
   readonly interrupts = new InterruptStack();
   /** The running task; undefined before the first event and after a loss. */
   task: Task | undefined;
-  /** The running task's pid; NaN for no task. `task` has none if it stands for several tasks. */
+  /** The running task's pid; NaN if no task runs. `task.pid` is not enough: one Task may stand for several tasks. */
   pid = Number.NaN;
   /** Whether its switch-in was seen; otherwise it was already running at the first event. */
   wasSwitchedIn = false;

@@ -113,8 +113,8 @@ export function vectorNames(format: EventFormat | undefined): ReadonlyMap<number
 }
 
 /**
- * Whether a task was still runnable when switched out: its state is 0, or only has the bit that the kernel sets for a
- * preempted task (TASK_REPORT_MAX, 0x100; before Linux 4.14 TASK_STATE_MAX, higher).
+ * Whether a task was still runnable when switched out: its state is 0, or has only the bit that the kernel sets for a
+ * preempted task (0x100, TASK_REPORT_MAX; before Linux 4.14 a higher bit, TASK_STATE_MAX).
  */
 export function wasPreempted(state: number): boolean {
   return (state & 0xff) === 0 && (state & (state - 1)) === 0;

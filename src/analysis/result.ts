@@ -28,7 +28,7 @@ export interface BufferSummary {
   readonly busyNs: number | null;
   readonly idleNs: number | null;
   readonly idleShare: number | null;
-  /** Ascending. */
+  /** In ascending order of CPU numbers. */
   readonly cpus: readonly CpuSummary[];
   /** Without the idle tasks; sorted by run time, longest first. */
   readonly tasks: readonly TaskSummary[];
@@ -73,7 +73,7 @@ export interface TaskSummary {
   /** Its last name; empty if unknown. */
   readonly task: string;
   readonly runNs: number | null;
-  /** Share of the known time of all CPUs; all tasks and idle add up to 1. */
+  /** Share of the known time of all CPUs; the shares of all tasks and of idle add up to 1. */
   readonly share: number | null;
   readonly voluntary: number;
   readonly involuntary: number;
@@ -101,7 +101,7 @@ export interface InterruptSummary {
   readonly totalNs: number;
   /** Durations without nested interrupts. */
   readonly own: Durations;
-  /** When and where the longest one ended. */
+  /** When, and on which CPU, the longest run without nested interrupts ended. */
   readonly worstAt: bigint;
   readonly worstCpu: number;
 }

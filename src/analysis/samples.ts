@@ -33,7 +33,7 @@ export class Samples {
     this.count++;
   }
 
-  /** The value with the nearest rank, e.g. 0.99 for the 99th percentile; undefined without samples. */
+  /** The percentile by nearest rank; `part` is 0.99 for the 99th. Undefined without samples. */
   percentile(part: number): number | undefined {
     if (this.count === 0) return undefined;
     const rank = Math.max(1, Math.ceil(part * this.count));
@@ -88,7 +88,7 @@ function log2Of(value: number): number {
   return value < 2 ** 31 ? 31 - Math.clz32(value) : 31 + 31 - Math.clz32(Math.floor(value / 2 ** 31));
 }
 
-/** Bound of the first bucket of `LogHistogram`, in ns; doubling gives round bounds from 500 ns on. */
+/** Upper bound of the first bucket of `LogHistogram`, in ns; doubling it gives round bounds from 500 ns on. */
 const firstBoundNs = 125;
 const bucketsMost = 32;
 

@@ -7,7 +7,7 @@ const tasksMost = 8192;
 /** `pid` of the row for all tasks beyond the limit; no event has it. */
 const othersPid = Number.NaN;
 
-/** The event that reported a wakeup whose switch is still to come. */
+/** The event that reported a wakeup after which the task has not been switched in yet; `no` if there is none. */
 export type Woken = 'no' | 'waking' | 'wakeup';
 
 /** The figures of one task. Times are nanoseconds since the first event. */
