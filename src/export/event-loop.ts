@@ -2,7 +2,7 @@ import type { TraceEvent } from '../trace/events/trace-event.ts';
 import type { Trace } from '../trace/open.ts';
 import type { ExportOptions } from './export-options.ts';
 
-/** What an export read. */
+/** How many events an export read, and how many were lost. */
 export interface EventCounts {
   readonly events: number;
   /** Events lost before they could be read, as far as the kernel counted them. */

@@ -19,7 +19,7 @@ export function fileSink(file: FileHandle): ByteSink {
   };
 }
 
-/** Writes to a stream and does not end it. */
+/** A sink that writes to a stream and does not end it. */
 export function streamSink(stream: Writable): ByteSink {
   return {
     write: (bytes) =>

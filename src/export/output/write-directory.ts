@@ -7,8 +7,9 @@ import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
 import { refusalOf } from '../../trace/file/write-replacing.ts';
 
 /**
- * Calls `fill` to write files into a temporary directory next to `path`, then renames it to `path`, which must not
- * exist or be an empty directory, nor be in `input`, the trace. Removes the temporary directory on error. Throws Failure for file system errors.
+ * Calls `fill` to write files into a temporary directory next to `path`, then renames it to `path`. If `path` exists,
+ * it must be an empty directory; it must not be in `input`, the trace. Removes the temporary directory on error. Throws
+ * Failure for file system errors.
  */
 export async function writeDirectory<T>(
   input: string,

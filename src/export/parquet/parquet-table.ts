@@ -19,7 +19,7 @@ export class ParquetFile {
   readonly #bytes: ByteWriter;
   readonly #writer: ParquetWriter;
   readonly #columns: readonly Column[];
-  /** Column chunks written; the file's footer describes each, so they stay in memory. */
+  /** Number of column chunks written. Their descriptions stay in memory, because the file's footer has them all. */
   chunks = 0;
 
   constructor(library: Library, path: string, columns: readonly Column[]) {

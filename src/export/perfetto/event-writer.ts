@@ -7,7 +7,7 @@ import { type ProtoWriter, tagBytes, varintBytes } from './proto-writer.ts';
 
 /** Bytes of an event besides its fields: tags, lengths, time and thread. */
 const eventBytes = 64;
-/** A tag and a varint, or the lengths around a text. */
+/** Bytes of a field besides its text: a tag and a varint, or the lengths around the text. */
 const fieldBytes = 2 * varintBytes;
 /** Invalid bytes become U+FFFD, three bytes in UTF-8. */
 const textGrowth = 3;
@@ -19,7 +19,7 @@ const nameTag = tagBytes(1, false);
 const fieldTag = tagBytes(2, false);
 const stringTag = tagBytes(3, false);
 
-/** Splits a 64-bit time into two numbers without allocating. */
+/** Serves to split a 64-bit time into two numbers without allocating. */
 const time = new BigUint64Array(1);
 const timeHalves = new Uint32Array(time.buffer);
 

@@ -10,7 +10,7 @@ const boottime = 6;
 const packetTasks = 1000;
 
 /**
- * Encodes a TracePacket for the file; `content` is without the sequence and the machine.
+ * Encodes a TracePacket for the file; `content` does not have the ids of sequence and machine yet.
  * @param machineId 0 for the first machine, which Perfetto treats as the host
  */
 export function packetOf(content: ProtoWriter, machineId: number): Uint8Array {
@@ -22,7 +22,8 @@ export function packetOf(content: ProtoWriter, machineId: number): Uint8Array {
 }
 
 /**
- * The packets before a machine's events: for a guest, how its clock differs from the host's; then its kernel and tasks.
+ * The packets before a machine's events: for a guest, that its times are the host's; then the machine's kernel and
+ * tasks.
  * @param span times of the machine's first and last event
  */
 export function* firstPackets(

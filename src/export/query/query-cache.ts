@@ -26,7 +26,7 @@ export function queryCacheDir(environment: NodeJS.ProcessEnv = process.env): str
 
 /**
  * The directory with a trace's tables. If there is none for the trace's current state, calls `fill` to create it, and
- * removes older ones of the same path. Only this user can read it. Throws Failure.
+ * removes older ones of the same path. Only this user can read the directory. Throws Failure.
  * @param choice text that identifies the selected events: different events get different tables
  */
 export async function cachedTables(
