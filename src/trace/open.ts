@@ -83,7 +83,7 @@ export interface BufferPages {
 /** Read-ahead of all CPUs together: 1 MiB each for few CPUs, less for many. */
 const readAheadBytes = 32 << 20;
 const mostBlockBytes = 1 << 20;
-/** Limit for the blocks of a part: smaller, because each part has its own and reads less. */
+/** Limit for a block when a part is read; smaller, because each part has its own blocks and reads less. */
 const partBlockBytes = 128 << 10;
 
 const followHoldMs = 1000;
@@ -277,9 +277,9 @@ export class Trace {
   }
 
   /**
-   * Times of the first and the last event, only of the given CPUs and buffers if there are any; undefined without
-   * events. Reads only the first and the last pages: if a CPU's clock stepped back, these events may not be the
-   * earliest and the latest. Blocks. Throws Failure.
+   * Times of the first and the last event, of the given CPUs and buffers or else of all; undefined without events.
+   * Reads only the first and the last pages: if a CPU's clock stepped back, these events may not be the earliest and
+   * the latest. Blocks. Throws Failure.
    */
   span(filter: Pick<EventFilter, 'cpus' | 'buffers'> = {}): TimeSpan | undefined {
     const spans = this.#wanted(filter)
@@ -361,7 +361,7 @@ function cpuPart(
   return { from, until, step: steps[index] ?? 0, watch, block };
 }
 
-/** A power of two, at least one page. */
+/** Size of the blocks for each CPU: a power of two, at least one page. */
 function blockBytesFor(streams: number, pageBytes: number, mostBytes: number): number {
   const share = readAheadBytes / Math.max(1, streams);
   return Math.max(pageBytes, Math.min(mostBytes, 2 ** Math.floor(Math.log2(share))));

@@ -122,7 +122,8 @@ export class Session {
   /**
    * All events of all machines in time order, as `Trace.events` gives them for one; `event.machine` names the machine.
    * Machines without the host's times are merged by their own times.
-   * @param filter for all machines, or for each; undefined leaves a machine out
+   * @param filter one filter for all machines, or a function that gives each machine's filter; undefined leaves the
+   * machine out
    */
   events(
     filter: EventFilter | ((machine: Machine) => EventFilter | undefined) = {},

@@ -12,7 +12,7 @@ export interface RawTally {
   pages: number;
   /** Events in good pages. */
   events: number;
-  /** Events lost before or between good pages, as far as counted: lost by the ring, or skipped with bad pages. */
+  /** Number of events lost before or between good pages, where known: lost by the ring, or skipped with bad pages. */
   lost: bigint;
   /** Good pages preceded by a loss of unknown size. */
   pagesAfterUncountedLoss: number;
@@ -22,7 +22,10 @@ export interface RawTally {
   /** Times of the first and last event, in the unit of the trace clock. */
   first: bigint | undefined;
   last: bigint | undefined;
-  /** Good pages that begin before the previous good page ended: if any, the pages mix CPUs or clocks. */
+  /**
+   * Good pages that begin before the previous good page ended. If there are any, pages of several CPUs or clocks are
+   * mixed.
+   */
   stepsBack: number;
 }
 

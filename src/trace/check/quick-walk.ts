@@ -4,7 +4,7 @@ import type { PageLayout } from '../ring/page-layout.ts';
 const typePadding = 29;
 const typeTimeExtend = 30;
 
-/** A page outside the fast path: `PageCursor` must check it. */
+/** Returned for a page that the fast path does not handle: `PageCursor` must check it. */
 export const unusual = -1;
 
 /**

@@ -11,12 +11,14 @@ import { type FramedTrace, readFramed } from '../framed/framed-trace.ts';
 export interface FramedGaps {
   /** Bytes (whole or partial pages) missing from the stream, by CPU. */
   readonly missingBytes: ReadonlyMap<number, number>;
-  /** Whether the stream has its end record; if not, how much is missing after the cut is unknown. */
+  /**
+   * Whether the stream has its end record. Without it, the stream was cut off, and it is unknown how much is missing.
+   */
   readonly ended: boolean;
   /** Unusable bytes in the stream, and whether they begin like another stream. */
   readonly strayBytes: number;
   readonly another: boolean;
-  /** CPUs where the kernel's count of read events differs from the file's; both counts. */
+  /** The CPUs for which the kernel's count of read events differs from the file's count, with both counts. */
   readonly miscounted: ReadonlyMap<number, { readonly readEvents: number; readonly events: number }>;
 }
 

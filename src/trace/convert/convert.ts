@@ -39,7 +39,7 @@ export interface ConvertSettings {
   readonly version?: FileVersion;
   /** `none` by default; `zstd` needs version 7. */
   readonly compress?: Compression;
-  /** Trace clock, if the metadata was fetched after the clock had been restored. */
+  /** Name of the trace clock, for metadata that was fetched after the clock had been restored. */
   readonly clock?: string;
   /** Id by which other files refer to this one; random by default. */
   readonly traceId?: bigint;
@@ -193,7 +193,7 @@ async function convertOnce(input: ConvertInput): Promise<ConvertReport> {
   }
 }
 
-/** The output replaces an existing file of that name, which must not be one of the inputs. */
+/** Checks that `out` is not an input file, which the output would replace. Throws Failure. */
 async function mustDiffer(out: string, input: FileHandle): Promise<void> {
   const [there, read] = [statIfThere(out), await input.stat()];
   if (there === undefined || there.ino !== read.ino || there.dev !== read.dev) return;

@@ -23,7 +23,7 @@ interface Extent {
   readonly bytes: number;
 }
 
-/** @param extents make up whole pages; called again for each read */
+/** @param extents returns the extents, which together hold whole pages; called again for each read */
 export function pagesOfExtents(file: FileHandle, extents: () => Iterable<Extent>): RawPages {
   let total = 0;
   for (const { bytes } of extents()) total += bytes;

@@ -12,19 +12,20 @@ import { planReading } from './time-range.ts';
 export interface CpuFilter {
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
-  /** Undefined: all events in the time range. */
+  /** Selects events; undefined for all events in the time range. */
   readonly choice: EventChoice | undefined;
   /** Whether to read all events in the time range, and to mark those that `choice` selects as `passed`. */
   readonly marks?: boolean;
-  /** How the times are corrected; undefined: not at all. */
+  /** How the times are corrected; undefined if they are not. */
   readonly shift?: ShiftedTime | undefined;
-  /** The part of these events to read; undefined: all. */
+  /** The part of these events to read; undefined for all. */
   readonly part?: CpuPart;
 }
 
 /**
- * A part of a CPU's events: from the first one, in the order of the pages, that is not before `from`, up to the first
- * one that is not before `until`. So consecutive parts together have all events, even where times step back.
+ * A part of a CPU's events, in the order of the pages: it begins with the first event that is not before `from`, and
+ * ends before the first one that is not before `until`. So consecutive parts together have all events, even where times
+ * step back.
  */
 export interface CpuPart {
   /** The step to begin reading at, which must not be after the part's first event. */
@@ -65,15 +66,15 @@ export class CpuEvents {
   /** Type id and pid of the event at the cursor. */
   id = 0;
   pid = 0;
-  /** Its time after the iteration's origin; beyond `maxDistance` only approximate. */
+  /** The event's time after the iteration's origin; beyond `maxDistance` only approximate. */
   time = 0;
   /** Whether the event passes the filter. Always true unless the filter's `marks` is set. */
   passed = true;
   /** Events lost between the previous event and this one; undefined for none. */
   lost: Loss | undefined;
   /**
-   * Where the part begins and ends, each with the state that the events before leave there. If a part's `end` equals
-   * the next one's `begin`, nothing is between them.
+   * The places where the part begins and ends, each with the state that the earlier events leave there. If a part's
+   * `end` equals the next part's `begin`, there is nothing between the two parts.
    */
   begin = noEdge;
   end = noEdge;
@@ -93,7 +94,7 @@ export class CpuEvents {
   /** Whether the previous event passed. */
   #passed = false;
   readonly #origin: TimeOrigin;
-  /** The cursor's time base as a number after the origin, and the cursor's `timeBases` at that time. */
+  /** The cursor's time base as a number after the origin, and the value of `timeBases` for which it was computed. */
   #baseTime = 0;
   #bases = -1;
   readonly #shift: ShiftedTime | undefined;
@@ -234,7 +235,7 @@ export class CpuEvents {
     return this.#end();
   }
 
-  /** The place of the event at the cursor, and the state that the events before leave there. */
+  /** The place of the event at the cursor, and the state that the earlier events leave there. */
   #edge(): string {
     const { recordOffset } = this.cursor;
     return `${this.#place.at(this.#at)} ${recordOffset} ${this.#pendingLoss ?? ''} ${this.#passed}`;

@@ -4,7 +4,7 @@ import type { CutSource } from './cut-source.ts';
 import { allowedTime } from './first-after-cut.ts';
 import { planReading } from './time-range.ts';
 
-/** A time to cut at, and for each source a step before which there are no events from that time on. */
+/** A time to cut at, and for each source a step: no earlier step has events of that time or later. */
 export interface Cut {
   readonly time: bigint;
   readonly steps: readonly number[];
@@ -98,7 +98,7 @@ class Marks {
     return Math.max(0, early - 1);
   }
 
-  /** The mark at a step or, if its page has no time, the first one after it, at the same distances, that has one. */
+  /** The mark at `step`. If the page there has no time, the next mark whose page has one. */
   #from(step: number): Mark | undefined {
     for (let at = step; at < this.#steps.count; at += this.#stride) {
       const time = this.#timeAt(at);

@@ -1,7 +1,7 @@
 import { PageCursor } from '../ring/page-cursor.ts';
 import type { CutSource } from './cut-source.ts';
 
-/** Limits for the events and steps to look at. If reached, a cut may be misplaced, which is found out later. */
+/** Limits for the events and steps to look at. If one is reached, a cut may be misplaced, which is detected later. */
 const mostEvents = 1000;
 const mostSteps = 8;
 

@@ -10,7 +10,7 @@ export interface ReadingPlan {
   readonly inOrder: boolean;
 }
 
-/** Number of steps to look at: all over the data, and before the one to begin at. */
+/** Number of steps to look at: spread over the data, and just before the step to begin at. */
 const spreadProbes = 64;
 const nearProbes = 32;
 /** Steps without events in a row before the search gives up. */
@@ -18,12 +18,12 @@ const maxEmptySteps = 64;
 
 /**
  * Finds where to begin reading a CPU's events from the time `from` on, by looking at some pages. A page's time is that
- * of its first event, so every page before the one that begins before `from` is too early as a whole, if the pages are
- * in order of time. They are not if the clock stepped back or one file has the pages of several CPUs; then everything
- * has to be read. Whether they are in order is judged by the pages looked at: those of the search, those just before
- * its result, and some all over the data, or all if there are at most `spreadProbes` steps. So a single small step back
- * in a long trace may go unseen; then events around it, of a time that comes twice, may be missed. Blocks. Throws
- * Failure.
+ * of its first event. If the pages are in order of time, all pages before the last one that begins before `from` are
+ * too early as a whole. They are not in order if the clock stepped back, or if one file has the pages of several CPUs;
+ * then everything has to be read. Whether they are in order is judged by the pages looked at: those of the search,
+ * those just before its result, and some spread over the data, or all if there are at most `spreadProbes` steps. So a
+ * single small step back in a long trace may go unseen; then some events around it may be missed, because their times
+ * occur twice. Blocks. Throws Failure.
  */
 export function planReading(cpu: SourceCpu, layout: PageLayout, from: bigint | undefined): ReadingPlan {
   const probes = new Probes(cpu.steps(), layout);

@@ -3,7 +3,10 @@ import { rmSync } from 'node:fs';
 /** Temporary files that will be renamed to their final name. */
 const unfinished = new Set<string>();
 
-/** Registers a temporary file, or directory, to remove if this process ends early. @returns unregisters it */
+/**
+ * Registers a temporary file, or directory, to remove if this process ends early.
+ * @returns a function that unregisters it
+ */
 export function unfinishedFile(path: string): () => void {
   unfinished.add(path);
   return () => unfinished.delete(path);

@@ -6,7 +6,7 @@ export interface ChoiceRules {
   readonly ids: ReadonlySet<number> | undefined;
   /** Threads; undefined for all. */
   readonly pids: ReadonlySet<number> | undefined;
-  /** Compiled filters; an event must pass at least one. Empty: all events pass. */
+  /** Compiled filters; an event must pass at least one. If there are none, all events pass. */
   readonly where: readonly ReadonlyMap<number, Test>[];
   /** Compiled filters; an event must pass none. */
   readonly exclude: readonly ReadonlyMap<number, Test>[];

@@ -37,7 +37,7 @@ function textOf(node: Condition, filter: string, format: EventFormat): string {
     case 'and':
     case 'or': {
       const [left, right] = [textOf(node.left, filter, format), textOf(node.right, filter, format)];
-      // decides the result, whatever the other side is
+      // this result of one side decides the whole, whatever the other side is
       const deciding = node.kind === 'and' ? 'FALSE' : 'TRUE';
       if (left === deciding || right === deciding) return deciding;
       if (left === 'TRUE' || left === 'FALSE') return right;

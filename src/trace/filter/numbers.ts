@@ -2,7 +2,10 @@ import type { Field } from '../format/field.ts';
 import type { Candidate, Test } from './candidate.ts';
 import type { Arithmetic } from './parse.ts';
 
-/** Computes a number from an event, as C's unsigned long long. Undefined: the record is too short, or a division by 0. */
+/**
+ * Computes a number from an event, as C's unsigned long long. Undefined if the record is too short, or on division by
+ * 0.
+ */
 export type Wide = (event: Candidate) => bigint | undefined;
 /** As above, for a number that fits in 32 bits, signed or unsigned; NaN for undefined. */
 export type Narrow = (event: Candidate) => number;
@@ -51,7 +54,9 @@ export function widened(narrow: Narrow): Wide {
   };
 }
 
-/** Added to negative numbers, so that doubles compare like 64-bit unsigned numbers: above all non-negative ones. */
+/**
+ * Added to negative numbers: as doubles they then compare like 64-bit unsigned numbers, above all non-negative ones.
+ */
 const aboveAll = 2 ** 53;
 
 /** Compares a narrow number with a constant, both as unsigned 64-bit numbers. */
@@ -86,7 +91,7 @@ function placeOf(constant: bigint): number {
   if (constant < 1n << 32n) return Number(constant);
   const negative = BigInt.asIntN(64, constant);
   if (negative < 0n && negative >= -(1n << 32n)) return Number(negative) + aboveAll;
-  // between the non-negative and the negative numbers: equals no 32-bit number
+  // lies between the non-negative and the negative numbers, so it equals no 32-bit number
   return 2 ** 40;
 }
 

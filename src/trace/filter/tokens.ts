@@ -17,7 +17,7 @@ const maxTokens = 1000;
 const blank = /\s*/y;
 const operators = /&&|\|\||==|!=|<=|>=|=~|!~|<<|>>|[<>&|!()+\-*/%^]/y;
 const word = /\w+/y;
-/** A backslash escapes the next character. */
+/** Match a text in quotes, in which a backslash escapes the next character. */
 const texts = { '"': /"((?:[^"\\]|\\.)*)"/sy, "'": /'((?:[^'\\]|\\.)*)'/sy } as const;
 
 /** Splits a filter's expression, from `start` to the end of `filter`. The last token is 'end'. Throws Failure (usage). */

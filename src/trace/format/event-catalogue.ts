@@ -91,7 +91,7 @@ export class EventCatalogue {
 
 const commonNames = ['common_type', 'common_pid'] as const;
 
-/** Undefined if the format does not declare them in the usual sizes. */
+/** The event's common fields; undefined if its format does not declare them in the usual sizes. */
 function commonFieldsOf(format: EventFormat): CommonFields | undefined {
   const [type, pid] = commonNames.map((name) => fieldOf(format, name));
   return type?.bytes === 2 && pid?.bytes === 4 ? { type, pid } : undefined;

@@ -22,7 +22,8 @@ export interface EventFormat {
 /** `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
 /**
- * Limit for the fields of an event: each one of size 0 may be the whole record. The kernel's events have at most 100.
+ * Limit for the fields of an event: the value of each field of size 0 may be the whole record. The kernel's events have
+ * at most 100 fields.
  */
 const maxFields = 1000;
 /** Names that a tracefs directory can have: user_events allows anything but whitespace and colons. */
@@ -87,7 +88,7 @@ class FormatFile implements EventFormat {
     return this.#printAt < 0 ? '' : this.#text.slice(this.#printAt + 'print fmt:'.length).trim();
   }
 
-  /** The lines of the common fields, if no other line has one of `names`; undefined if they have another form. */
+  /** The lines of the common fields; undefined if they have an unusual form, or if another line has one of `names`. */
   usualCommonLines(names: readonly string[]): string | undefined {
     const head = this.#head;
     const [, lines, rest] = /^format:\n((?:.+\n)*)\n([^]*)$/m.exec(head) ?? [];

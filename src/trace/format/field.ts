@@ -18,9 +18,9 @@ export interface Field {
   /** Size of the field in the record; 4 for `__data_loc` and `__rel_loc`, 0 for a tail. */
   readonly bytes: number;
   readonly signed: boolean;
-  /** Declared with brackets. */
+  /** Whether it is declared with brackets. */
   readonly isArray: boolean;
-  /** Number of elements between the brackets; 0 if there is none. */
+  /** Number of elements given between the brackets; 0 if none is given. */
   readonly arrayLength: number;
   readonly place: FieldPlace;
   readonly content: FieldContent;
@@ -33,7 +33,10 @@ const fieldLine = /^\s*field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:
 const maxLineLength = 1000;
 const location = /^(__data_loc|__rel_loc)\s+/;
 
-/** A record fits in a sub-buffer, and the ring's write counter limits that to 1 MiB (RB_WRITE_MASK). */
+/**
+ * Largest end of a field: a record fits in a sub-buffer, and the ring's write counter limits sub-buffers to 1 MiB
+ * (RB_WRITE_MASK).
+ */
 const maxFieldEnd = 1 << 20;
 
 /**
@@ -87,7 +90,7 @@ function declarationIn(text: string): Declaration | undefined {
 }
 
 /**
- * Parses from the end, and without a regular expression: one would take quadratic time, and minutes for a file of many
+ * Parses from the end, and without a regular expression, which would take quadratic time: minutes for a file of many
  * long lines.
  */
 function typeAndName(text: string): Declaration | undefined {
@@ -121,7 +124,10 @@ function placeOf(loc: string | undefined, brackets: string | undefined, bytes: n
   return brackets !== undefined && bytes === 0 ? 'tail' : 'inline';
 }
 
-/** Inline: from the field's size and the array length; otherwise from the type. 0: unknown. */
+/**
+ * Size of one element. For an inline field, the size of the field divided by the array length; otherwise the size of
+ * the type. 0 if unknown.
+ */
 function elementBytesOf(
   type: string,
   place: FieldPlace,

@@ -23,7 +23,8 @@ export class PageExtents {
   /**
    * Adds a frame's bytes after the earlier ones. Where the two overlap, the new frame wins, because the previous frame
    * was cut off.
-   * @returns false, and ignores the frame, if its position is before the last one's; no agent writes that
+   * @returns false, and ignores the frame, if its position is before that of the last frame; no agent writes such a
+   * frame
    */
   add(position: number, offset: number, bytes: number): boolean {
     const last = this.#positions.length - 1;

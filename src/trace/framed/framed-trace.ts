@@ -17,7 +17,7 @@ import { type Frame, framesOf } from './frames.ts';
 
 /** Limit for page frames; each takes 24 bytes of memory. With frames of 512 KiB this allows 4 TiB. */
 const maxFrames = 8 << 20;
-/** The limit for a metadata archive. */
+/** Limit for the size of a metadata archive. */
 const maxArchiveBytes = 64 << 20;
 const maxJsonBytes = 4 << 20;
 const maxPageBytes = 1 << 20;

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeFrameHeader, type FrameHeader, frameHeaderSize, isFramed } from '../../protocol/frames.ts';
 
-/** Bytes per read while searching for a header: the first time, and the maximum. */
+/** Number of bytes to read while searching for a header: the first time, and at most. */
 const firstScanBytes = 4096;
 const lastScanBytes = 1 << 20;
 /** Headers to read before yielding to the event loop. */
@@ -21,18 +21,18 @@ export interface Frame extends FrameHeader {
 export interface StreamTail {
   /** Bytes after the last frame that belong to no frame. */
   readonly strayBytes: number;
-  /** They begin like another stream: two were appended to one file. */
+  /** Whether these bytes begin like another stream: then two streams were appended to one file. */
   readonly another: boolean;
 }
 
 /**
- * The frames of a stream, in order. A frame may be cut off at any byte if its writer died; the next header then
- * follows there. So a frame counts as whole if a header, or the end of the file, follows its end; otherwise the
- * next header is searched for inside it. Reads each byte at most twice, whatever the file contains.
+ * The frames of a stream, in order. A frame may be cut off at any byte if its writer died; the next header then follows
+ * there. So a frame counts as whole if a header, or the end of the file, follows its end; otherwise the next header is
+ * searched for inside it. Reads each byte at most twice, whatever the file contains.
  * @param start offset after the stream's head
  * @param end size of the file
- * @param thorough searches the whole file for headers, because one may happen to be where a cut-off frame should
- * have ended
+ * @param thorough whether to search the whole file for headers: a frame that was cut off counts as whole if some header
+ * happens to be where the frame should have ended
  */
 export async function* framesOf(
   file: FileHandle,

@@ -8,7 +8,7 @@ import { isFramedFile } from './framed-trace.ts';
 /** A stream that was saved to a file. */
 export interface Spooled {
   readonly file: FileHandle;
-  /** The caller removes it after a successful conversion: the stream cannot be read again. */
+  /** The caller removes this file only after a successful conversion: the stream cannot be read again. */
   readonly path: string;
   /** The reason why the stream was cut short; undefined if it is complete. */
   readonly broken: Failure | undefined;

@@ -9,7 +9,7 @@ import { quoted } from '../../base/quoted.ts';
 const maxUnpackedBytes = 64 << 20;
 /** Limit for the gzipped archive. */
 const maxPackedBytes = 64 << 20;
-/** Limit for files: event ids have 16 bits; a kernel has some 2,000 formats. */
+/** Limit for the number of files: event ids have 16 bits; a kernel has some 2,000 formats. */
 const maxKept = 70_000;
 
 /** The tracefs files that are used, by their names there. */

@@ -18,7 +18,10 @@ export interface GuestMetadata {
   readonly formats: ReadonlyMap<string, ReadonlyMap<string, Buffer>>;
   /** `formats`, parsed. */
   readonly catalogue: EventCatalogue;
-  /** This and the next three are empty if the guest sent none. `savedCmdlines` and `savedTgids` are valid lines only. */
+  /**
+   * This text and the next three are empty if the guest sent none. `savedCmdlines` and `savedTgids` have only valid
+   * lines.
+   */
   readonly kallsyms: Buffer;
   readonly printkFormats: Buffer;
   readonly savedCmdlines: Buffer;
@@ -30,7 +33,7 @@ export interface GuestMetadata {
   readonly traceClock: string;
   /** The current clock; the kernel's default if unknown. */
   readonly clock: string;
-  /** One line; empty if unknown. */
+  /** The text of `uname`, one line; empty if unknown. */
   readonly uname: string;
   /** All other files by name, e.g. `cpuinfo`, `trace_options`. */
   readonly others: ReadonlyMap<string, Buffer>;
@@ -38,7 +41,7 @@ export interface GuestMetadata {
 
 const none = Buffer.alloc(0);
 
-/** Limit for all format texts: parsed, they take ten times as much. A Debian guest has 2 MiB. */
+/** Limit for all format texts: parsed, they take ten times as much memory. A Debian guest has 2 MiB of them. */
 const maxFormatBytes = 16 << 20;
 
 function unusable(reason: string, cause?: unknown): Failure {

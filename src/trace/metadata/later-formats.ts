@@ -16,7 +16,8 @@ interface FormatFile {
 /**
  * Adds the formats of events that were created during a recording (`end`) to those from its start (`contents`). Formats
  * that only the start has stay: their events were removed during the recording. An id that changed from one event to
- * another is ambiguous: removes both formats and returns the id. Of files without an id, the start's is preferred.
+ * another is ambiguous: removes both formats and returns the id. If a format file without an id is in both, the one
+ * from the start is kept.
  */
 export function withLaterFormats(
   contents: Map<string, Buffer>,

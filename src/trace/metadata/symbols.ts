@@ -1,7 +1,9 @@
 /** Whether kernel functions have names; 'hidden': the guest shows all addresses as zero, or no symbols at all. */
 export type Symbols = 'shown' | 'hidden' | 'missing';
 
-/** Checks the text of kallsyms, or its first few thousand lines: of these, only the first few have address zero. */
+/**
+ * Checks the text of kallsyms. Its first few thousand lines are enough: only the first few symbols have address zero.
+ */
 export function symbolsIn(kallsyms: Buffer): Symbols {
   const text = kallsyms.toString('latin1');
   if (/^0*[1-9a-f][0-9a-f]* /m.test(text)) return 'shown';

@@ -3,7 +3,10 @@ import { linesOf } from '../../base/lines.ts';
 /** Maximum length of a task name (TASK_COMM_LEN without the NUL). */
 const maxNameBytes = 15;
 const maxPid = 1 << 22;
-/** Limits for what is kept of a hostile text: every event may be printed with its task's name. */
+/**
+ * Limits for the number of names and for the length of one. The text may be hostile, and every event may be printed
+ * with its task's name.
+ */
 const maxNames = 1 << 20;
 const maxKeptBytes = 256;
 

@@ -26,7 +26,7 @@ export function unseenNote(unseen: readonly TopLevelLine[] | undefined): string 
   return unseen === undefined || unseen.length === 0 ? '' : ` (without ${unseen.join(', ')})`;
 }
 
-/** Splits a writer's name into the program and that note; `unseen` is undefined without a note. */
+/** Splits a writer's name into the program and the note of `unseenNote`; `unseen` is undefined without a note. */
 export function withoutNote(writer: string): { readonly writer: string; readonly unseen?: TopLevelLine[] } {
   const [, name, listed] = /^(virtio-trace \S+) \(without ([\w, ]{1,80})\)$/.exec(writer) ?? [];
   if (name === undefined || listed === undefined) return { writer };

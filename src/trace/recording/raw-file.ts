@@ -193,7 +193,7 @@ export async function joinCapped(path: string): Promise<void> {
   if (existsSync(joined)) renameSync(joined, path);
 }
 
-/** A process is writing to a file that is being joined; its data would be lost. */
+/** Thrown if a process is writing to a file that is being joined; its data would be lost. */
 export class RawFileChanged extends Failure {
   constructor(path: string) {
     super(

@@ -45,7 +45,9 @@ export class RecordingDir {
   readonly #inode: number;
   #unlock: (() => void) | undefined;
 
-  /** Checks, before contacting a guest, whether a recording can be created there. @throws Failure */
+  /**
+   * Checks whether a recording for `out` can be created; meant to be called before contacting a guest. @throws Failure
+   */
   static check(out: string): void {
     const path = recordingDirOf(out);
     try {
@@ -171,7 +173,7 @@ function isOwnName(name: string): boolean {
 /**
  * Locks a recording directory for this process, which records into it or joins its files. The kernel releases the lock
  * when the process ends, however it ends.
- * @returns releases the lock
+ * @returns a function that releases the lock
  * @throws Failure if another process holds it; never waits
  */
 function lockRecording(dir: string): () => void {

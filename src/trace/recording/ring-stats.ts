@@ -22,7 +22,7 @@ export function statsText({
   ].join('\n');
 }
 
-/** A ring's counts since `before`; undefined if they started from zero. */
+/** A ring's counts since `before`; `before` is undefined if the counts started from zero. */
 export function ringSince(now: RingStats, before: RingStats | undefined): RingStats {
   if (before === undefined) return now;
   const since = (count: (ring: RingStats) => number): number => Math.max(0, count(now) - count(before));

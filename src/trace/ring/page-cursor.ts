@@ -48,7 +48,10 @@ export class PageCursor implements RecordData {
   dataOffset = 0;
   dataBytes = 0;
   readonly layout: PageLayout;
-  /** Time is a bigint base, changed only by stamps and extends, plus the small deltas since, as a number for speed. */
+  /**
+   * The time is a bigint base, which only stamps and extends change, plus the sum of the small deltas since, a number
+   * for speed.
+   */
   #baseNs = 0n;
   #deltaNs = 0;
   /** Counts the changes of the base. */
@@ -167,7 +170,7 @@ function wideDelta(low: number, high: number): bigint {
   return BigInt(low) + (BigInt(high) << 27n);
 }
 
-/** Walks a whole page; returns whether all its records are readable. */
+/** Walks a whole page; returns 'ok' if all its records are readable, otherwise why not. */
 export function checkPage(cursor: PageCursor, page: Uint8Array): PageStatus {
   cursor.load(page);
   while (cursor.next());

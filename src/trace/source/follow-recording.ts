@@ -18,7 +18,7 @@ export class RecordingEnd {
     try {
       return (await readRecording(this.#dir)).endedAt !== null;
     } catch (error) {
-      // it may be incomplete while it is being replaced
+      // `recording.json` may be incomplete while it is being replaced
       if (error instanceof Failure) return !existsSync(this.#dir);
       throw error;
     }

@@ -21,7 +21,7 @@ export interface TraceSource {
   /** The program that wrote the file; empty if unknown. */
   readonly writer: string;
   readonly traceId: bigint | undefined;
-  /** How to convert the times to host times; undefined: they are not changed. */
+  /** How to convert the times to host times; undefined if they are not converted. */
   readonly timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: readonly TracedGuest[];
@@ -73,7 +73,7 @@ export interface SourceCpu {
    * is requested. Reading blocks the thread. May be called again. Throws Failure.
    * @param blockBytes size of a block where the data are not compressed; a power of two, at least one page
    * @param step where to begin, one of `steps`
-   * @param into memory for the blocks, if it has their size and the data are not compressed
+   * @param into used for the blocks if it has their size and the data are not compressed
    */
   readonly blocks: (blockBytes?: number, step?: number, into?: Buffer) => AsyncIterable<Uint8Array>;
   /** For reading from the middle. Reads the chunk lengths of compressed data, otherwise nothing. Throws Failure. */

@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 
 /** The file violates the format; the message says where. */
 export class TraceFileError extends Error {
-  /** `other`: not a trace.dat at all; `unsupported`: a trace.dat that trace-cmd can read. */
+  /** `other`: not a trace.dat at all; `unsupported`: a trace.dat that only trace-cmd can read. */
   readonly kind: 'damaged' | 'unsupported' | 'other';
 
   constructor(message: string, kind: TraceFileError['kind'] = 'damaged') {

@@ -43,9 +43,9 @@ export class CpuPages {
 
   /**
    * The pages in blocks of whole pages; each block is valid until the next is requested.
-   * Throws TraceFileError if the file does not have them where its table says.
+   * Throws TraceFileError if the file does not have the pages where its table says.
    * @param step where to begin, one of `steps`
-   * @param into memory for uncompressed blocks, if it has their size
+   * @param into used for uncompressed blocks, if it has their size
    */
   async *blocks(blockBytes?: number, step = 0, into?: Buffer): AsyncGenerator<Uint8Array, void, undefined> {
     const { offset, bytes } = this.#extent;
@@ -67,8 +67,8 @@ export class CpuPages {
   }
 
   /**
-   * Each page is a step, or each chunk up to the first one that does not fit in the file. Blocks. `read` throws
-   * TraceFileError for a chunk that cannot be decompressed.
+   * The places to begin at: each page or, in compressed data, each chunk up to the first one that does not fit in the
+   * file. Blocks. `read` throws TraceFileError for a chunk that cannot be decompressed.
    */
   steps(): CpuSteps {
     const { fd } = this.#file;

@@ -9,7 +9,7 @@ import type { TraceOptions } from './trace-file.ts';
 /** Event ids have 16 bits. */
 const maxFormats = 1 << 16;
 
-/** Number of bytes of the symbols to check. */
+/** Number of bytes at the start of the symbols that are checked for addresses. */
 const firstSymbolsBytes = 64 << 10;
 
 /** Limit for the text of task names: the kernel keeps the names of at most 4 Mi tasks, by default 128. */

@@ -20,7 +20,9 @@ import { zstdDecompress } from '../zstd.ts';
 /** Maximum number of options sections: trace-cmd may write several, and each is read once. */
 const maxOptionsSections = 1000;
 const maxSectionBytes = 64 << 20;
-/** Limit for tables of all buffers: sections of a bad file may overlap, and one table be read over and over. */
+/**
+ * Limit for tables of all buffers: sections of a bad file may overlap, so that one table would be read over and over.
+ */
 const maxTables = 1 << 16;
 
 /**

@@ -13,7 +13,7 @@ export interface TraceFile {
   readonly symbols: Symbols;
   /** Text of kallsyms; read when called. Blocks. Throws TraceFileError. */
   readonly kallsyms: () => Buffer;
-  /** As above, for `printk_formats`. */
+  /** Text of `printk_formats`; read when called, as `kallsyms`. */
   readonly printkFormats: () => Buffer;
   /** Text of `saved_cmdlines`. */
   readonly taskNames: string;
@@ -42,7 +42,7 @@ export interface TraceOptions {
   timeOffset: bigint;
   /** Highest CPU of the traced machine + 1; undefined if not in the file. */
   cpuCount: number | undefined;
-  /** How to convert the times to host times; undefined: not at all. */
+  /** How to convert the times to host times; undefined if they are not converted. */
   timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: TracedGuest[];
