@@ -10,7 +10,7 @@ export interface LiteralPart {
 /** One conversion and its argument. */
 export interface ConversionPart {
   readonly kind: 'number' | 'pointer' | 'text';
-  /** From `%` to the conversion letter, including a pointer extension, e.g. `%pI4`. */
+  /** The text from `%` to the conversion letter, including a pointer extension, e.g. `%pI4`. */
   readonly spec: string;
   readonly conversion: Conversion;
   /** Size given by the length modifiers: -2 char, -1 short, 0 int, 1 long, 2 long long. */

@@ -18,7 +18,7 @@ export interface PrintField {
   readonly isString: boolean;
   /** Size of one element; 0 if unknown. */
   readonly elementSize: number;
-  /** Set when the field first contains bytes that are not text; after that it is printed as an array. */
+  /** Whether the field has ever contained bytes that are not text; from then on, it is printed as an array. */
   wasBinary: boolean;
 }
 

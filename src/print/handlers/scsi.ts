@@ -30,7 +30,7 @@ const serviceActions32: ReadonlyMap<number, string> = new Map([
   [0x0d, 'WRITE_SAME'],
 ]);
 
-/** The block address, length and flags of a SCSI command; `-` for others. Missing bytes count as 0. */
+/** The block address, length and flags of a SCSI command; `-` if the command is not known. Missing bytes count as 0. */
 export function scsiCommandText(bytes: Uint8Array): string {
   const at = (index: number): number => bytes[index] ?? 0;
   // big-endian; libtraceevent computes the low 32 bits as a C int, which is sign-extended into the high ones

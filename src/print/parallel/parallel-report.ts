@@ -19,7 +19,7 @@ export interface Parallel {
 
 const usualPartBytes = 2 << 20;
 const usualLeastBytes = 16 << 20;
-/** Larger offsets may make times wrap around. */
+/** Limit for time offsets: larger ones may make times wrap around. */
 const mostOffset = 2n ** 62n;
 /** Allowance for print formats that are compiled a second time, because their fields are needed elsewhere. */
 const moreFormats = 8;

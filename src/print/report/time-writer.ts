@@ -40,7 +40,7 @@ export class TimeWriter {
     else this.#write(out, fromBase);
   }
 
-  /** Pads seconds to 5 digits, raw numbers to 12, as in a line. */
+  /** Writes a time as in a line of the report: pads seconds to 5 digits, raw numbers to 12. */
   write(out: TextBuffer, timestamp: bigint): void {
     if (this.form === 'raw') {
       const digits = timestamp.toString();

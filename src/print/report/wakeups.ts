@@ -63,7 +63,7 @@ export class Wakeups {
   readonly #all = new Latencies();
   readonly #realTime = new Latencies();
 
-  /** Undefined if the trace does not contain the required events. */
+  /** The latencies of a trace; undefined if it does not contain the required events. */
   static of(trace: Trace, context: PrintContext): Wakeups | undefined {
     const fieldsOf = (name: string): { id: number; fields: EventPrinter['fields'] } | undefined => {
       const format = trace.format(name);

@@ -135,7 +135,7 @@ function choice(condition: Value, yes: Value, no: Value): Value {
   };
 }
 
-/** Stands in for the record of values that do not depend on one. */
+/** An empty record, for values that do not depend on a record. */
 const noRecord: RecordData = {
   page: new Uint8Array(0),
   view: new DataView(new ArrayBuffer(0)),
