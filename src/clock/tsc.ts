@@ -2,9 +2,9 @@
 export interface TscRelation {
   /** The vCPU's `tsc-offset` in debugfs. */
   readonly offset: bigint;
-  /** Its `tsc-scaling-ratio`; undefined if the TSC is not scaled. */
+  /** The vCPU's `tsc-scaling-ratio`; undefined if the TSC is not scaled. */
   readonly ratio?: bigint;
-  /** Its `tsc-scaling-ratio-frac-bits`. */
+  /** The vCPU's `tsc-scaling-ratio-frac-bits`. */
   readonly fractionBits?: number;
 }
 
@@ -16,7 +16,7 @@ export function hostTsc(guest: bigint, { offset, ratio, fractionBits = 0 }: TscR
   return ((scaled << BigInt(fractionBits)) + ratio - 1n) / ratio;
 }
 
-/** By how many cycles the host's TSC can be ahead of what `hostTsc` returns, at most. */
+/** Maximum number of cycles by which the host's TSC can be ahead of what `hostTsc` returns. */
 export function tscBound({ ratio, fractionBits = 0 }: TscRelation): number {
   if (ratio === undefined) return 0;
   return Number(((1n << BigInt(fractionBits)) - 1n) / ratio);

@@ -8,7 +8,7 @@ export class MapCursor {
   /** The host time found by the last `seek`, and its bound. */
   host = 0;
   bound = 0;
-  /** Index of the segment that contains it; the first or last for a time beyond all of them, −1 if there are none. */
+  /** Index of the segment in which that time lies; the first or last for a time outside all, −1 if there are none. */
   segment: number;
   readonly #from: Float64Array;
   readonly #to: Float64Array;

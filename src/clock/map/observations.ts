@@ -31,7 +31,7 @@ export interface ClockLimits {
 }
 
 export interface Limits {
-  /** ns per ns. */
+  /** The same limits in ns per ns. */
   readonly mostRate: number;
   readonly wander: number;
 }
