@@ -14,7 +14,7 @@ export type EventShape =
       readonly prevPid: number;
       readonly prevState: number;
       readonly nextPid: number;
-      /** Undefined if the field is not an array of 16 bytes. */
+      /** Offset of the task's name; undefined if that field is not an array of 16 bytes. */
       readonly prevName: number | undefined;
       readonly nextName: number | undefined;
     }
@@ -29,7 +29,7 @@ export type EventShape =
       readonly kind: 'irq-entry';
       readonly needBytes: number;
       readonly number: number;
-      /** Undefined if the format has no text field `name`. */
+      /** The field `name`; undefined if the format has no such text field. */
       readonly nameField: Field | undefined;
     }
   | {

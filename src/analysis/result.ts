@@ -11,7 +11,7 @@ export interface TraceSummary {
 }
 
 export interface BufferSummary {
-  /** Empty for the top level. */
+  /** Name of the tracing instance; empty for the top level. */
   readonly name: string;
   readonly clock: string;
   readonly timeUnit: 'ns' | null;
@@ -68,9 +68,9 @@ export interface CpuSummary {
 }
 
 export interface TaskSummary {
-  /** Null for the sum of several tasks. */
+  /** The task's pid; null for the sum of several tasks. */
   readonly pid: number | null;
-  /** Its last name; empty if unknown. */
+  /** The task's last name; empty if unknown. */
   readonly task: string;
   readonly runNs: number | null;
   /** Share of the known time of all CPUs; the shares of all tasks and of idle add up to 1. */

@@ -185,7 +185,7 @@ class Times {
     };
   }
 
-  /** Longest time first. */
+  /** The rows of a table, longest total time first. */
   interrupts(table: InterruptTable): InterruptSummary[] {
     if (!this.hasTimes) return [];
     return [...table.all()].sort((a, b) => b.totalNs - a.totalNs).map((row) => this.#interrupt(row));
@@ -212,7 +212,7 @@ function hasFigures({ runNs, voluntary, involuntary, latency }: Task): boolean {
   return runNs > 0 || voluntary + involuntary > 0 || latency.count > 0;
 }
 
-/** Longest run time first; without run times, most switches first. */
+/** Sorts by run time, longest first; without run times, by number of switches, most first. */
 function byRunTime(a: TaskSummary, b: TaskSummary): number {
   const switches = b.voluntary + b.involuntary - a.voluntary - a.involuntary;
   return (b.runNs ?? 0) - (a.runNs ?? 0) || switches || (a.pid ?? 0) - (b.pid ?? 0);
