@@ -3,8 +3,8 @@ import type { EventFormat } from '../trace/format/event-format.ts';
 const maxNameLength = 120;
 
 /**
- * A file name for an event type, without the extension: `sched.sched_switch`. Names come from the guest: replaces all
- * characters but letters, digits and underscores, and adds the type's id to keep names unique that had others.
+ * A file name for an event type, without the extension: `sched.sched_switch`. Names come from the guest: characters
+ * other than letters, digits and underscores are replaced, and the type's id is then added to keep the name unique.
  */
 export function fileNameOf(id: number, format: EventFormat | undefined): string {
   if (format === undefined) return `unknown.event.${id}`;

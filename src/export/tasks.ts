@@ -5,7 +5,7 @@ import type { TraceSource } from '../trace/source/source.ts';
 export interface Task {
   readonly tid: number;
   readonly name: string;
-  /** Its process; undefined if the guest did not save it. */
+  /** The thread's process; undefined if the guest did not save it. */
   readonly tgid: number | undefined;
   readonly ppid: number | undefined;
 }

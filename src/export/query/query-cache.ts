@@ -7,7 +7,7 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
 import { refusalOf } from '../../trace/file/write-replacing.ts';
 
-/** Increased when tables of older versions become unusable. */
+/** Version of the tables; increased when older ones become unusable. */
 const formatVersion = 1;
 /** Limit for all cached tables together; the least recently used ones are removed. */
 const maxCacheBytes = 4 * 2 ** 30;
@@ -26,7 +26,7 @@ export function queryCacheDir(environment: NodeJS.ProcessEnv = process.env): str
 
 /**
  * The directory with a trace's tables. If there is none for the trace's current state, calls `fill` to create it, and
- * removes older ones of the same path. Only this user can read the directory. Throws Failure.
+ * removes older tables of the same path. Only this user can read the directory. Throws Failure.
  * @param choice text that identifies the selected events: different events get different tables
  */
 export async function cachedTables(

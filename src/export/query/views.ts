@@ -5,7 +5,7 @@ import { stateText } from './state-text.ts';
 
 /** A type that occurs in the trace, and its Parquet file. */
 export interface EventTable {
-  /** undefined for a type without a format, whose name is `#id`. */
+  /** The type's format; undefined if it has none: its name is then `#id`. */
   readonly format: EventFormat | undefined;
   readonly fullName: string;
   readonly path: string;

@@ -70,7 +70,7 @@ async function drain(out: TextWriter, sink: ByteSink): Promise<void> {
 
 /** Text shared by all events of a type. */
 interface LineType {
-  /** From the event's name to its first field. */
+  /** The part from the event's name to its first field. */
   readonly head: Uint8Array;
   readonly fields: readonly { readonly field: Field; readonly key: Uint8Array }[];
 }
