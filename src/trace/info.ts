@@ -22,7 +22,7 @@ export interface TraceInfo {
   /** The program that wrote the file; empty if unknown. */
   readonly writer: string;
   readonly traceId: bigint | undefined;
-  /** How to convert times to host times; undefined for a machine on its own. The times below are not converted. */
+  /** How to convert times to host times; undefined for a machine on its own. No other time in here is converted. */
   readonly timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: readonly TracedGuest[];

@@ -26,7 +26,7 @@ export type { EventFilter } from './event-filter.ts';
 
 /** One tracing instance of a trace. */
 export interface TraceBuffer {
-  /** Empty for the top level. */
+  /** Name of the tracing instance; empty for the top level. */
   readonly name: string;
   /** Name of the trace clock; empty if unknown. */
   readonly clock: string;

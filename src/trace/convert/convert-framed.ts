@@ -11,9 +11,7 @@ import { type FramedTrace, readFramed } from '../framed/framed-trace.ts';
 export interface FramedGaps {
   /** Bytes (whole or partial pages) missing from the stream, by CPU. */
   readonly missingBytes: ReadonlyMap<number, number>;
-  /**
-   * Whether the stream has its end record. Without it, the stream was cut off, and it is unknown how much is missing.
-   */
+  /** Whether the stream has its end record; if not, it was cut off, and how much is missing after that is unknown. */
   readonly ended: boolean;
   /** Unusable bytes in the stream, and whether they begin like another stream. */
   readonly strayBytes: number;

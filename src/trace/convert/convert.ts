@@ -204,7 +204,7 @@ async function mustDiffer(out: string, input: FileHandle): Promise<void> {
   );
 }
 
-/** Undefined if there is an error: the later write reports why the path cannot be used. */
+/** Stats of a file; undefined if there is an error: the later write reports why the path cannot be used. */
 function statIfThere(path: string): Stats | undefined {
   try {
     return statSync(path);

@@ -14,7 +14,7 @@ export interface TracedGuest {
 /** -1 as a u32, as trace-cmd writes it. */
 const unknownTid = 0xffff_ffff;
 
-/** Throws TraceFileError. */
+/** Parses the content of the option. Throws TraceFileError. */
 export function parseGuest(content: Buffer): TracedGuest {
   const reader = ByteReader.ofMemory(content);
   const name = Buffer.from(reader.string(), 'latin1').toString();

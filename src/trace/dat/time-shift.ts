@@ -19,7 +19,7 @@ export interface TimeShift {
   readonly peerId: bigint;
   /** Whether offsets between two samples are interpolated; otherwise the earlier sample's offset holds. */
   readonly interpolates: boolean;
-  /** By CPU. A CPU without samples keeps its times. */
+  /** The samples of each CPU. A CPU without samples keeps its times. */
   readonly cpus: readonly (readonly ShiftSample[])[];
 }
 
@@ -29,7 +29,10 @@ const flagInterpolate = 1;
 const headBytes = 16;
 const sampleBytes = 24;
 
-/** Undefined if the content is too short to have samples, as in trace-cmd. Throws TraceFileError. */
+/**
+ * Parses the content of the option; undefined if it is too short to have samples, as in trace-cmd. Throws
+ * TraceFileError.
+ */
 export function parseTimeShift(content: Buffer): TimeShift | undefined {
   if (content.length < headBytes) return undefined;
   const reader = ByteReader.ofMemory(content);
@@ -71,7 +74,7 @@ function readSamples(reader: ByteReader, end: number, cpu: number): Sample[] {
   }));
 }
 
-/** Sorted by time; of several samples with the same time, only the first one is kept. */
+/** The samples sorted by time; of several samples with the same time, only the first one is kept. */
 function inOrder(samples: readonly ShiftSample[]): ShiftSample[] {
   const sorted = samples.toSorted((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
   return sorted.filter(({ time }, index) => time !== sorted[index - 1]?.time);

@@ -1,6 +1,6 @@
 import { compress, decompress, init } from '@bokuweb/zstd-wasm';
 
-/** Level 3 is the default of both zstd and trace-cmd. */
+/** Compression level: the default of both zstd and trace-cmd. */
 const level = 3;
 
 let ready: Promise<void> | undefined;
@@ -34,7 +34,7 @@ export function zstdDecompress(frame: Uint8Array, bytes: number): Uint8Array | u
 
 const frameMagic = 0xfd2fb528;
 const reservedBit = 8;
-/** 128 MiB, zstd's own default limit. */
+/** Limit for the window size: 128 MiB, zstd's own default. */
 const maxWindowLog = 27;
 
 /** The content size in the frame header (RFC 8878, 3.1.1.1); undefined if it is not a frame. */

@@ -94,7 +94,7 @@ class Probes {
     return this.#steps.count;
   }
 
-  /** Undefined if the step has no events that can be read. */
+  /** The times of a step; undefined if it has no events that can be read. */
   at(step: number): StepTimes | undefined {
     if (this.#known.has(step)) return this.#known.get(step);
     const times = this.read(step);

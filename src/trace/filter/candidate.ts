@@ -5,9 +5,9 @@ export interface Candidate {
   readonly cpu: number;
   /** The thread that was running. */
   readonly pid: number;
-  /** Computed when read. */
+  /** The event's time, computed when it is read. */
   readonly timestamp: bigint;
-  /** Positioned on the event. */
+  /** A cursor positioned on the event. */
   readonly cursor: RecordData;
 }
 

@@ -132,7 +132,7 @@ type Operand =
   | { readonly kind: 'narrow'; readonly read: Narrow }
   | { readonly kind: 'wide'; readonly read: Wide; readonly field?: Field };
 
-/** Compiles a filter for one event type. A method returns undefined for what this type does not have. */
+/** Compiles a filter for one event type. A method returns undefined for a part that cannot be used with this type. */
 class Compiler {
   readonly #filter: string;
   readonly #format: EventFormat;

@@ -7,7 +7,7 @@ import type { Arithmetic } from './parse.ts';
  * 0.
  */
 export type Wide = (event: Candidate) => bigint | undefined;
-/** As above, for a number that fits in 32 bits, signed or unsigned; NaN for undefined. */
+/** As `Wide`, for a number that fits in 32 bits, signed or unsigned; NaN instead of undefined. */
 export type Narrow = (event: Candidate) => number;
 
 export type Order = '==' | '!=' | '<' | '>' | '<=' | '>=';
@@ -160,7 +160,9 @@ export function calculate(left: Wide, op: Arithmetic, right: Wide): Wide {
   };
 }
 
-/** Undefined for a division by 0. A shift uses only the lowest six bits of `b`, as on x86. */
+/**
+ * The result of an operation; undefined for a division by 0. A shift uses only the lowest six bits of `b`, as on x86.
+ */
 export function calculated(a: bigint, op: Arithmetic, b: bigint): bigint | undefined {
   switch (op) {
     case '+':

@@ -58,7 +58,7 @@ export function posixRegExp(pattern: string, whole = false): RegExp {
 
 function sourceOf(pattern: string): string {
   let source = '';
-  /** Whether this is the beginning of an alternative, where `^` is an anchor and `*` is literal. */
+  /** Whether `at` is the beginning of an alternative, where `^` is an anchor and `*` is literal. */
   let isStart = true;
   let groups = 0;
   for (let at = 0; at < pattern.length; ) {

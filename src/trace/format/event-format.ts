@@ -19,7 +19,7 @@ export interface EventFormat {
   readonly printFormat: string;
 }
 
-/** `common_type` is an unsigned short. */
+/** Largest event id: `common_type` is an unsigned short. */
 const maxEventId = 0xffff;
 /**
  * Limit for the fields of an event: the value of each field of size 0 may be the whole record. The kernel's events have

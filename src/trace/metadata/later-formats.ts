@@ -50,7 +50,10 @@ function* formatsOf(files: ReadonlyMap<string, Buffer>): Generator<FormatFile> {
   }
 }
 
-/** Ignores `print fmt`: loading a module may replace names by numbers in it; the fields stay the same. */
+/**
+ * Whether both formats describe the same event. `print fmt` may differ: loading a module may replace names by numbers
+ * in it; the fields stay the same.
+ */
 function describesTheSame(before: FormatFile, after: FormatFile): boolean {
   if (before.content.equals(after.content)) return true;
   return before.event === after.event && fieldsOf(before) === fieldsOf(after);

@@ -3,7 +3,7 @@ export const topLevelLines = ['trace_marker', 'trace_printk'] as const;
 export type TopLevelLine = (typeof topLevelLines)[number];
 
 /**
- * Which of these lines did not go to the traced buffer. Undefined: unknown.
+ * Which of `topLevelLines` did not go to the traced buffer; undefined if unknown.
  * @param instance the tracefs instance, `null` for the top level; undefined if unknown
  * @param options text of its `trace_options`; a missing option means that the kernel does not have the feature
  */

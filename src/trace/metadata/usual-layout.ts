@@ -1,7 +1,7 @@
 import { FormatError } from '../format/format-error.ts';
 import { parsePageLayout, type PageLayout } from '../ring/page-layout.ts';
 
-/** A sub-buffer is a power of two of system pages, limited by the ring's write counter. */
+/** Limits for the size of a sub-buffer: it is a power of two of system pages, limited by the ring's write counter. */
 export const minPageBytes = 4096;
 export const maxPageBytes = 1 << 20;
 

@@ -26,7 +26,7 @@ export interface RecordedAlignment {
   readonly peerId: bigint;
   /** The stretches between jumps of the clocks, in the order of the guest's time. */
   readonly pieces: readonly AlignedPiece[];
-  /** At least one; between two of them the difference is linear. */
+  /** At least one sample; between two samples, the difference of the clocks is linear. */
   readonly samples: readonly ClockSample[];
 }
 
@@ -151,7 +151,7 @@ export function timeShiftOf({ peerId, samples }: RecordedAlignment, cpuCount: nu
   return { peerId, interpolates: true, cpus: Array.from({ length: cpuCount }, () => list) };
 }
 
-/** Undefined if there is no such file. */
+/** The text of a file; undefined if there is no such file. */
 function textOf(path: string): string | undefined {
   try {
     const bytes = readFileSync(path);

@@ -36,7 +36,7 @@ export interface Recording {
 
 /** A guest, as its host sees it. */
 export interface RecordedGuest {
-  /** Empty for a guest without a name. */
+  /** The guest's name; empty if it has none. */
   readonly name: string;
   /** Id of the guest's own file, in decimal. */
   readonly traceId: string;

@@ -76,7 +76,7 @@ export interface SourceCpu {
    * @param into used for the blocks if it has their size and the data are not compressed
    */
   readonly blocks: (blockBytes?: number, step?: number, into?: Buffer) => AsyncIterable<Uint8Array>;
-  /** For reading from the middle. Reads the chunk lengths of compressed data, otherwise nothing. Throws Failure. */
+  /** Where reading can begin. Reads the chunk lengths of compressed data, otherwise nothing. Throws Failure. */
   readonly steps: () => PageSteps;
 }
 

@@ -6,7 +6,7 @@ import { optionId } from '../ids.ts';
 import { parseTimeShift } from '../time-shift.ts';
 import type { TraceOptions } from './trace-file.ts';
 
-/** Event ids have 16 bits. */
+/** Limit for the number of formats: event ids have 16 bits. */
 const maxFormats = 1 << 16;
 
 /** Number of bytes at the start of the symbols that are checked for addresses. */
