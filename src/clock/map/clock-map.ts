@@ -15,8 +15,8 @@ export interface Piece {
   readonly medianBoundNs: number;
   readonly methods: readonly Method[];
   /**
-   * Number of samples used; and number of contradictions, which are samples left out and off-stretches in which an event
-   * would have happened.
+   * Number of samples used; and number of contradictions, which are samples left out and off-stretches in which an
+   * event would have happened.
    */
   readonly samples: number;
   readonly violations: number;
@@ -32,7 +32,9 @@ export interface HostTime {
 const rateBits = 60n;
 const rateUnit = 2 ** 60;
 
-/** host = rate × guest + offset, in pieces, each with a bound. Times before and after all observations are extrapolated. */
+/**
+ * host = rate × guest + offset, in pieces, each with a bound. Times before and after all observations are extrapolated.
+ */
 export class ClockMap {
   /** In the order of the guest's clock, which jumped between two pieces. */
   readonly pieces: readonly Piece[];

@@ -5,7 +5,9 @@ export interface Range {
   readonly high: number;
 }
 
-/** The lines y = value + rate · (x − at) that pass through all points' ranges: their values at `at`, and their rates. */
+/**
+ * The lines y = value + rate · (x − at) that pass through all points' ranges: their values at `at`, and their rates.
+ */
 export interface LineRange {
   readonly value: Range;
   readonly rate: Range;
