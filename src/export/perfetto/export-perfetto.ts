@@ -13,8 +13,8 @@ export interface PerfettoOptions extends Omit<ExportOptions, 'filter'> {
   /** Compress the file; by default if the path ends in `.gz`. Perfetto opens both. */
   readonly gzip?: boolean;
   /**
-   * How to write events for which Perfetto has no message: `descriptor` (default) for Perfetto 50 and later; `named` for
-   * older versions, with a larger file.
+   * How to write events for which Perfetto has no message: `descriptor` (default) for Perfetto 50 and later; `named`
+   * for older versions, with a larger file.
    */
   readonly genericEvents?: GenericForm;
 }

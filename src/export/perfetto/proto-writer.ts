@@ -11,8 +11,8 @@ const varintType = 0;
 const lengthType = 2;
 
 /**
- * Writes protobuf messages into one buffer. The first group of methods needs room reserved by the caller; the methods of
- * the second group reserve it themselves, for rarely written data.
+ * Writes protobuf messages into one buffer. The first group of methods needs room reserved by the caller; the methods
+ * of the second group reserve it themselves, for rarely written data.
  */
 export class ProtoWriter extends ByteBuffer {
   /** A varint of up to 32 bits, unsigned. */

@@ -97,8 +97,8 @@ function schedSlice(sources: Sources): string {
 }
 
 /**
- * The time from a wakeup to the task's next switch-in, unless it was switched out in between. A switch-out with the same
- * timestamp as the switch-in counts as later.
+ * The time from a wakeup to the task's next switch-in, unless it was switched out in between. A switch-out with the
+ * same timestamp as the switch-in counts as later.
  */
 function wakeupLatency(sources: Sources): string {
   const fields = { comm: 'text', pid: 'integer', prio: 'integer' } as const;

@@ -61,8 +61,9 @@ function severalTypes(one: string, other: string): Failure {
 }
 
 /**
- * Writes a directory with one CSV file per event type, and `columns.csv`, which has the type of each column. Uses bounded
- * memory for any size and any number of types. Throws as `exportPerfetto` does, and Failure if the directory is not empty.
+ * Writes a directory with one CSV file per event type, and `columns.csv`, which has the type of each column. Uses
+ * bounded memory for any size and any number of types. Throws as `exportPerfetto` does, and Failure if the directory is
+ * not empty.
  */
 export async function exportCsvDirectory(
   trace: Trace,
