@@ -167,8 +167,8 @@ export class TraceEvent {
 
   /**
    * Number of events lost on this CPU between the previous event and this one; `'unknown'` if the kernel did not count
-   * them or a page could not be read; undefined for none. With a filter, those lost since the last
-   * event that passed it.
+   * them or a page could not be read; undefined for none. With a filter, those lost since the last event that passed
+   * it.
    */
   get lost(): bigint | 'unknown' | undefined {
     return this.#stream.lost;

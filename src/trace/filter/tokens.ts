@@ -20,7 +20,9 @@ const word = /\w+/y;
 /** Match a text in quotes, in which a backslash escapes the next character. */
 const texts = { '"': /"((?:[^"\\]|\\.)*)"/sy, "'": /'((?:[^'\\]|\\.)*)'/sy } as const;
 
-/** Splits a filter's expression, from `start` to the end of `filter`. The last token is 'end'. Throws Failure (usage). */
+/**
+ * Splits a filter's expression, from `start` to the end of `filter`. The last token is 'end'. Throws Failure (usage).
+ */
 export function tokensOf(filter: string, start: number): Token[] {
   const tokens: Token[] = [];
   let at = start;

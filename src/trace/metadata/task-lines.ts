@@ -16,8 +16,8 @@ const maxKeptBytes = 256;
  * `PID NAME`, so all later tasks lose their names. Control characters become `\n` or `\x1b`, an empty name becomes
  * `(empty)`; a line that does not begin with a PID is the rest of the previous name.
  *
- * The rest of a name may look like a task line (`two\n77 lines`); the two cannot be told apart. If that task has another
- * line, the other line wins.
+ * The rest of a name may look like a task line (`two\n77 lines`); the two cannot be told apart. If that task has
+ * another line, the other line wins.
  */
 export function cleanTaskNames(text: Buffer): Buffer {
   const tasks: { readonly pid: string; name: string; readonly maybeRest: boolean }[] = [];

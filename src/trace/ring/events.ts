@@ -20,7 +20,9 @@ export interface RingEvent {
   readonly dataBytes: number;
 }
 
-/** All events of a CPU's pages, in order. A malformed page yields the events before the fault; `summarise` counts it. */
+/**
+ * All events of a CPU's pages, in order. A malformed page yields the events before the fault; `summarise` counts it.
+ */
 export function* eventsOf(
   pages: Iterable<Uint8Array>,
   layout: PageLayout,
