@@ -1,6 +1,8 @@
 import { editDistance } from './edit-distance.ts';
 
-/** Only this much of a longer name is compared, because the time grows with the square of the length. */
+/**
+ * Maximum number of characters compared; the rest of a longer name is ignored, because the time grows with the square.
+ */
 const maxComparedLength = 200;
 
 /**

@@ -12,9 +12,7 @@ const maxBareOrders = 64 * 1024;
 const headBytes = 64;
 const newline = 0x0a;
 
-/**
- * The possible content of the unfinished line: a sequence of bare orders with whitespace around it, or anything else.
- */
+/** What the unfinished line contains so far: whitespace, bare orders with whitespace around them, or anything else. */
 type Shape = 'blank' | 'bare' | 'bare-ended' | 'other';
 
 /**

@@ -35,7 +35,7 @@ export function parseOrder(text: string): ParsedLine {
   if (line === '1') return { kind: 'order', order: { order: 'start', id: undefined, answer: false } };
   if (line === '0') return { kind: 'order', order: { order: 'stop', id: undefined, answer: false } };
   const answerable = meantAsJson(line);
-  // a flood of noise must not cost one exception per line
+  // do not call JSON.parse, which would throw an exception for each line of a flood of noise
   if (!answerable) return refused('bad-json', `not 1, 0 or a JSON object: ${quoted(line)}`, null, answerable);
   let value: unknown;
   try {

@@ -4,7 +4,7 @@ import type { OrderName } from '../protocol/control.ts';
 export interface AgentOptions {
   /** CPU numbers to trace, ascending, each once; `undefined`: all present ones. */
   readonly cpus: readonly number[] | undefined;
-  /** Raw pages to stdout instead of to the trace ports. */
+  /** Write raw pages to stdout instead of the trace ports. */
   readonly stdout: boolean;
   /** With `stdout`: write frames (protocol/frames.ts), which name the CPU of each page, and the metadata. */
   readonly framed: boolean;
@@ -16,13 +16,13 @@ export interface AgentOptions {
   readonly portName: string;
   /** Name of the control port below `portsDir`. */
   readonly controlPort: string;
-  /** Whether `controlPort` was named by the user (with `stdout`, only a named one is waited for). */
+  /** Whether the user named `controlPort`. With `start` or `stdout`, only a named control port must exist. */
   readonly controlPortGiven: boolean;
   /** Root of tracefs; `undefined`: look in the usual places. */
   readonly tracefs: string | undefined;
   /** The tracefs instance to trace in, created if it does not exist; `undefined`: the top level. */
   readonly instance: string | undefined;
-  /** Start at once, not at the host's order. */
+  /** Start at once, without an order from the host. */
   readonly start: boolean;
   /** Interval for sending partial pages while running; 0: only at a stop. */
   readonly flushIntervalMs: number;

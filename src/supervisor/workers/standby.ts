@@ -46,7 +46,9 @@ export class Standby<Worker extends Spare> {
     this.#setup = setup;
   }
 
-  /** Whether `take` returns a standby: it may still be loading, but is ready sooner than a new fork. */
+  /**
+   * Whether `take` returns a standby. The standby may still be loading, but is ready sooner than a newly forked worker.
+   */
   get isThere(): boolean {
     return this.#worker !== undefined && !this.#over;
   }

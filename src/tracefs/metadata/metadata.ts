@@ -19,7 +19,7 @@ export interface MetadataEntry {
   readonly content: Buffer;
 }
 
-/** Names of tasks. Instances have none of their own. */
+/** The files with the names of tasks. Only the top level has them. */
 const nameFiles = ['saved_cmdlines', 'saved_tgids'];
 
 type NamedPath = readonly [name: string, path: string];
@@ -69,7 +69,7 @@ const filesOf: Readonly<Record<MetadataPart, (tracefs: Tracefs) => Iterable<Name
   instance: ownFiles,
 };
 
-/** Names in the archive and paths, listed one system at a time: listing all at once takes 20 ms. */
+/** Each file's name in the archive, and its path. Lists one event system at a time: listing all at once takes 20 ms. */
 function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   const own = (name: string) => [name, join(tracefs.dir, name)] as const;
   yield* instanceFileNames.map(own);
@@ -120,9 +120,9 @@ export interface PackedMetadata {
 }
 
 /**
- * Packs the metadata. Takes about half a second, or several seconds under emulation; two thirds of that is tar and
- * gzip. gzip runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is no
- * other way to notice what a module or a probe has changed.
+ * Packs the metadata. Takes about half a second, or several seconds under emulation; tar and gzip take two thirds of
+ * that time. gzip runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is
+ * no other way to notice what a module or a probe has changed.
  * @param seen called with every file, including those that are not sent
  */
 export async function packMetadata(
@@ -168,7 +168,10 @@ async function* changedEntries(
   yield* release();
 }
 
-/** A tar stream has thousands of small chunks, and each write to a gzip stream is a round trip to the thread pool. */
+/**
+ * Joins the chunks of a tar stream: it has thousands, and each write to a gzip stream is a round trip to the thread
+ * pool.
+ */
 async function* inBatches(archive: Pack): AsyncGenerator<Buffer> {
   let batch: Buffer[] = [];
   let bytes = 0;
