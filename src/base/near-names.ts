@@ -1,7 +1,8 @@
 import { editDistance } from './edit-distance.ts';
 
 /**
- * Maximum number of characters compared; the rest of a longer name is ignored, because the time grows with the square.
+ * Maximum number of characters that are compared: the time grows with the square of the length. The rest of a longer
+ * name is ignored.
  */
 const maxComparedLength = 200;
 

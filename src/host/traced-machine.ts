@@ -18,8 +18,8 @@ export interface TracedMachine {
   /** The control port of this host's agent, already connected; undefined for a guest. */
   readonly control: OwnControl | undefined;
   /**
-   * Lets only this process give orders.
-   * @returns a function that lets others do so again
+   * Locks the control port, so that only this process can give orders.
+   * @returns a function that releases the lock
    * @throws Failure if another process gives orders
    */
   lock(): () => void;

@@ -25,8 +25,8 @@ function say(message: ToSupervisor): void {
 }
 
 /**
- * Pins this process to the CPU. @returns false if that fails because the CPU is offline: its ring is then read from
- * another CPU
+ * Pins this process to the CPU.
+ * @returns false if that fails because the CPU is offline: its ring is then read from another CPU
  */
 function pin(cpu: number): boolean {
   try {

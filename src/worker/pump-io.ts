@@ -5,7 +5,7 @@ import type { Ledger } from '../protocol/ledger.ts';
 import { makeOutlet } from './make-outlet.ts';
 import type { Outlet } from './outlet.ts';
 
-/** The system calls of a pump. None of them blocks; on failure they return the negated errno. */
+/** The system calls of a pump. None of them blocks; on failure, each returns the negated errno. */
 export interface PumpIo {
   readonly ringFd: number;
   readonly portFd: number;

@@ -14,14 +14,12 @@ export interface ClockOwner {
 
 /** Number of pings in a row: the fastest of several is the most accurate. */
 const roundsAtOnce = 10;
-/** Time limit for the pings in a row: a slow guest gets fewer. */
+/** Time limit for the pings in a row: a slow guest gets fewer pings. */
 const mostMs = 1000;
 /** Interval between pings while recording. */
 const everyMs = 1000;
 
-/**
- * The clock in a ping that is this trace clock; undefined if the trace clock does not count the kernel's nanoseconds.
- */
+/** The clock of a ping that is the same as this trace clock; undefined if no clock of a ping is. */
 function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   switch (traceClock) {
     case 'boot':
@@ -35,7 +33,7 @@ function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   }
 }
 
-/** Reads a guest's clock while it is recorded together with its host. */
+/** Reads a guest's clock while the guest is recorded together with its host. */
 export class ClockPings {
   readonly #guest: ClockOwner;
   readonly #host: Pick<ClockOwner, 'traceClock'>;

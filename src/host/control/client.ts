@@ -115,7 +115,7 @@ export class ControlClient {
     return this.#gone !== undefined;
   }
 
-  /** Progress of the metadata being received; undefined when none is. */
+  /** Progress of the metadata being received; undefined when none is being received. */
   get arriving(): { readonly doneBytes: number; readonly totalBytes: number } | undefined {
     const payload = this.#payload;
     return payload && { doneBytes: payload.filledBytes, totalBytes: payload.bytes.length };

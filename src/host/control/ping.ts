@@ -8,7 +8,7 @@ export type PingClock = 'boottime' | 'monotonicRaw' | 'realtime';
 export interface Clocks extends Readonly<Record<PingClock, bigint>> {
   /** Undefined from older agents. */
   readonly monotonic?: bigint;
-  /** Cycles; undefined where there is no TSC to read. */
+  /** Cycles of the TSC; undefined where the TSC cannot be read. */
   readonly x86Tsc?: bigint;
 }
 

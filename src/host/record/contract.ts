@@ -62,7 +62,7 @@ export interface RecordRequest {
   readonly guests: (() => readonly RecordedGuest[]) | undefined;
   /** Whether to skip events that the guest does not have. */
   readonly skipUnknown: boolean;
-  /** Limit of what is kept of each CPU; undefined: keep everything. */
+  /** Size limit of the pages kept for each CPU; undefined: all pages are kept. */
   readonly capBytes: number | undefined;
   readonly timeoutMs: number;
   /** Reports something to the user while the recording runs. */

@@ -33,8 +33,8 @@ export function connectUnix(path: string): number {
 
 /**
  * Sends one datagram to a UNIX socket, which Node cannot do. Does not block.
- * @param to the socket's path, or `@` followed by its name in the abstract namespace @throws NativeError EAGAIN (its
- * queue is full), ENOENT, ECONNREFUSED, EACCES, ENAMETOOLONG
+ * @param to the socket's path, or `@` followed by its name in the abstract namespace
+ * @throws NativeError EAGAIN (its queue is full), ENOENT, ECONNREFUSED, EACCES, ENAMETOOLONG
  */
 export function sendUnixDatagram(to: string, text: string): void {
   const address = to.startsWith('@') ? abstractAddress('sendto', to) : pathAddress('sendto', to);

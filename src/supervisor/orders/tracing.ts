@@ -131,9 +131,7 @@ export class Tracing {
     this.#names?.putBack();
   }
 
-  /**
-   * Opens the rings again if the sub-buffer size has changed since: workers read pages of the size that they were told.
-   */
+  /** Opens the rings again if their sub-buffer size has changed: workers read pages of the size that they were told. */
   async #reopenResized(): Promise<void> {
     const pageBytes = this.tracefs.pageBytes();
     const opened = this.#supervisor.cpus.some((cpu) => cpu.pageBytes !== 0 && cpu.pageBytes !== pageBytes);

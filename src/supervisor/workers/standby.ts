@@ -154,7 +154,7 @@ export class Standby<Worker extends Spare> {
     const isSaid = end.kind === 'not-forked' && this.#forkFailure === end.code;
     this.#forkFailure = end.kind === 'not-forked' ? end.code : undefined;
     if (decision.kind === 'give-up') {
-      log.warn({ how, maxRestarts }, 'standby keeps dying: none until a worker crashes');
+      log.warn({ how, maxRestarts }, 'standby keeps dying: no new one until a worker crashes');
       return;
     }
     log[isSaid ? 'debug' : 'warn']({ how, restartMs: decision.delayMs }, 'standby died: starting another');

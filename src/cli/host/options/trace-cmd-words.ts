@@ -92,7 +92,7 @@ export const traceCmdWords: readonly Word[] = [
 
 /**
  * Adds these options to a command, hidden from its help. A refused option throws Failure (usage) when it is given.
- * @param say called with a remark for each option that is accepted but ignored
+ * @param say called with a remark for each option that is accepted but has no effect
  */
 export function addTraceCmdWords(command: Command, say: (text: string) => void): void {
   for (const { flags, why, instead } of traceCmdWords) {
