@@ -41,9 +41,9 @@ export interface FrameHeader {
   readonly kind: FrameKind;
   /** 0 for frames that belong to no CPU. */
   readonly cpu: number;
-  /** Size of the content. It is smaller if another header follows before its end. */
+  /** Size of the content. The content is cut off if another header follows earlier. */
   readonly bytes: number;
-  /** Bytes of this CPU's pages that come before these. */
+  /** Number of bytes of this CPU's pages that precede those in this frame. */
   readonly position: number;
 }
 

@@ -44,7 +44,7 @@ export async function examineAgent(options: AgentOptions): Promise<readonly Link
   return chain.links;
 }
 
-/** An instance that the agent would create does not exist yet: check the top level instead. */
+/** The instance to check; undefined for the top level, also if the agent would first have to create the instance. */
 function ownInstance(root: string, instance: string | undefined): string | undefined {
   return instance !== undefined && existsSync(join(root, 'instances', instance)) ? instance : undefined;
 }
@@ -179,7 +179,8 @@ function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   const stranger = held.find(
     ([, { pid }]) => !isAgent(pid) && !isAgent(Number.parseInt(procField(pid, 'PPid'), 10)),
   );
-  if (stranger === undefined) return held.length === 0 ? 'no trace port is in use' : 'only by the agent';
+  if (stranger === undefined)
+    return held.length === 0 ? 'no trace port is in use' : 'only an agent has trace ports open';
   const [name, { pid, command }] = stranger;
   throw new Failure(
     exitCode.missing,

@@ -45,8 +45,8 @@ interface Flush {
 }
 
 /**
- * Moves pages from one CPU's ring through a pipe to its port. The pipe is filled only when it is empty, so one number
- * describes its content, and a successor after a crash knows what to do: empty it first.
+ * Moves pages from one CPU's ring through a pipe to its port. The pipe is filled only when it is empty. After a crash,
+ * the successor therefore needs to know only how many bytes the pipe holds, and empties it first.
  */
 export class Pump {
   readonly #io: PumpIo;
@@ -60,7 +60,7 @@ export class Pump {
   #wanted: 'run' | 'stop' | 'leave' = 'stop';
   #flush: Flush | undefined;
   #pipeBytes = 0;
-  /** The last fill found fewer whole pages than would fit, so the ring has no more until the next wait. */
+  /** The last fill found fewer whole pages than would fit, so the ring has no more whole pages until the next wait. */
   #tookAll = false;
   #portMoved = false;
   /** The time when the port was found full, or when the last order arrived, whichever is later. */
@@ -223,7 +223,10 @@ export class Pump {
     return this.#partialMs + flushIntervalMs - performance.now();
   }
 
-  /** Ends when the ring is empty, or after as many pages as the ring can hold, because the ring keeps filling. */
+  /**
+   * Fills the pipe during a stop. Ends when the ring is empty, or after as many pages as the ring can hold: without
+   * this limit, a busy ring might never be empty.
+   */
   #fillStopping(flush: Flush): Step {
     if (flush.pagesLeft <= 0) return this.#stopped(flush, true);
     const { pageBytes } = this.#setup;

@@ -31,15 +31,15 @@ const colorOfSystem: Readonly<Record<string, string>> = {
 const eventLine =
   /^(.*?-\d{1,10} {1,12})(\[\d{1,5}\]|\d{1,5}[-.\w]{3,20})( {0,12}\d[\d.]{0,30})(: {0,12}(?:\(\+-?\d{1,20}\) {0,12})?)([^\s:]{1,200})(?=: )/;
 /**
- * Maximum length of the part of a line that the regular expressions read. A guest, which writes parts of the line,
- * could otherwise make them take long.
+ * Number of characters of a line that the regular expressions read: parts of the line come from a guest, which could
+ * otherwise make them slow.
  */
 const headLength = 400;
 const lostLine = /^(?: *\S+: | +)?CPU:\d+ \[(?:\d+ )?EVENTS DROPPED\]$/;
 
 /**
- * Colors the lines of a report, which come in pieces of any size: CPU and time dim, the names of scheduler and interrupt
- * events by their system, lost events red. A line is returned when it is complete.
+ * Colors the lines of a report, which arrive in pieces of any size: CPU and time dim, the names of scheduler and
+ * interrupt events by their system, lost events red. A line is returned when it is complete.
  */
 export class LineColors {
   readonly #systems: ReadonlyMap<string, string>;

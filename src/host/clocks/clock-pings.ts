@@ -19,7 +19,7 @@ const mostMs = 1000;
 /** Interval between pings while recording. */
 const everyMs = 1000;
 
-/** The clock of a ping that is the same as this trace clock; undefined if no clock of a ping is. */
+/** The clock that a ping reads for this trace clock; undefined if it reads none. */
 function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   switch (traceClock) {
     case 'boot':

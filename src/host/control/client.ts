@@ -45,8 +45,8 @@ interface Payload {
 }
 
 /**
- * Sends orders on a guest's control port and reads the answers. Only one process at a time uses a port. The guest is not
- * trusted: an unexpected answer is ignored, an invalid one is a Failure, and every buffer has a limit.
+ * Sends orders on a guest's control port and reads the answers. Only one process at a time uses a port. The guest is
+ * not trusted: an unexpected answer is ignored, an invalid answer is a Failure, and every buffer has a limit.
  */
 export class ControlClient {
   readonly #guest: TracedMachine;

@@ -247,7 +247,7 @@ export class Recorder {
           looking = false;
         });
       }
-      // not waited for by `#look`, because QEMU may be slow to answer
+      // separate from `#look`, because QEMU may be slow to answer
       if (lookingAtThreads) return;
       lookingAtThreads = true;
       void this.#lookAtThreads().finally(() => {

@@ -71,8 +71,8 @@ export class Tracing {
   }
 
   /**
-   * Whether a flush is running that a plain start may interrupt, because the rings stay the same. A flush that precedes
-   * restoring settings has to finish: before that, a start would read the rings of the earlier order.
+   * Whether a flush is running that a plain start may interrupt, because the rings stay the same. A flush after which
+   * settings are restored has to finish first: until they are restored, a start would read rings that are not its own.
    */
   get yields(): boolean {
     return this.#flushing && this.#request === undefined;

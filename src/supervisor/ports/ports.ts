@@ -53,8 +53,8 @@ function nameInSysfs(device: string): string | undefined {
 }
 
 /**
- * Thrown when a port cannot be opened now but may be later. `why` stays the same while the message changes, e.g. when
- * one process after the other holds the port.
+ * Thrown when a port cannot be opened now but may be later. `why` stays the same when only the message changes, e.g.
+ * because another process holds the port now.
  */
 export class PortAway extends Failure {
   readonly why: 'missing' | 'busy' | 'unplugged';

@@ -42,9 +42,9 @@ export class CpuResources {
   }
 
   /**
-   * Number of pages that one splice moves into the empty pipe. A slot holds a page of any size, but the kernel
-   * requests no more bytes than the slots would hold if each held a system page, and the ring never returns less than
-   * one of its own pages.
+   * Number of pages that one splice moves into the empty pipe. A slot of the pipe can hold a page of any size. But
+   * splice requests at most as many bytes as the slots would hold with a system page in each, and the ring returns at
+   * least one of its own pages.
    */
   get pipePages(): number {
     return Math.floor(pipeBytes(this.#openPipe().writeEnd) / this.#pageBytes);

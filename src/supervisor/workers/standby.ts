@@ -31,7 +31,7 @@ export class Standby<Worker extends Spare> {
   #worker: Worker | undefined;
   #loadedMs: number | undefined;
   #loadTicks = 0;
-  /** True while it waits for a turn to fork or, if `#timer` is set, for the next attempt. */
+  /** True while the standby waits for a turn to fork or, if `#timer` is set, for the next attempt. */
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
@@ -53,7 +53,7 @@ export class Standby<Worker extends Spare> {
     return this.#worker !== undefined && !this.#over;
   }
 
-  /** Whether there is a standby, or one that only waits for its turn to fork: a CPU waiting behind it can take it. */
+  /** Whether there is a standby, or one waits for its turn to fork: a CPU that waits for a later turn can take it. */
   get isNear(): boolean {
     return this.isThere || (this.#isDue && this.#timer === undefined);
   }

@@ -35,8 +35,8 @@ export async function readTextSymbols(path: string): Promise<Buffer | undefined>
 }
 
 /**
- * The kernel returns at most a page of kallsyms per read: a read stream would use the thread pool for each of 1,500
- * reads, at ten times the cost.
+ * Reads the file synchronously, one slice in each turn of the event loop. The kernel returns at most a page of kallsyms
+ * per read: a read stream would use the thread pool for each of the 1,500 reads, at ten times the cost.
  */
 async function* readInSlices(path: string): AsyncGenerator<string> {
   const slice = Buffer.alloc(sliceBytes);

@@ -13,7 +13,7 @@ import { kptrRestrictFile, readTextSymbols } from './kernel-symbols.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** One file of the archive: its path in tracefs; the few files from elsewhere have names of their own. */
+/** One file of the archive. Its name is its path in tracefs; the few files from elsewhere have names of their own. */
 export interface MetadataEntry {
   readonly name: string;
   readonly content: Buffer;
@@ -81,7 +81,7 @@ function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   yield* changingFiles(tracefs);
 }
 
-/** Since 6.8 an instance has its own page size, and its own header_page. */
+/** The instance's own files. header_page is one of them, because since 6.8 an instance has its own page size. */
 function* ownFiles(tracefs: Tracefs): Generator<NamedPath> {
   for (const name of instanceFileNames) yield [name, join(tracefs.dir, name)];
   yield* statsFiles(tracefs);

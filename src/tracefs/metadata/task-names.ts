@@ -13,8 +13,8 @@ const bytesPerName = 16 + 4;
  */
 const namesShare = 0.001;
 /**
- * Memory that the kernel needs for a saved tgid. It has one for each possible pid, 16 MB with pid_max 4194304, and
- * never frees them.
+ * Memory that the kernel needs for the tgid of one pid. It allocates a table for all possible pids, 16 MB with pid_max
+ * 4194304, and never frees it.
  */
 const bytesPerTgid = 4;
 const tgidsShare = 0.01;

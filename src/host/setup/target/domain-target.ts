@@ -10,7 +10,7 @@ import { virsh, virshWithFile } from './virsh.ts';
 /** The running domain, and its configuration for the next start. */
 type Scope = 'live' | 'config';
 
-/** Opens a libvirt domain, which is changed by virsh. @throws Failure (missing, failed) */
+/** Opens a libvirt domain; virsh makes the changes to it. @throws Failure (missing, failed) */
 export async function openDomainTarget(domain: string): Promise<Target> {
   const scopes = await scopesOf(domain);
   return {

@@ -7,7 +7,7 @@ import type { TimePoint } from './time-point.ts';
 /** How to warn about a trace. `warn` receives one line for a terminal, without the program's name. */
 export interface Warnings {
   readonly warn: (text: string) => void;
-  /** Whether the trace is still being recorded: if so, events after the present last one may still follow. */
+  /** Whether the trace is still being recorded: if so, later events may still follow. */
   readonly mayGrow: boolean;
 }
 
