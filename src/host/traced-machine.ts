@@ -10,7 +10,7 @@ export interface TracedMachine {
   readonly guest: string | undefined;
   /** The name in messages. */
   readonly label: string;
-  /** The options that select it in another trace-host command, with a leading blank. */
+  /** The options that select the machine in another trace-host command, with a leading blank. */
   readonly options: string;
   readonly chardev: Chardev;
   /** CPUs that have a trace port, ascending. */

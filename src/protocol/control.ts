@@ -33,7 +33,7 @@ export interface TraceRequest {
    * Triggers in the kernel's syntax (`stacktrace if prev_pid == 1`), removed at the stop. The key is `system:event`.
    */
   readonly triggers?: Readonly<Record<string, readonly string[]>>;
-  /** Trace options, on or off, by their names in `options/`. */
+  /** Trace options to switch on or off. The keys are their names in `options/`. */
   readonly options?: Readonly<Record<string, boolean>>;
   /** Pids of tasks of the guest. Events and functions of all other tasks are not traced. */
   readonly pids?: readonly number[];

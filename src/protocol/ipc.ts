@@ -12,11 +12,11 @@ export interface WorkerSetup {
    * only.
    */
   readonly frameSync?: string | undefined;
-  /** Interval for sending partial pages while running; 0: only at a stop. */
+  /** Interval for sending partial pages while running; 0 to send them only at a stop. */
   readonly flushIntervalMs: number;
   /** Maximum time that a stop, or the worker's exit, waits for a full port. */
   readonly stopTimeoutMs: number;
-  /** The user to switch to; undefined: stay the same user. */
+  /** The user to switch to; undefined to stay the same user. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined;
 }
 

@@ -75,7 +75,7 @@ export class Ledger {
     this.#cells[cells.staged] = value;
   }
 
-  /** Bytes that should be in the pipe, by these counters. */
+  /** Bytes that should be in the pipe according to these counters. */
   get bytesHeld(): number {
     return this.bytesIn - this.bytesOut - this.bytesLost;
   }

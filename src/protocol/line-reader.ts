@@ -1,7 +1,7 @@
 /** A line of the control port, trimmed. */
 export type Line =
   | { readonly kind: 'text'; readonly text: string }
-  /** Longer than the limit and discarded up to its newline; `head` is its beginning. */
+  /** A line longer than the limit, which is discarded up to its newline; `head` is its beginning. */
   | { readonly kind: 'too-long'; readonly head: string };
 
 /** Maximum length of a line, without the newline. */

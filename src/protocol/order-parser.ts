@@ -16,7 +16,7 @@ export type ParsedLine =
       readonly id: OrderId | null;
       readonly code: ErrorCode;
       readonly message: string;
-      /** True if the sender uses JSON: it gets an error answer. Otherwise the error is only logged. */
+      /** True if the sender uses JSON. The sender then gets an error answer; otherwise, the error is only logged. */
       readonly answerable: boolean;
     };
 

@@ -75,7 +75,7 @@ export class ServiceManager {
       sendUnixDatagram(this.#address, lines.join('\n'));
       return true;
     } catch {
-      // its queue is full, or it is restarting: the next check tries again
+      // the manager's queue is full, or the manager is restarting: the next check tries again
       return false;
     }
   }

@@ -193,7 +193,7 @@ export class Tracefs {
     return this.systems().flatMap((system) => this.eventsOf(system).map((name) => `${system}:${name}`));
   }
 
-  /** Whether the event exists; with `name` undefined, whether the system does. */
+  /** Whether the event exists, or, if `name` is undefined, whether the system exists. */
   hasEvent(system: string, name?: string): boolean {
     return this.#inEvents(system, name, name === undefined ? '' : 'format');
   }

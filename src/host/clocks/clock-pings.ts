@@ -4,11 +4,11 @@ import type { Clocks, PingRound } from '../control/ping.ts';
 
 /** A machine that is recorded. */
 export interface ClockOwner {
-  /** Name of its trace clock; undefined until it traces. */
+  /** Name of the machine's trace clock; undefined until the machine traces. */
   readonly traceClock: string | undefined;
   /** Throws Failure. */
   readonly ping: () => Promise<PingRound>;
-  /** Adds readings to its recording. Throws Failure. */
+  /** Adds readings to the machine's recording. Throws Failure. */
   readonly addPings: (pings: readonly ClockPing[]) => void;
 }
 

@@ -137,7 +137,7 @@ export class ControlClient {
     return this.#ask('stop');
   }
 
-  /** The gzipped tar of tracefs files; packed, it has at most `maxMetadataBytes`. */
+  /** Fetches the metadata, a gzipped tar of tracefs files of at most `maxMetadataBytes`. */
   async metadata(part: MetadataPart = 'all'): Promise<Buffer> {
     const { packed } = await this.#metadata(part === 'all' ? {} : { part });
     return packed;

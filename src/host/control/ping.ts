@@ -31,7 +31,7 @@ export function hostClocks(): Clocks {
   };
 }
 
-/** The round-trip time, by a clock that is never adjusted. */
+/** The round-trip time, measured with a clock that is never adjusted. */
 export function roundTripNs({ sent, received }: PingRound): bigint {
   return received.monotonicRaw - sent.monotonicRaw;
 }

@@ -10,7 +10,7 @@ import { PortAway } from '../ports/ports.ts';
 
 /** The size of a read from the port. */
 const chunkBytes = 4096;
-/** Reads between two turns of the event loop. */
+/** Maximum number of reads between two turns of the event loop. */
 const readsAtOnce = 16;
 /** After this silence a `1` or `0` without a newline counts as an order. */
 const silenceMs = 100;

@@ -96,7 +96,7 @@ export class Orders {
     }
   }
 
-  /** Starts without an order; does not depend on which orders the host may give. */
+  /** Starts tracing without an order from the host, even if the host may not give this order. */
   begin(): void {
     this.#enqueue({ order: 'start', id: undefined, answer: false });
   }

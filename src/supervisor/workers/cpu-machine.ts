@@ -62,7 +62,7 @@ export type CpuEvent =
   | { readonly kind: 'gone'; readonly what: 'ring' | 'port' }
   /**
    * `restartMs`: the restart policy's delay before the next worker starts. `undefined` means no delay if the worker
-   * left because its ring or port went away; after a crash, it means give up.
+   * left because its ring or port went away; after a crash, it means that the CPU is given up.
    */
   | { readonly kind: 'exited'; readonly clean: boolean; readonly restartMs: number | undefined }
   | { readonly kind: 'timer' }

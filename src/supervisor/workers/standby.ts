@@ -3,7 +3,10 @@ import type { Logger } from 'pino';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
 import type { WorkerEnd, WorkerListener } from './worker-process.ts';
 
-/** Seconds after which a standby that does not load is killed: it takes up a turn to fork that others need. */
+/**
+ * Seconds after which a standby that does not load is killed: until it has loaded, it occupies a fork slot that other
+ * workers need.
+ */
 const loadTicksMax = 120;
 
 /** The part of a worker's process that a standby uses. */

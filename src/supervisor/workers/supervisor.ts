@@ -26,9 +26,9 @@ export interface SupervisorListener {
 export interface SupervisorSetup extends Omit<CpuSetup, 'fork' | 'standby' | 'forkLimit'> {
   readonly flushIntervalMs: number;
   readonly stopTimeoutMs: number;
-  /** The user that workers switch to; undefined: they keep the supervisor's user. */
+  /** The user that workers switch to; undefined if they keep the supervisor's user. */
   readonly identity: Identity | undefined;
-  /** A worker's OOM score adjustment; undefined: the same as the supervisor's. */
+  /** A worker's OOM score adjustment; undefined if it is the same as the supervisor's. */
   readonly workerOomScore: number | undefined;
   /** Whether a standby worker is kept ready. */
   readonly standby: boolean;

@@ -43,7 +43,7 @@ export class WorkerProcess {
   #isLoaded = false;
   #over = false;
 
-  /** @param oomScore its OOM score adjustment; undefined: the same as this process */
+  /** @param oomScore the worker's OOM score adjustment; undefined if it is the same as that of this process */
   constructor(setup: WorkerSetup, oomScore: number | undefined, listener: WorkerListener) {
     this.#listener = listener;
     try {

@@ -39,9 +39,10 @@ const filesPerTurn = 64;
 const batchBytes = 256 << 10;
 
 /**
- * Everything that a reader of the pages needs to know about this kernel: about 2,000 small files, one at a time,
- * sorted within each part. Files that this kernel does not have are skipped. Lets the event loop run every few
- * milliseconds. With `names`: only what changes while a trace runs; with `instance`: only the instance's own files.
+ * Everything that a reader of the pages needs to know about this kernel: about 2,000 small files, one at a time, sorted
+ * within each part. Files that this kernel does not have are skipped. Lets the event loop run every few milliseconds.
+ * If `part` is `names`, returns only what changes while a trace runs; if it is `instance`, only the instance's own
+ * files.
  */
 export async function* collectMetadata(
   tracefs: Tracefs,
@@ -169,8 +170,8 @@ async function* changedEntries(
 }
 
 /**
- * Joins the chunks of a tar stream: it has thousands, and each write to a gzip stream is a round trip to the thread
- * pool.
+ * Joins small chunks of a tar stream, which has thousands of them: each write to a gzip stream is a round trip to the
+ * thread pool.
  */
 async function* inBatches(archive: Pack): AsyncGenerator<Buffer> {
   let batch: Buffer[] = [];

@@ -3,7 +3,7 @@ import { errorCode } from '../../base/error-code.ts';
 import type { Tracefs } from '../tracefs.ts';
 
 const file = 'saved_cmdlines_size';
-/** The kernel's own limit (PID_MAX_DEFAULT): it finds a saved name by the low 15 bits of the pid. */
+/** The kernel's own limit (PID_MAX_DEFAULT): the kernel finds a saved name by the low 15 bits of the pid. */
 const maxNames = 32_768;
 /** Memory that the kernel needs for a saved name and its pid. */
 const bytesPerName = 16 + 4;

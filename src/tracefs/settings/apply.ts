@@ -57,7 +57,7 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     spec: specOf(name),
     filter: filter.trim(),
   }));
-  // A system's filter overwrites those of its events, so the events' own are set after it.
+  // The filter of a system overwrites the filters of its events, so the filters of events are set afterwards.
   for (const { spec, filter } of filters.filter((each) => each.spec.event === undefined)) {
     setSystemFilter(tracefs, applied, spec, filter);
   }

@@ -6,7 +6,7 @@ interface Word {
   readonly flags: string;
   /** The reason why the option has no effect here, or is refused. */
   readonly why: string;
-  /** The remedy for a refused option; undefined: the option is accepted and ignored. */
+  /** The remedy for a refused option; undefined if the option is accepted but has no effect. */
   readonly instead?: string;
 }
 
