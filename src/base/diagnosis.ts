@@ -18,8 +18,8 @@ export interface Link {
 export class Undetermined extends Error {}
 
 /**
- * Checks links one after another, with the functions that the other commands use. A Failure thrown by a check
- * becomes the link's fault.
+ * Checks links one after another, with the functions that the other commands use. If a check throws a Failure, the link
+ * is `wrong`, for the reason that the Failure gives.
  */
 export class Chain {
   readonly #links: Link[] = [];

@@ -6,8 +6,8 @@ const echoMs = 100;
 
 /**
  * Listens for SIGINT and SIGTERM: the first signal, whichever it is, asks the program to end, and any later one to end
- * at once. Also listens for SIGHUP, which never counts as a second request, because a closing terminal causes two: one
- * from the shell and one from the kernel.
+ * at once. Also listens for SIGHUP, which never counts as a second request, because a closing terminal causes two of
+ * them: one from the shell and one from the kernel.
  * @param first called once
  * @param again called for each later one
  * @param hungUp called for each SIGHUP; without it, SIGHUP is ignored

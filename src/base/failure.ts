@@ -16,7 +16,7 @@ export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
  */
 export class Failure extends Error {
   readonly exitCode: ExitCode;
-  /** The remedy; empty when the message says it all. */
+  /** The remedy; empty when the message needs none. */
   readonly remedy: string;
 
   constructor(exitCode: ExitCode, message: string, remedy = '', options?: ErrorOptions) {

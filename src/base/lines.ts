@@ -1,4 +1,4 @@
-/** The lines of a text, one at a time: `split` would create millions of them from a hostile text. */
+/** Returns the lines of a text one at a time: `split` would create millions of strings at once from a hostile text. */
 export function* linesOf(text: string): Generator<string, void, undefined> {
   for (let from = 0; ; ) {
     const end = text.indexOf('\n', from);

@@ -1,6 +1,9 @@
 import { editDistance } from './edit-distance.ts';
 
-/** Only this much of a longer name is compared, because the time grows with the square of the length. */
+/**
+ * Maximum number of characters that are compared: the time grows with the square of the length. The rest of a longer
+ * name is ignored.
+ */
 const maxComparedLength = 200;
 
 /**

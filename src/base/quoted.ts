@@ -15,8 +15,8 @@ export function printable(text: string): string {
 }
 
 /**
- * A value as one line of JSON that is safe to print on a terminal: JSON.stringify leaves U+009B, DEL and the like as
- * they are.
+ * A value as one line of JSON that is safe to print on a terminal: JSON.stringify does not escape U+009B, DEL and
+ * similar characters.
  */
 export function json(value: unknown): string {
   return JSON.stringify(value).replaceAll(steering, (character) =>

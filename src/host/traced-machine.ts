@@ -10,7 +10,7 @@ export interface TracedMachine {
   readonly guest: string | undefined;
   /** The name in messages. */
   readonly label: string;
-  /** The options that select it in another trace-host command, with a leading blank. */
+  /** The options that select the machine in another trace-host command, with a leading blank. */
   readonly options: string;
   readonly chardev: Chardev;
   /** CPUs that have a trace port, ascending. */
@@ -18,8 +18,8 @@ export interface TracedMachine {
   /** The control port of this host's agent, already connected; undefined for a guest. */
   readonly control: OwnControl | undefined;
   /**
-   * Lets only this process give orders.
-   * @returns a function that lets others do so again
+   * Locks the control port, so that only this process can give orders.
+   * @returns a function that releases the lock
    * @throws Failure if another process gives orders
    */
   lock(): () => void;

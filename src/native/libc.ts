@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 import { NativeError } from './error.ts';
 
-/** The C library that Node runs on. Loading the process instead of a file name finds it with glibc and with musl. */
+/** The C library that Node runs on. `null` loads from the process itself: this works with glibc and with musl. */
 const library = koffi.load(null);
 
 type Argument = number | bigint | string | null | Uint8Array | Int32Array | BigInt64Array | BigUint64Array;

@@ -9,11 +9,11 @@ export type OrderId = string | number;
 export interface TraceRequest {
   /** The tracefs instance to trace in; created if it does not exist. */
   readonly instance?: string;
-  /** `system` for all of its events, or `system:event`. */
+  /** The events to enable: `system` for all events of a system, or `system:event`. */
   readonly events?: readonly string[];
-  /** Events to exclude from `events`, in the same form: `sched` without `sched:sched_stat_runtime`. */
+  /** Events to exclude from `events`, in the same form: e.g. `sched:sched_stat_runtime` if `events` has `sched`. */
   readonly eventsOff?: readonly string[];
-  /** Filter expression by `system:event`, or by `system` for all of its events. */
+  /** Filter expressions. The key is `system:event`, or `system` for all events of a system. */
   readonly filters?: Readonly<Record<string, string>>;
   readonly tracer?: string;
   /** The only functions that a function tracer records: names and `*` patterns, as the kernel accepts them. */
@@ -23,17 +23,19 @@ export interface TraceRequest {
   /** Functions whose callees `function_graph` records. */
   readonly graphFunctions?: readonly string[];
   readonly clock?: string;
-  /** Ring buffer of each CPU, in KiB. */
+  /** Size of each CPU's ring buffer, in KiB. */
   readonly bufferKb?: number;
   /** How full a ring must be, in per cent, before the kernel wakes its reader; 0 to 100. */
   readonly bufferPercent?: number;
   /** Size of a sub-buffer, in KiB; kernel 6.8 and later. */
   readonly subBufferKb?: number;
-  /** Triggers by `system:event`, in the kernel's syntax (`stacktrace if prev_pid == 1`); removed at the stop. */
+  /**
+   * Triggers in the kernel's syntax (`stacktrace if prev_pid == 1`), removed at the stop. The key is `system:event`.
+   */
   readonly triggers?: Readonly<Record<string, readonly string[]>>;
-  /** Trace options, on or off, by their names in `options/`. */
+  /** Trace options to switch on or off. The keys are their names in `options/`. */
   readonly options?: Readonly<Record<string, boolean>>;
-  /** Tasks of the guest; events and functions of all others are not traced. */
+  /** Pids of tasks of the guest. Events and functions of all other tasks are not traced. */
   readonly pids?: readonly number[];
   /** Trace the descendants of `pids` too. */
   readonly children?: boolean;
@@ -61,9 +63,9 @@ export interface StartOrder extends Asked<'start'> {
 export type StopOrder = Asked<'stop'>;
 export type StatusOrder = Asked<'status'>;
 /**
- * Parts of the metadata that a host may request. `names`: the names of tasks, which are all that changes while a
- * trace runs, and 1 % of the total size. `instance`: the few files that belong to the traced instance; request them
- * while it is traced.
+ * Parts of the metadata that a host may request. `names`: the names of tasks. Only they change while a trace runs, and
+ * they are 1 % of the total size. `instance`: the few files that belong to the traced instance; request them while it
+ * is traced.
  */
 export const metadataParts = ['all', 'names', 'instance'] as const;
 export type MetadataPart = (typeof metadataParts)[number];
@@ -171,7 +173,7 @@ export interface CpuStatus extends CpuAccount {
 export type PerCpu<T> = Readonly<Record<string, T>>;
 
 interface Answered {
-  /** The order's id; `null` when it had none, or none could be read. */
+  /** The order's id; `null` when the order had no id, or its id could not be read. */
   readonly id: OrderId | null;
   readonly ok: true;
 }
@@ -188,7 +190,7 @@ export interface TraceSource {
 
 /** One CPU's totals before a start; they belong to earlier traces. */
 export interface CpuBaseline {
-  /** Bytes sent to the port before this start; later bytes belong to this trace. As in the ledger. */
+  /** Bytes sent to the port before this start; later bytes belong to this trace. Counted as in the ledger. */
   readonly bytesOut: number;
   readonly bytesHeld: number;
   /** All 0 in rings that this start created or emptied; `null` when the ring cannot be read. */
@@ -227,7 +229,7 @@ export interface PingAnswer extends Answered {
     readonly boottime: string;
     readonly monotonicRaw: string;
     readonly realtime: string;
-    /** Older agents do not send it. */
+    /** CLOCK_MONOTONIC; absent from older agents' answers. */
     readonly monotonic?: string;
     /** Cycles of the TSC, on x86 processors only. */
     readonly x86Tsc?: string;

@@ -1,4 +1,4 @@
-/** An event, or with `event` undefined a whole system of them. */
+/** An event, or all events of a system if `event` is undefined. */
 export interface EventSpec {
   readonly system: string;
   readonly event: string | undefined;
@@ -9,7 +9,7 @@ export interface EventSpec {
  * length.
  */
 const maxPartBytes = 255;
-/** Names of user_events may contain anything but whitespace and colons; in tracefs each is a directory. */
+/** Names of user_events may contain anything but whitespace and colons. In tracefs, each name is a directory. */
 const partForm = /^(?!\.\.?$)[^\s:/\p{Cc}]+$/u;
 
 /**

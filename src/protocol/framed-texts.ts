@@ -18,7 +18,7 @@ export interface FramedEnd {
 }
 
 export interface FramedCpu {
-  /** Bytes taken from the ring: the stream should hold as many. */
+  /** Bytes taken from the ring. The stream should hold this many bytes of pages. */
   readonly bytes: number;
   /** The kernel's counts after the last page and before the first; null where they cannot be read. */
   readonly ring: RingStats | null;

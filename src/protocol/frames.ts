@@ -1,7 +1,7 @@
 /**
- * The framed form of `trace-agent -o`, written by supervisor and workers and read by trace-host:
- * docs/framed-output.md is the reference. A head, then frames: each a header and the bytes that it announces. Numbers
- * are little-endian.
+ * The framed form of `trace-agent -o`, written by supervisor and workers and read by trace-host: docs/framed-output.md
+ * is the reference. The stream is a head, followed by frames. Each frame is a header, followed by as many bytes as the
+ * header says. Numbers are little-endian.
  */
 export const headSize = 24;
 export const frameHeaderSize = 32;
@@ -9,7 +9,9 @@ const checkedSize = 28;
 export const syncSize = 8;
 export const framesVersion = 1;
 
-/** No text begins like this, and a program that converts line endings breaks it visibly. */
+/**
+ * The first bytes of the head. No text begins with them, and they show whether a program has converted line endings.
+ */
 const magic = Uint8Array.from([0x89, 0x76, 0x74, 0x72, 0x61, 0x63, 0x65, 0x0a]); // "\x89vtrace\n"
 
 export const frameKinds = {
@@ -39,9 +41,9 @@ export interface FrameHeader {
   readonly kind: FrameKind;
   /** 0 for frames that belong to no CPU. */
   readonly cpu: number;
-  /** Size of the content, unless another header cuts the frame off. */
+  /** Size of the content. The content is cut off if another header follows earlier. */
   readonly bytes: number;
-  /** Bytes of this CPU's pages that come before these. */
+  /** Number of bytes of this CPU's pages that precede those in this frame. */
   readonly position: number;
 }
 
@@ -83,8 +85,8 @@ export function encodeFrameHeader(sync: Uint8Array, { kind, cpu, bytes, position
 }
 
 /**
- * Checksum of a header: FNV-1a of the bytes before it. A header can be cut off and followed by another one; without
- * a checksum the two would look like one.
+ * Checksum of a header: FNV-1a of the bytes before it. A header can be cut off and followed by another one; without a
+ * checksum, the two could be mistaken for one header.
  */
 function checkOf(header: Uint8Array): number {
   let hash = 0x811c9dc5;

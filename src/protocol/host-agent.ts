@@ -17,7 +17,7 @@ export const firstPipeFd = 4;
 export type FromHostAgent =
   /** The agent carries out orders from now on. */
   | { readonly kind: 'ready' }
-  /** The agent ends with a Failure, which has these fields. */
+  /** The agent ends because of a Failure that has these fields. */
   | {
       readonly kind: 'failed';
       readonly exitCode: ExitCode;

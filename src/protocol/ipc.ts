@@ -1,6 +1,6 @@
 /** Messages between supervisor and worker over the channel of fork(); both import this file. */
 
-/** Settings that are the same for every worker: one JSON argument on its command line. */
+/** Settings that are the same for every worker, passed as one JSON argument on the worker's command line. */
 export interface WorkerSetup {
   /**
    * `splice`: the outlet belongs to this worker. `shared`: workers take turns writing to it. `copied`: the same, but
@@ -12,11 +12,11 @@ export interface WorkerSetup {
    * only.
    */
   readonly frameSync?: string | undefined;
-  /** Interval for sending partial pages while running; 0: only at a stop. */
+  /** Interval for sending partial pages while running; 0 to send them only at a stop. */
   readonly flushIntervalMs: number;
   /** Maximum time that a stop, or the worker's exit, waits for a full port. */
   readonly stopTimeoutMs: number;
-  /** The user to switch to; undefined: stay the same user. */
+  /** The user to switch to; undefined to stay the same user. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined;
 }
 
@@ -41,8 +41,7 @@ export const lendingFd = 3;
 const lentNames = ['ring', 'pipeRead', 'pipeWrite', 'port', 'ledger', 'turn'] as const;
 
 /**
- * Descriptor numbers in the process that owns them. `turn`: a file; its lock gives a worker its turn to write to a
- * shared outlet.
+ * Descriptor numbers in the process that owns them. `turn` is a file that a worker locks to write to a shared outlet.
  */
 export type Lent = Readonly<Record<Exclude<(typeof lentNames)[number], 'turn'>, number>> & {
   readonly turn: number | undefined;
@@ -72,9 +71,9 @@ export type ToWorker =
   | { readonly kind: 'leave' };
 
 export type ToSupervisor =
-  /** Unprivileged, all scripts loaded, waiting for a CPU to serve. */
+  /** The worker has dropped its privileges and loaded all scripts. It waits for a CPU to serve. */
   | { readonly kind: 'loaded' }
-  /** Pinned (or not, when the CPU is offline), waiting for orders. */
+  /** The worker waits for orders. It is pinned to its CPU unless the CPU is offline. */
   | { readonly kind: 'ready'; readonly pinned: boolean }
   | { readonly kind: 'stopped'; readonly id: number; readonly flushed: boolean; readonly heldBytes: number }
   /** This descriptor is dead for good; the worker exits after this message. */

@@ -1,11 +1,11 @@
 import { mapMemory } from '../native/ipc/shared-memory.ts';
 
 /**
- * The counters of one CPU's pages, in memory that supervisor and worker share, so that they survive a worker that is
- * killed at any instruction. Only the worker writes; the supervisor reads at any time.
+ * The counters of one CPU's pages, in memory that supervisor and worker share, so that they are not lost when a worker
+ * is killed, at whatever instruction. Only the worker writes; the supervisor reads at any time.
  *
- * Layout: doubles (exact up to 2^53, and written without allocating), then from `stageOffset` on one sub-buffer of
- * staging space for the page on its way from the ring to the pipe.
+ * Layout: doubles (exact up to 2^53, and written without allocating), followed at `stageOffset` by one sub-buffer of
+ * staging space for a page on its way from the ring to the pipe.
  */
 const cells = { beat: 0, bytesIn: 1, bytesOut: 2, bytesLost: 3, stalls: 4, staged: 5 } as const;
 const stageOffset = 4096;
@@ -75,7 +75,7 @@ export class Ledger {
     this.#cells[cells.staged] = value;
   }
 
-  /** Bytes that should be in the pipe, by these counters. */
+  /** Bytes that should be in the pipe according to these counters. */
   get bytesHeld(): number {
     return this.bytesIn - this.bytesOut - this.bytesLost;
   }

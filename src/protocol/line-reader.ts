@@ -1,7 +1,7 @@
 /** A line of the control port, trimmed. */
 export type Line =
   | { readonly kind: 'text'; readonly text: string }
-  /** Longer than the limit and discarded up to its newline; `head` is its beginning. */
+  /** A line longer than the limit, which is discarded up to its newline; `head` is its beginning. */
   | { readonly kind: 'too-long'; readonly head: string };
 
 /** Maximum length of a line, without the newline. */
@@ -12,9 +12,7 @@ const maxBareOrders = 64 * 1024;
 const headBytes = 64;
 const newline = 0x0a;
 
-/**
- * The possible content of the unfinished line: a sequence of bare orders with whitespace around it, or anything else.
- */
+/** What the unfinished line contains so far: whitespace, bare orders with whitespace around them, or anything else. */
 type Shape = 'blank' | 'bare' | 'bare-ended' | 'other';
 
 /**

@@ -15,7 +15,7 @@ export function groupOf(file: string): string | undefined {
   return /^(events\/[^/]+)\/[^/]+\/format$/.exec(file)?.[1];
 }
 
-/** Whether an order can name a group; one that cannot be named is sent every time. */
+/** Whether an order can name a group. A group that cannot be named is sent every time. */
 export function isGroup(name: string): boolean {
   return groupName.test(name);
 }

@@ -16,7 +16,7 @@ export type ParsedLine =
       readonly id: OrderId | null;
       readonly code: ErrorCode;
       readonly message: string;
-      /** True if the sender uses JSON: it gets an error answer. Otherwise the error is only logged. */
+      /** True if the sender uses JSON. The sender then gets an error answer; otherwise, the error is only logged. */
       readonly answerable: boolean;
     };
 
@@ -35,7 +35,7 @@ export function parseOrder(text: string): ParsedLine {
   if (line === '1') return { kind: 'order', order: { order: 'start', id: undefined, answer: false } };
   if (line === '0') return { kind: 'order', order: { order: 'stop', id: undefined, answer: false } };
   const answerable = meantAsJson(line);
-  // a flood of noise must not cost one exception per line
+  // do not call JSON.parse, which would throw an exception for each line of a flood of noise
   if (!answerable) return refused('bad-json', `not 1, 0 or a JSON object: ${quoted(line)}`, null, answerable);
   let value: unknown;
   try {

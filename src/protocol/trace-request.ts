@@ -14,14 +14,16 @@ export const maxFilters = 512;
 export const maxTriggers = 512;
 const maxOptions = 256;
 const maxPids = 1024;
-/** The kernel accepts filters and triggers shorter than a page. */
+/** Maximum length of a filter or trigger: the kernel accepts only those that are shorter than a page. */
 export const maxCommandBytes = 4095;
 const maxNameLength = 255;
 /** The kernel's own limit, PID_MAX_LIMIT. */
 export const maxPid = 4 * 1024 * 1024;
 /** The length of a mask of 8192 CPUs: 256 groups of eight digits and a comma. */
 const maxMaskLength = 9 * 256;
-/** Higher than any kernel's limit; the kernel itself refuses what it does not support. */
+/**
+ * Maximum sub-buffer size of an order. It is higher than any kernel's limit; a kernel refuses what it does not support.
+ */
 export const maxSubBufferKb = 8 * 1024;
 /**
  * Maximum number of functions per list: the kernel compares each with all of its functions, which takes some ms in a
@@ -37,7 +39,7 @@ const functionPattern = /^[\w.$*?[][\w.$*?[\]^!-]*$/;
 const functionOrModule = /^(?:[\w.$*?[][\w.$*?[\]^!-]*)?(?::mod:[\w.*-]+)?(?<=.)$/;
 /** 16 GiB per CPU: larger than any guest's ring, and too small to overflow in the kernel. */
 export const maxBufferKb = 16 * 1024 * 1024;
-/** Deeper than any stack. */
+/** Maximum call depth of an order: deeper than any stack. */
 export const maxGraphDepth = 1 << 20;
 
 /** @param name what the field is called in an error */
@@ -169,7 +171,7 @@ function readRecord<Value>(
 }
 
 function readEventName(where: string, value: unknown): string {
-  // one spelling, so that duplicates are noticed
+  // only the form with a colon is accepted, so that duplicates are noticed
   if (typeof value === 'string' && !value.includes('/') && parseEventSpec(value) !== undefined) return value;
   const given = typeof value === 'string' ? quoted(value) : typeName(value);
   throw new Refusal('bad-trace', `${where} must be "system" or "system:event", not ${given}`);

@@ -34,7 +34,7 @@ import { ServiceManager } from './service-manager.ts';
 import { leaveGraceMs, Supervisor } from './workers/supervisor.ts';
 import { Tracing } from './orders/tracing.ts';
 
-/** The reason for the agent's end; the first reason counts. */
+/** The reason why the agent ends. If there are several, the first one counts. */
 type End =
   | { readonly kind: 'signal'; readonly signal: string }
   | { readonly kind: 'all-failed' }
@@ -56,8 +56,8 @@ export interface AgentParent {
 
 /**
  * Runs the agent until a signal ends it or nothing is left to do.
- * @param parent given when the agent serves a parent instead of ports
- * @throws Failure for what a user can fix; nothing is left behind
+ * @param parent the program that started the agent; undefined if the agent uses ports
+ * @throws Failure for an error that the user can fix; everything is closed and restored before
  */
 export async function runAgent(options: AgentOptions, parent?: AgentParent): Promise<ExitCode> {
   checkFramed(options);
@@ -116,7 +116,7 @@ async function trace(
       outletGone: (code) => end({ kind: 'outlet-gone', code }),
     },
   );
-  // on a host, the traces of other users would lose the names saved so far
+  // not on a host: there, the traces of other users would lose the task names saved so far
   const tracing = new Tracing(supervisor, own, parent === undefined, log);
   const send = (answer: Answer, payload?: Uint8Array): void => {
     const line = Buffer.from(`${JSON.stringify(answer)}\n`);
@@ -215,8 +215,8 @@ async function finish(
 }
 
 /**
- * SIGTERM and SIGINT end the agent, a second one at once. SIGHUP is ignored. SIGUSR1 logs the status; handling it
- * also keeps Node from starting its debugger.
+ * SIGTERM and SIGINT end the agent; a second signal ends it at once. SIGHUP is ignored. SIGUSR1 logs the status;
+ * handling it also keeps Node from starting its debugger.
  * @returns a function that stops listening
  */
 function listen(end: (why: End) => void, sayStatus: () => void, tracing: Tracing, log: Logger): () => void {

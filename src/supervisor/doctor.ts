@@ -44,7 +44,7 @@ export async function examineAgent(options: AgentOptions): Promise<readonly Link
   return chain.links;
 }
 
-/** An instance that the agent would create does not exist yet: check the top level instead. */
+/** The instance to check; undefined for the top level, also if the agent would first have to create the instance. */
 function ownInstance(root: string, instance: string | undefined): string | undefined {
   return instance !== undefined && existsSync(join(root, 'instances', instance)) ? instance : undefined;
 }
@@ -87,14 +87,16 @@ function ringsLink(tracefs: Tracefs | undefined, cpus: readonly number[]): strin
   return `${cpus.length} of ${perCpuKb.join(' or ')} KiB; ${overrun} events overwritten; tracing_on is ${tracefs.tracingOn() ? 1 : 0}`;
 }
 
-/** The size during a trace: unused rings are small, and are expanded to their full size at the start. */
+/**
+ * The size of a ring during a trace: a ring that is not in use is small, and is expanded to its full size at the start.
+ */
 function ringKb(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const { kb, expandedKb } = parseBufferSize(text);
   return expandedKb ?? kb;
 }
 
-/** 0 for a CPU that was never online. */
+/** The number of events overwritten in the CPU's ring; 0 for a CPU that was never online. */
 function overrunOf(tracefs: Tracefs, cpu: number): number {
   try {
     return tracefs.stats(cpu).overrun;
@@ -168,7 +170,7 @@ function agentLink(options: AgentOptions): string {
   return `trace-agent is running (pid ${holder.pid})`;
 }
 
-/** Trace ports that other processes hold; an agent's workers inherit theirs. */
+/** Checks that only a trace-agent, or a child of one, has trace ports open: an agent's workers inherit them. */
 function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   const held = holdersOf(
     options,
@@ -177,7 +179,8 @@ function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   const stranger = held.find(
     ([, { pid }]) => !isAgent(pid) && !isAgent(Number.parseInt(procField(pid, 'PPid'), 10)),
   );
-  if (stranger === undefined) return held.length === 0 ? 'no trace port is in use' : 'only by the agent';
+  if (stranger === undefined)
+    return held.length === 0 ? 'no trace port is in use' : 'only an agent has trace ports open';
   const [name, { pid, command }] = stranger;
   throw new Failure(
     exitCode.missing,
@@ -186,7 +189,9 @@ function busyLink(options: AgentOptions, cpus: readonly number[]): string {
   );
 }
 
-/** A trace-agent is recognised by its arguments: the program's name, or Node's followed by it. */
+/**
+ * Whether the process is a trace-agent: its first argument is the program's name, or Node's followed by the program's.
+ */
 function isAgent(pid: number): boolean {
   try {
     const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');

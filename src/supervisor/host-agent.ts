@@ -16,9 +16,9 @@ import {
 } from '../protocol/host-agent.ts';
 
 /**
- * Runs the agent of a host, as a child of `trace-host record`: with an instance of its own, pipes that its parent
- * reads, and a socket to it (protocol/host-agent.ts). It ends with its parent. An instance left behind by a killed
- * agent is removed first.
+ * Runs the agent of a host, as a child of `trace-host record`: with an instance of its own, pipes that the parent
+ * reads, and a socket to the parent (protocol/host-agent.ts). The agent ends when its parent ends. An instance left
+ * behind by a killed agent is removed first.
  * @throws Failure
  */
 export async function runHostAgent(options: AgentOptions, place: HostAgentPlace): Promise<ExitCode> {

@@ -2,11 +2,11 @@ import type { OrderName } from '../protocol/control.ts';
 
 /** All options of `trace-agent`, checked and with defaults filled in. */
 export interface AgentOptions {
-  /** CPU numbers to trace, ascending, each once; `undefined`: all present ones. */
+  /** The numbers of the CPUs to trace, ascending, each once; `undefined` for all present CPUs. */
   readonly cpus: readonly number[] | undefined;
-  /** Raw pages to stdout instead of to the trace ports. */
+  /** Whether to write raw pages to stdout instead of the trace ports. */
   readonly stdout: boolean;
-  /** With `stdout`: write frames (protocol/frames.ts), which name the CPU of each page, and the metadata. */
+  /** With `stdout`, whether to write frames (protocol/frames.ts), which name the CPU of each page, and the metadata. */
   readonly framed: boolean;
   /** Requested capacity of each worker's pipe; a multiple of 4096 between 64 KiB and 1 MiB. */
   readonly pipeBytes: number;
@@ -16,21 +16,21 @@ export interface AgentOptions {
   readonly portName: string;
   /** Name of the control port below `portsDir`. */
   readonly controlPort: string;
-  /** Whether `controlPort` was named by the user (with `stdout`, only a named one is waited for). */
+  /** Whether the user named `controlPort`. With `start` or `stdout`, only a named control port must exist. */
   readonly controlPortGiven: boolean;
-  /** Root of tracefs; `undefined`: look in the usual places. */
+  /** The root of tracefs; `undefined` to look for it in the usual places. */
   readonly tracefs: string | undefined;
-  /** The tracefs instance to trace in, created if it does not exist; `undefined`: the top level. */
+  /** The tracefs instance to trace in, created if it does not exist; `undefined` for the top level. */
   readonly instance: string | undefined;
-  /** Start at once, not at the host's order. */
+  /** Whether to start at once, without an order from the host. */
   readonly start: boolean;
-  /** Interval for sending partial pages while running; 0: only at a stop. */
+  /** Interval for sending partial pages while running; 0 to send them only at a stop. */
   readonly flushIntervalMs: number;
   /** Maximum time that a full port may delay a stop. */
   readonly stopTimeoutMs: number;
-  /** Maximum number of restarts of one worker within 60 s; after that, it is given up. */
+  /** Maximum number of restarts of one worker within 60 s. A worker that dies more often is given up. */
   readonly maxRestarts: number;
-  /** Keep one worker ready for the first CPU whose worker dies. */
+  /** Whether to keep one worker ready for the first CPU whose worker dies. */
   readonly standby: boolean;
   /** The user that workers switch to. */
   readonly user: string;

@@ -18,7 +18,8 @@ const nobody: Identity = { uid: 65_534, gid: 65_534 };
 const oldestTried = [6, 1] as const;
 
 /**
- * A warning, not an error: the agent does without what older kernels lack, and distributions backport features.
+ * The text of a warning about an old kernel. It is not an error: the agent does without what older kernels lack, and
+ * distributions backport features.
  * @returns undefined for a kernel that is not older than the tested ones, and for one whose name contains no version
  */
 export function oldKernelText(kernel: string): string | undefined {
@@ -48,8 +49,8 @@ export function checkFramed({ framed, stdout, controlPortGiven }: AgentOptions):
 }
 
 /**
- * A warning, not an error: the C agent of the kernel tree does the same, and users' scripts separate the pages by
- * other means.
+ * Warns when the pages of several CPUs are mixed in one stream. It is not an error: the C agent of the kernel tree does
+ * the same, and users' scripts separate the pages by other means.
  */
 export function warnOfMixedPages(cpus: readonly number[], log: Logger): void {
   if (cpus.length < 2) return;
@@ -60,8 +61,8 @@ export function warnOfMixedPages(cpus: readonly number[], log: Logger): void {
 }
 
 /**
- * Throws if the guest has no trace port at all: a single missing port may still appear, but without any the guest
- * was set up without trace ports.
+ * Throws if the guest has no trace port at all: a single missing port may still appear, but a guest that has none was
+ * set up without trace ports.
  */
 export function requireAnyPort(options: AgentOptions, cpus: readonly number[]): void {
   const names = cpus.map((cpu) => portNameOf(options.portName, cpu));
@@ -86,7 +87,7 @@ export function hostRules(options: AgentOptions): boolean {
   });
 }
 
-/** The error for a missing port: no driver, another name, or no such port. */
+/** The error for a missing port. It says whether a driver is missing or ports of other names exist. */
 function noPort(
   message: string,
   portsDir: string,

@@ -1,6 +1,6 @@
 import { sendUnixDatagram } from '../native/ipc/unix-socket.ts';
 
-/** Interval at which the state is checked; shorter when the watchdog requires it. */
+/** Interval at which the agent's status is checked; shorter when the watchdog requires it. */
 const lookMs = 1000;
 /** Added to the maximum time of a stop when the manager is asked to wait. */
 const stopMarginMs = 5000;
@@ -32,7 +32,7 @@ export class ServiceManager {
   }
 
   /**
-   * Reports that everything is open and all workers run, and from now on, until `close`, the status.
+   * Reports that everything is open and all workers run. From then on until `close`, also reports the status.
    * @param describe returns one line; called at each check
    */
   ready(describe: () => string): void {
@@ -75,7 +75,7 @@ export class ServiceManager {
       sendUnixDatagram(this.#address, lines.join('\n'));
       return true;
     } catch {
-      // its queue is full, or it is restarting: the next check tries again
+      // the manager's queue is full, or the manager is restarting: the next check tries again
       return false;
     }
   }

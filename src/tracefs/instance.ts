@@ -79,7 +79,7 @@ function cannotMake(path: string, error: unknown): Failure {
 
 /**
  * Removes an instance. The kernel answers EBUSY until the last descriptor below it is closed, in any process, so this
- * tries a hundred times, 20 ms apart. An instance that is already gone is fine. Throws Failure.
+ * tries a hundred times, 20 ms apart. It is not an error if the instance is already gone. Throws Failure.
  */
 export async function removeInstance(root: string, name: string, attempts = removeAttempts): Promise<void> {
   const path = join(root, 'instances', name);
@@ -109,8 +109,8 @@ export function nameOfProcess(prefix: string, pid = process.pid): string {
 const staleAttempts = 25;
 
 /**
- * Removes instances named by `nameOfProcess` whose process has ended. One that is still in use stays, e.g. if its
- * process runs in another PID namespace: the kernel refuses to remove an instance whose rings are open.
+ * Removes instances named by `nameOfProcess` whose process has ended. An instance that is still in use is kept, e.g. if
+ * its process runs in another PID namespace: the kernel refuses to remove an instance whose rings are open.
  * @returns the names of the removed instances
  */
 export async function removeStaleInstances(root: string, prefix: string): Promise<readonly string[]> {

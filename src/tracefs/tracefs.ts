@@ -13,7 +13,7 @@ import {
 } from './ring-files.ts';
 
 /**
- * One trace instance (without a name: the top level) and everything in it. No call here waits for events, but some
+ * A trace instance, or the top level if there is no name, and everything in it. No call here waits for events, but some
  * writes (filters, sizes) take the kernel milliseconds.
  */
 export class Tracefs {
@@ -193,12 +193,12 @@ export class Tracefs {
     return this.systems().flatMap((system) => this.eventsOf(system).map((name) => `${system}:${name}`));
   }
 
-  /** Whether the event exists; with `name` undefined, whether the system does. */
+  /** Whether the event exists, or, if `name` is undefined, whether the system exists. */
   hasEvent(system: string, name?: string): boolean {
     return this.#inEvents(system, name, name === undefined ? '' : 'format');
   }
 
-  /** Like `hasEvent`, for events that can be enabled and filtered: not the records of tracers, system `ftrace`. */
+  /** Like `hasEvent`, but false for the records of tracers (system `ftrace`), which cannot be enabled or filtered. */
   isSwitchable(system: string, name?: string): boolean {
     return this.#inEvents(system, name, 'enable');
   }

@@ -8,9 +8,9 @@ export interface Borrowed {
 }
 
 /**
- * Receives the assignment from the socket and closes it: a worker gets exactly one.
- * @returns undefined when there is none
- * @throws Error when the number of descriptors does not fit the outlet; NativeError
+ * Receives the worker's assignment from the socket, then closes the socket: a worker gets exactly one assignment.
+ * @returns undefined when there is no assignment
+ * @throws Error when this kind of outlet needs another number of descriptors; NativeError
  */
 export function borrow(outlet: Outlet, socket = lendingFd): Borrowed | undefined {
   const received = receiveDescriptors(socket);

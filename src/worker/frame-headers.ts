@@ -29,9 +29,9 @@ export class FrameHeaders {
     return this.#out > 0;
   }
 
-  /** Prepares the header of a frame for everything in the pipe. */
+  /** Prepares the header of a frame that will contain everything in the pipe. */
   begin(bytes: number): void {
-    // Bytes that left the pipe are in the stream before these, or were lost.
+    // All bytes that left the pipe before are either in the stream, before this frame, or lost.
     const position = this.#ledger.bytesOut + this.#ledger.bytesLost;
     this.#header = encodeFrameHeader(this.#sync, {
       kind: frameKinds.pages,

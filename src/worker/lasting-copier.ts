@@ -1,6 +1,6 @@
 import { errno } from '../native/error.ts';
 
-/** Calls on pipe and outlet; each returns bytes, or the negated errno. */
+/** The system calls on the pipe and the outlet. Each returns the number of bytes, or the negated errno. */
 export interface CopyCalls {
   /** Copies as much of the pipe's content as fits into the buffer, without consuming it. */
   peek(buffer: Uint8Array): number;
@@ -11,8 +11,8 @@ export interface CopyCalls {
 }
 
 /**
- * Moves pages through a buffer, and consumes them from the pipe only when they are in the outlet: if a worker dies in
- * between, its successor writes them again. The reader of frames recognises duplicates by their position.
+ * Moves pages through a buffer. A page stays in the pipe until it has been written to the outlet: if the worker dies
+ * before that, its successor writes the page again. The reader of frames recognises duplicates by their position.
  * @returns a function that moves a page, or less
  */
 export function lastingCopier(pageBytes: number, calls: CopyCalls): () => number {
@@ -26,7 +26,7 @@ export function lastingCopier(pageBytes: number, calls: CopyCalls): () => number
   };
 }
 
-/** @returns 0, or the negated errno */
+/** Calls `write` until all bytes are written. @returns 0, or the negated errno */
 export function writeWhole(bytes: Uint8Array, write: (bytes: Uint8Array) => number): number {
   for (let done = 0; done < bytes.byteLength; ) {
     const put = write(bytes.subarray(done));

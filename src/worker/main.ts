@@ -1,6 +1,7 @@
 /**
  * A worker: the child process that moves one CPU's pages. It opens no path and needs no privilege: it receives every
- * descriptor from the supervisor, which keeps its own copies. Until it is assigned a CPU it waits, fully loaded.
+ * descriptor from the supervisor, which keeps its own copies. It loads all its scripts, then waits until it is assigned
+ * a CPU.
  */
 import { affinityOf, pinProcess } from '../native/process/affinity.ts';
 import { errno, NativeError } from '../native/error.ts';
@@ -19,13 +20,13 @@ const waiter = new Waiter();
 
 function say(message: ToSupervisor): void {
   waiter.askForLoop();
-  // Without a supervisor nobody receives messages; the closing of the channel has already set `leave`.
+  // If the supervisor is gone, nobody receives messages; when the channel closed, the pump was told to leave.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 /**
- * @returns whether this process is now pinned to the CPU; that fails for an offline CPU, whose ring is read from
- * another CPU
+ * Pins this process to the CPU.
+ * @returns false if that fails because the CPU is offline: its ring is then read from another CPU
  */
 function pin(cpu: number): boolean {
   try {
@@ -92,8 +93,8 @@ async function main(): Promise<void> {
   say({ kind: 'loaded' });
   await assigned;
   const borrowed = borrow(setup.outlet);
-  // without an assignment there is nothing to do; an existing one is carried out even if the supervisor has died
-  // meanwhile, so that the pages that a dead worker left in the pipe are sent
+  // An assignment is carried out even if the supervisor has died in the meantime: a dead worker may have left pages in
+  // the pipe, and they must be sent.
   if (borrowed === undefined) return;
   const { assignment, lent } = borrowed;
 
@@ -123,7 +124,7 @@ async function main(): Promise<void> {
 }
 
 main().then(
-  // The last message is sent once this turn of the event loop is over.
+  // Exit only after this turn of the event loop: until then, the last message may not have been sent.
   () => setImmediate(() => exitNow(0)),
   (error: unknown) => {
     process.stderr.write(

@@ -8,7 +8,7 @@ import { lastingCopier, writeWhole } from './lasting-copier.ts';
 import type { Outlet } from './outlet.ts';
 import { SharedOutlet } from './shared-outlet.ts';
 
-/** A virtio port or FIFO that only this worker uses. */
+/** The outlet for a virtio port or FIFO that only this worker uses. */
 function ownOutlet({ pipeRead, port }: Lent): Outlet {
   return { push: (bytes) => splice(pipeRead, port, bytes) };
 }
@@ -26,7 +26,7 @@ function copier({ pipeRead, port }: Lent, pageBytes: number): (bytes: number) =>
   };
 }
 
-/** Like `copier`, for frames. */
+/** Like `copier`, but for a stream of frames. */
 function framedCopier({ pipeRead, port }: Lent, pageBytes: number): () => number {
   const second = makePipe();
   return lastingCopier(pageBytes, {

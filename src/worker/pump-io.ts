@@ -5,7 +5,7 @@ import type { Ledger } from '../protocol/ledger.ts';
 import { makeOutlet } from './make-outlet.ts';
 import type { Outlet } from './outlet.ts';
 
-/** The system calls of a pump: none blocks, and a failure is the negated errno. */
+/** The system calls of a pump. None of them blocks; on failure, each returns the negated errno. */
 export interface PumpIo {
   readonly ringFd: number;
   readonly portFd: number;
@@ -20,7 +20,7 @@ export interface PumpIo {
   held(): number;
 }
 
-/** The real calls, on a worker's descriptors. */
+/** A `PumpIo` that makes the system calls on a worker's descriptors. */
 export function lentIo(lent: Lent, setup: WorkerSetup, assignment: Assignment, ledger: Ledger): PumpIo {
   const { stage } = ledger;
   return {

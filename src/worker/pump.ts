@@ -12,8 +12,8 @@ import type { Waits } from './waiter.ts';
 const turnSplices = 4;
 /**
  * The port's queue has 128 entries; a splice of more pages can be lost entirely when descriptors run short. The limit
- * is on what goes into the pipe, since a port must be offered everything in the pipe: when offered less, Linux still
- * fills descriptors for all of it, beyond the end of their table.
+ * applies to what goes into the pipe, because a splice to the port must cover the whole content of the pipe: if it
+ * covers less, Linux still fills descriptors for the whole content, beyond the end of the descriptor table.
  */
 const splicePagesMax = 128;
 /** Maximum time of a wait: setting tracing_on to 0 does not end a poll. */
@@ -35,7 +35,7 @@ export interface PumpSetup {
   readonly stopTimeoutMs: number;
 }
 
-/** The result of a step: continue with the next one, or the reason why the turn is over. */
+/** The result of a step: `moved` to continue with the next step, or the reason why the turn is over. */
 type Step = 'moved' | Pause;
 type Pause = 'turn-over' | 'ring-empty' | 'port-full' | 'not-our-turn' | 'nothing-wanted' | 'end';
 
@@ -45,8 +45,8 @@ interface Flush {
 }
 
 /**
- * Moves pages from one CPU's ring through a pipe to its port. The pipe is filled only when it is empty, so one number
- * describes its content, and a successor after a crash knows what to do: empty it first.
+ * Moves pages from one CPU's ring through a pipe to its port. The pipe is filled only when it is empty. After a crash,
+ * the successor therefore needs to know only how many bytes the pipe holds, and empties it first.
  */
 export class Pump {
   readonly #io: PumpIo;
@@ -60,7 +60,7 @@ export class Pump {
   #wanted: 'run' | 'stop' | 'leave' = 'stop';
   #flush: Flush | undefined;
   #pipeBytes = 0;
-  /** The last fill found fewer whole pages than would fit, so the ring has no more until the next wait. */
+  /** The last fill found fewer whole pages than would fit, so the ring has no more whole pages until the next wait. */
   #tookAll = false;
   #portMoved = false;
   /** The time when the port was found full, or when the last order arrived, whichever is later. */
@@ -136,8 +136,8 @@ export class Pump {
   }
 
   #order(wanted: 'run' | 'stop' | 'leave'): void {
-    // A stop gets its full timeout, no matter how long the port has been full already. A leave after a stop shares the
-    // stop's timeout: if the port has used it up, it gets no more time.
+    // A stop gets its full timeout, no matter how long the port has been full already. An order to leave that follows a
+    // stop does not restart the timeout.
     if (wanted !== 'leave' || this.#wanted === 'run') this.#portFullMs = performance.now();
     this.#wanted = wanted;
     this.#waiter.wake();
@@ -223,7 +223,10 @@ export class Pump {
     return this.#partialMs + flushIntervalMs - performance.now();
   }
 
-  /** Ends when the ring is empty, or after as many pages as the ring can hold, because the ring keeps filling. */
+  /**
+   * Fills the pipe during a stop. Ends when the ring is empty, or after as many pages as the ring can hold: without
+   * this limit, a busy ring might never be empty.
+   */
   #fillStopping(flush: Flush): Step {
     if (flush.pagesLeft <= 0) return this.#stopped(flush, true);
     const { pageBytes } = this.#setup;
@@ -272,7 +275,8 @@ export class Pump {
 
   /**
    * With a small ring or buffer_percent 0, poll reports POLLIN for a ring that splice finds empty, and POLLERR for a
-   * CPU that was never online: splice tries once, and if it moves nothing, the pump sleeps, longer each time.
+   * CPU that was never online: therefore the pump tries one splice after the poll, and if that moves nothing, it
+   * sleeps, longer each time.
    */
   #awaitRing(): void {
     const found = this.#waiter.ready(this.#io.ringFd, POLLIN, this.#ringWaitMs());
@@ -290,7 +294,7 @@ export class Pump {
     if ((found & (POLLHUP | POLLERR)) !== 0) this.#setConnected(false);
   }
 
-  /** The port is full: starts its timeout, unless it has started. */
+  /** Called when the port is full: starts the port's timeout, unless it is running already. */
   #beginWait(): void {
     if (!this.#portMoved) return;
     this.#portMoved = false;

@@ -6,7 +6,7 @@ export const anothersTurn = -1_000_000;
 
 /** What a shared outlet does with its worker's descriptors. */
 export interface OutletCalls {
-  /** @returns false: another worker has the turn */
+  /** @returns false if another worker holds the lock */
   tryLock(): boolean;
   unlock(): void;
   /** Moves up to `bytes` from the pipe to the outlet. @returns bytes moved, or the negated errno */

@@ -6,9 +6,9 @@ import type { PumpIo } from './pump-io.ts';
 const pageHeaderBytes = 16;
 
 /**
- * Moves one page, full or partial, through the stage into the empty pipe. Splice leaves the page being written in the
- * ring; a read of exactly one page returns it. The stage is shared memory, so a page is in the ring, the stage or the
- * pipe at every instruction, and a successor can tell which.
+ * Moves one page, full or partial, through the stage into the empty pipe. Splice does not take the page that the kernel
+ * is still writing to; a read of exactly one page does. The stage is shared memory, so a page is in the ring, the stage
+ * or the pipe at every instruction, and a successor can tell which.
  * @returns bytes taken, or the negated errno of the read
  */
 export function movePartialPage(io: PumpIo, ledger: Ledger): number {
@@ -24,9 +24,9 @@ export function movePartialPage(io: PumpIo, ledger: Ledger): number {
 }
 
 /**
- * Corrects the ledger after a predecessor was killed. Its last step may be missing from the ledger, and the pipe shows
- * which one: if the pipe holds more than was counted, it was being filled; if less, emptied. A staged page that was
- * read from the ring is already in the pipe, unless the pipe is empty.
+ * Corrects the ledger after a predecessor was killed. The predecessor's last step may be missing from the ledger. The
+ * pipe shows which step that was: if it holds more than the ledger says, it was being filled; if it holds less, it was
+ * being emptied. A staged page that was read from the ring is already in the pipe, unless the pipe is empty.
  * @returns bytes in the pipe
  */
 export function takeOver(io: PumpIo, ledger: Ledger): number {

@@ -6,7 +6,7 @@ export type Verdict = 'again' | 'gone' | 'fatal';
 /** @param failure the positive errno of splice or read on the ring */
 export function ringVerdict(failure: number): Verdict {
   switch (failure) {
-    case errno.EAGAIN: // no whole page, or none at all
+    case errno.EAGAIN: // no whole page, or no data at all
     case errno.EINTR:
     case errno.ENOMEM: // no memory for the page list: a temporary shortage
     case errno.EBUSY: // a latency tracer is swapping the buffers

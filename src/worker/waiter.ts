@@ -2,12 +2,12 @@ import { eventLoopFd } from '../native/wait/event-loop.ts';
 import { POLLIN, PollSet } from '../native/wait/poll.ts';
 import { Timerfd } from '../native/wait/timerfd.ts';
 
-/** The event loop runs at least this often: a timer that expires does not make its descriptor readable. */
+/** The event loop runs at least this often, because an expired timer does not make the loop's descriptor readable. */
 const loopTurnMs = 500;
 
-/** The waits of a pump. */
+/** The ways in which a pump waits. */
 export interface Waits {
-  /** The event loop needs a turn before the next wait: it has work, or has waited long enough. */
+  /** Whether the event loop must run before the next wait: it has work, or has not run for some time. */
   readonly loopIsDue: boolean;
   /** Marks that the loop has work, such as a message to send. */
   askForLoop(): void;
@@ -17,7 +17,7 @@ export interface Waits {
   turnLoop(): Promise<void>;
   /**
    * Waits for events on a descriptor, blocking this thread.
-   * @returns the events that poll found; 0: none in time, or the loop is due
+   * @returns the events that poll found; 0 if there were none in time, or if the event loop must run first
    */
   ready(fd: number, events: number, timeoutMs: number): number;
   /** Waits for a time, or until `wake` if the time is undefined; the event loop runs meanwhile. */
@@ -27,12 +27,13 @@ export interface Waits {
 }
 
 /**
- * Waits that end early when the event loop has work; one at a time.
+ * Waits for one thing at a time. A wait ends early when the event loop has work.
  *
- * The main thread polls the descriptor together with the one that Node's event loop waits on: a message, a signal or
- * a closing channel ends the wait at once, and the loop is due. That avoids another thread, a promise and a turn of
- * the loop for each wake-up, which together cost more than everything else. The loop's timers do not end such a wait,
- * so a timerfd does: reading the clock at each wake-up, with cold caches, would cost as much as a splice.
+ * The main thread polls the descriptor together with the one that Node's event loop waits on: a message, a signal or a
+ * closing channel ends the wait at once, and the loop runs next. That avoids another thread, a promise and a turn of
+ * the loop for each wake-up, which together cost more than everything else. The loop's timers do not end such a wait; a
+ * timerfd, polled too, ends it at intervals. To read the clock at each wake-up instead would cost as much as a splice,
+ * as the caches are cold.
  */
 export class Waiter implements Waits {
   readonly #set = new PollSet(3);

@@ -134,7 +134,8 @@ describe('a standby', { skip }, () => {
     inScene(async (scene) => {
       const control = await scene.addControlPty();
       const agent = await scene.startReady(['--start', '--max-restarts', '2']);
-      const isGivenUp = (): boolean => agent.said('standby keeps dying: none until a worker crashes') > 0;
+      const isGivenUp = (): boolean =>
+        agent.said('standby keeps dying: no new one until a worker crashes') > 0;
       await until(
         'the end of it',
         () => {

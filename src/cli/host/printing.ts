@@ -15,7 +15,7 @@ export class Printing {
     const [program = '', ...words] = selfCommand();
     this.#child = spawn(program, [...words, 'report', '--follow', dir], {
       stdio: ['ignore', 'inherit', 'inherit'],
-      // not reached by Ctrl-C: ends when the recording ends
+      // Ctrl-C must not reach it: it ends when the recording ends
       detached: true,
     });
     this.#ended = Promise.race([once(this.#child, 'exit'), once(this.#child, 'error')]);

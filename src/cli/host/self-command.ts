@@ -1,4 +1,4 @@
-/** The command that runs this program again; its options follow. */
+/** The beginning of a command that runs this program again; the options have to be appended. */
 export function selfCommand(): readonly string[] {
   const [, script = ''] = process.argv;
   // a single-file executable contains its script

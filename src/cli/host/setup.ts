@@ -19,7 +19,7 @@ import { counted, cpuRanges } from '../report/human.ts';
 /** TMPFS_MAGIC of statfs(2). */
 const tmpfs = 0x01021994;
 
-/** `trace-host setup`: prints the options for QEMU or libvirt to stdout, what it did to stderr. Throws Failure. */
+/** `trace-host setup`: prints the options for QEMU or libvirt to stdout, and what it did to stderr. Throws Failure. */
 export async function runSetup(options: SetupOptions): Promise<ExitCode> {
   const target = options.applyTo === undefined ? undefined : await openTarget(options.applyTo);
   try {

@@ -1,6 +1,6 @@
 import { editDistance } from '../../base/edit-distance.ts';
 
-/** The name that was most likely meant by a mistyped one; at most a third of the letters may differ. */
+/** The name that the user most likely meant; at most a third of its letters may differ from the typed one. */
 export function nearestName(typed: string, names: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(typed.length / 3));
   let nearest: string | undefined;

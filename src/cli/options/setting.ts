@@ -4,8 +4,8 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { printable, quoted } from '../../base/quoted.ts';
 
 /**
- * The completions that a shell offers for a value: fixed words (alone or as a comma-separated list), or names that
- * it looks up. A guest is a directory below `--dir`.
+ * The completions that a shell offers for a value: fixed words (alone or as a comma-separated list), or names that the
+ * shell looks up. A guest is a directory below `--dir`.
  */
 export type Values =
   | { readonly words: readonly string[]; readonly list?: true }
@@ -20,20 +20,20 @@ export interface Setting<Value> {
   readonly short?: string;
   /** Long name on the command line, without dashes; the configuration file uses it in camelCase. */
   readonly long: string;
-  /** Placeholder for the value in the help; `undefined`: a flag, which takes no value. */
+  /** Placeholder for the value in the help; `undefined` for a flag, which takes no value. */
   readonly placeholder?: string;
   readonly description: string;
   /** Names that users may try in place of `long`; a message then suggests `long`. */
   readonly otherNames?: readonly string[];
-  /** `undefined`: no completion. */
+  /** The completions for the value; `undefined` if there are none. */
   readonly values?: Values;
-  /** Default value, parsed like a given one; `undefined`: the description gives the default. */
+  /** Default value, parsed like a given one; if `undefined`, the description gives the default. */
   readonly defaultText?: string;
-  /** May be repeated; `parse` gets all values in order, joined by newlines. */
+  /** Whether the option may be repeated; `parse` then gets all values in order, joined by newlines. */
   readonly repeatable?: boolean;
   /** JSON types allowed in the configuration file in addition to string. */
   readonly fileTypes?: readonly ('number' | 'array')[];
-  /** `name` tells the user where the text was given. Throws Failure (usage). */
+  /** Parses the text. `name` tells the user where the text was given. Throws Failure (usage). */
   readonly parse: (text: string, name: string) => Value;
 }
 

@@ -2,7 +2,7 @@ import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
 
 const pageBytes = 4096;
-/** The kernel's default pipe, 16 pages. */
+/** The default size of a pipe: 16 pages. */
 const minPipeBytes = 64 * 1024;
 /** The default of /proc/sys/fs/pipe-max-size, the limit for unprivileged users. */
 const maxPipeBytes = 1024 * 1024;

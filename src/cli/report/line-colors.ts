@@ -1,4 +1,4 @@
-/** When to color the lines of a report; named as by other tools' `--color`. */
+/** When to color the lines of a report; other tools use the same words for `--color`. */
 export const colorChoices = ['auto', 'always', 'never'] as const;
 export type ColorChoice = (typeof colorChoices)[number];
 
@@ -24,16 +24,22 @@ const colorOfSystem: Readonly<Record<string, string>> = {
   irq_vectors: '\x1b[33m',
 };
 
-/** The task, the CPU (with `-l` the flags, too), the time, and with `--ts-diff` the difference; then the event's name. */
+/**
+ * The beginning of an event's line: the task, the CPU (with `-l`, the flags too), the time, with `--ts-diff` the
+ * difference, and the event's name.
+ */
 const eventLine =
   /^(.*?-\d{1,10} {1,12})(\[\d{1,5}\]|\d{1,5}[-.\w]{3,20})( {0,12}\d[\d.]{0,30})(: {0,12}(?:\(\+-?\d{1,20}\) {0,12})?)([^\s:]{1,200})(?=: )/;
-/** The expressions see only this much of a line: its texts come from a guest, which could make them take long. */
+/**
+ * Number of characters of a line that the regular expressions read: parts of the line come from a guest, which could
+ * otherwise make them slow.
+ */
 const headLength = 400;
 const lostLine = /^(?: *\S+: | +)?CPU:\d+ \[(?:\d+ )?EVENTS DROPPED\]$/;
 
 /**
- * Colors the lines of a report, which come in pieces of any size: CPU and time dim, the names of scheduler and interrupt
- * events by their system, lost events red. A line is returned when it is complete.
+ * Colors the lines of a report, which arrive in pieces of any size: CPU and time dim, the names of scheduler and
+ * interrupt events by their system, lost events red. A line is returned when it is complete.
  */
 export class LineColors {
   readonly #systems: ReadonlyMap<string, string>;

@@ -4,24 +4,22 @@ import type { Clocks, PingRound } from '../control/ping.ts';
 
 /** A machine that is recorded. */
 export interface ClockOwner {
-  /** Name of its trace clock; undefined until it traces. */
+  /** Name of the machine's trace clock; undefined until the machine traces. */
   readonly traceClock: string | undefined;
   /** Throws Failure. */
   readonly ping: () => Promise<PingRound>;
-  /** Adds readings to its recording. Throws Failure. */
+  /** Adds readings to the machine's recording. Throws Failure. */
   readonly addPings: (pings: readonly ClockPing[]) => void;
 }
 
 /** Number of pings in a row: the fastest of several is the most accurate. */
 const roundsAtOnce = 10;
-/** Time limit for the pings in a row: a slow guest gets fewer. */
+/** Time limit for the pings in a row: a slow guest gets fewer pings. */
 const mostMs = 1000;
 /** Interval between pings while recording. */
 const everyMs = 1000;
 
-/**
- * The clock in a ping that is this trace clock; undefined if the trace clock does not count the kernel's nanoseconds.
- */
+/** The clock that a ping reads for this trace clock; undefined if it reads none. */
 function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   switch (traceClock) {
     case 'boot':
@@ -35,7 +33,7 @@ function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   }
 }
 
-/** Reads a guest's clock while it is recorded together with its host. */
+/** Reads a guest's clock while the guest is recorded together with its host. */
 export class ClockPings {
   readonly #guest: ClockOwner;
   readonly #host: Pick<ClockOwner, 'traceClock'>;

@@ -21,15 +21,15 @@ export class GuestClocks {
     this.#pings = new Map(guests.map((guest) => [guest, new ClockPings(guest, host)]));
   }
 
-  /** Undefined for the host. */
+  /** The pings of a guest; undefined for the host. */
   pingsOf(recording: AlignedRecording): ClockPings | undefined {
     return this.#pings.get(recording);
   }
 
   /**
-   * Aligns the clocks of the guests with the host's, from what was recorded, and writes that into their recordings. Reads
-   * all events. Throws Failure.
-   * @param note gets the guests that cannot be aligned, and why
+   * Aligns the clocks of the guests with the host's, from what was recorded, and writes the result into the guests'
+   * recordings. Reads all events. Throws Failure.
+   * @param note called for each guest that cannot be aligned, with the reason
    */
   async align(note: (text: string) => void): Promise<ReadonlyMap<AlignedRecording, RecordedAlignment>> {
     const found = new Map<AlignedRecording, RecordedAlignment>();

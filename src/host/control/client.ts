@@ -45,8 +45,8 @@ interface Payload {
 }
 
 /**
- * Sends orders on a guest's control port and reads the answers. Only one process at a time uses a port. The guest is not
- * trusted: an unexpected answer is ignored, an invalid one is a Failure, and every buffer has a limit.
+ * Sends orders on a guest's control port and reads the answers. Only one process at a time uses a port. The guest is
+ * not trusted: an unexpected answer is ignored, an invalid answer is a Failure, and every buffer has a limit.
  */
 export class ControlClient {
   readonly #guest: TracedMachine;
@@ -115,7 +115,7 @@ export class ControlClient {
     return this.#gone !== undefined;
   }
 
-  /** Progress of the metadata being received; undefined when none is. */
+  /** Progress of the metadata being received; undefined when none is being received. */
   get arriving(): { readonly doneBytes: number; readonly totalBytes: number } | undefined {
     const payload = this.#payload;
     return payload && { doneBytes: payload.filledBytes, totalBytes: payload.bytes.length };
@@ -137,7 +137,7 @@ export class ControlClient {
     return this.#ask('stop');
   }
 
-  /** The gzipped tar of tracefs files; packed, it has at most `maxMetadataBytes`. */
+  /** Fetches the metadata, a gzipped tar of tracefs files of at most `maxMetadataBytes`. */
   async metadata(part: MetadataPart = 'all'): Promise<Buffer> {
     const { packed } = await this.#metadata(part === 'all' ? {} : { part });
     return packed;

@@ -13,8 +13,8 @@ export function newId(): string {
 }
 
 /**
- * An order's line. Of even length, so that the original C agent, which reads two bytes at a time, still finds the
- * next bare order.
+ * The line of an order. Its length is even, so that the original C agent, which reads two bytes at a time, still finds
+ * the next bare order.
  */
 export function lineOf(order: { readonly id: string; readonly order: OrderName }): Buffer {
   const line = Buffer.from(`${JSON.stringify(order)}\n`);

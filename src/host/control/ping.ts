@@ -8,7 +8,7 @@ export type PingClock = 'boottime' | 'monotonicRaw' | 'realtime';
 export interface Clocks extends Readonly<Record<PingClock, bigint>> {
   /** Undefined from older agents. */
   readonly monotonic?: bigint;
-  /** Cycles; undefined where there is no TSC to read. */
+  /** Cycles of the TSC; undefined where the TSC cannot be read. */
   readonly x86Tsc?: bigint;
 }
 
@@ -31,7 +31,7 @@ export function hostClocks(): Clocks {
   };
 }
 
-/** The round-trip time, by a clock that is never adjusted. */
+/** The round-trip time, measured with a clock that is never adjusted. */
 export function roundTripNs({ sent, received }: PingRound): bigint {
   return received.monotonicRaw - sent.monotonicRaw;
 }

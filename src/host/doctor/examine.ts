@@ -26,7 +26,7 @@ export interface ExamineOptions {
 
 /**
  * Checks every link from this host to a guest's agent and to the output file. Changes nothing. While another trace-host
- * has the control port it does not ask the agent, so that a recording is not disturbed.
+ * uses the control port, the agent is not asked, so that a recording is not disturbed.
  */
 export async function examineGuest({
   location,
@@ -147,13 +147,16 @@ async function guestLink(guest: GuestDir, holders: readonly Holder[]): Promise<s
   );
 }
 
-/** A second reader steals pages and answers: each byte of a FIFO goes to only one of its readers. */
+/**
+ * Checks that no other program reads from the ports. It would take pages and answers away from trace-host: each byte of
+ * a FIFO goes to only one of its readers.
+ */
 function readersLink(holders: readonly Holder[]): string {
   const isOurs = (holder: Holder): boolean => holder.files.some(({ name }) => name === lockFileName);
   const strangers = holders.filter((holder) => !isQemu(holder) && !isOurs(holder));
   for (const stranger of strangers) {
     const held = stranger.files.find(({ name }) => portOfFile(name) !== undefined);
-    // without a QEMU, the holder may be a program that replaces QEMU, and so has all ports open
+    // if no holder is a QEMU, the stranger may be a program that is used instead of QEMU and has all ports open
     if (held === undefined || !holders.some(isQemu)) continue;
     throw new Failure(
       exitCode.failed,
@@ -219,7 +222,7 @@ async function clocksLink(client: ControlClient): Promise<string> {
   while (rounds.length < pingRounds - 1) rounds.push(await client.ping());
   const best = fastest([first, ...rounds]);
   const ms = (ns: bigint): string => (Number(ns) / 1e6).toFixed(3);
-  return `asked in ${ms(roundTripNs(best))} ms; the host's wall clock is ${ms(offsetNs(best, 'realtime'))} ms ahead`;
+  return `answered in ${ms(roundTripNs(best))} ms; the host's wall clock is ${ms(offsetNs(best, 'realtime'))} ms ahead`;
 }
 
 function nameOf({ pid, argv }: Holder): string {

@@ -32,7 +32,7 @@ export function tmpfilesLink(guest: GuestDir): string {
 }
 
 /**
- * The rule of systemd-tmpfiles that removes old files below a directory; undefined when there is none. It also
+ * The rule of systemd-tmpfiles that removes old files below a directory; undefined when there is none. Such a rule also
  * removes FIFOs that QEMU has open, because their times do not change.
  * @param dir absolute
  */

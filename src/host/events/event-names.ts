@@ -5,7 +5,7 @@ import { maxFilters, maxTriggers } from '../../protocol/trace-request.ts';
 import { quoted } from '../../base/quoted.ts';
 import { type Glob, globOf } from './glob.ts';
 
-/** Names of the events that can be enabled in a kernel, by system. */
+/** The names of the events that can be enabled in a kernel, for each system. */
 export type KnownEvents = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** @param paths of the files of a metadata archive, so that events with an unreadable format are known too */

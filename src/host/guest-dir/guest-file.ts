@@ -29,9 +29,9 @@ export interface GuestFile {
   /** Ports of CPUs 0 to `cpus` - 1. */
   readonly cpus: number;
   readonly chardev: Chardev;
-  /** The transport of its virtio-serial devices; absent: PCI. */
+  /** The transport of the guest's virtio-serial devices; absent for PCI. */
   readonly transport?: Exclude<Transport, 'pci'>;
-  /** Group through which QEMU has access to the directory; absent: QEMU runs as the directory's owner. */
+  /** The group through which QEMU has access to the directory; absent if QEMU runs as the directory's owner. */
   readonly group?: string;
 }
 

@@ -5,14 +5,14 @@ import type { OwnedDir } from './owned-dir.ts';
 import { guestMarks, portOfFile } from '../port-names.ts';
 
 /**
- * The sticky bit, which the kernel ignores on FIFOs and files. systemd-tmpfiles keeps such files whatever their
- * age. Without the bit it would remove old FIFOs: nothing writes to those of a guest that is not traced, and QEMU
- * cannot be reached once their names are gone.
+ * The sticky bit, which the kernel ignores on FIFOs and files. systemd-tmpfiles keeps such files whatever their age.
+ * Without the bit, it would remove the FIFOs of a guest that has not been traced for a long time, as nothing writes to
+ * them; without their names, QEMU cannot be reached.
  */
 export const keptBit = 0o1000;
 
 /**
- * Marks files of an earlier version or created manually, if this user owns them, or this user is root. Does not
+ * Marks files that an earlier version made or that were created manually, if this user owns them or is root. Does not
  * throw.
  */
 export function keepFromCleaners(dir: OwnedDir): void {

@@ -8,10 +8,10 @@ import { qmpSockets, runStateOf } from './run-state.ts';
 
 /** The words that messages use for a guest. */
 export interface GuestWords {
-  /** Absolute path of its directory, without symbolic links. */
+  /** Absolute path of the guest's directory, without symbolic links. */
   readonly path: string;
   readonly label: string;
-  /** The options that select it in another command, with a leading blank. */
+  /** The options that select the guest in another command, with a leading blank. */
   readonly options: string;
 }
 
@@ -57,7 +57,9 @@ export function qemusOf(dir: string): Holder[] {
   return holdersBelow(dir).filter(isQemu);
 }
 
-/** The error for a guest that does not run, by its QEMU's state; undefined when it runs, or the state is unknown. */
+/**
+ * The error for a guest that, according to QEMU's state, does not run; undefined if it runs or the state is unknown.
+ */
 export function standstill(guest: GuestWords, pid: number, state: RunState): Failure | undefined {
   if (state.kind === 'process-stopped')
     return new Failure(
@@ -75,8 +77,8 @@ export function standstill(guest: GuestWords, pid: number, state: RunState): Fai
 }
 
 /**
- * The error for a guest that does not answer, by QEMU's state; undefined when QEMU gives no reason. Waits as
- * `runStateOf` does.
+ * The error for a guest that does not answer, with the reason that QEMU's state gives; undefined if it gives none.
+ * Waits as `runStateOf` does.
  */
 export async function whyStill(guest: GuestWords): Promise<Failure | undefined> {
   for (const { pid, argv } of qemusOf(guest.path)) {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 /** A process that has files of a guest's directory open. */
 export interface Holder {
   readonly pid: number;
-  /** Its command line; empty for a process that has just ended. */
+  /** The process's command line; empty if the process has just ended. */
   readonly argv: readonly string[];
   readonly files: readonly HeldFile[];
 }
@@ -53,7 +53,7 @@ function heldFile(
   return name.includes('/') ? undefined : { name, isRemoved };
 }
 
-/** Names of the sockets that are bound below a directory, by inode. */
+/** Maps the inodes of the sockets that are bound below a directory to their names. */
 function socketsBelow(dir: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const line of textOf('/proc/net/unix').split('\n')) {

@@ -23,7 +23,7 @@ export interface QemuSerial {
   readonly maxPorts: number;
 }
 
-/** Devices with an id, and those without. */
+/** The paths in QEMU's object tree below which it keeps the devices with an id, and those without. */
 const containers = ['/machine/peripheral', '/machine/peripheral-anon'] as const;
 
 interface Child {

@@ -5,7 +5,7 @@ import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
 
-/** The end of the command that ran during a recording. */
+/** How the command that ran during a recording ended. */
 export interface CommandEnd {
   /** Null when a signal ended the command. */
   readonly exitCode: number | null;

@@ -12,9 +12,9 @@ import type { CommandEnd } from './command.ts';
 /** One machine's part of a recording. */
 export interface RecordTarget {
   readonly out: string;
-  /** What to trace; undefined: whatever is already enabled in the guest. */
+  /** What to trace; undefined for whatever is already enabled in the guest. */
   readonly trace: TraceRequest | undefined;
-  /** Whether to skip events that its kernel does not have; otherwise they are an error. */
+  /** Whether to skip events that the machine's kernel does not have; otherwise, they are an error. */
   readonly skipUnknown: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface GuestTarget extends RecordTarget {
 }
 
 export interface HostTarget extends RecordTarget {
-  /** Where its agent traces when `trace` names no instance. */
+  /** Where the host's agent traces when `trace` names no instance. */
   readonly place: HostAgentPlace;
   /** The command that runs this program again. */
   readonly command: readonly string[];
@@ -32,7 +32,7 @@ export interface HostTarget extends RecordTarget {
 export interface RecordOptions {
   /** May be empty if the host is traced. */
   readonly guests: readonly GuestTarget[];
-  /** This host; undefined: it is not traced. */
+  /** This host; undefined if it is not traced. */
   readonly host: HostTarget | undefined;
   /** Size limit of the newest pages kept for each CPU. */
   readonly capBytes: number | undefined;
@@ -62,7 +62,7 @@ export interface RecordRequest {
   readonly guests: (() => readonly RecordedGuest[]) | undefined;
   /** Whether to skip events that the guest does not have. */
   readonly skipUnknown: boolean;
-  /** Limit of what is kept of each CPU; undefined: keep everything. */
+  /** Size limit of the pages kept for each CPU; undefined if all pages are kept. */
   readonly capBytes: number | undefined;
   readonly timeoutMs: number;
   /** Reports something to the user while the recording runs. */
@@ -107,7 +107,9 @@ export interface GuestReport {
   readonly out: string;
   /** Undefined when the trace.dat could not be written. */
   readonly report: ConvertReport | undefined;
-  /** How to convert its times to this host's; undefined for the host itself, and if the host is not recorded. */
+  /**
+   * How to convert the machine's times to this host's; undefined for the host itself, and if the host is not recorded.
+   */
   readonly alignment: RecordedAlignment | undefined;
   /** The recording directory, which can be converted; undefined when it is no longer needed, or was removed. */
   readonly dir: string | undefined;

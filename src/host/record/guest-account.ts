@@ -82,7 +82,7 @@ export class GuestAccount {
     return now === null ? null : ringSince(now, this.#baseline(cpu));
   }
 
-  /** The ring's counts when the trace began; undefined: all zero. */
+  /** The ring's counts when the trace began; undefined if they were all zero. */
   #baseline(cpu: number): RingStats | undefined {
     const started = this.started?.cpus?.[cpu];
     if (started !== undefined) return started.ring ?? undefined;

@@ -7,8 +7,9 @@ import { type Collector, Nowhere, type Stream, type StreamFault } from './collec
 import type { RawFile } from '../../trace/recording/raw-file.ts';
 
 /**
- * An earlier trace counts as drained when nothing has arrived for this long. A FIFO's content is available at once,
- * but QEMU may have more, and may take a while on a busy machine.
+ * An earlier trace counts as drained when nothing has arrived for this long. `nothing` applies as long as no byte has
+ * arrived, `something` afterwards: a FIFO's content is available at once, but QEMU may have more, and may take a while
+ * to send it on a busy machine.
  */
 const staleQuietMs = { nothing: 150, something: 1000 } as const;
 /**

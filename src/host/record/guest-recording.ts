@@ -148,7 +148,7 @@ export class GuestRecording {
     const { packed, contents } = await this.#metadata.all();
     this.#packed = packed;
     this.#mustGoOn();
-    // metadata that the conversion could not read is an error now
+    // parse it now, so that metadata that the conversion could not read is an error before the start
     parseMetadata(contents);
     this.#trace = this.#metadata.resolve(this.#request.trace, this.#request.skipUnknown);
     await this.#openPorts();
@@ -306,7 +306,7 @@ export class GuestRecording {
     this.#ports.open(this.#collector);
     const bytes = await this.#ports.drain(() => this.#mustGoOn());
     if (bytes === 0) return;
-    // what waited for a reader is counted as sent only now
+    // the agent counts bytes that waited for a reader as sent only now
     this.account.before = await this.#client.status();
     this.#request.note(
       `${this.guest.label}: discarded ${bytes} bytes of an earlier trace that had not been read`,

@@ -30,7 +30,10 @@ const reservedBytes = 16 * 1024 * 1024;
 interface Entry {
   readonly recording: GuestRecording;
   readonly failures: Failure[];
-  /** The guest's stop, once it has begun: earlier than the others' when the guest cannot continue. */
+  /**
+   * The stop of this guest, once it has begun. It begins before the stops of the others when this guest cannot
+   * continue.
+   */
   stopping: Promise<void> | undefined;
 }
 
@@ -244,7 +247,7 @@ export class Recorder {
           looking = false;
         });
       }
-      // independent of the above, because QEMU may be slow to answer
+      // separate from `#look`, because QEMU may be slow to answer
       if (lookingAtThreads) return;
       lookingAtThreads = true;
       void this.#lookAtThreads().finally(() => {

@@ -16,7 +16,7 @@ export interface SetupOptions {
   readonly chardev: Chardev | undefined;
   readonly transport: Transport | undefined;
   readonly group: string | undefined;
-  /** undefined: print only what was done. */
+  /** The format of the output; undefined to print only what was done. */
   readonly format: SetupFormat | undefined;
   readonly applyTo: ApplyTo | undefined;
   readonly remove: boolean;

@@ -34,7 +34,7 @@ export interface PreparedGuest {
   readonly changes: Changes;
 }
 
-/** The kernel's sun_path without its NUL. */
+/** The size of the kernel's sun_path, less the terminating NUL. */
 const maxSocketPathBytes = 107;
 
 /**

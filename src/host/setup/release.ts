@@ -8,7 +8,7 @@ import { cutOffFiles } from '../qemu/guest-trouble.ts';
 import type { Target, TargetChanges } from './target/target.ts';
 
 /**
- * Detaches ports from a running guest whose files were removed from its directory: new files with the same names
+ * Detaches from a running guest the ports whose files were removed from its directory: new files with the same names
  * would not be connected.
  * @returns undefined when there are none
  * @throws Failure (failed) while another process gives orders

@@ -29,7 +29,7 @@ export interface ThisHostOptions {
 
 /**
  * This host as a machine that is traced. Its agent is a child process with a session of its own, so that Ctrl-C does
- * not reach it; it ends, and restores everything, when this process ends, however that happens.
+ * not reach it. When this process ends, for whatever reason, the agent restores everything and ends.
  */
 export class ThisHost implements TracedMachine {
   readonly path = '/sys/kernel/tracing';

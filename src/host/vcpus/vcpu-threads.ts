@@ -82,7 +82,7 @@ export function threadsIn(answer: unknown, tasks: ReadonlySet<number>): VcpuThre
   return threads;
 }
 
-/** Finds them by the names that QEMU gives its threads with `-name debug-threads=on`, as libvirt does. */
+/** Finds the threads by their names, which QEMU sets with `-name debug-threads=on`; libvirt uses this option. */
 function namedThreads(pid: number, tasks: ReadonlySet<number>): VcpuThreads {
   const threads = new Map<number, number>();
   for (const tid of tasks) {

@@ -5,7 +5,10 @@ import type { Holder } from '../qemu/holders.ts';
 import { threadsByEntries } from './kvm-entries.ts';
 import { tasksOf, vcpuThreads, type VcpuThreads } from './vcpu-threads.ts';
 
-/** Minimum time between two queries to a QEMU: any change of its threads causes one, and some threads come and go. */
+/**
+ * Minimum time between two queries to a QEMU: any change of QEMU's threads causes a query, and some threads come and
+ * go.
+ */
 const pauseMs = 2000;
 /** Maximum number of threads to remember: QEMU has some for its CPUs, and a pool for its disks that comes and goes. */
 const mostThreads = 100_000;

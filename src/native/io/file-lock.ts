@@ -12,9 +12,9 @@ const lock = new DataView(new ArrayBuffer(32));
 const lockMemory = new Uint8Array(lock.buffer);
 
 /**
- * Tries to take the lock on a file. It belongs to the process, not to the descriptor, so processes that inherited the
- * same descriptor exclude each other, and the kernel releases it when its holder dies.
- * @returns false when another process has it; never blocks
+ * Tries to take the lock on a file; never blocks. The lock belongs to the process, not to the descriptor, so processes
+ * that inherited the same descriptor exclude each other, and the kernel releases it when its holder dies.
+ * @returns false when another process holds the lock
  */
 export function tryLock(fd: number): boolean {
   lock.setInt16(0, F_WRLCK, true);

@@ -25,7 +25,8 @@ export function makePipe(): Pipe {
 /**
  * Sets a pipe's capacity.
  * @returns the capacity in bytes that the kernel chose: a power of two of pages
- * @throws NativeError EPERM above /proc/sys/fs/pipe-max-size without privilege, EBUSY if the pipe holds more than that
+ * @throws NativeError EPERM above /proc/sys/fs/pipe-max-size without privilege, EBUSY if the pipe holds more than
+ * `bytes`
  */
 export function setPipeBytes(fd: number, bytes: number): number {
   return checked('fcntl(F_SETPIPE_SZ)', libcFcntl(fd, F_SETPIPE_SZ, bytes));

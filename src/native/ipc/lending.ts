@@ -29,7 +29,9 @@ const descriptorsMax = 8;
 const controlHeaderBytes = 16;
 const controlBytes = controlHeaderBytes + 4 * descriptorsMax;
 
-/** Layout of the buffer, which holds one message and is reused: struct msghdr, its one iovec, control, text. */
+/**
+ * Offsets in the buffer of one message, which is reused: struct msghdr, its one iovec, the control message, the text.
+ */
 const at = { header: 0, iovec: 56, control: 72, text: 72 + controlBytes };
 const memory = new Uint8Array(at.text + textBytesMax);
 const view = new DataView(memory.buffer);
@@ -47,9 +49,8 @@ export function makeSocketPair(): SocketPair {
 }
 
 /**
- * Sends a message with file descriptors; the receiver gets duplicates, which it owns. Descriptors in flight survive
- * the sender closing its own copies; if they are never received, they are closed along with the socket. Does not
- * block.
+ * Sends a message with file descriptors; the receiver gets duplicates, which it owns. Descriptors in flight stay open
+ * when the sender closes its own; if they are never received, they are closed along with the socket. Does not block.
  * @throws NativeError EPIPE (nobody holds the other end), EAGAIN, EBADF, EMSGSIZE, ETOOMANYREFS
  */
 export function sendDescriptors(socket: number, text: string, fds: readonly number[]): void {

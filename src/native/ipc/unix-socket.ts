@@ -32,8 +32,8 @@ export function connectUnix(path: string): number {
 }
 
 /**
- * Sends one datagram to a UNIX socket: a path, or with `@` before it a name in the abstract namespace. Node does not
- * support such sockets. Does not block.
+ * Sends one datagram to a UNIX socket, which Node cannot do. Does not block.
+ * @param to the socket's path, or `@` followed by its name in the abstract namespace
  * @throws NativeError EAGAIN (its queue is full), ENOENT, ECONNREFUSED, EACCES, ENAMETOOLONG
  */
 export function sendUnixDatagram(to: string, text: string): void {

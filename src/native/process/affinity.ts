@@ -43,8 +43,8 @@ export function affinityOf(tid: number): number[] {
 }
 
 /**
- * Pins every thread of this process to one CPU. Node starts several before any script runs, and the main thread's
- * affinity does not apply to them; later threads inherit it from their creator.
+ * Pins every thread of this process to one CPU. Node starts several threads before any script runs, and the main
+ * thread's affinity does not apply to them; a thread that starts later inherits the affinity of its creator.
  * @throws NativeError EINVAL when the CPU is offline or does not exist
  */
 export function pinProcess(cpu: number): void {

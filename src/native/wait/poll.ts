@@ -10,7 +10,7 @@ export const POLLHUP = 0x10;
 
 const entryBytes = 8; // struct pollfd: int fd, short events, short revents
 
-/** A few descriptors waited on together; kept and reused, so that waiting allocates nothing but its promise. */
+/** A set of descriptors to poll together. It is reused, so that a wait allocates nothing but its promise. */
 export class PollSet {
   readonly #memory: Uint8Array;
   readonly #words: Int32Array;
@@ -41,7 +41,7 @@ export class PollSet {
     return this.#halves[index * 4 + 3] ?? 0;
   }
 
-  /** Blocks this thread. @returns the number of entries that have events */
+  /** Waits, blocking this thread. @returns the number of entries that have events */
   waitHere(timeoutMs: number): number {
     const ready = libcPoll(this.#memory, this.#count, timeoutMs);
     if (ready >= 0) return ready;

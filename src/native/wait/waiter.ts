@@ -14,7 +14,10 @@ export class Waiter {
     this.#cutSleep?.();
   }
 
-  /** Waits for events on a descriptor. @returns the events that poll found; 0: none in time, or woken */
+  /**
+   * Waits for events on a descriptor.
+   * @returns the events that poll found; 0 if there were none in time, or `wake` ended the wait
+   */
   async ready(fd: number, events: number, timeoutMs: number): Promise<number> {
     this.#set.set(0, fd, events);
     this.#set.set(1, this.#wake.fd, POLLIN);

@@ -10,17 +10,17 @@ import { PortAway } from '../ports/ports.ts';
 
 /** The size of a read from the port. */
 const chunkBytes = 4096;
-/** Reads between two turns of the event loop. */
+/** Maximum number of reads between two turns of the event loop. */
 const readsAtOnce = 16;
 /** After this silence a `1` or `0` without a newline counts as an order. */
 const silenceMs = 100;
 const pollMs = 5000;
-/** Maximum size of the answers that wait to be written, in bytes; further ones are dropped as a whole. */
+/** Maximum size of the answers that wait to be written, in bytes; any further answer is dropped as a whole. */
 const queuedBytesMax = 256 * 1024;
 
 /**
- * The control port: a byte stream in, answers out. An unplugged port is opened again by name when it is back. A port
- * without a host end is polled at intervals, not in a busy loop.
+ * The control port: reads orders from a byte stream, and writes answers. An unplugged port is opened again by name when
+ * it is back. A port without a host end is polled at intervals, not in a busy loop.
  */
 export class ControlPort {
   readonly #openIt: () => number;

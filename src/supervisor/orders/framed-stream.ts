@@ -14,8 +14,8 @@ import type { Supervisor } from '../workers/supervisor.ts';
 import { type RingCounts, ringCountsOf, type TracingReport } from './tracing.ts';
 
 /**
- * Writes the supervisor's part of a framed stream: everything before the first page and after the last. No worker
- * moves pages meanwhile, so it needs no turn.
+ * Writes the supervisor's part of a framed stream: everything before the first page and after the last. No worker moves
+ * pages at that time, so the supervisor does not need the outlet's lock.
  */
 export class FramedStream {
   readonly #sync: Uint8Array;
@@ -28,7 +28,7 @@ export class FramedStream {
   #countedBefore: RingCounts | undefined;
   #known: MetadataDigests = {};
 
-  /** @param sync the outlets' frame sync. @throws Failure when stdout cannot be opened */
+  /** @param sync the bytes that frame headers begin with. @throws Failure when stdout cannot be opened */
   constructor(
     outlets: OutletSource,
     sync: Uint8Array,

@@ -96,7 +96,7 @@ export class Orders {
     }
   }
 
-  /** Starts without an order; does not depend on which orders the host may give. */
+  /** Starts tracing without an order from the host, even if the host may not give this order. */
   begin(): void {
     this.#enqueue({ order: 'start', id: undefined, answer: false });
   }
@@ -152,7 +152,7 @@ export class Orders {
       this.#queue.pop();
     }
     this.#queue.push(order);
-    // The last order wins: a running flush ends here. A start with settings waits until they are applied.
+    // The last order wins: a start without settings ends a running flush. A start with settings waits for its turn.
     const overtakes = order.order === 'start' && order.trace === undefined && this.#tracing.yields;
     // only once, because a line of 65,536 digits is that many orders
     if (overtakes && this.#supervisor.wanted === 'stop') void this.#supervisor.start();

@@ -71,8 +71,8 @@ export class Tracing {
   }
 
   /**
-   * Whether a flush is running that a plain start may interrupt, because the rings stay the same. A flush before
-   * settings are restored has to finish: until then, a start would read other rings.
+   * Whether a flush is running that a plain start may interrupt, because the rings stay the same. A flush after which
+   * settings are restored has to finish first: until they are restored, a start would read rings that are not its own.
    */
   get yields(): boolean {
     return this.#flushing && this.#request === undefined;
@@ -123,7 +123,7 @@ export class Tracing {
     return { cpus, stats, source };
   }
 
-  /** Restores everything at once without waiting: for a program that is about to end. */
+  /** Restores everything at once, without waiting, because the program is about to end. */
   abandon(): void {
     const request = this.#request;
     if (request !== undefined)
@@ -131,7 +131,7 @@ export class Tracing {
     this.#names?.putBack();
   }
 
-  /** The sub-buffer size may have changed since the rings were opened, and workers read pages of the size they know. */
+  /** Opens the rings again if their sub-buffer size has changed: workers read pages of the size that they were told. */
   async #reopenResized(): Promise<void> {
     const pageBytes = this.tracefs.pageBytes();
     const opened = this.#supervisor.cpus.some((cpu) => cpu.pageBytes !== 0 && cpu.pageBytes !== pageBytes);
@@ -221,7 +221,7 @@ export class Tracing {
   }
 }
 
-/** A new clock or tracer empties the rings, and their counts restart at 0. */
+/** `before`, but with counts of 0 for rings that were emptied since: a new clock or tracer empties them. */
 function withoutEmptied(before: RingCounts, after: RingCounts): RingCounts {
   return new Map(
     [...before].map(([cpu, old]) => {
@@ -243,7 +243,9 @@ const noneCounted: RingStats = {
   readEvents: 0,
 };
 
-/** Events that were ever in the ring; shrinking a ring loses some, which the kernel counts as overrun. */
+/**
+ * The number of all events ever in the ring. Those lost when a ring shrinks count too: the kernel adds them to overrun.
+ */
 function seenIn({ entries, overrun, readEvents }: RingStats): number {
   return entries + overrun + readEvents;
 }
@@ -270,6 +272,6 @@ export function statsOf(tracefs: Tracefs, cpu: number): RingStats | null {
     const { entries, overrun, commitOverrun, bytes, droppedEvents, readEvents } = tracefs.stats(cpu);
     return { entries, overrun, commitOverrun, bytes, droppedEvents, readEvents };
   } catch {
-    return null; // a CPU that was never online has none
+    return null; // a CPU that was never online has no statistics
   }
 }

@@ -14,7 +14,7 @@ export interface OutletSource {
   readonly outlet: Outlet;
   /** A descriptor for one CPU's worker; the caller owns it. Throws PortAway or Failure. */
   open(cpu: number): number;
-  /** A file; its lock gives a worker its turn to write to a shared outlet. Undefined if the outlet is not shared. */
+  /** A file that a worker locks to write to a shared outlet. Undefined if the outlet is not shared. */
   readonly turnFd: number | undefined;
   /** The bytes that frame headers begin with; undefined if pages have no headers. */
   readonly frameSync: Uint8Array | undefined;

@@ -24,7 +24,7 @@ export function findPort(portsDir: string, name: string): string | undefined {
   return portsDir === usualPortsDir ? findInSysfs(name) : undefined;
 }
 
-/** A single call, because unplugging may remove the link between two calls. */
+/** The target of a link. A single call, because unplugging may remove the link between two calls. */
 function targetOf(link: string): string | undefined {
   try {
     return realpathSync(link);
@@ -53,8 +53,8 @@ function nameInSysfs(device: string): string | undefined {
 }
 
 /**
- * Thrown when a port cannot be opened now but may be later. `why` stays the same while the message changes, e.g. when
- * one process after the other holds the port.
+ * Thrown when a port cannot be opened now but may be later. `why` stays the same when only the message changes, e.g.
+ * because another process holds the port now.
  */
 export class PortAway extends Failure {
   readonly why: 'missing' | 'busy' | 'unplugged';
@@ -67,9 +67,9 @@ export class PortAway extends Failure {
 }
 
 /**
- * Opens a port, non-blocking and close-on-exec; the caller owns the descriptor. `out` for a trace port, `both` for
- * the control port. A FIFO may replace a port. For writing it is opened read-write, so that like a port it never
- * fails with EPIPE; for orders it is opened read-only, because the agent would read its own answers.
+ * Opens a port, non-blocking and close-on-exec; the caller owns the descriptor. `out` for a trace port, `both` for the
+ * control port. A FIFO may be used instead of a port. As a trace port it is opened read-write, so that, like a port, it
+ * never fails with EPIPE. As the control port it is opened read-only: otherwise, the agent would read its own answers.
  * @throws PortAway when it is missing or busy, Failure when it may not be opened
  */
 export function openPort(portsDir: string, name: string, direction: 'out' | 'both'): number {

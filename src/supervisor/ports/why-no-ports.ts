@@ -22,10 +22,10 @@ const mmioAlias = /^acpi:LNRO0005:/;
 const mostNames = 8;
 
 /**
- * The error for a guest without any port, as far as sysfs shows the reason: the device exists, but its driver, or
- * that of the PCI or mmio transport below it, is missing.
+ * The error for a guest without any port if sysfs shows that a driver is missing: the driver of the virtio-serial
+ * device, or of the PCI or mmio transport below it.
  * @param sys where sysfs is mounted
- * @returns undefined when there is no device either, so that the host has to add the ports
+ * @returns undefined when there is no device, so the host has to add one
  */
 export function missingDriver(sys = '/sys'): Failure | undefined {
   const idle = entries(join(sys, 'bus/virtio/devices')).find(
@@ -39,7 +39,7 @@ export function missingDriver(sys = '/sys'): Failure | undefined {
       !existsSync(join(device, 'driver')),
   );
   if (idlePci !== undefined) return noDriver(sys, 'a virtio-serial PCI device', nameOf(idlePci), pciDriver);
-  // an empty slot has no driver either
+  // With the driver, any device left unbound is an empty slot.
   if (existsSync(join(sys, 'bus/platform/drivers', mmioDriver.name))) return undefined;
   const idleMmio = entries(join(sys, 'bus/platform/devices')).find((device) =>
     mmioAlias.test(text(join(device, 'modalias'))),

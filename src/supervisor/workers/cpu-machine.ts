@@ -5,7 +5,7 @@
 
 export type CpuState =
   /**
-   * Nothing is open. `restartMs`: the descriptors are opened at once, but the next worker starts no sooner than this.
+   * Nothing is open. `restartMs`: the descriptors are opened at once, but the next worker starts only after this delay.
    */
   | { readonly kind: 'absent'; readonly restartMs?: number }
   /** The ring or the port is not available; retried at intervals. */
@@ -22,7 +22,7 @@ export type CpuState =
   | { readonly kind: 'leaving' }
   /** The worker crashed; the descriptors stay open, and the pipe keeps its content. */
   | { readonly kind: 'backing-off' }
-  /** Given up. */
+  /** The CPU was given up: its workers kept crashing. */
   | { readonly kind: 'failed' }
   /** Everything is closed, as wanted. */
   | { readonly kind: 'ended' };
@@ -37,7 +37,7 @@ export interface CpuModel {
    * send.
    */
   readonly owesFlush: boolean;
-  /** The stop that waits for this CPU. */
+  /** The id of the stop that waits for this CPU. */
   readonly stopId: number | undefined;
   /** Number of workers that found ring or port dead while that stop waited. */
   readonly stopDepartures: number;
@@ -62,7 +62,7 @@ export type CpuEvent =
   | { readonly kind: 'gone'; readonly what: 'ring' | 'port' }
   /**
    * `restartMs`: the restart policy's delay before the next worker starts. `undefined` means no delay if the worker
-   * left because its ring or port went away; after a crash, it means give up.
+   * left because its ring or port went away; after a crash, it means that the CPU is given up.
    */
   | { readonly kind: 'exited'; readonly clean: boolean; readonly restartMs: number | undefined }
   | { readonly kind: 'timer' }
@@ -75,13 +75,13 @@ export type CpuEvent =
 export type StopOutcome =
   /** Everything in the ring was sent. */
   | 'flushed'
-  /** The port was full for too long. */
+  /** The port was full until the timeout of the stop. */
   | 'timed-out'
   /** The CPU had not been tracing. */
   | 'idle'
-  /** A later start superseded it. */
+  /** A later start superseded the stop. */
   | 'superseded'
-  /** No ring, no port, or given up. */
+  /** The CPU has no ring or no port, or was given up. */
   | 'unreachable';
 
 export type Effect =
@@ -213,7 +213,7 @@ function exited(cpu: CpuModel, clean: boolean, restartMs: number | undefined): S
       const next = enter({ ...cpu, stopDepartures }, absent, closed, { kind: 'open' });
       return stopDepartures < stopDeparturesMax ? next : answerStop(next, 'unreachable');
     }
-    case 'queued': // a fork that failed
+    case 'queued': // the fork failed
     case 'starting':
     case 'ready':
     case 'running':
@@ -223,7 +223,7 @@ function exited(cpu: CpuModel, clean: boolean, restartMs: number | undefined): S
     case 'waiting':
     case 'backing-off':
     case 'failed':
-    case 'ended': // a fork that failed, after the order to leave
+    case 'ended': // the fork failed after the order to leave
       return same(cpu);
     default:
       return cpu.state satisfies never;

@@ -17,8 +17,7 @@ export interface RingSource {
 
 /**
  * The resources that the workers of a CPU receive, one worker after another: the ring's descriptor, the pipe, the
- * outlet and the ledger. The pipe and its content survive the end of a worker, and the unplugging of a port until it
- * is back.
+ * outlet and the ledger. The pipe and its content are kept when a worker ends, and while the port is unplugged.
  */
 export class CpuResources {
   readonly #cpu: number;
@@ -43,15 +42,15 @@ export class CpuResources {
   }
 
   /**
-   * Number of pages that one splice moves into the empty pipe. A slot holds a page of any size, but the kernel
-   * requests no more bytes than the slots would hold if each held a system page, and the ring never returns less than
-   * one of its own pages.
+   * Number of pages that one splice moves into the empty pipe. A slot of the pipe can hold a page of any size. But
+   * splice requests at most as many bytes as the slots would hold with a system page in each, and the ring returns at
+   * least one of its own pages.
    */
   get pipePages(): number {
     return Math.floor(pipeBytes(this.#openPipe().writeEnd) / this.#pageBytes);
   }
 
-  /** Counts up while the worker's event loop runs. */
+  /** A counter that increases while the worker's event loop runs. */
   get beat(): number {
     return this.#ledger?.beat ?? 0;
   }
@@ -67,12 +66,15 @@ export class CpuResources {
     };
   }
 
-  /** Bytes taken from the ring that are not at the port yet. */
+  /** Bytes that were taken from the ring and have not reached the port yet. */
   get heldBytes(): number {
     return this.#pipe === undefined ? 0 : heldBytes(this.#pipe.readEnd);
   }
 
-  /** Opens whatever is not open. @throws Failure or NativeError; what was opened stays open and is not opened again */
+  /**
+   * Opens everything that is not open yet.
+   * @throws Failure or NativeError; what was opened stays open and is not opened again
+   */
   open(ring: RingSource): void {
     this.#ringFd ??= ring.openRing(this.#cpu);
     this.#portFd ??= this.#outlets.open(this.#cpu);

@@ -17,7 +17,7 @@ import type { WorkerEnd, WorkerListener, WorkerProcess } from './worker-process.
 export interface WorkerSource {
   readonly maxRestarts: number;
   readonly fork: (listener: WorkerListener) => WorkerProcess;
-  /** undefined: no standby. */
+  /** Undefined if no standby is kept. */
   readonly standby: Standby<WorkerProcess> | undefined;
   /** Limits how many workers start at once. */
   readonly forkLimit: LimitFunction;
@@ -126,7 +126,7 @@ export class CpuWorker {
     void this.#source.forkLimit(
       () =>
         new Promise<void>((started) => {
-          // the order to leave may have come while it was queued
+          // the order to leave may have come while this fork was queued
           if (this.#owner.state() === 'queued') this.#start(started);
           else started();
         }),
@@ -220,8 +220,8 @@ export class CpuWorker {
   }
 
   /**
-   * Whether the standby may replace the worker at once: only if the worker has sent something to the port, because
-   * otherwise its successor would fail the same way.
+   * Whether the standby may replace the worker at once. It may only if the worker has sent something to the port:
+   * otherwise, its successor would probably fail in the same way.
    */
   #mayBeReplaced(livedMs: number): boolean {
     const wasOfUse = livedMs > 0 && this.#resources.account.bytesOut > this.#bytesOutBefore;

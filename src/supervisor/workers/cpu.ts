@@ -20,7 +20,7 @@ export interface CpuListener {
   /** Something changed; called after every event. */
   changed(): void;
   stopReported(cpu: number, id: number, outcome: StopOutcome): void;
-  /** The outlet is dead for good (stdout's reader went away); never for a port, which may come back. */
+  /** The outlet is dead for good (stdout's reader went away). Never called for a port, because a port may come back. */
   outletGone(cpu: number, code: string): void;
 }
 
@@ -38,7 +38,7 @@ export class Cpu {
   /** The errno's name once the outlet is closed for good. Only stdout sets this; a port may come back. */
   #outletDead: string | undefined;
 
-  /** @param ring called at each opening, because the instance may change in between */
+  /** @param ring returns the ring's source; called at each opening, because the instance may have changed */
   constructor(number: number, setup: CpuSetup, ring: () => RingSource, listener: CpuListener) {
     this.number = number;
     this.#setup = setup;
@@ -74,7 +74,7 @@ export class Cpu {
     return this.#resources.account;
   }
 
-  /** Bytes taken from the ring that are not at the port yet. */
+  /** Bytes that were taken from the ring and have not reached the port yet. */
   get heldBytes(): number {
     return this.#resources.heldBytes;
   }

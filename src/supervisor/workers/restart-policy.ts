@@ -4,7 +4,7 @@ export interface RestartLimits {
   readonly windowMs: number;
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** After a worker has lived this long, its delays start over. */
+  /** After a worker has lived this long, the delay is the shortest one again. */
   readonly healthyMs: number;
 }
 
@@ -31,8 +31,8 @@ export type RestartDecision =
   | { readonly kind: 'give-up'; readonly history: CrashHistory };
 
 /**
- * Decides about a crash: exponential back-off with jitter, so that workers that crashed together do not restart
- * together; giving up when a worker keeps crashing.
+ * Decides what to do after a crash: restart the worker after an exponential back-off, or give up a worker that keeps
+ * crashing. The back-off has jitter, so that workers that crashed together do not restart together.
  *
  * @param nowMs time of the crash, monotonic
  * @param livedMs how long the worker had been ready
@@ -54,10 +54,10 @@ export function decideRestart(
 }
 
 /**
- * Whether the standby replaces a worker at once: within 60 s, up to half as many times as restarts are allowed. Beyond
- * that, and for all other restarts, `decideRestart` decides; it does not count these.
+ * Whether the standby replaces a worker at once: within 60 s, up to half as many times as restarts are allowed. All
+ * other restarts are decided by `decideRestart`, which does not count these replacements.
  * @param replacedMs times of such replacements
- * @returns the times with this one added; undefined: wait instead
+ * @returns the times with this one added; undefined if the standby must not replace the worker at once
  */
 export function replaceAtOnce(
   replacedMs: readonly number[],

@@ -3,7 +3,10 @@ import type { Logger } from 'pino';
 import { type CrashHistory, decideRestart, defaultRestartLimits, noCrashes } from './restart-policy.ts';
 import type { WorkerEnd, WorkerListener } from './worker-process.ts';
 
-/** Seconds after which a standby that does not load is killed: it takes up a turn to fork that others need. */
+/**
+ * Seconds after which a standby that does not load is killed: until it has loaded, it occupies a fork slot that other
+ * workers need.
+ */
 const loadTicksMax = 120;
 
 /** The part of a worker's process that a standby uses. */
@@ -31,7 +34,7 @@ export class Standby<Worker extends Spare> {
   #worker: Worker | undefined;
   #loadedMs: number | undefined;
   #loadTicks = 0;
-  /** True while it waits for a turn to fork or, if `#timer` is set, for the next attempt. */
+  /** True while the standby waits for a turn to fork or, if `#timer` is set, for the next attempt. */
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #history: CrashHistory = noCrashes;
@@ -46,12 +49,14 @@ export class Standby<Worker extends Spare> {
     this.#setup = setup;
   }
 
-  /** Whether `take` returns a standby: it may still be loading, but is ready sooner than a new fork. */
+  /**
+   * Whether `take` returns a standby. The standby may still be loading, but is ready sooner than a newly forked worker.
+   */
   get isThere(): boolean {
     return this.#worker !== undefined && !this.#over;
   }
 
-  /** Whether there is a standby, or one that only waits for its turn to fork: a CPU waiting behind it can take it. */
+  /** Whether there is a standby, or one waits for its turn to fork: a CPU that waits for a later turn can take it. */
   get isNear(): boolean {
     return this.isThere || (this.#isDue && this.#timer === undefined);
   }
@@ -152,7 +157,7 @@ export class Standby<Worker extends Spare> {
     const isSaid = end.kind === 'not-forked' && this.#forkFailure === end.code;
     this.#forkFailure = end.kind === 'not-forked' ? end.code : undefined;
     if (decision.kind === 'give-up') {
-      log.warn({ how, maxRestarts }, 'standby keeps dying: none until a worker crashes');
+      log.warn({ how, maxRestarts }, 'standby keeps dying: no new one until a worker crashes');
       return;
     }
     log[isSaid ? 'debug' : 'warn']({ how, restartMs: decision.delayMs }, 'standby died: starting another');

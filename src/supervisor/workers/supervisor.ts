@@ -26,9 +26,9 @@ export interface SupervisorListener {
 export interface SupervisorSetup extends Omit<CpuSetup, 'fork' | 'standby' | 'forkLimit'> {
   readonly flushIntervalMs: number;
   readonly stopTimeoutMs: number;
-  /** The user that workers switch to; undefined: they keep the supervisor's user. */
+  /** The user that workers switch to; undefined if they keep the supervisor's user. */
   readonly identity: Identity | undefined;
-  /** A worker's OOM score adjustment; undefined: the same as the supervisor's. */
+  /** A worker's OOM score adjustment; undefined if it is the same as the supervisor's. */
   readonly workerOomScore: number | undefined;
   /** Whether a standby worker is kept ready. */
   readonly standby: boolean;
@@ -44,7 +44,7 @@ interface Watch {
   readonly resolve: () => void;
 }
 
-/** All CPUs together: an order goes to each, and is done when each has reported. */
+/** Supervises all CPUs: an order goes to every CPU, and is done when every CPU has reported. */
 export class Supervisor {
   readonly #cpus: readonly Cpu[];
   readonly #standby: Standby<WorkerProcess> | undefined;
@@ -117,7 +117,7 @@ export class Supervisor {
     for (const cpu of this.#cpus) cpu.open();
     if (this.#wanted === 'run') for (const cpu of this.#cpus) cpu.run();
     await this.#until(() => this.#cpus.every((cpu) => settled.has(cpu.state)));
-    // After the workers that are needed now.
+    // The standby is forked after the workers that are needed now.
     this.#standby?.prepare();
   }
 
@@ -202,7 +202,7 @@ const settled: ReadonlySet<CpuState['kind']> = new Set([
   'failed',
   'ended',
 ]);
-/** States before a worker moves pages. */
+/** The states in which a CPU's pages are not moved yet, but soon will be. */
 const onTheWay: ReadonlySet<CpuState['kind']> = new Set([
   'absent',
   'queued',

@@ -11,9 +11,10 @@ export interface WorkerCommand {
 }
 
 /**
- * A worker runs a few lines of script a few hundred times a second. Compiling them, with the memory and threads that
- * this takes, costs more than it saves; even more so in an emulated guest, which has to translate new machine code
- * again. (The WebAssembly flag only avoids V8's warning that it is disabled together with the compiler.)
+ * Flags that make Node interpret scripts instead of compiling them. A worker runs a few lines of script a few hundred
+ * times a second: compiling them, with the memory and threads that this takes, costs more than it saves, above all in
+ * an emulated guest, which has to translate the new machine code once more. (The WebAssembly flag only avoids V8's
+ * warning that it is disabled together with the compiler.)
  */
 const flags = ['--jitless', '--no-expose-wasm', '--v8-pool-size=0'];
 

@@ -15,8 +15,8 @@ import { setScore } from './oom-score.ts';
 import { workerCommand } from './worker-command.ts';
 
 /**
- * A worker competes with the tasks whose events it moves, on the same CPU. It needs little time, but promptly: on a
- * CPU that is always busy, an equal share lost one event in three, and this niceness lost none.
+ * Niceness of a worker, which runs on the same CPU as the tasks whose events it moves. A worker needs little CPU time,
+ * but needs it at once: on a CPU that was always busy, one event in three was lost at niceness 0, and none at this one.
  */
 const workerNice = -10;
 
@@ -43,7 +43,7 @@ export class WorkerProcess {
   #isLoaded = false;
   #over = false;
 
-  /** @param oomScore its OOM score adjustment; undefined: the same as this process */
+  /** @param oomScore the worker's OOM score adjustment; undefined if it is the same as that of this process */
   constructor(setup: WorkerSetup, oomScore: number | undefined, listener: WorkerListener) {
     this.#listener = listener;
     try {
@@ -102,7 +102,7 @@ export class WorkerProcess {
     this.#closeLending();
   }
 
-  /** An exiting worker cannot be reached; its successor gets the same order. */
+  /** Sends a message. A worker that is exiting does not receive it; its successor gets the same order. */
   send(message: ToWorker): void {
     this.#child?.send(message, () => undefined);
   }

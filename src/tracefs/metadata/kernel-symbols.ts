@@ -11,8 +11,8 @@ export const kptrRestrictFile = '/proc/sys/kernel/kptr_restrict';
 const sliceBytes = 64 << 10;
 
 /**
- * Function symbols only (types t, T, w, W): half of the file, and a report needs no others. Undefined when they
- * cannot be read, or the addresses are hidden (all zero).
+ * Reads only the function symbols (types t, T, w, W): they are half of the file, and a report needs no others.
+ * Undefined when they cannot be read, or the addresses are hidden (all zero).
  */
 export async function readTextSymbols(path: string): Promise<Buffer | undefined> {
   const kept: string[] = [];
@@ -35,8 +35,8 @@ export async function readTextSymbols(path: string): Promise<Buffer | undefined>
 }
 
 /**
- * The kernel returns at most a page of kallsyms per read: a read stream would use the thread pool for each of 1,500
- * reads, at ten times the cost.
+ * Reads the file synchronously, one slice in each turn of the event loop. The kernel returns at most a page of kallsyms
+ * per read: a read stream would use the thread pool for each of the 1,500 reads, at ten times the cost.
  */
 async function* readInSlices(path: string): AsyncGenerator<string> {
   const slice = Buffer.alloc(sliceBytes);
@@ -59,9 +59,9 @@ async function* readInSlices(path: string): AsyncGenerator<string> {
 }
 
 /**
- * The kernel decides at open(2) whether this descriptor shows addresses. Where kptr_restrict hides them from
- * everybody, it is lowered for the duration of one open(2), so that processes with CAP_SYSLOG see them. No signal
- * handler runs in between and nothing waits: only SIGKILL could leave it lowered.
+ * The kernel decides at open(2) whether this descriptor shows addresses. Where kptr_restrict hides them from everybody,
+ * it is lowered for the duration of one open(2), so that processes with CAP_SYSLOG see them. Meanwhile no signal
+ * handler runs and nothing waits: only SIGKILL could leave the value lowered.
  */
 export function openShown(open: () => number, kptrRestrict: string): number {
   const old = hiddenFromAll(kptrRestrict);

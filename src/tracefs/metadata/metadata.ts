@@ -13,13 +13,13 @@ import { kptrRestrictFile, readTextSymbols } from './kernel-symbols.ts';
 import { readProcesses } from './processes.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** One file of the archive: its path in tracefs; the few files from elsewhere have names of their own. */
+/** One file of the archive. Its name is its path in tracefs; the few files from elsewhere have names of their own. */
 export interface MetadataEntry {
   readonly name: string;
   readonly content: Buffer;
 }
 
-/** Names of tasks. Instances have none of their own. */
+/** The files with the names of tasks. Only the top level has them. */
 const nameFiles = ['saved_cmdlines', 'saved_tgids'];
 
 type NamedPath = readonly [name: string, path: string];
@@ -39,9 +39,10 @@ const filesPerTurn = 64;
 const batchBytes = 256 << 10;
 
 /**
- * Everything that a reader of the pages needs to know about this kernel: about 2,000 small files, one at a time,
- * sorted within each part. Files that this kernel does not have are skipped. Lets the event loop run every few
- * milliseconds. With `names`: only what changes while a trace runs; with `instance`: only the instance's own files.
+ * Everything that a reader of the pages needs to know about this kernel: about 2,000 small files, one at a time, sorted
+ * within each part. Files that this kernel does not have are skipped. Lets the event loop run every few milliseconds.
+ * If `part` is `names`, returns only what changes while a trace runs; if it is `instance`, only the instance's own
+ * files.
  */
 export async function* collectMetadata(
   tracefs: Tracefs,
@@ -69,7 +70,7 @@ const filesOf: Readonly<Record<MetadataPart, (tracefs: Tracefs) => Iterable<Name
   instance: ownFiles,
 };
 
-/** Names in the archive and paths, listed one system at a time: listing all at once takes 20 ms. */
+/** Each file's name in the archive, and its path. Lists one event system at a time: listing all at once takes 20 ms. */
 function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   const own = (name: string) => [name, join(tracefs.dir, name)] as const;
   yield* instanceFileNames.map(own);
@@ -81,7 +82,7 @@ function* allFiles(tracefs: Tracefs): Generator<NamedPath> {
   yield* changingFiles(tracefs);
 }
 
-/** Since 6.8 an instance has its own page size, and its own header_page. */
+/** The instance's own files. header_page is one of them, because since 6.8 an instance has its own page size. */
 function* ownFiles(tracefs: Tracefs): Generator<NamedPath> {
   for (const name of instanceFileNames) yield [name, join(tracefs.dir, name)];
   yield* statsFiles(tracefs);
@@ -120,9 +121,9 @@ export interface PackedMetadata {
 }
 
 /**
- * Packs the metadata. Takes about half a second, or several seconds under emulation; two thirds of that is tar and
- * gzip. gzip runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is no
- * other way to notice what a module or a probe has changed.
+ * Packs the metadata. Takes about half a second, or several seconds under emulation; tar and gzip take two thirds of
+ * that time. gzip runs in the thread pool. Every file is read even when `have` makes sending it unnecessary: there is
+ * no other way to notice what a module or a probe has changed.
  * @param seen called with every file, including those that are not sent
  */
 export async function packMetadata(
@@ -168,7 +169,10 @@ async function* changedEntries(
   yield* release();
 }
 
-/** A tar stream has thousands of small chunks, and each write to a gzip stream is a round trip to the thread pool. */
+/**
+ * Joins small chunks of a tar stream, which has thousands of them: each write to a gzip stream is a round trip to the
+ * thread pool.
+ */
 async function* inBatches(archive: Pack): AsyncGenerator<Buffer> {
   let batch: Buffer[] = [];
   let bytes = 0;

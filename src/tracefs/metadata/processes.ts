@@ -9,9 +9,9 @@ const mostTasks = 32_768;
 const tasksPerTurn = 64;
 
 /**
- * A line `tid comm tgid ppid` for each thread of the machine, unordered, at most `maxTasks`: the processes of all
- * threads, including those that occur in no event. A name may contain whitespace, but no line break. Undefined if
- * there is no such directory. Lets the event loop run.
+ * A line `tid comm tgid ppid` for each thread of the machine, unordered, at most `maxTasks` lines. They give the
+ * process of every thread, even of threads that occur in no event. A name may contain whitespace, but no line break.
+ * Undefined if there is no such directory. Lets the event loop run.
  * @param proc where procfs is mounted
  */
 export async function readProcesses(proc: string, maxTasks = mostTasks): Promise<Buffer | undefined> {

@@ -3,16 +3,19 @@ import { errorCode } from '../../base/error-code.ts';
 import type { Tracefs } from '../tracefs.ts';
 
 const file = 'saved_cmdlines_size';
-/** The kernel's own limit (PID_MAX_DEFAULT): it finds a saved name by the low 15 bits of the pid. */
+/** The kernel's own limit (PID_MAX_DEFAULT): the kernel finds a saved name by the low 15 bits of the pid. */
 const maxNames = 32_768;
-/** The name and its pid. */
+/** Memory that the kernel needs for a saved name and its pid. */
 const bytesPerName = 16 + 4;
 /**
  * The share of the machine's memory that names may take; the kernel rounds up to a power of two, 1 MB for 32,768
  * names.
  */
 const namesShare = 0.001;
-/** The kernel allocates a number for each possible pid, 16 MB with pid_max 4194304, and never frees it. */
+/**
+ * Memory that the kernel needs for the tgid of one pid. It allocates a table for all possible pids, 16 MB with pid_max
+ * 4194304, and never frees it.
+ */
 const bytesPerTgid = 4;
 const tgidsShare = 0.01;
 
@@ -70,7 +73,10 @@ export class SavedNames {
     this.#top = top;
   }
 
-  /** Never lowers it. Does nothing when it is already raised, or where the kernel has no such file or refuses. */
+  /**
+   * Raises the number; never lowers it. Does nothing when it was raised before, or when the kernel has no such file or
+   * refuses.
+   */
   raise(machine: Machine): void {
     if (this.#old !== undefined) return;
     const wanted = namesToSave(machine);
@@ -83,7 +89,7 @@ export class SavedNames {
     });
   }
 
-  /** Restores the size, unless another process changed it since. The kernel forgets the names. */
+  /** Restores the number, unless another process has changed it since. The kernel forgets the names. */
   putBack(): void {
     const old = this.#old;
     if (old === undefined) return;

@@ -12,13 +12,14 @@ interface Undo {
 }
 
 /**
- * Active settings, and the old value of everything that was changed for them. Restored in two steps, because the
- * rings are emptied in between: `quiesce` stops what fills them; `restore` does what would lose their content (a new
- * clock empties a ring, a smaller size drops pages) or needs them closed (a tracer).
+ * Active settings, and the old value of everything that was changed for them. Restored in two steps, because the rings
+ * are emptied in between: `quiesce` stops what fills them; `restore` does what would lose the rings' content (a new
+ * clock empties a ring, a smaller size drops pages) or needs the rings closed (a tracer).
  */
 export class Applied {
   /**
-   * Whether `restore` needs every ring of the instance closed; otherwise the kernel answers EBUSY to the old tracer.
+   * Whether `restore` needs every ring of the instance closed: while one is open, the kernel answers EBUSY to the old
+   * tracer.
    */
   readonly needsClosedRings: boolean;
   readonly #quiet: Undo[] = [];

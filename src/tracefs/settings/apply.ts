@@ -57,7 +57,7 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     spec: specOf(name),
     filter: filter.trim(),
   }));
-  // A system's filter overwrites those of its events, so the events' own are set after it.
+  // The filter of a system overwrites the filters of its events, so the filters of events are set afterwards.
   for (const { spec, filter } of filters.filter((each) => each.spec.event === undefined)) {
     setSystemFilter(tracefs, applied, spec, filter);
   }
@@ -91,7 +91,8 @@ function applyAll(tracefs: Tracefs, settings: TraceSettings, applied: Applied): 
     attempt('failed', 'tracing', () => setSwitch(tracefs, 'tracing_on', true));
   }
   if (settings.printk === true) takePrintk(tracefs, applied);
-  // If a trigger switched off an instance with copies, programs could no longer write markers.
+  // If a trigger switched off tracing in an instance that gets copies of markers, programs could not write markers any
+  // more.
   const canEnd = triggers.some(([, each]) => each.some((trigger) => trigger.trim().startsWith('traceoff')));
   if (wantsOn && !canEnd) copyMarkers(tracefs, applied);
 }
@@ -115,8 +116,8 @@ function setBufferSize(tracefs: Tracefs, applied: Applied, bufferKb: number): vo
   if (old.kb === undefined) {
     for (const cpu of tracefs.cpus()) rememberText(tracefs, applied, `per_cpu/cpu${cpu}/buffer_size_kb`);
   } else {
-    // After a write, a size is never again "to be expanded" by the first event; the expanded size is the closest to
-    // the old state.
+    // After a write, the first event no longer expands a ring, so the old state cannot be restored. The expanded size
+    // is the closest to it.
     const oldText = String(old.expandedKb ?? old.kb);
     applied.remember('restore', 'buffer_size_kb', () => tracefs.write('buffer_size_kb', oldText));
   }
@@ -201,7 +202,7 @@ function setSwitch(tracefs: Tracefs, file: string, on: boolean): void {
 /** Enables the events of `spec`, except those in `off`, which are not enabled even for a moment. */
 function enableEvents(tracefs: Tracefs, applied: Applied, spec: EventSpec, off: ReadonlySet<string>): void {
   const all = eventFilesOf(tracefs, spec);
-  // `1`, or `1*` when a trigger uses the event too.
+  // The file contains `1`, or `1*` when a trigger uses the event too.
   const files = all.filter((file) => !off.has(file) && tracefs.readIfThere(file)?.startsWith('0') === true);
   if (files.length === 0) return;
   for (const file of files) applied.remember('quiesce', file, () => setSwitch(tracefs, file, false));

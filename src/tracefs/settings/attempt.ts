@@ -2,8 +2,8 @@ import { errorCode } from '../../base/error-code.ts';
 import { SettingsError } from './settings-error.ts';
 
 /**
- * Makes one change. EINVAL and ENOMEM mean a bad value (`refused` names the kind); EBUSY means that something is in
- * use; any other errno is a fault of the machine.
+ * Makes one change. EINVAL and ENOMEM mean that the value is bad: the error then has the code `refused`. EBUSY means
+ * that something is in use; any other errno is a fault of the machine.
  */
 export function attempt(
   refused: SettingsError['code'],

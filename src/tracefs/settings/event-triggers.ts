@@ -7,7 +7,7 @@ import { kernelWords } from '../error-log.ts';
 import { SettingsError } from './settings-error.ts';
 import type { Tracefs } from '../tracefs.ts';
 
-/** Trigger commands that change an existing histogram: the change could not be undone. */
+/** Trigger commands that change an existing histogram. They are refused, because the change could not be undone. */
 const ofAnother = /^hist:.*:(?:pause|cont|continue|clear)(?:[:\s]|$)/;
 
 /** Sets triggers, and has them removed by `quiesce`. The caller restores `tracing_on`, which triggers may change. */

@@ -17,8 +17,8 @@ export const functionFields: readonly FunctionField[] = [
 /**
  * The lines to write to a file to restore its current list of functions. Emptying the file keeps the triggers
  * (`vfs_read:traceon:unlimited`) and removes functions and entries that wait for a module (`*:mod:ext4`).
- * @param text of the file: one function per line, with ` [module]` after those of modules; `#` lines for "all" or
- * "none"
+ * @param text of the file: one function per line, followed by ` [module]` if it belongs to a module; `#` lines for
+ * "all" or "none"
  */
 export function listedFunctions(field: FunctionField, text: string): string[] {
   const entries = text.split('\n').flatMap((line) => {

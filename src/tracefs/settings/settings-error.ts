@@ -10,7 +10,7 @@ export type SettingsErrorCode =
   | 'busy'
   | 'failed';
 
-/** Settings that this kernel does not accept. None of them is active when this is thrown. */
+/** Settings that this kernel does not accept. When this error is thrown, none of the settings is active. */
 export class SettingsError extends Error {
   readonly code: SettingsErrorCode;
 

@@ -11,7 +11,7 @@ const copyMarker = 'options/copy_trace_marker';
 /**
  * Copies writes to the top-level trace_marker into this instance as well (kernel 6.16 and later). While an instance
  * with copies has tracing off, the kernel refuses every marker (EBADF, seen on 6.18), also for the top level. So call
- * this when tracing is on; it is undone before tracing stops.
+ * this when tracing is on; the copying is switched off before tracing stops.
  */
 export function copyMarkers(tracefs: Tracefs, applied: Applied): void {
   if (tracefs.instance === undefined || tracefs.readIfThere(copyMarker)?.trim() !== '0') return;

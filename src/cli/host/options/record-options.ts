@@ -82,7 +82,7 @@ function fileOf(out: string, guest: string): string {
   return join(dirname(out), `${basename(out, extension)}-${guest}${extension}`);
 }
 
-/** This host traces only what the options select, in an instance that its agent names. */
+/** How to trace this host: only what the options select, in an instance that the host's agent names. */
 function hostTarget(target: RecordTarget): Omit<HostTarget, 'command'> {
   const { trace } = target;
   if (trace?.events === undefined && trace?.tracer === undefined)
@@ -100,7 +100,7 @@ function hostTarget(target: RecordTarget): Omit<HostTarget, 'command'> {
 
 /**
  * The trace request for a machine; undefined if no option selects what to trace.
- * @param together whether host and guests are recorded together; they then use a clock that all of them have
+ * @param together whether host and guests are recorded together; in that case, they use a clock that all of them have
  */
 function readTrace(given: GivenOptions, together: boolean): TraceRequest | undefined {
   const tracer = given.get(hostSettings.plugin);
@@ -172,7 +172,7 @@ function checked(request: TraceRequest): TraceRequest {
   return request;
 }
 
-/** Options that have another meaning in trace-cmd when repeated: using only the last one would record something else. */
+/** Options that have another meaning in trace-cmd when repeated: using only the last would record something else. */
 const once = {
   instance: '--instance: a recording can only have one instance',
   plugin: '--plugin: a recording can only have one tracer',

@@ -5,7 +5,9 @@ import { traceSettings } from './trace-settings.ts';
 /** What one machine traces: the options that apply to it, in order. */
 export interface Section {
   readonly words: readonly GivenWord[];
-  /** Whether it traces what another section selects; its kernel then need not have all of that. */
+  /**
+   * Whether the machine traces what another section selects. If so, its kernel may lack some of the selected events.
+   */
   readonly taken: boolean;
 }
 
@@ -18,7 +20,7 @@ export interface Sections {
 
 const ofTraces: ReadonlySet<string> = new Set(namesOf(traceSettings));
 const selecting: ReadonlySet<string> = new Set(['event', 'plugin']);
-/** Options for how to trace. A section takes them from the one before it even if it selects events of its own. */
+/** Options for how to trace. A section takes them from the section before it, even if it selects events of its own. */
 const ways: ReadonlySet<string> = new Set(['clock', 'bufferSize', 'subBufferSize']);
 /** Options that a section never takes from another: they name something in one machine, or change that machine. */
 const ofOneMachine: ReadonlySet<string> = new Set([
@@ -32,10 +34,11 @@ const ofOneMachine: ReadonlySet<string> = new Set([
 
 /**
  * Divides the options of `record` among machines, as trace-cmd does: those before the first -A are this host's, those
- * after an -A are that guest's. A section that selects nothing (-e, -p) takes the options of the one before it; if none
- * before it selects anything, those of the first one after it that does.
+ * after an -A are that guest's. A section that selects nothing (-e, -p) takes the options of the section before it. If
+ * no section before it selects anything, it takes those of the first section that does.
  *
- * The host is traced if its section selects something, or with --host. If it is not, its options apply to all guests.
+ * The host is traced if its section selects something, or with --host. If the host is not traced, its options apply to
+ * all guests.
  */
 export function sectionsOf(given: readonly GivenWord[], withHost: boolean): Sections {
   const [first = [], ...own] = split(given);
@@ -47,7 +50,7 @@ export function sectionsOf(given: readonly GivenWord[], withHost: boolean): Sect
   const all = isHost ? [first, ...own] : own;
   const chosen = all.find((words) => words.some(selects)) ?? [];
   const sections: Section[] = [];
-  // without the host, its options come first for every guest
+  // if the host is not traced, its options come first for every guest
   const common = isHost ? [] : first;
   let before: readonly GivenWord[] = [];
   for (const words of all) {

@@ -6,7 +6,7 @@ interface Word {
   readonly flags: string;
   /** The reason why the option has no effect here, or is refused. */
   readonly why: string;
-  /** The remedy for a refused option; undefined: the option is accepted and ignored. */
+  /** The remedy for a refused option; undefined if the option is accepted but has no effect. */
   readonly instead?: string;
 }
 
@@ -92,7 +92,7 @@ export const traceCmdWords: readonly Word[] = [
 
 /**
  * Adds these options to a command, hidden from its help. A refused option throws Failure (usage) when it is given.
- * @param say called with a remark for each option that is accepted but ignored
+ * @param say called with a remark for each option that is accepted but has no effect
  */
 export function addTraceCmdWords(command: Command, say: (text: string) => void): void {
   for (const { flags, why, instead } of traceCmdWords) {

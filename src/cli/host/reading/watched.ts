@@ -8,7 +8,8 @@ import { LiveText } from '../../report/live-text.ts';
 import { Waiting } from '../../report/waiting.ts';
 
 /**
- * Runs an export with a progress display on stderr; a signal cancels it cleanly, a second one at once.
+ * Runs an export with a progress display on stderr. The first signal cancels the export cleanly, the second one ends
+ * the process at once.
  * @param what printable, e.g. `writing a.pftrace`
  */
 export async function watched<T>(

@@ -10,7 +10,7 @@ import { virsh, virshWithFile } from './virsh.ts';
 /** The running domain, and its configuration for the next start. */
 type Scope = 'live' | 'config';
 
-/** A libvirt domain, by virsh. @throws Failure (missing, failed) */
+/** Opens a libvirt domain; virsh makes the changes to it. @throws Failure (missing, failed) */
 export async function openDomainTarget(domain: string): Promise<Target> {
   const scopes = await scopesOf(domain);
   return {
@@ -97,7 +97,9 @@ async function detach(domain: string, scopes: readonly Scope[]): Promise<TargetC
   return { done: [...done], already: [], notes: [] };
 }
 
-/** Sockets only: FIFOs cannot be attached again while the domain runs; its next start opens the new ones. */
+/**
+ * Releases sockets only: FIFOs cannot be attached again while the domain runs, and its next start opens the new FIFOs.
+ */
 async function release(
   domain: string,
   scopes: readonly Scope[],

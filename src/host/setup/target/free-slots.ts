@@ -14,7 +14,7 @@ export interface SerialBus {
 export interface Placement {
   /** Ports placed on existing devices, by the device's name. */
   readonly onBuses: readonly { readonly bus: string; readonly port: PlacedPort }[];
-  /** New devices for the rest, with unused ids. */
+  /** New devices for the ports that find no free slot; their ids are not in use yet. */
   readonly newDevices: readonly SerialDevice[];
 }
 

@@ -11,7 +11,7 @@ import type { PreparedGuest } from '../prepare.ts';
 import { portProperties, serialProperties } from '../qemu-options.ts';
 import type { Target, TargetChanges } from './target.ts';
 
-/** A running QEMU, by its QMP socket. @throws Failure (missing, not permitted) */
+/** Connects to a running QEMU through its QMP socket. @throws Failure (missing, not permitted) */
 export async function openQmpTarget(socket: string): Promise<Target> {
   const qmp = await QmpConnection.open(socket);
   return {
@@ -103,7 +103,7 @@ function noPci(cause: QmpRefusal): Failure {
   );
 }
 
-/** Adds a port with its chardev, both or neither. */
+/** Adds a port and its chardev; if one cannot be added, the other is not added either. */
 async function addPort(qmp: QmpConnection, port: PlacedPort, bus: string): Promise<void> {
   await qmp.execute('chardev-add', { id: port.id, backend: chardevBackend(port) });
   try {
@@ -130,7 +130,7 @@ async function detach(qmp: QmpConnection): Promise<TargetChanges> {
   return changes;
 }
 
-/** Removes ports with their chardevs; QEMU may have been started with any ids. */
+/** Removes ports and their chardevs, whatever their ids: QEMU may have been started with any. */
 async function takeOut(qmp: QmpConnection, isMeant: (port: QemuPort) => boolean): Promise<TargetChanges> {
   const done: string[] = [];
   for (const port of await listPorts(qmp)) {

@@ -178,7 +178,7 @@ describe('the standby', () => {
     standby.prepare();
     (await forked(4)).die();
     assert.equal(said.length, 4);
-    assert.match(said[3] ?? '', /none until a worker crashes/, 'and its deaths are not forgotten');
+    assert.match(said[3] ?? '', /no new one until a worker crashes/, 'and its deaths are not forgotten');
   });
 
   it('that does not load is killed at the 121st tick, and others get their turn to fork', async (test) => {

@@ -10,7 +10,7 @@ export interface ExportCommand {
   /** Path of a file or directory; `-` for stdout. */
   readonly out: string;
   readonly to: ExportFormat;
-  /** Whether to compress; undefined: decided by the name of `out`. */
+  /** Whether to compress; if undefined, the name of `out` decides. */
   readonly gzip: boolean | undefined;
   readonly genericEvents: boolean;
   readonly selection: Selection;

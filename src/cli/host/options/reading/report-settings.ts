@@ -31,7 +31,7 @@ export const reportSettings = {
     short: 'r',
     long: 'raw-event',
     placeholder: 'REGEX',
-    description: 'as -R, for events whose name or system matches; may be repeated',
+    description: 'like -R, for events whose name or system matches; may be repeated',
     repeatable: true,
     parse: parsePatterns,
   },

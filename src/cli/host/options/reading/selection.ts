@@ -10,7 +10,9 @@ import { lines } from '../trace-settings.ts';
 import { parseTimePoint, type TimePoint, timeOf } from './time-point.ts';
 import { warningsOnStderr, warnOfUnmatched } from './unmatched.ts';
 
-/** Options that select events, for the commands that read a trace. Other commands have options with the same names. */
+/**
+ * Options that select events, for the commands that read a trace. Some names have another meaning in other commands.
+ */
 export const selectionSettings = {
   onlyCpus: {
     long: 'cpu',
@@ -105,7 +107,8 @@ interface GivenOptions {
 
 /**
  * Reads the options that select events. Throws Failure (usage).
- * @param excludeName name of the setting `excludeSetting` among the command's settings, if it has it
+ * @param excludeName the name that `excludeSetting` has among the command's settings; undefined if the command does not
+ * have it
  */
 export function readSelection(given: GivenOptions, excludeName?: string): Selection {
   return selectionUpTo(given, given.get(selectionSettings.to), excludeName);

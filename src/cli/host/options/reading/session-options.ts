@@ -1,7 +1,7 @@
 import type { Setting } from '../../../options/setting.ts';
 import { lines } from '../trace-settings.ts';
 
-/** The traces to read, and which machines of them. */
+/** The traces to read, and the machines to select from them. */
 export interface SessionCommand {
   readonly inputs: readonly string[];
   /** Names of machines; undefined for all. */

@@ -4,10 +4,10 @@ import type { EventFilter, Trace } from '../../../../trace/open.ts';
 import { cpuRanges } from '../../../report/human.ts';
 import type { TimePoint } from './time-point.ts';
 
-/** What to do with a remark about a trace: one line for a terminal, without the program's name. */
+/** How to warn about a trace. `warn` receives one line for a terminal, without the program's name. */
 export interface Warnings {
   readonly warn: (text: string) => void;
-  /** Whether the trace is still being recorded: then times after its last event may yet come. */
+  /** Whether the trace is still being recorded: if so, later events may still follow. */
   readonly mayGrow: boolean;
 }
 
@@ -17,8 +17,9 @@ export const warningsOnStderr: Warnings = {
 };
 
 /**
- * Warns of what a selection asks for but the trace does not have, so that an empty result is not taken for an answer:
- * CPUs, and times before its first or after its last event. Reads the first and last pages if a time is given. Blocks.
+ * Warns when a selection asks for something that the trace does not have: CPUs, or times before its first or after its
+ * last event. Otherwise, a user might misunderstand an empty result. Reads the first and last pages if a time is given.
+ * Blocks.
  * @param points the times on the command line
  * @param shift offset that the command adds to printed times
  */
