@@ -25,7 +25,7 @@ export class BufferCounter {
   /** Task runs not counted because events were lost during them, or because their start or end is missing. */
   slicesAcrossLoss = 0;
   slicesUnmatched = 0;
-  /** Wakeups after which events were lost before the switch: the switch may belong to a different wakeup. */
+  /** Wakeups with lost events between the wakeup and the switch: the switch may belong to a different wakeup. */
   wakeupsAcrossLoss = 0;
   readonly countById = new Float64Array(idsMost);
   readonly cpus = new Map<number, CpuCounter>();

@@ -108,7 +108,7 @@ export class LogHistogram {
     this.#counts[index < bucketsMost ? index : bucketsMost - 1]! += 1;
   }
 
-  /** The buckets from the first to the last one that is not empty. */
+  /** The buckets from the first non-empty one to the last non-empty one. */
   buckets(): HistogramBucket[] {
     const first = this.#counts.findIndex((count) => count > 0);
     const last = this.#counts.findLastIndex((count) => count > 0);

@@ -1,7 +1,7 @@
 import { exitCode, Failure } from './failure.ts';
 import { quoted } from './quoted.ts';
 
-/** The kernel's largest CONFIG_NR_CPUS. */
+/** The largest CONFIG_NR_CPUS that the kernel allows. */
 export const maxCpus = 8192;
 
 /**

@@ -10,7 +10,7 @@ export interface ExportProgress {
 export interface ExportOptions {
   /** Which events to export; all by default. */
   readonly filter?: EventFilter;
-  /** Aborts the export: throws the signal's reason and leaves no output behind. */
+  /** Aborts the export, which then throws the signal's reason and leaves no output behind. */
   readonly signal?: AbortSignal;
   /** Called from time to time. */
   readonly onProgress?: (progress: ExportProgress) => void;

@@ -200,7 +200,7 @@ function remarks({ timeUnit, missing, notCounted, wakeups, events, ...buffer }: 
   const left: readonly (readonly [number, string])[] = [
     [slicesAcrossLoss, 'task runs during which events were lost'],
     [slicesUnmatched, 'task runs whose start or end is missing, e.g. because of a filter'],
-    [wakeupsAcrossLoss, 'wakeups after which events were lost before the switch'],
+    [wakeupsAcrossLoss, 'wakeups with lost events between the wakeup and the switch'],
     [interruptsUnmatched, 'interrupts whose entry or exit is missing'],
     [malformedEvents, 'events with a truncated record'],
   ];

@@ -1,7 +1,7 @@
 import type { Range } from '../map/line-range.ts';
 import type { Exclusion } from './pairs.ts';
 
-/** The pairs of each stretch, and the stretches that have any, in time order. */
+/** The pairs of each stretch, and a list of the stretches that have pairs, in time order. */
 export interface Grouped {
   /** Numbers of stretches. */
   readonly order: Int32Array;

@@ -50,7 +50,7 @@ export interface TextPiece extends NotedPiece {
   readonly length: number;
   /** Event types that are printed as fields for the first time, with the reasons. */
   readonly said: readonly (readonly [name: string, reason: string])[];
-  /** Whether the text may differ from that of an undivided report. */
+  /** Whether the text may differ from what one thread would print. */
   readonly isDoubtful: boolean;
 }
 

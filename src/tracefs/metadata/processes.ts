@@ -10,8 +10,8 @@ const tasksPerTurn = 64;
 
 /**
  * A line `tid comm tgid ppid` for each thread of the machine, unordered, at most `maxTasks` lines. They give the
- * process of every thread, even of threads that occur in no event. A name may contain whitespace, but no line break.
- * Undefined if there is no such directory. Lets the event loop run.
+ * process of every thread, even of threads without events. A name may contain whitespace, but no line break. Undefined
+ * if the directory `proc` does not exist. The event loop runs meanwhile.
  * @param proc where procfs is mounted
  */
 export async function readProcesses(proc: string, maxTasks = mostTasks): Promise<Buffer | undefined> {

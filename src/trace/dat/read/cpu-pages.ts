@@ -87,7 +87,7 @@ export class CpuPages {
     const chunks = this.#chunkOffsets();
     return {
       count: chunks.length,
-      // a reader reads ahead up to its end: end it at the next chunk
+      // a ByteReader reads ahead until its end, so it ends at the next chunk
       read: (step) =>
         this.#chunkAt(ByteReader.ofFile(fd, chunks[step]!, chunks[step + 1] ?? this.#fileBytes)),
     };

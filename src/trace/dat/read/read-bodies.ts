@@ -6,7 +6,7 @@ import { optionId } from '../ids.ts';
 import { parseTimeShift } from '../time-shift.ts';
 import type { TraceOptions } from './trace-file.ts';
 
-/** Limit for the number of formats: event ids have 16 bits. */
+/** Limit on the number of formats: event ids are 16 bits wide. */
 const maxFormats = 1 << 16;
 
 /** Number of bytes at the start of the symbols that are checked for addresses. */
