@@ -1,4 +1,5 @@
-import type { AlignedPiece, ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
+import type { ClockPiece } from '../trace/dat/clock-quality.ts';
+import type { ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
 import type { Trace } from '../trace/open.ts';
 import { Alignment } from './align.ts';
 import { Exclusion } from './exclusion/pairs.ts';
@@ -15,7 +16,7 @@ export interface GuestToAlign {
 }
 
 export interface AlignedGuest {
-  readonly pieces: readonly AlignedPiece[];
+  readonly pieces: readonly ClockPiece[];
   readonly samples: readonly ClockSample[];
 }
 

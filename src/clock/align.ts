@@ -1,4 +1,5 @@
-import { ClockMap, type Piece } from './map/clock-map.ts';
+import type { ClockPiece } from '../trace/dat/clock-quality.ts';
+import { ClockMap } from './map/clock-map.ts';
 import { cut, type Stretch } from './map/cut.ts';
 import type { Exclusion } from './exclusion/pairs.ts';
 import { joined } from './map/jumps.ts';
@@ -162,7 +163,7 @@ function tightest(samples: readonly Sample[]): Sample[] {
 
 function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limits): ClockMap | undefined {
   const courses: Course[] = [];
-  const pieces: Piece[] = [];
+  const pieces: ClockPiece[] = [];
   for (const [index, group] of groups.entries()) {
     let { violations } = group;
     for (const stretch of cut(group.samples, limits)) {
@@ -177,7 +178,11 @@ function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limit
   return first === undefined ? undefined : new ClockMap(pieces, joined([first, ...rest], breaks));
 }
 
-function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stretch, more: number): Piece {
+function pieceOf(
+  { segments, head, tail }: Course,
+  { samples, violations }: Stretch,
+  more: number,
+): ClockPiece {
   const contradicted = samples.reduce((sum, sample) => sum + (sample.violations ?? 0), 0);
   const length = tail.guest - head.guest;
   const drift = tail.host - head.host - length;
