@@ -27,7 +27,13 @@ export const busyMachine: MachineOptions = {
   pingNs: 5e5,
 };
 
-/** The events of host and guest as their traces have them. Times count from the origins of the clocks. */
+/**
+ * What the host's clock shows in the recordings when the machine starts; the guest's shows 0. Far more than any bound, so
+ * that times which were not converted are surely wrong.
+ */
+export const hostLeadNs = 3_600_000_000_000n;
+
+/** The events of host and guest as their traces have them. Times count from `hostLeadNs`, and from 0 in the guest. */
 export function recordedEvents({ switches, events, clock }: Simulated): {
   readonly host: readonly MadeEvent[];
   readonly guest: readonly MadeEvent[];
@@ -35,7 +41,7 @@ export function recordedEvents({ switches, events, clock }: Simulated): {
   // times of pages are below 2^53 in made traces
   const host = switches.map(({ cpu, time, prev, next, lost }): MadeEvent => {
     const data = switchData(prev, 0n, next);
-    return { cpu, ns: Math.floor(time), pid: prev, data, ...(lost && { lost: 3 }) };
+    return { cpu, ns: Number(hostLeadNs) + Math.floor(time), pid: prev, data, ...(lost && { lost: 3 }) };
   });
   const guest = events.map(({ vcpu, guest }): MadeEvent => {
     return { cpu: vcpu, ns: Number(guest - clock.guestOrigin), pid: 1, data: wakeData('waking', 1, 2) };
@@ -58,12 +64,12 @@ export async function recordings(
   await describe(guest, { traceId: '2' });
   for (const { hostBefore, guest: time, hostAfter } of pings) {
     const ping = {
-      hostBefore: hostBefore - clock.hostOrigin,
+      hostBefore: hostBefore - clock.hostOrigin + hostLeadNs,
       guest: time - clock.guestOrigin,
-      hostAfter: hostAfter - clock.hostOrigin,
+      hostAfter: hostAfter - clock.hostOrigin + hostLeadNs,
     };
-    // made times begin at 0
-    if (ping.hostBefore >= 0n && ping.guest >= 0n) appendFileSync(join(guest, pingsFile), formatPing(ping));
+    // the guest's made times begin at 0
+    if (ping.guest >= 0n) appendFileSync(join(guest, pingsFile), formatPing(ping));
   }
   return { host, guest };
 }
