@@ -15,7 +15,7 @@ import {
   type Sample,
 } from './map/observations.ts';
 import { type Course, courseOf, type Segment } from './map/segments.ts';
-import { windowsOf, type WindowSample } from './exclusion/windows.ts';
+import { type Windows, windowsOf, type WindowSample } from './exclusion/windows.ts';
 
 /** All that is known of the clocks of a host and a guest, in any order. */
 export interface Observations {
@@ -64,14 +64,28 @@ export class Alignment {
   refined(exclusion: Exclusion): ClockMap {
     let best = this.map;
     for (let round = 0; round < rounds; round++) {
-      const windows = byGroup(
-        windowsOf(exclusion, this.map, best, this.#limits.wander),
-        ({ group }) => group,
-      );
+      const { samples } = this.#windows(exclusion, best);
+      const windows = byGroup(samples, ({ group }) => group);
       const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));
       best = mapOf(groups, this.#breaks, this.#limits) ?? best;
     }
     return best;
+  }
+
+  /**
+   * Whether an exclusion confirms the pings: at least three of four windows, and one of any two neighbouring ones, have
+   * their range inside the pings' bounds. Where the true difference is outside, a window has no range, or one at the edge.
+   * @param best what `refined` returned
+   */
+  isConfirmedBy(exclusion: Exclusion, best: ClockMap): boolean {
+    const { inside } = this.#windows(exclusion, best);
+    const good = inside.filter((each) => each).length;
+    const isTwiceBad = inside.some((each, index) => index > 0 && !each && inside[index - 1] === false);
+    return good > 0 && good >= 3 * (inside.length - good) && !isTwiceBad;
+  }
+
+  #windows(exclusion: Exclusion, best: ClockMap): Windows {
+    return windowsOf(exclusion, this.map, best, this.#limits.wander);
   }
 }
 
@@ -197,7 +211,8 @@ function pieceOf(
     ),
     medianBoundNs: medianBound(segments, Math.max(head.bound, tail.bound)),
     methods: [...new Set(samples.map(({ method }) => method))],
-    samples: samples.length,
+    // what an earlier alignment gives was not observed now
+    samples: samples.filter(({ method }) => method !== 'time-shift').length,
     violations: violations + more + contradicted,
   };
 }
