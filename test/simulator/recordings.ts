@@ -1,6 +1,8 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { convertRecording } from '../../src/trace/convert/convert.ts';
+import type { TimeShift } from '../../src/trace/dat/time-shift.ts';
 import { formatPing, pingsFile } from '../../src/trace/recording/clock-files.ts';
 import { formatRecording, readRecording } from '../../src/trace/recording/recording-format.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../unit/analysis/made-trace.ts';
@@ -77,4 +79,33 @@ export async function recordings(
 async function describe(dir: string, more: object): Promise<void> {
   const about = { ...(await readRecording(dir)), ...more };
   writeFileSync(join(dir, 'recording.json'), formatRecording(about));
+}
+
+/** How the TIME_SHIFT of a made guest is wrong, and how its file is stored. */
+export interface GuestFile {
+  /** The TIME_SHIFT; none by default. */
+  readonly shift?: TimeShift;
+  readonly version?: 6 | 7;
+  readonly compress?: 'none' | 'zstd';
+}
+
+/** The trace.dat files of recordings. @returns the paths, by the names that a session looks for */
+export async function traceFiles(
+  { host, guest }: { readonly host: string; readonly guest: string },
+  { shift, version = 7, compress = 'none' }: GuestFile = {},
+): Promise<{ readonly host: string; readonly guest: string }> {
+  const dir = dirname(host);
+  const files = { host: join(dir, 's.dat'), guest: join(dir, 's-web.dat') };
+  await convertRecording(host, { out: files.host });
+  await convertRecording(guest, { out: files.guest, version, compress, ...(shift && { timeShift: shift }) });
+  return files;
+}
+
+/** A TIME_SHIFT by the true relation of a made machine's clocks, but wrong by so many ns. */
+export function shiftBy(wrongNs: number, { clock }: Simulated, durationNs: number): TimeShift {
+  const cpu = [0, durationNs].map((host) => {
+    const time = clock.at(host) - clock.guestOrigin;
+    return { time, offset: hostLeadNs + BigInt(host + wrongNs) - time, scale: 1n, fractionBits: 0n };
+  });
+  return { peerId: 1n, interpolates: true, cpus: [cpu, cpu] };
 }
