@@ -13,7 +13,7 @@ import { parseUsualLayout } from '../metadata/usual-layout.ts';
 import { unreadable } from '../source/unreadable.ts';
 
 /** Bytes between two looks at the signal. */
-const partBytes = 64 << 20;
+const partSize = 64 << 20;
 
 /**
  * Gives a trace.dat another TIME_SHIFT. Writes a copy next to it and renames it once it is on disk: until then, and after
@@ -32,9 +32,9 @@ export async function replaceTimeShift(path: string, shift: TimeShift, signal?: 
     await writeReplacing(await realpath(path), async (file) => {
       const output = new Output(file);
       const copy = async (from: number, to: number): Promise<void> => {
-        for (let at = from; at < to; at += partBytes) {
+        for (let at = from; at < to; at += partSize) {
           signal?.throwIfAborted();
-          const bytes = Math.min(partBytes, to - at);
+          const bytes = Math.min(partSize, to - at);
           if ((await output.appendRange(input, at, bytes)) < bytes) throw shrank(path);
         }
       };

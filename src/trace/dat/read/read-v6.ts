@@ -20,7 +20,7 @@ import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 /** Limit for tables of all instances together: in a bad file they may all point to one table. */
 const maxTables = 1 << 16;
 /** Size of the id that ends the options. */
-const doneBytes = 2;
+const doneSize = 2;
 /** Limit for the text of `trace_clock`, which lists each clock once. */
 const maxClockBytes = 4096;
 
@@ -63,7 +63,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
       withClock ||= id === optionId.traceClock;
       takeOption(options, id, content);
     }
-    optionsAt = { from, to: reader.position - doneBytes };
+    optionsAt = { from, to: reader.position - doneSize };
     part = reader.string();
   }
   if (part !== 'flyrecord')

@@ -12,7 +12,7 @@ import { sectionHeader } from './write-v7.ts';
 /** Limit for all options of a file together. */
 const maxOptionsBytes = 64 << 20;
 /** Bytes of a CPU in a table of version 6: offset and size of its pages. */
-const rowBytes = 16;
+const rowSize = 16;
 /** The kernel maps files by pages of so many bytes at least. */
 const leastAlignment = 4096;
 
@@ -119,7 +119,7 @@ async function copyV6(
     return offset;
   };
   const movedTable = (table: Buffer): Buffer => {
-    for (let row = 0; row < table.length; row += rowBytes) {
+    for (let row = 0; row < table.length; row += rowSize) {
       const offset = newOffset(table.readBigUInt64LE(row), table.readBigUInt64LE(row + 8) > 0n);
       table.writeBigUInt64LE(BigInt.asUintN(64, offset), row);
     }
@@ -131,7 +131,7 @@ async function copyV6(
     return { id, content: Buffer.concat([place, content.subarray(place.length)]) };
   });
   const [topTable = 0, ...otherTables] = tables;
-  const tableBytes = cpuCount * rowBytes;
+  const tableBytes = cpuCount * rowSize;
   await copy(0, at.from);
   await output.append(packOptions(options));
   await copy(at.to, topTable);

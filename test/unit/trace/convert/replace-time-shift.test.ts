@@ -15,6 +15,7 @@ import { replaceTimeShift } from '../../../../src/trace/convert/replace-time-shi
 import { qualityNote, withoutQuality } from '../../../../src/trace/dat/clock-quality.ts';
 import type { TimeShift } from '../../../../src/trace/dat/time-shift.ts';
 import { infoAsJson, readInfo } from '../../../../src/trace/info.ts';
+import { ByteWriter } from '../../../../src/trace/dat/write/byte-writer.ts';
 import { openTrace } from '../../../../src/trace/open.ts';
 import { fixture } from '../fixtures.ts';
 import { sampleMetadata, samplePages, scratchDir, writeRaws } from '../samples.ts';
@@ -110,6 +111,28 @@ describe('another TIME_SHIFT', () => {
     assert.ok(lstatSync(link).isSymbolicLink());
     assert.notDeepEqual(readFileSync(path), old);
     assert.deepEqual(readdirSync(dirname(path)).toSorted(), ['cpu0.raw', 'cpu1.raw', 'guest.dat']);
+  });
+
+  it('is refused for a file with more options than any has', async (test) => {
+    const path = await guestFile(test, { version: 7 });
+    const old = readFileSync(path);
+    const pointer = old.indexOf('none') + 'none'.length + 2;
+    const option = new ByteWriter()
+      .u16(99)
+      .u32(33 << 20)
+      .bytes(Buffer.alloc(33 << 20));
+    const done = new ByteWriter()
+      .u16(0)
+      .u32(8)
+      .bytes(old.subarray(pointer, pointer + 8))
+      .finish();
+    const payload = Buffer.concat([option.finish(), option.finish(), done]);
+    const head = new ByteWriter().u16(0).u16(0).u32(0).u64(payload.length).finish();
+    const bytes = Buffer.concat([old, head, payload]);
+    bytes.writeBigUInt64LE(BigInt(old.length), pointer);
+    writeFileSync(path, bytes);
+    await assert.rejects(replaceTimeShift(path, shiftOf(2)), /more than 67108864 bytes of options/);
+    assert.ok(readFileSync(path).equals(bytes));
   });
 
   it('is refused for a file that is cut off, or none', async (test) => {
