@@ -4,7 +4,7 @@ import type { EventBatch } from '../trace/events/event-batches.ts';
 import type { ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
 import type { EventFilter, Trace } from '../trace/open.ts';
 import { Alignment } from './align.ts';
-import { EarlierShift } from './earlier-shift.ts';
+import { EarlierShift, mostErrorNs } from './earlier-shift.ts';
 import { Exclusion } from './exclusion/pairs.ts';
 import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
 import type { ClockMap } from './map/clock-map.ts';
@@ -31,6 +31,9 @@ export interface AlignedGuest {
  * trace has no switches of the guest's vCPUs, or they do not confirm it.
  */
 export type NotAligned = 'no-guess' | 'no-switches' | 'not-confirmed';
+
+/** Largest bound of a time with which an event is used while a TIME_SHIFT is assumed to be wrong by `mostErrorNs`. */
+const worstBoundNs = 12e6;
 
 /** A thread id that no thread has. */
 const noTid = -1;
@@ -99,16 +102,19 @@ class GuestAlignment {
     const earlier = span && EarlierShift.of(shift, span);
     if (earlier === undefined) return 'no-guess';
     if (!this.#times?.vcpus.some(({ length }) => length > 0)) return 'no-switches';
-    for (const errorNs of earlier.errorsNs) {
+    // the widest first: a range inside narrow bounds may be a false one if the true difference is outside
+    const widest = await this.#by(earlier.pings(mostErrorNs), worstBoundNs);
+    if (widest?.isConfirmed !== true) return 'not-confirmed';
+    for (const errorNs of earlier.narrower(earlier.distance(widest.map.samples()))) {
       const aligned = await this.#by(earlier.pings(errorNs));
-      const isGood = aligned?.isConfirmed === true && earlier.isNear(aligned.map.samples(), errorNs);
-      if (isGood) return alignedGuest(aligned.map);
+      if (aligned?.isConfirmed === true) return alignedGuest(aligned.map);
     }
-    return 'not-confirmed';
+    return alignedGuest(widest.map);
   }
 
   async #by(
     pings: readonly PingSample[],
+    worstNs?: number,
   ): Promise<{ readonly map: ClockMap; readonly isConfirmed: boolean } | undefined> {
     const { trace } = this.#guest;
     const alignment = Alignment.of({ pings });
@@ -117,7 +123,10 @@ class GuestAlignment {
     const span = trace.span(filter);
     if (this.#times === undefined || span === undefined) return { map: alignment.map, isConfirmed: false };
     const origins = { guestOrigin: span.first, hostOrigin: this.#times.origin };
-    const exclusion = new Exclusion(alignment.map, this.#times.vcpus, origins);
+    const exclusion = new Exclusion(alignment.map, this.#times.vcpus, {
+      ...origins,
+      ...(worstNs && { worstNs }),
+    });
     await takeGuestEvents(this.#watch(trace, trace.events(filter)), exclusion);
     const map = alignment.refined(exclusion);
     return { map, isConfirmed: alignment.isConfirmedBy(exclusion, map) };

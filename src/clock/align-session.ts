@@ -183,8 +183,8 @@ function refusalOf(host: Machine, guest: Machine): Failure | undefined {
       `${guest.trace.path} is not one of the guests of ${host.trace.path}`,
       'give the files of one recording',
     );
+  // the files of some recordings do not name the clock
   for (const { trace } of [host, guest])
-    // the files of some recordings do not name the clock
     for (const { clock } of trace.buffers)
       if (clock !== '' && clockUnit(clock) === null)
         return new Failure(

@@ -3,14 +3,15 @@ import { shiftedTimeOf } from '../trace/events/shifted-time.ts';
 import type { TimeSpan } from '../trace/open.ts';
 import type { PingSample } from './map/observations.ts';
 
-/** How far a TIME_SHIFT that does not state its error may be wrong: at least, and at most. */
+/** How far a TIME_SHIFT may be wrong. */
+export const mostErrorNs = 4_000_000;
+/** A TIME_SHIFT that does not state its error is never taken to be better than this. */
 const leastErrorNs = 1_000_000;
-const mostErrorNs = 4_000_000;
-/** The error is taken to be so many times the scatter of the samples. */
-const scatterFactor = 2;
+/** Nor than so many times the scatter of the samples, and so many times what was found in between. */
+const safety = 2;
 /** Time between two places where the shift is used, if there are not more of them than `mostPlaces`. */
 const usualStep = 250_000_000n;
-const mostPlaces = 4096n;
+const mostPlaces = 4096;
 /** Of more samples only some are used. */
 const mostSamples = 1 << 16;
 /** Where the offsets of neighbouring samples differ more than the clocks' rates can, the clock jumped: ppm. */
@@ -27,13 +28,15 @@ interface Knot {
 export class EarlierShift {
   readonly #knots: readonly Knot[];
   readonly #span: TimeSpan;
-  /** How far it may be wrong: one after the other is tried, until nothing contradicts. */
-  readonly errorsNs: readonly number[];
+  readonly #leastNs: number;
+  /** The error that it states, if that is less. */
+  readonly #statedNs: number | undefined;
 
-  private constructor(knots: readonly Knot[], span: TimeSpan, errorsNs: readonly number[]) {
+  private constructor(knots: readonly Knot[], span: TimeSpan, leastNs: number, statedNs: number | undefined) {
     this.#knots = knots;
     this.#span = span;
-    this.errorsNs = errorsNs;
+    this.#leastNs = leastNs;
+    this.#statedNs = statedNs;
   }
 
   /** Undefined if the shift has no samples. @param span the trace, by its own clock */
@@ -46,40 +49,58 @@ export class EarlierShift {
       return { time, offset: BigInt.asIntN(64, shifted.at(BigInt.asUintN(64, time)) - time) };
     });
     const stated = shift.quality?.boundNs;
-    const least = Math.max(leastErrorNs, scatterFactor * scatterOf(knots)) + spread(shift, cpu, span);
+    const least = Math.max(leastErrorNs, safety * scatterOf(knots)) + spread(shift, cpu, span);
     const isUsable = stated !== undefined && stated > 0 && stated < least;
-    const errors = isUsable ? [Math.ceil(stated)] : [];
-    for (let error = least; error <= mostErrorNs; error *= 2) errors.push(error);
-    return new EarlierShift(knots, span, errors);
+    return new EarlierShift(knots, span, least, isUsable ? Math.ceil(stated) : undefined);
   }
 
   /**
-   * What the shift says at places all over the trace, if it is wrong by at most `errorNs`. Leaves out the times between
-   * two samples between which the clock jumped.
+   * What the shift says at places all over the trace, if it is wrong by at most `errorNs`. If the clock jumped between two
+   * samples, only at these.
    */
   pings(errorNs: number): PingSample[] {
     const { first, last } = this.#span;
     const error = BigInt(Math.ceil(errorNs));
     const length = last - first;
-    const step = length / mostPlaces > usualStep ? length / mostPlaces : usualStep;
+    const share = length / BigInt(mostPlaces);
+    const step = share > usualStep ? share : usualStep;
+    const pingAt = (guest: bigint, offset: bigint): PingSample => {
+      const host = guest + offset;
+      return { hostBefore: host - error, guest, hostAfter: host + error, method: 'time-shift' };
+    };
     const pings: PingSample[] = [];
     for (let guest = first; ; guest += step) {
       if (guest > last) guest = last;
       const offset = this.#offsetAt(guest);
-      if (offset !== undefined) {
-        const host = guest + offset;
-        pings.push({ hostBefore: host - error, guest, hostAfter: host + error, method: 'time-shift' });
-      }
-      if (guest === last) return pings;
+      if (offset !== undefined) pings.push(pingAt(guest, offset));
+      if (guest === last) break;
     }
+    return [...pings, ...this.#besideJumps().map(({ time, offset }) => pingAt(time, offset))];
   }
 
-  /** Whether a relation of the clocks is within `errorNs` of the shift. */
-  isNear(samples: readonly { readonly guest: bigint; readonly host: bigint }[], errorNs: number): boolean {
-    return samples.every(({ guest, host }) => {
+  /** How far a relation of the clocks is from the shift, at most, in ns. */
+  distance(samples: readonly { readonly guest: bigint; readonly host: bigint }[]): number {
+    return samples.reduce((most, { guest, host }) => {
       const offset = this.#offsetAt(guest);
-      return offset === undefined || Math.abs(Number(host - guest - offset)) <= errorNs;
-    });
+      return offset === undefined ? most : Math.max(most, Math.abs(Number(host - guest - offset)));
+    }, 0);
+  }
+
+  /** Errors to assume, least first, if the shift was found to be wrong by `foundNs`: all below `mostErrorNs`. */
+  narrower(foundNs: number): number[] {
+    const usual = Math.max(this.#leastNs, safety * foundNs);
+    const stated = this.#statedNs !== undefined && foundNs <= this.#statedNs ? [this.#statedNs] : [];
+    return [...stated, usual].filter((error) => error < mostErrorNs);
+  }
+
+  #besideJumps(): Knot[] {
+    const found: Knot[] = [];
+    for (const [index, knot] of this.#knots.entries()) {
+      const [before, after] = [this.#knots[index - 1], this.#knots[index + 1]];
+      const isBeside = (before && isSteep(before, knot)) || (after && isSteep(knot, after));
+      if (isBeside === true && found.length < mostPlaces) found.push(knot);
+    }
+    return found;
   }
 
   #offsetAt(guest: bigint): bigint | undefined {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { alignSession } from '../../../src/clock/align-session.ts';
 import { EarlierShift } from '../../../src/clock/earlier-shift.ts';
+import type { TimeShift } from '../../../src/trace/dat/time-shift.ts';
 import { openTrace } from '../../../src/trace/open.ts';
 import { pingsFile, readAlignment } from '../../../src/trace/recording/clock-files.ts';
 import { type Simulated, simulate } from '../../simulator/machine.ts';
@@ -110,7 +111,7 @@ describe('an earlier TIME_SHIFT', () => {
   const sample = (time: bigint, offset: bigint) => ({ time, offset, scale: 1n, fractionBits: 0n });
   const shiftOf = (...cpu: ReturnType<typeof sample>[]) => ({ peerId: 1n, interpolates: true, cpus: [cpu] });
 
-  it('is used all over the trace, but not where the clock jumped', () => {
+  it('is used all over the trace, but not between samples between which the clock jumped', () => {
     const seconds = [0n, 20n, 21n, 60n].map((second) => span.first + second * 10n ** 9n);
     const offsets = [5n, 5n, 10n ** 9n, 10n ** 9n];
     const earlier = EarlierShift.of(shiftOf(...seconds.map((time, at) => sample(time, offsets[at]!))), span)!;
@@ -123,14 +124,19 @@ describe('an earlier TIME_SHIFT', () => {
     }
   });
 
-  it('is assumed to be wrong by what it states, by 1 ms, or by more if its samples scatter', () => {
+  it('is assumed to be wrong by what it states, by 1 ms, or by more if its samples scatter or it was found to be', () => {
     const { first, last } = span;
     const even = shiftOf(sample(first, 0n), sample(last, 0n));
-    assert.deepEqual(EarlierShift.of(even, span)!.errorsNs, [1e6, 2e6, 4e6]);
+    const narrower = (shift: TimeShift, foundNs: number) => EarlierShift.of(shift, span)!.narrower(foundNs);
+    assert.deepEqual(narrower(even, 1000), [1e6]);
+    assert.deepEqual(narrower(even, 900_000), [1.8e6]);
+    assert.deepEqual(narrower(even, 2e6), []);
     const quality = { boundNs: 30_000, medianBoundNs: 10, methods: ['ping'], samples: 1, violations: 0 };
-    assert.deepEqual(EarlierShift.of({ ...even, quality }, span)!.errorsNs, [30_000, 1e6, 2e6, 4e6]);
+    assert.deepEqual(narrower({ ...even, quality }, 1000), [30_000, 1e6]);
+    assert.deepEqual(narrower({ ...even, quality }, 31_000), [1e6]);
     const odd = shiftOf(sample(first, 0n), sample((first + last) / 2n, 800_000n), sample(last, 0n));
-    assert.deepEqual(EarlierShift.of(odd, span)!.errorsNs, [1.6e6, 3.2e6]);
+    assert.deepEqual(narrower(odd, 1000), [1.6e6]);
+    assert.equal(EarlierShift.of(odd, span)!.distance([{ guest: first, host: first - 7n }]), 7);
     assert.equal(EarlierShift.of({ ...even, cpus: [[], []] }, span), undefined);
   });
 
@@ -140,7 +146,7 @@ describe('an earlier TIME_SHIFT', () => {
     );
     const whole = { first: 0n, last: 2n ** 63n };
     const earlier = EarlierShift.of({ ...shiftOf(), cpus: [wild] }, whole)!;
-    assert.ok(earlier.pings(1000).length <= 4098);
+    assert.ok(earlier.pings(1000).length <= 2 * 4098);
     assert.deepEqual(
       EarlierShift.of(shiftOf(...wild.slice(0, 3)), { first: 9n, last: 1n })!.pings(1).length,
       0,
