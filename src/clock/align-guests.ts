@@ -1,37 +1,57 @@
-import type { AlignedPiece, ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
-import type { Trace } from '../trace/open.ts';
+import type { ClockPiece } from '../trace/dat/clock-quality.ts';
+import type { TimeShift } from '../trace/dat/time-shift.ts';
+import type { EventBatch } from '../trace/events/event-batches.ts';
+import type { ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
+import type { EventFilter, Trace } from '../trace/open.ts';
 import { Alignment } from './align.ts';
+import { EarlierShift, mostErrorNs } from './earlier-shift.ts';
 import { Exclusion } from './exclusion/pairs.ts';
 import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
 import type { ClockMap } from './map/clock-map.ts';
 import { fewerSamples } from './map/fewer-samples.ts';
+import type { PingSample } from './map/observations.ts';
 
 /** A guest to align with its host. `trace` has the guest's own times. */
 export interface GuestToAlign {
   readonly trace: Trace;
   readonly pings: readonly ClockPing[];
+  /** An earlier alignment, which is used if there is no ping. */
+  readonly shift?: TimeShift;
   /** Host thread id of each vCPU, by vCPU. */
   readonly vcpuTids: ReadonlyMap<number, number>;
 }
 
 export interface AlignedGuest {
-  readonly pieces: readonly AlignedPiece[];
+  readonly pieces: readonly ClockPiece[];
   readonly samples: readonly ClockSample[];
 }
+
+/**
+ * Why a guest is not aligned: nothing says roughly how its clock differs; or an earlier alignment does, and the host's
+ * trace has no switches of the guest's vCPUs, or they do not confirm it.
+ */
+export type NotAligned = 'no-guess' | 'no-switches' | 'not-confirmed';
+
+/** Largest bound of a time with which an event is used while a TIME_SHIFT is assumed to be wrong by `mostErrorNs`. */
+const worstBoundNs = 12e6;
 
 /** A thread id that no thread has. */
 const noTid = -1;
 
+/** Passes the batches of a trace on. */
+export type Watch = (trace: Trace, batches: AsyncIterable<EventBatch>) => AsyncIterable<EventBatch>;
+
 /**
- * Finds how to convert guests' times to those of their host: from pings, and from the guests' events. No event of a
- * guest's CPU can have happened while the host's switches show that its vCPU was off the CPU. Reads the events of the
- * host and of each guest once. Throws Failure for an unreadable trace.
- * @returns one result per guest; undefined for a guest without a ping
+ * Finds how to convert guests' times to those of their host: from pings or an earlier alignment, and from the guests'
+ * events. No event of a guest's CPU can have happened while the host's switches show that its vCPU was off the CPU.
+ * Reads the events of the host once, and those of each guest; again if an earlier alignment was worse than assumed.
+ * Throws Failure for an unreadable trace.
  */
 export async function alignGuests(
   host: Trace,
   guests: readonly GuestToAlign[],
-): Promise<(AlignedGuest | undefined)[]> {
+  watch: Watch = (_, batches) => batches,
+): Promise<(AlignedGuest | NotAligned)[]> {
   const first: number[] = [];
   const tids: number[] = [];
   for (const { vcpuTids } of guests) {
@@ -40,28 +60,77 @@ export async function alignGuests(
     for (let vcpu = 0; vcpu < count; vcpu++) tids.push(vcpuTids.get(vcpu) ?? noTid);
   }
   const hasSwitches = host.format('sched:sched_switch') !== undefined && tids.length > 0;
-  const times = hasSwitches ? await readHostTimes(host.events(), host.formats(), tids) : undefined;
-  const aligned: (AlignedGuest | undefined)[] = [];
+  const times = hasSwitches
+    ? await readHostTimes(watch(host, host.events(ofOneClock(host))), host.formats(), tids)
+    : undefined;
+  const aligned: (AlignedGuest | NotAligned)[] = [];
   for (const [index, guest] of guests.entries()) {
     const vcpus = times?.vcpus.slice(first[index], first[index + 1]) ?? [];
-    aligned.push(await alignOne(guest, vcpus, times));
+    const seen = times && { origin: times.origin, vcpus };
+    aligned.push(await new GuestAlignment(guest, seen, watch).run());
   }
   return aligned;
 }
 
-async function alignOne(
-  { trace, pings }: GuestToAlign,
-  vcpus: HostTimes['vcpus'],
-  times: HostTimes | undefined,
-): Promise<AlignedGuest | undefined> {
-  const alignment = Alignment.of({ pings });
-  if (alignment === undefined) return undefined;
-  const span = trace.span();
-  if (times === undefined || span === undefined) return alignedGuest(alignment.map);
-  const origins = { guestOrigin: span.first, hostOrigin: times.origin };
-  const exclusion = new Exclusion(alignment.map, vcpus, origins);
-  await takeGuestEvents(trace.events(), exclusion);
-  return alignedGuest(alignment.refined(exclusion));
+/** The buffers with the clock of the first one that has pages: times of several clocks cannot be compared. */
+function ofOneClock({ buffers }: Trace): EventFilter {
+  const used = buffers.filter(({ cpus }) => cpus.length > 0);
+  return { buffers: used.filter(({ clock }) => clock === used[0]?.clock).map(({ name }) => name) };
+}
+
+class GuestAlignment {
+  readonly #guest: GuestToAlign;
+  readonly #times: HostTimes | undefined;
+  readonly #watch: Watch;
+
+  constructor(guest: GuestToAlign, times: HostTimes | undefined, watch: Watch) {
+    this.#guest = guest;
+    this.#times = times;
+    this.#watch = watch;
+  }
+
+  async run(): Promise<AlignedGuest | NotAligned> {
+    const { pings, shift } = this.#guest;
+    if (pings.length === 0 && shift !== undefined) return this.#again(shift);
+    const aligned = await this.#by(pings);
+    return aligned === undefined ? 'no-guess' : alignedGuest(aligned.map);
+  }
+
+  async #again(shift: TimeShift): Promise<AlignedGuest | NotAligned> {
+    const { trace } = this.#guest;
+    const span = trace.span(ofOneClock(trace));
+    const earlier = span && EarlierShift.of(shift, span);
+    if (earlier === undefined) return 'no-guess';
+    if (!this.#times?.vcpus.some(({ length }) => length > 0)) return 'no-switches';
+    // the widest first: a range inside narrow bounds may be a false one if the true difference is outside
+    const widest = await this.#by(earlier.pings(mostErrorNs), worstBoundNs);
+    if (widest?.isConfirmed !== true) return 'not-confirmed';
+    for (const errorNs of earlier.narrower(earlier.distance(widest.map.samples()))) {
+      const aligned = await this.#by(earlier.pings(errorNs));
+      if (aligned?.isConfirmed === true) return alignedGuest(aligned.map);
+    }
+    return alignedGuest(widest.map);
+  }
+
+  async #by(
+    pings: readonly PingSample[],
+    worstNs?: number,
+  ): Promise<{ readonly map: ClockMap; readonly isConfirmed: boolean } | undefined> {
+    const { trace } = this.#guest;
+    const alignment = Alignment.of({ pings });
+    if (alignment === undefined) return undefined;
+    const filter = ofOneClock(trace);
+    const span = trace.span(filter);
+    if (this.#times === undefined || span === undefined) return { map: alignment.map, isConfirmed: false };
+    const origins = { guestOrigin: span.first, hostOrigin: this.#times.origin };
+    const exclusion = new Exclusion(alignment.map, this.#times.vcpus, {
+      ...origins,
+      ...(worstNs && { worstNs }),
+    });
+    await takeGuestEvents(this.#watch(trace, trace.events(filter)), exclusion);
+    const map = alignment.refined(exclusion);
+    return { map, isConfirmed: alignment.isConfirmedBy(exclusion, map) };
+  }
 }
 
 function alignedGuest(map: ClockMap): AlignedGuest {

@@ -1,7 +1,6 @@
 import { alignGuests } from './align-guests.ts';
 import { openTrace, type Trace } from '../trace/open.ts';
 import { readPings, type RecordedAlignment } from '../trace/recording/clock-files.ts';
-import { tracedGuests } from '../trace/recording/traced-guests.ts';
 
 /**
  * Aligns the clocks of guests with that of the host they were recorded with.
@@ -22,8 +21,7 @@ export async function alignRecordings(
   };
   try {
     const host = await open(hostDir);
-    const { traceId: peerId = 0n, recording } = host.source;
-    const known = recording === undefined ? [] : tracedGuests(recording);
+    const { traceId: peerId = 0n, guests: known } = host.source;
     const guests = [];
     for (const dir of guestDirs) {
       const trace = await open(dir);
@@ -31,7 +29,7 @@ export async function alignRecordings(
       guests.push({ trace, pings: readPings(dir), vcpuTids });
     }
     const aligned = await alignGuests(host, guests);
-    return aligned.map((alignment) => alignment && { peerId, ...alignment });
+    return aligned.map((guest) => (typeof guest === 'string' ? undefined : { peerId, ...guest }));
   } finally {
     for (const trace of opened) await trace.close();
   }

@@ -1,4 +1,5 @@
-import { ClockMap, type Piece } from './map/clock-map.ts';
+import type { ClockPiece } from '../trace/dat/clock-quality.ts';
+import { ClockMap } from './map/clock-map.ts';
 import { cut, type Stretch } from './map/cut.ts';
 import type { Exclusion } from './exclusion/pairs.ts';
 import { joined } from './map/jumps.ts';
@@ -14,7 +15,7 @@ import {
   type Sample,
 } from './map/observations.ts';
 import { type Course, courseOf, type Segment } from './map/segments.ts';
-import { windowsOf, type WindowSample } from './exclusion/windows.ts';
+import { type Windows, windowsOf, type WindowSample } from './exclusion/windows.ts';
 
 /** All that is known of the clocks of a host and a guest, in any order. */
 export interface Observations {
@@ -66,14 +67,28 @@ export class Alignment {
   refined(exclusion: Exclusion): ClockMap {
     let best = this.map;
     for (let round = 0; round < rounds; round++) {
-      const windows = byGroup(
-        windowsOf(exclusion, this.map, best, this.#limits.wander),
-        ({ group }) => group,
-      );
+      const { samples } = this.#windows(exclusion, best);
+      const windows = byGroup(samples, ({ group }) => group);
       const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));
       best = mapOf(groups, this.#breaks, this.#limits) ?? best;
     }
     return best;
+  }
+
+  /**
+   * Whether an exclusion confirms the pings: at least three of four windows, and one of any two neighbouring ones, have
+   * their range inside the pings' bounds. Where the true difference is outside, a window has no range, or one at the edge.
+   * @param best what `refined` returned
+   */
+  isConfirmedBy(exclusion: Exclusion, best: ClockMap): boolean {
+    const { inside } = this.#windows(exclusion, best);
+    const good = inside.filter((each) => each).length;
+    const isTwiceBad = inside.some((each, index) => index > 0 && !each && inside[index - 1] === false);
+    return good > 0 && good >= 3 * (inside.length - good) && !isTwiceBad;
+  }
+
+  #windows(exclusion: Exclusion, best: ClockMap): Windows {
+    return windowsOf(exclusion, this.map, best, this.#limits.wander);
   }
 }
 
@@ -165,7 +180,7 @@ function tightest(samples: readonly Sample[]): Sample[] {
 
 function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limits): ClockMap | undefined {
   const courses: Course[] = [];
-  const pieces: Piece[] = [];
+  const pieces: ClockPiece[] = [];
   for (const [index, group] of groups.entries()) {
     let { violations } = group;
     for (const stretch of cut(group.samples, limits)) {
@@ -180,7 +195,11 @@ function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limit
   return first === undefined ? undefined : new ClockMap(pieces, joined([first, ...rest], breaks));
 }
 
-function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stretch, more: number): Piece {
+function pieceOf(
+  { segments, head, tail }: Course,
+  { samples, violations }: Stretch,
+  more: number,
+): ClockPiece {
   const contradicted = samples.reduce((sum, sample) => sum + (sample.violations ?? 0), 0);
   const length = tail.guest - head.guest;
   const drift = tail.host - head.host - length;
@@ -195,7 +214,8 @@ function pieceOf({ segments, head, tail }: Course, { samples, violations }: Stre
     ),
     medianBoundNs: medianBound(segments, Math.max(head.bound, tail.bound)),
     methods: [...new Set(samples.map(({ method }) => method))],
-    samples: samples.length,
+    // what an earlier alignment gives was not observed now
+    samples: samples.filter(({ method }) => method !== 'time-shift').length,
     violations: violations + more + contradicted,
   };
 }

@@ -6,6 +6,7 @@ import type { EventFilter } from './event-filter.ts';
 import type { TimeOrigin } from './events/cpu-events.ts';
 import { type EventBatch, eventBatches } from './events/event-batches.ts';
 import { openTrace, type Trace } from './open.ts';
+import { outOfRecording, recordingDirOf } from './recording/recording-dir.ts';
 
 /** One of the machines of a session: the host, or a guest. */
 export interface Machine {
@@ -20,32 +21,32 @@ export interface Machine {
 
 /**
  * Opens the traces of a host and its guests that were recorded together. One path is the host's file: its guests' files
- * are looked for next to it, by the names that `trace-host record` and trace-cmd give them (`s.dat`, `s-web.dat`). With
- * several paths, only these are opened. The caller closes the session. Throws Failure that names the path.
+ * are looked for next to it, by the names that `trace-host record` and trace-cmd give them (`s.dat`, `s-web.dat`); next to
+ * a host's recording directory, those of its guests. With several paths, only these are opened. The caller closes the session. Throws Failure that names the path.
  */
 export async function openSession(
   paths: string | readonly string[],
-  { findGuests = true }: SessionSettings = {},
+  { findGuests = true, hostTimes = true }: SessionSettings = {},
 ): Promise<Session> {
   const given = typeof paths === 'string' ? [paths] : paths;
   const traces: Trace[] = [];
   const missing: string[] = [];
   try {
-    for (const path of given) traces.push(await openTrace(path));
+    for (const path of given) traces.push(await openTrace(path, { hostTimes }));
     const [first] = traces;
     if (first === undefined)
       throw new Failure(exitCode.usage, 'no trace', 'give the file of the host or of a guest');
     if (given.length === 1 && findGuests)
       for (const { name, traceId } of first.source.guests) {
         const path = guestPath(first.path, name);
-        const trace = existsSync(path) ? await openTrace(path) : undefined;
+        const trace = existsSync(path) ? await openTrace(path, { hostTimes }) : undefined;
         if (trace?.source.traceId === traceId) traces.push(trace);
         else {
           await trace?.close();
           missing.push(name);
         }
       }
-    return new Session(machinesOf(traces), missing);
+    return new Session(machinesOf(traces, hostTimes), missing);
   } catch (error) {
     for (const trace of traces) await trace.close();
     throw error;
@@ -55,10 +56,14 @@ export async function openSession(
 export interface SessionSettings {
   /** Whether to look for the files of a host's guests if only one path is given. True by default. */
   readonly findGuests?: boolean;
+  /** As for `openTrace`. */
+  readonly hostTimes?: boolean;
 }
 
-/** Path of the file of a guest that was recorded together with its host. */
+/** Path of the file, or recording directory, of a guest that was recorded together with its host. */
 export function guestPath(hostPath: string, guest: string): string {
+  const out = outOfRecording(hostPath);
+  if (out !== undefined) return recordingDirOf(guestPath(out, guest));
   const extension = extname(hostPath);
   // the name comes from a file: it must not lead to another directory
   const name = guest.replaceAll('/', '_');
@@ -66,7 +71,7 @@ export function guestPath(hostPath: string, guest: string): string {
 }
 
 /** The host first, then the guests in the order given. Throws Failure if there are two hosts. */
-function machinesOf(traces: readonly Trace[]): Machine[] {
+function machinesOf(traces: readonly Trace[], hostTimes: boolean): Machine[] {
   const hosts = traces.filter(({ source }) => source.guests.length > 0);
   const [host, other] = hosts;
   if (host !== undefined && other !== undefined)
@@ -83,7 +88,8 @@ function machinesOf(traces: readonly Trace[]): Machine[] {
     const isHost = trace === host;
     const name = unique(isHost ? 'host' : (guest?.name ?? basename(trace.path, extname(trace.path))), names);
     const vcpuTids = guest?.vcpuTids ?? new Map<number, number>();
-    const hasHostTimes = isHost || (timeShift !== undefined && timeShift.peerId === host?.source.traceId);
+    const isShifted = hostTimes && timeShift !== undefined && timeShift.peerId === host?.source.traceId;
+    const hasHostTimes = isHost || isShifted;
     return { name, trace, vcpuTids, hasHostTimes };
   });
 }

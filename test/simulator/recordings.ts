@@ -1,6 +1,8 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { convertRecording } from '../../src/trace/convert/convert.ts';
+import type { TimeShift } from '../../src/trace/dat/time-shift.ts';
 import { formatPing, pingsFile } from '../../src/trace/recording/clock-files.ts';
 import { formatRecording, readRecording } from '../../src/trace/recording/recording-format.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../unit/analysis/made-trace.ts';
@@ -27,7 +29,13 @@ export const busyMachine: MachineOptions = {
   pingNs: 5e5,
 };
 
-/** The events of host and guest as their traces have them. Times count from the origins of the clocks. */
+/**
+ * What the host's clock shows in the recordings when the machine starts; the guest's shows 0. Far more than any bound, so
+ * that times which were not converted are surely wrong.
+ */
+export const hostLeadNs = 3_600_000_000_000n;
+
+/** The events of host and guest as their traces have them. Times count from `hostLeadNs`, and from 0 in the guest. */
 export function recordedEvents({ switches, events, clock }: Simulated): {
   readonly host: readonly MadeEvent[];
   readonly guest: readonly MadeEvent[];
@@ -35,7 +43,7 @@ export function recordedEvents({ switches, events, clock }: Simulated): {
   // times of pages are below 2^53 in made traces
   const host = switches.map(({ cpu, time, prev, next, lost }): MadeEvent => {
     const data = switchData(prev, 0n, next);
-    return { cpu, ns: Math.floor(time), pid: prev, data, ...(lost && { lost: 3 }) };
+    return { cpu, ns: Number(hostLeadNs) + Math.floor(time), pid: prev, data, ...(lost && { lost: 3 }) };
   });
   const guest = events.map(({ vcpu, guest }): MadeEvent => {
     return { cpu: vcpu, ns: Number(guest - clock.guestOrigin), pid: 1, data: wakeData('waking', 1, 2) };
@@ -58,12 +66,12 @@ export async function recordings(
   await describe(guest, { traceId: '2' });
   for (const { hostBefore, guest: time, hostAfter } of pings) {
     const ping = {
-      hostBefore: hostBefore - clock.hostOrigin,
+      hostBefore: hostBefore - clock.hostOrigin + hostLeadNs,
       guest: time - clock.guestOrigin,
-      hostAfter: hostAfter - clock.hostOrigin,
+      hostAfter: hostAfter - clock.hostOrigin + hostLeadNs,
     };
-    // made times begin at 0
-    if (ping.hostBefore >= 0n && ping.guest >= 0n) appendFileSync(join(guest, pingsFile), formatPing(ping));
+    // the guest's made times begin at 0
+    if (ping.guest >= 0n) appendFileSync(join(guest, pingsFile), formatPing(ping));
   }
   return { host, guest };
 }
@@ -71,4 +79,33 @@ export async function recordings(
 async function describe(dir: string, more: object): Promise<void> {
   const about = { ...(await readRecording(dir)), ...more };
   writeFileSync(join(dir, 'recording.json'), formatRecording(about));
+}
+
+/** How the TIME_SHIFT of a made guest is wrong, and how its file is stored. */
+export interface GuestFile {
+  /** The TIME_SHIFT; none by default. */
+  readonly shift?: TimeShift;
+  readonly version?: 6 | 7;
+  readonly compress?: 'none' | 'zstd';
+}
+
+/** The trace.dat files of recordings. @returns the paths, by the names that a session looks for */
+export async function traceFiles(
+  { host, guest }: { readonly host: string; readonly guest: string },
+  { shift, version = 7, compress = 'none' }: GuestFile = {},
+): Promise<{ readonly host: string; readonly guest: string }> {
+  const dir = dirname(host);
+  const files = { host: join(dir, 's.dat'), guest: join(dir, 's-web.dat') };
+  await convertRecording(host, { out: files.host });
+  await convertRecording(guest, { out: files.guest, version, compress, ...(shift && { timeShift: shift }) });
+  return files;
+}
+
+/** A TIME_SHIFT by the true relation of a made machine's clocks, but wrong by so many ns. */
+export function shiftBy(wrongNs: number, { clock }: Simulated, durationNs: number): TimeShift {
+  const cpu = [0, durationNs].map((host) => {
+    const time = clock.at(host) - clock.guestOrigin;
+    return { time, offset: hostLeadNs + BigInt(host + wrongNs) - time, scale: 1n, fractionBits: 0n };
+  });
+  return { peerId: 1n, interpolates: true, cpus: [cpu, cpu] };
 }

@@ -1,25 +1,33 @@
-import type { AlignedPiece } from '../../trace/recording/clock-files.ts';
+import { type ClockPiece, type ClockQuality, qualityOf } from '../../trace/dat/clock-quality.ts';
 import { counted, signedSeconds } from './human.ts';
 import { duration } from './summary-report.ts';
 
 /** How a guest's clock is converted to the host's, in one line. */
-export function alignmentText(pieces: readonly AlignedPiece[]): string {
+export function alignmentText(pieces: readonly ClockPiece[]): string {
   const [first] = pieces;
   if (first === undefined) return 'host clock unknown';
   const { offsetNs, ratePpm } = first;
-  const worst = pieces.reduce((most, { boundNs }) => Math.max(most, boundNs), 0);
-  const usual = pieces.reduce((most, { medianBoundNs }) => Math.max(most, medianBoundNs), 0);
-  const violations = pieces.reduce((sum, piece) => sum + piece.violations, 0);
-  const samples = pieces.reduce((sum, piece) => sum + piece.samples, 0);
-  const methods = [...new Set(pieces.flatMap((piece) => piece.methods))].join(' and ');
-  const rate = `${ratePpm < 0 ? '-' : '+'}${Math.abs(ratePpm).toFixed(2)} ppm`;
-  const jumps = pieces.length > 1 ? `, ${counted(pieces.length - 1, 'jump')}` : '';
+  const jumps = pieces.length - 1;
+  return `host clock ahead by ${signedSeconds(offsetNs)}, ${rateText(ratePpm)}, ${qualityText(qualityOf(pieces), jumps)}`;
+}
+
+export function rateText(ppm: number): string {
+  return `${ppm < 0 ? '-' : '+'}${Math.abs(ppm).toFixed(2)} ppm`;
+}
+
+/** How well the relation of two clocks is known, and by what. */
+export function qualityText(
+  { boundNs, medianBoundNs, methods, samples, violations }: ClockQuality,
+  jumps = 0,
+): string {
+  const jumped = jumps > 0 ? `, ${counted(jumps, 'jump')}` : '';
   const against = violations > 0 ? `, ${violations} contradict` : '';
-  return `host clock ahead by ${signedSeconds(offsetNs)}, ${rate}, usually within ${duration(usual)}, at worst ${duration(worst)} (${methods}; ${counted(samples, 'sample')}${against}${jumps})`;
+  const how = `${methods.join(' and ')}; ${counted(samples, 'sample')}${against}${jumped}`;
+  return `usually within ${duration(medianBoundNs)}, at worst ${duration(boundNs)} (${how})`;
 }
 
 /** The same for `--json`. */
-export function clockAsJson(pieces: readonly AlignedPiece[]): object {
+export function clockAsJson(pieces: readonly ClockPiece[]): object {
   return pieces.map(({ guestFrom, guestTo, offsetNs, ...numbers }) => ({
     guestFrom: String(guestFrom),
     guestTo: String(guestTo),

@@ -12,6 +12,13 @@ const overlap = 0.98;
 /** Maximum number of stretches to look at for one event. */
 const mostAtOnce = 64;
 
+/** Origins of times; and the largest bound with which an event is still of use, 5 ms by default. */
+export interface ExclusionSettings {
+  readonly guestOrigin: bigint;
+  readonly hostOrigin: bigint;
+  readonly worstNs?: number;
+}
+
 /**
  * Events of a guest's CPU cannot have happened while its vCPU was off. Keeps the events that may be near an
  * off-stretch, according to a map of the clocks, and of these the ones that say most.
@@ -28,6 +35,7 @@ export class Exclusion {
   time: Float64Array = new Float64Array(4096);
   readonly #cursor: MapCursor;
   readonly #most: number;
+  readonly #worst: number;
   readonly #at: Int32Array;
   /** Index of each stretch's last pair, and the time of the pair before that. */
   readonly #last: Int32Array;
@@ -42,13 +50,14 @@ export class Exclusion {
   constructor(
     map: ClockMap,
     vcpus: readonly OffStretches[],
-    { guestOrigin, hostOrigin }: { readonly guestOrigin: bigint; readonly hostOrigin: bigint },
+    { guestOrigin, hostOrigin, worstNs = worstBoundNs }: ExclusionSettings,
     mostPairs = 1 << 21,
   ) {
     this.vcpus = vcpus;
     this.guestOrigin = guestOrigin;
     this.hostOrigin = hostOrigin;
     this.#most = mostPairs;
+    this.#worst = worstNs;
     this.#cursor = new MapCursor(map, guestOrigin, hostOrigin);
     const numbers: number[] = [];
     let count = 0;
@@ -79,7 +88,7 @@ export class Exclusion {
     const cursor = this.#cursor;
     cursor.seek(time);
     const { host, bound } = cursor;
-    if (bound > worstBoundNs) return;
+    if (bound > this.#worst) return;
     const { from, to, length } = off;
     let at = firstEndingAfter(off, host - bound, this.#at[vcpu]!);
     this.#at[vcpu] = at;

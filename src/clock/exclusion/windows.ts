@@ -13,6 +13,16 @@ export interface WindowSample {
   readonly group: number;
 }
 
+/** Ranges of all windows, and how they agree with the map by which the events were chosen. */
+export interface Windows {
+  readonly samples: readonly WindowSample[];
+  /**
+   * Of each window that says something, in order: whether a range was found inside the bounds of that map. If not, the
+   * true difference may be outside.
+   */
+  readonly inside: readonly boolean[];
+}
+
 /**
  * Longest and shortest window, in ns. In between, the less is known about the rate, the shorter the window: an event
  * may be misplaced by at most `blurNs`.
@@ -32,17 +42,14 @@ const resolutionNs = 1000;
  * @param hard the map by which the events were chosen; all ranges lie within its bounds
  * @param known the best map so far, for the rate within a window
  */
-export function windowsOf(
-  exclusion: Exclusion,
-  hard: ClockMap,
-  known: ClockMap,
-  wander: number,
-): WindowSample[] {
+export function windowsOf(exclusion: Exclusion, hard: ClockMap, known: ClockMap, wander: number): Windows {
   const { guestOrigin, hostOrigin } = exclusion;
   const hardAt = new MapCursor(hard, guestOrigin, hostOrigin);
   const knownAt = new MapCursor(known, guestOrigin, hostOrigin);
   const grouped = groupPairs(exclusion);
   const found: WindowSample[] = [];
+  const inside: boolean[] = [];
+  let verdict: boolean | undefined;
   const least = new LeastExcluded(exclusion, grouped);
   const { order, first } = grouped;
 
@@ -55,6 +62,7 @@ export function windowsOf(
     const rates = ratesAt(known, knownAt, x);
     const result = least.find(from, to, { x, band, rates, wander });
     if (result === undefined) return;
+    verdict = verdict === true || (!result.contradictory && result.low > band.low && result.high < band.high);
     if (result.contradictory) {
       // perhaps the clock jumped inside the window: its halves may be good
       if (to - from >= 4 * fewest) {
@@ -93,10 +101,12 @@ export function windowsOf(
       groupAt(hard, hardAt, first[order[to]!]!) === group
     )
       to++;
+    verdict = undefined;
     if (group >= 0) evaluate(from, to, group);
+    if (verdict !== undefined) inside.push(verdict);
     from = to;
   }
-  return found;
+  return { samples: found, inside };
 }
 
 function groupAt(map: ClockMap, cursor: MapCursor, x: number): number {

@@ -1,26 +1,5 @@
-import type { Method } from './observations.ts';
+import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
 import type { Course, End, Segment } from './segments.ts';
-
-/** A time in which the guest's clock ran evenly against the host's. */
-export interface Piece {
-  /** Guest times of the first and the last observation. */
-  readonly guestFrom: bigint;
-  readonly guestTo: bigint;
-  /** host − guest at `guestFrom`. */
-  readonly offsetNs: bigint;
-  /** By how much the host's clock is faster, over the whole piece. 0 if there was only one observation. */
-  readonly ratePpm: number;
-  /** The largest bound in the piece, usually at an end, and the bound that holds for half of its time. */
-  readonly boundNs: number;
-  readonly medianBoundNs: number;
-  readonly methods: readonly Method[];
-  /**
-   * Number of samples used; and number of contradictions, which are samples left out and off-stretches in which an
-   * event would have happened.
-   */
-  readonly samples: number;
-  readonly violations: number;
-}
 
 /** A computed time of the host, and how far it may be from the true one. */
 export interface HostTime {
@@ -37,13 +16,13 @@ const rateUnit = 2 ** 60;
  */
 export class ClockMap {
   /** In the order of the guest's clock, which jumped between two pieces. */
-  readonly pieces: readonly Piece[];
+  readonly pieces: readonly ClockPiece[];
   readonly segments: readonly Segment[];
   readonly head: End;
   readonly tail: End;
 
   /** @internal */
-  constructor(pieces: readonly Piece[], { segments, head, tail }: Course) {
+  constructor(pieces: readonly ClockPiece[], { segments, head, tail }: Course) {
     this.pieces = pieces;
     this.segments = segments;
     this.head = head;

@@ -6,6 +6,8 @@ export interface PingSample {
   readonly hostBefore: bigint;
   readonly guest: bigint;
   readonly hostAfter: bigint;
+  /** Where it comes from, if nobody read the guest's clock. */
+  readonly method?: Method;
 }
 
 /** A pair of events of which one surely came before the other, such as a hypercall and its exit on the host. */
@@ -40,7 +42,8 @@ export function limitsOf({ mostRatePpm = 2000, wanderPpm = 1 }: ClockLimits): Li
   return { mostRate: mostRatePpm / 1e6, wander: wanderPpm / 1e6 };
 }
 
-export type Method = 'ping' | 'exclusion' | 'order';
+/** `time-shift`: what an earlier alignment gives, with a bound. */
+export type Method = 'ping' | 'exclusion' | 'order' | 'time-shift';
 
 /**
  * What is known of host − guest at one guest time: it lies between `low` and `high`. One of them is undefined, i.e.
@@ -57,8 +60,8 @@ export interface Sample {
   readonly violations?: number;
 }
 
-export function pingSample({ hostBefore, guest, hostAfter }: PingSample): Sample {
-  return { guest, low: hostBefore - guest, high: hostAfter - guest, reachNs: 0, method: 'ping' };
+export function pingSample({ hostBefore, guest, hostAfter, method = 'ping' }: PingSample): Sample {
+  return { guest, low: hostBefore - guest, high: hostAfter - guest, reachNs: 0, method };
 }
 
 export function orderSample({ guest, host, first }: OrderedPair): Sample {

@@ -21,6 +21,7 @@ import { pagesOfFile, type RawPages } from './raw-pages.ts';
 import { rawFile, readRecording } from '../recording/recording-format.ts';
 import { readAlignment, timeShiftOf } from '../recording/clock-files.ts';
 import { tracedGuests } from '../recording/traced-guests.ts';
+import { qualityNote } from '../dat/clock-quality.ts';
 import { RawFileShrank, type CpuSource } from '../dat/cpu-data.ts';
 import type { TracedGuest } from '../dat/guest-option.ts';
 import type { TimeShift } from '../dat/time-shift.ts';
@@ -227,6 +228,7 @@ async function openRaw(cpu: number, raw: string | RawPages): Promise<RawInput> {
 
 function factsOf(input: ConvertInput): TraceFacts {
   const { metadata, clock = metadata.clock } = input;
+  const quality = input.timeShift?.quality;
   if (!/^[a-z0-9_-]{1,32}$/.test(clock)) {
     throw new Failure(
       exitCode.usage,
@@ -238,7 +240,7 @@ function factsOf(input: ConvertInput): TraceFacts {
     cpus: [...input.cpus.keys()],
     stats: metadata.stats,
     uname: metadata.uname,
-    writer: `virtio-trace ${programVersion}${unseenNote(input.unseen)}`,
+    writer: `virtio-trace ${programVersion}${unseenNote(input.unseen)}${quality === undefined ? '' : qualityNote(quality)}`,
     clock,
     traceClock: clock === metadata.clock ? metadata.traceClock : withChosenClock(metadata.traceClock, clock),
     traceId: input.traceId ?? randomBytes(8).readBigUInt64LE(),

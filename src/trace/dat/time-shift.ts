@@ -1,5 +1,6 @@
 import { maxCpus } from '../../base/cpu-list.ts';
 import { ByteReader, TraceFileError } from './read/byte-reader.ts';
+import type { ClockQuality } from './clock-quality.ts';
 import { ByteWriter } from './write/byte-writer.ts';
 
 /** One measurement of the difference between two clocks. */
@@ -21,6 +22,8 @@ export interface TimeShift {
   readonly interpolates: boolean;
   /** The samples of each CPU. A CPU without samples keeps its times. */
   readonly cpus: readonly (readonly ShiftSample[])[];
+  /** How good it is, if known. Not a part of the option: the note of `qualityNote` has it. */
+  readonly quality?: ClockQuality;
 }
 
 const flagInterpolate = 1;

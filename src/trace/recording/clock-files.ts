@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { errorCode } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { isObject } from '../../base/json-type.ts';
+import { type ClockPiece, qualityOf } from '../dat/clock-quality.ts';
 import type { TimeShift } from '../dat/time-shift.ts';
 
 /** In the recording of a guest: readings of its clock between two of the host's, a line for each. */
@@ -25,27 +26,9 @@ export interface RecordedAlignment {
   /** Trace id of the host's file. */
   readonly peerId: bigint;
   /** The stretches between jumps of the clocks, in the order of the guest's time. */
-  readonly pieces: readonly AlignedPiece[];
+  readonly pieces: readonly ClockPiece[];
   /** At least one sample; between two samples, the difference of the clocks is linear. */
   readonly samples: readonly ClockSample[];
-}
-
-/** A stretch of time in which the two clocks ran evenly. Times are nanoseconds of the guest's clock. */
-export interface AlignedPiece {
-  readonly guestFrom: bigint;
-  readonly guestTo: bigint;
-  /** Host minus guest at the beginning. */
-  readonly offsetNs: bigint;
-  /** By how much the host's clock is faster. */
-  readonly ratePpm: number;
-  /** The host's true time is within `boundNs` of the computed one, and within `medianBoundNs` for half of the time. */
-  readonly boundNs: number;
-  readonly medianBoundNs: number;
-  /** What the alignment rests on: `ping`, `exclusion`, `order`. */
-  readonly methods: readonly string[];
-  /** Number of observations used, and of those that contradict them. */
-  readonly samples: number;
-  readonly violations: number;
 }
 
 export interface ClockSample {
@@ -95,7 +78,7 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
     throw bad(path, 'peerId, pieces or samples are missing');
   return { peerId: BigInt(peerId), pieces: pieces.map(pieceOf), samples: samples.map(sampleOf) };
 
-  function pieceOf(piece: unknown): AlignedPiece {
+  function pieceOf(piece: unknown): ClockPiece {
     if (!isObject(piece)) throw bad(path, 'a piece is not an object');
     const {
       guestFrom,
@@ -118,8 +101,7 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
       !isNumber(violations)
     )
       throw bad(path, 'a piece has a wrong number');
-    if (!Array.isArray(methods) || !methods.every((method) => typeof method === 'string'))
-      throw bad(path, 'methods is not a list of strings');
+    if (!isMethods(methods)) throw bad(path, 'methods is not a list of names');
     return {
       guestFrom: BigInt(guestFrom),
       guestTo: BigInt(guestTo),
@@ -141,14 +123,15 @@ export function readAlignment(dir: string): RecordedAlignment | undefined {
 }
 
 /** The alignment as stored in a trace.dat, the same for all CPUs. */
-export function timeShiftOf({ peerId, samples }: RecordedAlignment, cpuCount: number): TimeShift {
+export function timeShiftOf({ peerId, pieces, samples }: RecordedAlignment, cpuCount: number): TimeShift {
   const list = samples.map(({ guest, host }) => ({
     time: guest,
     offset: host - guest,
     scale: 1n,
     fractionBits: 0n,
   }));
-  return { peerId, interpolates: true, cpus: Array.from({ length: cpuCount }, () => list) };
+  const cpus = Array.from({ length: cpuCount }, () => list);
+  return { peerId, interpolates: true, cpus, quality: qualityOf(pieces) };
 }
 
 /** The text of a file; undefined if there is no such file. */
@@ -162,6 +145,12 @@ function textOf(path: string): string | undefined {
     if (error instanceof Failure || errorCode(error) === '') throw error;
     throw bad(path, `cannot read it: ${errorCode(error)}`);
   }
+}
+
+/** Few enough, and short enough, for the note that states them in a trace.dat. */
+function isMethods(value: unknown): value is string[] {
+  const isName = (name: unknown): boolean => typeof name === 'string' && /^[a-z-]{1,20}$/.test(name);
+  return Array.isArray(value) && value.length <= 6 && value.every(isName);
 }
 
 function isTime(value: unknown): value is string {

@@ -35,7 +35,7 @@ import {
   type Recording,
   recordingFile,
 } from './recording-format.ts';
-import { checkReplaceable } from '../file/write-replacing.ts';
+import { checkReplaceable, writeReplacing } from '../file/write-replacing.ts';
 import { tryLock } from '../../native/io/file-lock.ts';
 import { CappedFile, dropFront, isCut, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
 
@@ -171,12 +171,12 @@ function isOwnName(name: string): boolean {
 }
 
 /**
- * Locks a recording directory for this process, which records into it or joins its files. The kernel releases the lock
+ * Locks a recording directory for this process, which records into it, joins its files or aligns its clock. The kernel releases the lock
  * when the process ends, however it ends.
  * @returns a function that releases the lock
  * @throws Failure if another process holds it; never waits
  */
-function lockRecording(dir: string): () => void {
+export function lockRecording(dir: string): () => void {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   let fd: number;
   try {
@@ -188,8 +188,8 @@ function lockRecording(dir: string): () => void {
   closeSync(fd);
   throw new Failure(
     exitCode.failed,
-    `${dir} is in use by a recording with a size limit`,
-    'convert it after the recording has ended',
+    `${dir} is in use by another process, such as a recording that is not finished`,
+    'wait until that has ended',
   );
 }
 
@@ -208,9 +208,25 @@ export async function joinAllCapped(dir: string, cpus: readonly number[]): Promi
   }
 }
 
+const dirSuffix = '.recording';
+
 /** The directory in which a recording is kept until its trace.dat is complete. */
 export function recordingDirOf(out: string): string {
-  return `${out}.recording`;
+  return `${out}${dirSuffix}`;
+}
+
+/** The trace.dat that a directory is the recording of; undefined if its name does not tell. */
+export function outOfRecording(dir: string): string | undefined {
+  const path = dir.replace(/\/+$/, '');
+  return path.endsWith(dirSuffix) ? path.slice(0, -dirSuffix.length) : undefined;
+}
+
+/** Replaces the alignment of a recording, atomically. Lock the recording first. Throws Failure. */
+export async function replaceAlignment(dir: string, alignment: RecordedAlignment): Promise<void> {
+  await writeReplacing(join(dir, alignmentFile), async (file) => {
+    await file.chmod(0o600);
+    await file.writeFile(formatAlignment(alignment));
+  });
 }
 
 function cannotWrite(dir: string, cause: unknown): unknown {

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { withoutQuality } from '../dat/clock-quality.ts';
 import { CpuPages } from '../dat/read/cpu-pages.ts';
 import { chunkLimit, readTraceFile } from '../dat/read/read-trace-file.ts';
 import { openInput } from '../file/open-input.ts';
@@ -25,7 +26,9 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
   const layout = parseUsualLayout(trace.headerPage);
   const mostBytes = chunkLimit(trace, layout.pageBytes);
   const { version, compression, options, symbols, taskNames } = trace;
-  const { writer, unseen = null } = withoutNote(options.writer);
+  const noted = withoutQuality(options.writer);
+  const { writer, unseen = null } = withoutNote(noted.writer);
+  const { quality } = noted;
   const totalBytes = (await file.stat()).size;
   return {
     path,
@@ -37,7 +40,7 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     uname: options.uname,
     writer,
     traceId: options.traceId,
-    timeShift: options.timeShift,
+    timeShift: options.timeShift && { ...options.timeShift, ...(quality && { quality }) },
     guests: options.guests,
     symbols,
     unseen,

@@ -7,7 +7,7 @@ import { fewerSamples } from '../../../src/clock/map/fewer-samples.ts';
 import { openTrace } from '../../../src/trace/open.ts';
 import { alignmentFile, formatAlignment, pingsFile } from '../../../src/trace/recording/clock-files.ts';
 import { simulate } from '../../simulator/machine.ts';
-import { busyMachine, recordings } from '../../simulator/recordings.ts';
+import { busyMachine, hostLeadNs, recordings } from '../../simulator/recordings.ts';
 import * as fc from 'fast-check';
 
 describe('the recordings of a host and a guest', () => {
@@ -29,7 +29,9 @@ describe('the recordings of a host and a guest', () => {
 
     const trace = await openTrace(guest);
     const { hostOrigin } = machine.clock;
-    const truth = machine.events.map((event) => event.host - hostOrigin).sort((a, b) => Number(a - b));
+    const truth = machine.events
+      .map((event) => event.host - hostOrigin + hostLeadNs)
+      .sort((a, b) => Number(a - b));
     let at = 0;
     for await (const batch of trace.events())
       for (const { timestamp } of batch) {

@@ -6,7 +6,7 @@ import { readHostTimes, takeGuestEvents } from '../../../src/clock/exclusion/tra
 import { openTrace, type Trace } from '../../../src/trace/open.ts';
 import { simulate } from '../../simulator/machine.ts';
 import { aligned, errorsOf } from '../../simulator/observed.ts';
-import { busyMachine, recordedEvents } from '../../simulator/recordings.ts';
+import { busyMachine, hostLeadNs, recordedEvents } from '../../simulator/recordings.ts';
 import { type MadeEvent, madeRecording } from '../analysis/made-trace.ts';
 
 async function opened(test: TestContext, events: readonly MadeEvent[]): Promise<Trace> {
@@ -25,9 +25,9 @@ describe('the traces of a host and a guest', () => {
 
     const found = await readHostTimes(hostTrace.events(), hostTrace.formats(), tids);
     const shifted = pings.map(({ hostBefore, guest, hostAfter }) => ({
-      hostBefore: hostBefore - clock.hostOrigin,
+      hostBefore: hostBefore - clock.hostOrigin + hostLeadNs,
       guest: guest - clock.guestOrigin,
-      hostAfter: hostAfter - clock.hostOrigin,
+      hostAfter: hostAfter - clock.hostOrigin + hostLeadNs,
     }));
     const alignment = Alignment.of({ pings: shifted })!;
     const exclusion = new Exclusion(alignment.map, found.vcpus, {
@@ -42,7 +42,7 @@ describe('the traces of a host and a guest', () => {
     assert.ok(map.pieces[0]!.methods.includes('exclusion'));
     for (const { guest, host } of events) {
       const { ns, boundNs } = map.at(guest - clock.guestOrigin);
-      assert.ok(Math.abs(Number(ns - (host - clock.hostOrigin))) <= boundNs);
+      assert.ok(Math.abs(Number(ns - hostLeadNs - (host - clock.hostOrigin))) <= boundNs);
       assert.ok(Math.abs(boundNs - direct.boundAt(guest)) < 10);
     }
   });

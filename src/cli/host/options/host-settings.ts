@@ -213,6 +213,12 @@ export const hostSettings = {
     defaultText: 'false',
     parse: parseFlag,
   },
+  dryRun: {
+    long: 'dry-run',
+    description: 'change no file, and only show the result',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
   bare: {
     long: 'bare',
     description:

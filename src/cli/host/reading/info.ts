@@ -1,8 +1,9 @@
 import { type ExitCode, exitCode } from '../../../base/failure.ts';
 import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../../../trace/info.ts';
 import type { TracedGuest } from '../../../trace/dat/guest-option.ts';
-import type { TimeShift } from '../../../trace/dat/time-shift.ts';
+import type { ShiftSample, TimeShift } from '../../../trace/dat/time-shift.ts';
 import { json as jsonText, printable } from '../../../base/quoted.ts';
+import { qualityText, rateText } from '../../report/clock-report.ts';
 import { noSymbolsText, stepsBackText, unseenText } from '../../report/convert-report.ts';
 import { counted, humanBytes, signedSeconds, table } from '../../report/human.ts';
 
@@ -37,8 +38,8 @@ function guestText({ name, traceId, vcpuTids }: TracedGuest): string {
   return `${printable(name)}, trace id ${traceId}${vcpus}`;
 }
 
-/** How the host's clock differs, in one line. */
-function timeShiftText({ peerId, cpus }: TimeShift): string {
+/** How the host's clock differs, in one line, and how well that is known. */
+function timeShiftText({ peerId, cpus, quality }: TimeShift): string {
   const samples = cpus.flat();
   const [first] = samples;
   if (first === undefined) return `unknown (trace id ${peerId})`;
@@ -49,7 +50,17 @@ function timeShiftText({ peerId, cpus }: TimeShift): string {
   const scaled = samples.some(({ scale, fractionBits }) => scale !== 1n || fractionBits !== 0n);
   const count = Math.max(...cpus.map(({ length }) => length));
   const sampled = `${counted(count, 'sample')} per CPU`;
-  return `ahead by ${range}${scaled ? ' after scaling' : ''} (trace id ${peerId}, ${sampled})`;
+  const known = quality === undefined ? 'unknown how well' : qualityText(quality);
+  const rate = rateOf(cpus.find(({ length }) => length > 0) ?? []);
+  const line = `ahead by ${range}${scaled ? ' after scaling' : ''}${rate === undefined ? '' : `, ${rateText(rate)}`}`;
+  return `${line}, ${known} (trace id ${peerId}, ${sampled})`;
+}
+
+/** By how much the host's clock is faster, in ppm, from the first to the last sample; undefined with one sample. */
+function rateOf(samples: readonly ShiftSample[]): number | undefined {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined || first === last) return undefined;
+  return (Number(last.offset - first.offset) / Number(last.time - first.time)) * 1e6;
 }
 
 function compressionOf({ compression }: NonNullable<TraceInfo['format']>): string {

@@ -19,6 +19,8 @@ import { noOptions, type TraceBuffer, type TraceFile } from './trace-file.ts';
 
 /** Limit for tables of all instances together: in a bad file they may all point to one table. */
 const maxTables = 1 << 16;
+/** Size of the id that ends the options. */
+const doneSize = 2;
 /** Limit for the text of `trace_clock`, which lists each clock once. */
 const maxClockBytes = 4096;
 
@@ -42,9 +44,11 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
   const options = noOptions();
   const instances: { readonly name: string; readonly offset: number }[] = [];
   let withClock = false;
+  let optionsAt: { from: number; to: number } | undefined;
   let optionCount = 0;
   let part = reader.string();
   if (part === 'options  ') {
+    const from = reader.position;
     for (let id = reader.u16(); id !== optionId.done; id = reader.u16()) {
       const content = reader.bytes(reader.u32());
       if (++optionCount > maxOptions)
@@ -59,16 +63,19 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
       withClock ||= id === optionId.traceClock;
       takeOption(options, id, content);
     }
+    optionsAt = { from, to: reader.position - doneSize };
     part = reader.string();
   }
   if (part !== 'flyrecord')
     throw new TraceFileError(`no ring buffer pages (flyrecord) before ${reader.position}`);
+  const tables = [reader.position];
   const top = readBuffer(reader, '', cpuCount, withClock);
   options.traceClock = top.traceClock;
   const buffers = [top.buffer];
   for (const { name, offset } of instances) {
     const place = open(offset);
     if (place.string() !== 'flyrecord') throw new TraceFileError(`no pages for the instance at ${offset}`);
+    tables.push(place.position);
     buffers.push(readBuffer(place, name, cpuCount, withClock).buffer);
   }
   return {
@@ -82,6 +89,7 @@ export function readV6(reader: ByteReader, open: (position: number) => ByteReade
     taskNames,
     options,
     buffers,
+    places: { version: 6, options: optionsAt, headEnd: reader.position, tables },
   };
 }
 

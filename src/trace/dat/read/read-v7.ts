@@ -41,6 +41,7 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
   let tables = 0;
   let optionCount = 0;
   const visited = new Set<number>();
+  const pointer = reader.position;
   for (let at = reader.size(); at !== 0; ) {
     if (visited.has(at) || visited.size > maxOptionsSections)
       throw new TraceFileError(`the options have no end at ${at}`);
@@ -96,11 +97,12 @@ export function readV7(reader: ByteReader, open: (position: number) => ByteReade
     taskNames: cmdlines === undefined ? '' : readTaskNames(cmdlines),
     options,
     buffers,
+    places: { version: 7, pointer, sections: [...visited] },
   };
 }
 
 /** The payload of the section at the reader, decompressed if needed. */
-function openSection(reader: ByteReader, id: number): ByteReader {
+export function openSection(reader: ByteReader, id: number): ByteReader {
   const found = reader.u16();
   if (found !== id) throw new TraceFileError(`section ${found} in place of ${id} before ${reader.position}`);
   const flags = reader.u16();

@@ -20,7 +20,27 @@ export interface TraceFile {
   readonly options: TraceOptions;
   /** One per tracing instance; the top level's name is empty. */
   readonly buffers: readonly TraceBuffer[];
+  readonly places: OptionPlaces;
 }
+
+/** Where a file has its options, and what refers to places behind them, for a copy with other options. */
+export type OptionPlaces =
+  | {
+      readonly version: 6;
+      /** Offset of the first option, and of the 0 that ends them; undefined for a file without options. */
+      readonly options: { readonly from: number; readonly to: number } | undefined;
+      /** End of what must be at the beginning: the table of the top level's pages, and its clock. */
+      readonly headEnd: number;
+      /** Offsets of the tables of all instances' pages, the top level's first. */
+      readonly tables: readonly number[];
+    }
+  | {
+      readonly version: 7;
+      /** Offset of the first section's offset. */
+      readonly pointer: number;
+      /** Offsets of the sections. */
+      readonly sections: readonly number[];
+    };
 
 export interface TraceBuffer {
   readonly name: string;

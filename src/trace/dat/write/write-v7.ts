@@ -83,7 +83,7 @@ export async function writeV7(
   return extents;
 }
 
-function sectionHeader(id: number, flags: number, name: number, payloadBytes: number): Buffer {
+export function sectionHeader(id: number, flags: number, name: number, payloadBytes: number): Buffer {
   return new ByteWriter().u16(id).u16(flags).u32(name).u64(payloadBytes).finish();
 }
 

@@ -1,4 +1,5 @@
 import { namesOf, type Subcommand } from '../subcommand.ts';
+import { type AlignCommand, readAlign } from './align-options.ts';
 import { type ExportCommand, readExport } from './export-options.ts';
 import { type QueryCommand, readQuery } from './query-options.ts';
 import { readReport, type ReportCommand } from './report-options.ts';
@@ -12,6 +13,7 @@ export type ReadingCommand =
   | { readonly kind: 'summary'; readonly options: SummaryCommand }
   | { readonly kind: 'export'; readonly options: ExportCommand }
   | { readonly kind: 'query'; readonly options: QueryCommand }
+  | { readonly kind: 'align'; readonly options: AlignCommand }
   | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
 
 export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand<ReadingCommand>>> = {
@@ -87,5 +89,17 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
     operands: '<file>',
     examples: [['trace-host info trace.dat', 'CPUs, events by name, time span, lost events']],
     read: (given) => ({ kind: 'info', path: given.operands[0] ?? '', json: given.flag('json') }),
+  },
+  align: {
+    description: 'align the clocks of recorded guests with that of their host again, in their files',
+    settings: ['dryRun', 'json'],
+    operands: '<file...>',
+    examples: [
+      ['trace-host align host.dat', 'the guests of a host, whose files are next to it'],
+      ['trace-host align host.dat web.dat', 'one guest, with a file of another name'],
+      ['trace-host align host.dat.recording', 'recordings, and the trace.dat of each'],
+      ['trace-host align host.dat --dry-run', 'only show how well the clocks are known'],
+    ],
+    read: (given) => ({ kind: 'align', options: readAlign(given) }),
   },
 };
