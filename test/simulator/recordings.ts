@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { formatPing, pingsFile } from '../../src/trace/recording/clock-files.ts';
 import { formatRecording, readRecording } from '../../src/trace/recording/recording-format.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../unit/analysis/made-trace.ts';
+import { kvmFormats, withKvmEvents } from './kvm-events.ts';
 import type { MachineOptions, Simulated } from './machine.ts';
 
 /** A machine whose vCPUs are often off, and whose host misses some switches. */
@@ -43,15 +44,26 @@ export function recordedEvents({ switches, events, clock }: Simulated): {
   return { host, guest };
 }
 
+export interface MadeRecordings {
+  /** Whether the host recorded KVM's events; false by default. */
+  readonly kvm?: boolean;
+  /** What the guest's clock shows at its origin; 0 by default. */
+  readonly guestFromNs?: number;
+}
+
 /** Recordings of the machine's host and guest. @returns their directories */
 export async function recordings(
   test: TestContext,
   machine: Simulated,
+  { kvm = false, guestFromNs = 0 }: MadeRecordings = {},
 ): Promise<{ readonly host: string; readonly guest: string }> {
   const { pings, tids, clock } = machine;
   const events = recordedEvents(machine);
-  const host = await madeRecording(test, events.host, 'boot');
-  const guest = await madeRecording(test, events.guest, 'boot');
+  const host = kvm
+    ? await madeRecording(test, withKvmEvents(events.host, machine), 'boot', kvmFormats())
+    : await madeRecording(test, events.host, 'boot');
+  const ofGuest = events.guest.map((event) => ({ ...event, ns: event.ns + guestFromNs }));
+  const guest = await madeRecording(test, ofGuest, 'boot');
   const vcpus = tids.map((tid, vcpu) => ({ vcpu, tid, from: '0', until: null }));
   const guests = [{ name: 'web', traceId: '2', pid: 1, vcpus }];
   await describe(host, { traceId: '1', guests });
@@ -59,7 +71,7 @@ export async function recordings(
   for (const { hostBefore, guest: time, hostAfter } of pings) {
     const ping = {
       hostBefore: hostBefore - clock.hostOrigin,
-      guest: time - clock.guestOrigin,
+      guest: time - clock.guestOrigin + BigInt(guestFromNs),
       hostAfter: hostAfter - clock.hostOrigin,
     };
     // made times begin at 0
