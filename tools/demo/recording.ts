@@ -1,31 +1,91 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCode, Failure } from '../../src/base/failure.ts';
+import { guestPath } from '../../src/trace/session.ts';
+import { locateTracefs } from '../../src/tracefs/locate.ts';
+import { explained, findCrossing, shownLines } from './crossing.ts';
 
 const traceHost = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
 const reportLines = 8;
 const summaryLines = 16;
+/** Of the host only what says when a thread runs; everything else would stand between the guest's events. */
+const hostEvents = ['-e', 'sched:sched_switch', '-e', 'sched:sched_waking'];
+const guestEvents = ['-e', 'sched', '-e', 'irq'];
 
-/** Records the scheduler for three seconds with `trace-host record`; its output goes to the terminal. Throws Failure. */
-export async function record(portsDir: string, out: string): Promise<void> {
-  const words = [
-    '--dir',
-    portsDir,
-    '-o',
-    out,
-    '-e',
-    'sched',
-    '-e',
-    'irq',
-    '--duration',
-    '3s',
-    '--timeout',
-    '60s',
-  ];
-  const child = spawn(process.execPath, [traceHost, 'record', ...words], { stdio: 'inherit' });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Failure(exitCode.failed, `trace-host record exited with code ${String(code)}`);
+/** Why this host cannot be traced; undefined if it can. */
+export function whyNoHost(): string | undefined {
+  try {
+    accessSync(join(locateTracefs(), 'instances'), constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The files of a recording of host and guest. */
+export class DemoRecording {
+  readonly #guest: string;
+  readonly #hostFile: string;
+  readonly #withHost: boolean;
+
+  /** @param guest the directory of the guest's ports; @param out the host's file */
+  constructor(guest: { readonly dir: string; readonly name: string }, out: string, withHost: boolean) {
+    this.#guest = guest.name;
+    this.#hostFile = out;
+    this.#withHost = withHost;
+    this.words = [
+      ...(withHost ? hostEvents : []),
+      ...['-A', guest.name, ...guestEvents, '--duration', '3s'],
+      ...['--dir', guest.dir, '-o', out, '--timeout', '60s'],
+    ];
+  }
+
+  /** Arguments of `trace-host record`. */
+  readonly words: readonly string[];
+
+  get guestFile(): string {
+    return guestPath(this.#hostFile, this.#guest);
+  }
+
+  get perfettoFile(): string {
+    return this.#hostFile.replace(/\.dat$/, '.pftrace');
+  }
+
+  /** The host's file, if it was traced, and the guest's. */
+  get files(): readonly string[] {
+    return this.#withHost ? [this.#hostFile, this.guestFile] : [this.guestFile];
+  }
+
+  /** Records for three seconds; the output goes to the terminal. Throws Failure. */
+  async record(): Promise<void> {
+    const child = spawn(process.execPath, [traceHost, 'record', ...this.words], { stdio: 'inherit' });
+    const [code] = await once(child, 'exit');
+    if (code !== 0) throw new Failure(exitCode.failed, `trace-host record exited with code ${String(code)}`);
+  }
+
+  /** What trace-host makes of it: text, figures, and a file for the Perfetto UI. Throws Failure. */
+  shown(): Shown[] {
+    const perfetto = ['--to', 'perfetto', '-o', this.perfettoFile];
+    return [
+      head(['report', this.guestFile], reportLines),
+      head(['summary', this.guestFile, '--top', '3'], summaryLines),
+      head(['export', ...this.files, ...perfetto], Number.POSITIVE_INFINITY),
+    ];
+  }
+
+  /** The lines of host and guest around a wakeup that crosses from one to the other, and a sentence about them. */
+  async crossing(): Promise<Shown | undefined> {
+    const crossing = this.#withHost ? await findCrossing(this.#hostFile) : undefined;
+    if (crossing === undefined) return undefined;
+    const inputs = this.files.flatMap((file) => ['-i', file]);
+    const range = ['--from', seconds(crossing.from), '--to', seconds(crossing.to)];
+    // the first lines are the number of CPUs of each file
+    const { command, text } = head(['report', '-t', ...inputs, ...range], this.files.length + shownLines);
+    return { command, text: `${text}\n${explained(crossing)}\n` };
+  }
 }
 
 /** A command line, and what it printed. */
@@ -34,18 +94,10 @@ export interface Shown {
   readonly text: string;
 }
 
-/** What trace-host makes of a recording: text, figures, and a file for the Perfetto UI. Throws Failure. */
-export function shownOf(file: string): Shown[] {
-  return [
-    head(['report', file], reportLines),
-    head(['summary', file, '--top', '3'], summaryLines),
-    head(['export', file, '--to', 'perfetto', '-o', perfettoFile(file)], Number.POSITIVE_INFINITY),
-  ];
-}
-
-/** Where `shownOf` exports a trace to. */
-export function perfettoFile(file: string): string {
-  return file.replace(/\.dat$/, '.pftrace');
+/** As `--from` takes it. */
+function seconds(ns: bigint): string {
+  const digits = String(ns).padStart(10, '0');
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
 }
 
 /** Runs trace-host, as in a pipe to `head`. */
