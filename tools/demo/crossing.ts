@@ -151,15 +151,14 @@ function taskText(name: unknown, tid: unknown): string {
   return `${typeof name === 'string' ? printable(name) : '<...>'}:${String(tid)}`;
 }
 
-/** One sentence about what its lines show. */
+/** One sentence about what its lines show, on three lines. */
 export function explained(crossing: Crossing): string {
   const { hostWaking, hostSwitch, guestSwitch, waker, thread, task, vcpu, hostCpu, hasInterrupt } = crossing;
   return [
-    `On the host, ${waker} wakes ${thread}, the thread of the guest's CPU ${vcpu}, which waits `,
-    `${us(hostSwitch - hostWaking)} for host CPU ${hostCpu}; only then the guest `,
-    `${hasInterrupt ? 'takes its interrupt and ' : ''}wakes ${task}, which runs `,
-    `${us(guestSwitch - hostWaking)} after the first event.`,
-  ].join('');
+    `On the host, ${waker} wakes ${thread}, the thread of the guest's CPU ${vcpu},`,
+    `which waits ${us(hostSwitch - hostWaking)} for host CPU ${hostCpu}; only then the guest ${hasInterrupt ? 'takes its interrupt and ' : ''}wakes ${task},`,
+    `which runs ${us(guestSwitch - hostWaking)} after the wakeup on the host.`,
+  ].join('\n');
 }
 
 function us(ns: bigint): string {

@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCode, Failure } from '../../src/base/failure.ts';
+import { printable } from '../../src/base/quoted.ts';
 import { guestPath } from '../../src/trace/session.ts';
 import { locateTracefs } from '../../src/tracefs/locate.ts';
 import { explained, findCrossing, shownLines } from './crossing.ts';
@@ -38,8 +39,17 @@ export class DemoRecording {
     this.#withHost = withHost;
     this.words = [
       ...(withHost ? hostEvents : []),
-      ...['-A', guest.name, ...guestEvents, '--duration', '3s'],
-      ...['--dir', guest.dir, '-o', out, '--timeout', '60s'],
+      '-A',
+      guest.name,
+      ...guestEvents,
+      '--duration',
+      '3s',
+      '--dir',
+      guest.dir,
+      '-o',
+      out,
+      '--timeout',
+      '60s',
     ];
   }
 
@@ -82,9 +92,21 @@ export class DemoRecording {
     if (crossing === undefined) return undefined;
     const inputs = this.files.flatMap((file) => ['-i', file]);
     const range = ['--from', seconds(crossing.from), '--to', seconds(crossing.to)];
-    // the first lines are the number of CPUs of each file
-    const { command, text } = head(['report', '-t', ...inputs, ...range], this.files.length + shownLines);
-    return { command, text: `${text}\n${explained(crossing)}\n` };
+    const { command, text } = head(['report', '-t', ...inputs, ...range], Number.POSITIVE_INFINITY);
+    return {
+      command: `${command}  (here with host and guest instead of the files' names)`,
+      text: `${this.#withMachines(text)}\n${explained(crossing)}\n`,
+    };
+  }
+
+  /** The events of a report, which begin with the names of their files. */
+  #withMachines(report: string): string {
+    const name = `${basename(this.guestFile)}: `;
+    const lines = report.split('\n').filter((line) => / \[\d+\] /.test(line));
+    const named = lines
+      .slice(0, shownLines)
+      .map((line) => `${line.startsWith(name) ? 'guest' : ' host'}${line.slice(name.length - 2)}`);
+    return `${named.join('\n')}\n`;
   }
 }
 
@@ -100,14 +122,14 @@ function seconds(ns: bigint): string {
   return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
 }
 
-/** Runs trace-host, as in a pipe to `head`. */
+/** Runs trace-host, as in a pipe to `head`. Control characters of the guest are replaced, as on a terminal. */
 function head(words: readonly string[], most: number): Shown {
   const { status, stdout, stderr } = spawnSync(process.execPath, [traceHost, ...words], {
     encoding: 'utf8',
     maxBuffer: 1 << 30,
   });
   if (status !== 0) throw new Failure(exitCode.failed, `trace-host ${words[0]}: ${stderr.trim()}`);
-  const lines = stdout.trimEnd().split('\n');
+  const lines = stdout.trimEnd().split('\n').map(printable);
   const isCut = lines.length > most;
   return {
     command: `trace-host ${words.join(' ')}${isCut ? ` | head -n ${most}` : ''}`,
