@@ -30,6 +30,9 @@ const packages = {
     bsdutils: ['script'],
     fish: ['fish'],
     'groff-base': ['groff'],
+    kernelshark: ['kernelshark'],
+    'libjson-c-dev': ['/usr/include/json-c/json.h'],
+    'libkshark-dev': ['/usr/include/kernelshark/libkshark.h'],
     lintian: ['lintian'],
     'libvirt-clients': ['virt-xml-validate'],
     'man-db': ['man'],
@@ -38,6 +41,7 @@ const packages = {
     socat: ['socat'],
     'trace-cmd': ['trace-cmd'],
     'util-linux': ['setpriv'],
+    xvfb: ['Xvfb'],
     zsh: ['zsh'],
   },
   guest: {

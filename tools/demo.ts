@@ -1,7 +1,7 @@
 /**
  * `npm run demo`: boots a QEMU guest with trace-agent and traces its scheduler for five seconds, controlled by `echo`
- * as from any shell; shows what arrived on the host; then records again with `trace-host record`, and prints, summarises
- * and exports the recording.
+ * as from any shell; shows what arrived on the host; then records the guest together with this host, prints, summarises
+ * and exports the recording, and shows a wakeup that crosses from the host into the guest.
  */
 import {
   accessSync,
@@ -9,10 +9,11 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +26,7 @@ import { guestKernel } from '../test/guest/harness/kernel.ts';
 import { type Formats, readFormats } from './demo/formats.ts';
 import { LiveView } from './demo/live-view.ts';
 import { type DemoOptions, parseDemoOptions, usage } from './demo/options.ts';
-import { perfettoFile, record, shownOf } from './demo/recording.ts';
+import { DemoRecording, type Shown, whyNoHost } from './demo/recording.ts';
 import { type CpuTrace, report } from './demo/report.ts';
 import { endWithFailure } from './end-with-failure.ts';
 
@@ -40,6 +41,10 @@ const agentCommand = ['trace-agent', '--flush-interval', '250'];
 const tracing = '/sys/kernel/tracing';
 /** Causes context switches, wake-ups, forks, execs and exits: processes connected by a pipe, one loop per CPU. */
 const load = 'while :; do cat /proc/stat | grep -c cpu >/dev/null; done';
+/** The same with pauses, in which the guest's CPUs have nothing to do and their threads sleep on the host. */
+const pausingLoad = 'while :; do cat /proc/stat | grep -c cpu >/dev/null; sleep 0.02; done';
+/** The directory of the guest's ports, whose name is that of the guest. */
+const guestName = 'guest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Where the trace.dat is kept without --keep; relative, because users see it. */
@@ -59,7 +64,7 @@ function done(text: string): void {
   phaseBeganMs = nowMs;
 }
 
-async function boot(cpus: number): Promise<Guest> {
+async function boot(cpus: number, portsDir: string): Promise<Guest> {
   say('finding a guest kernel: GUEST_KERNEL, or the one of Debian (apt downloads 70 MB the first time)');
   const kernel = guestKernel();
   done(`guest kernel ready: ${kernel.version}`);
@@ -68,7 +73,8 @@ async function boot(cpus: number): Promise<Guest> {
   const accel = accelerator(kernel);
   const cpuCount = `${cpus} CPU${cpus === 1 ? '' : 's'}`;
   if (accel !== 'kvm') say('KVM is not available: the guest is emulated and slow');
-  const guest = await bootGuest({ cpus });
+  // through the monitor trace-host learns which thread runs which CPU
+  const guest = await bootGuest({ cpus, portsDir, monitor: true });
   done(`guest booted: QEMU with ${accel}, ${cpuCount}`);
   return guest;
 }
@@ -145,22 +151,25 @@ async function tracesOf(guest: Guest, collectors: readonly Collector[]): Promise
   return traces;
 }
 
-/** Records again with `trace-host`, which writes a trace.dat, and shows what is in it. */
-async function traceByHost(guest: Guest, cpus: number, out: string): Promise<void> {
-  say(
-    'on the host:  trace-host record -e sched -e irq --duration 3s  (fetches event formats and symbols first)',
-  );
+function show({ command, text }: Shown): void {
+  say(`on the host:  ${command}`);
+  process.stdout.write(`\n${text}\n`);
+}
+
+/** Records host and guest with `trace-host`, which writes a trace.dat of each, and shows what is in them. */
+async function traceByHost(guest: Guest, cpus: number, recording: DemoRecording): Promise<void> {
+  say(`on the host:  trace-host record ${recording.words.join(' ')}`);
   const loads: GuestProcess[] = [];
   for (let cpu = 0; cpu < cpus; cpu++) {
-    loads.push(await guest.spawn(['taskset', '-c', String(cpu), 'sh', '-c', load]));
+    loads.push(await guest.spawn(['taskset', '-c', String(cpu), 'sh', '-c', pausingLoad]));
   }
-  await record(dirname(guest.control.port.path), out);
+  await recording.record();
   for (const process of loads) process.kill('SIGKILL', 'group');
   done('recording finished');
-  for (const { command, text } of shownOf(out)) {
-    say(`on the host:  ${command}`);
-    process.stdout.write(`\n${text}\n`);
-  }
+  for (const shown of recording.shown()) show(shown);
+  const crossing = await recording.crossing();
+  if (crossing !== undefined) show(crossing);
+  else say('no wakeup of the guest begins on the host within a few events');
   done('recording printed, summarised and exported');
 }
 
@@ -191,13 +200,17 @@ function makeDir(dir: string): void {
   }
 }
 
-/** @param out the trace.dat; KernelShark is not installed by the demo */
-function sayWhatNext(out: string, keep: string | undefined): void {
+/** KernelShark is not installed by the demo. */
+function sayWhatNext({ files, guestFile, perfettoFile }: DemoRecording, keep: string | undefined): void {
+  const [first = guestFile, ...others] = files;
   const next: [command: string, why: string][] = [
-    [`node dist/bin/trace-host.js report ${out} | less`, 'all events as text, as trace-cmd report'],
-    [`node dist/bin/trace-host.js summary ${out}`, 'run times, wakeup latencies, interrupts'],
-    [`node dist/bin/trace-host.js info ${out}`, 'what the recording contains'],
-    [`kernelshark ${out}`, 'all events as a graph'],
+    [`node dist/bin/trace-host.js report ${guestFile} | less`, 'all events as text, as trace-cmd report'],
+    [`node dist/bin/trace-host.js summary ${first}`, 'run times, wakeup latencies, interrupts'],
+    [`node dist/bin/trace-host.js info ${first}`, 'what the recording contains'],
+    [
+      ['kernelshark', '-i', first, ...others.flatMap((file) => ['-a', file])].join(' '),
+      'all events as a graph',
+    ],
     ['npm run guest', 'a shell in a fresh guest with the agent'],
     ['npm test', 'the tests'],
   ];
@@ -205,36 +218,46 @@ function sayWhatNext(out: string, keep: string | undefined): void {
     next.push(['npm run demo -- --cpus 4 --keep DIR', 'four CPUs; keeps the raw pages too']);
   const width = Math.max(...next.map(([command]) => command.length));
   const lines = next.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}`);
-  const perfetto = `Open ${perfettoFile(out)} in https://ui.perfetto.dev to see it as a timeline.`;
+  const perfetto = `Open ${perfettoFile} in https://ui.perfetto.dev to see it as a timeline.`;
   const links = 'docs/install.md (your own guest), docs/recording.md, docs/troubleshooting.md';
   process.stdout.write(`\nTry next:\n\n${lines.join('\n')}\n\n${perfetto}\n\nRead next: ${links}\n`);
 }
 
 async function demo({ cpus, keep }: DemoOptions): Promise<number> {
   if (keep !== undefined) makeDir(keep);
+  const noHost = whyNoHost();
+  if (noHost !== undefined) say(`this host cannot be traced, so only the guest is: ${noHost}`);
+  const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-demo-'));
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   const out = keep === undefined ? defaultOut : join(keep, 'trace.dat');
-  const whole = await traceTwice(cpus, keep, out);
+  const recording = new DemoRecording({ dir, name: guestName }, out, noHost === undefined);
+  const whole = await traceTwice(cpus, keep, join(dir, guestName), recording);
   done(`guest ended; the demo took ${process.uptime().toFixed(0)} s`);
-  sayWhatNext(out, keep);
+  sayWhatNext(recording, keep);
   return whole ? exitCode.done : exitCode.failed;
 }
 
 /** Runs the guest and both traces. Resolves to whether every event arrived in the first. */
-async function traceTwice(cpus: number, keep: string | undefined, out: string): Promise<boolean> {
-  await using guest = await boot(cpus);
+async function traceTwice(
+  cpus: number,
+  keep: string | undefined,
+  portsDir: string,
+  recording: DemoRecording,
+): Promise<boolean> {
+  await using guest = await boot(cpus, portsDir);
   const agent = await startAgent(guest);
   const collectors = await trace(guest, agent, cpus);
   const formats = await readFormats(guest);
   const { text, whole } = report(await tracesOf(guest, collectors), formats);
   done('raw pages decoded on the host');
   process.stdout.write(`\n${text}\n`);
-  for (const file of [out, perfettoFile(out)]) rmSync(file, { force: true });
-  await traceByHost(guest, cpus, out);
+  for (const file of [...recording.files, recording.perfettoFile]) rmSync(file, { force: true });
+  await traceByHost(guest, cpus, recording);
   await endAgent(agent);
   if (keep !== undefined) {
     keepAll(keep, collectors, formats);
     say(
-      `kept in ${keep}: trace.dat and trace.pftrace; cpuN.raw (pages of the first trace); events/ (formats to decode them)`,
+      `kept in ${keep}: trace.dat, trace-${guestName}.dat, trace.pftrace; cpuN.raw (pages of the first trace); events/ (formats to decode them)`,
     );
   }
   return whole;

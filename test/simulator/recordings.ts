@@ -6,6 +6,7 @@ import type { TimeShift } from '../../src/trace/dat/time-shift.ts';
 import { formatPing, pingsFile } from '../../src/trace/recording/clock-files.ts';
 import { formatRecording, readRecording } from '../../src/trace/recording/recording-format.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../unit/analysis/made-trace.ts';
+import { kvmFormats, withKvmEvents } from './kvm-events.ts';
 import type { MachineOptions, Simulated } from './machine.ts';
 
 /** A machine whose vCPUs are often off, and whose host misses some switches. */
@@ -51,14 +52,22 @@ export function recordedEvents({ switches, events, clock }: Simulated): {
   return { host, guest };
 }
 
+export interface MadeRecordings {
+  /** Whether the host recorded KVM's events; false by default. */
+  readonly kvm?: boolean;
+}
+
 /** Recordings of the machine's host and guest. @returns their directories */
 export async function recordings(
   test: TestContext,
   machine: Simulated,
+  { kvm = false }: MadeRecordings = {},
 ): Promise<{ readonly host: string; readonly guest: string }> {
   const { pings, tids, clock } = machine;
   const events = recordedEvents(machine);
-  const host = await madeRecording(test, events.host, 'boot');
+  const host = kvm
+    ? await madeRecording(test, withKvmEvents(events.host, machine), 'boot', kvmFormats())
+    : await madeRecording(test, events.host, 'boot');
   const guest = await madeRecording(test, events.guest, 'boot');
   const vcpus = tids.map((tid, vcpu) => ({ vcpu, tid, from: '0', until: null }));
   const guests = [{ name: 'web', traceId: '2', pid: 1, vcpus }];

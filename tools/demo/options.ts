@@ -4,17 +4,18 @@ import { exitCode, Failure } from '../../src/base/failure.ts';
 
 export interface DemoOptions {
   readonly cpus: number;
-  /** Directory for the trace.dat and its export, the raw pages and their formats; undefined: only the trace.dat is kept, in dist/. */
+  /** Directory for both traces and their export, the raw pages and their formats; undefined: only the traces and their export are kept, in dist/. */
   readonly keep: string | undefined;
 }
 
 export const usage = `npm run demo -- [--cpus N] [--keep DIR]
 
 Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host. Then
-records the guest with trace-host into dist/demo-trace.dat, and prints, summarises and exports that file.
+records the guest together with this host into dist/demo-trace.dat (host) and dist/demo-trace-guest.dat, prints, summarises
+and exports the recording, and shows a wakeup that crosses from the host into the guest.
 
   --cpus N     CPUs of the guest, 1 to 64 (default 2)
-  --keep DIR   write trace.dat, trace.pftrace, the raw pages and the event formats to DIR
+  --keep DIR   write both traces, trace.pftrace, the raw pages and the event formats to DIR
   -h, --help   show this
 `;
 

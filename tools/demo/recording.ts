@@ -1,31 +1,113 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCode, Failure } from '../../src/base/failure.ts';
+import { printable } from '../../src/base/quoted.ts';
+import { guestPath } from '../../src/trace/session.ts';
+import { locateTracefs } from '../../src/tracefs/locate.ts';
+import { explained, findCrossing, shownLines } from './crossing.ts';
 
 const traceHost = fileURLToPath(new URL('../../bin/trace-host.js', import.meta.url));
 const reportLines = 8;
 const summaryLines = 16;
+/** Of the host only what says when a thread runs; everything else would stand between the guest's events. */
+const hostEvents = ['-e', 'sched:sched_switch', '-e', 'sched:sched_waking'];
+const guestEvents = ['-e', 'sched', '-e', 'irq'];
 
-/** Records the scheduler for three seconds with `trace-host record`; its output goes to the terminal. Throws Failure. */
-export async function record(portsDir: string, out: string): Promise<void> {
-  const words = [
-    '--dir',
-    portsDir,
-    '-o',
-    out,
-    '-e',
-    'sched',
-    '-e',
-    'irq',
-    '--duration',
-    '3s',
-    '--timeout',
-    '60s',
-  ];
-  const child = spawn(process.execPath, [traceHost, 'record', ...words], { stdio: 'inherit' });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Failure(exitCode.failed, `trace-host record exited with code ${String(code)}`);
+/** Why this host cannot be traced; undefined if it can. */
+export function whyNoHost(): string | undefined {
+  try {
+    accessSync(join(locateTracefs(), 'instances'), constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The files of a recording of host and guest. */
+export class DemoRecording {
+  readonly #guest: string;
+  readonly #hostFile: string;
+  readonly #withHost: boolean;
+
+  /** @param guest the directory of the guest's ports; @param out the host's file */
+  constructor(guest: { readonly dir: string; readonly name: string }, out: string, withHost: boolean) {
+    this.#guest = guest.name;
+    this.#hostFile = out;
+    this.#withHost = withHost;
+    this.words = [
+      ...(withHost ? hostEvents : []),
+      '-A',
+      guest.name,
+      ...guestEvents,
+      '--duration',
+      '3s',
+      '--dir',
+      guest.dir,
+      '-o',
+      out,
+      '--timeout',
+      '60s',
+    ];
+  }
+
+  /** Arguments of `trace-host record`. */
+  readonly words: readonly string[];
+
+  get guestFile(): string {
+    return guestPath(this.#hostFile, this.#guest);
+  }
+
+  get perfettoFile(): string {
+    return this.#hostFile.replace(/\.dat$/, '.pftrace');
+  }
+
+  /** The host's file, if it was traced, and the guest's. */
+  get files(): readonly string[] {
+    return this.#withHost ? [this.#hostFile, this.guestFile] : [this.guestFile];
+  }
+
+  /** Records for three seconds; the output goes to the terminal. Throws Failure. */
+  async record(): Promise<void> {
+    const child = spawn(process.execPath, [traceHost, 'record', ...this.words], { stdio: 'inherit' });
+    const [code] = await once(child, 'exit');
+    if (code !== 0) throw new Failure(exitCode.failed, `trace-host record exited with code ${String(code)}`);
+  }
+
+  /** What trace-host makes of it: text, figures, and a file for the Perfetto UI. Throws Failure. */
+  shown(): Shown[] {
+    const perfetto = ['--to', 'perfetto', '-o', this.perfettoFile];
+    return [
+      head(['report', this.guestFile], reportLines),
+      head(['summary', this.guestFile, '--top', '3'], summaryLines),
+      head(['export', ...this.files, ...perfetto], Number.POSITIVE_INFINITY),
+    ];
+  }
+
+  /** The lines of host and guest around a wakeup that crosses from one to the other, and a sentence about them. */
+  async crossing(): Promise<Shown | undefined> {
+    const crossing = this.#withHost ? await findCrossing(this.#hostFile) : undefined;
+    if (crossing === undefined) return undefined;
+    const inputs = this.files.flatMap((file) => ['-i', file]);
+    const range = ['--from', seconds(crossing.from), '--to', seconds(crossing.to)];
+    const { command, text } = head(['report', '-t', ...inputs, ...range], Number.POSITIVE_INFINITY);
+    return {
+      command: `${command}  (here with host and guest instead of the files' names)`,
+      text: `${this.#withMachines(text)}\n${explained(crossing)}\n`,
+    };
+  }
+
+  /** The events of a report, which begin with the names of their files. */
+  #withMachines(report: string): string {
+    const name = `${basename(this.guestFile)}: `;
+    const lines = report.split('\n').filter((line) => / \[\d+\] /.test(line));
+    const named = lines
+      .slice(0, shownLines)
+      .map((line) => `${line.startsWith(name) ? 'guest' : ' host'}${line.slice(name.length - 2)}`);
+    return `${named.join('\n')}\n`;
+  }
 }
 
 /** A command line, and what it printed. */
@@ -34,28 +116,20 @@ export interface Shown {
   readonly text: string;
 }
 
-/** What trace-host makes of a recording: text, figures, and a file for the Perfetto UI. Throws Failure. */
-export function shownOf(file: string): Shown[] {
-  return [
-    head(['report', file], reportLines),
-    head(['summary', file, '--top', '3'], summaryLines),
-    head(['export', file, '--to', 'perfetto', '-o', perfettoFile(file)], Number.POSITIVE_INFINITY),
-  ];
+/** As `--from` takes it. */
+function seconds(ns: bigint): string {
+  const digits = String(ns).padStart(10, '0');
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
 }
 
-/** Where `shownOf` exports a trace to. */
-export function perfettoFile(file: string): string {
-  return file.replace(/\.dat$/, '.pftrace');
-}
-
-/** Runs trace-host, as in a pipe to `head`. */
+/** Runs trace-host, as in a pipe to `head`. Control characters of the guest are replaced, as on a terminal. */
 function head(words: readonly string[], most: number): Shown {
   const { status, stdout, stderr } = spawnSync(process.execPath, [traceHost, ...words], {
     encoding: 'utf8',
     maxBuffer: 1 << 30,
   });
   if (status !== 0) throw new Failure(exitCode.failed, `trace-host ${words[0]}: ${stderr.trim()}`);
-  const lines = stdout.trimEnd().split('\n');
+  const lines = stdout.trimEnd().split('\n').map(printable);
   const isCut = lines.length > most;
   return {
     command: `trace-host ${words.join(' ')}${isCut ? ` | head -n ${most}` : ''}`,

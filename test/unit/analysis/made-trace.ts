@@ -147,22 +147,26 @@ export function writeRecording(
   writeFileSync(join(dir, 'recording.json'), formatRecording(about));
 }
 
-let packed: Promise<Buffer> | undefined;
-
 /** What of A's metadata the made events need: to read all of it takes longer than a test. */
-async function packNeeded(): Promise<Buffer> {
+async function neededContents(): Promise<Map<string, Buffer>> {
   const needed = /^(?:events\/(?:header_|ftrace\/|sched\/|irq\/)|(?!events\/|kallsyms$))/;
-  return packContents(new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path))));
+  return new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path)));
 }
 
-/** A recording's directory that is gone after the test. */
+let packed: Promise<Buffer> | undefined;
+
+/** A recording's directory that is gone after the test. @param more texts that A's metadata does not have, by path */
 export async function madeRecording(
   test: TestContext,
   events: readonly MadeEvent[],
   clock = 'global',
+  more: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  packed ??= packNeeded();
+  const added = Object.entries(more).map(([path, text]) => [path, Buffer.from(text)] as const);
+  packed ??= neededContents().then(packContents);
+  const metadata =
+    added.length === 0 ? packed : packContents(new Map([...(await neededContents()), ...added]));
   const dir = join(scratchDir(test), 'made.recording');
-  writeRecording(dir, events, clock, await packed);
+  writeRecording(dir, events, clock, await metadata);
   return dir;
 }
