@@ -1,5 +1,7 @@
 import { ClockMap, type Piece } from './map/clock-map.ts';
 import { cut, type Stretch } from './map/cut.ts';
+import { groupPairs } from './exclusion/grouped.ts';
+import { LeastExcluded } from './exclusion/least-excluded.ts';
 import type { Exclusion } from './exclusion/pairs.ts';
 import { joined } from './map/jumps.ts';
 import {
@@ -62,9 +64,10 @@ export class Alignment {
   /** The map, improved by an exclusion. Takes time for each pair that the exclusion keeps. */
   refined(exclusion: Exclusion): ClockMap {
     let best = this.map;
+    const least = new LeastExcluded(exclusion, groupPairs(exclusion));
     for (let round = 0; round < rounds; round++) {
       const windows = byGroup(
-        windowsOf(exclusion, this.map, best, this.#limits.wander),
+        windowsOf(least, this.map, best, this.#limits.wander),
         ({ group }) => group,
       );
       const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));

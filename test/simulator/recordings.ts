@@ -1,9 +1,9 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { formatPing, pingsFile } from '../../src/trace/recording/clock-files.ts';
 import { formatRecording, readRecording } from '../../src/trace/recording/recording-format.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../unit/analysis/made-trace.ts';
+import type { Cleanups } from '../unit/trace/samples.ts';
 import type { MachineOptions, Simulated } from './machine.ts';
 
 /** A machine whose vCPUs are often off, and whose host misses some switches. */
@@ -45,7 +45,7 @@ export function recordedEvents({ switches, events, clock }: Simulated): {
 
 /** Recordings of the machine's host and guest. @returns their directories */
 export async function recordings(
-  test: TestContext,
+  test: Cleanups,
   machine: Simulated,
 ): Promise<{ readonly host: string; readonly guest: string }> {
   const { pings, tids, clock } = machine;

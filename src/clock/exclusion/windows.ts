@@ -1,8 +1,7 @@
 import { type ClockMap } from '../map/clock-map.ts';
-import type { Exclusion } from './pairs.ts';
 import type { Range } from '../map/line-range.ts';
-import { extentOf, groupPairs } from './grouped.ts';
-import { LeastExcluded } from './least-excluded.ts';
+import { extentOf } from './grouped.ts';
+import type { LeastExcluded } from './least-excluded.ts';
 import { MapCursor } from '../map/map-cursor.ts';
 import type { Sample } from '../map/observations.ts';
 
@@ -33,17 +32,16 @@ const resolutionNs = 1000;
  * @param known the best map so far, for the rate within a window
  */
 export function windowsOf(
-  exclusion: Exclusion,
+  least: LeastExcluded,
   hard: ClockMap,
   known: ClockMap,
   wander: number,
 ): WindowSample[] {
+  const { exclusion, grouped } = least;
   const { guestOrigin, hostOrigin } = exclusion;
   const hardAt = new MapCursor(hard, guestOrigin, hostOrigin);
   const knownAt = new MapCursor(known, guestOrigin, hostOrigin);
-  const grouped = groupPairs(exclusion);
   const found: WindowSample[] = [];
-  const least = new LeastExcluded(exclusion, grouped);
   const { order, first } = grouped;
 
   const evaluate = (from: number, to: number, group: number): void => {
