@@ -30,7 +30,7 @@ describe('the clock of a real guest, recorded with its host', {
   holdMachine();
   const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-clock-'));
   let guest: Guest;
-  let marking: GuestProcess;
+  let marking: GuestProcess | undefined;
 
   before(async () => {
     const ports = [...tracePorts(2), { name: markPort, chardev: 'socket' as const }];
@@ -38,7 +38,7 @@ describe('the clock of a real guest, recorded with its host', {
     marking = await prepareTrials(guest);
   });
   after(async () => {
-    marking.kill('SIGKILL', 'group');
+    marking?.kill('SIGKILL', 'group');
     await guest.close();
     rmSync(dir, { recursive: true, force: true });
   });

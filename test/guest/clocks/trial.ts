@@ -76,12 +76,17 @@ export async function runTrial(
   await run.said('recording;');
   const guestLoad = load ? await guest.spawn(busy('/sys/class')) : undefined;
   const hostLoad = load ? spawn('/bin/sh', ['-c', busy('/usr/share')], { detached: true }) : undefined;
-  const marks = await markFor(guest, seconds, () => run.child.exitCode !== null);
-  // the recording is removed when it is in the file; a link keeps its pings
-  linkSync(join(`${guestOut}.recording`, pingsFile), join(dir, pingsFile));
-  guestLoad?.kill('SIGKILL', 'group');
-  if (hostLoad?.pid !== undefined) process.kill(-hostLoad.pid, 'SIGKILL');
-  run.child.kill('SIGINT');
+  let marks: ReadonlyMap<string, Mark>;
+  try {
+    marks = await markFor(guest, seconds, () => run.child.exitCode !== null);
+    // the recording is removed when it is in the file; a link keeps its pings
+    if (run.child.exitCode === null)
+      linkSync(join(`${guestOut}.recording`, pingsFile), join(dir, pingsFile));
+  } finally {
+    guestLoad?.kill('SIGKILL', 'group');
+    if (hostLoad?.pid !== undefined) process.kill(-hostLoad.pid, 'SIGKILL');
+    run.child.kill('SIGINT');
+  }
   const { code, stdout, stderr } = await run.ended;
   await guestLoad?.wait();
   assert.equal(code, 0, stderr);
