@@ -38,7 +38,12 @@ function isHeldOut(time: number): boolean {
   return Math.floor(time / second) % 3 === 1;
 }
 
-export async function mapsOf({ host, guest, pings, tids }: Trial): Promise<Maps> {
+export async function mapsOf({
+  host,
+  guest,
+  pings,
+  tids,
+}: Pick<Trial, 'host' | 'guest' | 'pings' | 'tids'>): Promise<Maps> {
   const times = await readHostTimes(host.events(), host.formats(), tids);
   const events = await eventsOf(guest, tids.length);
   const aligned = (isUsed: (time: number) => boolean): { pinged: ClockMap; refined: ClockMap } => {

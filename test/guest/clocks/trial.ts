@@ -80,8 +80,7 @@ export async function runTrial(
   try {
     marks = await markFor(guest, seconds, () => run.child.exitCode !== null);
     // the recording is removed when it is in the file; a link keeps its pings
-    if (run.child.exitCode === null)
-      linkSync(join(`${guestOut}.recording`, pingsFile), join(dir, pingsFile));
+    if (run.child.exitCode === null) linkSync(join(`${guestOut}.recording`, pingsFile), join(dir, pingsFile));
   } finally {
     guestLoad?.kill('SIGKILL', 'group');
     if (hostLoad?.pid !== undefined) process.kill(-hostLoad.pid, 'SIGKILL');
