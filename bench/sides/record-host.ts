@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { repoRoot } from '../../test/repo-root.ts';
 import { finished } from '../machine/machine.ts';
 import type { Side } from './side.ts';
+import { someEvent } from './trace-cmd.ts';
 
 const slowMs = 120_000;
 
@@ -17,7 +18,8 @@ export const recordHost: Side = {
     await machine.shell(`rm -rf ${dir}; mkdir ${dir}`);
     const out = join(dir, 'trace.dat');
     const command = [process.execPath, join(repoRoot, 'dist/bin/trace-host.js')];
-    const task = await machine.spawn([...command, 'record', '--host', '-B', machine.instance, '-o', out]);
+    const what = ['-B', machine.instance, '-e', someEvent];
+    const task = await machine.spawn([...command, 'record', '--host', ...what, '-o', out]);
     await task.waitFor(/recording;/, slowMs);
     return {
       tasks: [task],
