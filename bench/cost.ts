@@ -7,23 +7,37 @@ import { alternate } from './measure/rounds.ts';
 import { assertAccount, lostOf, measure, secondsPerGb } from './measure/run.ts';
 import type { Row } from './report/table.ts';
 import { ableSides } from './sides/able.ts';
+import { cPumpToFiles, cPumpToFilesFirst } from './sides/c-pump.ts';
+import { recordHost } from './sides/record-host.ts';
 import type { Side } from './sides/side.ts';
 
 const columns = ['MB/s per CPU', 'side', 'CPU s/GB', 'spread', 'ratio', 'lost', 'lost %', 'reached MB/s'];
 
-/** CPU seconds per GB of trace and lost events of each side, by rate. */
-export const cost: Benchmark = {
-  name: 'cost',
-  on: ['native', 'guest'],
-  async run(bench) {
-    const machine = await bench.open(usualCpus);
-    const sides = await ableSides(machine, bench);
-    const rows: Row[] = [];
-    for (const rate of bench.extent.rates) rows.push(...(await atRate(machine, sides, rate, bench)));
-    const title = `CPU seconds for a GB of trace and events lost, ${machine.cpus.length} CPUs`;
-    return { name: `cost ${machine.kind}`, title, columns, rows };
-  },
-};
+/** CPU seconds per GB of trace and lost events of each side, by rate. The first side is the floor. */
+function costOf(
+  { name, on }: Pick<Benchmark, 'name' | 'on'>,
+  sidesOf: (machine: Machine, bench: Bench) => Promise<readonly Side[]>,
+): Benchmark {
+  return {
+    name,
+    on,
+    async run(bench) {
+      const machine = await bench.open(usualCpus);
+      const sides = await sidesOf(machine, bench);
+      const rows: Row[] = [];
+      for (const rate of bench.extent.rates) rows.push(...(await atRate(machine, sides, rate, bench)));
+      const title = `CPU seconds for a GB of trace and events lost, ${machine.cpus.length} CPUs`;
+      return { name: `${name} ${machine.kind}`, title, columns, rows };
+    },
+  };
+}
+
+export const cost = costOf({ name: 'cost', on: ['native', 'guest'] }, ableSides);
+
+/** A recording of this host, into files. */
+export const hostCost = costOf({ name: 'host', on: ['native'] }, (_machine, { extent }) =>
+  Promise.resolve(extent.small ? [cPumpToFiles, recordHost] : [cPumpToFiles, cPumpToFilesFirst, recordHost]),
+);
 
 async function atRate(
   machine: Machine,

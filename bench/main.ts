@@ -3,7 +3,7 @@ import { exitCode } from '../src/base/failure.ts';
 import type { Benchmark } from './benchmark.ts';
 import { clock } from './clock.ts';
 import { collect } from './collect.ts';
-import { cost } from './cost.ts';
+import { cost, hostCost } from './cost.ts';
 import { exports } from './export.ts';
 import { growth } from './growth.ts';
 import { large } from './large.ts';
@@ -30,6 +30,7 @@ const benchmarks: readonly Benchmark[] = [
   exports,
   large,
   clock,
+  hostCost,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

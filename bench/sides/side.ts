@@ -9,7 +9,15 @@ export interface Side {
   start(machine: Machine, options: SideOptions): Promise<Moving>;
 }
 
-export type SideName = 'c-pump' | 'c-pump nice -10' | 'agent' | 'cat' | 'trace-cmd';
+export type SideName =
+  | 'c-pump'
+  | 'c-pump nice -10'
+  | 'agent'
+  | 'cat'
+  | 'trace-cmd'
+  | 'c-pump to files'
+  | 'c-pump to files, nice -10'
+  | 'record --host';
 
 export interface SideOptions {
   readonly pipeBytes: number;

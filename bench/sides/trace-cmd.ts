@@ -1,7 +1,7 @@
 import type { Side } from './side.ts';
 
-/** An event that hardly ever occurs: trace-cmd requires one, but markers are measured. */
-const someEvent = 'oom:mark_victim';
+/** An event that hardly ever occurs: a recording requires one, but markers are measured. */
+export const someEvent = 'oom:mark_victim';
 const dir = '/tmp/trace-cmd-bench';
 const slowMs = 60_000;
 

@@ -1,6 +1,8 @@
 import type { ClockPiece } from '../trace/dat/clock-quality.ts';
 import { ClockMap } from './map/clock-map.ts';
 import { cut, type Stretch } from './map/cut.ts';
+import { groupPairs } from './exclusion/grouped.ts';
+import { LeastExcluded } from './exclusion/least-excluded.ts';
 import type { Exclusion } from './exclusion/pairs.ts';
 import { joined } from './map/jumps.ts';
 import {
@@ -66,8 +68,9 @@ export class Alignment {
   /** The map, improved by an exclusion. Takes time for each pair that the exclusion keeps. */
   refined(exclusion: Exclusion): ClockMap {
     let best = this.map;
+    const least = leastOf(exclusion);
     for (let round = 0; round < rounds; round++) {
-      const { samples } = this.#windows(exclusion, best);
+      const { samples } = this.#windows(least, best);
       const windows = byGroup(samples, ({ group }) => group);
       const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));
       best = mapOf(groups, this.#breaks, this.#limits) ?? best;
@@ -81,15 +84,19 @@ export class Alignment {
    * @param best what `refined` returned
    */
   isConfirmedBy(exclusion: Exclusion, best: ClockMap): boolean {
-    const { inside } = this.#windows(exclusion, best);
+    const { inside } = this.#windows(leastOf(exclusion), best);
     const good = inside.filter((each) => each).length;
     const isTwiceBad = inside.some((each, index) => index > 0 && !each && inside[index - 1] === false);
     return good > 0 && good >= 3 * (inside.length - good) && !isTwiceBad;
   }
 
-  #windows(exclusion: Exclusion, best: ClockMap): Windows {
-    return windowsOf(exclusion, this.map, best, this.#limits.wander);
+  #windows(least: LeastExcluded, best: ClockMap): Windows {
+    return windowsOf(least, this.map, best, this.#limits.wander);
   }
+}
+
+function leastOf(exclusion: Exclusion): LeastExcluded {
+  return new LeastExcluded(exclusion, groupPairs(exclusion));
 }
 
 function withWindows(group: Group, windows: readonly WindowSample[]): Group {

@@ -31,6 +31,7 @@ test('every benchmark produces its table from one round each', { timeout: 3_600_
     'reading',
     'export',
     'clock',
+    'host',
   ])
     assert.match(results, new RegExp(`"name": "${name} (?:guest|native)"`));
 });

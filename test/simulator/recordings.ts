@@ -1,11 +1,11 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { convertRecording } from '../../src/trace/convert/convert.ts';
 import type { TimeShift } from '../../src/trace/dat/time-shift.ts';
 import { formatPing, pingsFile } from '../../src/trace/recording/clock-files.ts';
 import { formatRecording, readRecording } from '../../src/trace/recording/recording-format.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../unit/analysis/made-trace.ts';
+import type { Cleanups } from '../unit/trace/samples.ts';
 import { kvmFormats, withKvmEvents } from './kvm-events.ts';
 import type { MachineOptions, Simulated } from './machine.ts';
 
@@ -59,7 +59,7 @@ export interface MadeRecordings {
 
 /** Recordings of the machine's host and guest. @returns their directories */
 export async function recordings(
-  test: TestContext,
+  test: Cleanups,
   machine: Simulated,
   { kvm = false }: MadeRecordings = {},
 ): Promise<{ readonly host: string; readonly guest: string }> {

@@ -32,16 +32,16 @@ const contradictoryPart = 1 / 10;
  * Finds the differences that the fewest off-stretches exclude. Use one object for many windows: it reuses its memory.
  */
 export class LeastExcluded {
-  readonly #exclusion: Exclusion;
-  readonly #grouped: Grouped;
+  readonly exclusion: Exclusion;
+  readonly grouped: Grouped;
   /** Lower and upper ends of the ranges of differences that stretches exclude. */
   #opening = new Float64Array(1024);
   #closing = new Float64Array(1024);
   #count = 0;
 
   constructor(exclusion: Exclusion, grouped: Grouped) {
-    this.#exclusion = exclusion;
-    this.#grouped = grouped;
+    this.exclusion = exclusion;
+    this.grouped = grouped;
   }
 
   /**
@@ -54,7 +54,7 @@ export class LeastExcluded {
     let counting = 0;
     for (let i = first; i < end; i++) {
       const before = this.#count;
-      this.#exclude(this.#grouped.order[i]!, window);
+      this.#exclude(this.grouped.order[i]!, window);
       if (this.#count > before) counting++;
     }
     if (counting === 0) return undefined;
@@ -69,11 +69,11 @@ export class LeastExcluded {
    * those with an event.
    */
   #allOf(first: number, end: number): number {
-    const { numberOf, every } = this.#exclusion;
+    const { numberOf, every } = this.exclusion;
     const from = numberOf.map(() => Infinity);
     const to = numberOf.map(() => -Infinity);
     for (let i = first; i < end; i++) {
-      const number = this.#grouped.order[i]!;
+      const number = this.grouped.order[i]!;
       const vcpu = this.#vcpuOf(number);
       from[vcpu] = Math.min(from[vcpu]!, number);
       to[vcpu] = Math.max(to[vcpu]!, number);
@@ -82,7 +82,7 @@ export class LeastExcluded {
   }
 
   #vcpuOf(number: number): number {
-    const { numberOf } = this.#exclusion;
+    const { numberOf } = this.exclusion;
     let vcpu = numberOf.length - 1;
     while (numberOf[vcpu]! > number) vcpu--;
     return vcpu;
@@ -90,8 +90,8 @@ export class LeastExcluded {
 
   /** What one stretch excludes, as ranges that do not overlap: the stretch counts once, however many events it has. */
   #exclude(number: number, { x, band, rates, wander }: WindowAt): void {
-    const { vcpus, numberOf } = this.#exclusion;
-    const { starts, times } = this.#grouped;
+    const { vcpus, numberOf } = this.exclusion;
+    const { starts, times } = this.grouped;
     const vcpu = this.#vcpuOf(number);
     const off = vcpus[vcpu]!;
     const from = off.from[number - numberOf[vcpu]!]!;

@@ -1,8 +1,7 @@
 import { type ClockMap } from '../map/clock-map.ts';
-import type { Exclusion } from './pairs.ts';
 import type { Range } from '../map/line-range.ts';
-import { extentOf, groupPairs } from './grouped.ts';
-import { LeastExcluded } from './least-excluded.ts';
+import { extentOf } from './grouped.ts';
+import type { LeastExcluded } from './least-excluded.ts';
 import { MapCursor } from '../map/map-cursor.ts';
 import type { Sample } from '../map/observations.ts';
 
@@ -42,15 +41,14 @@ const resolutionNs = 1000;
  * @param hard the map by which the events were chosen; all ranges lie within its bounds
  * @param known the best map so far, for the rate within a window
  */
-export function windowsOf(exclusion: Exclusion, hard: ClockMap, known: ClockMap, wander: number): Windows {
+export function windowsOf(least: LeastExcluded, hard: ClockMap, known: ClockMap, wander: number): Windows {
+  const { exclusion, grouped } = least;
   const { guestOrigin, hostOrigin } = exclusion;
   const hardAt = new MapCursor(hard, guestOrigin, hostOrigin);
   const knownAt = new MapCursor(known, guestOrigin, hostOrigin);
-  const grouped = groupPairs(exclusion);
   const found: WindowSample[] = [];
   const inside: boolean[] = [];
   let verdict: boolean | undefined;
-  const least = new LeastExcluded(exclusion, grouped);
   const { order, first } = grouped;
 
   const evaluate = (from: number, to: number, group: number): void => {

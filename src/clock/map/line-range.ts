@@ -27,6 +27,9 @@ export interface Choice {
 const tolerance = 1e-3;
 const mostSteps = 200;
 
+/** Used by each call in turn: a new array for each would cost more than the computation. */
+let columns = new Float64Array(4 * 128);
+
 /**
  * All lines through the ranges of some points whose rate is in `rates`. A linear program of two variables.
  * A point's range is widened by `wander` for each ns that it is away from `at`. Undefined if there is no such line.
@@ -42,7 +45,7 @@ export function lineRange(
   rates: Range,
 ): LineRange | undefined {
   const most = end - firstIndex;
-  const columns = new Float64Array(4 * most);
+  if (columns.length < 4 * most) columns = new Float64Array(4 * most);
   let count = 0;
   for (let i = firstIndex; i < end; i++) {
     const point = points[i]!;
@@ -56,9 +59,8 @@ export function lineRange(
     columns[3 * most + count] = slack - point.low;
     count++;
   }
-  const column = (index: number): Float64Array => columns.subarray(index * most, index * most + count);
-  const upper = new Side(column(0), column(1));
-  const lower = new Side(column(2), column(3));
+  const upper = new Side(columns, 0, most, count);
+  const lower = new Side(columns, 2 * most, 3 * most, count);
   const first = feasibleEnd(upper, lower, rates, 1);
   if (first === undefined) return undefined;
   const last = feasibleEnd(upper, lower, rates, -1);
@@ -69,25 +71,32 @@ export function lineRange(
 
 /** min(end − rate · dx), a concave function of the rate. */
 class Side {
-  readonly #dx: Float64Array;
-  readonly #ends: Float64Array;
+  readonly #columns: Float64Array;
+  /** Where each column begins. */
+  readonly #dx: number;
+  readonly #ends: number;
+  readonly #count: number;
   /** Slope of the tangent at the last rate that was passed to `at`. */
   slope = 0;
 
-  constructor(dx: Float64Array, ends: Float64Array) {
+  constructor(columns: Float64Array, dx: number, ends: number, count: number) {
+    this.#columns = columns;
     this.#dx = dx;
     this.#ends = ends;
+    this.#count = count;
   }
 
   at(rate: number): number {
-    const [dx, ends] = [this.#dx, this.#ends];
+    const columns = this.#columns;
+    const [dxAt, endsAt] = [this.#dx, this.#ends];
     let least = Infinity;
     let slope = 0;
-    for (let i = 0; i < dx.length; i++) {
-      const value = ends[i]! - rate * dx[i]!;
+    for (let i = 0; i < this.#count; i++) {
+      const dx = columns[dxAt + i]!;
+      const value = columns[endsAt + i]! - rate * dx;
       if (value < least) {
         least = value;
-        slope = -dx[i]!;
+        slope = -dx;
       }
     }
     this.slope = slope;

@@ -1,10 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { packContents } from '../../../src/host/metadata/pack.ts';
 import { formatRecording } from '../../../src/trace/recording/recording-format.ts';
 import { fixture } from '../trace/fixtures.ts';
-import { recording, sampleContents, scratchDir, writeRaws } from '../trace/samples.ts';
+import { type Cleanups, recording, sampleContents, scratchDir, writeRaws } from '../trace/samples.ts';
 
 /** An event to put into a ring; the ids and offsets are those of the formats of A. */
 export interface MadeEvent {
@@ -157,7 +156,7 @@ let packed: Promise<Buffer> | undefined;
 
 /** A recording's directory that is gone after the test. @param more texts that A's metadata does not have, by path */
 export async function madeRecording(
-  test: TestContext,
+  test: Cleanups,
   events: readonly MadeEvent[],
   clock = 'global',
   more: Readonly<Record<string, string>> = {},

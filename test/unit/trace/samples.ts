@@ -10,8 +10,13 @@ import { fixture } from './fixtures.ts';
 
 export type Sample = 'A' | 'B';
 
+/** A test, or a benchmark, that cleans up at its end. */
+export interface Cleanups {
+  after(cleanup: () => void): void;
+}
+
 /** A directory that is removed after the test. */
-export function scratchDir(test: TestContext): string {
+export function scratchDir(test: Cleanups): string {
   const dir = mkdtempSync(join(tmpdir(), 'trace-dat-test-'));
   test.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
