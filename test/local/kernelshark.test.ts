@@ -7,7 +7,7 @@ import { convertRecording } from '../../src/trace/convert/convert.ts';
 import { alignmentFile, formatAlignment } from '../../src/trace/recording/clock-files.ts';
 import { openSession } from '../../src/trace/session.ts';
 import { simulate } from '../simulator/machine.ts';
-import { busyMachine, recordings } from '../simulator/recordings.ts';
+import { busyMachine, hostLeadNs, recordings } from '../simulator/recordings.ts';
 import { scratchDir } from '../unit/trace/samples.ts';
 import {
   comboColumns,
@@ -71,7 +71,7 @@ describe('KernelShark', { skip: kernelSharkSkip(), timeout: 300_000 }, () => {
     assert.equal(events.length, ours.flat().length);
     assert.ok(events.every(({ ns }, index) => ns >= (events[index - 1]?.ns ?? 0n)));
     const { hostOrigin } = machine.clock;
-    const truth = machine.events.map(({ host }) => host - hostOrigin);
+    const truth = machine.events.map(({ host }) => host - hostOrigin + hostLeadNs);
     for (const [at, { ns }] of ours[1]!.entries())
       assert.ok(Math.abs(Number(ns - truth[at]!)) < mostErrorNs, `event ${at}: ${ns}, truly ${truth[at]}`);
     assert.deepEqual(guests, [{ stream: 1, host: 0, name: 'web', vcpuTids: [...machine.tids] }]);
@@ -93,7 +93,7 @@ describe('KernelShark', { skip: kernelSharkSkip(), timeout: 300_000 }, () => {
     shark.kill();
 
     const session = join(dir, 'session.json');
-    const span = [2e8, 2.1e8] as const;
+    const span = [Number(hostLeadNs) + 2e8, Number(hostLeadNs) + 2.1e8] as const;
     writeFileSync(session, JSON.stringify(comboSession(files, readWithKernelShark(dir, files), span)));
     display.run('kernelshark', ['-s', session]);
     const vcpus = await drawn('the vCPUs', (picture) => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { openTrace } from '../../../src/trace/open.ts';
 import { mapsOf } from '../../guest/clocks/held-out.ts';
 import { simulate } from '../../simulator/machine.ts';
-import { busyMachine, recordings } from '../../simulator/recordings.ts';
+import { busyMachine, hostLeadNs, recordings } from '../../simulator/recordings.ts';
 
 describe('the events of seconds that a map was not made of', () => {
   it('contradict a map that is wrong by some tens of microseconds, and not the true one', async (test) => {
@@ -16,9 +16,9 @@ describe('the events of seconds that a map was not made of', () => {
       const pings = [];
       for (let time = 1e6; time < 3e9; time += 1e8)
         pings.push({
-          hostBefore: BigInt(time + wrongNs - 5000),
+          hostBefore: hostLeadNs + BigInt(time + wrongNs - 5000),
           guest: clock.at(time) - clock.guestOrigin,
-          hostAfter: BigInt(time + wrongNs + 5000),
+          hostAfter: hostLeadNs + BigInt(time + wrongNs + 5000),
         });
       const { heldOut } = await mapsOf({ host, guest, pings, tids });
       assert.equal(heldOut.length, 1);
