@@ -145,8 +145,8 @@ function add(causes: Cause[], cause: Cause): void {
   else causes.push(cause);
 }
 
-function cut<Span extends { readonly from: number; readonly to: number }>(
-  span: Span,
+function cut(
+  span: { readonly from: number; readonly to: number },
   from: number,
   to: number,
 ): { from: number; to: number } {

@@ -1,26 +1,26 @@
-import type { Machine } from './machine.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { Frame } from './frame.ts';
 import type { Task } from './task.ts';
+import type { TraceWriter } from './trace/trace-writer.ts';
 import { CpuLog } from './truth.ts';
 
-/** Work that goes before the current task's: an interrupt handler, or what surrounds one and leaves no mark. */
-export interface Frame {
-  readonly kind: 'irq' | 'softirq' | 'hidden';
-  readonly number: number;
-  readonly name: string;
-  leftNs: number;
-  /** After the handler's end was recorded. */
-  readonly end?: () => void;
-}
-
-export function hidden(leftNs: number, end: () => void): Frame {
-  return { kind: 'hidden', number: 0, name: '', leftNs, end };
+/** What a CPU needs of the kernel that it belongs to. */
+export interface Kernel {
+  readonly queue: EventQueue;
+  readonly trace: TraceWriter;
+  /** A CPU that has nothing to do may take a task of another one. */
+  pull(cpu: Cpu): void;
+  /** A guest's CPU leaves for the hypervisor. */
+  exits(cpu: Cpu): void;
+  /** Another task becomes the current one. @param prevState undefined if the previous one was preempted */
+  switched(cpu: Cpu, prev: Task, prevState: bigint | undefined, next: Task): void;
 }
 
 const sliceNs = 3e6;
 
 /** A CPU of the host, or of a guest: one of a guest works only while its vCPU runs guest code. */
 export class Cpu {
-  readonly machine: Machine;
+  readonly machine: Kernel;
   readonly index: number;
   readonly idle: Task;
   readonly log: CpuLog;
@@ -39,7 +39,7 @@ export class Cpu {
   /** Counts the plans: only the newest is valid. */
   #plan = 0;
 
-  constructor(machine: Machine, index: number, idle: Task) {
+  constructor(machine: Kernel, index: number, idle: Task) {
     this.machine = machine;
     this.index = index;
     this.idle = idle;
@@ -112,7 +112,7 @@ export class Cpu {
     }
     const next = this.#takeNext();
     if (next !== prev) {
-      prev.stop(this);
+      prev.stop();
       machine.switched(this, prev, prevState, next);
       if (!prev.isIdle) prev.state = isPreempted ? 'ready' : 'asleep';
       next.state = 'running';
@@ -121,7 +121,7 @@ export class Cpu {
       this.current = next;
       this.note();
       prev.noteState();
-      next.go(this);
+      next.go();
     }
     this.#arm();
   }
@@ -144,7 +144,7 @@ export class Cpu {
   }
 
   #push(frame: Frame): void {
-    if (!this.isInInterrupt) this.current.stop(this);
+    if (!this.isInInterrupt) this.current.stop();
     if (frame.kind !== 'hidden') this.machine.trace.handler(this, frame, true);
     this.frames.push(frame);
     this.note();
@@ -196,7 +196,7 @@ export class Cpu {
     else if (frame !== undefined) {
       if (frame.leftNs <= 0) this.#endFrame(frame);
     } else if (this.#rescheduleLeftNs <= 0) this.schedule();
-    else if (this.current.leftNs <= 0) this.current.act(this);
+    else if (this.current.leftNs <= 0) this.current.act();
     else if (this.#sliceLeftNs <= 0 && this.ready.length > 0) this.schedule();
     this.#arm();
   }
@@ -209,6 +209,6 @@ export class Cpu {
     frame.end?.();
     if (this.isInInterrupt || !this.isWorking) return;
     this.#takePending();
-    if (!this.isInInterrupt) this.current.go(this);
+    if (!this.isInInterrupt) this.current.go();
   }
 }

@@ -1,21 +1,15 @@
 import type { GuestClock } from '../guest-clock.ts';
 import type { Random } from '../random.ts';
-import { Cpu, type Frame, hidden } from './cpu.ts';
+import { Cpu } from './cpu.ts';
 import { exits } from './exit-reasons.ts';
+import { type Frame, hidden } from './frame.ts';
 import { anySoftirq, type Host, Worker } from './host.ts';
 import { LoopTask } from './loop-task.ts';
 import { Machine } from './machine.ts';
 import type { GuestOptions } from './options.ts';
 import { fifoPrio, Task } from './task.ts';
-import type { TraceWriter } from './trace/trace-writer.ts';
+import type { Timer, TraceWriter } from './trace/trace-writer.ts';
 import { Vcpu } from './vcpu.ts';
-
-/** A high resolution timer of the guest's kernel. */
-export interface Timer {
-  readonly address: bigint;
-  /** By the guest's CLOCK_MONOTONIC. */
-  readonly expires: number;
-}
 
 /** The guest's idle task: halts its CPU after a while. */
 class GuestIdle extends Task {
@@ -31,9 +25,9 @@ class GuestIdle extends Task {
     this.leftNs = this.#guest.about(1000) + 300;
   }
 
-  override act(cpu: Cpu): void {
+  override act(): void {
     this.go();
-    if (!cpu.mustReschedule) this.#guest.vcpus[cpu.index]!.halt();
+    if (!this.#guest.cpus[this.cpu]!.mustReschedule) this.#guest.vcpus[this.cpu]!.halt();
   }
 }
 

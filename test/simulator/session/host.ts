@@ -1,6 +1,7 @@
 import type { Random } from '../random.ts';
-import { Cpu, type Frame } from './cpu.ts';
+import { Cpu } from './cpu.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { Frame } from './frame.ts';
 import { exits } from './exit-reasons.ts';
 import { LoopTask } from './loop-task.ts';
 import { Machine, sleeping } from './machine.ts';
@@ -42,7 +43,8 @@ export class Worker extends Task {
     this.#host.wake(this, by);
   }
 
-  override act(cpu: Cpu): void {
+  override act(): void {
+    const cpu = this.#host.cpus[this.cpu]!;
     this.leftNs = this.#host.about(2000) + 800;
     const job = this.#jobs.shift();
     if (job !== undefined) job(cpu);

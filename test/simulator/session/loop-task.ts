@@ -1,4 +1,3 @@
-import type { Cpu } from './cpu.ts';
 import { type Machine, sleeping } from './machine.ts';
 import { Task } from './task.ts';
 
@@ -27,9 +26,10 @@ export class LoopTask extends Task {
     this.#run();
   }
 
-  override act(cpu: Cpu): void {
+  override act(): void {
     const { sleepNs, isPeriodic = false, wakes } = this.#habits;
     const machine = this.#machine;
+    const cpu = machine.cpus[this.cpu]!;
     switch (this.#next) {
       case 'wake':
         this.#next = 'arm';

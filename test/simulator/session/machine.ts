@@ -1,5 +1,5 @@
 import type { Random } from '../random.ts';
-import type { Cpu } from './cpu.ts';
+import type { Cpu, Kernel } from './cpu.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { Task } from './task.ts';
 import type { TraceWriter } from './trace/trace-writer.ts';
@@ -10,7 +10,7 @@ export const sleeping = 1n;
 const preemptedInKernel = 0x100n;
 
 /** A kernel with its CPUs and tasks: the host, or a guest. */
-export abstract class Machine {
+export abstract class Machine implements Kernel {
   readonly name: string;
   readonly queue: EventQueue;
   readonly random: Random;
@@ -35,7 +35,6 @@ export abstract class Machine {
   /** Wakes a task after so many ns of this machine's clock. */
   abstract wakeLater(task: Task, cpu: Cpu, ns: number): void;
 
-  /** A guest's CPU leaves for the hypervisor. */
   exits(cpu: Cpu): void {
     cpu.exitLeftNs = Infinity;
   }
@@ -85,7 +84,6 @@ export abstract class Machine {
     task.noteState();
   }
 
-  /** A CPU that has nothing to do may take a task of another one. */
   pull(cpu: Cpu): void {
     if (!this.random.chance(0.5)) return;
     for (const other of this.cpus) {
@@ -99,7 +97,6 @@ export abstract class Machine {
     }
   }
 
-  /** Records a switch. @param prevState undefined if the previous task was preempted */
   switched(cpu: Cpu, prev: Task, prevState: bigint | undefined, next: Task): void {
     const isPreempted = prevState === undefined && !prev.isIdle;
     const state = prevState ?? (isPreempted && this.random.chance(0.5) ? preemptedInKernel : 0n);

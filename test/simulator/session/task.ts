@@ -1,4 +1,3 @@
-import type { Cpu } from './cpu.ts';
 import { commBytes } from './trace/records.ts';
 import type { OpenWait } from './truth.ts';
 
@@ -49,15 +48,15 @@ export class Task {
   }
 
   /** It has run for `leftNs`. */
-  act(_cpu: Cpu): void {
+  act(): void {
     this.leftNs = Infinity;
   }
 
   /** It begins to execute: it is current and no interrupt is handled. */
-  go(_cpu: Cpu): void {}
+  go(): void {}
 
   /** It ceases to execute. */
-  stop(_cpu: Cpu): void {}
+  stop(): void {}
 
   /** Where it waits, or whether, has changed. */
   noteState(): void {}

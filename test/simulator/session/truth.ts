@@ -1,5 +1,4 @@
-import type { Frame } from './cpu.ts';
-import type { Task } from './task.ts';
+import type { Frame } from './frame.ts';
 
 /** An interrupt, or a softirq, and the name of its handler. */
 export interface Handler {
@@ -80,7 +79,11 @@ class Log<Span extends { readonly from: number; to: number }> {
 }
 
 export class CpuLog extends Log<CpuSpan> {
-  set(now: number, { tid, comm }: Task, frame: Frame | undefined): void {
+  set(
+    now: number,
+    { tid, comm }: { readonly tid: number; readonly comm: string },
+    frame: Frame | undefined,
+  ): void {
     const { last } = this;
     const handler = frame && { number: frame.number, name: frame.name };
     if (

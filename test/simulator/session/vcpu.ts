@@ -1,20 +1,29 @@
-import type { Cpu, Frame } from './cpu.ts';
+import type { Cpu } from './cpu.ts';
 import { exits, type ExitReason } from './exit-reasons.ts';
-import type { Guest } from './guest.ts';
-import type { Host } from './host.ts';
-import { sleeping } from './machine.ts';
+import type { Frame } from './frame.ts';
+import { type Machine, sleeping } from './machine.ts';
 import { Task } from './task.ts';
 import { VcpuLog } from './truth.ts';
 
 /** How long after an entry, or an interrupt, nothing is recorded. */
 const entryLagNs = 200;
 
+/** What a virtual CPU needs of its guest. */
+export interface VcpuGuest {
+  readonly hasKvm: boolean;
+  readonly isPaused: boolean;
+  readonly cpus: readonly Cpu[];
+  /** A CPU of the guest begins to work, or ceases to. @param lagNs how long nothing is recorded */
+  resume(index: number, lagNs: number): void;
+  suspend(index: number): void;
+}
+
 /** The host's thread that runs a virtual CPU. */
 export class Vcpu extends Task {
   readonly log = new VcpuLog();
   readonly index: number;
-  readonly #host: Host;
-  readonly #guest: Guest;
+  readonly #host: Machine;
+  readonly #guest: VcpuGuest;
   #mode: 'guest' | 'outside' = 'outside';
   /** The guest's CPU executed HLT. */
   #isHalted = true;
@@ -25,7 +34,7 @@ export class Vcpu extends Task {
   /** It is current on its host CPU, which handles no interrupt. */
   #executes = false;
 
-  constructor(host: Host, guest: Guest, index: number, tid: number) {
+  constructor(host: Machine, guest: VcpuGuest, index: number, tid: number) {
     super(tid, guest.hasKvm ? `CPU ${index}/KVM` : `CPU ${index}/TCG`);
     this.#host = host;
     this.#guest = guest;
@@ -152,7 +161,7 @@ export class Vcpu extends Task {
     this.#mode = 'outside';
     this.#reason = reason;
     this.leftNs = this.#host.about(500) + 200;
-    this.#host.trace.kvmExit(this.hostCpu, this, reason.number);
+    this.#host.trace.kvmExit(this.hostCpu, this.index, reason.number);
   }
 
   /** What an exit is without KVM: nothing of it is recorded. */
@@ -166,7 +175,7 @@ export class Vcpu extends Task {
     this.#mode = 'guest';
     this.#isHalted = false;
     this.hostCpu.setLeft(this, Infinity);
-    if (this.#guest.hasKvm) this.#host.trace.kvmEntry(this.hostCpu, this);
+    if (this.#guest.hasKvm) this.#host.trace.kvmEntry(this.hostCpu, this.index);
     this.noteState();
     this.#guest.resume(this.index, entryLagNs);
   }

@@ -213,10 +213,10 @@ describe('the recordings of a simulated session', () => {
     const found: number[] = [];
     for (const { machine, name, fields, time } of events) {
       if (machine !== 'db') continue;
-      if (name === 'timer:hrtimer_start') starts.set(fields['hrtimer'], fields['expires'] as bigint);
+      if (name === 'timer:hrtimer_start') starts.set(fields['hrtimer'], bigintOf(fields['expires']));
       if (name === 'timer:hrtimer_expire_entry') {
         const expires = starts.get(fields['hrtimer'])!;
-        found.push(time - Number((fields['now'] as bigint) - expires));
+        found.push(time - Number(bigintOf(fields['now']) - expires));
       }
     }
     assert.ok(dues.length > 10);
@@ -225,6 +225,11 @@ describe('the recordings of a simulated session', () => {
       assert.ok(found.some((each) => Math.abs(each - due) <= 5 + (end - due) * 2.1e-4));
   });
 });
+
+function bigintOf(value: unknown): bigint {
+  assert.ok(typeof value === 'bigint');
+  return value;
+}
 
 /** The span of a CPU at a time. */
 function currentAt({ truth }: SimulatedSession, machine: string, cpu: number, time: number) {

@@ -1,9 +1,7 @@
 import type { Random } from '../../random.ts';
-import type { Cpu, Frame } from '../cpu.ts';
-import type { Timer } from '../guest.ts';
+import type { Frame } from '../frame.ts';
 import type { EventKind } from '../options.ts';
 import type { Task } from '../task.ts';
-import type { Vcpu } from '../vcpu.ts';
 import { PageWriter } from './page-writer.ts';
 import {
   type EventType,
@@ -14,6 +12,20 @@ import {
   fillTask,
   irqEntryBytes,
 } from './records.ts';
+
+/** A CPU on which something happens. */
+export interface TracedCpu {
+  readonly index: number;
+  readonly current: { readonly tid: number };
+  readonly frames: readonly Frame[];
+}
+
+/** A high resolution timer of a guest's kernel. */
+export interface Timer {
+  readonly address: bigint;
+  /** By the guest's CLOCK_MONOTONIC. */
+  readonly expires: number;
+}
 
 /** A stretch of a CPU's trace from the last event before something was not recorded to the first one after it. */
 export interface Gap {
@@ -88,7 +100,7 @@ export class TraceWriter {
     return this.#rings.map(({ firstSwitch }) => firstSwitch);
   }
 
-  switched(cpu: Cpu, prev: Task, state: bigint, next: Task): void {
+  switched(cpu: TracedCpu, prev: Task, state: bigint, next: Task): void {
     const ring = this.#rings[cpu.index]!;
     if (prev.isIdle && this.#faults.noSwitchFromIdle.has(cpu.index)) {
       ring.missesSwitch = true;
@@ -100,7 +112,7 @@ export class TraceWriter {
     ring.firstSwitch ??= this.#now();
   }
 
-  waking(cpu: Cpu, task: Task): void {
+  waking(cpu: TracedCpu, task: Task): void {
     const at = this.#begin(cpu, eventTypes.waking);
     if (at === 0) return;
     fillTask(this.#space, at, task);
@@ -108,7 +120,7 @@ export class TraceWriter {
     this.#space.view.setInt32(at + 32, task.cpu, true);
   }
 
-  migrated(cpu: Cpu, task: Task, dest: number): void {
+  migrated(cpu: TracedCpu, task: Task, dest: number): void {
     const at = this.#begin(cpu, eventTypes.migrate);
     if (at === 0) return;
     fillTask(this.#space, at, task);
@@ -116,7 +128,7 @@ export class TraceWriter {
     this.#space.view.setInt32(at + 36, dest, true);
   }
 
-  handler(cpu: Cpu, { kind, number, name }: Frame, isEntry: boolean): void {
+  handler(cpu: TracedCpu, { kind, number, name }: Frame, isEntry: boolean): void {
     if (kind === 'softirq') {
       const at = this.#begin(cpu, isEntry ? eventTypes.softirqEntry : eventTypes.softirqExit);
       if (at > 0) this.#space.view.setUint32(at + 8, number, true);
@@ -133,7 +145,7 @@ export class TraceWriter {
     }
   }
 
-  timerStart(cpu: Cpu, { address, expires }: Timer): void {
+  timerStart(cpu: TracedCpu, { address, expires }: Timer): void {
     const at = this.#begin(cpu, eventTypes.timerStart);
     if (at === 0) return;
     const { view } = this.#space;
@@ -144,29 +156,29 @@ export class TraceWriter {
   }
 
   /** @param now by CLOCK_MONOTONIC */
-  timerEntry(cpu: Cpu, timer: Timer, now: number): void {
+  timerEntry(cpu: TracedCpu, timer: Timer, now: number): void {
     const at = this.#timer(cpu, eventTypes.timerEntry, timer);
     if (at === 0) return;
     this.#space.view.setBigInt64(at + 16, BigInt(now), true);
     this.#space.view.setBigUint64(at + 24, codeAddress, true);
   }
 
-  timerExit(cpu: Cpu, timer: Timer): void {
+  timerExit(cpu: TracedCpu, timer: Timer): void {
     this.#timer(cpu, eventTypes.timerExit, timer);
   }
 
-  timerCancel(cpu: Cpu, timer: Timer): void {
+  timerCancel(cpu: TracedCpu, timer: Timer): void {
     this.#timer(cpu, eventTypes.timerCancel, timer);
   }
 
-  kvmEntry(cpu: Cpu, { index }: Vcpu): void {
+  kvmEntry(cpu: TracedCpu, vcpu: number): void {
     const at = this.#begin(cpu, eventTypes.kvmEntry);
     if (at === 0) return;
-    this.#space.view.setUint32(at + 8, index, true);
+    this.#space.view.setUint32(at + 8, vcpu, true);
     this.#space.view.setBigUint64(at + 16, codeAddress, true);
   }
 
-  kvmExit(cpu: Cpu, { index }: Vcpu, reason: number): void {
+  kvmExit(cpu: TracedCpu, vcpu: number, reason: number): void {
     const at = this.#begin(cpu, eventTypes.kvmExit);
     if (at === 0) return;
     const { view } = this.#space;
@@ -174,17 +186,17 @@ export class TraceWriter {
     view.setBigUint64(at + 16, codeAddress, true);
     // KVM_ISA_VMX
     view.setUint32(at + 24, 1, true);
-    view.setUint32(at + 56, index, true);
+    view.setUint32(at + 56, vcpu, true);
   }
 
-  #timer(cpu: Cpu, type: EventType, { address }: Timer): number {
+  #timer(cpu: TracedCpu, type: EventType, { address }: Timer): number {
     const at = this.#begin(cpu, type);
     if (at > 0) this.#space.view.setBigUint64(at + 8, address, true);
     return at;
   }
 
   /** Makes room for an event. @returns where its data is, 0 if it is not recorded */
-  #begin(cpu: Cpu, { id, bytes, kind }: EventType, length = bytes): number {
+  #begin(cpu: TracedCpu, { id, bytes, kind }: EventType, length = bytes): number {
     if (this.#faults.without.has(kind)) return 0;
     const ring = this.#rings[cpu.index]!;
     if (ring.losing > 0) {
