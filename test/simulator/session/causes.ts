@@ -1,3 +1,4 @@
+import type { EventKind } from './options.ts';
 import type { CpuSpan, EndedWait, VcpuSpan } from './truth.ts';
 
 export type CauseKind =
@@ -42,11 +43,20 @@ export interface VcpuTruth {
 
 /** What ran on the host, to tell why guests' tasks waited. */
 export class Causes {
+  readonly #host: ReadonlySet<EventKind>;
+  readonly #guests: ReadonlySet<EventKind>;
   readonly #hostCpus: readonly (readonly CpuSpan[])[];
   readonly #byTid: ReadonlyMap<number, VcpuTruth>;
   readonly #vcpus: readonly VcpuTruth[];
 
-  constructor(hostCpus: readonly (readonly CpuSpan[])[], vcpus: readonly VcpuTruth[]) {
+  /** @param without kinds of events that were not recorded: then the causes are those that a reader can know */
+  constructor(
+    hostCpus: readonly (readonly CpuSpan[])[],
+    vcpus: readonly VcpuTruth[],
+    without: { readonly host?: readonly EventKind[]; readonly guests?: readonly EventKind[] } = {},
+  ) {
+    this.#host = new Set(without.host);
+    this.#guests = new Set(without.guests);
     this.#hostCpus = hostCpus;
     this.#byTid = new Map(vcpus.map((vcpu) => [vcpu.tid, vcpu]));
     this.#vcpus = vcpus;
@@ -64,31 +74,21 @@ export class Causes {
 
   #during(vcpu: VcpuTruth, from: number, to: number, give: (cause: Cause) => void): void {
     const { machine, tid, comm } = vcpu;
+    const host = this.#host;
     for (const span of within(vcpu.spans, from, to)) {
-      const { number, name } = span;
+      const { state, number, name, exit } = span;
       const time = cut(span, from, to);
-      switch (span.state) {
-        case 'paused':
-          give({ ...time, kind: 'paused', machine, tid: 0, comm: '' });
-          break;
-        case 'asleep':
-          give({ ...time, kind: 'asleep', machine, tid, comm });
-          break;
-        case 'hypervisor':
-          give({ ...time, kind: 'hypervisor', machine, tid, comm, number, name });
-          break;
-        case 'host-irq':
-        case 'host-softirq':
-          give({ ...time, kind: span.state, machine: 'host', tid: 0, comm: '', number, name });
-          break;
-        case 'preempted':
-        case 'woken':
-          this.#behind(vcpu, span, time.from, time.to, give);
-          break;
-        case 'guest':
-          this.#inGuest(vcpu, time.from, time.to, give);
-          break;
-      }
+      if (state === 'paused') give({ ...time, kind: 'paused', machine, tid: 0, comm: '' });
+      else if (state === 'asleep') give({ ...time, kind: 'asleep', machine, tid, comm });
+      else if (state === 'preempted' || state === 'woken') this.#behind(vcpu, span, time.from, time.to, give);
+      else if (
+        (state === 'host-irq' && !host.has('irq')) ||
+        (state === 'host-softirq' && !host.has('softirq'))
+      )
+        give({ ...time, kind: state, machine: 'host', tid: 0, comm: '', number, name });
+      else if (exit !== undefined && !host.has('kvm'))
+        give({ ...time, kind: 'hypervisor', machine, tid, comm, ...exit });
+      else this.#inGuest(vcpu, time.from, time.to, give);
     }
   }
 
@@ -122,8 +122,9 @@ export class Causes {
     for (const span of within(guestSpans, from, to)) {
       const time = cut(span, from, to);
       const { tid, comm, irq, softirq } = span;
-      if (irq !== undefined) give({ ...time, kind: 'guest-irq', machine, tid: 0, comm: '', ...irq });
-      else if (softirq !== undefined)
+      if (irq !== undefined && !this.#guests.has('irq'))
+        give({ ...time, kind: 'guest-irq', machine, tid: 0, comm: '', ...irq });
+      else if (softirq !== undefined && !this.#guests.has('softirq'))
         give({ ...time, kind: 'guest-softirq', machine, tid: 0, comm: '', ...softirq });
       else if (tid > 0) give({ ...time, kind: 'guest-task', machine, tid, comm });
       else give({ ...time, kind: 'guest-kernel', machine, tid: 0, comm: '' });

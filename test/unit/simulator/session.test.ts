@@ -170,8 +170,9 @@ describe('the recordings of a simulated session', () => {
 
   it('lack what was lost, with a mark, and what is not recorded', async (test) => {
     const faults = {
-      hostLoss: 0.01,
-      guestLoss: 0.005,
+      hostLoss: 0.03,
+      guestLoss: 0.03,
+      lossLength: 10,
       noSwitchFromIdle: [1],
       hostWithout: ['softirq'],
       guestsWithout: ['hrtimer'],
@@ -204,6 +205,13 @@ describe('the recordings of a simulated session', () => {
       new Set(events.filter((event) => event.machine === machine).map(({ name }) => name));
     assert.ok(!names('host').has('irq:softirq_entry') && names('web').has('irq:softirq_entry'));
     assert.ok(!names('web').has('timer:hrtimer_expire_entry'));
+    const knowable = session.knowable();
+    assert.equal(knowable.length, session.truth.waits.length);
+    for (const [index, { due, begin, end, causes, isDue }] of knowable.entries()) {
+      assertWhole(causes, begin, end, 'knowable');
+      assert.ok(due === begin && !isDue && causes.every(({ kind }) => kind !== 'host-softirq'));
+      assert.equal(end, session.truth.waits[index]!.end);
+    }
   });
 
   it('say when a timer was due', async (test) => {
