@@ -144,6 +144,33 @@ describe('a simulated session', () => {
   });
 });
 
+describe('the causes of a wait', () => {
+  it('on a host with one CPU are what is current there, unless the vCPU sleeps', () => {
+    const { truth } = simulateSession({
+      seed: 5,
+      durationNs: 1e8,
+      host: { cpus: 1, tasks: 1, hogs: 1, pinned: 0, irqEveryNs: Infinity, balanceEveryNs: Infinity },
+      guests: [{ ...plainGuest, vcpus: 1, tasks: 2, hogs: 0 }],
+    });
+    const { spans } = truth.hostCpus[0]!;
+    const vcpu = truth.vcpus[0]!.tid;
+    const behind = new Set<string>();
+    for (const { kind, from, to, tid, comm } of truth.waits.flatMap(({ causes }) => causes)) {
+      const current = spans.filter((span) => span.from < to && span.to > from).map((span) => span.tid);
+      if (kind === 'preempted' || kind === 'woken-behind') {
+        behind.add(comm);
+        assert.ok(tid !== vcpu && current.every((each) => each === tid), `${kind} ${comm}`);
+      } else if (kind === 'asleep') assert.ok(!current.includes(vcpu));
+      else
+        assert.ok(
+          current.every((each) => each === vcpu),
+          kind,
+        );
+    }
+    assert.ok(behind.has('hog-1') && behind.has('task-0'), [...behind].join());
+  });
+});
+
 describe('the recordings of a simulated session', () => {
   it('are read back as one stream in the order of time, with all events of all machines', async (test) => {
     const [session, events] = await read(test, busy(1));
