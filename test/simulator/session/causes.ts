@@ -113,15 +113,9 @@ export class Causes {
       else {
         const { guestSpans } = other;
         for (let inner = firstAfter(guestSpans, from); inner < guestSpans.length; inner++) {
-          const { from: begin, to: stop } = guestSpans[inner]!;
-          if (begin >= to) break;
-          causes.add(
-            Math.max(from, begin),
-            Math.min(to, stop),
-            'other-guest',
-            other.machine,
-            guestSpans[inner]!,
-          );
+          const task = guestSpans[inner]!;
+          if (task.from >= to) break;
+          causes.add(Math.max(from, task.from), Math.min(to, task.to), 'other-guest', other.machine, task);
         }
       }
     }
@@ -161,6 +155,8 @@ class CauseList {
     { tid, comm }: { readonly tid: number; readonly comm: string } = noTask,
     handler?: Handler,
   ): void {
+    // a task that moves when it is woken was nowhere else
+    if (from >= to) return;
     const last = this.all.at(-1);
     if (
       last?.kind === kind &&
