@@ -12,7 +12,7 @@ import { writeSession } from '../../simulator/session/trace/session-files.ts';
 import { scratchDir } from '../trace/samples.ts';
 import { thorough } from '../../set.ts';
 
-const runs = thorough(500);
+const runs = thorough(300);
 
 /** A host and guests in which everything happens. */
 function busy(seed: number, more: Partial<SessionOptions> = {}): SessionOptions {
@@ -190,8 +190,9 @@ describe('the recordings of a simulated session', () => {
         assert.equal(events.length, session.events);
         assertSwitches(session, events);
         assertKvm(session, events);
+        assertThreads(session, events);
       }),
-      { numRuns: thorough(150) },
+      { numRuns: thorough(100) },
     );
   });
 
@@ -317,5 +318,20 @@ function assertKvm({ truth, options }: SimulatedSession, events: readonly ReadEv
       assert.ok(exits.has(to) || isPaused || to === truth.to, `${machine} exited`);
     }
     if (!hasKvm) assert.equal(entries.size + exits.size, 0);
+  }
+}
+
+/** A vCPU's thread sleeps, is woken, and is preempted where the host's events say so. */
+function assertThreads({ truth }: SimulatedSession, events: readonly ReadEvent[]): void {
+  for (const { tid, spans } of truth.vcpus) {
+    const begins = new Map(spans.map(({ from, state }) => [from, state]));
+    for (const { machine, name, fields, time } of events) {
+      const state = begins.get(time);
+      // a state of no time, or of a paused guest, is not in the truth
+      if (machine !== 'host' || state === undefined || state === 'paused') continue;
+      if (name === 'sched:sched_switch' && fields['prev_pid'] === tid)
+        assert.equal(state, fields['prev_state'] === 1n ? 'asleep' : 'preempted');
+      else if (name === 'sched:sched_waking' && fields['pid'] === tid) assert.equal(state, 'woken');
+    }
   }
 }
