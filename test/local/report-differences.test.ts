@@ -37,11 +37,17 @@ async function textsOfCases(test: TestContext, ...cases: Case[]): Promise<(strin
 }
 
 /** A trace.dat of these events. */
-async function madeFile(test: TestContext, events: readonly MadeEvent[]): Promise<string> {
+async function madeFile(test: TestContext, events: readonly MadeEvent[], clock?: string): Promise<string> {
   const file = join(scratchDir(test), 'made.dat');
   const [command, program = ''] = traceHost;
-  execFileSync(command, [program, 'convert', await madeRecording(test, events), '-o', file]);
+  execFileSync(command, [program, 'convert', await madeRecording(test, events, clock), '-o', file]);
   return file;
+}
+
+/** A trace.dat of two switches, the first at `start`, by that clock. */
+function fileOfClock(test: TestContext, clock: string): Promise<string> {
+  const events = [0, 1].map((at) => ({ cpu: 0, ns: start + at, pid: at, data: switchData(at, 0n, 1 - at) }));
+  return madeFile(test, events, clock);
 }
 
 function twoInstances(test: TestContext): string {
@@ -192,6 +198,22 @@ const proofs: Readonly<Record<string, (test: TestContext) => void | Promise<void
     );
     const other = theirs(...shifted);
     if (other !== undefined) assert.equal(times(other)[0], before[0]);
+  },
+  '`--raw-ts` prints nanoseconds for clocks `boot` and `tai`, too': async (test) => {
+    for (const clock of ['boot', 'tai']) {
+      const file = await fileOfClock(test, clock);
+      assert.match(ours('-q', '--raw-ts', file).lines[1] ?? '', /\] *1099511627776: /);
+      const other = theirs('--raw-ts', '-i', file);
+      if (other !== undefined) assert.match(other.lines[1] ?? '', /\] *1099\.511628: /);
+    }
+  },
+  '`--ts2secs` prints seconds for clocks `counter` and `x86-tsc`, too': async (test) => {
+    for (const clock of ['counter', 'x86-tsc']) {
+      const file = await fileOfClock(test, clock);
+      assert.match(ours('-q', '-i', file, '--ts2secs', '2000000000').lines[1] ?? '', /\] *549\.755814: /);
+      const other = theirs('-i', file, '--ts2secs', '2000000000');
+      if (other !== undefined) assert.match(other.lines[1] ?? '', /\] *549755813888: /);
+    }
   },
   '`--stat` gives the place of pages of uncompressed files only': (test) => {
     const place = /data recorded at offset=0x/;

@@ -1,10 +1,10 @@
 import type { Trace } from '../../trace/open.ts';
-import { clockUnit } from '../../trace/metadata/clock-unit.ts';
 import { filterTexts } from '../../trace/filter/filter-text.ts';
 import { EventPrinter } from '../event/event-printer.ts';
 import { TextBuffer } from '../text/text-buffer.ts';
 import { pluginHandlers } from '../handlers/handlers.ts';
 import { defaultLineOptions, type LineOptions } from './options.ts';
+import { nanoseconds, timeUnits } from './time-unit.ts';
 import { TimeWriter } from './time-writer.ts';
 import { TracePrinter } from './trace-printer.ts';
 
@@ -12,7 +12,7 @@ import { TracePrinter } from './trace-printer.ts';
 
 /** `-f`: addresses and names of all functions. */
 export function functionList(trace: Trace): string {
-  const { context } = new TracePrinter(trace, defaultLineOptions, true);
+  const { context } = new TracePrinter(trace, defaultLineOptions, nanoseconds);
   const map = context.functionMap();
   const text = Buffer.from(map.text.buffer, map.text.byteOffset, map.text.length);
   const lines: string[] = [];
@@ -25,7 +25,7 @@ export function functionList(trace: Trace): string {
 
 /** `-P`: addresses and format strings of trace_printk(). */
 export function printkList(trace: Trace): string {
-  const { context } = new TracePrinter(trace, defaultLineOptions, true);
+  const { context } = new TracePrinter(trace, defaultLineOptions, nanoseconds);
   const entries = context.printkFormats().entries();
   return entries
     .map(([address, text]) => `${address.toString(16).padStart(16, '0')} ${latin1(text)}\n`)
@@ -66,10 +66,10 @@ export function filterList(trace: Trace, filters: Iterable<string>): string {
 }
 
 /** `--cpus`, `--first-event`, `--last-event`. */
-export function cpuList(trace: Trace, first: boolean, last: boolean, { nanoseconds }: LineOptions): string {
+export function cpuList(trace: Trace, first: boolean, last: boolean, options: LineOptions): string {
   const [top] = trace.buffers;
-  const isNs = top === undefined || top.clock === '' || clockUnit(top.clock) === 'ns';
-  const writer = new TimeWriter(isNs ? (nanoseconds ? 'ns' : 'us') : 'raw');
+  const { isNs } = timeUnits(trace, options, undefined);
+  const writer = new TimeWriter(isNs ? (options.nanoseconds ? 'ns' : 'us') : 'raw');
   const timeText = (time: bigint): string => {
     const out = new TextBuffer(64);
     writer.write(out, time);
@@ -108,7 +108,7 @@ export function statistics(trace: Trace): string {
 
 /** `--check-events`: event types whose print format cannot be used, and why. */
 export function unusableFormats(trace: Trace, options: LineOptions): { name: string; reason: string }[] {
-  const { context } = new TracePrinter(trace, options, true);
+  const { context } = new TracePrinter(trace, options, nanoseconds);
   const found: { name: string; reason: string }[] = [];
   for (const format of trace.formats()) {
     if (!options.noPlugins && pluginHandlers.has(format.fullName)) continue;

@@ -1,9 +1,9 @@
 import type { EventBatch } from '../../trace/events/event-batches.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
-import { clockUnit } from '../../trace/metadata/clock-unit.ts';
 import type { EventFilter, TracePart } from '../../trace/open.ts';
 import type { PartNotes } from '../text/part-notes.ts';
 import type { LineOptions, ReportInput, ReportOptions } from './options.ts';
+import { timeUnits } from './time-unit.ts';
 import { type LastTime, TracePrinter } from './trace-printer.ts';
 
 /** Called once for each event type that is printed as fields, with the reason. */
@@ -21,10 +21,9 @@ export function printersOf(
   notes?: PartNotes,
 ): TracePrinter[] {
   return inputs.map(({ trace, clockHz }, input) => {
-    const isNs =
-      clockHz !== undefined || trace.buffers.some(({ name, clock }) => name === '' && isSeconds(clock));
     const inputNotes = notes && { notes, input };
-    const printer = new TracePrinter(trace, options, isNs && !options.rawTimes, lastTime, inputNotes);
+    const units = timeUnits(trace, options, clockHz);
+    const printer = new TracePrinter(trace, options, units, lastTime, inputNotes);
     printer.onUnprintable = onUnprintable;
     return printer;
   });
@@ -71,14 +70,6 @@ function labels(inputs: readonly ReportInput[]): (input: ReportInput, buffer: st
   };
 }
 
-/**
- * Whether the report shows the clock's times in seconds. Files of old versions do not name the clock; theirs counts
- * nanoseconds.
- */
-function isSeconds(clock: string): boolean {
-  return clock === '' || clockUnit(clock) === 'ns';
-}
-
 /** The events of one buffer, one at a time. */
 export class Stream {
   readonly input: ReportInput;
@@ -116,7 +107,7 @@ export class Stream {
         ? input.trace.markedEvents({ ...filter, buffers: [buffer] }, part)
         : input.trace.follow(filter, follow.signal);
     this.#withoutFlags = options.withoutFlags;
-    this.#nsPerTick = input.clockHz === undefined ? undefined : 1e9 / input.clockHz;
+    this.#nsPerTick = input.clockHz === undefined || options.rawTimes ? undefined : 1e9 / input.clockHz;
     this.#offset = options.rawTimes ? 0n : input.timeOffset;
   }
 

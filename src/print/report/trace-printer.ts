@@ -16,6 +16,7 @@ import type { TextBuffer } from '../text/text-buffer.ts';
 import { type GraphEntry, GraphPrinter } from './graph.ts';
 import { LatencyFlags } from './latency-flags.ts';
 import type { LineOptions } from './options.ts';
+import type { TimeUnits } from './time-unit.ts';
 import { maxDistance, TimeWriter } from './time-writer.ts';
 
 const space = 0x20;
@@ -56,6 +57,7 @@ export class TracePrinter {
   readonly #graph: GraphPrinter;
   readonly #graphExitId: number | undefined;
   readonly #isNs: boolean;
+  readonly #differsInNs: boolean;
   readonly #lastTime: LastTime;
 
   /**
@@ -65,13 +67,14 @@ export class TracePrinter {
   constructor(
     trace: Trace,
     options: LineOptions,
-    isNs: boolean,
+    { isNs, isExact }: TimeUnits,
     lastTime: LastTime = { last: 0n },
     notes?: InputNotes,
   ) {
     this.#lastTime = lastTime;
     this.#options = options;
     this.#isNs = isNs;
+    this.#differsInNs = options.nanoseconds || isExact;
     this.#time = new TimeWriter(isNs ? (options.nanoseconds ? 'ns' : 'us') : 'raw');
     const { source } = trace;
     this.taskNames = new PrintTaskNames(taskNames(source.taskNames), options.latency, notes);
@@ -184,7 +187,7 @@ export class TracePrinter {
   }
 
   #writeDifference(timestamp: bigint, out: TextBuffer): void {
-    const inUnits = this.#options.nanoseconds ? timestamp : (timestamp + 500n) / 1000n;
+    const inUnits = this.#differsInNs ? timestamp : (timestamp + 500n) / 1000n;
     const { last } = this.#lastTime;
     this.#lastTime.last = inUnits;
     out.string(': ');

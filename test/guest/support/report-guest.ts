@@ -28,30 +28,30 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 export const kinds = {
   /** Every event, of a guest that does something of each kind. */
   events: {
-    args: words('-B top -e *:* -b 65536'),
+    args: words('-B top -C local -e *:* -b 65536'),
     meanwhile: `${manyEvents} 2>/dev/null; echo 'a marker' > ${tracing}/trace_marker
       printf '\\1\\2\\3\\4raw data' > ${tracing}/trace_marker_raw`,
   },
   /** With a stack trace for each function. */
   function: {
-    args: words('-B top -p function -l vfs_* -l *lock* -l do_* -O func_stack_trace'),
+    args: words('-B top -C local -p function -l vfs_* -l *lock* -l do_* -O func_stack_trace'),
     meanwhile: `${manyEvents} tasks files`,
   },
   /** With interrupts between a function's entry and exit, and functions that other events interrupt. */
   graph: {
-    args: words(`-B top -p function_graph -g vfs_* -g do_exit -g *handle_irq* -g *softirq*
+    args: words(`-B top -C local -p function_graph -g vfs_* -g do_exit -g *handle_irq* -g *softirq*
       -b 32768 -e irq -e sched:sched_switch -e timer:hrtimer_*`),
     meanwhile: `${manyEvents} tasks timers files`,
   },
   /** Of the kernel and of programs. */
   stacks: {
-    args: words(`-B top -O stacktrace -O userstacktrace -O sym-userobj -b 16384
+    args: words(`-B top -C local -O stacktrace -O userstacktrace -O sym-userobj -b 16384
       -e sched:sched_switch -e syscalls:sys_enter_openat -e irq:softirq_raise`),
     meanwhile: `${manyEvents} tasks timers signals; ls -lR /sys/class/net > /dev/null`,
   },
   /** Everything that is written by hand: trace_printk with each conversion, trace_marker, trace_marker_raw. */
   printk: {
-    args: words('-B top -e module -b 4096'),
+    args: words('-B top -C local -e module -b 4096'),
     meanwhile: `insmod /tmp/many_printks.ko; rmmod many_printks; cd ${tracing}
       echo 'one line' > trace_marker; printf 'no line break' > trace_marker; printf 'two\\nlines\\n' > trace_marker
       printf 'odd \\033[31m \\001 \\303\\251 \\377 100%% %%s "quoted" \\\\\\n' > trace_marker
@@ -73,7 +73,7 @@ export const kinds = {
       echo 'hist:keys=pid:ts0=common_timestamp.usecs,who=comm,n=prio' >> events/sched/sched_waking/trigger
       echo 'hist:keys=next_pid:d=common_timestamp.usecs-$ts0,w=$who,n=$n:onmatch(sched.sched_waking).trace(wake,next_pid,$d,$w,next_comm,$n)' \\
         >> events/sched/sched_switch/trigger`,
-    args: words('-B top -e pr -e up -e synthetic -e sched:sched_process_exec'),
+    args: words('-B top -C local -e pr -e up -e synthetic -e sched:sched_process_exec'),
     meanwhile: `${manyEvents} tasks`,
     after: `cd ${tracing}
       for e in sched_switch sched_waking; do
