@@ -169,7 +169,7 @@ async function traceByHost(guest: Guest, cpus: number, recording: DemoRecording)
   for (const shown of recording.shown()) show(shown);
   const crossing = await recording.crossing();
   if (crossing !== undefined) show(crossing);
-  else say('no wakeup of the guest begins on the host within a few events');
+  else if (recording.withHost) say('no wakeup of the guest begins on the host within a few events');
   done('recording printed, summarised and exported');
 }
 

@@ -28,15 +28,15 @@ export function whyNoHost(): string | undefined {
 
 /** The files of a recording of host and guest. */
 export class DemoRecording {
+  readonly withHost: boolean;
   readonly #guest: string;
   readonly #hostFile: string;
-  readonly #withHost: boolean;
 
   /** @param guest the directory of the guest's ports; @param out the host's file */
   constructor(guest: { readonly dir: string; readonly name: string }, out: string, withHost: boolean) {
     this.#guest = guest.name;
     this.#hostFile = out;
-    this.#withHost = withHost;
+    this.withHost = withHost;
     this.words = [
       ...(withHost ? hostEvents : []),
       '-A',
@@ -66,7 +66,7 @@ export class DemoRecording {
 
   /** The host's file, if it was traced, and the guest's. */
   get files(): readonly string[] {
-    return this.#withHost ? [this.#hostFile, this.guestFile] : [this.guestFile];
+    return this.withHost ? [this.#hostFile, this.guestFile] : [this.guestFile];
   }
 
   /** Records for three seconds; the output goes to the terminal. Throws Failure. */
@@ -88,7 +88,7 @@ export class DemoRecording {
 
   /** The lines of host and guest around a wakeup that crosses from one to the other, and a sentence about them. */
   async crossing(): Promise<Shown | undefined> {
-    const crossing = this.#withHost ? await findCrossing(this.#hostFile) : undefined;
+    const crossing = this.withHost ? await findCrossing(this.#hostFile) : undefined;
     if (crossing === undefined) return undefined;
     const inputs = this.files.flatMap((file) => ['-i', file]);
     const range = ['--from', seconds(crossing.from), '--to', seconds(crossing.to)];
