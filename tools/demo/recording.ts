@@ -69,11 +69,25 @@ export class DemoRecording {
     return this.withHost ? [this.#hostFile, this.guestFile] : [this.guestFile];
   }
 
-  /** Records for three seconds; the output goes to the terminal. Throws Failure. */
-  async record(): Promise<void> {
-    const child = spawn(process.execPath, [traceHost, 'record', ...this.words], { stdio: 'inherit' });
-    const [code] = await once(child, 'exit');
+  /**
+   * Records for three seconds; the output goes to the terminal. Throws Failure.
+   * @returns how exact the guest's times are, as record says it; undefined without the host
+   */
+  async record(): Promise<ClockBound | undefined> {
+    const child = spawn(process.execPath, [traceHost, 'record', ...this.words], {
+      stdio: ['inherit', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      process.stdout.write(text);
+    });
+    const [code] = await once(child, 'close');
     if (code !== 0) throw new Failure(exitCode.failed, `trace-host record exited with code ${String(code)}`);
+    const [, text = '', number, unit = ''] = /usually within (([\d.]+) (ns|us|ms|s)),/.exec(said) ?? [];
+    return number === undefined
+      ? undefined
+      : { text, isFine: Number(number) * (unitNs[unit] ?? 0) <= fineNs };
   }
 
   /** What trace-host makes of it: text, figures, and a file for the Perfetto UI. Throws Failure. */
@@ -108,6 +122,17 @@ export class DemoRecording {
       .map((line) => `${line.startsWith(name) ? 'guest' : ' host'}${line.slice(name.length - 2)}`);
     return `${named.join('\n')}\n`;
   }
+}
+
+const unitNs: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+/** With a larger error, the order of events of host and guest says nothing about causes. */
+const fineNs = 200_000;
+
+/** How far the times of a guest may be wrong for half of the time. */
+export interface ClockBound {
+  readonly text: string;
+  /** Whether that is little enough to tell what the host did before the guest. */
+  readonly isFine: boolean;
 }
 
 /** A command line, and what it printed. */
