@@ -164,7 +164,7 @@ async function showCrossing(recording: DemoRecording, bound: ClockBound | undefi
     );
     return;
   }
-  const crossing = await recording.crossing();
+  const crossing = await recording.crossing(bound);
   if (crossing !== undefined) show(crossing);
   else say('no wakeup of the guest begins on the host within a few events');
 }

@@ -101,7 +101,7 @@ export class DemoRecording {
   }
 
   /** The lines of host and guest around a wakeup that crosses from one to the other, and a sentence about them. */
-  async crossing(): Promise<Shown | undefined> {
+  async crossing({ text: bound }: ClockBound): Promise<Shown | undefined> {
     const crossing = this.withHost ? await findCrossing(this.#hostFile) : undefined;
     if (crossing === undefined) return undefined;
     const inputs = this.files.flatMap((file) => ['-i', file]);
@@ -109,7 +109,7 @@ export class DemoRecording {
     const { command, text } = head(['report', '-t', ...inputs, ...range], Number.POSITIVE_INFINITY);
     return {
       command: `${command}  (here with host and guest instead of the files' names)`,
-      text: `${this.#withMachines(text)}\n${explained(crossing)}\n`,
+      text: `${this.#withMachines(text)}\n${explained(crossing)}\nThe times of the guest are usually within ${bound} of those of the host.\n`,
     };
   }
 
@@ -125,8 +125,8 @@ export class DemoRecording {
 }
 
 const unitNs: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
-/** With a larger error, the order of events of host and guest says nothing about causes. */
-const fineNs = 200_000;
+/** With a larger error, the order of events of host and guest says too little about causes. */
+const fineNs = 2_000_000;
 
 /** How far the times of a guest may be wrong for half of the time. */
 export interface ClockBound {
