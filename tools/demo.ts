@@ -26,7 +26,7 @@ import { guestKernel } from '../test/guest/harness/kernel.ts';
 import { type Formats, readFormats } from './demo/formats.ts';
 import { LiveView } from './demo/live-view.ts';
 import { type DemoOptions, parseDemoOptions, usage } from './demo/options.ts';
-import { DemoRecording, type Shown, whyNoHost } from './demo/recording.ts';
+import { type ClockBound, DemoRecording, type Shown, whyNoHost } from './demo/recording.ts';
 import { type CpuTrace, report } from './demo/report.ts';
 import { endWithFailure } from './end-with-failure.ts';
 
@@ -156,6 +156,19 @@ function show({ command, text }: Shown): void {
   process.stdout.write(`\n${text}\n`);
 }
 
+async function showCrossing(recording: DemoRecording, bound: ClockBound | undefined): Promise<void> {
+  if (!recording.withHost) return;
+  if (bound?.isFine !== true) {
+    say(
+      `the guest's times are good to ${bound?.text ?? 'an unknown error'} only, which is too much to show what the host did before the guest: this host is very busy`,
+    );
+    return;
+  }
+  const crossing = await recording.crossing(bound);
+  if (crossing !== undefined) show(crossing);
+  else say('no wakeup of the guest begins on the host within a few events');
+}
+
 /** Records host and guest with `trace-host`, which writes a trace.dat of each, and shows what is in them. */
 async function traceByHost(guest: Guest, cpus: number, recording: DemoRecording): Promise<void> {
   say(`on the host:  trace-host record ${recording.words.join(' ')}`);
@@ -163,13 +176,11 @@ async function traceByHost(guest: Guest, cpus: number, recording: DemoRecording)
   for (let cpu = 0; cpu < cpus; cpu++) {
     loads.push(await guest.spawn(['taskset', '-c', String(cpu), 'sh', '-c', pausingLoad]));
   }
-  await recording.record();
+  const bound = await recording.record();
   for (const process of loads) process.kill('SIGKILL', 'group');
   done('recording finished');
   for (const shown of recording.shown()) show(shown);
-  const crossing = await recording.crossing();
-  if (crossing !== undefined) show(crossing);
-  else say('no wakeup of the guest begins on the host within a few events');
+  await showCrossing(recording, bound);
   done('recording printed, summarised and exported');
 }
 

@@ -156,7 +156,7 @@ export function explained(crossing: Crossing): string {
   const { hostWaking, hostSwitch, guestSwitch, waker, thread, task, vcpu, hostCpu, hasInterrupt } = crossing;
   return [
     `On the host, ${waker} wakes ${thread}, the thread of the guest's CPU ${vcpu},`,
-    `which waits ${us(hostSwitch - hostWaking)} for host CPU ${hostCpu}; only then the guest ${hasInterrupt ? 'takes its interrupt and ' : ''}wakes ${task},`,
+    `which waits ${us(hostSwitch - hostWaking)} for host CPU ${hostCpu}; only then the guest ${hasInterrupt ? 'handles an interrupt and ' : ''}wakes ${task},`,
     `which runs ${us(guestSwitch - hostWaking)} after the wakeup on the host.`,
   ].join('\n');
 }

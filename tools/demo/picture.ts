@@ -1,8 +1,8 @@
 /**
  * Draws terminal output as an SVG picture of a terminal window. docs/demo.svg was made with:
  *
- *     npm run demo > demo.txt 2>&1
- *     node dist/tools/demo/picture.js 'npm run demo' 6-31,56-57,70-72,80-132 < demo.txt > docs/demo.svg
+ *     npm run --silent demo > demo.txt 2>&1
+ *     node dist/tools/demo/picture.js 'npm run demo' 1-25,50-52,59-61,64-76,82-98,101-138 < demo.txt > docs/demo.svg
  *
  * RANGES: lines to show, from 1; `…` replaces each gap. Default: all lines.
  */

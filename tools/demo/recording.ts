@@ -28,15 +28,15 @@ export function whyNoHost(): string | undefined {
 
 /** The files of a recording of host and guest. */
 export class DemoRecording {
+  readonly withHost: boolean;
   readonly #guest: string;
   readonly #hostFile: string;
-  readonly #withHost: boolean;
 
   /** @param guest the directory of the guest's ports; @param out the host's file */
   constructor(guest: { readonly dir: string; readonly name: string }, out: string, withHost: boolean) {
     this.#guest = guest.name;
     this.#hostFile = out;
-    this.#withHost = withHost;
+    this.withHost = withHost;
     this.words = [
       ...(withHost ? hostEvents : []),
       '-A',
@@ -66,14 +66,28 @@ export class DemoRecording {
 
   /** The host's file, if it was traced, and the guest's. */
   get files(): readonly string[] {
-    return this.#withHost ? [this.#hostFile, this.guestFile] : [this.guestFile];
+    return this.withHost ? [this.#hostFile, this.guestFile] : [this.guestFile];
   }
 
-  /** Records for three seconds; the output goes to the terminal. Throws Failure. */
-  async record(): Promise<void> {
-    const child = spawn(process.execPath, [traceHost, 'record', ...this.words], { stdio: 'inherit' });
-    const [code] = await once(child, 'exit');
+  /**
+   * Records for three seconds; the output goes to the terminal. Throws Failure.
+   * @returns how exact the guest's times are, as record says it; undefined without the host
+   */
+  async record(): Promise<ClockBound | undefined> {
+    const child = spawn(process.execPath, [traceHost, 'record', ...this.words], {
+      stdio: ['inherit', 'pipe', 'inherit'],
+    });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      process.stdout.write(text);
+    });
+    const [code] = await once(child, 'close');
     if (code !== 0) throw new Failure(exitCode.failed, `trace-host record exited with code ${String(code)}`);
+    const [, text = '', number, unit = ''] = /usually within (([\d.]+) (ns|us|ms|s)),/.exec(said) ?? [];
+    return number === undefined
+      ? undefined
+      : { text, isFine: Number(number) * (unitNs[unit] ?? 0) <= fineNs };
   }
 
   /** What trace-host makes of it: text, figures, and a file for the Perfetto UI. Throws Failure. */
@@ -87,15 +101,15 @@ export class DemoRecording {
   }
 
   /** The lines of host and guest around a wakeup that crosses from one to the other, and a sentence about them. */
-  async crossing(): Promise<Shown | undefined> {
-    const crossing = this.#withHost ? await findCrossing(this.#hostFile) : undefined;
+  async crossing({ text: bound }: ClockBound): Promise<Shown | undefined> {
+    const crossing = this.withHost ? await findCrossing(this.#hostFile) : undefined;
     if (crossing === undefined) return undefined;
     const inputs = this.files.flatMap((file) => ['-i', file]);
     const range = ['--from', seconds(crossing.from), '--to', seconds(crossing.to)];
     const { command, text } = head(['report', '-t', ...inputs, ...range], Number.POSITIVE_INFINITY);
     return {
       command: `${command}  (here with host and guest instead of the files' names)`,
-      text: `${this.#withMachines(text)}\n${explained(crossing)}\n`,
+      text: `${this.#withMachines(text)}\n${explained(crossing)}\nThe times of the guest are usually within ${bound} of those of the host.\n`,
     };
   }
 
@@ -108,6 +122,17 @@ export class DemoRecording {
       .map((line) => `${line.startsWith(name) ? 'guest' : ' host'}${line.slice(name.length - 2)}`);
     return `${named.join('\n')}\n`;
   }
+}
+
+const unitNs: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
+/** With a larger error, the order of events of host and guest says too little about causes. */
+const fineNs = 2_000_000;
+
+/** How far the times of a guest may be wrong for half of the time. */
+export interface ClockBound {
+  readonly text: string;
+  /** Whether that is little enough to tell what the host did before the guest. */
+  readonly isFine: boolean;
 }
 
 /** A command line, and what it printed. */

@@ -71,7 +71,7 @@ describe('the wakeup that the demo shows', () => {
     assert.deepEqual([from, to], [2_000_000n, 2_006_000n]);
     assert.match(
       explained(crossing),
-      /^On the host, \S+:90 wakes task-101:101, the thread of the guest's CPU 1,\nwhich waits 2\.0 us for host CPU 0; only then the guest takes its interrupt and wakes task-7:7,\nwhich runs 5\.0 us after the wakeup on the host\.$/,
+      /^On the host, \S+:90 wakes task-101:101, the thread of the guest's CPU 1,\nwhich waits 2\.0 us for host CPU 0; only then the guest handles an interrupt and wakes task-7:7,\nwhich runs 5\.0 us after the wakeup on the host\.$/,
     );
   });
 
