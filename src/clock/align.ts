@@ -66,10 +66,7 @@ export class Alignment {
     let best = this.map;
     const least = new LeastExcluded(exclusion, groupPairs(exclusion));
     for (let round = 0; round < rounds; round++) {
-      const windows = byGroup(
-        windowsOf(least, this.map, best, this.#limits.wander),
-        ({ group }) => group,
-      );
+      const windows = byGroup(windowsOf(least, this.map, best, this.#limits.wander), ({ group }) => group);
       const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));
       best = mapOf(groups, this.#breaks, this.#limits) ?? best;
     }
