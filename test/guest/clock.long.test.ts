@@ -46,7 +46,7 @@ describe('the clock of a real guest, recorded with its host', {
   for (const load of [false, true])
     test(`the bound holds in ${trials} recordings ${load ? 'with' : 'without'} load`, async (context) => {
       context.diagnostic(
-        'bound, worst, of pings; error by kicks (wake-ups); marks (nearest end); held-out: fitted/fewest/far; events',
+        'bound, worst, of pings; error by kicks (wake-ups); marks (nearest end); held-out: fitted/fewest/far, bound; events',
       );
       const bounds: number[] = [];
       for (let number = 1; number <= trials; number++) {
@@ -106,11 +106,13 @@ async function judge(trial: Trial, load: boolean): Promise<{ line: string; probl
   if (load) {
     must(stated.methods.includes('exclusion'), stated.methods.join());
     must(bound < medianOf(pinged) / 3, `${bound}, with pings ${medianOf(pinged)}`);
-    must(sum('far') > sum('fitted'), `violations: ${sum('fitted')}, and far away ${sum('far')}`);
+    const few = `violations: ${sum('fitted')}, and outside the bound ${sum('far')}`;
+    must(sum('far') > 10 * sum('fitted'), few);
   }
   const line =
     `± ${us(bound)}, ${us(stated.boundNs)}, ${us(medianOf(pinged))} us; ${us(from)} to ${us(to)} us (${most}); ` +
-    `${marks.found} (${us(marks.nearest)} us); ${sum('fitted')}/${sum('fewest')}/${sum('far')} in ${heldOut.length} s; ` +
+    `${marks.found} (${us(marks.nearest)} us); ${sum('fitted')}/${sum('fewest')}/${sum('far')} in ${heldOut.length} s, ` +
+    `± ${us(median(heldOut.map((each) => each.boundNs)))} us; ` +
     `${guestEvents}`;
   return { line, problems };
 }

@@ -7,6 +7,14 @@ export interface HostTime {
   readonly boundNs: number;
 }
 
+/** A point of the relation, and how far the true host time may be from it. */
+export interface ClockPair {
+  readonly guest: bigint;
+  readonly host: bigint;
+  readonly boundNs: number;
+  readonly leastBoundNs: number;
+}
+
 /** Fraction bits of a rate in fixed point. */
 const rateBits = 60n;
 const rateUnit = 2 ** 60;
@@ -56,25 +64,33 @@ export class ClockMap {
     return low;
   }
 
-  /** Pairs of times for formats that interpolate between samples: at least two, with ascending guest times. */
-  samples(): { readonly guest: bigint; readonly host: bigint; readonly boundNs: number }[] {
+  /**
+   * Pairs of times for formats that interpolate between samples: at least two, with ascending guest times. Where two
+   * lines meet, `boundNs` is the larger of their bounds, and `leastBoundNs` the smaller one.
+   */
+  samples(): ClockPair[] {
     const { guest, host, bound } = this.tail;
-    const found: { guest: bigint; host: bigint; boundNs: number }[] = [];
+    const found: { -readonly [field in keyof ClockPair]: ClockPair[field] }[] = [];
+    const add = (time: bigint, hostTime: bigint, boundNs: number): void => {
+      found.push({ guest: time, host: hostTime, boundNs, leastBoundNs: boundNs });
+    };
     for (const { guestFrom, hostFrom, boundFrom, guestTo, hostTo, boundTo } of this.segments) {
       const last = found.at(-1);
       // where one line ends and another begins, the latter begins 1 ns later
-      if (last === undefined || guestFrom > last.guest)
-        found.push({ guest: guestFrom, host: hostFrom, boundNs: boundFrom });
+      if (last === undefined || guestFrom > last.guest) add(guestFrom, hostFrom, boundFrom);
       else if (hostFrom !== last.host && guestFrom + 1n < guestTo)
-        found.push({ guest: guestFrom + 1n, host: hostFrom + 1n, boundNs: boundFrom });
-      else last.boundNs = Math.max(last.boundNs, boundFrom);
-      if (guestTo > found.at(-1)!.guest) found.push({ guest: guestTo, host: hostTo, boundNs: boundTo });
+        add(guestFrom + 1n, hostFrom + 1n, boundFrom);
+      else {
+        last.boundNs = Math.max(last.boundNs, boundFrom);
+        last.leastBoundNs = Math.min(last.leastBoundNs, boundFrom);
+      }
+      if (guestTo > found.at(-1)!.guest) add(guestTo, hostTo, boundTo);
     }
-    if (found.length === 0) found.push({ guest, host, boundNs: bound });
+    if (found.length === 0) add(guest, host, bound);
     if (found.length === 1) {
       const second = found[0]!.guest + 1_000_000_000n;
       const { ns, boundNs } = this.at(second);
-      found.push({ guest: second, host: ns, boundNs });
+      add(second, ns, boundNs);
     }
     return found;
   }

@@ -2,7 +2,8 @@
 interface ClockPoint {
   readonly guest: bigint;
   readonly host: bigint;
-  readonly boundNs: number;
+  /** The least bound of the lines that meet there. */
+  readonly leastBoundNs: number;
 }
 
 /** How far a sample that is left out may be from the line between kept ones, as a part of the bound. */
@@ -35,11 +36,11 @@ function farthest(samples: readonly ClockPoint[], low: number, high: number): nu
   let worst: number | undefined;
   let most = 1;
   for (let index = low + 1; index < high; index++) {
-    const { guest, host, boundNs } = samples[index]!;
+    const { guest, host, leastBoundNs } = samples[index]!;
     const after = Number(guest - from.guest);
     const onLine = length === 0 ? 0 : (rise * after) / length;
     const distance = Math.abs(Number(host - from.host) - after - onLine);
-    const share = distance / Math.max(leastToleranceNs, boundNs * tolerance);
+    const share = distance / Math.max(leastToleranceNs, leastBoundNs * tolerance);
     if (share > most) [worst, most] = [index, share];
   }
   return worst;

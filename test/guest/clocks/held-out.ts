@@ -15,10 +15,12 @@ export interface Maps {
 }
 
 export interface HeldOut {
-  /** Off-stretches that have an event surely inside, i.e. by more than the bound, with the map as it is. */
+  /** The largest bound there, in ns. */
+  readonly boundNs: number;
+  /** Off-stretches that have an event inside, at the best shift of the map within the bound, and of all. */
   readonly fitted: number;
-  /** The same with the map shifted: the fewest, and those on either side far away. */
   readonly fewest: number;
+  /** The same at a shift well outside the bound, on the better side. */
   readonly far: number;
 }
 
@@ -28,8 +30,8 @@ interface GuestEvents {
   readonly times: readonly (readonly number[])[];
 }
 
-/** How far a map is shifted to find the fewest, and for `far`. */
-const mostShiftNs = 1e6;
+/** How far a map is shifted to find the fewest, and how far outside the bound for `far`. */
+const mostShiftNs = 2e6;
 const farNs = 200_000;
 const second = 1e9;
 
@@ -89,7 +91,8 @@ function judged(map: ClockMap, { origin, vcpus }: HostTimes, events: GuestEvents
       seconds.set(number, shifts);
       while (at < length && to[at]! < host - mostShiftNs) at++;
       for (let i = at; i < length && from[i]! < host + mostShiftNs; i++)
-        shifts.exclude(`${vcpu} ${i}`, from[i]! - host + boundNs, to[i]! - host - boundNs);
+        shifts.exclude(`${vcpu} ${i}`, from[i]! - host, to[i]! - host);
+      shifts.boundNs = Math.max(shifts.boundNs, boundNs);
     }
   }
   return [...seconds].sort(([a], [b]) => a - b).map(([, shifts]) => shifts.judge());
@@ -97,10 +100,10 @@ function judged(map: ClockMap, { origin, vcpus }: HostTimes, events: GuestEvents
 
 /** The shifts that stretches exclude: each counts once for a shift, however many events it has. */
 class Shifts {
+  boundNs = 0;
   readonly #ofStretch = new Map<string, [low: number, high: number][]>();
 
   exclude(stretch: string, low: number, high: number): void {
-    if (low >= high) return;
     const own = this.#ofStretch.get(stretch);
     if (own === undefined) this.#ofStretch.set(stretch, [[low, high]]);
     else own.push([low, high]);
@@ -112,20 +115,23 @@ class Shifts {
       for (const [low, high] of united(ranges)) ends.push([low, 1], [high, -1]);
     // a shift at which one range ends and another begins is in neither
     ends.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    const at = (shift: number): number => {
-      let count = 0;
-      for (const [end, step] of ends) if (step > 0 ? end < shift : end <= shift) count += step;
-      return count;
+    const fewestIn = (low: number, high: number): number => {
+      let [count, fewest] = [0, Infinity];
+      for (let index = -1; index < ends.length; index++) {
+        count += ends[index]?.[1] ?? 0;
+        const [from, to] = [ends[index]?.[0] ?? -Infinity, ends[index + 1]?.[0] ?? Infinity];
+        if (from <= high && to >= low) fewest = Math.min(fewest, count);
+      }
+      return fewest;
     };
-    let count = 0;
-    let fewest = Infinity;
-    for (const [index, [shift, step]] of ends.entries()) {
-      count += step;
-      if (shift >= -mostShiftNs && shift <= mostShiftNs && ends[index + 1]?.[0] !== shift)
-        fewest = Math.min(fewest, count);
-    }
-    const fitted = at(0);
-    return { fitted, fewest: Math.min(fitted, fewest), far: Math.min(at(-farNs), at(farNs)) };
+    const { boundNs } = this;
+    const far = boundNs + farNs;
+    return {
+      boundNs,
+      fitted: fewestIn(-boundNs, boundNs),
+      fewest: fewestIn(-mostShiftNs, mostShiftNs),
+      far: Math.min(fewestIn(-far, -far), fewestIn(far, far)),
+    };
   }
 }
 

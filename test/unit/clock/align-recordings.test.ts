@@ -7,6 +7,7 @@ import { fewerSamples } from '../../../src/clock/map/fewer-samples.ts';
 import { openTrace } from '../../../src/trace/open.ts';
 import { alignmentFile, formatAlignment, pingsFile } from '../../../src/trace/recording/clock-files.ts';
 import { simulate } from '../../simulator/machine.ts';
+import { aligned } from '../../simulator/observed.ts';
 import { busyMachine, hostLeadNs, recordings } from '../../simulator/recordings.ts';
 import * as fc from 'fast-check';
 
@@ -70,7 +71,7 @@ describe('samples that others give, too, are left out', () => {
           const samples = steps.map(([step, drift, boundNs]) => {
             guest += BigInt(step);
             host += BigInt(step + drift);
-            return { guest, host, boundNs };
+            return { guest, host, leastBoundNs: boundNs };
           });
           const kept = fewerSamples(samples);
           assert.equal(kept[0], samples[0]);
@@ -83,19 +84,33 @@ describe('samples that others give, too, are left out', () => {
             const drift = Number(high.host - low.host - (high.guest - low.guest)) * share;
             const onLine = Number(low.host - sample.host) + Number(sample.guest - low.guest) + drift;
             assert.ok(
-              Math.abs(onLine) <= Math.max(1, sample.boundNs / 64) + 1e-3,
-              `${onLine} of ${sample.boundNs}`,
+              Math.abs(onLine) <= Math.max(1, sample.leastBoundNs / 64) + 1e-3,
+              `${onLine} of ${sample.leastBoundNs}`,
             );
           }
         },
       ),
     ));
 
+  it('so that at any time the line between them is near the map, by its bound there', () => {
+    const machine = simulate(busyMachine);
+    const { refined } = aligned(machine);
+    const kept = fewerSamples(refined.samples());
+    for (const { guest: time } of machine.events) {
+      const after = kept.findIndex(({ guest }) => guest >= time);
+      if (after < 1) continue;
+      const [from, to] = [kept[after - 1]!, kept[after]!];
+      const onLine = from.host + ((time - from.guest) * (to.host - from.host)) / (to.guest - from.guest);
+      const { ns, boundNs } = refined.at(time);
+      assert.ok(Math.abs(Number(onLine - ns)) <= boundNs / 64 + 2, `${onLine - ns} of ${boundNs}`);
+    }
+  });
+
   it('of a clock that runs evenly only the ends are kept', () => {
     const samples = Array.from({ length: 1000 }, (_, index) => ({
       guest: BigInt(index) * 1_000_000_000n,
       host: BigInt(index) * 1_000_012_345n,
-      boundNs: 1000,
+      leastBoundNs: 1000,
     }));
     assert.deepEqual(fewerSamples(samples), [samples[0], samples[999]]);
   });
