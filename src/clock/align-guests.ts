@@ -5,11 +5,14 @@ import { Exclusion } from './exclusion/pairs.ts';
 import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
 import type { ClockMap } from './map/clock-map.ts';
 import { fewerSamples } from './map/fewer-samples.ts';
+import type { Break } from './map/observations.ts';
 
 /** A guest to align with its host. `trace` has the guest's own times. */
 export interface GuestToAlign {
   readonly trace: Trace;
   readonly pings: readonly ClockPing[];
+  /** When it was paused, if that is known. */
+  readonly breaks?: readonly Break[];
   /** Host thread id of each vCPU, by vCPU. */
   readonly vcpuTids: ReadonlyMap<number, number>;
 }
@@ -50,11 +53,11 @@ export async function alignGuests(
 }
 
 async function alignOne(
-  { trace, pings }: GuestToAlign,
+  { trace, pings, breaks = [] }: GuestToAlign,
   vcpus: HostTimes['vcpus'],
   times: HostTimes | undefined,
 ): Promise<AlignedGuest | undefined> {
-  const alignment = Alignment.of({ pings });
+  const alignment = Alignment.of({ pings, breaks });
   if (alignment === undefined) return undefined;
   const span = trace.span();
   if (times === undefined || span === undefined) return alignedGuest(alignment.map);

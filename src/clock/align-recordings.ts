@@ -1,4 +1,5 @@
 import { alignGuests } from './align-guests.ts';
+import { breaksOf } from './pauses.ts';
 import { openTrace, type Trace } from '../trace/open.ts';
 import { readPings, type RecordedAlignment } from '../trace/recording/clock-files.ts';
 import { tracedGuests } from '../trace/recording/traced-guests.ts';
@@ -28,7 +29,9 @@ export async function alignRecordings(
     for (const dir of guestDirs) {
       const trace = await open(dir);
       const vcpuTids = known.find(({ traceId }) => traceId === trace.source.traceId)?.vcpuTids ?? new Map();
-      guests.push({ trace, pings: readPings(dir), vcpuTids });
+      const pings = readPings(dir);
+      const breaks = breaksOf(trace.source.recording?.pauses, pings);
+      guests.push({ trace, pings, breaks, vcpuTids });
     }
     const aligned = await alignGuests(host, guests);
     return aligned.map((alignment) => alignment && { peerId, ...alignment });

@@ -1,6 +1,8 @@
 import { Failure } from '../../base/failure.ts';
 import type { ClockPing } from '../../trace/recording/clock-files.ts';
+import type { RecordedPause } from '../../trace/recording/recording-format.ts';
 import type { Clocks, PingRound } from '../control/ping.ts';
+import type { Pause } from './pause-watch.ts';
 
 /** A machine that is recorded. */
 export interface ClockOwner {
@@ -10,6 +12,8 @@ export interface ClockOwner {
   readonly ping: () => Promise<PingRound>;
   /** Adds readings to its recording. Throws Failure. */
   readonly addPings: (pings: readonly ClockPing[]) => void;
+  /** Replaces the pauses of its recording. Throws Failure. */
+  readonly setPauses: (pauses: readonly RecordedPause[]) => void;
 }
 
 /** Number of pings in a row: the fastest of several is the most accurate. */
@@ -22,7 +26,7 @@ const everyMs = 1000;
 /**
  * The clock in a ping that is this trace clock; undefined if the trace clock does not count the kernel's nanoseconds.
  */
-function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
+export function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   switch (traceClock) {
     case 'boot':
       return 'boottime';
@@ -85,6 +89,14 @@ export class ClockPings {
     return true;
   }
 
+  /** Writes the pauses to the recording; they must be all so far. Throws Failure if it cannot be written. */
+  setPauses(pauses: readonly Pause[]): void {
+    const clock = pingClock(this.#host.traceClock);
+    if (clock === undefined) return;
+    const recorded = pauses.flatMap((pause) => recordedPause(pause, clock) ?? []);
+    this.#guest.setPauses(recorded);
+  }
+
   /** Writes the pings to the recording; keeps them while the trace clocks are unknown. */
   #write(): void {
     const host = pingClock(this.#host.traceClock);
@@ -99,4 +111,17 @@ export class ClockPings {
     this.#rounds = [];
     if (pings.length > 0) this.#guest.addPings(pings);
   }
+}
+
+function recordedPause(
+  { from, pausedFrom, pausedTo, to }: Pause,
+  clock: keyof Clocks,
+): RecordedPause | undefined {
+  const time = (clocks: Clocks | undefined): string | null => {
+    const ns = clocks?.[clock];
+    return ns === undefined ? null : String(ns);
+  };
+  const hostFrom = time(from);
+  if (hostFrom === null) return undefined;
+  return { hostFrom, pausedFrom: time(pausedFrom), pausedTo: time(pausedTo), hostTo: time(to) };
 }

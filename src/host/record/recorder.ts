@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { exitCode, Failure } from '../../base/failure.ts';
+import { Failure } from '../../base/failure.ts';
 import { ThisHost } from '../this-host/this-host.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
+import type { Pause } from '../clocks/pause-watch.ts';
 import { GuestClocks } from '../clocks/guest-clocks.ts';
 import { Collector } from './collector.ts';
 import { checkCommand } from './command.ts';
@@ -17,7 +18,7 @@ import type {
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
 import { GuestsOfHost, newTraceId, openGuest } from './machines.ts';
-import { addFailure, type Entry, step } from './session/entry.ts';
+import { addFailure, allOf, type Entry, reasonOf, step, unknownThreads } from './session/entry.ts';
 import { finish } from './session/finish.ts';
 import { untilEnd } from './session/until-end.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
@@ -94,6 +95,7 @@ export class Recorder {
       if (end.kind === 'failed') addFailure(this.#running, end.why);
       await this.#stopAll();
     } finally {
+      this.#host?.guests.close();
       await this.#collector.close();
       await Promise.all(this.#entries.map((entry) => this.#close(entry)));
       await this.#endHost();
@@ -122,10 +124,10 @@ export class Recorder {
     if (host === undefined) return;
     const { note } = this.#listener;
     this.#listener.phase('starting the agent of this host');
-    const guests = new GuestsOfHost(this.#entries.map(({ recording }) => recording));
+    const traced = this.#entries.map(({ recording }) => recording);
+    const guests = new GuestsOfHost(traced, (recording, pauses) => this.#paused(recording, pauses));
     const machine = await ThisHost.start({ ...host, note });
     try {
-      const traced = this.#entries.map(({ recording }) => recording);
       const entry = await this.#open(machine, host, guests);
       this.#host = { machine, entry, guests, clocks: new GuestClocks(entry.recording, traced) };
     } catch (cause) {
@@ -211,14 +213,29 @@ export class Recorder {
 
   async #look(): Promise<void> {
     for (const entry of this.#running) {
+      const pauses = this.#host?.guests.pausesOf(entry.recording);
+      // it would not answer; a QEMU that is gone must be noticed
+      if (pauses?.isPaused === true && !entry.recording.isGone) continue;
+      const sinceMs = performance.now();
       try {
         // meanwhile it may have been told to stop, and then has stopped as it should
         if (entry.stopping === undefined) await entry.recording.look();
         if (entry.stopping === undefined) await this.#host?.clocks.pingsOf(entry.recording)?.readIfDue();
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause;
+        if (pauses?.wasPausedSince(sinceMs) === true && !entry.recording.isGone) continue;
         if (entry.stopping === undefined) this.#endOne(entry, cause);
       }
+    }
+  }
+
+  #paused(recording: GuestRecording, pauses: readonly Pause[]): void {
+    const entry = this.#entries.find((each) => each.recording === recording);
+    try {
+      this.#host?.clocks.pingsOf(recording)?.setPauses(pauses);
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      if (entry !== undefined) addFailure([entry], cause);
     }
   }
 
@@ -286,22 +303,4 @@ export class Recorder {
     if (recording !== host?.entry.recording || recording.dir === undefined) return;
     if (await host.guests.readEntries(recording.dir)) recording.describeGuests(new Date().toISOString());
   }
-}
-
-function reasonOf(end: RecordEnd): Failure {
-  if (end.kind === 'failed') return end.why;
-  return new Failure(exitCode.failed, 'interrupted before the recording began; nothing is kept');
-}
-
-/** Waits until all have settled. @throws the reason of the first that was rejected */
-async function allOf(promises: readonly Promise<void>[]): Promise<void> {
-  const settled = await Promise.allSettled(promises);
-  const rejected = settled.find((result) => result.status === 'rejected');
-  if (rejected !== undefined) throw rejected.reason;
-}
-
-function unknownThreads(label: string): string {
-  const what = `it is unknown which threads of this host run the CPUs of ${label}`;
-  const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
-  return `${what} — ${remedy}`;
 }

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { exitCode, Failure } from '../../../base/failure.ts';
-import type { RecordProgress } from '../contract.ts';
+import type { RecordEnd, RecordProgress } from '../contract.ts';
 import type { GuestRecording } from '../guest-recording.ts';
 
 /** One machine of a recording of several. */
@@ -46,4 +46,24 @@ export function outputGone(entries: readonly Entry[]): Failure {
 /** The directory of the first file. */
 export function placeOf(entries: readonly Entry[]): string {
   return dirname(entries[0]?.recording.out ?? '.');
+}
+
+/** The error when a recording ends before it has begun. */
+export function reasonOf(end: RecordEnd): Failure {
+  if (end.kind === 'failed') return end.why;
+  return new Failure(exitCode.failed, 'interrupted before the recording began; nothing is kept');
+}
+
+/** Waits until all have settled. @throws the reason of the first that was rejected */
+export async function allOf(promises: readonly Promise<void>[]): Promise<void> {
+  const settled = await Promise.allSettled(promises);
+  const rejected = settled.find((result) => result.status === 'rejected');
+  if (rejected !== undefined) throw rejected.reason;
+}
+
+/** The note about a guest whose virtual CPUs are unknown. */
+export function unknownThreads(label: string): string {
+  const what = `it is unknown which threads of this host run the CPUs of ${label}`;
+  const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
+  return `${what} — ${remedy}`;
 }
