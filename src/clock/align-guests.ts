@@ -1,6 +1,8 @@
 import type { AlignedPiece, ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
 import type { Trace } from '../trace/open.ts';
+import type { RecordedTsc } from '../trace/recording/recording-format.ts';
 import { Alignment } from './align.ts';
+import { alignTsc, tscClock } from './align-tsc.ts';
 import { Exclusion } from './exclusion/pairs.ts';
 import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
 import type { ClockMap } from './map/clock-map.ts';
@@ -13,6 +15,8 @@ export interface GuestToAlign {
   readonly pings: readonly ClockPing[];
   /** When it was paused, if that is known. */
   readonly breaks?: readonly Break[];
+  /** With clock x86-tsc on both sides, if KVM runs it. */
+  readonly tsc?: RecordedTsc | undefined;
   /** Host thread id of each vCPU, by vCPU. */
   readonly vcpuTids: ReadonlyMap<number, number>;
 }
@@ -53,13 +57,15 @@ export async function alignGuests(
 }
 
 async function alignOne(
-  { trace, pings, breaks = [] }: GuestToAlign,
+  { trace, pings, breaks = [], tsc }: GuestToAlign,
   vcpus: HostTimes['vcpus'],
   times: HostTimes | undefined,
 ): Promise<AlignedGuest | undefined> {
+  const span = trace.span();
+  // the rest counts nanoseconds
+  if (trace.buffers[0]?.clock === tscClock) return tsc && span && alignTsc(tsc, span, pings);
   const alignment = Alignment.of({ pings, breaks });
   if (alignment === undefined) return undefined;
-  const span = trace.span();
   if (times === undefined || span === undefined) return alignedGuest(alignment.map);
   const origins = { guestOrigin: span.first, hostOrigin: times.origin };
   const exclusion = new Exclusion(alignment.map, vcpus, origins);

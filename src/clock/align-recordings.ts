@@ -1,4 +1,5 @@
-import { alignGuests } from './align-guests.ts';
+import { alignGuests, type GuestToAlign } from './align-guests.ts';
+import { tscClock } from './align-tsc.ts';
 import { breaksOf } from './pauses.ts';
 import { openTrace, type Trace } from '../trace/open.ts';
 import { readPings, type RecordedAlignment } from '../trace/recording/clock-files.ts';
@@ -25,13 +26,14 @@ export async function alignRecordings(
     const host = await open(hostDir);
     const { traceId: peerId = 0n, recording } = host.source;
     const known = recording === undefined ? [] : tracedGuests(recording);
-    const guests = [];
+    const guests: GuestToAlign[] = [];
     for (const dir of guestDirs) {
       const trace = await open(dir);
       const vcpuTids = known.find(({ traceId }) => traceId === trace.source.traceId)?.vcpuTids ?? new Map();
       const pings = readPings(dir);
       const breaks = breaksOf(trace.source.recording?.pauses, pings);
-      guests.push({ trace, pings, breaks, vcpuTids });
+      const tsc = recording?.clock === tscClock ? trace.source.recording?.tsc : undefined;
+      guests.push({ trace, pings, breaks, vcpuTids, tsc });
     }
     const aligned = await alignGuests(host, guests);
     return aligned.map((alignment) => alignment && { peerId, ...alignment });

@@ -15,7 +15,10 @@ export function alignmentText(pieces: readonly AlignedPiece[]): string {
   const rate = `${ratePpm < 0 ? '-' : '+'}${Math.abs(ratePpm).toFixed(2)} ppm`;
   const jumps = pieces.length > 1 ? `, ${counted(pieces.length - 1, 'jump')}` : '';
   const against = violations > 0 ? `, ${violations} contradict` : '';
-  return `host clock ahead by ${signedSeconds(offsetNs)}, ${rate}, usually within ${duration(usual)}, at worst ${duration(worst)} (${methods}; ${counted(samples, 'sample')}${against}${jumps})`;
+  const used = `(${methods}; ${counted(samples, 'sample')}${against}${jumps})`;
+  // cycles have no length
+  if (methods === 'tsc') return `host TSC ahead by ${offsetNs} cycles, within ${worst} ${used}`;
+  return `host clock ahead by ${signedSeconds(offsetNs)}, ${rate}, usually within ${duration(usual)}, at worst ${duration(worst)} ${used}`;
 }
 
 /** The same for `--json`. */

@@ -23,10 +23,8 @@ const mostMs = 1000;
 /** Interval between pings while recording. */
 const everyMs = 1000;
 
-/**
- * The clock in a ping that is this trace clock; undefined if the trace clock does not count the kernel's nanoseconds.
- */
-export function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
+/** The clock in a ping that is this trace clock; undefined for those that no process can read. */
+function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   switch (traceClock) {
     case 'boot':
       return 'boottime';
@@ -34,6 +32,8 @@ export function pingClock(traceClock: string | undefined): keyof Clocks | undefi
       return 'monotonic';
     case 'mono_raw':
       return 'monotonicRaw';
+    case 'x86-tsc':
+      return 'x86Tsc';
     default:
       return undefined;
   }
@@ -57,7 +57,16 @@ export class ClockPings {
   get otherClocks(): { readonly host: string; readonly guest: string } | undefined {
     const [host, guest] = [this.#host.traceClock, this.#guest.traceClock];
     if (host === undefined || guest === undefined) return undefined;
-    return pingClock(host) === undefined || pingClock(guest) === undefined ? { host, guest } : undefined;
+    const [hostClock, guestClock] = [pingClock(host), pingClock(guest)];
+    const isReadable = hostClock !== undefined && guestClock !== undefined;
+    // cycles of one with nanoseconds of the other
+    const isAlike = (hostClock === 'x86Tsc') === (guestClock === 'x86Tsc');
+    return isReadable && isAlike ? undefined : { host, guest };
+  }
+
+  /** Whether both traces count cycles of the TSC. */
+  get countsCycles(): boolean {
+    return pingClock(this.#host.traceClock) === 'x86Tsc' && pingClock(this.#guest.traceClock) === 'x86Tsc';
   }
 
   /** Reads the clock several times, at the beginning and at the end; stops early if the guest does not answer. */
@@ -101,7 +110,7 @@ export class ClockPings {
   #write(): void {
     const host = pingClock(this.#host.traceClock);
     const guest = pingClock(this.#guest.traceClock);
-    if (host === undefined || guest === undefined) return;
+    if (host === undefined || guest === undefined || this.otherClocks !== undefined) return;
     const pings = this.#rounds.flatMap((round): ClockPing[] => {
       const [before, own, after] = [round.sent[host], round.guest[guest], round.received[host]];
       // an older agent reports fewer clocks

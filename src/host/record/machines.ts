@@ -3,6 +3,7 @@ import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
 import { type Pause, PauseWatch } from '../clocks/pause-watch.ts';
+import { type KvmTsc, readKvmTsc, sameTsc } from '../clocks/kvm-tsc.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
 import { VcpuWatch } from '../vcpus/vcpu-watch.ts';
 import type { GuestRecording } from './guest-recording.ts';
@@ -25,6 +26,8 @@ interface GuestOfHost {
   readonly watch: VcpuWatch;
   /** Undefined until its QEMU is found, and if that has no QMP socket. */
   pauses: PauseWatch | undefined;
+  /** How KVM computes its TSC; undefined if nobody has asked. */
+  tsc: KvmTsc | undefined;
 }
 
 /** What is known of the guests that are recorded together with this host: their virtual CPUs, and when they are paused. */
@@ -46,6 +49,7 @@ export class GuestsOfHost {
           return guest.pauses.monitor;
         }),
         pauses: undefined,
+        tsc: undefined,
       };
       return guest;
     });
@@ -54,6 +58,23 @@ export class GuestsOfHost {
   /** Undefined for the host, and for a guest without a QMP socket. */
   pausesOf(recording: GuestRecording): PauseWatch | undefined {
     return this.#guests.find((guest) => guest.recording === recording)?.pauses;
+  }
+
+  /**
+   * Reads how KVM computes the TSC of a guest. Call it at the beginning and at the end of its trace.
+   * @returns `unknown` if that has changed in between; undefined for the host
+   */
+  readTsc(recording: GuestRecording): KvmTsc | undefined {
+    const guest = this.#guests.find((each) => each.recording === recording);
+    if (guest === undefined) return undefined;
+    const { pid } = guest.watch;
+    const before = guest.tsc;
+    const tsc: KvmTsc =
+      pid === undefined ? { kind: 'unknown', why: 'its QEMU was not found' } : readKvmTsc(pid);
+    if (before?.kind === 'known' && tsc.kind === 'known' && !sameTsc(before.tsc, tsc.tsc))
+      guest.tsc = { kind: 'unknown', why: 'its TSC was set while it was traced' };
+    else if (before?.kind !== 'unknown') guest.tsc = tsc;
+    return guest.tsc;
   }
 
   /** Closes the connections to QEMU. */

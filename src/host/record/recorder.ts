@@ -5,6 +5,7 @@ import type { TracedMachine } from '../traced-machine.ts';
 import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
 import type { Pause } from '../clocks/pause-watch.ts';
+import type { KvmTsc } from '../clocks/kvm-tsc.ts';
 import { GuestClocks } from '../clocks/guest-clocks.ts';
 import { Collector } from './collector.ts';
 import { checkCommand } from './command.ts';
@@ -18,7 +19,15 @@ import type {
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
 import { GuestsOfHost, newTraceId, openGuest } from './machines.ts';
-import { addFailure, allOf, type Entry, reasonOf, step, unknownThreads } from './session/entry.ts';
+import {
+  addFailure,
+  allOf,
+  type Entry,
+  reasonOf,
+  step,
+  unknownThreads,
+  unknownTsc,
+} from './session/entry.ts';
 import { finish } from './session/finish.ts';
 import { untilEnd } from './session/until-end.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
@@ -95,6 +104,7 @@ export class Recorder {
       if (end.kind === 'failed') addFailure(this.#running, end.why);
       await this.#stopAll();
     } finally {
+      if (this.#began) this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc));
       this.#host?.guests.close();
       await this.#collector.close();
       await Promise.all(this.#entries.map((entry) => this.#close(entry)));
@@ -145,6 +155,7 @@ export class Recorder {
     await allOf(guests.map(({ recording }) => recording.start()));
     await allOf(guests.map(async ({ recording }) => host?.clocks.pingsOf(recording)?.readSeveral()));
     await host?.entry.recording.start();
+    this.#readTscs(() => undefined);
     for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
   }
 
@@ -226,6 +237,29 @@ export class Recorder {
         if (pauses?.wasPausedSince(sinceMs) === true && !entry.recording.isGone) continue;
         if (entry.stopping === undefined) this.#endOne(entry, cause);
       }
+    }
+  }
+
+  /** Reads how KVM computes the TSCs of the guests, if that is what the traces count. */
+  #readTscs(take: (recording: GuestRecording, tsc: KvmTsc) => void): void {
+    for (const { recording } of this.#entries) {
+      if (this.#host?.clocks.pingsOf(recording)?.countsCycles !== true) continue;
+      const tsc = this.#host.guests.readTsc(recording);
+      if (tsc !== undefined) take(recording, tsc);
+    }
+  }
+
+  #tscKnown(recording: GuestRecording, tsc: KvmTsc): void {
+    if (tsc.kind === 'unknown') {
+      this.#listener.note(unknownTsc(recording.label, tsc.why));
+      return;
+    }
+    const entry = this.#entries.find((each) => each.recording === recording);
+    try {
+      recording.setTsc(tsc.tsc);
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      if (entry !== undefined) addFailure([entry], cause);
     }
   }
 

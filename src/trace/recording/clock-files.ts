@@ -13,14 +13,17 @@ export const alignmentFile = 'alignment.json';
 const maxFileBytes = 64 << 20;
 const alignmentVersion = 1;
 
-/** A reading of the guest's trace clock between two readings of the host's, in nanoseconds. */
+/**
+ * A reading of the guest's trace clock between two readings of the host's, in nanoseconds; with clock x86-tsc, in
+ * cycles.
+ */
 export interface ClockPing {
   readonly hostBefore: bigint;
   readonly guest: bigint;
   readonly hostAfter: bigint;
 }
 
-/** How to convert a guest's times to host times. */
+/** How to convert a guest's times to host times. With clock x86-tsc, all times and bounds are cycles. */
 export interface RecordedAlignment {
   /** Trace id of the host's file. */
   readonly peerId: bigint;
@@ -41,7 +44,7 @@ export interface AlignedPiece {
   /** The host's true time is within `boundNs` of the computed one, and within `medianBoundNs` for half of the time. */
   readonly boundNs: number;
   readonly medianBoundNs: number;
-  /** What the alignment rests on: `ping`, `exclusion`, `order`. */
+  /** What the alignment rests on: `ping`, `exclusion`, `order`, `tsc`. */
   readonly methods: readonly string[];
   /** Number of observations used, and of those that contradict them. */
   readonly samples: number;

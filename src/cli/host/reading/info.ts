@@ -25,7 +25,10 @@ function textOf(info: TraceInfo): string {
   if (writer !== '') lines.push(`written by ${printable(writer)}`);
   lines.push(`page size  ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
   for (const guest of info.guests) lines.push(`with guest ${guestText(guest)}`);
-  if (info.timeShift !== undefined) lines.push(`host clock ${timeShiftText(info.timeShift)}`);
+  if (info.timeShift !== undefined) {
+    const isNs = info.buffers[0]?.timeUnit === 'ns';
+    lines.push(`host clock ${timeShiftText(info.timeShift, isNs ? signedSeconds : signedNumber)}`);
+  }
   if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
   if (unseen !== null && unseen.length > 0) lines.push(`not in it  ${unseenText(unseen)}`);
   return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
@@ -38,18 +41,23 @@ function guestText({ name, traceId, vcpuTids }: TracedGuest): string {
 }
 
 /** How the host's clock differs, in one line. */
-function timeShiftText({ peerId, cpus }: TimeShift): string {
+function timeShiftText({ peerId, cpus }: TimeShift, shown: (offset: bigint) => string): string {
   const samples = cpus.flat();
   const [first] = samples;
   if (first === undefined) return `unknown (trace id ${peerId})`;
   const offsets = samples.map(({ offset }) => offset);
   const least = offsets.reduce((a, b) => (b < a ? b : a));
   const most = offsets.reduce((a, b) => (b > a ? b : a));
-  const range = least === most ? signedSeconds(least) : `${signedSeconds(least)} to ${signedSeconds(most)}`;
+  const range = least === most ? shown(least) : `${shown(least)} to ${shown(most)}`;
   const scaled = samples.some(({ scale, fractionBits }) => scale !== 1n || fractionBits !== 0n);
   const count = Math.max(...cpus.map(({ length }) => length));
   const sampled = `${counted(count, 'sample')} per CPU`;
   return `ahead by ${range}${scaled ? ' after scaling' : ''} (trace id ${peerId}, ${sampled})`;
+}
+
+/** An offset of a clock without a unit, such as x86-tsc. */
+function signedNumber(offset: bigint): string {
+  return offset < 0n ? `${offset}` : `+${offset}`;
 }
 
 function compressionOf({ compression }: NonNullable<TraceInfo['format']>): string {
