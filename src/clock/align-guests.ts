@@ -4,7 +4,7 @@ import type { RecordedTsc } from '../trace/recording/recording-format.ts';
 import { Alignment } from './align.ts';
 import { alignTsc, tscClock } from './align-tsc.ts';
 import { Exclusion } from './exclusion/pairs.ts';
-import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
+import { type HostTimes, readHostTimes, takeDeadlines, takeGuestEvents } from './exclusion/trace-events.ts';
 import type { ClockMap } from './map/clock-map.ts';
 import { fewerSamples } from './map/fewer-samples.ts';
 import type { Break } from './map/observations.ts';
@@ -30,9 +30,9 @@ export interface AlignedGuest {
 const noTid = -1;
 
 /**
- * Finds how to convert guests' times to those of their host: from pings, and from guest events, none of which can have
- * happened while the host's switches show that the vCPU was off its CPU. Reads the events of the host and of each guest
- * once. Throws Failure for an unreadable trace.
+ * Finds how to convert guests' times to those of their host: from pings; from guest events, none of which can have
+ * happened while the host's events show that the vCPU did not run; and from timers that the guest set, as both sides
+ * recorded it. Reads the events of the host once, and of each guest once or twice. Throws Failure for an unreadable trace.
  * @returns one result per guest; undefined for a guest without a ping
  */
 export async function alignGuests(
@@ -46,29 +46,39 @@ export async function alignGuests(
     const count = Math.max(0, ...[...vcpuTids.keys()].map((vcpu) => vcpu + 1));
     for (let vcpu = 0; vcpu < count; vcpu++) tids.push(vcpuTids.get(vcpu) ?? noTid);
   }
-  const hasSwitches = host.format('sched:sched_switch') !== undefined && tids.length > 0;
-  const times = hasSwitches ? await readHostTimes(host.events(), host.formats(), tids) : undefined;
+  const isTold = ['sched:sched_switch', 'kvm:kvm_exit', 'kvm:kvm_msr'].some(
+    (name) => host.format(name) !== undefined,
+  );
+  const times =
+    isTold && tids.length > 0 ? await readHostTimes(host.events(), host.formats(), tids) : undefined;
   const aligned: (AlignedGuest | undefined)[] = [];
   for (const [index, guest] of guests.entries()) {
-    const vcpus = times?.vcpus.slice(first[index], first[index + 1]) ?? [];
-    aligned.push(await alignOne(guest, vcpus, times));
+    const [from, to] = [first[index], first[index + 1]];
+    const own = times && {
+      origin: times.origin,
+      vcpus: times.vcpus.slice(from, to),
+      deadlines: times.deadlines.slice(from, to),
+    };
+    aligned.push(await alignOne(guest, own));
   }
   return aligned;
 }
 
 async function alignOne(
   { trace, pings, breaks = [], tsc }: GuestToAlign,
-  vcpus: HostTimes['vcpus'],
   times: HostTimes | undefined,
 ): Promise<AlignedGuest | undefined> {
   const span = trace.span();
   // the rest counts nanoseconds
   if (trace.buffers[0]?.clock === tscClock) return tsc && span && alignTsc(tsc, span, pings);
-  const alignment = Alignment.of({ pings, breaks });
+  const isPaired =
+    times?.deadlines.some(({ size }) => size > 0) === true && trace.format('msr:write_msr') !== undefined;
+  const pairs = isPaired ? await takeDeadlines(trace.events(), trace.formats(), times) : [];
+  const alignment = Alignment.of({ pings, breaks, pairs });
   if (alignment === undefined) return undefined;
   if (times === undefined || span === undefined) return alignedGuest(alignment.map);
   const origins = { guestOrigin: span.first, hostOrigin: times.origin };
-  const exclusion = new Exclusion(alignment.map, vcpus, origins);
+  const exclusion = new Exclusion(alignment.map, times.vcpus, origins);
   await takeGuestEvents(trace.events(), exclusion);
   return alignedGuest(alignment.refined(exclusion));
 }
