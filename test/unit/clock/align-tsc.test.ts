@@ -47,7 +47,7 @@ describe('a guest with the TSC of its host', () => {
         const recorded = { offset: String(offset), ratio: String(ratio), fractionBits: bits };
         const aligned = alignTsc(recorded, { first: sorted[0]!, last: sorted.at(-1)! }, []);
         assert.ok(aligned);
-        const [{ boundNs }] = aligned.pieces as [(typeof aligned.pieces)[0]];
+        const { boundNs } = aligned.pieces[0]!;
         const shifted = shiftedTimeOf(timeShiftOf({ peerId: 1n, ...aligned }, 1), 0);
         for (const [index, guest] of guests.entries()) {
           const error = Math.abs(Number(shifted!.at(guest) - hosts[index]!));

@@ -101,7 +101,7 @@ async function recording(test: TestContext, events: readonly MadeEvent[], more: 
 
 describe('the recordings of a host with KVM and its guest', () => {
   it('are aligned by the timers that the guest sets, and by its exits', async (test) => {
-    const machine = kvmMachine({ ...kvmOptions, seed: 3, durationNs: 3e8, loss: 0 });
+    const machine = kvmMachine({ ...kvmOptions, seed: 3, durationNs: 3e8, pingEveryNs: 5e7, loss: 0 });
     const { clock, kvm, events, tids, pings } = machine;
     const host = kvm.map(({ kind, cpu, tid, time, deadline, lost }): MadeEvent => {
       const bytes =
