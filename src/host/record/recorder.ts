@@ -6,7 +6,7 @@ import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
 import type { Pause } from '../clocks/pause-watch.ts';
 import type { KvmTsc } from '../clocks/kvm-tsc.ts';
-import { GuestClocks } from '../clocks/guest-clocks.ts';
+import { cannotConvert, GuestClocks } from '../clocks/guest-clocks.ts';
 import { Collector } from './collector.ts';
 import { checkCommand } from './command.ts';
 import type {
@@ -19,15 +19,7 @@ import type {
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
 import { GuestsOfHost, newTraceId, openGuest } from './machines.ts';
-import {
-  addFailure,
-  allOf,
-  type Entry,
-  reasonOf,
-  step,
-  unknownThreads,
-  unknownTsc,
-} from './session/entry.ts';
+import { addFailure, allOf, type Entry, reasonOf, step, unknownThreads } from './session/entry.ts';
 import { finish } from './session/finish.ts';
 import { untilEnd } from './session/until-end.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
@@ -251,7 +243,7 @@ export class Recorder {
 
   #tscKnown(recording: GuestRecording, tsc: KvmTsc): void {
     if (tsc.kind === 'unknown') {
-      this.#listener.note(unknownTsc(recording.label, tsc.why));
+      this.#listener.note(cannotConvert(recording.label, tsc.why));
       return;
     }
     const entry = this.#entries.find((each) => each.recording === recording);

@@ -67,9 +67,3 @@ export function unknownThreads(label: string): string {
   const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
   return `${what} — ${remedy}`;
 }
-
-/** The note about a guest whose cycles cannot be converted. */
-export function unknownTsc(label: string, why: string): string {
-  const what = `the times of ${label} (clock x86-tsc) cannot be compared with this host's: ${why}`;
-  return `${what} — record both with the clock boot, mono or mono_raw: -C boot`;
-}
