@@ -58,6 +58,8 @@ interface Thread {
   outSince: number | undefined;
   /** Since when the thread has been outside its guest; undefined if it is not, or that is unknown. */
   outsideSince: number | undefined;
+  /** Whether its entries are recorded at all. */
+  enters: boolean;
 }
 
 /**
@@ -73,7 +75,7 @@ export class ThreadTimes {
   /** @param vcpus each vCPU's stretches, by host thread id */
   constructor(vcpus: ReadonlyMap<number, OffStretches>) {
     for (const [tid, off] of vcpus)
-      this.#threads.set(tid, { off, outSince: undefined, outsideSince: undefined });
+      this.#threads.set(tid, { off, outSince: undefined, outsideSince: undefined, enters: false });
   }
 
   /**
@@ -102,7 +104,7 @@ export class ThreadTimes {
   /** Call for a kvm_exit, after `event`: the thread has left its guest. */
   left(time: number, tid: number): void {
     const thread = this.#threads.get(tid);
-    if (thread !== undefined) thread.outsideSince = time;
+    if (thread?.enters === true) thread.outsideSince = time;
   }
 
   /** Call for a kvm_entry, after `event`: the thread is about to enter its guest. */
@@ -111,6 +113,7 @@ export class ThreadTimes {
     if (thread === undefined) return;
     if (thread.outsideSince !== undefined) thread.off.add(thread.outsideSince, time);
     thread.outsideSince = undefined;
+    thread.enters = true;
   }
 
   #lose(since: number): void {
