@@ -33,6 +33,7 @@ interface GuestOfHost {
 /** What is known of the guests that are recorded together with this host: their virtual CPUs, and when they are paused. */
 export class GuestsOfHost {
   readonly #guests: readonly GuestOfHost[];
+  #closed = false;
 
   /** @param paused called when a pause of a guest has begun or ended, with all its pauses */
   constructor(
@@ -43,7 +44,7 @@ export class GuestsOfHost {
       const guest: GuestOfHost = {
         recording,
         watch: new VcpuWatch(recording.guest.path, async (sockets) => {
-          if (sockets.length === 0) return undefined;
+          if (sockets.length === 0 || this.#closed) return undefined;
           guest.pauses ??= new PauseWatch(sockets, (pauses) => paused(recording, pauses));
           await guest.pauses.look();
           return guest.pauses.monitor;
@@ -79,6 +80,7 @@ export class GuestsOfHost {
 
   /** Closes the connections to QEMU. */
   close(): void {
+    this.#closed = true;
     for (const { pauses } of this.#guests) pauses?.close();
   }
 
