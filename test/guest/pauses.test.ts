@@ -69,8 +69,9 @@ describe('a guest that is paused while it is recorded with its host', {
     const [{ clock = [] }] = JSON.parse(stdout);
     assert.equal(clock.length, 2, stdout);
     assert.ok(!existsSync(guestDir), 'it is complete');
+    // if it were unknown when the guest was paused, half the pause
     for (const { boundNs, medianBoundNs } of clock)
-      assert.ok(medianBoundNs < 5e6 && boundNs < 50e6, `${medianBoundNs} to ${boundNs} ns`);
+      assert.ok(medianBoundNs <= boundNs && boundNs < 100e6, `${medianBoundNs} to ${boundNs} ns`);
     const [first = 0, second = 0] = clock.map(({ offsetNs }: { offsetNs: string }) => Number(offsetNs));
     const jump = second - first;
     assert.ok(jump > 190e6 && jump < 2e9, `${jump}`);
@@ -84,6 +85,7 @@ describe('a guest that is paused while it is recorded with its host', {
     // longer than the guest may take to answer
     await sleep(5000);
     assert.equal(run.child.exitCode, null);
+    const ending = clockNs('boottime');
     run.child.kill('SIGINT');
     const { code, stdout, stderr } = await run.ended;
     await guest.qmp('cont');
@@ -92,10 +94,12 @@ describe('a guest that is paused while it is recorded with its host', {
     assert.equal(JSON.parse(stdout).length, 2);
     const guestDir = join(work, `s-${name}.dat.recording`);
     const { pauses = [] } = await readRecording(guestDir);
-    assert.deepEqual(
-      pauses.map(({ hostTo }) => hostTo),
-      [null],
-    );
+    // The message about a guest that does not answer asks QEMU too, on the same socket, so the pause has two parts.
+    const [first] = pauses;
+    const last = pauses.at(-1);
+    assert.ok(first && last && pauses.length <= 2, JSON.stringify(pauses));
+    assert.ok(last.hostTo === null || BigInt(last.hostTo) > ending, JSON.stringify(pauses));
+    if (last !== first) assert.ok(BigInt(last.hostFrom) <= BigInt(first.hostTo ?? 0), JSON.stringify(pauses));
     assert.equal(readAlignment(guestDir)?.pieces.length, 1);
   });
 });
