@@ -38,7 +38,7 @@ export const foldersOf = {
     'convert',
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
-  clock: ['map', 'exclusion'],
+  clock: ['map', 'order', 'exclusion'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: [
     'qmp',

@@ -3,13 +3,15 @@ import type { TimeShift } from '../trace/dat/time-shift.ts';
 import type { EventBatch } from '../trace/events/event-batches.ts';
 import type { ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
 import type { EventFilter, Trace } from '../trace/open.ts';
+import type { RecordedTsc } from '../trace/recording/recording-format.ts';
 import { Alignment } from './align.ts';
+import { alignTsc, tscClock } from './align-tsc.ts';
 import { EarlierShift, mostErrorNs } from './earlier-shift.ts';
 import { Exclusion } from './exclusion/pairs.ts';
-import { type HostTimes, readHostTimes, takeGuestEvents } from './exclusion/trace-events.ts';
+import { type HostTimes, readHostTimes, takeDeadlines, takeGuestEvents } from './exclusion/trace-events.ts';
 import type { ClockMap } from './map/clock-map.ts';
 import { fewerSamples } from './map/fewer-samples.ts';
-import type { PingSample } from './map/observations.ts';
+import type { Break, OrderedPair, PingSample } from './map/observations.ts';
 
 /** A guest to align with its host. `trace` has the guest's own times. */
 export interface GuestToAlign {
@@ -17,6 +19,10 @@ export interface GuestToAlign {
   readonly pings: readonly ClockPing[];
   /** An earlier alignment, which is used if there is no ping. */
   readonly shift?: TimeShift;
+  /** When it was paused, if that is known. */
+  readonly breaks?: readonly Break[];
+  /** With clock x86-tsc on both sides, if KVM runs it. */
+  readonly tsc?: RecordedTsc | undefined;
   /** Host thread id of each vCPU, by vCPU. */
   readonly vcpuTids: ReadonlyMap<number, number>;
 }
@@ -42,10 +48,10 @@ const noTid = -1;
 export type Watch = (trace: Trace, batches: AsyncIterable<EventBatch>) => AsyncIterable<EventBatch>;
 
 /**
- * Finds how to convert guests' times to those of their host: from pings or an earlier alignment, and from the guests'
- * events. No event of a guest's CPU can have happened while the host's switches show that its vCPU was off the CPU.
- * Reads the events of the host once, and those of each guest; again if an earlier alignment was worse than assumed.
- * Throws Failure for an unreadable trace.
+ * Finds how to convert guests' times to those of their host: from pings or an earlier alignment; from the guests' events,
+ * none of which can have happened while the host's events show that the vCPU did not run; and from timers that a guest
+ * set, as both sides recorded it. Reads the events of the host once, and those of each guest once or twice; again if an
+ * earlier alignment was worse than assumed. Throws Failure for an unreadable trace.
  */
 export async function alignGuests(
   host: Trace,
@@ -59,14 +65,21 @@ export async function alignGuests(
     const count = Math.max(0, ...[...vcpuTids.keys()].map((vcpu) => vcpu + 1));
     for (let vcpu = 0; vcpu < count; vcpu++) tids.push(vcpuTids.get(vcpu) ?? noTid);
   }
-  const hasSwitches = host.format('sched:sched_switch') !== undefined && tids.length > 0;
-  const times = hasSwitches
-    ? await readHostTimes(watch(host, host.events(ofOneClock(host))), host.formats(), tids)
-    : undefined;
+  const isTold = ['sched:sched_switch', 'kvm:kvm_exit', 'kvm:kvm_msr'].some(
+    (name) => host.format(name) !== undefined,
+  );
+  const times =
+    isTold && tids.length > 0
+      ? await readHostTimes(watch(host, host.events(ofOneClock(host))), host.formats(), tids)
+      : undefined;
   const aligned: (AlignedGuest | NotAligned)[] = [];
   for (const [index, guest] of guests.entries()) {
-    const vcpus = times?.vcpus.slice(first[index], first[index + 1]) ?? [];
-    const seen = times && { origin: times.origin, vcpus };
+    const [from, to] = [first[index], first[index + 1]];
+    const seen = times && {
+      origin: times.origin,
+      vcpus: times.vcpus.slice(from, to),
+      deadlines: times.deadlines.slice(from, to),
+    };
     aligned.push(await new GuestAlignment(guest, seen, watch).run());
   }
   return aligned;
@@ -90,9 +103,14 @@ class GuestAlignment {
   }
 
   async run(): Promise<AlignedGuest | NotAligned> {
-    const { pings, shift } = this.#guest;
+    const { trace, pings, shift, tsc } = this.#guest;
+    // the rest counts nanoseconds
+    if (trace.buffers[0]?.clock === tscClock) {
+      const span = trace.span();
+      return (tsc && span && alignTsc(tsc, span, pings)) ?? 'no-guess';
+    }
     if (pings.length === 0 && shift !== undefined) return this.#again(shift);
-    const aligned = await this.#by(pings);
+    const aligned = await this.#by(pings, await this.#pairs());
     return aligned === undefined ? 'no-guess' : alignedGuest(aligned.map);
   }
 
@@ -103,7 +121,7 @@ class GuestAlignment {
     if (earlier === undefined) return 'no-guess';
     if (!this.#times?.vcpus.some(({ length }) => length > 0)) return 'no-switches';
     // the widest first: a range inside narrow bounds may be a false one if the true difference is outside
-    const widest = await this.#by(earlier.pings(mostErrorNs), worstBoundNs);
+    const widest = await this.#by(earlier.pings(mostErrorNs), [], worstBoundNs);
     if (widest?.isConfirmed !== true) return 'not-confirmed';
     for (const errorNs of earlier.narrower(earlier.distance(widest.map.samples()))) {
       const aligned = await this.#by(earlier.pings(errorNs));
@@ -112,12 +130,22 @@ class GuestAlignment {
     return alignedGuest(widest.map);
   }
 
+  /** Events in order, from timers that the guest set. */
+  async #pairs(): Promise<readonly OrderedPair[]> {
+    const { trace } = this.#guest;
+    const times = this.#times;
+    if (times === undefined || trace.format('msr:write_msr') === undefined) return [];
+    if (!times.deadlines.some(({ size }) => size > 0)) return [];
+    return takeDeadlines(this.#watch(trace, trace.events(ofOneClock(trace))), trace.formats(), times);
+  }
+
   async #by(
     pings: readonly PingSample[],
+    pairs: readonly OrderedPair[] = [],
     worstNs?: number,
   ): Promise<{ readonly map: ClockMap; readonly isConfirmed: boolean } | undefined> {
-    const { trace } = this.#guest;
-    const alignment = Alignment.of({ pings });
+    const { trace, breaks = [] } = this.#guest;
+    const alignment = Alignment.of({ pings, breaks, pairs });
     if (alignment === undefined) return undefined;
     const filter = ofOneClock(trace);
     const span = trace.span(filter);

@@ -1,6 +1,7 @@
 import { alignGuests } from './align-guests.ts';
+import { guestToAlign } from './guest-to-align.ts';
 import { openTrace, type Trace } from '../trace/open.ts';
-import { readPings, type RecordedAlignment } from '../trace/recording/clock-files.ts';
+import type { RecordedAlignment } from '../trace/recording/clock-files.ts';
 
 /**
  * Aligns the clocks of guests with that of the host they were recorded with.
@@ -26,7 +27,7 @@ export async function alignRecordings(
     for (const dir of guestDirs) {
       const trace = await open(dir);
       const vcpuTids = known.find(({ traceId }) => traceId === trace.source.traceId)?.vcpuTids ?? new Map();
-      guests.push({ trace, pings: readPings(dir), vcpuTids });
+      guests.push(guestToAlign(host, trace, vcpuTids));
     }
     const aligned = await alignGuests(host, guests);
     return aligned.map((guest) => (typeof guest === 'string' ? undefined : { peerId, ...guest }));

@@ -5,10 +5,11 @@ import { replaceTimeShift } from '../trace/convert/replace-time-shift.ts';
 import type { EventBatch } from '../trace/events/event-batches.ts';
 import { clockUnit } from '../trace/metadata/clock-unit.ts';
 import { openTrace, type Trace } from '../trace/open.ts';
-import { readPings, type RecordedAlignment, timeShiftOf } from '../trace/recording/clock-files.ts';
+import { type RecordedAlignment, timeShiftOf } from '../trace/recording/clock-files.ts';
 import { lockRecording, outOfRecording, replaceAlignment } from '../trace/recording/recording-dir.ts';
 import { guestPath, type Machine, openSession } from '../trace/session.ts';
 import { alignGuests, type NotAligned } from './align-guests.ts';
+import { guestToAlign } from './guest-to-align.ts';
 
 export interface AlignSettings {
   /** Whether to leave all files as they are. */
@@ -79,12 +80,7 @@ async function alignAll(
   const peerId = host.trace.source.traceId ?? 0n;
   const refusals = guests.map((guest) => refusalOf(host, guest));
   const usable = guests.filter((_, index) => refusals[index] === undefined);
-  const toAlign = usable.map(({ trace, vcpuTids }) => {
-    const { timeShift } = trace.source;
-    const isOfHost = timeShift?.peerId === peerId;
-    const pings = trace.kind === 'recording' ? readPings(trace.path) : [];
-    return { trace, vcpuTids, pings, ...(timeShift && isOfHost && { shift: timeShift }) };
-  });
+  const toAlign = usable.map(({ trace, vcpuTids }) => guestToAlign(host.trace, trace, vcpuTids));
   const found = await alignGuests(host.trace, toAlign, (trace, batches) =>
     observed(trace, batches, settings),
   );

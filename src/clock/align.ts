@@ -6,8 +6,10 @@ import { LeastExcluded } from './exclusion/least-excluded.ts';
 import type { Exclusion } from './exclusion/pairs.ts';
 import { joined } from './map/jumps.ts';
 import {
+  beginAfter,
   type Break,
   type ClockLimits,
+  endBefore,
   type Limits,
   limitsOf,
   orderSample,
@@ -113,9 +115,7 @@ function groupsOf(
   const usable = pings
     .filter(({ hostBefore, hostAfter }) => hostBefore <= hostAfter)
     // a ping that overlaps a break may have been answered before or after it
-    .filter(
-      (ping) => !breaks.some(({ hostFrom, hostTo }) => ping.hostBefore < hostTo && ping.hostAfter > hostFrom),
-    )
+    .filter((ping) => breaks.every((pause) => isBefore(ping, pause) !== isAfter(ping, pause)))
     .sort((a, b) => compare(a.hostBefore, b.hostBefore));
   const runs: PingSample[][] = [];
   for (const ping of usable) {
@@ -167,7 +167,16 @@ function groupAt(groups: readonly Group[], host: bigint): number {
 
 function isApart(last: PingSample, ping: PingSample, breaks: readonly Break[]): boolean {
   if (ping.guest < last.guest && ping.hostBefore >= last.hostAfter) return true;
-  return breaks.some(({ hostFrom, hostTo }) => hostFrom >= last.hostAfter && hostTo <= ping.hostBefore);
+  return breaks.some((pause) => isBefore(last, pause) && isAfter(ping, pause));
+}
+
+/** Whether the guest's clock was surely read before a break. The guest reads no clock while it does not run. */
+function isBefore({ hostAfter }: PingSample, pause: Break): boolean {
+  return hostAfter <= endBefore(pause);
+}
+
+function isAfter({ hostBefore }: PingSample, pause: Break): boolean {
+  return hostBefore >= beginAfter(pause);
 }
 
 const pairSpacing = 100_000_000n;

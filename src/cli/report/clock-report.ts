@@ -8,7 +8,13 @@ export function alignmentText(pieces: readonly ClockPiece[]): string {
   if (first === undefined) return 'host clock unknown';
   const { offsetNs, ratePpm } = first;
   const jumps = pieces.length - 1;
-  return `host clock ahead by ${signedSeconds(offsetNs)}, ${rateText(ratePpm)}, ${qualityText(qualityOf(pieces), jumps)}`;
+  const quality = qualityOf(pieces);
+  if (isTsc(quality.methods)) return `host TSC ahead by ${offsetNs} cycles, ${qualityText(quality)}`;
+  return `host clock ahead by ${signedSeconds(offsetNs)}, ${rateText(ratePpm)}, ${qualityText(quality, jumps)}`;
+}
+
+function isTsc(methods: readonly string[]): boolean {
+  return methods.length === 1 && methods[0] === 'tsc';
 }
 
 export function rateText(ppm: number): string {
@@ -23,6 +29,8 @@ export function qualityText(
   const jumped = jumps > 0 ? `, ${counted(jumps, 'jump')}` : '';
   const against = violations > 0 ? `, ${violations} contradict` : '';
   const how = `${methods.join(' and ')}; ${counted(samples, 'sample')}${against}${jumped}`;
+  // cycles have no length
+  if (isTsc(methods)) return `within ${boundNs} (${how})`;
   return `usually within ${duration(medianBoundNs)}, at worst ${duration(boundNs)} (${how})`;
 }
 

@@ -2,9 +2,8 @@
 const firstRoom = 1024;
 
 /**
- * Times in which one vCPU's thread was surely not on any CPU of the host, in order, as numbers relative to the host's
- * origin. Keeps at most `most` stretches: when it is full, it drops every second one, and from then on adds only every
- * second one.
+ * Times in which one vCPU's thread surely did not run its guest, in order, as numbers relative to the host's origin.
+ * Keeps at most `most` stretches: when it is full, it drops every second one, and from then on adds only every second one.
  */
 export class OffStretches {
   from: Float64Array = new Float64Array(firstRoom);
@@ -57,12 +56,16 @@ interface Thread {
   readonly off: OffStretches;
   /** When the thread was switched out; undefined if it was not, or if a later event casts doubt on it. */
   outSince: number | undefined;
+  /** Since when the thread has been outside its guest; undefined if it is not, or that is unknown. */
+  outsideSince: number | undefined;
+  /** Whether its entries are recorded at all. */
+  enters: boolean;
 }
 
 /**
  * Follows the host's events, in time order, and finds when threads of vCPUs were surely off: the switch-out and the
- * next switch-in were both recorded, and in between, no events were lost on any CPU on which the thread might have run.
- * Times are numbers.
+ * next switch-in were both recorded, or with KVM the exit from the guest and the next entry, and in between, no events were
+ * lost on any CPU on which the thread might have run. Times are numbers.
  */
 export class ThreadTimes {
   readonly #threads = new Map<number, Thread>();
@@ -71,7 +74,8 @@ export class ThreadTimes {
 
   /** @param vcpus each vCPU's stretches, by host thread id */
   constructor(vcpus: ReadonlyMap<number, OffStretches>) {
-    for (const [tid, off] of vcpus) this.#threads.set(tid, { off, outSince: undefined });
+    for (const [tid, off] of vcpus)
+      this.#threads.set(tid, { off, outSince: undefined, outsideSince: undefined, enters: false });
   }
 
   /**
@@ -89,16 +93,33 @@ export class ThreadTimes {
   switched(time: number, prev: number, next: number): void {
     const into = this.#threads.get(next);
     if (into !== undefined) {
-      if (into.outSince !== undefined) into.off.add(into.outSince, time);
+      // the time outside the guest is longer, and is added at its end
+      if (into.outSince !== undefined && into.outsideSince === undefined) into.off.add(into.outSince, time);
       into.outSince = undefined;
     }
     const out = this.#threads.get(prev);
     if (out !== undefined) out.outSince = time;
   }
 
+  /** Call for a kvm_exit, after `event`: the thread has left its guest. */
+  left(time: number, tid: number): void {
+    const thread = this.#threads.get(tid);
+    if (thread?.enters === true) thread.outsideSince = time;
+  }
+
+  /** Call for a kvm_entry, after `event`: the thread is about to enter its guest. */
+  enters(time: number, tid: number): void {
+    const thread = this.#threads.get(tid);
+    if (thread === undefined) return;
+    if (thread.outsideSince !== undefined) thread.off.add(thread.outsideSince, time);
+    thread.outsideSince = undefined;
+    thread.enters = true;
+  }
+
   #lose(since: number): void {
     for (const thread of this.#threads.values()) {
       thread.outSince = undefined;
+      thread.outsideSince = undefined;
       thread.off.removeAfter(since);
     }
   }

@@ -12,7 +12,7 @@ export function joined(courses: readonly [Course, ...Course[]], breaks: readonly
   let all: Growing = { ...start, segments: [...start.segments] };
   const before = beyondBreaks(
     all.head,
-    breaks.filter(({ hostFrom }) => hostFrom < all.head.host),
+    breaks.filter((pause) => mayBeBefore(pause, all.head)),
     -1,
   );
   if (before !== undefined) all = behind({ ...before, segments: [] }, all, breaks);
@@ -20,10 +20,19 @@ export function joined(courses: readonly [Course, ...Course[]], breaks: readonly
     all = next.head.guest > all.tail.guest ? behind(all, next, breaks) : wentBack(all, next);
   const after = beyondBreaks(
     all.tail,
-    breaks.filter(({ hostTo }) => hostTo > all.tail.host),
+    breaks.filter((pause) => mayBeAfter(pause, all.tail)),
     1,
   );
   return after === undefined ? all : behind(all, after, breaks);
+}
+
+/** Whether a break may be before the observation at an end. */
+function mayBeBefore({ hostFrom, pausedFrom }: Break, { host, bound }: End): boolean {
+  return hostFrom < host && (pausedFrom === undefined || pausedFrom <= host + BigInt(Math.ceil(bound)));
+}
+
+function mayBeAfter({ hostTo, pausedTo }: Break, { host, bound }: End): boolean {
+  return hostTo > host && (pausedTo === undefined || pausedTo >= host - BigInt(Math.ceil(bound)));
 }
 
 /** A course to which others are appended in place: copying all segments each time would be slow. */
@@ -53,12 +62,21 @@ function beyondBreaks(end: End, breaks: readonly Break[], direction: 1 | -1): Co
 function behind(before: Growing, after: Course, breaks: readonly Break[]): Growing {
   const from = before.tail;
   const to = after.head;
-  const known = breaks.filter(({ hostFrom, hostTo }) => hostFrom < to.host && hostTo > from.host);
+  const known = breaks.filter((pause) => mayBeBefore(pause, to) && mayBeAfter(pause, from));
   // times surely before the breaks belong to the stretch before, times surely after them to the stretch after
   const firstFrom = least(known.map(({ hostFrom }) => hostFrom));
   const lastTo = greatest(known.map(({ hostTo }) => hostTo));
-  const last = firstFrom === undefined ? from.guest : surelyBefore(from, to.guest, firstFrom);
-  const first = lastTo === undefined ? to.guest : surelyAfter(to, from.guest, lastTo);
+  // The end of a single pause is known by both relations: what comes before it by one that holds after it came before
+  // the pause, because the guest's clock stood still meanwhile.
+  const { pausedFrom, pausedTo } = known.length === 1 ? known[0]! : {};
+  const last = highest(
+    firstFrom === undefined ? from.guest : surelyBefore(from, from.guest, to.guest, firstFrom),
+    pausedTo === undefined ? from.guest : surelyBefore(to, from.guest, to.guest, pausedTo),
+  );
+  const first = lowest(
+    lastTo === undefined ? to.guest : surelyAfter(to, from.guest, to.guest, lastTo),
+    pausedFrom === undefined ? to.guest : surelyAfter(from, from.guest, to.guest, pausedFrom),
+  );
   const jumpFrom = last < first ? last : from.guest;
   const jumpTo = last < first ? first : to.guest;
   const { segments } = before;
@@ -79,21 +97,29 @@ function greatest(times: readonly bigint[]): bigint | undefined {
   return times.length === 0 ? undefined : times.reduce((a, b) => (a > b ? a : b));
 }
 
-/** The last guest time that is surely before the host's time `until`; never before `end`. */
-function surelyBefore(end: End, limit: bigint, until: bigint): bigint {
-  return lastWhere(end.guest, limit, (guest) => {
+function highest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function lowest(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+/** The last guest time between two others that an end puts surely before the host's time `until`; else the first. */
+function surelyBefore(end: End, from: bigint, to: bigint, until: bigint): bigint {
+  return lastWhere(from, to, (guest) => {
     const { ns, boundNs } = beyond(end, guest);
     return ns + BigInt(boundNs) <= until;
   });
 }
 
-function surelyAfter(end: End, limit: bigint, since: bigint): bigint {
-  const length = end.guest - limit;
-  const back = lastWhere(0n, length, (distance) => {
-    const { ns, boundNs } = beyond(end, end.guest - distance);
+/** The first guest time between two others that an end puts surely after the host's time `since`; else the last. */
+function surelyAfter(end: End, from: bigint, to: bigint, since: bigint): bigint {
+  const back = lastWhere(0n, to - from, (distance) => {
+    const { ns, boundNs } = beyond(end, to - distance);
     return ns - BigInt(boundNs) >= since;
   });
-  return end.guest - back;
+  return to - back;
 }
 
 /**

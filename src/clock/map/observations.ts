@@ -18,10 +18,26 @@ export interface OrderedPair {
   readonly first: 'guest' | 'host';
 }
 
-/** A period of host time within which the guest and its clocks were paused. The guest surely ran until `hostFrom`. */
+/**
+ * A period of host time within which the guest and its clocks were paused. The guest surely ran until `hostFrom`, and
+ * from `hostTo` on.
+ */
 export interface Break {
   readonly hostFrom: bigint;
   readonly hostTo: bigint;
+  /** Within it: from here to there the guest surely did not run. Undefined if that is unknown. */
+  readonly pausedFrom?: bigint | undefined;
+  readonly pausedTo?: bigint | undefined;
+}
+
+/** Until when an observation surely was made before a break. */
+export function endBefore({ hostFrom, pausedTo }: Break): bigint {
+  return pausedTo ?? hostFrom;
+}
+
+/** Since when an observation surely was made after a break. */
+export function beginAfter({ hostTo, pausedFrom }: Break): bigint {
+  return pausedFrom ?? hostTo;
 }
 
 /** What is assumed about the clocks. */

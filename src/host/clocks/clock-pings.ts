@@ -1,6 +1,8 @@
 import { Failure } from '../../base/failure.ts';
 import type { ClockPing } from '../../trace/recording/clock-files.ts';
+import type { RecordedPause } from '../../trace/recording/recording-format.ts';
 import type { Clocks, PingRound } from '../control/ping.ts';
+import type { Pause } from './pause-watch.ts';
 
 /** A machine that is recorded. */
 export interface ClockOwner {
@@ -10,6 +12,8 @@ export interface ClockOwner {
   readonly ping: () => Promise<PingRound>;
   /** Adds readings to the machine's recording. Throws Failure. */
   readonly addPings: (pings: readonly ClockPing[]) => void;
+  /** Replaces the pauses of its recording. Throws Failure. */
+  readonly setPauses: (pauses: readonly RecordedPause[]) => void;
 }
 
 /** Number of pings in a row: the fastest of several is the most accurate. */
@@ -19,7 +23,7 @@ const mostMs = 1000;
 /** Interval between pings while recording. */
 const everyMs = 1000;
 
-/** The clock that a ping reads for this trace clock; undefined if it reads none. */
+/** The clock in a ping that is this trace clock; undefined for clocks that no process can read. */
 function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
   switch (traceClock) {
     case 'boot':
@@ -28,6 +32,8 @@ function pingClock(traceClock: string | undefined): keyof Clocks | undefined {
       return 'monotonic';
     case 'mono_raw':
       return 'monotonicRaw';
+    case 'x86-tsc':
+      return 'x86Tsc';
     default:
       return undefined;
   }
@@ -51,7 +57,16 @@ export class ClockPings {
   get otherClocks(): { readonly host: string; readonly guest: string } | undefined {
     const [host, guest] = [this.#host.traceClock, this.#guest.traceClock];
     if (host === undefined || guest === undefined) return undefined;
-    return pingClock(host) === undefined || pingClock(guest) === undefined ? { host, guest } : undefined;
+    const [hostClock, guestClock] = [pingClock(host), pingClock(guest)];
+    const isReadable = hostClock !== undefined && guestClock !== undefined;
+    // cycles of one with nanoseconds of the other
+    const isAlike = (hostClock === 'x86Tsc') === (guestClock === 'x86Tsc');
+    return isReadable && isAlike ? undefined : { host, guest };
+  }
+
+  /** Whether both traces count cycles of the TSC. */
+  get countsCycles(): boolean {
+    return pingClock(this.#host.traceClock) === 'x86Tsc' && pingClock(this.#guest.traceClock) === 'x86Tsc';
   }
 
   /** Reads the clock several times, at the beginning and at the end; stops early if the guest does not answer. */
@@ -83,11 +98,19 @@ export class ClockPings {
     return true;
   }
 
+  /** Writes the pauses to the recording; they must be all so far. Throws Failure if it cannot be written. */
+  setPauses(pauses: readonly Pause[]): void {
+    const clock = pingClock(this.#host.traceClock);
+    if (clock === undefined) return;
+    const recorded = pauses.flatMap((pause) => recordedPause(pause, clock) ?? []);
+    this.#guest.setPauses(recorded);
+  }
+
   /** Writes the pings to the recording; keeps them while the trace clocks are unknown. */
   #write(): void {
     const host = pingClock(this.#host.traceClock);
     const guest = pingClock(this.#guest.traceClock);
-    if (host === undefined || guest === undefined) return;
+    if (host === undefined || guest === undefined || this.otherClocks !== undefined) return;
     const pings = this.#rounds.flatMap((round): ClockPing[] => {
       const [before, own, after] = [round.sent[host], round.guest[guest], round.received[host]];
       // an older agent reports fewer clocks
@@ -97,4 +120,17 @@ export class ClockPings {
     this.#rounds = [];
     if (pings.length > 0) this.#guest.addPings(pings);
   }
+}
+
+function recordedPause(
+  { from, pausedFrom, pausedTo, to }: Pause,
+  clock: keyof Clocks,
+): RecordedPause | undefined {
+  const time = (clocks: Clocks | undefined): string | null => {
+    const ns = clocks?.[clock];
+    return ns === undefined ? null : String(ns);
+  };
+  const hostFrom = time(from);
+  if (hostFrom === null) return undefined;
+  return { hostFrom, pausedFrom: time(pausedFrom), pausedTo: time(pausedTo), hostTo: time(to) };
 }

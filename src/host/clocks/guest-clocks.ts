@@ -54,10 +54,18 @@ export class GuestClocks {
   }
 }
 
+const remedy = 'record both with the clock boot, mono or mono_raw: -C boot';
+
 function cannotAlign(
   label: string,
   { host, guest }: { readonly host: string; readonly guest: string },
 ): string {
   const what = `the times of ${label} (clock ${guest}) cannot be compared with this host's (clock ${host})`;
-  return `${what} — record both with the clock boot, mono or mono_raw: -C boot`;
+  return `${what} — ${remedy}`;
+}
+
+/** The note about a guest whose cycles cannot be converted. */
+export function cannotConvert(label: string, why: string): string {
+  const what = `the times of ${label} (clock x86-tsc) cannot be compared with this host's: ${why}`;
+  return `${what} — ${remedy}`;
 }

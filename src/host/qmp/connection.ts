@@ -23,18 +23,28 @@ type Waiting = {
   readonly take: (message: Message | Failure) => void;
 };
 
+/** What a connection tells while nobody waits for it. */
+export interface QmpListener {
+  /** @param realtimeUs when it happened by QEMU's CLOCK_REALTIME, rounded down; undefined if QEMU does not say */
+  readonly event: (name: string, realtimeUs: bigint | undefined) => void;
+  /** Called once, when the connection has ended, however that happened. */
+  readonly ended: () => void;
+}
+
 /** A connection to QEMU's machine protocol (QMP) over a UNIX socket. */
 export class QmpConnection {
   readonly #path: string;
   readonly #socket: Socket;
   readonly #timeoutMs: number;
   readonly #waiting = new Set<Waiting>();
+  readonly #listener: QmpListener | undefined;
   #lastId = 0;
   #pending = '';
   #ended: Failure | undefined;
 
-  private constructor(path: string, socket: Socket, timeoutMs: number) {
+  private constructor(path: string, socket: Socket, timeoutMs: number, listener: QmpListener | undefined) {
     this.#path = path;
+    this.#listener = listener;
     this.#timeoutMs = timeoutMs;
     this.#socket = socket;
     socket.setEncoding('utf8');
@@ -44,7 +54,11 @@ export class QmpConnection {
   }
 
   /** Connects and reads the greeting. The caller closes it. @throws Failure (missing, not permitted) */
-  static async open(path: string, timeoutMs = answerTimeoutMs): Promise<QmpConnection> {
+  static async open(
+    path: string,
+    timeoutMs = answerTimeoutMs,
+    listener?: QmpListener,
+  ): Promise<QmpConnection> {
     const socket = connect(path);
     try {
       await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
@@ -61,7 +75,7 @@ export class QmpConnection {
         cause,
       });
     }
-    const qmp = new QmpConnection(path, socket, timeoutMs);
+    const qmp = new QmpConnection(path, socket, timeoutMs, listener);
     try {
       await qmp.#next((message) => 'QMP' in message, 'its greeting');
       await qmp.execute('qmp_capabilities');
@@ -130,17 +144,33 @@ export class QmpConnection {
       const message = parsed(line);
       if (message === undefined) continue;
       for (const waiting of this.#waiting) if (waiting.wants(message)) waiting.take(message);
+      const { event } = message;
+      if (typeof event === 'string') this.#listener?.event(event, realtimeUs(message));
     }
   }
 
   #end(): void {
+    const isFirst = this.#ended === undefined;
     this.#ended ??= new Failure(
       exitCode.missing,
       `QEMU closed ${printable(this.#path)}`,
       'check why it exited',
     );
     for (const waiting of this.#waiting) waiting.take(this.#ended);
+    if (isFirst) this.#listener?.ended();
   }
+}
+
+function realtimeUs({ timestamp }: Message): bigint | undefined {
+  if (!isObject(timestamp)) return undefined;
+  const { seconds, microseconds } = timestamp;
+  // QEMU says −1 if it cannot read its clock
+  if (!isCount(seconds) || !isCount(microseconds)) return undefined;
+  return BigInt(seconds) * 1_000_000n + BigInt(microseconds);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function parsed(line: string): Message | undefined {

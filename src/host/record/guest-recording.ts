@@ -5,6 +5,7 @@ import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
 import type { PingRound } from '../control/ping.ts';
 import type { ClockPing, RecordedAlignment } from '../../trace/recording/clock-files.ts';
+import type { RecordedPause, RecordedTsc } from '../../trace/recording/recording-format.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { failureOf, waitForArrival } from './arrival.ts';
@@ -94,6 +95,11 @@ export class GuestRecording {
   /** Whether the guest traces for this recording, as far as is known. */
   get tracing(): boolean {
     return this.#tracing;
+  }
+
+  /** Whether nobody can answer any more, because QEMU has closed the control port. */
+  get isGone(): boolean {
+    return this.#client.isGone;
   }
 
   get progress(): readonly CpuProgress[] {
@@ -201,6 +207,16 @@ export class GuestRecording {
   /** Adds readings of the machine's clock to the recording. @throws Failure */
   addPings(pings: readonly ClockPing[]): void {
     this.#files.dir?.addPings(pings);
+  }
+
+  /** Replaces the pauses of the recording. Call this only before `close`. @throws Failure */
+  setPauses(pauses: readonly RecordedPause[]): void {
+    this.#files.setPauses(pauses);
+  }
+
+  /** Writes to the recording how its TSC is computed. Call this only before `close`. @throws Failure */
+  setTsc(tsc: RecordedTsc): void {
+    this.#files.setTsc(tsc);
   }
 
   /** Writes to the recording how its times are converted to the host's. @throws Failure */

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
+import { type Pause, PauseWatch } from '../clocks/pause-watch.ts';
+import { type KvmTsc, readKvmTsc, sameTsc } from '../clocks/kvm-tsc.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
 import { VcpuWatch } from '../vcpus/vcpu-watch.ts';
 import type { GuestRecording } from './guest-recording.ts';
@@ -19,12 +21,67 @@ export function newTraceId(): bigint {
   return randomBytes(8).readBigUInt64LE();
 }
 
-/** What a host's recording says about the guests that are recorded with it. */
-export class GuestsOfHost {
-  readonly #guests: readonly { readonly recording: GuestRecording; readonly watch: VcpuWatch }[];
+interface GuestOfHost {
+  readonly recording: GuestRecording;
+  readonly watch: VcpuWatch;
+  /** Undefined until its QEMU is found, and if that has no QMP socket. */
+  pauses: PauseWatch | undefined;
+  /** How KVM computes its TSC; undefined if nobody has asked. */
+  tsc: KvmTsc | undefined;
+}
 
-  constructor(recordings: readonly GuestRecording[]) {
-    this.#guests = recordings.map((recording) => ({ recording, watch: new VcpuWatch(recording.guest.path) }));
+/** What is known of the guests that are recorded together with this host: their virtual CPUs, and when they are paused. */
+export class GuestsOfHost {
+  readonly #guests: readonly GuestOfHost[];
+  #closed = false;
+
+  /** @param paused called when a pause of a guest has begun or ended, with all its pauses */
+  constructor(
+    recordings: readonly GuestRecording[],
+    paused: (recording: GuestRecording, pauses: readonly Pause[]) => void,
+  ) {
+    this.#guests = recordings.map((recording) => {
+      const guest: GuestOfHost = {
+        recording,
+        watch: new VcpuWatch(recording.guest.path, async (sockets) => {
+          if (sockets.length === 0 || this.#closed) return undefined;
+          guest.pauses ??= new PauseWatch(sockets, (pauses) => paused(recording, pauses));
+          await guest.pauses.look();
+          return guest.pauses.monitor;
+        }),
+        pauses: undefined,
+        tsc: undefined,
+      };
+      return guest;
+    });
+  }
+
+  /** Undefined for the host, and for a guest without a QMP socket. */
+  pausesOf(recording: GuestRecording): PauseWatch | undefined {
+    return this.#guests.find((guest) => guest.recording === recording)?.pauses;
+  }
+
+  /**
+   * Reads how KVM computes the TSC of a guest. Call it at the beginning and at the end of its trace.
+   * @returns `unknown` if that has changed in between; undefined for the host
+   */
+  readTsc(recording: GuestRecording): KvmTsc | undefined {
+    const guest = this.#guests.find((each) => each.recording === recording);
+    if (guest === undefined) return undefined;
+    const { pid } = guest.watch;
+    const before = guest.tsc;
+    const tsc: KvmTsc =
+      pid === undefined ? { kind: 'unknown', why: 'its QEMU was not found' } : readKvmTsc(pid);
+    if (before?.kind === 'known' && tsc.kind === 'known' && !sameTsc(before.tsc, tsc.tsc))
+      guest.tsc = { kind: 'unknown', why: 'its TSC was set while it was traced' };
+    else if (before?.kind !== 'unknown') guest.tsc = tsc;
+    return guest.tsc;
+  }
+
+  /** Closes the connections to QEMU. */
+  close(): void {
+    this.#closed = true;
+    for (const { pauses } of this.#guests) pauses?.close();
   }
 
   /** Finds the threads of virtual CPUs. Does not throw. @returns whether anything has changed since the last time */

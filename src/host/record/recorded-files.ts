@@ -3,7 +3,11 @@ import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { convertRecording, type ConvertReport, type ConvertSettings } from '../../trace/convert/convert.ts';
 import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
-import { recordingVersion } from '../../trace/recording/recording-format.ts';
+import {
+  type RecordedPause,
+  type RecordedTsc,
+  recordingVersion,
+} from '../../trace/recording/recording-format.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { dropEarlierPages } from './arrival.ts';
 import type { RecordRequest } from './contract.ts';
@@ -18,6 +22,8 @@ export class RecordedFiles {
   readonly #account: GuestAccount;
   readonly #startedAt = new Date().toISOString();
   #dir: RecordingDir | undefined;
+  #pauses: readonly RecordedPause[] | undefined;
+  #tsc: RecordedTsc | undefined;
   /** Bytes of an earlier trace removed from the files, by CPU. */
   readonly #cutBytes = new Map<number, number>();
 
@@ -52,6 +58,18 @@ export class RecordedFiles {
     this.describe(null);
   }
 
+  /** Replaces the pauses of a guest. Throws Failure. */
+  setPauses(pauses: readonly RecordedPause[]): void {
+    this.#pauses = pauses;
+    this.describe(null);
+  }
+
+  /** Notes how KVM computes the TSC of a guest. Throws Failure. */
+  setTsc(tsc: RecordedTsc): void {
+    this.#tsc = tsc;
+    this.describe(null);
+  }
+
   /** Writes recording.json, as much as is known. */
   describe(endedAt: string | null): void {
     const { before, started, stopped } = this.#account;
@@ -74,6 +92,8 @@ export class RecordedFiles {
       events: this.#request.trace?.events ?? [],
       traceId: String(this.#request.traceId),
       ...(this.#request.guests === undefined ? {} : { guests: this.#request.guests() }),
+      ...(this.#pauses === undefined ? {} : { pauses: this.#pauses }),
+      ...(this.#tsc === undefined ? {} : { tsc: this.#tsc }),
     });
   }
 

@@ -1,41 +1,28 @@
-import { existsSync, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { exitCode, Failure } from '../../base/failure.ts';
-import type { ConvertReport } from '../../trace/convert/convert.ts';
+import { existsSync } from 'node:fs';
+import { Failure } from '../../base/failure.ts';
 import { ThisHost } from '../this-host/this-host.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { removeUnfinishedFiles } from '../../trace/file/unfinished-files.ts';
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import { GuestClocks } from '../clocks/guest-clocks.ts';
+import type { Pause } from '../clocks/pause-watch.ts';
+import type { KvmTsc } from '../clocks/kvm-tsc.ts';
+import { cannotConvert, GuestClocks } from '../clocks/guest-clocks.ts';
 import { Collector } from './collector.ts';
-import { checkCommand, startCommand } from './command.ts';
+import { checkCommand } from './command.ts';
 import type {
   GuestReport,
   RecordEnd,
   RecordListener,
   RecordOptions,
-  RecordProgress,
   RecordResult,
   RecordTarget,
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
 import { GuestsOfHost, newTraceId, openGuest } from './machines.ts';
-import { isWhole, openAccounts } from './whole.ts';
+import { addFailure, allOf, type Entry, reasonOf, step, unknownThreads } from './session/entry.ts';
+import { finish } from './session/finish.ts';
+import { untilEnd } from './session/until-end.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
-
-const tickMs = 500;
-/** Free space that must remain on the disk: enough for the task names and the report. */
-const reservedBytes = 16 * 1024 * 1024;
-
-interface Entry {
-  readonly recording: GuestRecording;
-  readonly failures: Failure[];
-  /**
-   * The stop of this guest, once it has begun. It begins before the stops of the others when this guest cannot
-   * continue.
-   */
-  stopping: Promise<void> | undefined;
-}
 
 /** This host, if it is recorded. */
 interface TracedHost {
@@ -96,11 +83,21 @@ export class Recorder {
       this.#began = true;
       this.#listener.started(this.#entries.flatMap(({ recording: { dir } }) => dir ?? []));
       for (const { recording } of this.#entries) recording.describe();
-      end = await this.#record();
+      end = await untilEnd({
+        entries: this.#entries,
+        options: this.#options,
+        progress: this.#listener.progress,
+        // apart, because QEMU may be slow to answer
+        looks: [() => this.#look(), () => this.#lookAtThreads()],
+        end: this.#end,
+        ended: this.#ended,
+      });
       this.#listener.ending(end);
-      if (end.kind === 'failed') this.#fail(this.#running, end.why);
+      if (end.kind === 'failed') addFailure(this.#running, end.why);
       await this.#stopAll();
     } finally {
+      if (this.#began) this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc));
+      this.#host?.guests.close();
       await this.#collector.close();
       await Promise.all(this.#entries.map((entry) => this.#close(entry)));
       await this.#endHost();
@@ -129,10 +126,10 @@ export class Recorder {
     if (host === undefined) return;
     const { note } = this.#listener;
     this.#listener.phase('starting the agent of this host');
-    const guests = new GuestsOfHost(this.#entries.map(({ recording }) => recording));
+    const traced = this.#entries.map(({ recording }) => recording);
+    const guests = new GuestsOfHost(traced, (recording, pauses) => this.#paused(recording, pauses));
     const machine = await ThisHost.start({ ...host, note });
     try {
-      const traced = this.#entries.map(({ recording }) => recording);
       const entry = await this.#open(machine, host, guests);
       this.#host = { machine, entry, guests, clocks: new GuestClocks(entry.recording, traced) };
     } catch (cause) {
@@ -150,6 +147,7 @@ export class Recorder {
     await allOf(guests.map(({ recording }) => recording.start()));
     await allOf(guests.map(async ({ recording }) => host?.clocks.pingsOf(recording)?.readSeveral()));
     await host?.entry.recording.start();
+    this.#readTscs(() => undefined);
     for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
   }
 
@@ -162,7 +160,7 @@ export class Recorder {
       this.#alignments = await clocks.align(this.#listener.note);
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
-      this.#fail(
+      addFailure(
         this.#entries.filter((entry) => entry !== this.#host?.entry),
         cause,
       );
@@ -216,68 +214,54 @@ export class Recorder {
     return entry;
   }
 
-  async #record(): Promise<RecordEnd> {
-    const fromMs = performance.now();
-    const { command, commandOutput } = this.#options;
-    const child =
-      command.length === 0
-        ? undefined
-        : startCommand(command, commandOutput, (ended) => {
-            this.#end(
-              ended instanceof Failure ? { kind: 'failed', why: ended } : { kind: 'command', ...ended },
-            );
-          });
-    let looking = false;
-    let lookingAtThreads = false;
-    const ticker = setInterval(() => {
-      const elapsedMs = performance.now() - fromMs;
-      const progress = this.#progress(elapsedMs);
-      if (progress === undefined) {
-        this.#end({ kind: 'failed', why: outputGone(this.#entries) });
-        return;
-      }
-      this.#listener.progress(progress);
-      const { durationMs, maxBytes } = this.#options;
-      if (durationMs !== undefined && elapsedMs >= durationMs) this.#end({ kind: 'duration' });
-      if (maxBytes !== undefined && keptBytes(progress) >= maxBytes) this.#end({ kind: 'max-size' });
-      if (progress.freeBytes < reservedBytes) this.#end({ kind: 'failed', why: diskFull(this.#entries) });
-      if (!looking) {
-        looking = true;
-        void this.#look().finally(() => {
-          looking = false;
-        });
-      }
-      // separate from `#look`, because QEMU may be slow to answer
-      if (lookingAtThreads) return;
-      lookingAtThreads = true;
-      void this.#lookAtThreads().finally(() => {
-        lookingAtThreads = false;
-      });
-    }, tickMs);
-    // a duration may be shorter than the tick
-    const limit = this.#options.durationMs;
-    const timer = limit === undefined ? undefined : setTimeout(() => this.#end({ kind: 'duration' }), limit);
-    try {
-      return await this.#ended;
-    } finally {
-      clearInterval(ticker);
-      clearTimeout(timer);
-      if (child?.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-      // a child that ignores SIGTERM must not keep this process alive
-      child?.unref();
-    }
-  }
-
   async #look(): Promise<void> {
     for (const entry of this.#running) {
+      const pauses = this.#host?.guests.pausesOf(entry.recording);
+      // it would not answer; a QEMU that is gone must be noticed
+      if (pauses?.isPaused === true && !entry.recording.isGone) continue;
+      const sinceMs = performance.now();
       try {
         // meanwhile it may have been told to stop, and then has stopped as it should
         if (entry.stopping === undefined) await entry.recording.look();
         if (entry.stopping === undefined) await this.#host?.clocks.pingsOf(entry.recording)?.readIfDue();
       } catch (cause) {
         if (!(cause instanceof Failure)) throw cause;
+        if (pauses?.wasPausedSince(sinceMs) === true && !entry.recording.isGone) continue;
         if (entry.stopping === undefined) this.#endOne(entry, cause);
       }
+    }
+  }
+
+  /** Reads how KVM computes the TSCs of the guests, if that is what the traces count. */
+  #readTscs(take: (recording: GuestRecording, tsc: KvmTsc) => void): void {
+    for (const { recording } of this.#entries) {
+      if (this.#host?.clocks.pingsOf(recording)?.countsCycles !== true) continue;
+      const tsc = this.#host.guests.readTsc(recording);
+      if (tsc !== undefined) take(recording, tsc);
+    }
+  }
+
+  #tscKnown(recording: GuestRecording, tsc: KvmTsc): void {
+    if (tsc.kind === 'unknown') {
+      this.#listener.note(cannotConvert(recording.label, tsc.why));
+      return;
+    }
+    const entry = this.#entries.find((each) => each.recording === recording);
+    try {
+      recording.setTsc(tsc.tsc);
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      if (entry !== undefined) addFailure([entry], cause);
+    }
+  }
+
+  #paused(recording: GuestRecording, pauses: readonly Pause[]): void {
+    const entry = this.#entries.find((each) => each.recording === recording);
+    try {
+      this.#host?.clocks.pingsOf(recording)?.setPauses(pauses);
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      if (entry !== undefined) addFailure([entry], cause);
     }
   }
 
@@ -297,16 +281,11 @@ export class Recorder {
    * recording ends.
    */
   #endOne(entry: Entry, why: Failure): void {
-    this.#fail([entry], why);
+    addFailure([entry], why);
     if (entry.stopping !== undefined) return;
     this.#listener.note(why.message);
     entry.stopping = this.#stop(entry);
     if (this.#running.length === 0) this.#end({ kind: 'failed', why });
-  }
-
-  #fail(entries: readonly Entry[], why: Failure): void {
-    for (const { failures } of entries)
-      if (!failures.some(({ message }) => message === why.message)) failures.push(why);
   }
 
   /** @param stopped called when the machine no longer traces, or has failed to stop */
@@ -314,75 +293,34 @@ export class Recorder {
     const { recording } = entry;
     try {
       if (recording.tracing) {
-        await this.#step(entry, () => recording.stop());
-        await this.#step(entry, async () => this.#host?.clocks.pingsOf(recording)?.readSeveral());
+        await step(entry, () => recording.stop());
+        await step(entry, async () => this.#host?.clocks.pingsOf(recording)?.readSeveral());
       }
     } finally {
       stopped();
     }
     // do not wait again for a guest that has not answered
-    if (!recording.tracing) await this.#step(entry, () => recording.fetchChanges());
+    if (!recording.tracing) await step(entry, () => recording.fetchChanges());
   }
 
   #close(entry: Entry): Promise<void> {
-    return this.#step(entry, () => entry.recording.close());
+    return step(entry, () => entry.recording.close());
   }
 
   async #endHost(): Promise<void> {
     const host = this.#host;
-    if (host !== undefined) await this.#step(host.entry, () => host.machine.end());
+    if (host !== undefined) await step(host.entry, () => host.machine.end());
   }
 
-  /** Runs one step; a Failure is added to this machine's failures. */
-  async #step(entry: Entry, run: () => Promise<void>): Promise<void> {
-    try {
-      await run();
-    } catch (cause) {
-      if (!(cause instanceof Failure)) throw cause;
-      this.#fail([entry], cause);
-    }
-  }
-
-  async #finish({ recording, failures }: Entry): Promise<GuestReport> {
-    let report: ConvertReport | undefined;
-    const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
-    // without the directory there is nothing to convert; the reason is among the failures
-    if (isThere()) {
-      this.#listener.phase(`writing ${recording.out}`);
-      try {
-        await this.#readThreads(recording);
-        report = await recording.convert({
-          version: this.#options.version,
-          compress: this.#options.compress,
-        });
-      } catch (cause) {
-        if (!(cause instanceof Failure)) throw cause;
-        failures.push(cause);
-      }
-    }
-    const { guest, out, progress, account } = recording;
-    if (report !== undefined) failures.push(...openAccounts(report, recording, this.#options.capBytes));
-    const found = {
-      label: guest.label,
-      guest: guest.guest,
-      host: recording === this.#host?.entry.recording,
-      out,
-      report,
+  #finish(entry: Entry): Promise<GuestReport> {
+    const { recording } = entry;
+    return finish(entry, {
+      options: this.#options,
+      listener: this.#listener,
+      isHost: entry === this.#host?.entry,
       alignment: this.#alignments.get(recording),
-      cpus: progress,
-      lostBytes: account.lostBytes,
-      heldBytes: account.heldBytes,
-      failedCpus: account.failedCpus,
-      untracedCpus: account.untracedCpus(guest.cpus),
-      earlierEvents: guest.cpus.reduce((sum, cpu) => sum + account.earlierEvents(cpu), 0),
-      failures,
-    };
-    // keep the raw pages: what the file lacks may be in them
-    if (isWhole(found)) {
-      if (recording.dir !== undefined) await this.#listener.removing?.(recording.dir);
-      recording.removeDir();
-    }
-    return { ...found, dir: isThere() ? recording.dir : undefined };
+      complete: () => this.#readThreads(recording),
+    });
   }
 
   /** Looks in the host's recording for threads of virtual CPUs that are still unknown. */
@@ -391,56 +329,4 @@ export class Recorder {
     if (recording !== host?.entry.recording || recording.dir === undefined) return;
     if (await host.guests.readEntries(recording.dir)) recording.describeGuests(new Date().toISOString());
   }
-
-  /** Undefined when the directory of the files was removed. */
-  #progress(elapsedMs: number): RecordProgress | undefined {
-    const guests = this.#entries.map(({ recording }) => ({
-      label: recording.guest.label,
-      cpus: recording.progress,
-    }));
-    try {
-      const { bavail, bsize } = statfsSync(placeOf(this.#entries));
-      return { elapsedMs, guests, freeBytes: bavail * bsize };
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-function reasonOf(end: RecordEnd): Failure {
-  if (end.kind === 'failed') return end.why;
-  return new Failure(exitCode.failed, 'interrupted before the recording began; nothing is kept');
-}
-
-/** Waits until all have settled. @throws the reason of the first that was rejected */
-async function allOf(promises: readonly Promise<void>[]): Promise<void> {
-  const settled = await Promise.allSettled(promises);
-  const rejected = settled.find((result) => result.status === 'rejected');
-  if (rejected !== undefined) throw rejected.reason;
-}
-
-function unknownThreads(label: string): string {
-  const what = `it is unknown which threads of this host run the CPUs of ${label}`;
-  const remedy = 'start its QEMU with -name debug-threads=on, or with -qmp';
-  return `${what} — ${remedy}`;
-}
-
-function keptBytes({ guests }: RecordProgress): number {
-  return guests.flatMap(({ cpus }) => cpus).reduce((sum, cpu) => sum + cpu.keptBytes, 0);
-}
-
-function diskFull(entries: readonly Entry[]): Failure {
-  return new Failure(
-    exitCode.failed,
-    `the disk of ${placeOf(entries)} is full`,
-    'free space; what was recorded is kept',
-  );
-}
-
-function outputGone(entries: readonly Entry[]): Failure {
-  return new Failure(exitCode.failed, `${placeOf(entries)} was removed; its recorded data is lost`);
-}
-
-function placeOf(entries: readonly Entry[]): string {
-  return dirname(entries[0]?.recording.out ?? '.');
 }

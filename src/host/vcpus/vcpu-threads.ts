@@ -4,6 +4,7 @@ import { Failure } from '../../base/failure.ts';
 import { isObject } from '../../base/json-type.ts';
 import { QmpConnection, QmpRefusal } from '../qmp/connection.ts';
 import type { Holder } from '../qemu/holders.ts';
+import type { QmpMonitor } from '../qmp/monitor.ts';
 import { qmpSockets } from '../qemu/run-state.ts';
 import { virsh } from '../setup/target/virsh.ts';
 
@@ -20,12 +21,17 @@ const command = 'query-cpus-fast';
  * Which thread of QEMU runs which virtual CPU. Asks QEMU through a QMP socket of its command line, else looks at the
  * names of QEMU's threads, else asks QEMU through libvirt, which marks the domain as tainted and therefore comes last.
  * Changes nothing else, does not throw.
+ * @param monitor asked instead of a new connection if it is connected to this QEMU
  * @returns empty if none of these gives an answer
  */
-export async function vcpuThreads(qemu: Qemu): Promise<VcpuThreads> {
+export async function vcpuThreads(qemu: Qemu, monitor?: QmpMonitor): Promise<VcpuThreads> {
   const tasks = new Set(tasksOf(qemu.pid));
-  for (const socket of qmpSockets(qemu.argv)) {
-    const threads = threadsIn(await askQmp(socket), tasks);
+  const isConnected = monitor?.isConnected === true;
+  const asked = isConnected
+    ? [() => monitor.execute(command)]
+    : qmpSockets(qemu.argv).map((path) => () => askQmp(path));
+  for (const ask of asked) {
+    const threads = threadsIn(await ask(), tasks);
     if (threads.size > 0) return threads;
   }
   const named = namedThreads(qemu.pid, tasks);

@@ -2,6 +2,8 @@ import { clockNs } from '../../native/clock.ts';
 import type { RecordedVcpu } from '../../trace/recording/recording-format.ts';
 import { qemusOf } from '../qemu/guest-trouble.ts';
 import type { Holder } from '../qemu/holders.ts';
+import { qmpSockets } from '../qemu/run-state.ts';
+import type { QmpMonitor } from '../qmp/monitor.ts';
 import { threadsByEntries } from './kvm-entries.ts';
 import { tasksOf, vcpuThreads, type VcpuThreads } from './vcpu-threads.ts';
 
@@ -16,6 +18,7 @@ const mostThreads = 100_000;
 /** Tracks which threads of the host run a guest's virtual CPUs, even when CPUs are added or removed. */
 export class VcpuWatch {
   readonly #dir: string;
+  readonly #monitor: (sockets: readonly string[]) => Promise<QmpMonitor | undefined>;
   #qemu: Holder | undefined;
   #tasks = '';
   #notBeforeMs = 0;
@@ -24,9 +27,18 @@ export class VcpuWatch {
   readonly #seen = new Set<number>();
   readonly #from = String(clockNs('boottime'));
 
-  /** @param dir the guest's directory, as in `TracedMachine` */
-  constructor(dir: string) {
+  /**
+   * @param dir the guest's directory, as in `TracedMachine`
+   * @param monitor returns the lasting connection to QEMU, if there is one; gets the paths of its QMP sockets. Must not
+   *   reject.
+   */
+  constructor(
+    dir: string,
+    monitor: (sockets: readonly string[]) => Promise<QmpMonitor | undefined> = () =>
+      Promise.resolve(undefined),
+  ) {
     this.#dir = dir;
+    this.#monitor = monitor;
   }
 
   /** The process of the guest's QEMU; undefined until it is found. */
@@ -48,7 +60,7 @@ export class VcpuWatch {
     for (const tid of tids) if (this.#seen.size < mostThreads) this.#seen.add(tid);
     const tasks = tids.join(' ');
     if (tasks === this.#tasks) return false;
-    const threads = await vcpuThreads(this.#qemu);
+    const threads = await vcpuThreads(this.#qemu, await this.#monitor(qmpSockets(this.#qemu.argv)));
     // QEMU may not answer for a while; its threads still show which CPUs are gone
     const known = threads.size > 0 ? threads : this.#living(tasks);
     if (threads.size > 0) this.#tasks = tasks;

@@ -14,14 +14,17 @@ export const alignmentFile = 'alignment.json';
 const maxFileBytes = 64 << 20;
 const alignmentVersion = 1;
 
-/** A reading of the guest's trace clock between two readings of the host's, in nanoseconds. */
+/**
+ * A reading of the guest's trace clock between two readings of the host's, in nanoseconds; with clock x86-tsc, in
+ * cycles.
+ */
 export interface ClockPing {
   readonly hostBefore: bigint;
   readonly guest: bigint;
   readonly hostAfter: bigint;
 }
 
-/** How to convert a guest's times to host times. */
+/** How to convert a guest's times to host times. With clock x86-tsc, all times and bounds are cycles. */
 export interface RecordedAlignment {
   /** Trace id of the host's file. */
   readonly peerId: bigint;

@@ -32,6 +32,31 @@ export interface Recording {
   readonly traceId?: string;
   /** In the recording of a host: the guests that were recorded with it. */
   readonly guests?: readonly RecordedGuest[];
+  /** In the recording of a guest that was recorded with its host: when QEMU did not run it, as far as QEMU told. */
+  readonly pauses?: readonly RecordedPause[];
+  /** In the recording of a guest with clock x86-tsc, as its host's: how KVM computed its TSC all the time. */
+  readonly tsc?: RecordedTsc;
+}
+
+/** How KVM computes a guest's TSC: (host × ratio >> fractionBits) + offset, in 64 bits. */
+export interface RecordedTsc {
+  /** In decimal; may be negative. */
+  readonly offset: string;
+  /** In decimal; null if the processor cannot scale. */
+  readonly ratio: string | null;
+  readonly fractionBits: number | null;
+}
+
+/**
+ * A time in which QEMU did not run its guest. It begins between `hostFrom` and `pausedFrom` and ends between `pausedTo`
+ * and `hostTo`. All are nanoseconds of the host's trace clock, in decimal; null if unknown.
+ */
+export interface RecordedPause {
+  readonly hostFrom: string;
+  readonly pausedFrom: string | null;
+  readonly pausedTo: string | null;
+  /** Null if it lasted until the end of the recording. */
+  readonly hostTo: string | null;
 }
 
 /** A guest, as its host sees it. */
@@ -150,10 +175,13 @@ function parseRecording(text: string, path: string): Recording {
   }
   if (!Array.isArray(cpus) || !cpus.every(isCpu)) throw bad('cpus is not a list of CPUs');
   if (new Set(cpus.map(({ cpu }) => cpu)).size !== cpus.length) throw bad('cpus lists a CPU twice');
-  const { traceId, guests } = value;
+  const { traceId, guests, pauses, tsc } = value;
   if (traceId !== undefined && !isTraceId(traceId)) throw bad('traceId is not a number of 64 bits');
   if (guests !== undefined && !(Array.isArray(guests) && guests.every(isGuest)))
     throw bad('guests is not a list of guests');
+  if (pauses !== undefined && !(Array.isArray(pauses) && pauses.every(isPause)))
+    throw bad('pauses is not a list of pauses');
+  if (tsc !== undefined && !isTsc(tsc)) throw bad('tsc is not a relation of TSCs');
   return {
     version: recordingVersion,
     guest,
@@ -168,6 +196,8 @@ function parseRecording(text: string, path: string): Recording {
     events,
     ...(traceId === undefined ? {} : { traceId }),
     ...(guests === undefined ? {} : { guests }),
+    ...(pauses === undefined ? {} : { pauses }),
+    ...(tsc === undefined ? {} : { tsc }),
   };
 }
 
@@ -187,6 +217,21 @@ function isVcpu(value: unknown): value is RecordedVcpu {
   const { vcpu, tid, from, until } = value;
   if (!isCount(vcpu) || vcpu >= maxCpus || !isCount(tid) || tid >= 2 ** 31) return false;
   return isNs(from) && (until === null || isNs(until));
+}
+
+function isPause(value: unknown): value is RecordedPause {
+  if (!isObject(value)) return false;
+  const { hostFrom, pausedFrom, pausedTo, hostTo } = value;
+  return isNs(hostFrom) && [pausedFrom, pausedTo, hostTo].every((time) => time === null || isNs(time));
+}
+
+function isTsc(value: unknown): value is RecordedTsc {
+  if (!isObject(value)) return false;
+  const { offset, ratio, fractionBits } = value;
+  if (typeof offset !== 'string' || !/^-?\d{1,20}$/.test(offset)) return false;
+  if (ratio === null) return fractionBits === null;
+  if (typeof ratio !== 'string' || !/^[1-9]\d{0,19}$/.test(ratio)) return false;
+  return isCount(fractionBits) && fractionBits < 64;
 }
 
 function isNs(value: unknown): value is string {

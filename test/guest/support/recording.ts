@@ -45,8 +45,9 @@ export function startRecord(
   out: string,
   cwd: string,
   args: readonly string[],
+  timeout = '120s',
 ): RunningRecord {
-  const common = ['--dir', portsDir, '--timeout', '120s', '-o', out];
+  const common = ['--dir', portsDir, '--timeout', timeout, '-o', out];
   const child = spawn(process.execPath, [hostProgram, 'record', ...common, ...args], { cwd });
   let stdout = '';
   let stderr = '';

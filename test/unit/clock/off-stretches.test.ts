@@ -28,6 +28,17 @@ class Host {
     return this;
   }
 
+  /** An exit of KVM, and an entry. */
+  exit(time: number): this {
+    this.event(time, 0, tid).times.left(time, tid);
+    return this;
+  }
+
+  entry(time: number): this {
+    this.event(time, 0, tid).times.enters(time, tid);
+    return this;
+  }
+
   get found(): [number, number][] {
     return Array.from({ length: this.off.length }, (_, i) => [this.off.from[i]!, this.off.to[i]!]);
   }
@@ -62,6 +73,24 @@ describe('off-stretches of a vCPU', () => {
     assert.deepEqual(before.found, [[10, 15]]);
     assert.deepEqual(new Host().out(20, 0, true).into(50).found, [[20, 50]]);
     assert.deepEqual(new Host().out(20).into(50, 0, true).found, []);
+  });
+
+  it('last from an exit of KVM to the next entry, whether or not the thread was switched out meanwhile', () => {
+    const host = new Host();
+    host.entry(5).exit(10).out(12).into(17).entry(20).exit(30).entry(33);
+    // outside KVM, only the switches tell
+    host.out(40).into(45);
+    assert.deepEqual(host.found, [
+      [10, 20],
+      [30, 33],
+      [40, 45],
+    ]);
+    // an entry was not recorded, an exit was not, some events were lost
+    assert.deepEqual(new Host().entry(5).exit(10).exit(20).entry(22).found, [[20, 22]]);
+    assert.deepEqual(new Host().entry(5).exit(10).entry(12).entry(20).found, [[10, 12]]);
+    assert.deepEqual(new Host().entry(5).exit(10).event(15, 1, other, true).entry(20).found, []);
+    // no entry is recorded: the switches count
+    assert.deepEqual(new Host().exit(10).out(12).into(17).exit(20).found, [[12, 17]]);
   });
 
   it('become fewer when there are too many, and those that stay are true', () => {

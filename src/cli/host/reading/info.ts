@@ -26,7 +26,10 @@ function textOf(info: TraceInfo): string {
   if (writer !== '') lines.push(`written by ${printable(writer)}`);
   lines.push(`page size  ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
   for (const guest of info.guests) lines.push(`with guest ${guestText(guest)}`);
-  if (info.timeShift !== undefined) lines.push(`host clock ${timeShiftText(info.timeShift)}`);
+  if (info.timeShift !== undefined) {
+    const isNs = info.buffers[0]?.timeUnit === 'ns';
+    lines.push(`host clock ${timeShiftText(info.timeShift, isNs ? signedSeconds : signedNumber)}`);
+  }
   if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
   if (unseen !== null && unseen.length > 0) lines.push(`not in it  ${unseenText(unseen)}`);
   return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
@@ -39,14 +42,14 @@ function guestText({ name, traceId, vcpuTids }: TracedGuest): string {
 }
 
 /** How the host's clock differs, in one line, and how well that is known. */
-function timeShiftText({ peerId, cpus, quality }: TimeShift): string {
+function timeShiftText({ peerId, cpus, quality }: TimeShift, shown: (offset: bigint) => string): string {
   const samples = cpus.flat();
   const [first] = samples;
   if (first === undefined) return `unknown (trace id ${peerId})`;
   const offsets = samples.map(({ offset }) => offset);
   const least = offsets.reduce((a, b) => (b < a ? b : a));
   const most = offsets.reduce((a, b) => (b > a ? b : a));
-  const range = least === most ? signedSeconds(least) : `${signedSeconds(least)} to ${signedSeconds(most)}`;
+  const range = least === most ? shown(least) : `${shown(least)} to ${shown(most)}`;
   const scaled = samples.some(({ scale, fractionBits }) => scale !== 1n || fractionBits !== 0n);
   const count = Math.max(...cpus.map(({ length }) => length));
   const sampled = `${counted(count, 'sample')} per CPU`;
@@ -61,6 +64,11 @@ function rateOf(samples: readonly ShiftSample[]): number | undefined {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined || first === last) return undefined;
   return (Number(last.offset - first.offset) / Number(last.time - first.time)) * 1e6;
+}
+
+/** An offset of a clock without a unit, such as x86-tsc. */
+function signedNumber(offset: bigint): string {
+  return offset < 0n ? `${offset}` : `+${offset}`;
 }
 
 function compressionOf({ compression }: NonNullable<TraceInfo['format']>): string {

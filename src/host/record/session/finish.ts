@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { Failure } from '../../../base/failure.ts';
+import type { ConvertReport } from '../../../trace/convert/convert.ts';
+import type { RecordedAlignment } from '../../../trace/recording/clock-files.ts';
+import type { GuestReport, RecordListener, RecordOptions } from '../contract.ts';
+import { isWhole, openAccounts } from '../whole.ts';
+import type { Entry } from './entry.ts';
+
+export interface Finishing {
+  readonly options: RecordOptions;
+  readonly listener: RecordListener;
+  readonly isHost: boolean;
+  readonly alignment: RecordedAlignment | undefined;
+  /** Adds to the recording what its events show, before they are converted. Throws Failure. */
+  readonly complete: () => Promise<void>;
+}
+
+/** Writes a machine's trace.dat, and removes its recording directory if the file has everything. */
+export async function finish(
+  { recording, failures }: Entry,
+  { options, listener, isHost, alignment, complete }: Finishing,
+): Promise<GuestReport> {
+  let report: ConvertReport | undefined;
+  const isThere = (): boolean => recording.dir !== undefined && existsSync(recording.dir);
+  // without the directory there is nothing to convert; the reason is among the failures
+  if (isThere()) {
+    listener.phase(`writing ${recording.out}`);
+    try {
+      await complete();
+      report = await recording.convert({ version: options.version, compress: options.compress });
+    } catch (cause) {
+      if (!(cause instanceof Failure)) throw cause;
+      failures.push(cause);
+    }
+  }
+  const { guest, out, progress, account } = recording;
+  if (report !== undefined) failures.push(...openAccounts(report, recording, options.capBytes));
+  const found = {
+    label: guest.label,
+    guest: guest.guest,
+    host: isHost,
+    out,
+    report,
+    alignment,
+    cpus: progress,
+    lostBytes: account.lostBytes,
+    heldBytes: account.heldBytes,
+    failedCpus: account.failedCpus,
+    untracedCpus: account.untracedCpus(guest.cpus),
+    earlierEvents: guest.cpus.reduce((sum, cpu) => sum + account.earlierEvents(cpu), 0),
+    failures,
+  };
+  // keep the raw pages: what the file lacks may be in them
+  if (isWhole(found)) {
+    if (recording.dir !== undefined) await listener.removing?.(recording.dir);
+    recording.removeDir();
+  }
+  return { ...found, dir: isThere() ? recording.dir : undefined };
+}
