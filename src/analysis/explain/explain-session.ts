@@ -177,3 +177,10 @@ function explanationOf(
     missing: missingFrom(session, scene, [...readers.values()]),
   };
 }
+
+/** Converts to JSON values: times become strings. */
+export function explanationAsJson(explanation: Explanation): object {
+  return JSON.parse(
+    JSON.stringify(explanation, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+  );
+}

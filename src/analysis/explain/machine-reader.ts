@@ -97,9 +97,6 @@ export class MachineReader {
       case 'timer-exit':
         cpu.dueTimers.pop();
         return;
-      case 'timer-cancel':
-        this.#timers.delete(timerAt(view, at + shape.timer));
-        return;
       case 'kvm-exit': {
         const isa = shape.isa === undefined ? 0 : view.getUint32(at + shape.isa, true);
         return scene.exited(cpu, this.#exit(view.getUint32(at + shape.reason, true), isa));

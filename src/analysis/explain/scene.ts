@@ -213,7 +213,7 @@ export class Scene {
         if (task.wait !== undefined) this.waits.end(task.wait, task, this.now, false);
       for (const cpu of machine.cpus) {
         if (cpu === undefined) continue;
-        this.#endStolen(cpu, false);
+        this.#endTheft(cpu, cpu.theft?.end !== undefined);
         this.thieves.ends(cpu, this.now);
         this.thieves.flush(cpu);
       }
@@ -403,27 +403,29 @@ export class Scene {
   }
 
   #followStolen(cpu: Cpu): void {
-    const { current } = cpu;
+    const { current, theft } = cpu;
     const isStolen = current !== undefined && current.tid > 0 && isOff(kindOf(cpu.code));
-    if (cpu.stolenFrom !== undefined && (!isStolen || cpu.stolenFrom !== current)) this.#endStolen(cpu, true);
-    if (!isStolen || cpu.stolenFrom !== undefined) return;
-    cpu.stolenSince = this.now;
-    cpu.stolenFrom = current;
+    if (theft !== undefined) {
+      // no time has passed since the last cause: the vCPU has not run
+      const goesOn = isStolen && theft.task === current && (theft.end ?? this.now) === this.now;
+      if (goesOn) {
+        theft.end = undefined;
+        return;
+      }
+      theft.end ??= this.now;
+      if (!isStolen && theft.end === this.now) return;
+      this.#endTheft(cpu, true);
+    }
+    if (isStolen) cpu.theft = { task: current, since: this.now, end: undefined };
   }
 
-  #endStolen(cpu: Cpu, isOver: boolean): void {
-    const { stolenFrom, stolenSince } = cpu;
-    cpu.stolenFrom = undefined;
-    if (stolenFrom === undefined) return;
-    const wait: OpenWait = {
-      kind: 'stolen',
-      due: stolenSince,
-      isDue: false,
-      cpu,
-      since: stolenSince,
-      earlier: undefined,
-    };
-    this.waits.end(wait, stolenFrom, this.now, isOver);
+  #endTheft(cpu: Cpu, isOver: boolean): void {
+    const { theft } = cpu;
+    if (theft === undefined) return;
+    cpu.theft = undefined;
+    const { task, since, end = this.now } = theft;
+    const wait: OpenWait = { kind: 'stolen', due: since, isDue: false, cpu, since, earlier: undefined };
+    this.waits.end(wait, task, end, isOver);
   }
 
   /** The cause at present; its entity is in `#entity`. */

@@ -43,7 +43,7 @@ export type ExplainShape =
       /** `expires`, or `now`. */
       readonly time: number;
     }
-  | { readonly kind: 'timer-exit' | 'timer-cancel'; readonly needBytes: number; readonly timer: number }
+  | { readonly kind: 'timer-exit'; readonly needBytes: number }
   | {
       readonly kind: 'kvm-exit';
       readonly needBytes: number;
@@ -94,9 +94,7 @@ function shapeOf(format: EventFormat, at: (field: string) => number): ExplainSha
     case 'timer:hrtimer_expire_entry':
       return timed('timer-expire', 'now');
     case 'timer:hrtimer_expire_exit':
-      return { kind: 'timer-exit', needBytes: at('hrtimer') + 8, timer: at('hrtimer') };
-    case 'timer:hrtimer_cancel':
-      return { kind: 'timer-cancel', needBytes: at('hrtimer') + 8, timer: at('hrtimer') };
+      return { kind: 'timer-exit', needBytes: 0 };
     case 'kvm:kvm_exit': {
       const reason = at('exit_reason');
       const isa = integerAt(format, 'isa');

@@ -166,9 +166,8 @@ export class Cpu {
   entity = 0;
   since = never;
   readonly timeline: Timeline;
-  /** Since when its current task's time is being stolen; Infinity if it is not. */
-  stolenSince = Infinity;
-  stolenFrom: ExplainedTask | undefined;
+  /** Since when the time of its current task is being stolen, or was until `end`. */
+  theft: { readonly task: ExplainedTask; readonly since: number; end: number | undefined } | undefined;
   /** The last theft: the thief, its kind, from when to when. */
   thief = { entity: -1, kind: -1, from: 0, to: 0 };
   /** When the timers that are being handled were due; NaN if unknown. */

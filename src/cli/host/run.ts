@@ -27,6 +27,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return (await import('./reading/report.ts')).runReport(command.options);
     case 'info':
       return (await import('./reading/info.ts')).runInfo(command.path, command.json);
+    case 'explain':
+      return (await import('./reading/explain.ts')).runExplain(command.options);
     case 'summary':
       return (await import('./reading/summary.ts')).runSummary(command.options);
     default:
