@@ -66,10 +66,32 @@ export class GuestClock {
 
   /** The guest's clock at a time of the host, counted from 0. */
   at(host: number): bigint {
+    return this.guestOrigin + BigInt(this.since(host));
+  }
+
+  /** How far the guest's clock has gone at a time of the host, both counted from 0. */
+  since(host: number): number {
     let index = this.#parts.length - 1;
     while (index > 0 && this.#parts[index]!.from > host) index--;
     const { from, guest, speed } = this.#parts[index]!;
-    return this.guestOrigin + BigInt(Math.floor(guest + (host - from) * speed));
+    return Math.floor(guest + (host - from) * speed);
+  }
+
+  /** The first whole time of the host at which the guest's clock has gone so far; of a clock without steps. */
+  hostSince(guest: number): number {
+    const parts = this.#parts;
+    let index = parts.length - 1;
+    while (index > 0 && parts[index]!.guest >= guest) index--;
+    const part = parts[index]!;
+    let host = Math.ceil(part.from + (guest - part.guest) / part.speed);
+    while (this.since(host) < guest) host++;
+    while (this.since(host - 1) >= guest) host--;
+    return host;
+  }
+
+  /** When the clock's rate changes, and the beginning. */
+  get changes(): number[] {
+    return this.#parts.map(({ from }) => from);
   }
 
   host(time: number): bigint {

@@ -138,8 +138,14 @@ function recorded(
   return kept;
 }
 
-function pingsOf(
-  { durationNs, pingEveryNs, pingRounds, pingNs }: MachineOptions,
+/** Readings of the guest's clock between two of the host's. */
+export function pingsOf(
+  {
+    durationNs,
+    pingEveryNs,
+    pingRounds,
+    pingNs,
+  }: Pick<MachineOptions, 'durationNs' | 'pingEveryNs' | 'pingRounds' | 'pingNs'>,
   clock: GuestClock,
   random: Random,
 ): PingSample[] {

@@ -26,6 +26,11 @@ export class Random {
     return this.next() < part;
   }
 
+  /** One of a list that is not empty. */
+  choice<T>(list: readonly T[]): T {
+    return list[this.below(list.length)]!;
+  }
+
   /** A duration that is as likely to end at any moment. */
   exponential(mean: number): number {
     return -mean * Math.log(1 - this.next());

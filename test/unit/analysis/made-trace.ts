@@ -3,6 +3,19 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { packContents } from '../../../src/host/metadata/pack.ts';
 import { formatRecording } from '../../../src/trace/recording/recording-format.ts';
+import { PageWriter } from '../../simulator/session/trace/page-writer.ts';
+import {
+  commBytes,
+  type EventType,
+  eventTypes,
+  fillCommon,
+  fillIrqEntry,
+  fillSwitch,
+  fillTask,
+  irqEntryBytes,
+  type NamedTask,
+  type RecordSpace,
+} from '../../simulator/session/trace/records.ts';
 import { fixture } from '../trace/fixtures.ts';
 import { recording, sampleContents, scratchDir, writeRaws } from '../trace/samples.ts';
 
@@ -16,58 +29,49 @@ export interface MadeEvent {
   readonly lost?: number;
 }
 
-const ids = {
-  switch: 319,
-  wakeup: 321,
-  waking: 322,
-  irqEntry: 152,
-  irqExit: 151,
-  softirqEntry: 150,
-  softirqExit: 149,
-};
-
-function record(bytes: number, id: number, pid: number): { data: Uint8Array; view: DataView } {
-  const data = new Uint8Array(bytes);
-  const view = new DataView(data.buffer);
-  view.setUint16(0, id, true);
-  view.setInt32(4, pid, true);
-  return { data, view };
-}
-
-function name(data: Uint8Array, at: number, text: string): void {
-  data.set(Buffer.from(text).subarray(0, 15), at);
+function record(
+  { id, bytes }: EventType,
+  pid: number,
+  length = bytes,
+): RecordSpace & { readonly data: Uint8Array } {
+  const data = new Uint8Array(length);
+  const space = {
+    data,
+    view: new DataView(data.buffer),
+    put: (at: number, bytes: Uint8Array): void => data.set(bytes, at),
+  };
+  fillCommon(space, 0, id, 0, pid);
+  return space;
 }
 
 export function taskName(pid: number): string {
   return pid === 0 ? 'swapper' : `task-${pid}`;
 }
 
+function taskOf(pid: number): NamedTask {
+  return { tid: pid, prio: 0, commBytes: commBytes(taskName(pid)) };
+}
+
 export function switchData(prev: number, state: bigint, next: number): Uint8Array {
-  const { data, view } = record(64, ids.switch, prev);
-  name(data, 8, taskName(prev));
-  view.setInt32(24, prev, true);
-  view.setBigInt64(32, state, true);
-  name(data, 40, taskName(next));
-  view.setInt32(56, next, true);
-  return data;
+  const space = record(eventTypes.switch, prev);
+  fillSwitch(space, 0, taskOf(prev), state, taskOf(next));
+  return space.data;
 }
 
 export function wakeData(kind: 'waking' | 'wakeup', by: number, pid: number): Uint8Array {
-  const { data, view } = record(36, ids[kind], by);
-  name(data, 8, taskName(pid));
-  view.setInt32(24, pid, true);
-  return data;
+  const space = record(eventTypes[kind], by);
+  fillTask(space, 0, taskOf(pid));
+  return space.data;
 }
 
 export function irqEntryData(by: number, irq: number, handler: string): Uint8Array {
   const text = Buffer.from(`${handler}\0`);
-  const { data, view } = record(16 + Math.ceil(text.length / 4) * 4, ids.irqEntry, by);
-  view.setInt32(8, irq, true);
-  view.setUint32(12, 16 | ((data.length - 16) << 16), true);
+  const bytes = irqEntryBytes(text);
+  const space = record(eventTypes.irqEntry, by, bytes);
   // what follows the NUL is whatever was in the ring
-  data.fill(0x78 + (by % 2), 16);
-  data.set(text, 16);
-  return data;
+  space.data.fill(0x78 + (by % 2), 16);
+  fillIrqEntry(space, 0, irq, text, bytes);
+  return space.data;
 }
 
 export function interruptData(
@@ -75,58 +79,16 @@ export function interruptData(
   by: number,
   number: number,
 ): Uint8Array {
-  const { data, view } = record(kind === 'irqExit' ? 16 : 12, ids[kind], by);
+  const { data, view } = record(eventTypes[kind], by);
   view.setInt32(8, number, true);
   return data;
 }
 
-const pageBytes = 4096;
-const headBytes = 16;
-/** RINGBUF_TYPE_DATA_TYPE_LEN_MAX words. */
-const longestShort = 28 * 4;
-/** RB_MISSED_EVENTS and RB_MISSED_STORED of ring_buffer.c: the count follows the data. */
-const missed = (1n << 31n) | (1n << 30n);
-
 /** The pages of a CPU's events. */
 export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
-  const pages: Uint8Array[] = [];
-  let at = pageBytes;
-  let view = new DataView(new ArrayBuffer(0));
-  let lost = 0;
-  let last = 0;
-  const close = (): void => {
-    if (pages.length === 0) return;
-    view.setBigUint64(8, BigInt(at - headBytes) | (lost > 0 ? missed : 0n), true);
-    if (lost > 0) view.setBigUint64(at, BigInt(lost), true);
-  };
-  for (const event of events) {
-    const { length } = event.data;
-    // a long record has its length in a word of its own
-    const isLong = length > longestShort;
-    const recordHeadBytes = isLong ? 8 : 4;
-    // room for the count of lost events
-    if (
-      at + recordHeadBytes + length + 8 > pageBytes ||
-      event.lost !== undefined ||
-      event.ns - last >= 1 << 27
-    ) {
-      close();
-      const page = new Uint8Array(pageBytes);
-      view = new DataView(page.buffer);
-      pages.push(page);
-      view.setBigUint64(0, BigInt(event.ns), true);
-      at = headBytes;
-      last = event.ns;
-      lost = event.lost ?? 0;
-    }
-    view.setUint32(at, (isLong ? 0 : length / 4) | ((event.ns - last) << 5), true);
-    if (isLong) view.setUint32(at + 4, length + 4, true);
-    pages.at(-1)!.set(event.data, at + recordHeadBytes);
-    at += recordHeadBytes + length;
-    last = event.ns;
-  }
-  close();
-  return Buffer.concat(pages);
+  const pages = new PageWriter();
+  for (const { ns, data, lost } of events) pages.put(pages.reserve(ns, data.length, lost), data);
+  return pages.end();
 }
 
 /** Writes a recording's directory with these events, which are in the order of their times. */
@@ -150,9 +112,9 @@ export function writeRecording(
 let packed: Promise<Buffer> | undefined;
 
 /** What of A's metadata the made events need: to read all of it takes longer than a test. */
-async function packNeeded(): Promise<Buffer> {
+export async function neededContents(): Promise<Map<string, Buffer>> {
   const needed = /^(?:events\/(?:header_|ftrace\/|sched\/|irq\/)|(?!events\/|kallsyms$))/;
-  return packContents(new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path))));
+  return new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path)));
 }
 
 /** A recording's directory that is gone after the test. */
@@ -161,7 +123,7 @@ export async function madeRecording(
   events: readonly MadeEvent[],
   clock = 'global',
 ): Promise<string> {
-  packed ??= packNeeded();
+  packed ??= neededContents().then(packContents);
   const dir = join(scratchDir(test), 'made.recording');
   writeRecording(dir, events, clock, await packed);
   return dir;
