@@ -4,6 +4,7 @@ import type { Benchmark } from './benchmark.ts';
 import { clock } from './clock.ts';
 import { collect } from './collect.ts';
 import { cost } from './cost.ts';
+import { explain } from './explain.ts';
 import { exports } from './export.ts';
 import { growth } from './growth.ts';
 import { large } from './large.ts';
@@ -30,6 +31,7 @@ const benchmarks: readonly Benchmark[] = [
   exports,
   large,
   clock,
+  explain,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

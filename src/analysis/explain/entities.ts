@@ -4,7 +4,7 @@ import type { Cause } from './result.ts';
 export type Entity = Pick<Cause, 'machine' | 'task' | 'tid' | 'prio' | 'number' | 'name'>;
 
 /** Entities beyond this number are one: a hostile file can name any number of them. */
-const entitiesMost = 1 << 17;
+const mostEntities = 1 << 17;
 
 const nobody: Entity = { machine: 'host', task: null, tid: null, prio: null, number: null, name: null };
 
@@ -15,7 +15,7 @@ export class Entities {
   /** How many had to share one entity. */
   dropped = 0;
 
-  constructor(most = entitiesMost) {
+  constructor(most = mostEntities) {
     this.#most = most;
   }
 

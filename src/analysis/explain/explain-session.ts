@@ -112,7 +112,7 @@ function lookAhead(scene: Scene, { events, reader, cpu }: Stream): void {
   if (events.ended) return;
   const isLost = events.lost !== undefined;
   if (isLost) MachineReader.lose(cpu);
-  scene.ahead(cpu, events.time, events.pid, isLost, reader.isSwitch(events.id));
+  scene.ahead(cpu, events.time, events.pid, isLost, !reader.isKnown(events.id));
 }
 
 /** The scene's times count from here. */

@@ -9,8 +9,8 @@ import { type ExplainShape, explainShapeOf, type ShapeKind } from './shapes.ts';
 import type { Cpu, ExplainedTask, MachineState } from './state.ts';
 
 /** Timers that are remembered; a waking by another one has no due time. */
-const timersMost = 1 << 16;
-const dueMost = 4;
+const mostTimers = 1 << 16;
+const mostNested = 4;
 const word = 2 ** 32;
 const svm = 2;
 
@@ -45,8 +45,9 @@ export class MachineReader {
     this.#vectorName = (vector) => vectors.get(vector) ?? '';
   }
 
-  isSwitch(id: number): boolean {
-    return this.#shapes[id]?.kind === 'switch';
+  /** Whether an event is of a type that `take` reads. None of them happens within a switch. */
+  isKnown(id: number): boolean {
+    return this.#shapes[id] !== undefined;
   }
 
   /** Call after `Scene.begin`. */
@@ -137,7 +138,7 @@ export class MachineReader {
     if (entity === undefined) {
       const name = (isa === svm ? svmExitReasons : vmxExitReasons).get(reason) ?? null;
       entity = this.#scene.entities.add(this.machine.name, { number: reason, name });
-      if (this.#exits.size < timersMost) this.#exits.set(key, entity);
+      if (this.#exits.size < mostTimers) this.#exits.set(key, entity);
     }
     return entity;
   }
@@ -149,7 +150,7 @@ export class MachineReader {
     if (known !== undefined) {
       known.low = low;
       known.high = high;
-    } else if (this.#timers.size < timersMost) this.#timers.set(key, { high, low });
+    } else if (this.#timers.size < mostTimers) this.#timers.set(key, { high, low });
     else this.timersDropped++;
   }
 
@@ -157,7 +158,7 @@ export class MachineReader {
     const key = timerAt(record.view, timer);
     const expires = this.#timers.get(key);
     this.#timers.delete(key);
-    if (cpu.dueTimers.length === dueMost) cpu.dueTimers.length = 0;
+    if (cpu.dueTimers.length === mostNested) cpu.dueTimers.length = 0;
     if (expires === undefined) {
       cpu.dueTimers.push(Number.NaN);
       return;

@@ -1,11 +1,11 @@
 /** Interrupts cannot nest deeper. */
-const depthMost = 8;
+const mostNested = 8;
 
 /** The interrupts that run on a CPU, the innermost last. */
 export class Nesting {
-  readonly #entities = new Int32Array(depthMost);
-  readonly #numbers = new Int32Array(depthMost);
-  readonly #isIrq = new Uint8Array(depthMost);
+  readonly #entities = new Int32Array(mostNested);
+  readonly #numbers = new Int32Array(mostNested);
+  readonly #isIrq = new Uint8Array(mostNested);
   #depth = 0;
 
   /** 0: none runs; 1: the innermost is an irq; 2: a softirq. */
@@ -21,7 +21,7 @@ export class Nesting {
 
   enter(entity: number, number: number, isIrq: boolean): void {
     // deeper than interrupts can nest, so exits must be missing
-    if (this.#depth === depthMost) this.#depth = 0;
+    if (this.#depth === mostNested) this.#depth = 0;
     const at = this.#depth++;
     this.#entities[at] = entity;
     this.#numbers[at] = number;

@@ -10,7 +10,7 @@ import { type WaitChoice, Waits } from './waits.ts';
  */
 const switchingNs = 20_000;
 /** A wait moves between CPUs this often; then its way is not followed any more. */
-const piecesMost = 256;
+const mostPieces = 256;
 
 /** A time in which a guest was paused, on the host's clock. */
 export interface Pause {
@@ -38,6 +38,8 @@ export class Scene {
   readonly #guests: MachineState[] = [];
   readonly #pauses: { readonly at: number; readonly machine: string; readonly isPaused: boolean }[];
   readonly #why: Readonly<Record<'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking', number>>;
+  /** vCPUs that run since now, though they were asleep: since when. */
+  readonly #notWoken = new Map<Vcpu, number>();
   /** The entity of the last cause found. */
   #entity = 0;
 
@@ -84,6 +86,7 @@ export class Scene {
   /** An event of a CPU. `tid`: the task that is current. */
   begin(cpu: Cpu, time: number, tid: number): void {
     if (time > this.now) {
+      if (this.#notWoken.size > 0) this.#forgetSleep();
       while (this.#pauses.length > 0 && this.#pauses.at(-1)!.at <= time) this.#pause();
       this.now = time;
     }
@@ -103,8 +106,12 @@ export class Scene {
     if (vcpu.state !== 'on') checks.violations++;
   }
 
-  /** The next event of a CPU; nothing has happened since its last one. `tid`: the task that is current then. */
-  ahead(cpu: Cpu, time: number, tid: number, isLost: boolean, isSwitch: boolean): void {
+  /**
+   * The next event of a CPU; nothing has happened since its last one.
+   * @param tid the task that is current then
+   * @param mayBeLate whether it may happen within a switch, and so still name the task that was switched out
+   */
+  ahead(cpu: Cpu, time: number, tid: number, isLost: boolean, mayBeLate: boolean): void {
     if (isLost) {
       if (!cpu.isLosing) this.#beginLoss(cpu);
       return;
@@ -112,7 +119,7 @@ export class Scene {
     if (tid === cpu.currentTid || cpu.current === undefined) return;
     const task = cpu.machine.task(tid);
     const isLate = task === cpu.previous && time - cpu.switchedAt < switchingNs;
-    if (isLate && !isSwitch && task.readyAt < cpu.switchedAt) return;
+    if (isLate && mayBeLate && task.readyAt < cpu.switchedAt) return;
     cpu.expected = task;
     if (task.readyCpu === cpu.number && task.readyAt >= cpu.switchedAt)
       this.#setCurrent(cpu, tid, task, true, undefined);
@@ -135,7 +142,8 @@ export class Scene {
     const { now } = this;
     const { machine, vcpu } = task;
     if (task.onCpu !== undefined) {
-      if (isWaking) task.wokenOnCpuAt = now;
+      const isLate = vcpu !== undefined && this.#notWoken.delete(vcpu);
+      if (isWaking && !isLate) task.wokenOnCpuAt = now;
       return;
     }
     const isQueued = vcpu === undefined ? task.wait !== undefined : vcpu.cpu !== undefined;
@@ -176,7 +184,7 @@ export class Scene {
     task.readyAt = now;
     task.readyCpu = target;
     if (vcpu?.cpu !== undefined) this.#queue(vcpu, vcpu.state as 'preempted' | 'woken', cpu);
-    if (wait !== undefined && wait.cpu !== cpu && (wait.earlier?.length ?? 0) < piecesMost) {
+    if (wait !== undefined && wait.cpu !== cpu && (wait.earlier?.length ?? 0) < mostPieces) {
       (wait.earlier ??= []).push({ cpu: wait.cpu, from: wait.since, to: now });
       wait.cpu = cpu;
       wait.since = now;
@@ -208,6 +216,7 @@ export class Scene {
 
   /** The end of the trace: waits that go on are cut off. */
   end(): void {
+    this.#forgetSleep();
     for (const machine of this.#guests) {
       for (const task of machine.tasks())
         if (task.wait !== undefined) this.waits.end(task.wait, task, this.now, false);
@@ -287,14 +296,23 @@ export class Scene {
   }
 
   #run(vcpu: Vcpu, cpu: Cpu): void {
-    if (vcpu.state === 'asleep') {
-      // it was woken, nobody knows when
-      const since = Math.min(vcpu.doubtSince, this.now) === vcpu.doubtSince ? vcpu.doubtSince : vcpu.since;
-      const isAsleep = (code: number): boolean => kindOf(code) === kind.asleep;
-      vcpu.guestCpu.timeline.replace(since, isAsleep, kind.unknown, this.#why.noWaking);
-    }
+    // it was woken, nobody knows when, unless that is recorded with the same time
+    if (vcpu.state === 'asleep') this.#notWoken.set(vcpu, Math.max(vcpu.since, this.#doubtOf(vcpu)));
     this.#unqueue(vcpu, 'on');
     vcpu.cpu = cpu;
+  }
+
+  /** Since when a vCPU that is asleep may have been woken, in events that were lost. */
+  #doubtOf({ doubtSince }: Vcpu): number {
+    return doubtSince <= this.now ? doubtSince : -Infinity;
+  }
+
+  /** Threads ran that had been asleep, and no waking was seen. */
+  #forgetSleep(): void {
+    const isAsleep = (code: number): boolean => kindOf(code) === kind.asleep;
+    for (const [{ guestCpu }, since] of this.#notWoken)
+      guestCpu.timeline.replace(since, isAsleep, kind.unknown, this.#why.noWaking);
+    this.#notWoken.clear();
   }
 
   #unqueue(vcpu: Vcpu, state: Vcpu['state']): void {
@@ -343,7 +361,11 @@ export class Scene {
     for (const { vcpus } of this.#guests)
       for (const vcpu of vcpus) {
         if (vcpu.state === 'preempted' || vcpu.state === 'woken') this.#lose(vcpu, this.#why.lost);
-        else if (vcpu.state === 'asleep') this.#refresh(vcpu.guestCpu);
+        else if (vcpu.state === 'asleep') {
+          vcpu.inHypervisor = undefined;
+          vcpu.whyUnknown = this.#why.lost;
+          this.#refresh(vcpu.guestCpu);
+        }
       }
   }
 

@@ -5,7 +5,7 @@ import type { WaitKind } from './result.ts';
 import { Timeline } from './timeline.ts';
 
 /** Tasks of a machine beyond this number are one. */
-const tasksMost = 1 << 15;
+const mostTasks = 1 << 15;
 const never = -Infinity;
 
 /** A wait that has begun. */
@@ -88,7 +88,7 @@ export class MachineState {
     if (this.#last.tid === tid) return this.#last;
     let task = this.#tasks.get(tid);
     if (task === undefined) {
-      if (this.#tasks.size >= tasksMost) {
+      if (this.#tasks.size >= mostTasks) {
         this.tasksDropped++;
         return this.#others;
       }

@@ -4,7 +4,7 @@ import { causeKinds, type Thief } from './result.ts';
 import type { Cpu } from './state.ts';
 
 const kindUnit = 16;
-const thievesMost = 1 << 16;
+const mostThieves = 1 << 16;
 
 interface Sum {
   ns: number;
@@ -50,7 +50,7 @@ export class Thieves {
     if (sums === undefined) this.#byGuest.set(name, (sums = new Map()));
     let key = entity * kindUnit + kind;
     let sum = sums.get(key);
-    if (sum === undefined && this.#count >= thievesMost) {
+    if (sum === undefined && this.#count >= mostThieves) {
       key = kindUnit + kind;
       sum = sums.get(key);
     }

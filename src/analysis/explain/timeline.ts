@@ -1,6 +1,6 @@
 const firstRoom = 256;
 /** Most stretches that are kept for each CPU. */
-const usualMost = 1 << 15;
+const mostStretches = 1 << 15;
 
 /** The causes of one guest CPU, one after the other. Keeps the newest ones. Times are numbers and do not decrease. */
 export class Timeline {
@@ -13,7 +13,7 @@ export class Timeline {
   readonly #most: number;
 
   /** @param most a power of two */
-  constructor(most = usualMost) {
+  constructor(most = mostStretches) {
     this.#most = Math.max(most, firstRoom);
   }
 

@@ -4,7 +4,7 @@ import { type Cause, causeKinds, type Wait } from './result.ts';
 import type { ExplainedTask, OpenWait } from './state.ts';
 
 /** Causes of a wait beyond this number are summed up by kind. */
-const causesMost = 256;
+const mostCauses = 256;
 /** Steps that may be taken for each wait looked at, on average: a hostile file has many long ones. */
 const stepsForEach = 64;
 const firstSteps = 1 << 24;
@@ -98,7 +98,7 @@ export class Waits {
       });
     this.#steps -= steps;
     const sorted = [...sums.values()].sort((a, b) => b.ns - a.ns);
-    for (const { code, ns } of sorted.splice(causesMost)) {
+    for (const { code, ns } of sorted.splice(mostCauses)) {
       const others = causeCode(kindOf(code), -1, false);
       const sum = sorted.find((each) => each.code === others && each.entity === 1);
       if (sum === undefined) sorted.push({ code: others, entity: 1, ns });

@@ -82,7 +82,7 @@ export function verdict({ waits, clocks }: Explanation): string {
   const bound = clocks[machine]?.boundNs ?? null;
   const isInHost = !cause.kind.startsWith('guest-') && cause.kind !== 'unknown';
   if (isInHost && bound !== null && lengthNs < 2 * bound)
-    return `${whole}; that is less than the error of its clock (${duration(Math.round(bound))}), so why is uncertain\n`;
+    return `${whole}; that is less than twice the error of its clock (${duration(Math.round(bound))}), so why is uncertain\n`;
   const unknown = wait.causes.find((each) => each.kind === 'unknown');
   const doubts = [
     ...(cause.inferred ? ['a switch of that task was not recorded and is inferred'] : []),

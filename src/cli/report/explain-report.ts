@@ -55,8 +55,7 @@ function waitText({ causes, lengthNs, ...wait }: Wait, index: number, barMost: n
   const shown = causes.slice(0, causes.length > causesMost ? causesMost - 1 : causesMost);
   const rest = causes.slice(shown.length);
   const rows = shown.map((cause) => row(cause.ns, causeText(cause)));
-  if (rest.length > 0)
-    rows.push(row(sumOf(rest), `${counted(rest.length, 'more cause')}, together`));
+  if (rest.length > 0) rows.push(row(sumOf(rest), `${counted(rest.length, 'more cause')}, together`));
   return `${head}\n${rows.join('')}`;
 
   function row(ns: number, text: string): string {
@@ -90,7 +89,9 @@ function remarks({ waits, unknownNs, missing }: Explanation): string {
     for (const { kind, name, ns } of waits.flatMap(({ causes }) => causes))
       if (kind === 'unknown') why.set(name ?? '', (why.get(name ?? '') ?? 0) + ns);
     const reasons = [...why].sort(([, a], [, b]) => b - a).map(([name, ns]) => `${duration(ns)}: ${name}`);
-    lines.push(`unknown: ${percent(unknownNs / all)} of the time of these waits (${printable(reasons.join('; '))})`);
+    lines.push(
+      `unknown: ${percent(unknownNs / all)} of the time of these waits (${printable(reasons.join('; '))})`,
+    );
   }
   for (const text of missing) lines.push(`missing: ${printable(text)}`);
   return lines.map((line) => `${line}\n`).join('');
@@ -99,9 +100,7 @@ function remarks({ waits, unknownNs, missing }: Explanation): string {
 function clockText(guest: string, { method, boundNs, samples, violations }: ExplainedClock): string {
   if (method === 'none') return '';
   const bound =
-    boundNs === null
-      ? 'how exactly is not in the file'
-      : `right to within ${duration(Math.round(boundNs))}`;
+    boundNs === null ? 'how exactly is not in the file' : `right to within ${duration(Math.round(boundNs))}`;
   const part = samples > 0 ? `; ${percent(violations / samples)} of its events while its vCPU was off` : '';
   return `clock of ${printable(guest)}: converted to the host's, ${bound} (${printable(method)}${part})\n`;
 }

@@ -18,10 +18,7 @@ const usualColumns = 80;
 export async function runExplain(command: ExplainCommand): Promise<ExitCode> {
   const { inputs, guest, task, worst, overNs, json } = command;
   let events = 0;
-  const waiting = new Waiting(
-    new LiveText(process.stderr),
-    () => `reading ${counted(events, 'event')}`,
-  );
+  const waiting = new Waiting(new LiveText(process.stderr), () => `reading ${counted(events, 'event')}`);
   try {
     const { session } = await openMachines({ inputs, machines: undefined });
     try {

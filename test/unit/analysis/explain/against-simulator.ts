@@ -17,8 +17,9 @@ export interface Compared {
   readonly found: Explanation;
   /** What differs, in words; empty if everything is right. */
   readonly wrong: readonly string[];
-  /** Waits that were compared, and their time. */
+  /** Waits that were compared, those of which everything must be known, and the time of all. */
   readonly waits: number;
+  readonly exact: number;
   readonly ns: number;
   readonly unknownNs: number;
 }
@@ -48,7 +49,8 @@ type Sums = Map<string, number>;
 function differences(session: SimulatedSession, found: Explanation): Omit<Compared, 'session' | 'found'> {
   const { truth, options } = session;
   const wrong: string[] = [];
-  let [waits, ns, unknownNs] = [0, 0, 0];
+  let [waits, exact, ns, unknownNs] = [0, 0, 0, 0];
+  const hasLoss = truth.lost.length > 0;
   const bounds = new Map(options.guests.map(({ name }) => [name, found.clocks[name]!.boundNs!]));
   const known = knownFrom(session);
   const byTask = new Map<string, Wait[]>();
@@ -60,29 +62,41 @@ function differences(session: SimulatedSession, found: Explanation): Omit<Compar
   }
   for (const list of byTask.values()) list.sort((a, b) => Number(a.endNs - b.endNs));
   for (const wait of truth.waits) {
-    // nobody can know the states before the first events that say them
-    if (wait.due < known || wait.end === wait.due) continue;
+    if (wait.end === wait.due) continue;
     const bound = bounds.get(wait.machine)!;
     const list = byTask.get(`${wait.machine} ${wait.tid} ${wait.kind}`) ?? [];
     const near = list.find(
-      ({ endNs, dueNs }) => Math.abs(Number(endNs) - wait.end) <= bound && Math.abs(Number(dueNs) - wait.due) <= bound,
+      ({ endNs, dueNs }) =>
+        Math.abs(Number(endNs) - wait.end) <= bound && Math.abs(Number(dueNs) - wait.due) <= bound,
     );
+    // nobody can know the states before the first events that say them, nor where events were lost
+    const isKnown = wait.due >= known && !hasLoss;
     if (near === undefined) {
-      if (wait.end - wait.due > 2 * bound) wrong.push(`not found: ${textOf(wait)}`);
+      if (isKnown && wait.end - wait.due > 2 * bound) wrong.push(`not found: ${textOf(wait)}`);
       continue;
     }
+    if (isKnown) exact++;
     waits++;
     ns += near.lengthNs;
     unknownNs += near.causes.reduce((sum, each) => sum + (each.kind === 'unknown' ? each.ns : 0), 0);
     // each end of a stretch may be wrong by the bound of the clock that it is read from
-    const most = Math.max(...bounds.values());
-    const tolerance = (wait.causes.length + 1) * most;
-    const differ = differing(sumsOf(wait), sumsFound(near));
-    for (const [what, { truth, found }] of differ)
-      if (Math.abs(truth - found) > tolerance)
+    const tolerance = (wait.causes.length + 1) * Math.max(...bounds.values()) + inferredNs(wait);
+    for (const [what, { truth, found }] of differing(sumsOf(wait), sumsFound(near))) {
+      if (/^unknown|null$/.test(what) && !isKnown) continue;
+      // what is unknown lacks elsewhere
+      if (found - truth > tolerance || (isKnown && truth - found > tolerance))
         wrong.push(`${textOf(wait)}: ${what} took ${truth} and was said to take ${found}`);
+    }
   }
-  return { wrong, waits, ns, unknownNs };
+  return { wrong, waits, exact, ns, unknownNs };
+
+  /** How wrong an inferred switch may be: time in which the true one can have been. */
+  function inferredNs({ due, end }: TrueWait): number {
+    return truth.missing.reduce(
+      (sum, { from, to }) => sum + Math.max(0, Math.min(to, end) - Math.max(from, due)),
+      0,
+    );
+  }
 }
 
 /** When everything has been seen once. */

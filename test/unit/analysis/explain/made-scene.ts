@@ -106,7 +106,7 @@ export function played(
     const next = rest.find(([, cpu]) => cpu === on);
     if (next === undefined) return;
     const [ns, , tid, said, lost] = next;
-    scene.ahead(cpuOf(on), ns, tid, lost === 'lost', said[0] === 'switch');
+    scene.ahead(cpuOf(on), ns, tid, lost === 'lost', said[0] === 'other');
   }
 }
 

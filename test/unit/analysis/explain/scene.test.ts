@@ -243,6 +243,21 @@ test('a wake-up just before the switch-out counts from the switch-out', () => {
   assert.deepEqual(waitsOf(scene, 7), ['stolen task-7 200: woken-behind host task-9 cpu0 200']);
 });
 
+test('a wake-up with the time of the switch-in, on a CPU that is read later', () => {
+  const scene = played(web, [
+    ...begin,
+    [10, 'web 0', 0, ['switch', 0, 'R', 7]],
+    [20, 'host 1', 5, ['other']],
+    [100, 'host 0', 100, ['switch', 100, 'S', 9]],
+    [300, 'host 0', 9, ['switch', 9, 'S', 100]],
+    [300, 'host 1', 5, ['waking', 100, 0]],
+    [400, 'host 0', 100, ['switch', 100, 'S', 9]],
+    [500, 'host 0', 9, ['switch', 9, 'S', 100]],
+    [600, 'host 1', 5, ['other']],
+  ]);
+  assert.deepEqual(waitsOf(scene, 7), ['stolen task-7 200: asleep 200', 'stolen task-7 100: unknown 100']);
+});
+
 test('events that the host lost are unknown, from the last event before', () => {
   const scene = played(web, [
     ...begin,

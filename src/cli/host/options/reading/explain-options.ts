@@ -8,7 +8,7 @@ import { parseTask, selectionSettings } from './selection.ts';
 import type { TimePoint } from './time-point.ts';
 
 /** Most waits that are kept in memory with their causes. */
-const worstMost = 10_000;
+const mostWaits = 10_000;
 
 const unitNs: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
 
@@ -34,7 +34,7 @@ export const explainSettings = {
     placeholder: 'N',
     description: 'how many of the longest waits to explain',
     defaultText: '10',
-    parse: (text: string, name: string) => parseCount(text, name, worstMost, 1),
+    parse: (text: string, name: string) => parseCount(text, name, mostWaits, 1),
   },
   over: {
     long: 'over',
