@@ -87,6 +87,7 @@ export class Scene {
   begin(cpu: Cpu, time: number, tid: number): void {
     if (time > this.now) {
       if (this.#notWoken.size > 0) this.#forgetSleep();
+      this.waits.settle(time);
       while (this.#pauses.length > 0 && this.#pauses.at(-1)!.at <= time) this.#pause();
       this.now = time;
     }
@@ -227,6 +228,7 @@ export class Scene {
         this.thieves.flush(cpu);
       }
     }
+    this.waits.settle(Infinity);
   }
 
   #setCurrent(
@@ -252,6 +254,9 @@ export class Scene {
       task.onCpu = cpu;
       if (task.vcpu !== undefined) this.#run(task.vcpu, cpu);
       if (task.wait !== undefined) {
+        // it was moved, and that was not recorded
+        task.wait.isLost = task.wait.cpu !== cpu;
+        task.wait.cpu = cpu;
         this.waits.end(task.wait, task, now);
         task.wait = undefined;
       }
@@ -296,6 +301,11 @@ export class Scene {
   }
 
   #run(vcpu: Vcpu, cpu: Cpu): void {
+    if (vcpu.cpu !== undefined && vcpu.cpu !== cpu && vcpu.state !== 'unknown') {
+      // it was moved, nobody knows when
+      const isQueued = (code: number): boolean => isOff(kindOf(code));
+      vcpu.guestCpu.timeline.replace(vcpu.since, isQueued, kind.unknown, this.#why.missed);
+    }
     // it was woken, nobody knows when, unless that is recorded with the same time
     if (vcpu.state === 'asleep') this.#notWoken.set(vcpu, Math.max(vcpu.since, this.#doubtOf(vcpu)));
     this.#unqueue(vcpu, 'on');
@@ -357,15 +367,19 @@ export class Scene {
     cpu.machine.lostAt = this.now;
     this.#forgetCurrent(cpu, this.#why.lost);
     if (!cpu.machine.isHost) return;
-    // a queued vCPU may have been taken to this CPU and have run there; one that is asleep may have been woken
+    this.#doubtVcpus();
+  }
+
+  /** A queued vCPU may have run on the CPU whose events were lost, and one that is asleep may have been woken. */
+  #doubtVcpus(): void {
     for (const { vcpus } of this.#guests)
       for (const vcpu of vcpus) {
         if (vcpu.state === 'preempted' || vcpu.state === 'woken') this.#lose(vcpu, this.#why.lost);
-        else if (vcpu.state === 'asleep') {
-          vcpu.inHypervisor = undefined;
-          vcpu.whyUnknown = this.#why.lost;
-          this.#refresh(vcpu.guestCpu);
-        }
+        if (vcpu.state !== 'asleep') continue;
+        vcpu.inHypervisor = undefined;
+        vcpu.whyUnknown = this.#why.lost;
+        vcpu.doubtSince = Math.min(vcpu.doubtSince, this.now);
+        this.#refresh(vcpu.guestCpu);
       }
   }
 
@@ -380,13 +394,7 @@ export class Scene {
       this.waitsInLoss++;
     }
     this.#setCurrent(cpu, tid, task, false, undefined);
-    if (!machine.isHost || machine.losing > 0) return;
-    for (const { vcpus } of this.#guests)
-      for (const vcpu of vcpus) {
-        if (vcpu.state !== 'asleep') continue;
-        vcpu.doubtSince = this.now;
-        this.#refresh(vcpu.guestCpu);
-      }
+    if (machine.isHost) this.#doubtVcpus();
   }
 
   #pause(): void {

@@ -16,6 +16,8 @@ export interface OpenWait {
   /** The CPU of the wait now, and since when. */
   cpu: Cpu;
   since: number;
+  /** Whether it was moved to its last CPU, nobody knows when. */
+  isLost?: boolean;
   /** The CPUs before, each from its time on. */
   earlier: { readonly cpu: Cpu; readonly from: number; readonly to: number }[] | undefined;
 }

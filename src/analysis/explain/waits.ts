@@ -11,6 +11,13 @@ const firstSteps = 1 << 24;
 /** More than any code of a cause. */
 const codeUnit = 2 ** 19;
 
+/**
+ * The causes of a wait are looked for so long after its end: an event of the host that says more of them may come later,
+ * as the guest's times are not exact.
+ */
+const settleNs = 1e6;
+const mostEnded = 1 << 14;
+
 /** Which waits to find. */
 export interface WaitChoice {
   /** The worst this many. */
@@ -26,6 +33,15 @@ export interface WaitChoice {
 /** A wait with numbers as times. */
 export type FoundWait = Omit<Wait, 'dueNs' | 'endNs'> & { readonly due: number; readonly end: number };
 
+interface EndedWait {
+  readonly wait: OpenWait;
+  readonly task: ExplainedTask;
+  readonly name: string;
+  readonly cpu: number;
+  readonly end: number;
+  readonly isOver: boolean;
+}
+
 /** The worst waits so far, with their causes. */
 export class Waits {
   /** Longest first. */
@@ -36,31 +52,55 @@ export class Waits {
   readonly #choice: WaitChoice;
   readonly #entities: Entities;
   readonly #beyondHistory: number;
+  readonly #isMoved: number;
+  /** Those whose causes are still to be found, in the order of their ends. */
+  readonly #ended: EndedWait[] = [];
   #steps = firstSteps;
 
   constructor(choice: WaitChoice, entities: Entities) {
     this.#choice = choice;
     this.#entities = entities;
+    this.#isMoved = entities.add('host', { name: 'its move to another CPU was not recorded' });
     this.#beyondHistory = entities.add('host', { name: 'too many causes before' });
   }
 
   /** A wait ends, or the trace does. */
   end(wait: OpenWait, task: ExplainedTask, end: number, isOver = true): void {
-    const { worst, from, to, overNs, isWanted } = this.#choice;
+    const { from, to, overNs, isWanted } = this.#choice;
     const { due } = wait;
     const length = end - due;
     if (length <= 0 || length < overNs || end < from || due > to || !isWanted(task)) return;
     this.count++;
     this.#steps += stepsForEach;
-    const shortest = this.worst.length < worst ? 0 : (this.worst.at(-1)?.lengthNs ?? Infinity);
-    if (length <= shortest) return;
+    if (!this.#isAmongWorst(length)) return;
+    if (this.#ended.length >= mostEnded) this.settle(Infinity);
+    this.#ended.push({ wait, task, name: task.name, cpu: wait.cpu.number, end, isOver });
+  }
+
+  /** Finds the causes of waits that ended some time before `now`. */
+  settle(now: number): void {
+    const ended = this.#ended;
+    if (ended.length === 0 || ended[0]!.end + settleNs > now) return;
+    let count = 0;
+    for (; count < ended.length && ended[count]!.end + settleNs <= now; count++) this.#add(ended[count]!);
+    ended.splice(0, count);
+  }
+
+  #isAmongWorst(length: number): boolean {
+    const { worst } = this.#choice;
+    return this.worst.length < worst || length > (this.worst.at(-1)?.lengthNs ?? Infinity);
+  }
+
+  #add({ wait, task, name, cpu, end, isOver }: EndedWait): void {
+    const length = end - wait.due;
+    if (!this.#isAmongWorst(length)) return;
     const found: FoundWait = {
       machine: task.machine.name,
-      task: task.name,
+      task: name,
       tid: task.tid,
       prio: task.prio,
-      cpu: wait.cpu.number,
-      due,
+      cpu,
+      due: wait.due,
       end,
       lengthNs: length,
       kind: wait.kind,
@@ -71,7 +111,7 @@ export class Waits {
     let at = this.worst.length;
     while (at > 0 && this.worst[at - 1]!.lengthNs < length) at--;
     this.worst.splice(at, 0, found);
-    if (this.worst.length > worst) this.worst.pop();
+    if (this.worst.length > this.#choice.worst) this.worst.pop();
   }
 
   #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Cause[] {
@@ -87,7 +127,9 @@ export class Waits {
       const why = this.#entities.add('host', { name: 'too many long waits' });
       return [this.#cause(kind.unknown, why, end - wait.due)];
     }
-    const pieces = [...(wait.earlier ?? []), { cpu: wait.cpu, from: wait.since, to: end }];
+    const pieces = [...(wait.earlier ?? [])];
+    if (wait.isLost === true) add(kind.unknown, this.#isMoved, end - wait.since);
+    else pieces.push({ cpu: wait.cpu, from: wait.since, to: end });
     let steps = 0;
     for (const { cpu, from, to } of pieces)
       steps += cpu.timeline.slice(from, to, (code, entity, ns) => {

@@ -176,6 +176,24 @@ test('a task that is moved to another CPU while it waits', () => {
   ]);
 });
 
+test('a task and a vCPU whose moves were not recorded', () => {
+  const scene = played({ web: [100, 101] }, [
+    [0, 'host 0', 100, ['other']],
+    [0, 'host 1', 101, ['other']],
+    [0, 'host 2', 0, ['other']],
+    [0, 'web 0', 8, ['other']],
+    [0, 'web 1', 0, ['other']],
+    [100, 'web 1', 0, ['waking', 7, 0, 60]],
+    [220, 'web 1', 0, ['switch', 0, 'R', 7]],
+    [300, 'host 1', 101, ['switch', 101, 'R', 9]],
+    [400, 'host 2', 0, ['switch', 0, 'R', 101]],
+  ]);
+  assert.deepEqual(waitsOf(scene, 7), [
+    'wakeup task-7 160 due: unknown 120, guest-kernel cpu1 40',
+    'stolen task-7 100: unknown 100',
+  ]);
+});
+
 test('a switch out of idle that the host did not record', () => {
   const scene = played(web, [
     ...begin,
