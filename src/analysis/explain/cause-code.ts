@@ -1,9 +1,21 @@
-import { type CauseKind, causeKinds } from './result.ts';
+import type { CauseKind } from './result.ts';
 
 /** The kind of a cause as a number: its index in `causeKinds`. */
-export const kind = Object.fromEntries(causeKinds.map((name, index) => [name, index])) as Readonly<
-  Record<CauseKind, number>
->;
+export const kind: Readonly<Record<CauseKind, number>> = {
+  unknown: 0,
+  paused: 1,
+  preempted: 2,
+  'woken-behind': 3,
+  'other-guest': 4,
+  asleep: 5,
+  'host-irq': 6,
+  'host-softirq': 7,
+  hypervisor: 8,
+  'guest-irq': 9,
+  'guest-softirq': 10,
+  'guest-task': 11,
+  'guest-kernel': 12,
+};
 
 const kindUnit = 16;
 const inferredUnit = 2 * kindUnit;

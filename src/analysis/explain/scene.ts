@@ -184,7 +184,7 @@ export class Scene {
     const cpu = machine.cpu(target);
     task.readyAt = now;
     task.readyCpu = target;
-    if (vcpu?.cpu !== undefined) this.#queue(vcpu, vcpu.state as 'preempted' | 'woken', cpu);
+    if (vcpu?.state === 'preempted' || vcpu?.state === 'woken') this.#queue(vcpu, vcpu.state, cpu);
     if (wait !== undefined && wait.cpu !== cpu && (wait.earlier?.length ?? 0) < mostPieces) {
       (wait.earlier ??= []).push({ cpu: wait.cpu, from: wait.since, to: now });
       wait.cpu = cpu;
@@ -487,7 +487,8 @@ export class Scene {
     const { state, cpu, guestCpu } = vcpu;
     const { machine } = guestCpu;
     if (state === 'unknown') return this.#unknown(vcpu.whyUnknown);
-    if (state === 'asleep' && vcpu.thread.machine.losing > 0) return this.#unknown(this.#why.lost);
+    // whether it was woken, or taken to another CPU, may be in events that are lost
+    if (state !== 'on' && vcpu.thread.machine.losing > 0) return this.#unknown(this.#why.lost);
     this.#entity = machine.nobody;
     if (vcpu.isPaused) return causeCode(kind.paused, -1, false);
     if (state === 'asleep') return causeCode(kind.asleep, -1, false);

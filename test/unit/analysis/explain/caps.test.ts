@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { causeCode, kind } from '../../../../src/analysis/explain/cause-code.ts';
 import { Entities } from '../../../../src/analysis/explain/entities.ts';
+import { causeKinds } from '../../../../src/analysis/explain/result.ts';
 import { Nesting } from '../../../../src/analysis/explain/nesting.ts';
 import { MachineState } from '../../../../src/analysis/explain/state.ts';
 import { Timeline } from '../../../../src/analysis/explain/timeline.ts';
@@ -138,4 +139,8 @@ test('a task that is moved too often is followed no longer', () => {
   assert.deepEqual(waitsOf(played({ web: [100, 101] }, events), 7), [
     'wakeup task-7 4000: unknown 1440, guest-task web task-8 cpu0 1280, guest-task web task-9 cpu1 1280',
   ]);
+});
+
+test('each kind has the number of its place among the kinds', () => {
+  for (const [number, name] of causeKinds.entries()) assert.equal(kind[name], number);
 });

@@ -1,5 +1,6 @@
 import { namesOf, type Subcommand } from '../subcommand.ts';
-import { type ExplainCommand, explainSettings, readExplain } from './explain-options.ts';
+import { type ExplainCommand, readExplain } from './explain-options.ts';
+import { explainSettings } from './explain-settings.ts';
 import { type ExportCommand, readExport } from './export-options.ts';
 import { type QueryCommand, readQuery } from './query-options.ts';
 import { readReport, type ReportCommand } from './report-options.ts';
