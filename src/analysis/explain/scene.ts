@@ -1,4 +1,4 @@
-import { causeCode, isOff, kind, kindOf } from './cause-code.ts';
+import { Causes, isOff, kind, kindOf } from './causes.ts';
 import { Entities } from './entities.ts';
 import { Cpu, type ExplainedTask, MachineState, type OpenWait, Vcpu } from './state.ts';
 import { Thieves } from './thieves.ts';
@@ -37,11 +37,9 @@ export class Scene {
   now = -Infinity;
   readonly #guests: MachineState[] = [];
   readonly #pauses: { readonly at: number; readonly machine: string; readonly isPaused: boolean }[];
-  readonly #why: Readonly<Record<'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking', number>>;
   /** vCPUs that run since now, though they were asleep: since when. */
   readonly #notWoken = new Map<Vcpu, number>();
-  /** The entity of the last cause found. */
-  #entity = 0;
+  readonly #causes: Causes;
 
   constructor(choice: WaitChoice, pauses: readonly Pause[] = []) {
     this.waits = new Waits(choice, this.entities);
@@ -52,14 +50,7 @@ export class Scene {
         { at: to, machine, isPaused: false },
       ])
       .sort((a, b) => b.at - a.at);
-    const why = (name: string): number => this.entities.add('host', { name });
-    this.#why = {
-      notYet: why('before the first event that says it'),
-      lost: why('events were lost'),
-      notHost: why('the host was not traced'),
-      missed: why('a switch was not recorded'),
-      noWaking: why('the wake-up was not recorded'),
-    };
+    this.#causes = new Causes(this.entities);
   }
 
   host(): MachineState {
@@ -75,7 +66,7 @@ export class Scene {
     this.#guests.push(machine);
     this.checks.set(machine, { samples: 0, violations: 0 });
     for (const [number, tid] of host === undefined ? [] : vcpuTids) {
-      const vcpu = new Vcpu(machine.cpu(number), host!.task(tid), this.#why.notYet);
+      const vcpu = new Vcpu(machine.cpu(number), host!.task(tid), this.#causes.why.notYet);
       vcpu.thread.vcpu = vcpu;
       vcpu.guestCpu.vcpu = vcpu;
       machine.vcpus.push(vcpu);
@@ -250,7 +241,8 @@ export class Scene {
     if (before?.onCpu === cpu) this.#leave(before, cpu, wasRunnable);
     if (task.tid > 0) {
       // it cannot be on two CPUs: its switch-out there was not recorded
-      if (task.onCpu !== undefined && task.onCpu !== cpu) this.#forgetCurrent(task.onCpu, this.#why.missed);
+      if (task.onCpu !== undefined && task.onCpu !== cpu)
+        this.#forgetCurrent(task.onCpu, this.#causes.why.missed);
       task.onCpu = cpu;
       if (task.vcpu !== undefined) this.#run(task.vcpu, cpu);
       if (task.wait !== undefined) {
@@ -277,7 +269,7 @@ export class Scene {
     if (isWoken) task.readyAt = now;
     if (wasRunnable === true || isWoken) task.readyCpu = cpu.number;
     if (vcpu !== undefined) {
-      if (wasRunnable === undefined) this.#lose(vcpu, this.#why.missed);
+      if (wasRunnable === undefined) this.#lose(vcpu, this.#causes.why.missed);
       else if (wasRunnable || isWoken) this.#queue(vcpu, wasRunnable ? 'preempted' : 'woken', cpu);
       else this.#unqueue(vcpu, 'asleep');
     }
@@ -304,7 +296,7 @@ export class Scene {
     if (vcpu.cpu !== undefined && vcpu.cpu !== cpu && vcpu.state !== 'unknown') {
       // it was moved, nobody knows when
       const isQueued = (code: number): boolean => isOff(kindOf(code));
-      vcpu.guestCpu.timeline.replace(vcpu.since, isQueued, kind.unknown, this.#why.missed);
+      vcpu.guestCpu.timeline.replace(vcpu.since, isQueued, kind.unknown, this.#causes.why.missed);
     }
     // it was woken, nobody knows when, unless that is recorded with the same time
     if (vcpu.state === 'asleep') this.#notWoken.set(vcpu, Math.max(vcpu.since, this.#doubtOf(vcpu)));
@@ -321,7 +313,7 @@ export class Scene {
   #forgetSleep(): void {
     const isAsleep = (code: number): boolean => kindOf(code) === kind.asleep;
     for (const [{ guestCpu }, since] of this.#notWoken)
-      guestCpu.timeline.replace(since, isAsleep, kind.unknown, this.#why.noWaking);
+      guestCpu.timeline.replace(since, isAsleep, kind.unknown, this.#causes.why.noWaking);
     this.#notWoken.clear();
   }
 
@@ -365,7 +357,7 @@ export class Scene {
     cpu.isLosing = true;
     cpu.machine.losing++;
     cpu.machine.lostAt = this.now;
-    this.#forgetCurrent(cpu, this.#why.lost);
+    this.#forgetCurrent(cpu, this.#causes.why.lost);
     if (!cpu.machine.isHost) return;
     this.#doubtVcpus();
   }
@@ -374,10 +366,10 @@ export class Scene {
   #doubtVcpus(): void {
     for (const { vcpus } of this.#guests)
       for (const vcpu of vcpus) {
-        if (vcpu.state === 'preempted' || vcpu.state === 'woken') this.#lose(vcpu, this.#why.lost);
+        if (vcpu.state === 'preempted' || vcpu.state === 'woken') this.#lose(vcpu, this.#causes.why.lost);
         if (vcpu.state !== 'asleep') continue;
         vcpu.inHypervisor = undefined;
-        vcpu.whyUnknown = this.#why.lost;
+        vcpu.whyUnknown = this.#causes.why.lost;
         vcpu.doubtSince = Math.min(vcpu.doubtSince, this.now);
         this.#refresh(vcpu.guestCpu);
       }
@@ -421,9 +413,9 @@ export class Scene {
   }
 
   #refresh(cpu: Cpu): void {
-    const code = this.#causeOf(cpu);
-    if (code === cpu.code && this.#entity === cpu.entity) return;
-    const entity = this.#entity;
+    const code = this.#causes.of(cpu);
+    const { entity } = this.#causes;
+    if (code === cpu.code && entity === cpu.entity) return;
     this.thieves.ends(cpu, this.now);
     cpu.timeline.push(this.now, code, entity);
     cpu.code = code;
@@ -456,66 +448,5 @@ export class Scene {
     const { task, since, end = this.now } = theft;
     const wait: OpenWait = { kind: 'stolen', due: since, isDue: false, cpu, since, earlier: undefined };
     this.waits.end(wait, task, end, isOver);
-  }
-
-  /** The cause at present; its entity is in `#entity`. */
-  #causeOf(cpu: Cpu): number {
-    const { vcpu, machine } = cpu;
-    if (cpu.isLosing) return this.#unknown(this.#why.lost);
-    if (vcpu !== undefined) {
-      const code = this.#hostCauseOf(vcpu);
-      if (code >= 0) return code;
-    }
-    const { running } = cpu.interrupts;
-    if (running > 0) {
-      this.#entity = cpu.interrupts.entity;
-      return causeCode(running === 1 ? kind['guest-irq'] : kind['guest-softirq'], cpu.number, false);
-    }
-    if (cpu.current === undefined) return this.#unknown(this.#why.notYet);
-    if (cpu.current.tid !== 0) {
-      this.#entity = cpu.current.entity(this.entities);
-      return causeCode(kind['guest-task'], cpu.number, cpu.isInferred);
-    }
-    // idle: whether the vCPU ran at all, only the host knows
-    if (vcpu === undefined) return this.#unknown(this.#why.notHost);
-    this.#entity = machine.nobody;
-    return causeCode(kind['guest-kernel'], cpu.number, false);
-  }
-
-  /** The cause in the host; -1 if the vCPU runs. */
-  #hostCauseOf(vcpu: Vcpu): number {
-    const { state, cpu, guestCpu } = vcpu;
-    const { machine } = guestCpu;
-    if (state === 'unknown') return this.#unknown(vcpu.whyUnknown);
-    // whether it was woken, or taken to another CPU, may be in events that are lost
-    if (state !== 'on' && vcpu.thread.machine.losing > 0) return this.#unknown(this.#why.lost);
-    this.#entity = machine.nobody;
-    if (vcpu.isPaused) return causeCode(kind.paused, -1, false);
-    if (state === 'asleep') return causeCode(kind.asleep, -1, false);
-    if (state === 'on') {
-      const { running } = cpu!.interrupts;
-      if (running > 0) {
-        this.#entity = cpu!.interrupts.entity;
-        return causeCode(running === 1 ? kind['host-irq'] : kind['host-softirq'], cpu!.number, false);
-      }
-      if (vcpu.inHypervisor === undefined && machine.hasKvm) return this.#unknown(vcpu.whyUnknown);
-      if (vcpu.inHypervisor !== true) return -1;
-      this.#entity = vcpu.exitEntity;
-      return causeCode(kind.hypervisor, cpu!.number, false);
-    }
-    const { current, isInferred, number } = cpu!;
-    if (current === undefined) return this.#unknown(cpu!.isLosing ? this.#why.lost : this.#why.notYet);
-    const other = current.vcpu?.guestCpu;
-    if (other === undefined || other.machine === machine) {
-      this.#entity = current.entity(this.entities);
-      return causeCode(state === 'preempted' ? kind.preempted : kind['woken-behind'], number, isInferred);
-    }
-    this.#entity = other.current?.entity(this.entities) ?? other.machine.nobody;
-    return causeCode(kind['other-guest'], number, isInferred || other.isInferred);
-  }
-
-  #unknown(why: number): number {
-    this.#entity = why;
-    return kind.unknown;
   }
 }

@@ -1,4 +1,4 @@
-import { isTheft, kindOf } from './cause-code.ts';
+import { isTheft, kindOf } from './causes.ts';
 import type { Entities } from './entities.ts';
 import { causeKinds, type Thief } from './result.ts';
 import type { Cpu } from './state.ts';

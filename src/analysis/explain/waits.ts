@@ -1,4 +1,4 @@
-import { causeCode, cpuOf, isInferred, isOff, kind, kindOf } from './cause-code.ts';
+import { causeCode, cpuOf, isInferred, isOff, kind, kindOf } from './causes.ts';
 import type { Entities } from './entities.ts';
 import { type Cause, causeKinds, type Wait } from './result.ts';
 import type { ExplainedTask, OpenWait } from './state.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { causeCode, kind } from '../../../../src/analysis/explain/cause-code.ts';
+import { causeCode, kind } from '../../../../src/analysis/explain/causes.ts';
 import { Entities } from '../../../../src/analysis/explain/entities.ts';
 import { causeKinds } from '../../../../src/analysis/explain/result.ts';
 import { Nesting } from '../../../../src/analysis/explain/nesting.ts';
