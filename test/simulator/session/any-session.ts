@@ -83,8 +83,8 @@ export const anyFaults: fc.Arbitrary<Faults> = fc.record(
     guestLoss: part(0.01),
     lossLength: fc.integer({ min: 1, max: 100 }),
     noSwitchFromIdle: fc.subarray([0, 1, 2, 3]),
-    hostWithout: kinds(['irq', 'softirq', 'kvm', 'migrate']),
-    guestsWithout: kinds(['irq', 'softirq', 'hrtimer', 'migrate']),
+    hostWithout: kinds(['irq', 'softirq', 'kvm']),
+    guestsWithout: kinds(['irq', 'softirq', 'hrtimer']),
   },
   { requiredKeys: [] },
 );

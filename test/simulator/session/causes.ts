@@ -1,4 +1,5 @@
-import type { CpuSpan, EndedWait, VcpuSpan } from './truth.ts';
+import type { EventKind } from './options.ts';
+import type { CpuSpan, EndedWait, Handler, VcpuSpan } from './truth.ts';
 
 export type CauseKind =
   | 'guest-task'
@@ -42,11 +43,20 @@ export interface VcpuTruth {
 
 /** What ran on the host, to tell why guests' tasks waited. */
 export class Causes {
+  readonly #host: ReadonlySet<EventKind>;
+  readonly #guests: ReadonlySet<EventKind>;
   readonly #hostCpus: readonly (readonly CpuSpan[])[];
   readonly #byTid: ReadonlyMap<number, VcpuTruth>;
   readonly #vcpus: readonly VcpuTruth[];
 
-  constructor(hostCpus: readonly (readonly CpuSpan[])[], vcpus: readonly VcpuTruth[]) {
+  /** @param without kinds of events that were not recorded: then the causes are those that a reader can know */
+  constructor(
+    hostCpus: readonly (readonly CpuSpan[])[],
+    vcpus: readonly VcpuTruth[],
+    without: { readonly host?: readonly EventKind[]; readonly guests?: readonly EventKind[] } = {},
+  ) {
+    this.#host = new Set(without.host);
+    this.#guests = new Set(without.guests);
     this.#hostCpus = hostCpus;
     this.#byTid = new Map(vcpus.map((vcpu) => [vcpu.tid, vcpu]));
     this.#vcpus = vcpus;
@@ -54,41 +64,33 @@ export class Causes {
 
   /** Causes that follow each other from the wait's due time to its end, without a gap. */
   of(machine: string, { places, due, end }: EndedWait): Cause[] {
-    const causes: Cause[] = [];
+    const causes = new CauseList();
     for (const [index, { from, cpu }] of places.entries()) {
       const vcpu = this.#vcpus.find((each) => each.machine === machine && each.cpu === cpu)!;
-      this.#during(vcpu, Math.max(due, from), places[index + 1]?.from ?? end, (cause) => add(causes, cause));
+      this.#during(vcpu, Math.max(due, from), places[index + 1]?.from ?? end, causes);
     }
-    return causes;
+    return causes.all;
   }
 
-  #during(vcpu: VcpuTruth, from: number, to: number, give: (cause: Cause) => void): void {
-    const { machine, tid, comm } = vcpu;
-    for (const span of within(vcpu.spans, from, to)) {
-      const { number, name } = span;
-      const time = cut(span, from, to);
-      switch (span.state) {
-        case 'paused':
-          give({ ...time, kind: 'paused', machine, tid: 0, comm: '' });
-          break;
-        case 'asleep':
-          give({ ...time, kind: 'asleep', machine, tid, comm });
-          break;
-        case 'hypervisor':
-          give({ ...time, kind: 'hypervisor', machine, tid, comm, number, name });
-          break;
-        case 'host-irq':
-        case 'host-softirq':
-          give({ ...time, kind: span.state, machine: 'host', tid: 0, comm: '', number, name });
-          break;
-        case 'preempted':
-        case 'woken':
-          this.#behind(vcpu, span, time.from, time.to, give);
-          break;
-        case 'guest':
-          this.#inGuest(vcpu, time.from, time.to, give);
-          break;
-      }
+  #during(vcpu: VcpuTruth, start: number, end: number, causes: CauseList): void {
+    const { machine, spans } = vcpu;
+    const host = this.#host;
+    for (let index = firstAfter(spans, start); index < spans.length && spans[index]!.from < end; index++) {
+      const span = spans[index]!;
+      const { state, exit } = span;
+      const from = Math.max(start, span.from);
+      const to = Math.min(end, span.to);
+      if (state === 'paused') causes.add(from, to, 'paused', machine);
+      else if (state === 'asleep') causes.add(from, to, 'asleep', machine, vcpu);
+      else if (state === 'preempted' || state === 'woken') this.#behind(vcpu, span, from, to, causes);
+      else if (
+        (state === 'host-irq' && !host.has('irq')) ||
+        (state === 'host-softirq' && !host.has('softirq'))
+      )
+        causes.add(from, to, state, 'host', noTask, span);
+      else if (exit !== undefined && !host.has('kvm'))
+        causes.add(from, to, 'hypervisor', machine, vcpu, exit);
+      else this.#inGuest(vcpu, from, to, causes);
     }
   }
 
@@ -96,75 +98,90 @@ export class Causes {
   #behind(
     { machine }: VcpuTruth,
     { state, cpu }: VcpuSpan,
+    start: number,
+    end: number,
+    causes: CauseList,
+  ): void {
+    const spans = this.#hostCpus[cpu]!;
+    for (let index = firstAfter(spans, start); index < spans.length && spans[index]!.from < end; index++) {
+      const span = spans[index]!;
+      const from = Math.max(start, span.from);
+      const to = Math.min(end, span.to);
+      const other = this.#byTid.get(span.tid);
+      if (other === undefined || other.machine === machine)
+        causes.add(from, to, state === 'woken' ? 'woken-behind' : 'preempted', 'host', span);
+      else {
+        const { guestSpans } = other;
+        for (let inner = firstAfter(guestSpans, from); inner < guestSpans.length; inner++) {
+          const task = guestSpans[inner]!;
+          if (task.from >= to) break;
+          causes.add(Math.max(from, task.from), Math.min(to, task.to), 'other-guest', other.machine, task);
+        }
+      }
+    }
+  }
+
+  #inGuest({ machine, guestSpans }: VcpuTruth, start: number, end: number, causes: CauseList): void {
+    const guests = this.#guests;
+    for (
+      let index = firstAfter(guestSpans, start);
+      index < guestSpans.length && guestSpans[index]!.from < end;
+      index++
+    ) {
+      const span = guestSpans[index]!;
+      const { tid, irq, softirq } = span;
+      const from = Math.max(start, span.from);
+      const to = Math.min(end, span.to);
+      if (irq !== undefined && !guests.has('irq')) causes.add(from, to, 'guest-irq', machine, noTask, irq);
+      else if (softirq !== undefined && !guests.has('softirq'))
+        causes.add(from, to, 'guest-softirq', machine, noTask, softirq);
+      else if (tid > 0) causes.add(from, to, 'guest-task', machine, span);
+      else causes.add(from, to, 'guest-kernel', machine);
+    }
+  }
+}
+
+const noTask = { tid: 0, comm: '' };
+
+/** Causes in the order of time; one that goes on is lengthened. */
+class CauseList {
+  readonly all: Cause[] = [];
+
+  add(
     from: number,
     to: number,
-    give: (cause: Cause) => void,
+    kind: CauseKind,
+    machine: string,
+    { tid, comm }: { readonly tid: number; readonly comm: string } = noTask,
+    handler?: Handler,
   ): void {
-    for (const span of within(this.#hostCpus[cpu]!, from, to)) {
-      const time = cut(span, from, to);
-      const { tid, comm } = span;
-      const other = this.#byTid.get(tid);
-      if (other === undefined || other.machine === machine)
-        give({ ...time, kind: state === 'woken' ? 'woken-behind' : 'preempted', machine: 'host', tid, comm });
-      else
-        for (const inner of within(other.guestSpans, time.from, time.to))
-          give({
-            ...cut(inner, time.from, time.to),
-            kind: 'other-guest',
-            machine: other.machine,
-            tid: inner.tid,
-            comm: inner.comm,
-          });
-    }
-  }
-
-  #inGuest({ machine, guestSpans }: VcpuTruth, from: number, to: number, give: (cause: Cause) => void): void {
-    for (const span of within(guestSpans, from, to)) {
-      const time = cut(span, from, to);
-      const { tid, comm, irq, softirq } = span;
-      if (irq !== undefined) give({ ...time, kind: 'guest-irq', machine, tid: 0, comm: '', ...irq });
-      else if (softirq !== undefined)
-        give({ ...time, kind: 'guest-softirq', machine, tid: 0, comm: '', ...softirq });
-      else if (tid > 0) give({ ...time, kind: 'guest-task', machine, tid, comm });
-      else give({ ...time, kind: 'guest-kernel', machine, tid: 0, comm: '' });
-    }
+    // a task that moves when it is woken was nowhere else
+    if (from >= to) return;
+    const last = this.all.at(-1);
+    if (
+      last?.kind === kind &&
+      last.machine === machine &&
+      last.tid === tid &&
+      last.number === handler?.number
+    )
+      last.to = to;
+    else
+      this.all.push(
+        handler === undefined
+          ? { from, to, kind, machine, tid, comm }
+          : { from, to, kind, machine, tid, comm, number: handler.number, name: handler.name },
+      );
   }
 }
 
-/** Adds a cause, or lengthens the last one if it goes on. */
-function add(causes: Cause[], cause: Cause): void {
-  if (cause.from >= cause.to) return;
-  const last = causes.at(-1);
-  if (
-    last?.kind === cause.kind &&
-    last.machine === cause.machine &&
-    last.tid === cause.tid &&
-    last.number === cause.number
-  )
-    last.to = cause.to;
-  else causes.push(cause);
-}
-
-function cut(
-  span: { readonly from: number; readonly to: number },
-  from: number,
-  to: number,
-): { from: number; to: number } {
-  return { from: Math.max(span.from, from), to: Math.min(span.to, to) };
-}
-
-/** The spans that overlap a stretch. */
-function* within<Span extends { readonly from: number; readonly to: number }>(
-  spans: readonly Span[],
-  from: number,
-  to: number,
-): Generator<Span> {
+/** Index of the first span that ends after a time. */
+function firstAfter(spans: readonly { readonly to: number }[], time: number): number {
   let low = 0;
   let high = spans.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (spans[middle]!.to <= from) low = middle + 1;
+    if (spans[middle]!.to <= time) low = middle + 1;
     else high = middle;
   }
-  for (let index = low; index < spans.length && spans[index]!.from < to; index++) yield spans[index]!;
+  return low;
 }

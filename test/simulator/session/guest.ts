@@ -47,11 +47,13 @@ export class Guest extends Machine {
   readonly hasKvm: boolean;
   readonly pid: number;
   readonly clock: GuestClock;
-  readonly suspendedNs: number;
   readonly vcpus: Vcpu[] = [];
   isPaused = false;
   readonly #host: Host;
   readonly #options: GuestOptions;
+  /** The host's clock at the beginning, and the guest's CLOCK_MONOTONIC. */
+  readonly #start: number;
+  readonly #monotonicOrigin: number;
   readonly #qemu: Worker;
   readonly #sleepers: Task[] = [];
   /** Since when a CPU whose current task runs has not worked. */
@@ -62,7 +64,8 @@ export class Guest extends Machine {
     this.hasKvm = options.hasKvm;
     this.pid = pid;
     this.clock = clock;
-    this.suspendedNs = suspendedNs;
+    this.#start = Number(clock.hostOrigin);
+    this.#monotonicOrigin = Number(clock.guestOrigin) - suspendedNs;
     this.#host = host;
     this.#options = options;
     this.#qemu = new Worker(host, pid, 'qemu-system-x86');
@@ -107,23 +110,19 @@ export class Guest extends Machine {
     cpu.suspend();
   }
 
-  /** By the guest's CLOCK_MONOTONIC. */
-  get monotonic(): number {
-    return Number(this.clock.guestOrigin) + this.#clockNow - this.suspendedNs;
-  }
-
+  /** How far the guest's clock has gone. */
   get #clockNow(): number {
-    return this.clock.since(this.queue.now - Number(this.clock.hostOrigin));
+    return this.clock.since(this.queue.now - this.#start);
   }
 
   override wakeLater(task: Task, cpu: Cpu, ns: number): void {
     const expires = this.#clockNow + ns;
     const timer = {
       address: 0xffff_a000_0000_0000n + BigInt(task.tid) * 0x1000n,
-      expires: this.monotonic + ns,
+      expires: this.#monotonicOrigin + expires,
     };
     this.trace.timerStart(cpu, timer);
-    const due = Number(this.clock.hostOrigin) + this.clock.hostSince(expires);
+    const due = this.#start + this.clock.hostSince(expires);
     this.queue.at(due, () => this.#fire(cpu.index, this.#expiry(cpu, timer, task, due)));
   }
 
@@ -192,7 +191,7 @@ export class Guest extends Machine {
     return hidden(this.about(300) + 200, () => {
       // __run_hrtimer of hrtimer.c takes the timer out first
       this.trace.timerCancel(cpu, timer);
-      this.trace.timerEntry(cpu, timer, this.monotonic);
+      this.trace.timerEntry(cpu, timer, this.#monotonicOrigin + this.#clockNow);
       cpu.interrupt(hidden(this.about(300) + 200, wake));
     });
   }
@@ -228,10 +227,9 @@ export class Guest extends Machine {
     const { irqEveryNs, throttle, pauses } = this.#options;
     if (irqEveryNs < Infinity) this.#nextIrq();
     if (throttle !== undefined) this.#nextThrottle(throttle);
-    const start = Number(this.clock.hostOrigin);
     for (const { at, ns } of pauses) {
-      this.queue.at(start + at, () => this.#pause(true));
-      this.queue.at(start + at + ns, () => this.#pause(false));
+      this.queue.at(this.#start + at, () => this.#pause(true));
+      this.queue.at(this.#start + at + ns, () => this.#pause(false));
     }
   }
 

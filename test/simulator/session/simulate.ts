@@ -48,6 +48,8 @@ export interface Truth {
   /** Where events were lost, and where a switch was not recorded: from the last event before to the first after. */
   readonly lost: readonly MachineGap[];
   readonly missing: readonly MachineGap[];
+  /** By how much a guest's event may be wrong after its time was converted to the host's. */
+  readonly clocks: readonly { readonly machine: string; readonly boundNs: number }[];
   /** When guests were stopped by QMP. */
   readonly pauses: readonly { readonly machine: string; readonly from: number; readonly to: number }[];
 }
@@ -76,6 +78,12 @@ export interface SimulatedSession {
   readonly truth: Truth;
   /** Events recorded on all machines. */
   readonly events: number;
+  /**
+   * The waits as far as recordings that lack kinds of events (`Faults`) can tell: without a timer's events a wait begins
+   * when the task was woken; what a handler or an exit took counts as what was below it. A stretch that was stolen is
+   * then `guest-task` of the task itself where nothing tells that it was.
+   */
+  readonly knowable: () => readonly TrueWait[];
 }
 
 /** Runs a host with guests. The same options give the same session. */
@@ -153,10 +161,19 @@ function collect(
     }),
   );
   const hostCpus = cpusOf(host);
-  const causes = new Causes(
-    hostCpus.map(({ spans }) => spans),
-    vcpus,
-  );
+  const hostSpans = hostCpus.map(({ spans }) => spans);
+  const waitsOf = (causes: Causes, shown: (wait: EndedWait) => EndedWait = (wait) => wait): TrueWait[] =>
+    guests
+      .flatMap(({ name, waits }) =>
+        waits.map((wait) => ({ machine: name, ...shown(wait), causes: causes.of(name, shown(wait)) })),
+      )
+      .sort((a, b) => a.end - b.end);
+  const { hostWithout = [], guestsWithout = [] } = options.faults ?? {};
+  const knowable = (): TrueWait[] =>
+    waitsOf(
+      new Causes(hostSpans, vcpus, { host: hostWithout, guests: guestsWithout }),
+      guestsWithout.includes('hrtimer') ? withoutTimer : undefined,
+    );
   const made = machines.map((machine) => ({
     name: machine.name,
     pages: machine.trace.end(),
@@ -180,19 +197,29 @@ function collect(
       hostCpus,
       guestCpus: guests.flatMap(cpusOf),
       vcpus,
-      waits: guests
-        .flatMap(({ name, waits }) =>
-          waits.map((wait) => ({ machine: name, ...wait, causes: causes.of(name, wait) })),
-        )
-        .sort((a, b) => a.end - b.end),
+      waits: waitsOf(new Causes(hostSpans, vcpus)),
+      clocks: guests.map(({ name }, index) => ({ machine: name, boundNs: boundOf(options.guests[index]!) })),
       lost: gaps('lost'),
       missing: gaps('missing'),
       pauses: guests.flatMap(({ name, clock }) =>
         clock.pauses.map((pause) => ({ machine: name, from: from + pause.from, to: from + pause.to })),
       ),
     },
+    knowable,
     events: machines.reduce((sum, { trace }) => sum + trace.events, 0),
   };
+}
+
+/** A wait of which nobody knows when it was due. */
+function withoutTimer(wait: EndedWait): EndedWait {
+  const { begin, places } = wait;
+  const since = places.findLastIndex(({ from }) => from <= begin);
+  return { ...wait, due: begin, isDue: false, places: places.slice(Math.max(0, since)) };
+}
+
+/** Rounding of the guest's time, of the samples, and of the conversion; and what is wrong on purpose. */
+export function boundOf({ clockErrorNs }: GuestOptions): number {
+  return clockErrorNs + 3;
 }
 
 function cpusOf({ name, cpus, trace }: Machine): TrueCpu[] {

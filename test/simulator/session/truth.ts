@@ -39,6 +39,8 @@ export interface VcpuSpan {
   readonly cpu: number;
   readonly number: number;
   readonly name: string;
+  /** Why it left guest code, while it has not entered it again. */
+  readonly exit?: Handler;
 }
 
 export type WaitKind = 'wakeup' | 'preempted' | 'stolen';
@@ -103,9 +105,10 @@ export class CpuLog extends Log<CpuSpan> {
 }
 
 export class VcpuLog extends Log<VcpuSpan> {
-  set(now: number, state: VcpuState, cpu: number, number = 0, name = ''): void {
+  set(now: number, state: VcpuState, cpu: number, exit?: Handler, handler = exit): void {
     const { last } = this;
-    if (last?.state === state && last.cpu === cpu && last.number === number) return;
-    this.begin(now, { from: now, to: now, state, cpu, number, name });
+    const { number, name } = handler ?? { number: 0, name: '' };
+    if (last?.state === state && last.cpu === cpu && last.number === number && last.exit === exit) return;
+    this.begin(now, { from: now, to: now, state, cpu, number, name, ...(exit && { exit }) });
   }
 }

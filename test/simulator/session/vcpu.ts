@@ -145,10 +145,9 @@ export class Vcpu extends Task {
     else if (this.state === 'ready') log.set(now, this.isWoken ? 'woken' : 'preempted', cpu);
     else {
       const frame = this.hostCpu.frames.at(-1);
-      if (frame !== undefined)
-        log.set(now, frame.kind === 'irq' ? 'host-irq' : 'host-softirq', cpu, frame.number, frame.name);
-      else if (this.#mode === 'guest' || !this.#guest.hasKvm) log.set(now, 'guest', cpu);
-      else log.set(now, 'hypervisor', cpu, this.#reason.number, this.#reason.name);
+      const exit = this.#mode === 'guest' || !this.#guest.hasKvm ? undefined : this.#reason;
+      if (frame === undefined) log.set(now, exit === undefined ? 'guest' : 'hypervisor', cpu, exit);
+      else log.set(now, frame.kind === 'irq' ? 'host-irq' : 'host-softirq', cpu, exit, frame);
     }
   }
 

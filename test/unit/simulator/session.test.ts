@@ -12,7 +12,7 @@ import { writeSession } from '../../simulator/session/trace/session-files.ts';
 import { scratchDir } from '../trace/samples.ts';
 import { thorough } from '../../set.ts';
 
-const runs = thorough(500);
+const runs = thorough(300);
 
 /** A host and guests in which everything happens. */
 function busy(seed: number, more: Partial<SessionOptions> = {}): SessionOptions {
@@ -144,6 +144,33 @@ describe('a simulated session', () => {
   });
 });
 
+describe('the causes of a wait', () => {
+  it('on a host with one CPU are what is current there, unless the vCPU sleeps', () => {
+    const { truth } = simulateSession({
+      seed: 5,
+      durationNs: 1e8,
+      host: { cpus: 1, tasks: 1, hogs: 1, pinned: 0, irqEveryNs: Infinity, balanceEveryNs: Infinity },
+      guests: [{ ...plainGuest, vcpus: 1, tasks: 2, hogs: 0 }],
+    });
+    const { spans } = truth.hostCpus[0]!;
+    const vcpu = truth.vcpus[0]!.tid;
+    const behind = new Set<string>();
+    for (const { kind, from, to, tid, comm } of truth.waits.flatMap(({ causes }) => causes)) {
+      const current = spans.filter((span) => span.from < to && span.to > from).map((span) => span.tid);
+      if (kind === 'preempted' || kind === 'woken-behind') {
+        behind.add(comm);
+        assert.ok(tid !== vcpu && current.every((each) => each === tid), `${kind} ${comm}`);
+      } else if (kind === 'asleep') assert.ok(!current.includes(vcpu));
+      else
+        assert.ok(
+          current.every((each) => each === vcpu),
+          kind,
+        );
+    }
+    assert.ok(behind.has('hog-1') && behind.has('task-0'), [...behind].join());
+  });
+});
+
 describe('the recordings of a simulated session', () => {
   it('are read back as one stream in the order of time, with all events of all machines', async (test) => {
     const [session, events] = await read(test, busy(1));
@@ -163,15 +190,17 @@ describe('the recordings of a simulated session', () => {
         assert.equal(events.length, session.events);
         assertSwitches(session, events);
         assertKvm(session, events);
+        assertThreads(session, events);
       }),
-      { numRuns: thorough(150) },
+      { numRuns: thorough(100) },
     );
   });
 
   it('lack what was lost, with a mark, and what is not recorded', async (test) => {
     const faults = {
-      hostLoss: 0.01,
-      guestLoss: 0.005,
+      hostLoss: 0.03,
+      guestLoss: 0.03,
+      lossLength: 10,
       noSwitchFromIdle: [1],
       hostWithout: ['softirq'],
       guestsWithout: ['hrtimer'],
@@ -204,6 +233,13 @@ describe('the recordings of a simulated session', () => {
       new Set(events.filter((event) => event.machine === machine).map(({ name }) => name));
     assert.ok(!names('host').has('irq:softirq_entry') && names('web').has('irq:softirq_entry'));
     assert.ok(!names('web').has('timer:hrtimer_expire_entry'));
+    const knowable = session.knowable();
+    assert.equal(knowable.length, session.truth.waits.length);
+    for (const [index, { due, begin, end, causes, isDue }] of knowable.entries()) {
+      assertWhole(causes, begin, end, 'knowable');
+      assert.ok(due === begin && !isDue && causes.every(({ kind }) => kind !== 'host-softirq'));
+      assert.equal(end, session.truth.waits[index]!.end);
+    }
   });
 
   it('say when a timer was due', async (test) => {
@@ -282,5 +318,20 @@ function assertKvm({ truth, options }: SimulatedSession, events: readonly ReadEv
       assert.ok(exits.has(to) || isPaused || to === truth.to, `${machine} exited`);
     }
     if (!hasKvm) assert.equal(entries.size + exits.size, 0);
+  }
+}
+
+/** A vCPU's thread sleeps, is woken, and is preempted where the host's events say so. */
+function assertThreads({ truth }: SimulatedSession, events: readonly ReadEvent[]): void {
+  for (const { tid, spans } of truth.vcpus) {
+    const begins = new Map(spans.map(({ from, state }) => [from, state]));
+    for (const { machine, name, fields, time } of events) {
+      const state = begins.get(time);
+      // a state of no time, or of a paused guest, is not in the truth
+      if (machine !== 'host' || state === undefined || state === 'paused') continue;
+      if (name === 'sched:sched_switch' && fields['prev_pid'] === tid)
+        assert.equal(state, fields['prev_state'] === 1n ? 'asleep' : 'preempted');
+      else if (name === 'sched:sched_waking' && fields['pid'] === tid) assert.equal(state, 'woken');
+    }
   }
 }

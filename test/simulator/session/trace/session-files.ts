@@ -15,11 +15,9 @@ import { fixture } from '../../../unit/trace/fixtures.ts';
 import { recording, sampleContents, writeRaws } from '../../../unit/trace/samples.ts';
 import { pingsOf } from '../../machine.ts';
 import { Random } from '../../random.ts';
-import type { SimulatedGuest, SimulatedMachine, SimulatedSession } from '../simulate.ts';
+import { boundOf, type SimulatedGuest, type SimulatedMachine, type SimulatedSession } from '../simulate.ts';
 
 const hostId = '1';
-/** Rounding of the guest's time, of the samples, and of the conversion. */
-const roundingNs = 3;
 
 /**
  * Writes the recordings of a host and its guests, as `trace-host record` leaves them, for `openSession`.
@@ -110,7 +108,7 @@ function alignmentOf({ clock, options }: SimulatedGuest, durationNs: number, ran
       host: clock.host(at) + error,
     });
   }
-  const boundNs = clockErrorNs + roundingNs;
+  const boundNs = boundOf(options);
   const piece = {
     guestFrom: samples[0]!.guest,
     guestTo: samples.at(-1)!.guest,
