@@ -66,7 +66,9 @@ function differences(session: SimulatedSession, found: Explanation): Omit<Compar
     else list.push(wait);
   }
   for (const list of byTask.values()) list.sort((a, b) => Number(a.endNs - b.endNs));
-  for (const wait of truth.waits) {
+  for (const wait of session.knowable()) {
+    // nothing tells that it was stolen
+    if (wait.kind === 'stolen' && wait.causes.some((cause) => cause.kind.startsWith('guest-'))) continue;
     if (wait.end === wait.due || wait.end > unseen) continue;
     const bound = bounds.get(wait.machine)!;
     const list = byTask.get(`${wait.machine} ${wait.tid} ${wait.kind}`) ?? [];
@@ -114,9 +116,11 @@ function knownFrom({ truth: { hostCpus, guestCpus, vcpus, from, to } }: Simulate
   return known;
 }
 
-function sumsOf({ causes, machine }: TrueWait): Sums {
+function sumsOf({ causes, machine, tid: own }: TrueWait): Sums {
   const sums: Sums = new Map();
-  for (const { kind, tid, number, from, to, ...cause } of causes) {
+  for (const { kind: trueKind, tid, number, from, to, ...cause } of causes) {
+    // a task that was due while it still ran does not wait for itself
+    const kind = trueKind === 'guest-task' && tid === own ? 'guest-kernel' : trueKind;
     const who = hasTask(kind) ? tid : (number ?? '');
     const key = `${kind} ${hasMachine(kind) ? cause.machine : machine} ${who}`;
     sums.set(key, (sums.get(key) ?? 0) + to - from);
