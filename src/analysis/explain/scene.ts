@@ -385,6 +385,10 @@ export class Scene {
       task.wait = undefined;
       this.waitsInLoss++;
     }
+    if (task.vcpu !== undefined) {
+      task.vcpu.inHypervisor = undefined;
+      task.vcpu.whyUnknown = this.#causes.why.lost;
+    }
     this.#setCurrent(cpu, tid, task, false, undefined);
     if (machine.isHost) this.#doubtVcpus();
   }

@@ -22,6 +22,8 @@ export interface Compared {
   readonly exact: number;
   readonly ns: number;
   readonly unknownNs: number;
+  /** Time that is given a cause which it does not have. */
+  readonly wrongNs: number;
 }
 
 /** Simulates a session, explains its recordings, and compares with the truth. */
@@ -49,7 +51,7 @@ type Sums = Map<string, number>;
 function differences(session: SimulatedSession, found: Explanation): Omit<Compared, 'session' | 'found'> {
   const { truth, options } = session;
   const wrong: string[] = [];
-  let [waits, exact, ns, unknownNs] = [0, 0, 0, 0];
+  let [waits, exact, ns, unknownNs, wrongNs] = [0, 0, 0, 0, 0];
   const hasLoss = truth.lost.length > 0;
   // that a CPU lost its last events is in no trace
   const unseen = truth.lost.reduce(
@@ -92,11 +94,12 @@ function differences(session: SimulatedSession, found: Explanation): Omit<Compar
     for (const [what, { truth, found }] of differing(sumsOf(wait), sumsFound(near))) {
       if (/^unknown|null$/.test(what) && !isKnown) continue;
       // what is unknown lacks elsewhere
+      if (found - truth > tolerance) wrongNs += found - truth;
       if (found - truth > tolerance || (isKnown && truth - found > tolerance))
         wrong.push(`${textOf(wait)}: ${what} took ${truth} and was said to take ${found}`);
     }
   }
-  return { wrong, waits, exact, ns, unknownNs };
+  return { wrong, waits, exact, ns, unknownNs, wrongNs };
 
   /** How wrong an inferred switch may be: time in which the true one can have been. */
   function inferredNs({ due, end }: TrueWait): number {
@@ -110,7 +113,7 @@ function differences(session: SimulatedSession, found: Explanation): Omit<Compar
 /** When everything has been seen once. */
 function knownFrom({ truth: { hostCpus, guestCpus, vcpus, from, to } }: SimulatedSession): number {
   let known = from;
-  for (const { knownFrom } of [...hostCpus, ...guestCpus]) known = Math.max(known, knownFrom ?? from);
+  for (const { knownFrom } of [...hostCpus, ...guestCpus]) known = Math.max(known, knownFrom ?? to);
   // a thread's first change of state, and its first exit or entry
   for (const { spans } of vcpus) known = Math.max(known, spans[2]?.from ?? to);
   return known;
