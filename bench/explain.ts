@@ -18,7 +18,7 @@ export const explain: Benchmark = {
     const guests = ['web', 'db'].map((name) => ({ ...plainGuest, name, exitEveryNs: 1e5 }));
     const session = simulateSession({
       seed: 1,
-      durationNs: extent.small ? 3e8 : 3e10,
+      durationNs: extent.small ? 3e8 : 1e10,
       host: { ...plainHost, hogs: 2 },
       guests,
     });

@@ -85,6 +85,9 @@ export function verdict({ waits, clocks }: Explanation): string {
     return `${whole}; that is less than twice the error of its clock (${duration(Math.round(bound))}), so why is uncertain\n`;
   const unknown = wait.causes.find((each) => each.kind === 'unknown');
   const doubts = [
+    ...(clocks[machine]?.method === 'none'
+      ? ['as the guest saw it; how much of this the host took is unknown']
+      : []),
     ...(cause.inferred ? ['a switch of that task was not recorded and is inferred'] : []),
     ...(unknown !== undefined && unknown !== cause
       ? [`${((unknown.ns / lengthNs) * 100).toFixed(1)} % of the wait is unknown`]

@@ -155,6 +155,17 @@ describe('verdict', () => {
     );
   });
 
+  it('does not blame the guest for what the host may have done', () => {
+    const alone = explanation({
+      clocks: { web: { ...clock, method: 'none' } },
+      waits: [{ ...wait, causes: [{ ...backup, kind: 'guest-task', machine: 'web' }] }],
+    });
+    assert.match(
+      verdict(alone),
+      /held its CPU 0 \(as the guest saw it; how much of this the host took is unknown\)\n/,
+    );
+  });
+
   it('tells a quota from a task', () => {
     const text = verdict(withCause({ tid: 0, task: 'swapper' }));
     assert.match(text, /its vCPU 0 was not allowed to run, though host CPU 1 was idle\nmay help: .*quota/);
