@@ -137,6 +137,20 @@ test('behind the vCPU of another guest, and the task that runs there', () => {
   ]);
 });
 
+test('behind the vCPU of another guest whose switch-in was not recorded', () => {
+  const scene = played({ web: [100], db: [200] }, [
+    ...begin,
+    [5, 'db 0', 50, ['other']],
+    [10, 'web 0', 0, ['switch', 0, 'R', 7]],
+    [100, 'host 0', 100, ['switch', 100, 'R', 0]],
+    [150, 'host 1', 5, ['waking', 200, 0]],
+    [250, 'host 0', 200, ['switch', 200, 'S', 100]],
+  ]);
+  assert.deepEqual(waitsOf(scene, 7), [
+    'stolen task-7 150: other-guest db task-50 cpu0 100 inferred, preempted host swapper cpu0 50',
+  ]);
+});
+
 test('a vCPU that waits behind a vCPU of its own guest', () => {
   const scene = played({ web: [100, 101] }, [
     [0, 'web 0', 7, ['other']],
