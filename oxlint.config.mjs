@@ -11,7 +11,7 @@ export const rooms = {
   supervisor: ['base', 'native', 'protocol', 'tracefs'],
   trace: ['base', 'native', 'protocol'],
   print: ['base', 'trace'],
-  analysis: ['base', 'trace'],
+  analysis: ['base', 'trace', 'print'],
   clock: ['base', 'trace', 'analysis'],
   export: ['base', 'trace', 'print', 'analysis'],
   host: ['base', 'native', 'protocol', 'trace', 'clock'],
@@ -38,6 +38,7 @@ export const foldersOf = {
     'convert',
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
+  analysis: ['explain'],
   clock: ['map', 'order', 'exclusion'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: [

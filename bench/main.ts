@@ -4,6 +4,7 @@ import type { Benchmark } from './benchmark.ts';
 import { clock } from './clock.ts';
 import { collect } from './collect.ts';
 import { cost, hostCost } from './cost.ts';
+import { explain } from './explain.ts';
 import { exports } from './export.ts';
 import { growth } from './growth.ts';
 import { large } from './large.ts';
@@ -31,6 +32,7 @@ const benchmarks: readonly Benchmark[] = [
   large,
   clock,
   hostCost,
+  explain,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

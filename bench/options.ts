@@ -15,7 +15,7 @@ export interface BenchOptions {
 
 export const usage = `npm run bench -- [NAME...] [--native] [--guest] [--small] [--json FILE] [--rounds N] [--rate MB|max]...
 
-  NAME      cost, slowdown, memory, latency, growth, replacement, collect, reading, export, large, clock, host;
+  NAME      cost, slowdown, memory, latency, growth, replacement, collect, reading, export, large, clock, host, explain;
             default all
   --native  on this machine only; --guest: in a QEMU guest only
   --small   check in a minute that everything works, without measuring much

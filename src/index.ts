@@ -1,4 +1,14 @@
 /** The library: reads traces. See docs/library.md. Anything not exported here may change at any time. */
+export { explainSession, type ExplainOptions } from './analysis/explain/explain-session.ts';
+export type {
+  Cause,
+  CauseKind,
+  ExplainedClock,
+  Explanation,
+  Thief,
+  Wait,
+  WaitKind,
+} from './analysis/explain/result.ts';
 export type {
   BufferSummary,
   CpuSummary,

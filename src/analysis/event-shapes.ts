@@ -88,19 +88,21 @@ function numbered(
 }
 
 /** Offset of an integer field's low 32 bits; undefined if the field is not an integer. */
-function integerAt({ fields }: EventFormat, name: string): number | undefined {
+export function integerAt({ fields }: EventFormat, name: string): number | undefined {
   const field = fields.find((each) => each.name === name);
   return field?.content === 'integer' && field.bytes >= 4 ? field.offset : undefined;
 }
 
-function nameAt({ fields }: EventFormat, name: string): number | undefined {
+/** Offset of a task's name; undefined if the field is not an array of 16 bytes. */
+export function nameAt({ fields }: EventFormat, name: string): number | undefined {
   const field = fields.find((each) => each.name === name);
   return field?.content === 'text' && field.place === 'inline' && field.bytes === nameBytes
     ? field.offset
     : undefined;
 }
 
-function endOf(integers: readonly number[], names: readonly (number | undefined)[]): number {
+/** The number of bytes that a record needs for fields at these offsets. */
+export function endOf(integers: readonly number[], names: readonly (number | undefined)[]): number {
   return Math.max(...integers.map((at) => at + 4), ...names.map((at) => (at ?? 0) + nameBytes));
 }
 

@@ -10,29 +10,11 @@ const othersPid = Number.NaN;
 /** The event that reported a wakeup after which the task has not been switched in yet; `no` if there is none. */
 export type Woken = 'no' | 'waking' | 'wakeup';
 
-/** The figures of one task. Times are nanoseconds since the first event. */
-export class Task {
-  readonly pid: number;
+/** The name of a task, as events give it. */
+export class TaskName {
   /** Last name seen in an event; empty if none was. */
   name = '';
-  runNs = 0;
-  voluntary = 0;
-  involuntary = 0;
-  readonly latency = new Samples();
-  /** The CPU that it runs on; -1 if none or unknown. */
-  onCpu = -1;
-  woken: Woken = 'no';
-  wokenAt = 0;
-  /** The switch after the longest wait: time, CPU, and the task that ran before. */
-  worstAt = 0;
-  worstCpu = -1;
-  worstAfterPid = 0;
-  worstAfter = '';
   readonly #words = new Int32Array(nameBytes / 4);
-
-  constructor(pid: number) {
-    this.pid = pid;
-  }
 
   /** Sets the name from an offset in a record's page; cheap if it has not changed. */
   rename(view: DataView, at: number): void {
@@ -46,6 +28,29 @@ export class Task {
       return;
     for (let index = 0; index < words.length; index++) words[index] = view.getInt32(at + index * 4, true);
     this.name = nameAt(view, at);
+  }
+}
+
+/** The figures of one task. Times are nanoseconds since the first event. */
+export class Task extends TaskName {
+  readonly pid: number;
+  runNs = 0;
+  voluntary = 0;
+  involuntary = 0;
+  readonly latency = new Samples();
+  /** The CPU that it runs on; -1 if none or unknown. */
+  onCpu = -1;
+  woken: Woken = 'no';
+  wokenAt = 0;
+  /** The switch after the longest wait: time, CPU, and the task that ran before. */
+  worstAt = 0;
+  worstCpu = -1;
+  worstAfterPid = 0;
+  worstAfter = '';
+
+  constructor(pid: number) {
+    super();
+    this.pid = pid;
   }
 }
 

@@ -85,7 +85,7 @@ it('info and summary of a hostile trace.dat and of its recording', async (test) 
   await run.ended;
   assertOrderly(await traceHost('convert', scene.recording, '-o', scene.out, '--json').ended, [done, lost]);
   for (const path of [scene.recording, scene.out]) {
-    for (const command of [['info'], ['summary'], ['summary', '--json']])
+    for (const command of [['info'], ['summary'], ['summary', '--json'], ['explain'], ['explain', '--json']])
       assertOrderly(await traceHost(...command, path).ended, [done]);
     const json = await traceHost('info', path, '--json').ended;
     assertOrderly(json, [done]);

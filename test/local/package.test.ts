@@ -106,11 +106,19 @@ describe("npm's package, installed in an empty directory", () => {
     }
 
     it('runs the examples of docs/library.md', () => {
-      assert.equal(examples.length, 7);
-      const [events, switches, session, content, summary, perfetto, failure] = examples.map((_, index) =>
-        runExample(index),
+      assert.equal(examples.length, 8);
+      const [events, switches, session, content, summary, explained, perfetto, failure] = examples.map(
+        (_, index) => runExample(index),
       );
-      for (const { status, stderr } of [events!, switches!, session!, content!, summary!, perfetto!])
+      for (const { status, stderr } of [
+        events!,
+        switches!,
+        session!,
+        content!,
+        summary!,
+        explained!,
+        perfetto!,
+      ])
         assert.equal(status, 0, stderr);
       const lines = events!.stdout.trimEnd().split('\n');
       assert.equal(lines.length, 12_336 + 9507);
@@ -138,6 +146,10 @@ describe("npm's package, installed in an empty directory", () => {
       assert.match(
         summary!.stdout,
         /^(\S.*:\d+ ran \d+\.\d+ ms\n){3}\d+ wakeups, the longest took \d+\.\d+ us\n$/,
+      );
+      assert.match(
+        explained!.stdout,
+        /^(web: \S.*:\d+ waited \d\S* ms, most of it for [-a-z]+ .*\n){3}missing: /,
       );
       assert.match(perfetto!.stdout, /^[1-9]\d* events in \d+ bytes, 35899 lost before\n$/);
       assert.equal(failure!.status, exitCode.missing);

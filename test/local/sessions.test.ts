@@ -49,6 +49,43 @@ describe('the files of a host and its guests', () => {
     assert.match(run('summary', 's-web.dat').stdout, /^s-web\.dat: /);
   });
 
+  it('say who made tasks wait', async (test) => {
+    const run = await scene(test);
+    const { stdout, stderr, status } = run('explain', 's.dat', '--worst', '3');
+    assert.equal(status, exitCode.done, stderr);
+    assert.equal(stderr, '');
+    assert.match(stdout, /^[1-9]\d* waits, the longest 3\n\n1\. (?:web|db): \S.*:\d+ .* on CPU [01], /);
+    assert.match(stdout, /\nmissing: host: no kvm_exit and kvm_entry/);
+    assert.match(
+      stdout,
+      /\nclock of db: converted to the host's, how exactly is not in the file \(TIME_SHIFT/,
+    );
+    const all = JSON.parse(run('explain', 's.dat', '--json', '--worst', '10000').stdout);
+    assert.deepEqual(Object.keys(all.clocks), ['web', 'db']);
+    assert.equal(all.waits.length, all.waitCount);
+    for (const { causes, lengthNs, dueNs, endNs } of all.waits) {
+      assert.equal(BigInt(endNs) - BigInt(dueNs), BigInt(lengthNs));
+      const sum = causes.reduce((ns: number, cause: { ns: number }) => ns + cause.ns, 0);
+      assert.equal(sum, lengthNs);
+    }
+    const [{ tid }] = all.waits.filter(({ machine }: { machine: string }) => machine === 'db');
+    const some = JSON.parse(
+      run('explain', 's.dat', '--json', '--guest', 'db', '--task', String(tid), '--worst', '10000').stdout,
+    );
+    const isIts = (wait: { machine: string; tid: number }): boolean =>
+      wait.machine === 'db' && wait.tid === tid;
+    assert.deepEqual(some.waits, all.waits.filter(isIts));
+    const alone = run('explain', 's-db.dat');
+    assert.equal(alone.status, exitCode.done, alone.stderr);
+    assert.match(alone.stdout, /\nmissing: the host was not traced/);
+    const wrong = run('explain', 's.dat', '--guest', 'mail');
+    assert.equal(wrong.status, exitCode.usage);
+    assert.equal(
+      wrong.stderr,
+      'trace-host: the session has no machine "mail" — it has "host", "web", "db"\n',
+    );
+  });
+
   it('are one Perfetto file, and a table of one machine', async (test) => {
     const run = await scene(test);
     const events = (...args: string[]): number => JSON.parse(run('export', ...args, '--json').stdout).events;

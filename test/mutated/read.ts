@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs';
 import { Writable } from 'node:stream';
+import { explainSession, explanationAsJson } from '../../src/analysis/explain/explain-session.ts';
 import { summarise, summaryAsJson } from '../../src/analysis/summary.ts';
 import { exitCode, Failure } from '../../src/base/failure.ts';
+import { explanationText } from '../../src/cli/report/explain-report.ts';
 import { summaryText } from '../../src/cli/report/summary-report.ts';
 import { exportParquet } from '../../src/export/parquet/export-parquet.ts';
 import { exportPerfetto } from '../../src/export/perfetto/export-perfetto.ts';
@@ -15,6 +17,7 @@ import {
 } from '../../src/print/report/options.ts';
 import { report } from '../../src/print/report/report.ts';
 import { openTrace, type Trace } from '../../src/trace/open.ts';
+import { Session } from '../../src/trace/session.ts';
 
 class Counting extends Writable {
   bytes = 0;
@@ -64,6 +67,14 @@ const readings: readonly Reading[] = [
     const filter = span && { from: span.first + 10n, to: span.last - 10n };
     const summary = await summarise(trace, filter);
     return JSON.stringify(summaryAsJson(summary)).length + summaryText(summary, 20, 80).length;
+  },
+  async (trace) => {
+    const machines = ['web', 'db'].map((name, index) => {
+      const vcpuTids = new Map([[0, 100 + index]]);
+      return { name, trace, vcpuTids, hasHostTimes: true };
+    });
+    const explanation = await explainSession(new Session(machines, []), { worst: 50 });
+    return JSON.stringify(explanationAsJson(explanation)).length + explanationText(explanation, 80).length;
   },
   (trace) => exported((to) => exportPerfetto(trace, to)),
   (trace) => exported((to) => exportPerfetto(trace, to, { genericEvents: 'named' })),

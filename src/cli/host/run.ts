@@ -29,6 +29,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return (await import('./reading/info.ts')).runInfo(command.path, command.json);
     case 'align':
       return (await import('./reading/align.ts')).runAlign(command.options);
+    case 'explain':
+      return (await import('./reading/explain.ts')).runExplain(command.options);
     case 'summary':
       return (await import('./reading/summary.ts')).runSummary(command.options);
     default:

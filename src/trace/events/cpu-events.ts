@@ -139,6 +139,11 @@ export class CpuEvents {
     this.#place = new PagePlace(source.isChunked, layout.pageBytes);
   }
 
+  /** Whether there are no more events; the fields are then those of the last one. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Time of the event at the cursor. */
   get timestamp(): bigint {
     const { timestamp } = this.cursor;

@@ -122,6 +122,15 @@ export class TraceEvent {
     return this.#stream.cpu;
   }
 
+  /**
+   * The events of this CPU of this machine, at this event. As soon as the iteration has gone on, they are at the CPU's
+   * next event, or have ended.
+   * @internal
+   */
+  get cpuEvents(): CpuEvents {
+    return this.#stream;
+  }
+
   /** Thread id of the thread that was running when the event happened. */
   get pid(): number {
     return this.#stream.pid;

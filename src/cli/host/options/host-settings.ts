@@ -5,6 +5,7 @@ import { parseChoice, parseCount } from '../../options/choice.ts';
 import { parseDurationMs, parseTimeMs } from '../../options/duration.ts';
 import { quoted } from '../../../base/quoted.ts';
 import { parsePath } from '../../options/names.ts';
+import { explainSettings } from './reading/explain-settings.ts';
 import { reportSettings } from './reading/report-settings.ts';
 import { excludeSetting, selectionSettings } from './reading/selection.ts';
 import { machinesSetting } from './reading/session-options.ts';
@@ -44,6 +45,7 @@ export const hostSettings = {
   ...traceSettings,
   ...selectionSettings,
   ...reportSettings,
+  ...explainSettings,
   exclude: excludeSetting,
   output: {
     short: 'o',

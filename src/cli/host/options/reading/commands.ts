@@ -1,5 +1,7 @@
 import { namesOf, type Subcommand } from '../subcommand.ts';
 import { type AlignCommand, readAlign } from './align-options.ts';
+import { type ExplainCommand, readExplain } from './explain-options.ts';
+import { explainSettings } from './explain-settings.ts';
 import { type ExportCommand, readExport } from './export-options.ts';
 import { type QueryCommand, readQuery } from './query-options.ts';
 import { readReport, type ReportCommand } from './report-options.ts';
@@ -11,6 +13,7 @@ import { readSummary, type SummaryCommand } from './summary-options.ts';
 export type ReadingCommand =
   | { readonly kind: 'report'; readonly options: ReportCommand }
   | { readonly kind: 'summary'; readonly options: SummaryCommand }
+  | { readonly kind: 'explain'; readonly options: ExplainCommand }
   | { readonly kind: 'export'; readonly options: ExportCommand }
   | { readonly kind: 'query'; readonly options: QueryCommand }
   | { readonly kind: 'align'; readonly options: AlignCommand }
@@ -42,6 +45,18 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
       ['trace-host summary host.dat --machine host', 'a host, without the guests that were recorded with it'],
     ],
     read: (given) => ({ kind: 'summary', options: readSummary(given) }),
+  },
+  explain: {
+    description: "find the longest waits of guests' tasks, and who caused them, inside or outside the guest",
+    settings: [...namesOf(explainSettings), 'from', 'to', 'json'],
+    operands: '<file...>',
+    examples: [
+      ['trace-host explain trace.dat', 'a host and the guests that were recorded with it'],
+      ['trace-host explain trace.dat --guest web --task nginx', 'why the tasks of that name had to wait'],
+      ['trace-host explain trace.dat --over 1ms --worst 100', 'up to 100 waits, from a millisecond on'],
+      ['trace-host explain trace-web.dat', 'only what the guest itself knows'],
+    ],
+    read: (given) => ({ kind: 'explain', options: readExplain(given) }),
   },
   export: {
     description: 'write a trace for other programs, such as the Perfetto UI',

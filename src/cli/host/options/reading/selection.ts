@@ -198,7 +198,8 @@ function timeUnit(trace: Trace, names: Iterable<string> | undefined): 'ns' | nul
   );
 }
 
-function parseTask(text: string, name: string): number | string {
+/** Parses a name or a thread id. Throws Failure (usage). */
+export function parseTask(text: string, name: string): number | string {
   if (text === '')
     throw new Failure(exitCode.usage, `${name}: a task is empty`, 'give a name or a thread id');
   if (!/^[-+]?\d+$/.test(text)) return text;

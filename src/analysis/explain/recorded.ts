@@ -1,0 +1,107 @@
+import { readAlignment } from '../../trace/recording/clock-files.ts';
+import type { Machine, Session } from '../../trace/session.ts';
+import type { MachineReader } from './machine-reader.ts';
+import type { ExplainedClock } from './result.ts';
+import type { Scene } from './scene.ts';
+
+/** How a guest's times were converted to the host's. */
+export function clockOf(
+  { trace, hasHostTimes }: Machine,
+  checks: Pick<ExplainedClock, 'samples' | 'violations'>,
+): ExplainedClock {
+  const none = { method: 'none', offsetNs: null, ratePpm: null, boundNs: null, ...checks };
+  if (!hasHostTimes) return none;
+  const pieces = trace.kind === 'recording' ? (readAlignment(trace.path)?.pieces ?? []) : [];
+  const [first] = pieces;
+  if (first !== undefined)
+    return {
+      ...checks,
+      method: [...new Set(pieces.flatMap(({ methods }) => methods))].join(' and '),
+      offsetNs: first.offsetNs,
+      ratePpm: first.ratePpm,
+      boundNs: pieces.reduce((most, { boundNs }) => Math.max(most, boundNs), 0),
+    };
+  const samples = trace.source.timeShift?.cpus.find(({ length }) => length > 0) ?? [];
+  const [begin, end] = [samples[0], samples.at(-1)];
+  if (begin === undefined || end === undefined) return none;
+  const span = Number(end.time - begin.time);
+  const ratePpm = span > 0 ? (Number(end.offset - begin.offset) / span) * 1e6 : 0;
+  return { ...none, method: 'TIME_SHIFT', offsetNs: begin.offset, ratePpm };
+}
+
+/** What was not recorded, and how to record it. Texts may contain names of guests. */
+export function missingFrom(session: Session, scene: Scene, readers: readonly MachineReader[]): string[] {
+  const missing: string[] = [];
+  const host = readers.find(({ machine }) => machine.isHost);
+  const guests = readers.filter((reader) => reader !== host);
+  if (host === undefined)
+    missing.push(
+      'the host was not traced: when a vCPU did not run, and why, is unknown; ' +
+        'record both: trace-host record -e sched -e irq -e kvm -A NAME -e sched -e irq -e timer',
+    );
+  else if (guests.length === 0)
+    missing.push(
+      'no guest was traced: its tasks are unknown; record it, too: trace-host record -e sched -A NAME -e sched',
+    );
+  for (const name of session.missing)
+    missing.push(`${name}: the file of this guest was not found: its tasks are unknown; name its file, too`);
+  for (const { counts, machine, timersDropped } of readers) {
+    const lacks = (what: string, events: readonly string[]): void => {
+      missing.push(
+        `${machine.name}: ${what}; record it with ${events.map((event) => `-e ${event}`).join(' ')}`,
+      );
+    };
+    if (counts.switch === undefined)
+      lacks(
+        machine.isHost
+          ? 'no sched_switch: when vCPUs ran is unknown'
+          : 'no sched_switch: no wait can be found',
+        ['sched:sched_switch'],
+      );
+    if (counts.waking === undefined && counts.wakeup === undefined)
+      lacks(
+        machine.isHost
+          ? 'no sched_waking: since when a vCPU wanted to run is unknown'
+          : 'no sched_waking: only waits of preempted tasks are found',
+        ['sched:sched_waking'],
+      );
+    if (!machine.isHost && counts['timer-expire'] === undefined)
+      lacks('no timers: a wait begins when the guest noticed, not when it was due', [
+        'timer:hrtimer_start',
+        'timer:hrtimer_expire_entry',
+        'timer:hrtimer_expire_exit',
+      ]);
+    if (counts['irq-entry'] === undefined && counts['softirq-entry'] === undefined)
+      lacks('no interrupts: their time counts as that of the task below', ['irq']);
+    if (machine.isHost && counts['kvm-exit'] === undefined)
+      lacks('no kvm_exit and kvm_entry: time in the hypervisor counts as that of the guest', [
+        'kvm:kvm_exit',
+        'kvm:kvm_entry',
+      ]);
+    if (machine.lostAt > -Infinity)
+      missing.push(`${machine.name}: events were lost; record with larger rings: -b KIB`);
+    if (machine.tasksDropped > 0) missing.push(`${machine.name}: too many tasks to tell all of them apart`);
+    if (timersDropped > 0)
+      missing.push(`${machine.name}: too many timers; some waits begin when the guest noticed`);
+  }
+  for (const machine of session.machines) {
+    const { name, trace, hasHostTimes, vcpuTids } = machine;
+    if (host === undefined || trace === session.machines[0]!.trace) continue;
+    if (!hasHostTimes)
+      missing.push(
+        `${name}: its times are those of its own clock, so the host's cannot explain them; record it together with the host`,
+      );
+    else if (vcpuTids.size === 0)
+      missing.push(
+        `${name}: which threads of the host are its vCPUs is unknown; record it with trace-host or trace-cmd -A`,
+      );
+    if (trace.buffers.length > 1)
+      missing.push(`${name}: only the events of its first tracing instance were read`);
+  }
+  if (scene.waitsInLoss > 0)
+    missing.push(`${scene.waitsInLoss} waits ended in events that were lost, and are left out`);
+  if (scene.waits.unresolved > 0)
+    missing.push(`the causes of ${scene.waits.unresolved} waits were not looked for: too many long ones`);
+  if (scene.entities.dropped > 0) missing.push('too many tasks and interrupts to name all of them');
+  return missing;
+}

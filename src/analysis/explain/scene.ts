@@ -1,0 +1,456 @@
+import { Causes, isOff, kind, kindOf } from './causes.ts';
+import { Entities } from './entities.ts';
+import { Cpu, type ExplainedTask, MachineState, type OpenWait, Vcpu } from './state.ts';
+import { Thieves } from './thieves.ts';
+import { type WaitChoice, Waits } from './waits.ts';
+
+/**
+ * A task may still be named by events just after its own switch-out (the kernel sets `current` later), and just before
+ * its waking (the waker waits until it has left the CPU).
+ */
+const switchingNs = 20_000;
+/** A wait moves between CPUs this often; then its way is not followed any more. */
+const mostPieces = 256;
+
+/** A time in which a guest was paused, on the host's clock. */
+export interface Pause {
+  readonly machine: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The host, its guests, and what each of their CPUs does, moved from event to event. For each guest CPU it keeps a
+ * timeline of causes; waits are cut out of it when they end.
+ *
+ * Times are numbers and must not decrease. For each event call `begin`, then what the event says, then `ahead` with the
+ * CPU's next event: so it is known in time which events were lost, and which switches were not recorded.
+ */
+export class Scene {
+  readonly entities = new Entities();
+  readonly waits: Waits;
+  readonly thieves: Thieves;
+  /** Events of guests whose vCPU's state was known, and those of them while it did not run. */
+  readonly checks = new Map<MachineState, { samples: number; violations: number }>();
+  /** Waits whose end was in events that were lost. */
+  waitsInLoss = 0;
+  now = -Infinity;
+  readonly #guests: MachineState[] = [];
+  readonly #pauses: { readonly at: number; readonly machine: string; readonly isPaused: boolean }[];
+  /** vCPUs that run since now, though they were asleep: since when. */
+  readonly #notWoken = new Map<Vcpu, number>();
+  readonly #causes: Causes;
+
+  constructor(choice: WaitChoice, pauses: readonly Pause[] = []) {
+    this.waits = new Waits(choice, this.entities);
+    this.thieves = new Thieves(choice.from, choice.to);
+    this.#pauses = pauses
+      .flatMap(({ machine, from, to }) => [
+        { at: from, machine, isPaused: true },
+        { at: to, machine, isPaused: false },
+      ])
+      .sort((a, b) => b.at - a.at);
+    this.#causes = new Causes(this.entities);
+  }
+
+  host(): MachineState {
+    return new MachineState('host', true, this.entities);
+  }
+
+  /**
+   * @param host undefined if it is not traced
+   * @param vcpuTids the host's thread of each vCPU, as far as they are known
+   */
+  guest(name: string, host?: MachineState, vcpuTids: ReadonlyMap<number, number> = new Map()): MachineState {
+    const machine = new MachineState(name, false, this.entities);
+    this.#guests.push(machine);
+    this.checks.set(machine, { samples: 0, violations: 0 });
+    for (const [number, tid] of host === undefined ? [] : vcpuTids) {
+      const vcpu = new Vcpu(machine.cpu(number), host!.task(tid), this.#causes.why.notYet);
+      vcpu.thread.vcpu = vcpu;
+      vcpu.guestCpu.vcpu = vcpu;
+      machine.vcpus.push(vcpu);
+    }
+    return machine;
+  }
+
+  /** An event of a CPU. `tid`: the task that is current. */
+  begin(cpu: Cpu, time: number, tid: number): void {
+    if (time > this.now) {
+      if (this.#notWoken.size > 0) this.#forgetSleep();
+      this.waits.settle(time);
+      while (this.#pauses.length > 0 && this.#pauses.at(-1)!.at <= time) this.#pause();
+      this.now = time;
+    }
+    const { now } = this;
+    cpu.lastAt = now;
+    if (cpu.isLosing) this.#endLoss(cpu, tid);
+    else if (tid !== cpu.currentTid || cpu.current === undefined) {
+      const task = cpu.machine.task(tid);
+      if (cpu.current === undefined) this.#setCurrent(cpu, tid, task, false, undefined);
+      else if (cpu.expected !== undefined) this.#setCurrent(cpu, tid, task, true, undefined);
+    }
+    cpu.expected = undefined;
+    const { vcpu } = cpu;
+    if (vcpu === undefined || vcpu.state === 'unknown') return;
+    const checks = this.checks.get(cpu.machine)!;
+    checks.samples++;
+    if (vcpu.state !== 'on') checks.violations++;
+  }
+
+  /**
+   * The next event of a CPU; nothing has happened since its last one.
+   * @param tid the task that is current then
+   * @param mayBeLate whether it may happen within a switch, and so still name the task that was switched out
+   */
+  ahead(cpu: Cpu, time: number, tid: number, isLost: boolean, mayBeLate: boolean): void {
+    if (isLost) {
+      if (!cpu.isLosing) this.#beginLoss(cpu);
+      return;
+    }
+    if (tid === cpu.currentTid || cpu.current === undefined) return;
+    const task = cpu.machine.task(tid);
+    const isLate = task === cpu.previous && time - cpu.switchedAt < switchingNs;
+    if (isLate && mayBeLate && task.readyAt < cpu.switchedAt) return;
+    cpu.expected = task;
+    if (task.readyCpu === cpu.number && task.readyAt >= cpu.switchedAt)
+      this.#setCurrent(cpu, tid, task, true, undefined);
+  }
+
+  /** sched_switch. */
+  switched(cpu: Cpu, prev: number, isRunnable: boolean, next: number): void {
+    const { machine } = cpu;
+    if (cpu.currentTid !== prev) this.#setCurrent(cpu, prev, machine.task(prev), true, undefined);
+    cpu.interrupts.clear();
+    this.#setCurrent(cpu, next, machine.task(next), false, isRunnable);
+  }
+
+  /**
+   * sched_waking; or sched_wakeup, which counts only if the waking was not seen.
+   * @param due when the timer was due whose handler does it; NaN if there is none
+   * @param by the CPU on which it happens
+   */
+  woken(task: ExplainedTask, target: number, by: Cpu, due: number, isWaking: boolean): void {
+    const { now } = this;
+    const { machine, vcpu } = task;
+    if (task.onCpu !== undefined) {
+      const isLate = vcpu !== undefined && this.#notWoken.delete(vcpu);
+      if (isWaking && !isLate) task.wokenOnCpuAt = now;
+      return;
+    }
+    const isQueued = vcpu === undefined ? task.wait !== undefined : vcpu.cpu !== undefined;
+    if (isQueued && !isWaking) {
+      if (task.readyCpu !== target) this.migrated(task, target);
+      return;
+    }
+    const isStillWaiting = task.wait !== undefined && task.wait.due > machine.lostAt;
+    // it was about to sleep when it was preempted
+    if (isStillWaiting || vcpu?.state === 'preempted') return;
+    task.readyAt = now;
+    task.readyCpu = target;
+    const cpu = machine.cpu(target);
+    if (vcpu !== undefined) this.#queue(vcpu, 'woken', cpu);
+    if (!machine.isHost && task.tid > 0) {
+      // it has run meanwhile, in events that were lost
+      if (task.wait !== undefined) this.waitsInLoss++;
+      const isDue = due <= now;
+      const isElsewhere = isDue && by !== cpu;
+      task.wait = {
+        kind: 'wakeup',
+        due: isDue ? due : now,
+        isDue,
+        cpu,
+        since: isElsewhere || !isDue ? now : due,
+        earlier: isElsewhere ? [{ cpu: by, from: due, to: now }] : undefined,
+      };
+    }
+    if (cpu.expected === task) this.#setCurrent(cpu, task.tid, task, true, undefined);
+  }
+
+  /** sched_migrate_task. */
+  migrated(task: ExplainedTask, target: number): void {
+    const { now } = this;
+    const { machine, vcpu, wait } = task;
+    if (task.onCpu !== undefined) return;
+    const cpu = machine.cpu(target);
+    task.readyAt = now;
+    task.readyCpu = target;
+    if (vcpu?.state === 'preempted' || vcpu?.state === 'woken') this.#queue(vcpu, vcpu.state, cpu);
+    if (wait !== undefined && wait.cpu !== cpu && (wait.earlier?.length ?? 0) < mostPieces) {
+      (wait.earlier ??= []).push({ cpu: wait.cpu, from: wait.since, to: now });
+      wait.cpu = cpu;
+      wait.since = now;
+    }
+    if (cpu.expected === task) this.#setCurrent(cpu, task.tid, task, true, undefined);
+  }
+
+  interruptBegins(cpu: Cpu, entity: number, number: number, isIrq: boolean): void {
+    cpu.interrupts.enter(entity, number, isIrq);
+    this.#interrupted(cpu);
+  }
+
+  interruptEnds(cpu: Cpu, number: number, isIrq: boolean): void {
+    cpu.interrupts.leave(number, isIrq);
+    this.#interrupted(cpu);
+  }
+
+  /** kvm_exit, or kvm_entry if `exitEntity` is undefined. */
+  exited(cpu: Cpu, exitEntity: number | undefined): void {
+    const vcpu = cpu.current?.vcpu;
+    if (vcpu === undefined) return;
+    vcpu.inHypervisor = exitEntity !== undefined;
+    vcpu.exitEntity = exitEntity ?? 0;
+    const { machine } = vcpu.guestCpu;
+    const isFirst = !machine.hasKvm;
+    machine.hasKvm = true;
+    for (const each of isFirst ? machine.vcpus : [vcpu]) this.#refresh(each.guestCpu);
+  }
+
+  /** The end of the trace: waits that go on are cut off. */
+  end(): void {
+    this.#forgetSleep();
+    for (const machine of this.#guests) {
+      for (const task of machine.tasks())
+        if (task.wait !== undefined) this.waits.end(task.wait, task, this.now, false);
+      for (const cpu of machine.cpus) {
+        if (cpu === undefined) continue;
+        this.#endTheft(cpu, cpu.theft?.end !== undefined);
+        this.thieves.ends(cpu, this.now);
+        this.thieves.flush(cpu);
+      }
+    }
+    this.waits.settle(Infinity);
+  }
+
+  #setCurrent(
+    cpu: Cpu,
+    tid: number,
+    task: ExplainedTask,
+    isInferred: boolean,
+    wasRunnable: boolean | undefined,
+  ): void {
+    const { now } = this;
+    const { machine, current: before } = cpu;
+    cpu.current = task;
+    cpu.currentTid = tid;
+    cpu.isInferred = isInferred;
+    cpu.switchedAt = now;
+    cpu.expected = undefined;
+    if (before === task) return;
+    cpu.previous = before;
+    if (before?.onCpu === cpu) this.#leave(before, cpu, wasRunnable);
+    if (task.tid > 0) {
+      // it cannot be on two CPUs: its switch-out there was not recorded
+      if (task.onCpu !== undefined && task.onCpu !== cpu)
+        this.#forgetCurrent(task.onCpu, this.#causes.why.missed);
+      task.onCpu = cpu;
+      if (task.vcpu !== undefined) this.#run(task.vcpu, cpu);
+      if (task.wait !== undefined) {
+        // it was moved, and that was not recorded
+        task.wait.isLost = task.wait.cpu !== cpu;
+        task.wait.cpu = cpu;
+        this.waits.end(task.wait, task, now);
+        task.wait = undefined;
+      }
+    }
+    if (!machine.isHost) return this.#guestChanged(cpu);
+    if (before?.vcpu !== undefined) this.#refresh(before.vcpu.guestCpu);
+    if (task.vcpu !== undefined) this.#refresh(task.vcpu.guestCpu);
+    for (const vcpu of cpu.queued) this.#refresh(vcpu.guestCpu);
+  }
+
+  /** @param wasRunnable undefined if its switch-out was not recorded */
+  #leave(task: ExplainedTask, cpu: Cpu, wasRunnable: boolean | undefined): void {
+    const { now } = this;
+    const { vcpu, machine } = task;
+    task.onCpu = undefined;
+    const isWoken = now - task.wokenOnCpuAt <= switchingNs;
+    task.wokenOnCpuAt = -Infinity;
+    if (isWoken) task.readyAt = now;
+    if (wasRunnable === true || isWoken) task.readyCpu = cpu.number;
+    if (vcpu !== undefined) {
+      if (wasRunnable === undefined) this.#lose(vcpu, this.#causes.why.missed);
+      else if (wasRunnable || isWoken) this.#queue(vcpu, wasRunnable ? 'preempted' : 'woken', cpu);
+      else this.#unqueue(vcpu, 'asleep');
+    }
+    if (machine.isHost || task.tid === 0 || wasRunnable === undefined) return;
+    if (wasRunnable || isWoken)
+      task.wait = {
+        kind: wasRunnable ? 'preempted' : 'wakeup',
+        due: now,
+        isDue: false,
+        cpu,
+        since: now,
+        earlier: undefined,
+      };
+  }
+
+  #queue(vcpu: Vcpu, state: 'preempted' | 'woken', cpu: Cpu): void {
+    this.#unqueue(vcpu, state);
+    vcpu.cpu = cpu;
+    cpu.queued.push(vcpu);
+    this.#refresh(vcpu.guestCpu);
+  }
+
+  #run(vcpu: Vcpu, cpu: Cpu): void {
+    if (vcpu.cpu !== undefined && vcpu.cpu !== cpu && vcpu.state !== 'unknown') {
+      // it was moved, nobody knows when
+      const isQueued = (code: number): boolean => isOff(kindOf(code));
+      vcpu.guestCpu.timeline.replace(vcpu.since, isQueued, kind.unknown, this.#causes.why.missed);
+    }
+    // it was woken, nobody knows when, unless that is recorded with the same time
+    if (vcpu.state === 'asleep') this.#notWoken.set(vcpu, Math.max(vcpu.since, this.#doubtOf(vcpu)));
+    this.#unqueue(vcpu, 'on');
+    vcpu.cpu = cpu;
+  }
+
+  /** Since when a vCPU that is asleep may have been woken, in events that were lost. */
+  #doubtOf({ doubtSince }: Vcpu): number {
+    return doubtSince <= this.now ? doubtSince : -Infinity;
+  }
+
+  /** Threads ran that had been asleep, and no waking was seen. */
+  #forgetSleep(): void {
+    const isAsleep = (code: number): boolean => kindOf(code) === kind.asleep;
+    for (const [{ guestCpu }, since] of this.#notWoken)
+      guestCpu.timeline.replace(since, isAsleep, kind.unknown, this.#causes.why.noWaking);
+    this.#notWoken.clear();
+  }
+
+  #unqueue(vcpu: Vcpu, state: Vcpu['state']): void {
+    if (vcpu.cpu !== undefined && vcpu.state !== 'on') {
+      const { queued } = vcpu.cpu;
+      queued.splice(queued.indexOf(vcpu), 1);
+    }
+    vcpu.cpu = undefined;
+    vcpu.state = state;
+    vcpu.since = this.now;
+    vcpu.doubtSince = Infinity;
+    if (state === 'asleep') this.#refresh(vcpu.guestCpu);
+  }
+
+  /** Nothing is known of a vCPU until an event names it. */
+  #lose(vcpu: Vcpu, why: number): void {
+    this.#unqueue(vcpu, 'unknown');
+    vcpu.whyUnknown = why;
+    vcpu.inHypervisor = undefined;
+    this.#refresh(vcpu.guestCpu);
+  }
+
+  #forgetCurrent(cpu: Cpu, why: number): void {
+    const { current } = cpu;
+    cpu.current = undefined;
+    cpu.currentTid = -1;
+    cpu.previous = undefined;
+    cpu.expected = undefined;
+    cpu.interrupts.clear();
+    if (current?.onCpu === cpu) {
+      current.onCpu = undefined;
+      if (current.vcpu !== undefined) this.#lose(current.vcpu, why);
+    }
+    if (!cpu.machine.isHost) return this.#guestChanged(cpu);
+    for (const vcpu of cpu.queued) this.#refresh(vcpu.guestCpu);
+  }
+
+  /** Events of a CPU were lost from now on. */
+  #beginLoss(cpu: Cpu): void {
+    cpu.isLosing = true;
+    cpu.machine.losing++;
+    cpu.machine.lostAt = this.now;
+    this.#forgetCurrent(cpu, this.#causes.why.lost);
+    if (!cpu.machine.isHost) return;
+    this.#doubtVcpus();
+  }
+
+  /** A queued vCPU may have run on the CPU whose events were lost, and one that is asleep may have been woken. */
+  #doubtVcpus(): void {
+    for (const { vcpus } of this.#guests)
+      for (const vcpu of vcpus) {
+        if (vcpu.state === 'preempted' || vcpu.state === 'woken') this.#lose(vcpu, this.#causes.why.lost);
+        if (vcpu.state !== 'asleep') continue;
+        vcpu.inHypervisor = undefined;
+        vcpu.whyUnknown = this.#causes.why.lost;
+        vcpu.doubtSince = Math.min(vcpu.doubtSince, this.now);
+        this.#refresh(vcpu.guestCpu);
+      }
+  }
+
+  #endLoss(cpu: Cpu, tid: number): void {
+    const { machine } = cpu;
+    cpu.isLosing = false;
+    machine.losing--;
+    machine.lostAt = this.now;
+    const task = machine.task(tid);
+    if (!machine.isHost && task.wait !== undefined) {
+      task.wait = undefined;
+      this.waitsInLoss++;
+    }
+    if (task.vcpu !== undefined) {
+      task.vcpu.inHypervisor = undefined;
+      task.vcpu.whyUnknown = this.#causes.why.lost;
+    }
+    this.#setCurrent(cpu, tid, task, false, undefined);
+    if (machine.isHost) this.#doubtVcpus();
+  }
+
+  #pause(): void {
+    const { at, machine, isPaused } = this.#pauses.pop()!;
+    this.now = Math.max(this.now, at);
+    for (const guest of this.#guests)
+      for (const vcpu of guest.name === machine ? guest.vcpus : []) {
+        vcpu.isPaused = isPaused;
+        this.#refresh(vcpu.guestCpu);
+      }
+  }
+
+  #interrupted(cpu: Cpu): void {
+    if (!cpu.machine.isHost) this.#refresh(cpu);
+    else if (cpu.current?.vcpu !== undefined) this.#refresh(cpu.current.vcpu.guestCpu);
+  }
+
+  /** A guest's CPU runs another task: also a cause for vCPUs of other guests that wait behind it. */
+  #guestChanged(cpu: Cpu): void {
+    this.#refresh(cpu);
+    this.#followStolen(cpu);
+    if (cpu.vcpu?.state !== 'on') return;
+    for (const vcpu of cpu.vcpu.cpu!.queued) this.#refresh(vcpu.guestCpu);
+  }
+
+  #refresh(cpu: Cpu): void {
+    const code = this.#causes.of(cpu);
+    const { entity } = this.#causes;
+    if (code === cpu.code && entity === cpu.entity) return;
+    this.thieves.ends(cpu, this.now);
+    cpu.timeline.push(this.now, code, entity);
+    cpu.code = code;
+    cpu.entity = entity;
+    cpu.since = this.now;
+    this.#followStolen(cpu);
+  }
+
+  #followStolen(cpu: Cpu): void {
+    const { current, theft } = cpu;
+    const isStolen = current !== undefined && current.tid > 0 && isOff(kindOf(cpu.code));
+    if (theft !== undefined) {
+      // no time has passed since the last cause: the vCPU has not run
+      const goesOn = isStolen && theft.task === current && (theft.end ?? this.now) === this.now;
+      if (goesOn) {
+        theft.end = undefined;
+        return;
+      }
+      theft.end ??= this.now;
+      if (!isStolen && theft.end === this.now) return;
+      this.#endTheft(cpu, true);
+    }
+    if (isStolen) cpu.theft = { task: current, since: this.now, end: undefined };
+  }
+
+  #endTheft(cpu: Cpu, isOver: boolean): void {
+    const { theft } = cpu;
+    if (theft === undefined) return;
+    cpu.theft = undefined;
+    const { task, since, end = this.now } = theft;
+    const wait: OpenWait = { kind: 'stolen', due: since, isDue: false, cpu, since, earlier: undefined };
+    this.waits.end(wait, task, end, isOver);
+  }
+}
