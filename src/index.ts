@@ -5,6 +5,7 @@ export type {
   CauseKind,
   ExplainedClock,
   Explanation,
+  GuestPause,
   Thief,
   Wait,
   WaitKind,

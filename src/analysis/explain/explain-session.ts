@@ -3,8 +3,8 @@ import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { Machine, Session } from '../../trace/session.ts';
 import { MachineReader, type ToTime } from './machine-reader.ts';
-import { clockOf, missingFrom } from './recorded.ts';
-import type { ExplainedClock, Explanation } from './result.ts';
+import { clockOf, missingFrom, recordedPauses } from './recorded.ts';
+import type { ExplainedClock, Explanation, GuestPause } from './result.ts';
 import { type Pause, Scene } from './scene.ts';
 import type { Cpu, MachineState } from './state.ts';
 
@@ -25,8 +25,8 @@ export interface ExplainOptions {
   /** Only waits that end after `from` and begin before `to`: times of the host, if it was traced. */
   readonly from?: bigint | undefined;
   readonly to?: bigint | undefined;
-  /** When guests were paused, in times of the host. */
-  readonly pauses?: readonly { readonly guest: string; readonly from: bigint; readonly to: bigint }[];
+  /** When guests were paused, in times of the host, besides the pauses that are in their recordings. */
+  readonly pauses?: readonly GuestPause[];
   /** Gets the number of events read so far, about every 100 ms. */
   readonly onProgress?: (events: number) => void;
 }
@@ -49,7 +49,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
   const origin = originOf(session);
   const number = (time: bigint | undefined, otherwise: number): number =>
     time === undefined ? otherwise : Number(time - origin);
-  const pauses = (options.pauses ?? []).map(
+  const pauses = [...recordedPauses(session), ...(options.pauses ?? [])].map(
     (each): Pause => ({ machine: each.guest, from: number(each.from, 0), to: number(each.to, 0) }),
   );
   const scene = new Scene(

@@ -1,7 +1,7 @@
 import { readAlignment } from '../../trace/recording/clock-files.ts';
 import type { Machine, Session } from '../../trace/session.ts';
 import type { MachineReader } from './machine-reader.ts';
-import type { ExplainedClock } from './result.ts';
+import type { ExplainedClock, GuestPause } from './result.ts';
 import type { Scene } from './scene.ts';
 
 /** How a guest's times were converted to the host's. */
@@ -26,7 +26,20 @@ export function clockOf(
   if (begin === undefined || end === undefined) return none;
   const span = Number(end.time - begin.time);
   const ratePpm = span > 0 ? (Number(end.offset - begin.offset) / span) * 1e6 : 0;
-  return { ...none, method: 'TIME_SHIFT', offsetNs: begin.offset, ratePpm };
+  const quality = trace.source.timeShift?.quality;
+  const method = quality?.methods.join(' and ') ?? 'TIME_SHIFT';
+  return { ...checks, method, offsetNs: begin.offset, ratePpm, boundNs: quality?.boundNs ?? null };
+}
+
+/** When guests were surely paused, as `trace-host record` noted it in their recordings. */
+export function recordedPauses({ machines }: Session): GuestPause[] {
+  return machines.flatMap(({ name, trace, hasHostTimes }) =>
+    (trace.source.recording?.pauses ?? []).flatMap(({ pausedFrom, pausedTo }) =>
+      hasHostTimes && pausedFrom !== null && pausedTo !== null
+        ? [{ guest: name, from: BigInt(pausedFrom), to: BigInt(pausedTo) }]
+        : [],
+    ),
+  );
 }
 
 /** What was not recorded, and how to record it. Texts may contain names of guests. */

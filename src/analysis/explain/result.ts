@@ -1,3 +1,11 @@
+/** A time in which a guest was paused, in times of the host. */
+export interface GuestPause {
+  /** Name of the machine. */
+  readonly guest: string;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 /** The kinds of causes, in the order of their precedence: the first one that holds at a moment is its cause. */
 export const causeKinds = [
   'unknown',

@@ -26,7 +26,7 @@ const hostId = '1';
  */
 export async function writeSession(
   dir: string,
-  { host, guests, options }: SimulatedSession,
+  { host, guests, options, truth }: SimulatedSession,
 ): Promise<string> {
   const hostPath = join(dir, 's.recording');
   const recorded = guests.map((guest, index): RecordedGuest => {
@@ -36,7 +36,13 @@ export async function writeSession(
   await write(hostPath, host, { traceId: hostId, ...(recorded.length > 0 && { guests: recorded }) });
   for (const [index, guest] of guests.entries()) {
     const path = guestPath(hostPath, guest.name);
-    await write(path, guest, { traceId: guestId(index) });
+    const pauses = truth.pauses
+      .filter(({ machine }) => machine === guest.name)
+      .map(({ from, to }) => {
+        const [begin, end] = [String(from), String(to)];
+        return { hostFrom: begin, pausedFrom: begin, pausedTo: end, hostTo: end };
+      });
+    await write(path, guest, { traceId: guestId(index), pauses });
     const random = new Random(options.seed + index);
     writeFileSync(join(path, alignmentFile), alignmentOf(guest, options.durationNs, random));
     const pings = pingsOf(

@@ -32,12 +32,7 @@ export async function compared(options: SessionOptions): Promise<Compared> {
   const dir = mkdtempSync(join(tmpdir(), 'explain-test-'));
   try {
     const opened = await openSession(await writeSession(dir, session));
-    const pauses = session.truth.pauses.map(({ machine, from, to }) => ({
-      guest: machine,
-      from: BigInt(from),
-      to: BigInt(to),
-    }));
-    const found = await explainSession(opened, { worst: 1_000_000, pauses });
+    const found = await explainSession(opened, { worst: 1_000_000 });
     await opened.close();
     return { session, found, ...differences(session, found) };
   } finally {
