@@ -22,7 +22,10 @@ export interface ExplainOptions {
   readonly guest?: string;
   /** Only waits of this task: its name, or its thread id. */
   readonly task?: string | number;
-  /** Only waits that end after `from` and begin before `to`: times of the host, if it was traced. */
+  /**
+   * Only waits that end after `from` and begin before `to`: times of the host, if it was traced. By default its first and
+   * last event: guests are traced a little longer, and nobody knows what the host did meanwhile.
+   */
   readonly from?: bigint | undefined;
   readonly to?: bigint | undefined;
   /** When guests were paused, in times of the host, besides the pauses that are in their recordings. */
@@ -52,12 +55,13 @@ export async function explainSession(session: Session, options: ExplainOptions =
   const pauses = [...recordedPauses(session), ...(options.pauses ?? [])].map(
     (each): Pause => ({ machine: each.guest, from: number(each.from, 0), to: number(each.to, 0) }),
   );
+  const traced = hostTraceOf(session)?.span();
   const scene = new Scene(
     {
       worst,
       overNs,
-      from: number(from, -Infinity),
-      to: number(to, Infinity),
+      from: number(from ?? traced?.first, -Infinity),
+      to: number(to ?? traced?.last, Infinity),
       isWanted: ({ machine, name, tid }) =>
         (guest === undefined || machine.name === guest) &&
         (task === undefined || (typeof task === 'string' ? name === task : tid === task)),
@@ -101,6 +105,10 @@ export async function explainSession(session: Session, options: ExplainOptions =
   return explanationOf(session, scene, readers, origin);
 }
 
+function hostTraceOf({ machines }: Pick<Session, 'machines'>): Trace | undefined {
+  return machines.find(({ trace }) => trace.source.guests.length > 0)?.trace;
+}
+
 /** The tracing instance that is read: several may have the same events. */
 function bufferOf({ buffers }: Trace): string {
   return (buffers.find(({ cpus }) => cpus.length > 0) ?? buffers[0])?.name ?? '';
@@ -122,7 +130,7 @@ function originOf({ machines }: Session): bigint {
 
 function readersOf({ machines }: Session, scene: Scene, origin: bigint): Map<string, MachineReader> {
   const readers = new Map<string, MachineReader>();
-  const hostTrace = machines.find(({ trace }) => trace.source.guests.length > 0)?.trace;
+  const hostTrace = hostTraceOf({ machines });
   let host: MachineState | undefined;
   for (const { name, trace, vcpuTids, hasHostTimes } of machines) {
     // a guest's own times cannot be compared with the host's

@@ -48,10 +48,10 @@ const kindWords = {
 
 function waitText({ causes, lengthNs, ...wait }: Wait, index: number, barMost: number): string {
   const { machine, task, tid, prio, cpu, dueNs, kind, isDue, isOver } = wait;
-  const since = isDue ? 'due' : kind === 'wakeup' ? 'woken' : 'from';
+  const since = isDue ? 'due at' : kind === 'wakeup' ? 'woken at' : 'since';
   const head =
     `${index}. ${printable(machine)}: ${taskText({ task, tid, prio })} ${kindWords[kind]} ${duration(lengthNs)}` +
-    `${isOver ? '' : ' and more'} on CPU ${cpu}, ${since} at ${seconds(dueNs)}`;
+    `${isOver ? '' : ' and more'} on CPU ${cpu}, ${since} ${seconds(dueNs)}`;
   const shown = causes.slice(0, causes.length > causesMost ? causesMost - 1 : causesMost);
   const rest = causes.slice(shown.length);
   const rows = shown.map((cause) => row(cause.ns, causeText(cause)));
