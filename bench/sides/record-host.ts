@@ -13,6 +13,7 @@ const slowMs = 120_000;
 export const recordHost: Side = {
   name: 'record --host',
   outlet: 'file',
+  resetsCounts: true,
   async start(machine) {
     const dir = join(machine.portsDir, 'record');
     await machine.shell(`rm -rf ${dir}; mkdir ${dir}`);

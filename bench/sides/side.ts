@@ -5,6 +5,8 @@ export interface Side {
   readonly name: SideName;
   /** Where pages go: the trace ports, or files on the machine. */
   readonly outlet: 'port' | 'file';
+  /** Whether its end resets the kernel's counts of the rings. */
+  readonly resetsCounts?: boolean;
   /** Starts it; resolves when it moves pages. Throws if it cannot run here. */
   start(machine: Machine, options: SideOptions): Promise<Moving>;
 }

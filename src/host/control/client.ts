@@ -16,7 +16,7 @@ import { AnswerReader } from './answer-reader.ts';
 import { BadAnswer, parseAnswer } from './answer-parser.ts';
 import type { Channel } from './channel.ts';
 import { openChannel } from './channel.ts';
-import { failureOfNonsense, failureOfRefusal, silence } from './failures.ts';
+import { failureOfNonsense, failureOfRefusal, OrderRefused, silence } from './failures.ts';
 import { answerIn, lineOf, newId } from './order-line.ts';
 import { hostClocks, type PingRound } from './ping.ts';
 
@@ -27,6 +27,8 @@ export interface ControlOptions {
 
 /** The longest wait for any order, even if the guest answers pings. */
 const patienceMs = 10 * 60_000;
+/** Interval at which an agent that is busy is asked again. */
+const busyMs = 200;
 /** Maximum number of orders without an answer; exceeding it is a bug in this program. */
 const maxPending = 64;
 
@@ -35,6 +37,11 @@ interface Pending {
   /** @returns the number of payload bytes that follow the answer. @throws BadAnswer */
   readonly take: (value: unknown) => number;
   readonly reject: (why: Failure) => void;
+}
+
+interface PackedMetadata {
+  readonly packed: Buffer;
+  readonly same: readonly string[];
 }
 
 /** Bytes that follow an answer. */
@@ -152,17 +159,27 @@ export class ControlClient {
     return { packed, same: same.filter((group) => Object.hasOwn(have, group)) };
   }
 
-  #metadata(fields: object): Promise<{ packed: Buffer; same: readonly string[] }> {
-    return this.#order<'metadata', { packed: Buffer; same: readonly string[] }>(
-      'metadata',
-      fields,
-      ({ bytes, same = [] }, done) => {
-        const whole = (packed: Buffer): void => done({ packed, same });
-        if (bytes === 0) whole(Buffer.alloc(0));
-        else this.#payload = { bytes: Buffer.allocUnsafe(bytes), filledBytes: 0, done: whole };
-        return bytes;
-      },
-    );
+  /** While the agent still packs metadata for a host that was killed, it refuses: asks again, until the timeout. */
+  async #metadata(fields: object): Promise<PackedMetadata> {
+    const untilMs = performance.now() + this.#timeoutMs;
+    for (;;) {
+      try {
+        return await this.#metadataNow(fields);
+      } catch (cause) {
+        const isBusy = cause instanceof OrderRefused && cause.code === 'busy';
+        if (!isBusy || performance.now() >= untilMs) throw cause;
+      }
+      await later(busyMs);
+    }
+  }
+
+  #metadataNow(fields: object): Promise<PackedMetadata> {
+    return this.#order<'metadata', PackedMetadata>('metadata', fields, ({ bytes, same = [] }, done) => {
+      const whole = (packed: Buffer): void => done({ packed, same });
+      if (bytes === 0) whole(Buffer.alloc(0));
+      else this.#payload = { bytes: Buffer.allocUnsafe(bytes), filledBytes: 0, done: whole };
+      return bytes;
+    });
   }
 
   /**

@@ -183,6 +183,19 @@ describe('ControlClient', { timeout: 300_000 }, () => {
     assert.equal((await client.metadata()).length, 0);
   });
 
+  it('asks again for metadata while the agent packs it for another host, but not forever', async (context) => {
+    const [agent, client] = await connect(context, 1000);
+    let refusals = 2;
+    agent.obey = ({ id, order }) => {
+      if (order === 'ping') agent.send({ id, ok: true, clocks });
+      else if (refusals-- > 0) agent.send({ id, ok: false, error: { code: 'busy', message: 'packing' } });
+      else agent.send({ id, ok: true, bytes: 0, encoding: 'gzip' });
+    };
+    assert.equal((await client.metadata()).length, 0);
+    refusals = Infinity;
+    await assert.rejects(client.metadata(), failure(exitCode.failed, /packing \(busy\)/, /try again later/));
+  });
+
   it('gives up metadata that is too large, that stops arriving, or whose sender disappears', async (context) => {
     const [agent, client] = await connect(context, 2000);
     agent.obey = ({ id }) => agent.send({ id, ok: true, bytes: 16 * 1024 * 1024 + 1, encoding: 'gzip' });
