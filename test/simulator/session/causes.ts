@@ -63,16 +63,17 @@ export class Causes {
   }
 
   /** Causes that follow each other from the wait's due time to its end, without a gap. */
-  of(machine: string, { places, due, end }: EndedWait): Cause[] {
+  of(machine: string, wait: EndedWait): Cause[] {
+    const { places, due, end } = wait;
     const causes = new CauseList();
     for (const [index, { from, cpu }] of places.entries()) {
       const vcpu = this.#vcpus.find((each) => each.machine === machine && each.cpu === cpu)!;
-      this.#during(vcpu, Math.max(due, from), places[index + 1]?.from ?? end, causes);
+      this.#during(vcpu, Math.max(due, from), places[index + 1]?.from ?? end, wait, causes);
     }
     return causes.all;
   }
 
-  #during(vcpu: VcpuTruth, start: number, end: number, causes: CauseList): void {
+  #during(vcpu: VcpuTruth, start: number, end: number, wait: EndedWait, causes: CauseList): void {
     const { machine, spans } = vcpu;
     const host = this.#host;
     for (let index = firstAfter(spans, start); index < spans.length && spans[index]!.from < end; index++) {
@@ -90,7 +91,7 @@ export class Causes {
         causes.add(from, to, state, 'host', noTask, span);
       else if (exit !== undefined && !host.has('kvm'))
         causes.add(from, to, 'hypervisor', machine, vcpu, exit);
-      else this.#inGuest(vcpu, from, to, causes);
+      else this.#inGuest(vcpu, from, to, wait, causes);
     }
   }
 
@@ -121,7 +122,13 @@ export class Causes {
     }
   }
 
-  #inGuest({ machine, guestSpans }: VcpuTruth, start: number, end: number, causes: CauseList): void {
+  #inGuest(
+    { machine, guestSpans }: VcpuTruth,
+    start: number,
+    end: number,
+    wait: EndedWait,
+    causes: CauseList,
+  ): void {
     const guests = this.#guests;
     for (
       let index = firstAfter(guestSpans, start);
@@ -135,7 +142,9 @@ export class Causes {
       if (irq !== undefined && !guests.has('irq')) causes.add(from, to, 'guest-irq', machine, noTask, irq);
       else if (softirq !== undefined && !guests.has('softirq'))
         causes.add(from, to, 'guest-softirq', machine, noTask, softirq);
-      else if (tid > 0) causes.add(from, to, 'guest-task', machine, span);
+      // a task whose timer is due before it sleeps does not wait for itself, but for the guest to notice
+      else if (tid > 0 && !(tid === wait.tid && to <= wait.begin))
+        causes.add(from, to, 'guest-task', machine, span);
       else causes.add(from, to, 'guest-kernel', machine);
     }
   }

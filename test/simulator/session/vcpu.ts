@@ -132,6 +132,8 @@ export class Vcpu extends Task {
 
   unpause(by: Cpu): void {
     this.noteState();
+    // as in `go`: it does not come back through the hypervisor
+    if (this.#executes && !this.#guest.hasKvm && !this.#isHalted) this.#enter();
     if (this.state !== 'asleep') return;
     if (this.#sleeps === 'stopped') this.#host.wake(this, by);
     else if (this.#hasWork) this.kick(by);

@@ -114,11 +114,9 @@ function knownFrom({ truth: { hostCpus, guestCpus, vcpus, from, to } }: Simulate
   return known;
 }
 
-function sumsOf({ causes, machine, tid: own }: TrueWait): Sums {
+function sumsOf({ causes, machine }: TrueWait): Sums {
   const sums: Sums = new Map();
-  for (const { kind: trueKind, tid, number, from, to, ...cause } of causes) {
-    // a task that was due while it still ran does not wait for itself
-    const kind = trueKind === 'guest-task' && tid === own ? 'guest-kernel' : trueKind;
+  for (const { kind, tid, number, from, to, ...cause } of causes) {
     const who = hasTask(kind) ? tid : (number ?? '');
     const key = `${kind} ${hasMachine(kind) ? cause.machine : machine} ${who}`;
     sums.set(key, (sums.get(key) ?? 0) + to - from);
