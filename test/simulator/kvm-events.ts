@@ -40,13 +40,17 @@ function exitData(tid: number, vcpu: number): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** The host's events with those that KVM has when a vCPU's thread comes to a CPU and leaves it. */
+/**
+ * The host's events with those that KVM has when a vCPU's thread comes to a CPU and leaves it.
+ * @param originNs what the host's clock shows when the machine starts
+ */
 export function withKvmEvents(
   events: readonly MadeEvent[],
   { switches, tids }: Pick<Simulated, 'switches' | 'tids'>,
+  originNs: number,
 ): MadeEvent[] {
   const added = switches.flatMap(({ cpu, time, prev, next }): MadeEvent[] => {
-    const ns = Math.floor(time);
+    const ns = originNs + Math.floor(time);
     const [came, left] = [tids.indexOf(next), tids.indexOf(prev)];
     return [
       ...(left < 0 ? [] : [{ cpu, ns: ns - exitNs, pid: prev, data: exitData(prev, left) }]),

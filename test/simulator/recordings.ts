@@ -66,7 +66,7 @@ export async function recordings(
   const { pings, tids, clock } = machine;
   const events = recordedEvents(machine);
   const host = kvm
-    ? await madeRecording(test, withKvmEvents(events.host, machine), 'boot', kvmFormats())
+    ? await madeRecording(test, withKvmEvents(events.host, machine, Number(hostLeadNs)), 'boot', kvmFormats())
     : await madeRecording(test, events.host, 'boot');
   const guest = await madeRecording(test, events.guest, 'boot');
   const vcpus = tids.map((tid, vcpu) => ({ vcpu, tid, from: '0', until: null }));

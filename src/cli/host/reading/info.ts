@@ -27,7 +27,9 @@ function textOf(info: TraceInfo): string {
   lines.push(`page size  ${info.pageBytes} bytes; ${info.eventFormats} event formats`);
   for (const guest of info.guests) lines.push(`with guest ${guestText(guest)}`);
   if (info.timeShift !== undefined) {
-    const isNs = info.buffers[0]?.timeUnit === 'ns';
+    // files of version 6 do not name some clocks that count nanoseconds
+    const [top] = info.buffers;
+    const isNs = top?.timeUnit === 'ns' || top?.clock === '';
     lines.push(`host clock ${timeShiftText(info.timeShift, isNs ? signedSeconds : signedNumber)}`);
   }
   if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
