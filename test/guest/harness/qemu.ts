@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GuestKernel } from './kernel.ts';
 import { portArguments, portDevice } from './ports.ts';
@@ -97,8 +98,19 @@ function machineArguments({
   args.push('-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off');
   args.push('-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${memoryMb}M`);
   args.push('-kernel', kernel.image, '-initrd', image);
-  args.push('-append', [kernelOptions, ...appendKernel].join(' '));
+  const clock = machine === 'microvm' && accel !== 'kvm' ? [`tsc_early_khz=${hostTscKhz()}`] : [];
+  args.push('-append', [kernelOptions, ...clock, ...appendKernel].join(' '));
   return args;
+}
+
+/**
+ * Frequency of the host's TSC, which an emulated guest reads as its own. An emulated microvm has no timer precise
+ * enough to measure it, and a kernel that does not know it stands still while it boots.
+ */
+function hostTscKhz(): number {
+  const [, mhz] = /^cpu MHz\s*: ([\d.]+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? [];
+  if (mhz === undefined) throw new Error("/proc/cpuinfo does not tell the CPU's frequency");
+  return Math.round(Number(mhz) * 1000);
 }
 
 /**
