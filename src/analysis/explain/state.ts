@@ -47,6 +47,11 @@ export class ExplainedTask extends TaskName {
     this.tid = tid;
   }
 
+  /** Whether interrupts are its own work: softirqs of `ksoftirqd`, and of threads of interrupts (PREEMPT_RT). */
+  get handlesInterrupts(): boolean {
+    return /^(?:ksoftirqd|ktimers|irq)\//.test(this.name);
+  }
+
   entity(entities: Entities): number {
     if (this.#entity < 0 || this.name !== this.#entityName) {
       this.#entityName = this.name;
@@ -139,6 +144,13 @@ export class Vcpu {
   }
 }
 
+/** Time that is taken from a task which is current. */
+export interface Theft {
+  readonly kind: 'stolen' | 'interrupted';
+  readonly task: ExplainedTask;
+  readonly since: number;
+}
+
 /** A CPU of the host or of a guest. */
 export class Cpu {
   readonly machine: MachineState;
@@ -168,8 +180,10 @@ export class Cpu {
   entity = 0;
   since = never;
   readonly timeline: Timeline;
-  /** Since when the time of its current task is being stolen, or was until `end`. */
-  theft: { readonly task: ExplainedTask; readonly since: number; end: number | undefined } | undefined;
+  /** How the time of its current task is being taken. */
+  theft: Theft | undefined;
+  /** The one before, as long as it may go on. */
+  endedTheft: (Theft & { readonly end: number }) | undefined;
   /** The last theft: the thief, its kind, from when to when. */
   thief = { entity: -1, kind: -1, from: 0, to: 0 };
   /** When the timers that are being handled were due; NaN if unknown. */

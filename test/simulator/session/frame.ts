@@ -11,3 +11,9 @@ export interface Frame {
 export function hidden(leftNs: number, end: () => void): Frame {
   return { kind: 'hidden', number: 0, name: '', leftNs, end };
 }
+
+/** The frame that is seen if frames of the innermost one's kind are not recorded. */
+export function below(frames: readonly Frame[]): Frame | undefined {
+  const seen = frames.filter(({ kind }) => kind !== 'hidden');
+  return seen.findLast(({ kind }) => kind !== seen.at(-1)!.kind);
+}

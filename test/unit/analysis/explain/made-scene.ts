@@ -27,7 +27,7 @@ export const all: WaitChoice = {
   isWanted: () => true,
 };
 
-/** Plays events, in the order of their times. Tasks are called `task-N`. */
+/** Plays events, in the order of their times. Tasks are called `task-N`, or by `nameOf`. */
 export function played(
   guests: Guests,
   events: readonly Happened[],
@@ -35,7 +35,13 @@ export function played(
     pauses = [],
     choice = all,
     hasHost = true,
-  }: { pauses?: Pause[]; choice?: WaitChoice; hasHost?: boolean } = {},
+    nameOf = (tid) => `task-${tid}`,
+  }: {
+    pauses?: Pause[];
+    choice?: WaitChoice;
+    hasHost?: boolean;
+    nameOf?: (tid: number) => string;
+  } = {},
 ): Scene {
   const scene = new Scene(choice, pauses);
   const host = hasHost ? scene.host() : undefined;
@@ -56,7 +62,7 @@ export function played(
     const { machine } = cpu;
     const task = (each: number) => {
       const found = machine.task(each);
-      if (each > 0) found.name = `task-${each}`;
+      if (each > 0) found.name = nameOf(each);
       return found;
     };
     task(tid);
