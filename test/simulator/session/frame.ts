@@ -4,8 +4,18 @@ export interface Frame {
   readonly number: number;
   readonly name: string;
   leftNs: number;
+  /** Of several frames that are one handler: what is recorded of it. */
+  readonly part?: 'begin' | 'middle' | 'end';
   /** After the handler's end was recorded. */
   readonly end?: () => void;
+}
+
+/** Number of irqs that are no device's: they have a name only. */
+export const noDevice = -1;
+
+/** A part of the interrupt of a CPU's timer. */
+export function timerIrq(part: Frame['part'] & string, leftNs: number, end: () => void): Frame {
+  return { kind: 'irq', number: noDevice, name: 'local_timer', part, leftNs, end };
 }
 
 export function hidden(leftNs: number, end: () => void): Frame {

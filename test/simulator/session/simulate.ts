@@ -242,7 +242,9 @@ function interruptions(vcpus: readonly VcpuTruth[], without: readonly EventKind[
       }
     }
   }
-  return waits;
+  // those at the end of the trace go on
+  const ends = new Set(vcpus.map(({ spans }) => spans.at(-1)?.to));
+  return waits.filter(({ end }) => !ends.has(end));
 }
 
 /** A wait of which nobody knows when it was due. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { explainSession } from '../../../../src/analysis/explain/explain-session.ts';
 import type { Explanation, Wait } from '../../../../src/analysis/explain/result.ts';
 import { openSession } from '../../../../src/trace/session.ts';
+import { noDevice } from '../../../simulator/session/frame.ts';
 import type { SessionOptions } from '../../../simulator/session/options.ts';
 import {
   type SimulatedSession,
@@ -124,8 +125,8 @@ function knownFrom({ truth: { hostCpus, guestCpus, vcpus, from, to } }: Simulate
 
 function sumsOf({ causes, machine }: TrueWait): Sums {
   const sums: Sums = new Map();
-  for (const { kind, tid, number, from, to, ...cause } of causes) {
-    const who = hasTask(kind) ? tid : (number ?? '');
+  for (const { kind, tid, number, name, from, to, ...cause } of causes) {
+    const who = hasTask(kind) ? tid : number === noDevice ? name : (number ?? '');
     const key = `${kind} ${hasMachine(kind) ? cause.machine : machine} ${who}`;
     sums.set(key, (sums.get(key) ?? 0) + to - from);
   }
@@ -134,8 +135,8 @@ function sumsOf({ causes, machine }: TrueWait): Sums {
 
 function sumsFound({ causes, machine }: Wait): Sums {
   const sums: Sums = new Map();
-  for (const { kind, tid, number, ns, ...cause } of causes) {
-    const who = hasTask(kind) ? tid : (number ?? '');
+  for (const { kind, tid, number, name, ns, ...cause } of causes) {
+    const who = hasTask(kind) ? tid : kind.endsWith('irq') ? (number ?? name) : (number ?? '');
     const key = `${kind} ${hasMachine(kind) ? cause.machine : machine} ${who}`;
     sums.set(key, (sums.get(key) ?? 0) + ns);
   }
