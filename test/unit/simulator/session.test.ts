@@ -213,7 +213,7 @@ describe('the recordings of a simulated session', () => {
       hostWithout: ['softirq'],
       guestsWithout: ['hrtimer'],
     } as const;
-    const [session, events] = await read(test, busy(3, { faults }));
+    const [session, events] = await read(test, busy(4, { faults }));
     const { lost, missing } = session.truth;
     const hostEvents = events.filter(({ machine }) => machine === 'host');
     const gapsOf = (machine: string): string[] =>

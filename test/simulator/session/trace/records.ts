@@ -9,6 +9,7 @@ export interface EventType {
 /** Ids and sizes as in the formats of Debian's kernel 6.1 in test/fixtures/A, and of others in test/fixtures/*-format. */
 export const eventTypes = {
   switch: { id: 319, bytes: 64, kind: 'switch' },
+  runtime: { id: 307, bytes: 48, kind: 'switch' },
   wakeup: { id: 321, bytes: 36, kind: 'waking' },
   waking: { id: 322, bytes: 36, kind: 'waking' },
   migrate: { id: 318, bytes: 40, kind: 'migrate' },

@@ -104,6 +104,7 @@ export class TraceWriter {
 
   switched(cpu: TracedCpu, prev: Task, state: bigint, next: Task): void {
     const ring = this.#rings[cpu.index]!;
+    if (!prev.isIdle) this.#runtime(cpu, prev);
     if (prev.isIdle && this.#faults.noSwitchFromIdle.has(cpu.index)) {
       ring.missesSwitch = true;
       return;
@@ -112,6 +113,12 @@ export class TraceWriter {
     if (at === 0) return;
     fillSwitch(this.#space, at, prev, state, next);
     ring.firstSwitch ??= this.#now();
+  }
+
+  /** `sched_stat_runtime`, which comes before a switch, and which no analysis reads. */
+  #runtime(cpu: TracedCpu, task: Task): void {
+    const at = this.#begin(cpu, eventTypes.runtime);
+    if (at > 0) fillTask(this.#space, at, task);
   }
 
   waking(cpu: TracedCpu, task: Task): void {
