@@ -6,6 +6,8 @@ import { Timeline } from './timeline.ts';
 
 /** Tasks of a machine beyond this number are one. */
 const mostTasks = 1 << 15;
+/** As many as a kernel has. */
+const mostPriorities = 140;
 const never = -Infinity;
 
 /** A wait that has begun. */
@@ -40,6 +42,9 @@ export class ExplainedTask extends TaskName {
   vcpu: Vcpu | undefined;
   #entity = -1;
   #entityName = '';
+  #entityPrio: number | null = null;
+  /** By priority: a task may get another one and its own again. */
+  readonly #entities = new Map<number | null, number>();
 
   constructor(machine: MachineState, tid: number) {
     super();
@@ -53,14 +58,15 @@ export class ExplainedTask extends TaskName {
   }
 
   entity(entities: Entities): number {
-    if (this.#entity < 0 || this.name !== this.#entityName) {
-      this.#entityName = this.name;
-      const { tid, prio } = this;
-      this.#entity = entities.add(
-        this.machine.name,
-        tid < 0 ? { name: 'a task beyond the limit' } : { task: this.name, tid, prio },
-      );
-    }
+    const { tid, prio, name } = this;
+    if (this.#entity >= 0 && name === this.#entityName && prio === this.#entityPrio) return this.#entity;
+    if (name !== this.#entityName || this.#entities.size > mostPriorities) this.#entities.clear();
+    this.#entityName = name;
+    this.#entityPrio = prio;
+    const known = this.#entities.get(prio);
+    const named = tid < 0 ? { name: 'a task beyond the limit' } : { task: name, tid, prio };
+    this.#entity = known ?? entities.add(this.machine.name, named);
+    this.#entities.set(prio, this.#entity);
     return this.#entity;
   }
 }
