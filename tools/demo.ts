@@ -1,7 +1,8 @@
 /**
  * `npm run demo`: boots a QEMU guest with trace-agent and traces its scheduler for five seconds, controlled by `echo`
  * as from any shell; shows what arrived on the host; then records the guest together with this host, prints, summarises
- * and exports the recording, and shows a wakeup that crosses from the host into the guest.
+ * and exports the recording, shows a wakeup that crosses from the host into the guest, and explains why a task of the
+ * guest had to wait.
  */
 import {
   accessSync,
@@ -23,6 +24,7 @@ import { accelerator } from '../test/guest/harness/accel.ts';
 import { guestImage } from '../test/guest/harness/image.ts';
 import { bootGuest, type Collector, type Guest, type GuestProcess } from '../test/guest/harness/index.ts';
 import { guestKernel } from '../test/guest/harness/kernel.ts';
+import { Disturbance } from './demo/disturbance.ts';
 import { type Formats, readFormats } from './demo/formats.ts';
 import { LiveView } from './demo/live-view.ts';
 import { type DemoOptions, parseDemoOptions, usage } from './demo/options.ts';
@@ -176,12 +178,27 @@ async function traceByHost(guest: Guest, cpus: number, recording: DemoRecording)
   for (let cpu = 0; cpu < cpus; cpu++) {
     loads.push(await guest.spawn(['taskset', '-c', String(cpu), 'sh', '-c', pausingLoad]));
   }
+  const disturbance = recording.withHost ? await disturb(guest) : undefined;
   const bound = await recording.record();
+  await disturbance?.end();
   for (const process of loads) process.kill('SIGKILL', 'group');
   done('recording finished');
   for (const shown of recording.shown()) show(shown);
   await showCrossing(recording, bound);
-  done('recording printed, summarised and exported');
+  if (disturbance !== undefined) show(recording.explained());
+  done('recording printed, summarised, exported and explained');
+}
+
+/** Begins to take time from the guest; undefined if that is not permitted. */
+async function disturb(guest: Guest): Promise<Disturbance | undefined> {
+  try {
+    const disturbance = await Disturbance.begin(guest);
+    say(`on the host:  ${disturbance.words}`);
+    return disturbance;
+  } catch (error) {
+    say(`nothing disturbs the guest: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
 }
 
 async function endAgent(agent: GuestProcess): Promise<void> {
@@ -218,6 +235,7 @@ function sayWhatNext({ files, guestFile, perfettoFile }: DemoRecording, keep: st
     [`node dist/bin/trace-host.js report ${guestFile} | less`, 'all events as text, as trace-cmd report'],
     [`node dist/bin/trace-host.js summary ${first}`, 'run times, wakeup latencies, interrupts'],
     [`node dist/bin/trace-host.js info ${first}`, 'what the recording contains'],
+    [`node dist/bin/trace-host.js explain ${first}`, "who made the guest's tasks wait"],
     [
       ['kernelshark', '-i', first, ...others.flatMap((file) => ['-a', file])].join(' '),
       'all events as a graph',

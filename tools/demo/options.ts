@@ -12,7 +12,8 @@ export const usage = `npm run demo -- [--cpus N] [--keep DIR]
 
 Boots a QEMU guest with trace-agent, traces its scheduler for five seconds and shows what arrived on the host. Then
 records the guest together with this host into dist/demo-trace.dat (host) and dist/demo-trace-guest.dat, prints, summarises
-and exports the recording, and shows a wakeup that crosses from the host into the guest.
+and exports the recording, shows a wakeup that crosses from the host into the guest, and explains who made a task of the
+guest wait: a task of the host that takes its CPU now and then.
 
   --cpus N     CPUs of the guest, 1 to 64 (default 2)
   --keep DIR   write both traces, trace.pftrace, the raw pages and the event formats to DIR

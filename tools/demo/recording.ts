@@ -113,6 +113,12 @@ export class DemoRecording {
     };
   }
 
+  /** The longest wait of a task of the guest, and who caused it. */
+  explained(): Shown {
+    const { command, text } = head(['explain', ...this.files, '--worst', '1'], Number.POSITIVE_INFINITY);
+    return { command, text };
+  }
+
   /** The events of a report, which begin with the names of their files. */
   #withMachines(report: string): string {
     const name = `${basename(this.guestFile)}: `;
