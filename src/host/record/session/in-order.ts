@@ -8,7 +8,7 @@ export interface GuestStart {
 }
 
 /** How long the host goes on tracing while the guests stop: a guest that sends a large ring buffer no longer traces. */
-const mostMs = 10_000;
+const hostWaitMs = 10_000;
 
 /**
  * Starts the host and then, together, the guests. The host's trace must begin before that of a guest: the guest's
@@ -38,7 +38,7 @@ export async function startInOrder(
 export async function stopInOrder(
   guests: readonly Stopping[],
   stopHost: (() => Stopping) | undefined,
-  waitMs = mostMs,
+  waitMs = hostWaitMs,
 ): Promise<void> {
   if (stopHost !== undefined) {
     await soon(Promise.all(guests.map(({ quiet }) => quiet)), waitMs);
