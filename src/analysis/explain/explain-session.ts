@@ -55,7 +55,8 @@ export async function explainSession(session: Session, options: ExplainOptions =
   const pauses = [...recordedPauses(session), ...(options.pauses ?? [])].map(
     (each): Pause => ({ machine: each.guest, from: number(each.from, 0), to: number(each.to, 0) }),
   );
-  const traced = hostTraceOf(session)?.span();
+  const hostTrace = hostTraceOf(session);
+  const traced = hostTrace?.span({ buffers: [bufferOf(hostTrace)] });
   const scene = new Scene(
     {
       worst,
@@ -68,6 +69,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
     },
     pauses,
   );
+  scene.hostEnd = number(traced?.last, Infinity);
   const readers = readersOf(session, scene, origin);
   const streams = new Map<CpuEvents, Stream>();
   let last: Stream | undefined;
