@@ -32,6 +32,8 @@ export interface ExplainOptions {
   readonly pauses?: readonly GuestPause[];
   /** Gets the number of events read so far, about every 100 ms. */
   readonly onProgress?: (events: number) => void;
+  /** Rejects with its reason when aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /** What is known of the events of one CPU. */
@@ -47,7 +49,7 @@ interface Stream {
  * every 100 ms. Without the host's trace, only causes inside the guest are found. Throws Failure as `session.events` does.
  */
 export async function explainSession(session: Session, options: ExplainOptions = {}): Promise<Explanation> {
-  const { worst = 10, overNs = 0, guest, task, from, to, onProgress = () => {} } = options;
+  const { worst = 10, overNs = 0, guest, task, from, to, signal, onProgress = () => {} } = options;
   if (guest !== undefined) session.machine(guest);
   const origin = originOf(session);
   const number = (time: bigint | undefined, otherwise: number): number =>
@@ -98,6 +100,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
     }
     if (performance.now() < turnAt) continue;
     onProgress(events);
+    signal?.throwIfAborted();
     await new Promise((resume) => void setImmediate(resume));
     turnAt = performance.now() + turnMs;
   }

@@ -3,6 +3,7 @@ import type { Machine, Session } from '../../trace/session.ts';
 import type { MachineReader } from './machine-reader.ts';
 import type { ExplainedClock, GuestPause } from './result.ts';
 import type { Scene } from './scene.ts';
+import type { ShapeKind } from './shapes.ts';
 
 /** How a guest's times were converted to the host's. */
 export function clockOf(
@@ -58,17 +59,19 @@ export function missingFrom(session: Session, scene: Scene, readers: readonly Ma
     );
   for (const name of session.missing)
     missing.push(`${name}: the file of this guest was not found: its tasks are unknown; name its file, too`);
-  for (const { counts, machine, timersDropped } of readers) {
-    const lacks = (what: string, events: readonly string[]): void => {
-      missing.push(
-        `${machine.name}: ${what}; record it with ${events.map((event) => `-e ${event}`).join(' ')}`,
-      );
+  for (const reader of readers) {
+    const { counts, machine, timersDropped } = reader;
+    const lacks = (what: string, kind: ShapeKind, events: readonly string[]): void => {
+      const options = events.map((event) => `-e ${event}`).join(' ');
+      const doubt = reader.describes(kind) ? '' : ', if its kernel has these events';
+      missing.push(`${machine.name}: ${what}; record it with ${options}${doubt}`);
     };
     if (counts.switch === undefined)
       lacks(
         machine.isHost
           ? 'no sched_switch: when vCPUs ran is unknown'
           : 'no sched_switch: no wait can be found',
+        'switch',
         ['sched:sched_switch'],
       );
     if (counts.waking === undefined && counts.wakeup === undefined)
@@ -76,18 +79,19 @@ export function missingFrom(session: Session, scene: Scene, readers: readonly Ma
         machine.isHost
           ? 'no sched_waking: since when a vCPU wanted to run is unknown'
           : 'no sched_waking: only waits of preempted tasks are found',
+        'waking',
         ['sched:sched_waking'],
       );
     if (!machine.isHost && counts['timer-expire'] === undefined)
-      lacks('no timers: a wait begins when the guest noticed, not when it was due', [
+      lacks('no timers: a wait begins when the guest noticed, not when it was due', 'timer-expire', [
         'timer:hrtimer_start',
         'timer:hrtimer_expire_entry',
         'timer:hrtimer_expire_exit',
       ]);
     if (counts['irq-entry'] === undefined && counts['softirq-entry'] === undefined)
-      lacks('no interrupts: their time counts as that of the task below', ['irq']);
+      lacks('no interrupts: their time counts as that of the task below', 'irq-entry', ['irq']);
     if (machine.isHost && counts['kvm-exit'] === undefined)
-      lacks('no kvm_exit and kvm_entry: time in the hypervisor counts as that of the guest', [
+      lacks('no kvm_exit and kvm_entry: time in the hypervisor counts as that of the guest', 'kvm-exit', [
         'kvm:kvm_exit',
         'kvm:kvm_entry',
       ]);
