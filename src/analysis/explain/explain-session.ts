@@ -1,3 +1,6 @@
+import { exitCode, Failure } from '../../base/failure.ts';
+import { nearNames } from '../../base/near-names.ts';
+import { quoted } from '../../base/quoted.ts';
 import { type CpuEvents, maxDistance } from '../../trace/events/cpu-events.ts';
 import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
@@ -18,9 +21,9 @@ export interface ExplainOptions {
   readonly worst?: number;
   /** Only waits that are at least this long. */
   readonly overNs?: number;
-  /** Only waits in this guest. Throws Failure (usage) if there is none of that name. */
+  /** Only waits in this guest. Rejects with Failure (usage) if there is none of that name. */
   readonly guest?: string;
-  /** Only waits of this task: its name, or its thread id. */
+  /** Only waits of this task: its name, or its thread id. Rejects with Failure (usage) if no event names it. */
   readonly task?: string | number;
   /**
    * Only waits that end after `from` and begin before `to`: times of the host, if it was traced. By default its first and
@@ -50,7 +53,7 @@ interface Stream {
  */
 export async function explainSession(session: Session, options: ExplainOptions = {}): Promise<Explanation> {
   const { worst = 10, overNs = 0, guest, task, from, to, signal, onProgress = () => {} } = options;
-  if (guest !== undefined) session.machine(guest);
+  if (guest !== undefined) checkGuest(session, guest);
   const origin = originOf(session);
   const number = (time: bigint | undefined, otherwise: number): number =>
     time === undefined ? otherwise : Number(time - origin);
@@ -105,7 +108,49 @@ export async function explainSession(session: Session, options: ExplainOptions =
     turnAt = performance.now() + turnMs;
   }
   scene.end();
+  if (task !== undefined && scene.waits.count === 0) checkTask(task, guest, [...readers.values()]);
   return explanationOf(session, scene, readers, origin);
+}
+
+/** Throws Failure (usage) if it is not a guest. */
+function checkGuest(session: Session, guest: string): void {
+  const { trace } = session.machine(guest);
+  if (trace !== hostTraceOf(session)) return;
+  const guests = session.machines.filter((each) => each.trace !== trace).map(({ name }) => quoted(name));
+  throw new Failure(
+    exitCode.usage,
+    `${quoted(guest)} is the host, and only waits in guests are explained`,
+    guests.length > 0 ? `its guests are ${guests.join(', ')}` : 'name the file of a guest, too',
+  );
+}
+
+/** Throws Failure (usage) if a task was not seen in the guest, or in any if that is undefined. */
+function checkTask(
+  task: string | number,
+  guest: string | undefined,
+  readers: readonly MachineReader[],
+): void {
+  const machines = readers
+    .map(({ machine }) => machine)
+    .filter(({ isHost, name }) => !isHost && (guest === undefined || name === guest));
+  const names = new Set<string>();
+  for (const machine of machines) {
+    // it may be among those that are not told apart
+    if (machine.tasksDropped > 0) return;
+    for (const { name, tid } of machine.tasks()) {
+      if (task === name || task === tid) return;
+      names.add(name);
+    }
+  }
+  if (machines.length === 0) return;
+  const near = typeof task === 'string' ? nearNames(task, [...names]) : [];
+  throw new Failure(
+    exitCode.usage,
+    `${machines.map(({ name }) => quoted(name)).join(', ')}: no task ${typeof task === 'string' ? quoted(task) : `with the id ${task}`} was seen`,
+    near.length > 0
+      ? `did you mean ${near.map(quoted).join(' or ')}?`
+      : 'give a name or a thread id that trace-host summary shows',
+  );
 }
 
 function hostTraceOf({ machines }: Pick<Session, 'machines'>): Trace | undefined {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { explainSession, explanationAsJson } from '../../../../src/analysis/explain/explain-session.ts';
 import type { Explanation } from '../../../../src/analysis/explain/result.ts';
-import { Failure } from '../../../../src/base/failure.ts';
+import { exitCode, Failure } from '../../../../src/base/failure.ts';
 import { openSession } from '../../../../src/trace/session.ts';
 import { plainGuest, plainHost, type SessionOptions } from '../../../simulator/session/options.ts';
 import { type SimulatedSession, simulateSession } from '../../../simulator/session/simulate.ts';
@@ -74,9 +74,31 @@ describe('explainSession', () => {
     assert.ok(chosen.length > 0);
     const found = await explained(test, { worst: 5000, guest: 'db', task: tid, overNs: 20_000, from });
     assert.deepEqual(keys(found), keys({ ...all, waits: chosen }));
-    const named = await explained(test, { worst: 5000, task: 'no such task' });
-    assert.deepEqual(named.waits, []);
-    await assert.rejects(explained(test, { guest: 'mail' }), Failure);
+  });
+
+  it('says that a guest or a task is not there', async (test) => {
+    const refused = async (more: Parameters<typeof explainSession>[1], message: RegExp, remedy: RegExp) => {
+      const why: unknown = await explained(test, more).catch((error: unknown) => error);
+      assert.ok(why instanceof Failure);
+      assert.equal(why.exitCode, exitCode.usage);
+      assert.match(why.message, message);
+      assert.match(why.remedy, remedy);
+    };
+    await refused({ guest: 'mail' }, /no machine "mail"/, /"web", "db"/);
+    await refused({ guest: 'host' }, /"host" is the host/, /"web", "db"/);
+    await refused({ task: 'no such task' }, /^"web", "db": no task "no such task"/, /trace-host summary/);
+    await refused({ task: 99_999 }, /^"web", "db": no task with the id 99999/, /trace-host summary/);
+    const { waits } = await explained(test, { worst: 5000 });
+    const { machine, task, tid } = waits.find(({ task }) => task.length > 3)!;
+    const typed = `${task}x`;
+    await refused(
+      { guest: machine, task: typed },
+      new RegExp(`^"${machine}": no task "${typed}"`),
+      new RegExp(`did you mean .*"${task}"`),
+    );
+    // it was seen, and never had to wait so long
+    assert.deepEqual((await explained(test, { task: tid, overNs: 1e9 })).waits, []);
+    assert.deepEqual((await explained(test, { task, overNs: 1e9 })).waits, []);
   });
 
   it('explains what a guest alone knows, and says what the host would add', async (test) => {
