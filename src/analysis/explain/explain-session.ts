@@ -144,9 +144,11 @@ function checkTask(
   }
   if (machines.length === 0) return;
   const near = typeof task === 'string' ? nearNames(task, [...names]) : [];
+  const where = machines.map(({ name }) => quoted(name)).join(', ');
+  const what = typeof task === 'string' ? quoted(task) : `with the id ${task}`;
   throw new Failure(
     exitCode.usage,
-    `${machines.map(({ name }) => quoted(name)).join(', ')}: no task ${typeof task === 'string' ? quoted(task) : `with the id ${task}`} was seen`,
+    `${where}: no task ${what} was seen`,
     near.length > 0
       ? `did you mean ${near.map(quoted).join(' or ')}?`
       : 'give a name or a thread id that trace-host summary shows',
