@@ -5,6 +5,7 @@ import { type CpuEvents, maxDistance } from '../../trace/events/cpu-events.ts';
 import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { Machine, Session } from '../../trace/session.ts';
+import { hostTraceOf, type SessionThreads, threadsOf } from '../vcpu-threads.ts';
 import { MachineReader, type ToTime } from './machine-reader.ts';
 import { clockOf, missingFrom, recordedPauses } from './recorded.ts';
 import type { ExplainedClock, Explanation, GuestPause } from './result.ts';
@@ -73,7 +74,8 @@ export async function explainSession(session: Session, options: ExplainOptions =
     },
     pauses,
   );
-  const readers = readersOf(session, scene, origin);
+  const threads = await threadsOf(session);
+  const readers = readersOf(session, scene, origin, threads);
   const streams = new Map<CpuEvents, Stream>();
   let last: Stream | undefined;
   let shift: number | undefined;
@@ -109,7 +111,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
   }
   scene.end();
   if (task !== undefined && scene.waits.count === 0) checkTask(task, guest, [...readers.values()]);
-  return explanationOf(session, scene, readers, origin);
+  return explanationOf(session, scene, readers, origin, threads);
 }
 
 /** Throws Failure (usage) if it is not a guest. */
@@ -155,10 +157,6 @@ function checkTask(
   );
 }
 
-function hostTraceOf({ machines }: Pick<Session, 'machines'>): Trace | undefined {
-  return machines.find(({ trace }) => trace.source.guests.length > 0)?.trace;
-}
-
 /** The tracing instance that is read: several may have the same events. */
 function bufferOf({ buffers }: Trace): string {
   return (buffers.find(({ cpus }) => cpus.length > 0) ?? buffers[0])?.name ?? '';
@@ -178,16 +176,21 @@ function originOf({ machines }: Session): bigint {
   return spans.reduce((least, { first }) => (first < least ? first : least), spans[0]?.first ?? 0n);
 }
 
-function readersOf({ machines }: Session, scene: Scene, origin: bigint): Map<string, MachineReader> {
+function readersOf(
+  { machines }: Session,
+  scene: Scene,
+  origin: bigint,
+  threads: SessionThreads,
+): Map<string, MachineReader> {
   const readers = new Map<string, MachineReader>();
   const hostTrace = hostTraceOf({ machines });
   let host: MachineState | undefined;
-  for (const { name, trace, vcpuTids, hasHostTimes } of machines) {
+  for (const { name, trace, hasHostTimes } of machines) {
     // a guest's own times cannot be compared with the host's
     const state =
       trace === hostTrace
         ? (host = scene.host())
-        : scene.guest(name, hasHostTimes ? host : undefined, vcpuTids);
+        : scene.guest(name, hasHostTimes ? host : undefined, threads.of(name));
     readers.set(
       name,
       new MachineReader(scene, state, trace.formats(), toTimeOf(trace.source.timeShift, origin)),
@@ -196,7 +199,7 @@ function readersOf({ machines }: Session, scene: Scene, origin: bigint): Map<str
   // who took their CPUs, the host's trace alone says, too
   const traced = new Set(machines.map(({ trace }) => trace.source.traceId));
   for (const guest of hostTrace?.source.guests ?? [])
-    if (!traced.has(guest.traceId)) scene.guest(guest.name, host, guest.vcpuTids);
+    if (!traced.has(guest.traceId)) scene.guest(guest.name, host, threads.of(guest.name));
   return readers;
 }
 
@@ -213,6 +216,7 @@ function explanationOf(
   scene: Scene,
   readers: ReadonlyMap<string, MachineReader>,
   origin: bigint,
+  threads: SessionThreads,
 ): Explanation {
   const clocks: Record<string, ExplainedClock> = {};
   for (const machine of session.machines) {
@@ -231,7 +235,7 @@ function explanationOf(
     waitCount: scene.waits.count,
     thieves: scene.thieves.result(scene.entities),
     unknownNs: unknown.reduce((sum, { ns }) => sum + ns, 0),
-    missing: missingFrom(session, scene, [...readers.values()]),
+    missing: missingFrom(session, scene, [...readers.values()], threads),
   };
 }
 

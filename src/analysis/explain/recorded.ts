@@ -1,5 +1,6 @@
 import { readAlignment } from '../../trace/recording/clock-files.ts';
 import type { Machine, Session } from '../../trace/session.ts';
+import type { SessionThreads } from '../vcpu-threads.ts';
 import type { MachineReader } from './machine-reader.ts';
 import type { ExplainedClock, GuestPause } from './result.ts';
 import type { Scene } from './scene.ts';
@@ -44,7 +45,12 @@ export function recordedPauses({ machines }: Session): GuestPause[] {
 }
 
 /** What was not recorded, and how to record it. Texts may contain names of guests. */
-export function missingFrom(session: Session, scene: Scene, readers: readonly MachineReader[]): string[] {
+export function missingFrom(
+  session: Session,
+  scene: Scene,
+  readers: readonly MachineReader[],
+  threads: SessionThreads,
+): string[] {
   const missing: string[] = [];
   const host = readers.find(({ machine }) => machine.isHost);
   const guests = readers.filter((reader) => reader !== host);
@@ -102,15 +108,19 @@ export function missingFrom(session: Session, scene: Scene, readers: readonly Ma
       missing.push(`${machine.name}: too many timers; some waits begin when the guest noticed`);
   }
   for (const machine of session.machines) {
-    const { name, trace, hasHostTimes, vcpuTids } = machine;
+    const { name, trace, hasHostTimes } = machine;
     if (host === undefined || trace === session.machines[0]!.trace) continue;
     if (!hasHostTimes)
       missing.push(
         `${name}: its times are those of its own clock, so the host's cannot explain them; record it together with the host`,
       );
-    else if (vcpuTids.size === 0)
+    else if (threads.of(name).size === 0)
       missing.push(
         `${name}: which threads of the host are its vCPUs is unknown; record it with trace-host or trace-cmd -A`,
+      );
+    else if (threads.found === name)
+      missing.push(
+        `${name}: which threads of the host are its vCPUs is not in the host's file; those of KVM's events are taken, as only one guest is in these`,
       );
     if (trace.buffers.length > 1)
       missing.push(`${name}: only the events of its first tracing instance were read`);

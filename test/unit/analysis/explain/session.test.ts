@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { explainSession, explanationAsJson } from '../../../../src/analysis/explain/explain-session.ts';
 import type { Explanation } from '../../../../src/analysis/explain/result.ts';
 import { exitCode, Failure } from '../../../../src/base/failure.ts';
-import { openSession } from '../../../../src/trace/session.ts';
+import { guestPath, openSession } from '../../../../src/trace/session.ts';
 import { plainGuest, plainHost, type SessionOptions } from '../../../simulator/session/options.ts';
 import { type SimulatedSession, simulateSession } from '../../../simulator/session/simulate.ts';
 import { writeSession } from '../../../simulator/session/trace/session-files.ts';
@@ -57,6 +58,75 @@ describe('explainSession', () => {
       );
       assert.equal(endNs - dueNs, BigInt(lengthNs));
     }
+  });
+
+  it("finds the threads of vCPUs by KVM's events, if the host's file does not name them", async (test) => {
+    const guest = { ...plainGuest, isPinned: true };
+    const made = simulateSession({ ...options, guests: [guest, { ...guest, name: 'db' }] });
+    const dir = scratchDir(test);
+    const host = await writeSession(dir, made);
+    const about = join(host, 'recording.json');
+    const text = readFileSync(about, 'utf8');
+    const { guests } = JSON.parse(text);
+    const waitsWith = async (known: object[], paths: string[]) => {
+      writeFileSync(about, JSON.stringify({ ...JSON.parse(text), guests: known }));
+      const opened = await openSession(paths);
+      try {
+        const { waits, missing } = await explainSession(opened, {
+          worst: 5000,
+          guest: opened.machines[1]!.name,
+        });
+        return { waits, missing: missing.join('\n') };
+      } finally {
+        await opened.close();
+      }
+    };
+    const right = await waitsWith(guests, [host]);
+    assert.equal(right.missing, '');
+    assert.ok(right.waits.some(({ causes }) => causes.some(({ kind }) => kind === 'preempted')));
+    const [web, db] = guests;
+    // one of two is not named
+    const found = await waitsWith([{ ...web, vcpus: [] }, db], [host]);
+    assert.deepEqual(found.waits, right.waits);
+    assert.match(
+      found.missing,
+      /^web: which threads .* is not in the host's file; those of KVM's events are taken/,
+    );
+    // neither is: they cannot be told apart
+    const none = await waitsWith(
+      [
+        { ...web, vcpus: [] },
+        { ...db, vcpus: [] },
+      ],
+      [host],
+    );
+    assert.match(none.missing, /^web: which threads of the host are its vCPUs is unknown/m);
+    // the other guest is not even mentioned
+    const other = await waitsWith([{ ...web, vcpus: [] }], [host]);
+    assert.match(other.missing, /^web: which threads of the host are its vCPUs is unknown/m);
+
+    // a host's file that names no guest
+    const alone = simulateSession({ ...options, guests: [guest] });
+    const aloneHost = await writeSession(scratchDir(test), alone);
+    const named = await explained(test, { worst: 5000 }, undefined, alone);
+    const aloneAbout = join(aloneHost, 'recording.json');
+    writeFileSync(
+      aloneAbout,
+      JSON.stringify({ ...JSON.parse(readFileSync(aloneAbout, 'utf8')), guests: [] }),
+    );
+    const opened = await openSession([guestPath(aloneHost, 'web'), aloneHost]);
+    const { waits, missing } = await explainSession(opened, { worst: 5000 });
+    await opened.close();
+    const names = new Map(opened.machines.map(({ name }, index) => [name, index === 0 ? 'host' : 'web']));
+    const renamed = <Named extends { machine: string }>(each: Named) => ({
+      ...each,
+      machine: names.get(each.machine),
+    });
+    assert.deepEqual(
+      waits.map((wait) => renamed({ ...wait, causes: wait.causes.map(renamed) })),
+      named.waits,
+    );
+    assert.match(missing.join(), /: which threads .* is not in the host's file/);
   });
 
   it('selects waits by guest, task, length and time', async (test) => {
