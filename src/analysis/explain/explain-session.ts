@@ -1,14 +1,15 @@
 import { exitCode, Failure } from '../../base/failure.ts';
 import { nearNames } from '../../base/near-names.ts';
 import { quoted } from '../../base/quoted.ts';
+import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
 import { type CpuEvents, maxDistance } from '../../trace/events/cpu-events.ts';
 import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { Machine, Session } from '../../trace/session.ts';
 import { hostTraceOf, type SessionThreads, threadsOf } from '../vcpu-threads.ts';
 import { MachineReader, type ToTime } from './machine-reader.ts';
-import { clockOf, missingFrom, recordedPauses } from './recorded.ts';
-import type { ExplainedClock, Explanation, GuestPause } from './result.ts';
+import { boundBetween, clockOf, missingFrom, piecesOf, recordedPauses } from './recorded.ts';
+import type { ExplainedClock, Explanation, GuestPause, Wait } from './result.ts';
 import { type Pause, Scene } from './scene.ts';
 import type { Cpu, MachineState } from './state.ts';
 
@@ -34,6 +35,8 @@ export interface ExplainOptions {
   readonly to?: bigint | undefined;
   /** When guests were paused, in times of the host, besides the pauses that are in their recordings. */
   readonly pauses?: readonly GuestPause[];
+  /** How the clocks of guests ran, by the guest's name, for files that only have the worst of it. */
+  readonly pieces?: ReadonlyMap<string, readonly ClockPiece[]>;
   /** Gets the number of events read so far, about every 100 ms. */
   readonly onProgress?: (events: number) => void;
   /** Rejects with its reason when aborted. */
@@ -111,7 +114,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
   }
   scene.end();
   if (task !== undefined && scene.waits.count === 0) checkTask(task, guest, [...readers.values()]);
-  return explanationOf(session, scene, readers, origin, threads);
+  return explanationOf(session, scene, readers, origin, threads, options.pieces);
 }
 
 /** Throws Failure (usage) if it is not a guest. */
@@ -217,17 +220,24 @@ function explanationOf(
   readers: ReadonlyMap<string, MachineReader>,
   origin: bigint,
   threads: SessionThreads,
+  given: ExplainOptions['pieces'] = new Map(),
 ): Explanation {
   const clocks: Record<string, ExplainedClock> = {};
+  const pieces = new Map<string, readonly ClockPiece[]>();
   for (const machine of session.machines) {
-    const { machine: state } = readers.get(machine.name)!;
-    if (!state.isHost) clocks[machine.name] = clockOf(machine, scene.checks.get(state)!);
+    const { name, hasHostTimes } = machine;
+    const { machine: state } = readers.get(name)!;
+    if (state.isHost) continue;
+    const own = hasHostTimes ? (given.get(name) ?? piecesOf(machine)) : [];
+    pieces.set(name, own);
+    clocks[name] = clockOf(machine, own, scene.checks.get(state)!);
   }
-  const waits = scene.waits.worst.map(({ due, end, ...wait }) => ({
-    ...wait,
-    dueNs: origin + BigInt(Math.round(due)),
-    endNs: origin + BigInt(Math.round(end)),
-  }));
+  const waits = scene.waits.worst.map(({ due, end, ...wait }): Wait => {
+    const dueNs = origin + BigInt(Math.round(due));
+    const endNs = origin + BigInt(Math.round(end));
+    const boundNs = boundBetween(pieces.get(wait.machine) ?? [], dueNs, endNs);
+    return { ...wait, dueNs, endNs, ...(boundNs !== undefined && { boundNs }) };
+  });
   const unknown = waits.flatMap(({ causes }) => causes.filter(({ kind }) => kind === 'unknown'));
   return {
     clocks,

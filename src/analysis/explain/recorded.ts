@@ -1,3 +1,4 @@
+import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
 import { readAlignment } from '../../trace/recording/clock-files.ts';
 import type { Machine, Session } from '../../trace/session.ts';
 import type { SessionThreads } from '../vcpu-threads.ts';
@@ -6,14 +7,39 @@ import type { ExplainedClock, GuestPause } from './result.ts';
 import type { Scene } from './scene.ts';
 import type { ShapeKind } from './shapes.ts';
 
+/** How the clock of a guest ran, one stretch after the other; empty if its file does not say it. */
+export function piecesOf({ trace }: Machine): readonly ClockPiece[] {
+  return trace.kind === 'recording' ? (readAlignment(trace.path)?.pieces ?? []) : [];
+}
+
+/**
+ * The largest error of a guest's times between two times of the host: of the stretches that are nearest to these times,
+ * and of those between. What is uncertain at a jump itself is not counted, as in `boundNs` of a clock.
+ * @returns undefined without a stretch
+ */
+export function boundBetween(pieces: readonly ClockPiece[], from: bigint, to: bigint): number | undefined {
+  // a time between two stretches is near both of them
+  const ends = pieces.map(({ guestFrom, guestTo, offsetNs, ratePpm }) => {
+    const length = guestTo - guestFrom;
+    return guestTo + offsetNs + BigInt(Math.round(Number(length) * ratePpm * 1e-6));
+  });
+  const near = pieces.filter((_, index) => {
+    const next = pieces[index + 1];
+    const isAfter = index > 0 && to <= ends[index - 1]!;
+    const isBefore = next !== undefined && from >= next.guestFrom + next.offsetNs;
+    return !isAfter && !isBefore;
+  });
+  return near.reduce<number | undefined>((most = 0, { boundNs }) => Math.max(most, boundNs), undefined);
+}
+
 /** How a guest's times were converted to the host's. */
 export function clockOf(
   { trace, hasHostTimes }: Machine,
+  pieces: readonly ClockPiece[],
   checks: Pick<ExplainedClock, 'samples' | 'violations'>,
 ): ExplainedClock {
   const none = { method: 'none', offsetNs: null, ratePpm: null, boundNs: null, ...checks };
   if (!hasHostTimes) return none;
-  const pieces = trace.kind === 'recording' ? (readAlignment(trace.path)?.pieces ?? []) : [];
   const [first] = pieces;
   if (first !== undefined)
     return {

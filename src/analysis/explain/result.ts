@@ -83,6 +83,8 @@ export interface Wait {
   readonly isDue: boolean;
   /** Whether it had ended by the end of the trace. */
   readonly isOver: boolean;
+  /** The largest error of the guest's times then; undefined if only that of the whole trace is known. */
+  readonly boundNs?: number;
   /** Longest first; their sum is `lengthNs`. */
   readonly causes: readonly Cause[];
 }

@@ -53,7 +53,12 @@ async function recordAndExplain(
     process.stderr.write(
       `the recording is in ${paths.join(', ')}; to explain it again: trace-host explain ${paths[0]}\n`,
     );
-  const explained = await explainFiles(paths, command, pausesOf(files));
+  const explained = await explainFiles(paths, command, {
+    pauses: pausesOf(files),
+    pieces: new Map(
+      files.flatMap(({ guest, alignment }) => (alignment ? [[guest ?? '', alignment.pieces]] : [])),
+    ),
+  });
   return code === exitCode.done ? explained : code;
 }
 

@@ -91,7 +91,7 @@ export function verdict({ waits, clocks }: Explanation): string {
   const name = `${printable(machine)}: task ${task === '' ? '<...>' : printable(task)}[${tid}]`;
   const did = { wakeup: 'waited', preempted: 'was preempted for', stolen: 'lost' }[kind];
   const whole = `${name} ${did} ${duration(lengthNs)}`;
-  const bound = clocks[machine]?.boundNs ?? null;
+  const bound = wait.boundNs ?? clocks[machine]?.boundNs ?? null;
   const isInHost = !cause.kind.startsWith('guest-') && cause.kind !== 'unknown';
   if (isInHost && bound !== null && lengthNs < 2 * bound)
     return `${whole}; that is less than twice the error of its clock (${duration(Math.round(bound))}), so why is uncertain\n`;

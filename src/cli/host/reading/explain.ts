@@ -1,5 +1,8 @@
-import { explanationAsJson, explainSession } from '../../../analysis/explain/explain-session.ts';
-import type { GuestPause } from '../../../analysis/explain/result.ts';
+import {
+  type ExplainOptions,
+  explanationAsJson,
+  explainSession,
+} from '../../../analysis/explain/explain-session.ts';
 import { type ExitCode, exitCode } from '../../../base/failure.ts';
 import { json as jsonText } from '../../../base/quoted.ts';
 import type { EventFilter } from '../../../trace/open.ts';
@@ -21,12 +24,12 @@ export function runExplain(command: ExplainCommand): Promise<ExitCode> {
 
 /**
  * Prints the longest waits of guests' tasks, and who caused them. Throws Failure.
- * @param pauses when guests were paused, besides what the files say
+ * @param known what is known of the guests' clocks and pauses besides what the files say
  */
 export async function explainFiles(
   inputs: readonly string[],
   command: Omit<ExplainCommand, 'inputs' | 'recording'>,
-  pauses: readonly GuestPause[] = [],
+  known: Pick<ExplainOptions, 'pauses' | 'pieces'> = {},
 ): Promise<ExitCode> {
   const { guest, task, worst, overNs, json } = command;
   let events = 0;
@@ -42,7 +45,7 @@ export async function explainFiles(
           ...(guest !== undefined && { guest }),
           ...(task !== undefined && { task }),
           ...timesOf(session, command),
-          pauses,
+          ...known,
           signal,
           onProgress: (now) => {
             events = now;

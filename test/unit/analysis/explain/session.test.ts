@@ -51,13 +51,23 @@ describe('explainSession', () => {
       lengths,
       lengths.toSorted((a, b) => b - a),
     );
-    for (const { causes, lengthNs, dueNs, endNs } of waits) {
+    for (const { causes, lengthNs, dueNs, endNs, machine, boundNs } of waits) {
+      assert.equal(boundNs, clocks[machine]!.boundNs);
       assert.equal(
         causes.reduce((sum, { ns }) => sum + ns, 0),
         lengthNs,
       );
       assert.equal(endNs - dueNs, BigInt(lengthNs));
     }
+  });
+
+  it("takes the course of guests' clocks from the caller", async (test) => {
+    const piece = { guestFrom: 0n, guestTo: 1n, offsetNs: 0n, ratePpm: 0 };
+    const quality = { boundNs: 123, medianBoundNs: 1, methods: ['order'], samples: 1, violations: 0 };
+    const pieces = new Map([['web', [{ ...piece, ...quality }]]]);
+    const { clocks, waits } = await explained(test, { worst: 1000, pieces });
+    assert.deepEqual([clocks['web']!.method, clocks['web']!.boundNs], ['order', 123]);
+    for (const { machine, boundNs } of waits) assert.equal(boundNs === 123, machine === 'web');
   });
 
   it("finds the threads of vCPUs by KVM's events, if the host's file does not name them", async (test) => {

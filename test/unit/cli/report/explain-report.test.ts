@@ -149,6 +149,9 @@ describe('verdict', () => {
       verdict(short),
       'web: task nginx[812] waited 8.100 ms; that is less than twice the error of its clock (5.000 ms), so why is uncertain\n',
     );
+    // that is the worst of the whole trace; at the time of the wait it was less
+    const then = { ...short, waits: [{ ...wait, boundNs: 24_000 }] };
+    assert.equal(verdict(then), verdict(explanation()));
     assert.match(
       verdict(withCause({ kind: 'unknown', name: 'events were lost' })),
       /something unknown: events were lost/,
