@@ -85,6 +85,10 @@ describe('the files of a host and its guests', () => {
       wrong.stderr,
       'trace-host: the session has no machine "mail" — it has "host", "web", "db"\n',
     );
+    const nobody = run('explain', 's.dat', '--task', 'nosuch');
+    assert.equal(nobody.status, exitCode.usage);
+    assert.equal(nobody.stdout, '');
+    assert.match(nobody.stderr, /^trace-host: "web", "db": no task "nosuch" was seen — /);
   });
 
   it('are one Perfetto file, one file of lines, and tables', async (test) => {
