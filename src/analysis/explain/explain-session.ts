@@ -2,16 +2,22 @@ import { type CpuEvents, maxDistance } from '../../trace/events/cpu-events.ts';
 import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { Machine, Session } from '../../trace/session.ts';
+import { isOff, kind, kindOf, namedCause } from './causes.ts';
 import { MachineReader, type ToTime } from './machine-reader.ts';
 import { clockOf, missingFrom, recordedPauses } from './recorded.ts';
-import type { ExplainedClock, Explanation, GuestPause } from './result.ts';
-import { type Pause, Scene } from './scene.ts';
+import type { ExplainedClock, Explanation, GuestPause, VcpuStretch } from './result.ts';
+import { type CauseTaker, type Pause, Scene } from './scene.ts';
 import type { Cpu, MachineState } from './state.ts';
 
 /** Interval at which the event loop gets to run. */
 const turnMs = 100;
 /** How much is read before `from`, to know what each CPU does. */
 const leadNs = 1_000_000_000n;
+/** Stretches that are kept of one wait, and of all waits together. */
+const mostOfWait = 1 << 14;
+const mostOfWaits = 1 << 19;
+/** Stretches of vCPUs that are given out together. */
+const mostWaiting = 1 << 10;
 
 export interface ExplainOptions {
   /** How many of the longest waits to explain. 10 by default. */
@@ -30,6 +36,14 @@ export interface ExplainOptions {
   readonly to?: bigint | undefined;
   /** When guests were paused, in times of the host, besides the pauses that are in their recordings. */
   readonly pauses?: readonly GuestPause[];
+  /** Whether each wait has its `stretches`. False by default. */
+  readonly stretches?: boolean;
+  /**
+   * Gets the stretches in which vCPUs did not run, those of each vCPU in the order of time, in the time of `from` and `to`.
+   * They come late: when they are certain. If it returns a promise, that is awaited. Nothing is known of vCPUs unless the
+   * host was traced; of a guest whose file is missing, `unknown` stretches are left out.
+   */
+  readonly onVcpuStretch?: (stretch: VcpuStretch) => Promise<void> | undefined;
   /** Gets the number of events read so far, about every 100 ms. */
   readonly onProgress?: (events: number) => void;
 }
@@ -47,7 +61,7 @@ interface Stream {
  * every 100 ms. Without the host's trace, only causes inside the guest are found. Throws Failure as `session.events` does.
  */
 export async function explainSession(session: Session, options: ExplainOptions = {}): Promise<Explanation> {
-  const { worst = 10, overNs = 0, guest, task, from, to, onProgress = () => {} } = options;
+  const { worst = 10, overNs = 0, guest, task, from, to, stretches, onProgress = () => {} } = options;
   if (guest !== undefined) session.machine(guest);
   const origin = originOf(session);
   const number = (time: bigint | undefined, otherwise: number): number =>
@@ -56,17 +70,22 @@ export async function explainSession(session: Session, options: ExplainOptions =
     (each): Pause => ({ machine: each.guest, from: number(each.from, 0), to: number(each.to, 0) }),
   );
   const traced = hostTraceOf(session)?.span();
+  const [begin, end] = [number(from ?? traced?.first, -Infinity), number(to ?? traced?.last, Infinity)];
+  const { onVcpuStretch } = options;
+  const vcpus = onVcpuStretch && new VcpuStretches(onVcpuStretch, { origin, begin, end });
   const scene = new Scene(
     {
       worst,
       overNs,
-      from: number(from ?? traced?.first, -Infinity),
-      to: number(to ?? traced?.last, Infinity),
+      from: begin,
+      to: end,
+      stretches: stretches === true ? Math.min(mostOfWait, Math.floor(mostOfWaits / worst)) : 0,
       isWanted: ({ machine, name, tid }) =>
         (guest === undefined || machine.name === guest) &&
         (task === undefined || (typeof task === 'string' ? name === task : tid === task)),
     },
     pauses,
+    vcpus?.take,
   );
   const readers = readersOf(session, scene, origin);
   const streams = new Map<CpuEvents, Stream>();
@@ -95,6 +114,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
       if (Math.abs(time) >= maxDistance) continue;
       scene.begin(stream.cpu, time + shift, event.pid);
       stream.reader.take(event, stream.cpu);
+      if (vcpus !== undefined && vcpus.isFull) await vcpus.giveOut(scene);
     }
     if (performance.now() < turnAt) continue;
     onProgress(events);
@@ -102,7 +122,58 @@ export async function explainSession(session: Session, options: ExplainOptions =
     turnAt = performance.now() + turnMs;
   }
   scene.end();
-  return explanationOf(session, scene, readers, origin);
+  if (vcpus !== undefined) for (const _ of scene.lastCauses()) await vcpus.giveOut(scene);
+  return explanationOf(session, scene, readers, origin, stretches === true);
+}
+
+/** The time that is explained, counted from `origin`. */
+interface ExplainedTime {
+  readonly origin: bigint;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Stretches in which vCPUs did not run, until they are given out. */
+class VcpuStretches {
+  readonly #onStretch: NonNullable<ExplainOptions['onVcpuStretch']>;
+  readonly #time: ExplainedTime;
+  readonly #waiting: Parameters<CauseTaker>[] = [];
+
+  constructor(onStretch: NonNullable<ExplainOptions['onVcpuStretch']>, time: ExplainedTime) {
+    this.#onStretch = onStretch;
+    this.#time = time;
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length >= mostWaiting;
+  }
+
+  readonly take: CauseTaker = (cpu, code, entity, from, to) => {
+    const { begin, end } = this.#time;
+    const its = kindOf(code);
+    // of a guest that was not traced, nobody knows what runs in it, but that its vCPU does
+    const isUnknown = its === kind.unknown && cpu.lastAt > -Infinity;
+    if ((isOff(its) || isUnknown) && from < end && to > begin)
+      this.#waiting.push([cpu, code, entity, Math.max(from, begin), Math.min(to, end)]);
+  };
+
+  async giveOut({ entities }: Scene): Promise<void> {
+    const { origin } = this.#time;
+    for (const [cpu, code, entity, from, to] of this.#waiting.splice(0)) {
+      const taken = this.#onStretch({
+        ...namedCause(code, entity, entities),
+        guest: cpu.machine.name,
+        vcpu: cpu.number,
+        beginNs: timeOf(from, origin),
+        endNs: timeOf(to, origin),
+      });
+      if (taken !== undefined) await taken;
+    }
+  }
+}
+
+function timeOf(time: number, origin: bigint): bigint {
+  return origin + BigInt(Math.round(time));
 }
 
 function hostTraceOf({ machines }: Pick<Session, 'machines'>): Trace | undefined {
@@ -163,16 +234,24 @@ function explanationOf(
   scene: Scene,
   readers: ReadonlyMap<string, MachineReader>,
   origin: bigint,
+  withStretches: boolean,
 ): Explanation {
   const clocks: Record<string, ExplainedClock> = {};
   for (const machine of session.machines) {
     const { machine: state } = readers.get(machine.name)!;
     if (!state.isHost) clocks[machine.name] = clockOf(machine, scene.checks.get(state)!);
   }
-  const waits = scene.waits.worst.map(({ due, end, ...wait }) => ({
+  const waits = scene.waits.worst.map(({ due, end, stretches, ...wait }) => ({
     ...wait,
-    dueNs: origin + BigInt(Math.round(due)),
-    endNs: origin + BigInt(Math.round(end)),
+    dueNs: timeOf(due, origin),
+    endNs: timeOf(end, origin),
+    ...(withStretches && {
+      stretches: stretches.map(({ code, entity, from, to }) => ({
+        ...namedCause(code, entity, scene.entities),
+        beginNs: timeOf(from, origin),
+        endNs: timeOf(to, origin),
+      })),
+    }),
   }));
   const unknown = waits.flatMap(({ causes }) => causes.filter(({ kind }) => kind === 'unknown'));
   return {
