@@ -264,9 +264,12 @@ function explanationOf(
   };
 }
 
-/** Converts to JSON values: times become strings. */
+/** Converts to JSON values: times become strings. The `stretches` of waits are left out. */
 export function explanationAsJson(explanation: Explanation): object {
   return JSON.parse(
-    JSON.stringify(explanation, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+    JSON.stringify(explanation, (key, value: unknown) => {
+      if (key === 'stretches') return undefined;
+      return typeof value === 'bigint' ? String(value) : value;
+    }),
   );
 }

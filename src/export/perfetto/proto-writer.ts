@@ -8,6 +8,7 @@ const utf8 = new TextEncoder();
 
 /** Wire types of protobuf. */
 const varintType = 0;
+const fixed64Type = 1;
 const lengthType = 2;
 
 /**
@@ -104,10 +105,23 @@ export class ProtoWriter extends ByteBuffer {
     this.varint(length);
   }
 
+  /** An integer below 2^53, in eight bytes. */
+  fixed64(field: number, value: number): void {
+    this.reserve(varintBytes + 8);
+    this.tag(field, fixed64Type);
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset + this.length, 8);
+    view.setBigUint64(0, BigInt(value), true);
+    this.length += 8;
+  }
+
+  /** A message that `write` writes into this writer. */
   message(field: number, write: (writer: ProtoWriter) => void): void {
-    const writer = new ProtoWriter();
-    write(writer);
-    this.block(field, writer.view());
+    this.reserve(2 * varintBytes);
+    this.tag(field, lengthType);
+    const start = this.open();
+    write(this);
+    this.reserve(varintBytes);
+    this.close(start);
   }
 
   tag(field: number, type: number): void {

@@ -16,26 +16,34 @@ const usualColumns = 80;
 
 /** Prints the longest waits of guests' tasks, and who caused them. Throws Failure. */
 export async function runExplain(command: ExplainCommand): Promise<ExitCode> {
-  const { inputs, guest, task, worst, overNs, json } = command;
+  const { inputs, guest, task, worst, overNs, json, perfetto } = command;
   let events = 0;
   const waiting = new Waiting(new LiveText(process.stderr), () => `reading ${counted(events, 'event')}`);
   try {
     const { session } = await openMachines({ inputs, machines: undefined });
     try {
-      const explanation = await explainSession(session, {
+      const options = {
         worst,
         overNs,
         ...(guest !== undefined && { guest }),
         ...(task !== undefined && { task }),
         ...timesOf(session, command),
-        onProgress: (now) => {
+        onProgress: (now: number) => {
           events = now;
         },
-      });
+      };
+      // it shows its own progress
+      if (perfetto !== undefined) waiting.stop();
+      const { explanation, written } =
+        perfetto === undefined
+          ? { explanation: await explainSession(session, options), written: '' }
+          : await (await import('./explain-perfetto.ts')).explainToPerfetto(session, perfetto, options);
       waiting.stop();
       const columns = process.stdout.isTTY ? process.stdout.columns : usualColumns;
       process.stdout.write(
-        json ? `${jsonText(explanationAsJson(explanation))}\n` : explanationText(explanation, columns),
+        json
+          ? `${jsonText(explanationAsJson(explanation))}\n`
+          : explanationText(explanation, columns) + written,
       );
       return exitCode.done;
     } finally {

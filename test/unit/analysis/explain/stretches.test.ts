@@ -9,7 +9,7 @@ import type { Explanation, Stretch, Thief, VcpuStretch } from '../../../../src/a
 import { openSession } from '../../../../src/trace/session.ts';
 import { isLong } from '../../../set.ts';
 import { anyFaults, anySession } from '../../../simulator/session/any-session.ts';
-import type { SessionOptions } from '../../../simulator/session/options.ts';
+import { plainGuest, plainHost, type SessionOptions } from '../../../simulator/session/options.ts';
 import { simulateSession } from '../../../simulator/session/simulate.ts';
 import { writeSession } from '../../../simulator/session/trace/session-files.ts';
 import { all, played } from './made-scene.ts';
@@ -22,14 +22,14 @@ interface Explained {
   readonly vcpus: ReadonlyMap<string, VcpuStretch[]>;
 }
 
-async function explained(options: SessionOptions): Promise<Explained> {
+async function explained(options: SessionOptions, worst = 1000): Promise<Explained> {
   const dir = mkdtempSync(join(tmpdir(), 'stretches-test-'));
   try {
     const session = await openSession(await writeSession(dir, simulateSession(options)));
     const vcpus = new Map<string, VcpuStretch[]>();
     let turns = 0;
     const found = await explainSession(session, {
-      worst: 1000,
+      worst,
       stretches: true,
       onVcpuStretch: (stretch) => {
         const key = `${stretch.guest} ${stretch.vcpu}`;
@@ -100,6 +100,16 @@ describe('the stretches of a wait', () => {
       ],
     );
     assert.equal(wait.causes.length, 3);
+  });
+
+  it('share a limit', async () => {
+    const options = { seed: 4, durationNs: 1e7, host: plainHost, guests: [plainGuest] };
+    const most = async (worst: number): Promise<number> => {
+      const { found } = await explained(options, worst);
+      return Math.max(...found.waits.map(({ stretches }) => stretches!.length));
+    };
+    assert.ok((await most(10)) > 2);
+    assert.equal(await most(1 << 18), 2);
   });
 });
 

@@ -1,6 +1,7 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
 import { parseCount } from '../../../options/choice.ts';
+import { parsePath } from '../../../options/names.ts';
 import type { Setting } from '../../../options/setting.ts';
 import { parseTask } from './selection.ts';
 
@@ -40,6 +41,14 @@ export const explainSettings = {
     description: 'only waits that are at least this long, e.g. 500us or 1ms',
     parse: parseLength,
   },
+  perfetto: {
+    long: 'perfetto',
+    otherNames: ['output', 'export'],
+    placeholder: 'FILE',
+    description: 'also write the traces with the waits and their causes for the Perfetto UI',
+    values: 'file',
+    parse: parseFile,
+  },
 } satisfies Readonly<Record<string, Setting<unknown>>>;
 
 function parseLength(text: string, name: string): number {
@@ -50,4 +59,9 @@ function parseLength(text: string, name: string): number {
     `${name}: ${quoted(text)} is not a length of time`,
     'use a number with a unit, such as 500us or 1ms',
   );
+}
+
+function parseFile(text: string, name: string): string {
+  if (text !== '-') return parsePath(text, name);
+  throw new Failure(exitCode.usage, `${name}: stdout has the waits`, 'name a file, such as waits.pftrace');
 }
