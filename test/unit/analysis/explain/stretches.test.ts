@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { explainSession } from '../../../../src/analysis/explain/explain-session.ts';
+import { type ExplainOptions, explainSession } from '../../../../src/analysis/explain/explain-session.ts';
 import type { Explanation, Stretch, Thief, VcpuStretch } from '../../../../src/analysis/explain/result.ts';
 import { openSession } from '../../../../src/trace/session.ts';
 import { isLong } from '../../../set.ts';
@@ -15,6 +15,7 @@ import { writeSession } from '../../../simulator/session/trace/session-files.ts'
 import { all, played } from './made-scene.ts';
 
 const numRuns = isLong ? 100 : 10;
+const plainOptions: SessionOptions = { seed: 4, durationNs: 1e7, host: plainHost, guests: [plainGuest] };
 
 interface Explained {
   readonly found: Explanation;
@@ -22,7 +23,10 @@ interface Explained {
   readonly vcpus: ReadonlyMap<string, VcpuStretch[]>;
 }
 
-async function explained(options: SessionOptions, worst = 1000): Promise<Explained> {
+async function explained(
+  options: SessionOptions,
+  { worst = 1000, ...times }: Pick<ExplainOptions, 'worst' | 'from' | 'to'> = {},
+): Promise<Explained> {
   const dir = mkdtempSync(join(tmpdir(), 'stretches-test-'));
   try {
     const session = await openSession(await writeSession(dir, simulateSession(options)));
@@ -30,6 +34,7 @@ async function explained(options: SessionOptions, worst = 1000): Promise<Explain
     let turns = 0;
     const found = await explainSession(session, {
       worst,
+      ...times,
       stretches: true,
       onVcpuStretch: (stretch) => {
         const key = `${stretch.guest} ${stretch.vcpu}`;
@@ -86,7 +91,8 @@ describe('the stretches of a wait', () => {
         [0, 'web 0', 7, ['switch', 7, 'R', 8]],
         [10, 'web 0', 8, ['switch', 8, 'R', 9]],
         [30, 'web 0', 9, ['switch', 9, 'R', 10]],
-        [60, 'web 0', 10, ['switch', 10, 'S', 7]],
+        [60, 'web 0', 10, ['switch', 10, 'R', 9]],
+        [65, 'web 0', 9, ['switch', 9, 'S', 7]],
         [70, 'web 0', 7, ['other']],
       ],
       { choice: { ...all, stretches: 2 }, hasHost: false },
@@ -103,9 +109,8 @@ describe('the stretches of a wait', () => {
   });
 
   it('share a limit', async () => {
-    const options = { seed: 4, durationNs: 1e7, host: plainHost, guests: [plainGuest] };
     const most = async (worst: number): Promise<number> => {
-      const { found } = await explained(options, worst);
+      const { found } = await explained(plainOptions, { worst });
       return Math.max(...found.waits.map(({ stretches }) => stretches!.length));
     };
     assert.ok((await most(10)) > 2);
@@ -167,6 +172,19 @@ describe('the stretches of vCPUs', () => {
     );
     assert.ok(count > numRuns, `${count} thieves`);
   });
+});
+
+it('the stretches of vCPUs are in the time that is asked for', async () => {
+  const whole = (await explained(plainOptions)).vcpus.get('web 0')!;
+  const long = [...whole.keys()].filter((at) => at > 0 && lengthOf(whole[at]!) > 1000);
+  const [first = 0, last = 0] = [long[0], long[9]];
+  const [from, to] = [whole[first]!.beginNs + 100n, whole[last]!.endNs - 100n];
+  const { vcpus } = await explained(plainOptions, { from, to });
+  const found = vcpus.get('web 0')!;
+  assert.equal(found[0]!.beginNs, from);
+  // nothing after `to` is read, so the last one ends at the last event before
+  assert.ok(found.at(-1)!.endNs <= to);
+  assert.deepEqual(found.slice(1, -1), whole.slice(first + 1, last));
 });
 
 function thiefOf({ guest, kind, machine, task, tid, prio, number, name }: Thief | VcpuStretch): string {

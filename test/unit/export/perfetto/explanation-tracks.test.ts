@@ -122,6 +122,11 @@ describe('the tracks of an explanation', () => {
     assert.equal(capped.cutWaits, 6);
   });
 
+  it('have no times before 0', async () => {
+    const { tracks } = await written([waitOf(-9n, 30n, [stretchOf('asleep', -9n, 30n)])]);
+    assert.deepEqual(tracks.at(-1)?.[1], ['0 begin waits for a CPU', '0 begin asleep', '30 end', '30 end']);
+  });
+
   it('do not hide that a wait has more causes', async () => {
     const { cutWaits } = await written([
       waitOf(0n, 30n, [stretchOf('asleep', 0n, 10n), stretchOf('unknown', 10n, 20n)]),
