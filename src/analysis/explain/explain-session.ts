@@ -15,7 +15,7 @@ const turnMs = 100;
 const leadNs = 1_000_000_000n;
 /** Stretches that are kept of one wait, and of all waits together. */
 const mostOfWait = 1 << 14;
-const mostOfWaits = 1 << 19;
+const mostOfWaits = 1 << 18;
 /** Stretches of vCPUs that are given out together. */
 const mostWaiting = 1 << 10;
 

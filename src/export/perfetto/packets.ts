@@ -12,14 +12,9 @@ const packetTasks = 1000;
 /**
  * Encodes a TracePacket for the file; `content` does not have the ids of sequence and machine yet.
  * @param machineId 0 for the first machine, which Perfetto treats as the host
- * @param sequence id of the packet sequence; by default that of the machine's events
  */
-export function packetOf(
-  content: ProtoWriter,
-  machineId: number,
-  sequence = firstSequenceId + machineId,
-): Uint8Array {
-  content.number(10, sequence);
+export function packetOf(content: ProtoWriter, machineId: number): Uint8Array {
+  content.number(10, firstSequenceId + machineId);
   if (machineId !== 0) content.number(98, machineId);
   const whole = new ProtoWriter();
   whole.block(1, content.view());

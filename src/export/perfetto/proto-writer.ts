@@ -89,7 +89,21 @@ export class ProtoWriter extends ByteBuffer {
   }
 
   text(field: number, text: string): void {
-    this.block(field, utf8.encode(text));
+    const start = this.length;
+    this.lengthOf(field, text.length);
+    const { bytes } = this;
+    let to = this.length;
+    // faster than an encoder for the usual short texts
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code > 0x7f) {
+        this.length = start;
+        this.block(field, utf8.encode(text));
+        return;
+      }
+      bytes[to++] = code;
+    }
+    this.length = to;
   }
 
   /** A field of bytes, or a whole message. */

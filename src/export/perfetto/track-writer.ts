@@ -1,5 +1,4 @@
 import type { ByteBuffer } from '../../base/byte-buffer.ts';
-import { packetOf } from './packets.ts';
 import { ProtoWriter } from './proto-writer.ts';
 
 /** `ChildTracksOrdering.EXPLICIT`. */
@@ -27,6 +26,7 @@ export interface Slice {
 export class TrackWriter {
   readonly #sequence: number;
   readonly #packet = new ProtoWriter();
+  readonly #whole = new ProtoWriter();
   #lastId = 0;
 
   /** @param sequence id of the packets; no others may have it */
@@ -51,7 +51,7 @@ export class TrackWriter {
       descriptor.number(11, explicitOrder);
       descriptor.number(12, rank);
     });
-    out.copy(packetOf(packet, 0, this.#sequence));
+    this.#write(out);
     return id;
   }
 
@@ -95,6 +95,14 @@ export class TrackWriter {
       event.number(11, track);
       write(event);
     });
-    out.copy(packetOf(packet, 0, this.#sequence));
+    this.#write(out);
+  }
+
+  #write(out: ByteBuffer): void {
+    const [packet, whole] = [this.#packet, this.#whole];
+    packet.number(10, this.#sequence);
+    whole.clear();
+    whole.block(1, packet.view());
+    out.copy(whole.view());
   }
 }

@@ -114,7 +114,7 @@ describe('the stretches of a wait', () => {
       return Math.max(...found.waits.map(({ stretches }) => stretches!.length));
     };
     assert.ok((await most(10)) > 2);
-    assert.equal(await most(1 << 18), 2);
+    assert.equal(await most(1 << 17), 2);
   });
 });
 

@@ -50,6 +50,16 @@ describe('a protobuf writer', () => {
     );
   });
 
+  it('writes texts in UTF-8', () => {
+    const texts = ['', 'nginx', `${'x'.repeat(200)}ß`, 'ß', '日本', '\u{1F600}', 'a\0b\x7f', '\ud800'];
+    const writer = new ProtoWriter();
+    for (const text of texts) writer.text(23, text);
+    assert.deepEqual(
+      fieldsOf(writer.view()),
+      texts.map((text) => [23, new TextEncoder().encode(text)]),
+    );
+  });
+
   it('writes messages into each other', () => {
     const long = 'x'.repeat(200);
     const writer = new ProtoWriter();
