@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { explainSession } from '../../src/analysis/explain/explain-session.ts';
@@ -277,6 +277,38 @@ describe('an explanation in a Perfetto file, as protoc decodes it', { skip: tool
     const kinds = new Set(compared.vcpus.map(({ kind }) => kind));
     for (const kind of ['woken-behind', 'other-guest', 'asleep', 'host-softirq'] as const)
       assert.ok(kinds.has(kind), kind);
+  });
+});
+
+describe('exportExplanation', () => {
+  it('reports its progress, and leaves nothing behind when it is cancelled', async (test) => {
+    const session = await openSession(await sessionFiles(test));
+    const dir = scratchDir(test);
+    const path = join(dir, 'waits.pftrace');
+    const done: number[] = [];
+    const totals = new Set<number>();
+    await exportExplanation(session, path, {
+      onProgress: ({ doneBytes, totalBytes }) => {
+        done.push(doneBytes);
+        totals.add(totalBytes);
+      },
+    });
+    const twice = session.machines.reduce((sum, { trace }) => sum + 2 * trace.read.totalBytes, 0);
+    assert.deepEqual([...totals], [twice]);
+    assert.deepEqual(
+      done,
+      done.toSorted((a, b) => a - b),
+    );
+    assert.ok(done.at(-1)! >= twice / 2 && done.at(-1)! <= twice);
+    rmSync(path);
+    const stop = new AbortController();
+    const onProgress = (): void => stop.abort(new Error('stopped'));
+    await assert.rejects(
+      exportExplanation(session, path, { signal: stop.signal, onProgress }),
+      /^Error: stopped/,
+    );
+    await session.close();
+    assert.deepEqual(readdirSync(dir), []);
   });
 });
 
