@@ -1,6 +1,6 @@
 import { maxCpus } from '../../base/cpu-list.ts';
 import type { Entities } from './entities.ts';
-import type { CauseKind } from './result.ts';
+import { type Cause, type CauseKind, causeKinds } from './result.ts';
 import type { Cpu, Vcpu } from './state.ts';
 
 /** The kind of a cause as a number: its index in `causeKinds`. */
@@ -48,6 +48,17 @@ export function isOff(kind_: number): boolean {
 /** Whether somebody took the vCPU's time, which it would have used. */
 export function isTheft(kind_: number): boolean {
   return isOff(kind_) && kind_ !== kind.asleep;
+}
+
+/** What the code and the entity of a cause say. */
+export function namedCause(code: number, entity: number, entities: Entities): Omit<Cause, 'ns'> {
+  const cpu = cpuOf(code);
+  return {
+    kind: causeKinds[kindOf(code)]!,
+    ...entities.at(entity),
+    cpu: cpu < 0 ? null : cpu,
+    inferred: isInferred(code),
+  };
 }
 
 /** Why nothing is known. */

@@ -40,27 +40,36 @@ export async function exportPerfetto(
   const inputs = machines.map(({ trace }) => trace.path);
   const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
     const out = new DoubleBuffer(sink);
-    const parts: MachineReport[] = [];
-    const progress = options.onProgress && summed(options.onProgress, machines);
-    let firstDescriptor: number = descriptorNumbers.first;
-    for (const [machineId, machine] of machines.entries()) {
-      const onProgress = progress?.(machineId);
-      const filter = filterOf(machine, options);
-      if (filter === undefined) continue;
-      const own = { ...options, filter, ...(onProgress && { onProgress }) };
-      parts.push(await writeMachine(machine.trace, machineId, firstDescriptor, own, out));
-      firstDescriptor += highestId(machine.trace) + 1;
-    }
+    const report = await writeMachines(machines, options, out);
     await out.end();
-    return parts;
+    return report;
   });
+  return { ...result, bytes };
+}
+
+/** Writes the packets of several machines, the first one as the host. */
+export async function writeMachines(
+  machines: readonly Machine[],
+  options: PerfettoOptions,
+  out: DoubleBuffer,
+): Promise<MachineReport> {
+  const parts: MachineReport[] = [];
+  const progress = options.onProgress && summed(options.onProgress, machines);
+  let firstDescriptor: number = descriptorNumbers.first;
+  for (const [machineId, machine] of machines.entries()) {
+    const onProgress = progress?.(machineId);
+    const filter = filterOf(machine, options);
+    if (filter === undefined) continue;
+    const own = { ...options, filter, ...(onProgress && { onProgress }) };
+    parts.push(await writeMachine(machine.trace, machineId, firstDescriptor, own, out));
+    firstDescriptor += highestId(machine.trace) + 1;
+  }
   return {
-    events: sum(result, ({ events }) => events),
-    lost: result.reduce((all, { lost }) => all + lost, 0n),
-    uncountedLosses: sum(result, ({ uncountedLosses }) => uncountedLosses),
-    leftOut: sum(result, ({ leftOut }) => leftOut),
-    droppedFields: [...new Set(result.flatMap(({ droppedFields }) => droppedFields))],
-    bytes,
+    events: sum(parts, ({ events }) => events),
+    lost: parts.reduce((all, { lost }) => all + lost, 0n),
+    uncountedLosses: sum(parts, ({ uncountedLosses }) => uncountedLosses),
+    leftOut: sum(parts, ({ leftOut }) => leftOut),
+    droppedFields: [...new Set(parts.flatMap(({ droppedFields }) => droppedFields))],
   };
 }
 

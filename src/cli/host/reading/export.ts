@@ -14,7 +14,7 @@ import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
 /** The result of an export, for the user. */
-interface Report {
+export interface Report {
   readonly events: number;
   readonly bytes: number;
   readonly lost: bigint;
@@ -112,7 +112,7 @@ function filtersOf(
   );
 }
 
-function perfettoReport(machines: readonly Machine[], report: PerfettoReport): Report {
+export function perfettoReport(machines: readonly Machine[], report: PerfettoReport): Report {
   const { events, bytes, lost, uncountedLosses, leftOut, droppedFields } = report;
   const remarks: string[] = [];
   if (uncountedLosses > 0) remarks.push(`${uncountedLosses} losses without an event count from the kernel`);
@@ -130,7 +130,7 @@ function perfettoReport(machines: readonly Machine[], report: PerfettoReport): R
   return { events, bytes, lost, remarks };
 }
 
-function textOf(out: string, { events, bytes, lost }: Report): string {
+export function textOf(out: string, { events, bytes, lost }: Report): string {
   const lines = [`${printable(out)}: ${events} events, ${humanBytes(bytes)}`];
   if (lost > 0n) lines.push(`  ${lost} events were lost before they could be read`);
   return `${lines.join('\n')}\n`;
