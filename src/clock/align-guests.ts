@@ -38,9 +38,6 @@ export interface AlignedGuest {
  */
 export type NotAligned = 'no-guess' | 'no-switches' | 'not-confirmed';
 
-/** Largest bound of a time with which an event is used while a TIME_SHIFT is assumed to be wrong by `mostErrorNs`. */
-const worstBoundNs = 12e6;
-
 /** A thread id that no thread has. */
 const noTid = -1;
 
@@ -121,7 +118,7 @@ class GuestAlignment {
     if (earlier === undefined) return 'no-guess';
     if (!this.#times?.vcpus.some(({ length }) => length > 0)) return 'no-switches';
     // the widest first: a range inside narrow bounds may be a false one if the true difference is outside
-    const widest = await this.#by(earlier.pings(mostErrorNs), [], worstBoundNs);
+    const widest = await this.#by(earlier.pings(mostErrorNs));
     if (widest?.isConfirmed !== true) return 'not-confirmed';
     for (const errorNs of earlier.narrower(earlier.distance(widest.map.samples()))) {
       const aligned = await this.#by(earlier.pings(errorNs));
@@ -142,19 +139,15 @@ class GuestAlignment {
   async #by(
     pings: readonly PingSample[],
     pairs: readonly OrderedPair[] = [],
-    worstNs?: number,
   ): Promise<{ readonly map: ClockMap; readonly isConfirmed: boolean } | undefined> {
     const { trace, breaks = [] } = this.#guest;
-    const alignment = Alignment.of({ pings, breaks, pairs });
-    if (alignment === undefined) return undefined;
     const filter = ofOneClock(trace);
     const span = trace.span(filter);
+    const alignment = Alignment.of({ pings, breaks, pairs, ...(span && { span }) });
+    if (alignment === undefined) return undefined;
     if (this.#times === undefined || span === undefined) return { map: alignment.map, isConfirmed: false };
     const origins = { guestOrigin: span.first, hostOrigin: this.#times.origin };
-    const exclusion = new Exclusion(alignment.map, this.#times.vcpus, {
-      ...origins,
-      ...(worstNs && { worstNs }),
-    });
+    const exclusion = new Exclusion(alignment.map, this.#times.vcpus, origins);
     await takeGuestEvents(this.#watch(trace, trace.events(filter)), exclusion);
     const map = alignment.refined(exclusion);
     return { map, isConfirmed: alignment.isConfirmedBy(exclusion, map) };

@@ -1,4 +1,5 @@
 import type { ClockPiece } from '../trace/dat/clock-quality.ts';
+import type { TimeSpan } from '../trace/open.ts';
 import { ClockMap } from './map/clock-map.ts';
 import { cut, type Stretch } from './map/cut.ts';
 import { groupPairs } from './exclusion/grouped.ts';
@@ -26,6 +27,8 @@ export interface Observations {
   readonly pings: readonly PingSample[];
   readonly pairs?: readonly OrderedPair[];
   readonly breaks?: readonly Break[];
+  /** The first and the last time of interest, by the guest's clock: `medianBoundNs` is about the time in between. */
+  readonly span?: TimeSpan;
   readonly limits?: ClockLimits;
 }
 
@@ -34,6 +37,13 @@ export interface Observations {
  * windows.
  */
 const rounds = 3;
+
+/** What is the same for all maps of an alignment. */
+interface Fixed {
+  readonly breaks: readonly Break[];
+  readonly span: TimeSpan | undefined;
+  readonly limits: Limits;
+}
 
 /** Pings with neither a step back of the guest's clock nor a known break between them. */
 interface Group {
@@ -49,22 +59,27 @@ interface Group {
  */
 export class Alignment {
   readonly map: ClockMap;
-  readonly #limits: Limits;
-  readonly #breaks: readonly Break[];
   readonly #groups: readonly Group[];
+  readonly #fixed: Fixed;
 
-  private constructor(map: ClockMap, groups: readonly Group[], breaks: readonly Break[], limits: Limits) {
+  private constructor(map: ClockMap, groups: readonly Group[], fixed: Fixed) {
     this.map = map;
     this.#groups = groups;
-    this.#breaks = breaks;
-    this.#limits = limits;
+    this.#fixed = fixed;
   }
 
-  static of({ pings, pairs = [], breaks = [], limits: given = {} }: Observations): Alignment | undefined {
+  static of({
+    pings,
+    pairs = [],
+    breaks = [],
+    span,
+    limits: given = {},
+  }: Observations): Alignment | undefined {
     const limits = limitsOf(given);
     const groups = groupsOf(pings, pairs, breaks, limits);
-    const map = mapOf(groups, breaks, limits);
-    return map === undefined ? undefined : new Alignment(map, groups, breaks, limits);
+    const fixed = { breaks, span, limits };
+    const map = mapOf(groups, fixed);
+    return map === undefined ? undefined : new Alignment(map, groups, fixed);
   }
 
   /** The map, improved by an exclusion. Takes time for each pair that the exclusion keeps. */
@@ -75,7 +90,7 @@ export class Alignment {
       const { samples } = this.#windows(least, best);
       const windows = byGroup(samples, ({ group }) => group);
       const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));
-      best = mapOf(groups, this.#breaks, this.#limits) ?? best;
+      best = mapOf(groups, this.#fixed) ?? best;
     }
     return best;
   }
@@ -93,7 +108,7 @@ export class Alignment {
   }
 
   #windows(least: LeastExcluded, best: ClockMap): Windows {
-    return windowsOf(least, this.map, best, this.#limits.wander);
+    return windowsOf(least, this.map, best, this.#fixed.limits.wander);
   }
 }
 
@@ -194,7 +209,7 @@ function tightest(samples: readonly Sample[]): Sample[] {
   return [...best.values()];
 }
 
-function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limits): ClockMap | undefined {
+function mapOf(groups: readonly Group[], { breaks, span, limits }: Fixed): ClockMap | undefined {
   const courses: Course[] = [];
   const pieces: ClockPiece[] = [];
   for (const [index, group] of groups.entries()) {
@@ -203,7 +218,7 @@ function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limit
       const course = courseOf(stretch, index, limits);
       if (course === undefined) continue;
       courses.push(course);
-      pieces.push(pieceOf(course, stretch, violations));
+      pieces.push(pieceOf(course, stretch, violations, span));
       violations = 0;
     }
   }
@@ -215,6 +230,7 @@ function pieceOf(
   { segments, head, tail }: Course,
   { samples, violations }: Stretch,
   more: number,
+  span: TimeSpan | undefined,
 ): ClockPiece {
   const contradicted = samples.reduce((sum, sample) => sum + (sample.violations ?? 0), 0);
   const length = tail.guest - head.guest;
@@ -228,7 +244,8 @@ function pieceOf(
       (worst, { boundFrom, boundTo }) => Math.max(worst, boundFrom, boundTo),
       Math.max(head.bound, tail.bound),
     ),
-    medianBoundNs: medianBound(segments, Math.max(head.bound, tail.bound)),
+    medianBoundNs:
+      medianBound(segments, span) ?? medianBound(segments, undefined) ?? Math.max(head.bound, tail.bound),
     methods: [...new Set(samples.map(({ method }) => method))],
     // what an earlier alignment gives was not observed now
     samples: samples.filter(({ method }) => method !== 'time-shift').length,
@@ -236,14 +253,17 @@ function pieceOf(
   };
 }
 
-/** The bound that holds for half of the time. */
-function medianBound(segments: readonly Segment[], otherwise: number): number {
+/** The bound that holds for half of the time, within a span if it is given; undefined if no segment has any of it. */
+function medianBound(segments: readonly Segment[], span: TimeSpan | undefined): number | undefined {
   const parts = segments.map(({ guestFrom, guestTo, boundFrom, boundTo }) => {
-    return { ns: Number(guestTo - guestFrom), bound: Math.max(boundFrom, boundTo) };
+    const from = span !== undefined && span.first > guestFrom ? span.first : guestFrom;
+    const to = span !== undefined && span.last < guestTo ? span.last : guestTo;
+    return { ns: Math.max(0, Number(to - from)), bound: Math.max(boundFrom, boundTo) };
   });
   parts.sort((a, b) => a.bound - b.bound);
-  let left = parts.reduce((sum, { ns }) => sum + ns, 0) / 2;
-  return parts.find(({ ns }) => (left -= ns) <= 0)?.bound ?? otherwise;
+  const all = parts.reduce((sum, { ns }) => sum + ns, 0);
+  let left = all / 2;
+  return all === 0 ? undefined : parts.find(({ ns }) => (left -= ns) <= 0)?.bound;
 }
 
 function inOrder(samples: readonly Sample[]): Sample[] {

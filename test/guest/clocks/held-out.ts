@@ -48,9 +48,10 @@ export async function mapsOf({
 }: Pick<Trial, 'host' | 'guest' | 'pings' | 'tids'>): Promise<Maps> {
   const times = await readHostTimes(host.events(), host.formats(), tids);
   const events = await eventsOf(guest, tids.length);
+  const span = guest.span();
   const aligned = (isUsed: (time: number) => boolean): { pinged: ClockMap; refined: ClockMap } => {
     const used = pings.filter((ping) => isUsed(Number(ping.guest - events.origin)));
-    const alignment = Alignment.of({ pings: used });
+    const alignment = Alignment.of({ pings: used, ...(span && { span }) });
     if (alignment === undefined) throw new Error('no pings');
     const origins = { hostOrigin: times.origin, guestOrigin: events.origin };
     const exclusion = new Exclusion(alignment.map, times.vcpus, origins);

@@ -115,6 +115,39 @@ describe('the bound of a clock map', () => {
     fc.assert(property, { numRuns: thorough(100) });
   });
 
+  it('is as narrow with single pings that take tens of milliseconds', () => {
+    const slow = simulate({ ...usual, pingRounds: 1, pingNs: 1e7 });
+    const { pinged, refined } = aligned(slow);
+    assert.ok(pinged.pieces[0]!.medianBoundNs > 5e6, `${pinged.pieces[0]?.medianBoundNs}`);
+    assert.ok(refined.pieces[0]!.medianBoundNs < 30e3, `${refined.pieces[0]?.medianBoundNs}`);
+    const property = fc.property(
+      fc.integer(),
+      // of several jumps that pings do not show, the bound covers one
+      fc.constantFrom('none' as const, 'one' as const, 'told' as const),
+      fc.integer({ min: 1, max: 4 }),
+      fc.double({ min: 1e6, max: 3e7, noNaN: true }),
+      (seed, trouble, pingRounds, pingNs) => {
+        const machine = anyMachine(seed, trouble, { pingRounds, pingNs });
+        const maps = aligned(machine, { breaks: machine.breaks });
+        assert.equal(errorsOf(maps.pinged, machine).lies, 0, 'by pings');
+        assert.equal(errorsOf(maps.refined, machine).lies, 0, 'with exclusion');
+      },
+    );
+    fc.assert(property, { numRuns: thorough(200) });
+  });
+
+  it('that is usual is that of the time with events', () => {
+    const machine = simulate(usual);
+    const { events } = machine;
+    const some = events.slice(0, events.length / 4);
+    const span = { first: some[0]!.guest, last: some.at(-1)!.guest };
+    const [all] = aligned({ ...machine, events: some }).refined.pieces;
+    const [own] = aligned({ ...machine, events: some }, { span }).refined.pieces;
+    assert.ok(all!.medianBoundNs > 60e3, `${all!.medianBoundNs}`);
+    assert.ok(own!.medianBoundNs < 30e3, `${own!.medianBoundNs}`);
+    assert.deepEqual({ ...own, medianBoundNs: 0 }, { ...all, medianBoundNs: 0 });
+  });
+
   it('uses nothing of a vCPU whose thread is another one', () => {
     const machine = simulate(usual);
     const { pinged, refined } = aligned({ ...machine, tids: machine.tids.toReversed() });
