@@ -1,4 +1,4 @@
-import type { ClockPiece } from '../trace/dat/clock-quality.ts';
+import { type ClockPiece, qualityOf } from '../trace/dat/clock-quality.ts';
 import type { TimeSpan } from '../trace/open.ts';
 import { ClockMap } from './map/clock-map.ts';
 import { cut, type Stretch } from './map/cut.ts';
@@ -37,6 +37,9 @@ export interface Observations {
  * windows.
  */
 const rounds = 3;
+
+/** With a larger bound, off-stretches that are shorter than some tens of microseconds are not used. */
+const wideNs = 1e6;
 
 /** What is the same for all maps of an alignment. */
 interface Fixed {
@@ -82,9 +85,12 @@ export class Alignment {
     return map === undefined ? undefined : new Alignment(map, groups, fixed);
   }
 
-  /** The map, improved by an exclusion. Takes time for each pair that the exclusion keeps. */
+  /**
+   * The map, improved by an exclusion, which was made with it, or with what `refined` returned before. Takes time for each
+   * pair that the exclusion keeps.
+   */
   refined(exclusion: Exclusion): ClockMap {
-    let best = this.map;
+    let best = exclusion.map;
     const least = leastOf(exclusion);
     for (let round = 0; round < rounds; round++) {
       const { samples } = this.#windows(least, best);
@@ -93,6 +99,16 @@ export class Alignment {
       best = mapOf(groups, this.#fixed) ?? best;
     }
     return best;
+  }
+
+  /**
+   * Whether another exclusion, made with the improved map, would say more: by the first one, events could be so far from
+   * their true times that only long off-stretches were of use.
+   * @param best what `refined` returned
+   */
+  canImprove(best: ClockMap): boolean {
+    const [before, after] = [this.map, best].map(({ pieces }) => qualityOf(pieces).medianBoundNs);
+    return before! > wideNs && after! < before! / 4;
   }
 
   /**
@@ -108,7 +124,7 @@ export class Alignment {
   }
 
   #windows(least: LeastExcluded, best: ClockMap): Windows {
-    return windowsOf(least, this.map, best, this.#fixed.limits.wander);
+    return windowsOf(least, least.exclusion.map, best, this.#fixed.limits.wander);
   }
 }
 

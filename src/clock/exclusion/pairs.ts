@@ -26,6 +26,8 @@ export interface ExclusionSettings {
  * off-stretch, according to a map of the clocks, and of these the ones that say most.
  */
 export class Exclusion {
+  /** By which the events are chosen. */
+  readonly map: ClockMap;
   readonly vcpus: readonly OffStretches[];
   readonly guestOrigin: bigint;
   readonly hostOrigin: bigint;
@@ -54,6 +56,7 @@ export class Exclusion {
     { guestOrigin, hostOrigin }: ExclusionSettings,
     mostPairs = 1 << 21,
   ) {
+    this.map = map;
     this.vcpus = vcpus;
     this.guestOrigin = guestOrigin;
     this.hostOrigin = hostOrigin;

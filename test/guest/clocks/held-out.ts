@@ -54,10 +54,14 @@ export async function mapsOf({
     const alignment = Alignment.of({ pings: used, ...(span && { span }) });
     if (alignment === undefined) throw new Error('no pings');
     const origins = { hostOrigin: times.origin, guestOrigin: events.origin };
-    const exclusion = new Exclusion(alignment.map, times.vcpus, origins);
-    for (const [vcpu, own] of events.times.entries())
-      for (const time of own) if (isUsed(time)) exclusion.add(vcpu, time);
-    return { pinged: alignment.map, refined: alignment.refined(exclusion) };
+    const refinedBy = (map: ClockMap): ClockMap => {
+      const exclusion = new Exclusion(map, times.vcpus, origins);
+      for (const [vcpu, own] of events.times.entries())
+        for (const time of own) if (isUsed(time)) exclusion.add(vcpu, time);
+      return alignment.refined(exclusion);
+    };
+    const once = refinedBy(alignment.map);
+    return { pinged: alignment.map, refined: alignment.canImprove(once) ? refinedBy(once) : once };
   };
   const all = aligned(() => true);
   const without = aligned((time) => !isHeldOut(time)).refined;
