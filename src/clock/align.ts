@@ -19,7 +19,7 @@ import {
   type PingSample,
   type Sample,
 } from './map/observations.ts';
-import { type Course, courseOf, type Segment } from './map/segments.ts';
+import { type Course, courseOf } from './map/segments.ts';
 import { type Windows, windowsOf, type WindowSample } from './exclusion/windows.ts';
 
 /** All that is known of the clocks of a host and a guest, in any order. */
@@ -27,7 +27,7 @@ export interface Observations {
   readonly pings: readonly PingSample[];
   readonly pairs?: readonly OrderedPair[];
   readonly breaks?: readonly Break[];
-  /** The first and the last time of interest, by the guest's clock: `medianBoundNs` is about the time in between. */
+  /** The first and the last time of interest, by the guest's clock: the bounds of pieces are about the time in between. */
   readonly span?: TimeSpan;
   readonly limits?: ClockLimits;
 }
@@ -243,11 +243,12 @@ function mapOf(groups: readonly Group[], { breaks, span, limits }: Fixed): Clock
 }
 
 function pieceOf(
-  { segments, head, tail }: Course,
+  course: Course,
   { samples, violations }: Stretch,
   more: number,
   span: TimeSpan | undefined,
 ): ClockPiece {
+  const { head, tail } = course;
   const contradicted = samples.reduce((sum, sample) => sum + (sample.violations ?? 0), 0);
   const length = tail.guest - head.guest;
   const drift = tail.host - head.host - length;
@@ -256,12 +257,7 @@ function pieceOf(
     guestTo: tail.guest,
     offsetNs: head.host - head.guest,
     ratePpm: length === 0n ? 0 : (Number(drift) / Number(length)) * 1e6,
-    boundNs: segments.reduce(
-      (worst, { boundFrom, boundTo }) => Math.max(worst, boundFrom, boundTo),
-      Math.max(head.bound, tail.bound),
-    ),
-    medianBoundNs:
-      medianBound(segments, span) ?? medianBound(segments, undefined) ?? Math.max(head.bound, tail.bound),
+    ...boundsOf(course, span),
     methods: [...new Set(samples.map(({ method }) => method))],
     // what an earlier alignment gives was not observed now
     samples: samples.filter(({ method }) => method !== 'time-shift').length,
@@ -269,17 +265,27 @@ function pieceOf(
   };
 }
 
-/** The bound that holds for half of the time, within a span if it is given; undefined if no segment has any of it. */
-function medianBound(segments: readonly Segment[], span: TimeSpan | undefined): number | undefined {
+/** The largest bound and the one that holds for half of the time, within a span if it is given and not elsewhere. */
+function boundsOf(
+  { segments, head, tail }: Course,
+  span: TimeSpan | undefined,
+): Pick<ClockPiece, 'boundNs' | 'medianBoundNs'> {
+  const first = span?.first ?? head.guest;
+  const last = span?.last ?? tail.guest;
+  if (last < head.guest || first > tail.guest) return boundsOf({ segments, head, tail }, undefined);
   const parts = segments.map(({ guestFrom, guestTo, boundFrom, boundTo }) => {
-    const from = span !== undefined && span.first > guestFrom ? span.first : guestFrom;
-    const to = span !== undefined && span.last < guestTo ? span.last : guestTo;
-    return { ns: Math.max(0, Number(to - from)), bound: Math.max(boundFrom, boundTo) };
+    const from = first > guestFrom ? first : guestFrom;
+    const to = last < guestTo ? last : guestTo;
+    const growth = (boundTo - boundFrom) / Math.max(1, Number(guestTo - guestFrom));
+    const boundAt = (time: bigint): number => boundFrom + growth * Number(time - guestFrom);
+    return { ns: Number(to - from), bound: Math.max(boundAt(from), boundAt(to)) };
   });
-  parts.sort((a, b) => a.bound - b.bound);
-  const all = parts.reduce((sum, { ns }) => sum + ns, 0);
-  let left = all / 2;
-  return all === 0 ? undefined : parts.find(({ ns }) => (left -= ns) <= 0)?.bound;
+  const within = parts.filter(({ ns }) => ns > 0).sort((a, b) => a.bound - b.bound);
+  const ends = [...(first <= head.guest ? [head.bound] : []), ...(last >= tail.guest ? [tail.bound] : [])];
+  const worst = Math.max(within.at(-1)?.bound ?? 0, ...ends);
+  const boundNs = worst > 0 ? worst : Math.max(head.bound, tail.bound);
+  let left = within.reduce((sum, { ns }) => sum + ns, 0) / 2;
+  return { boundNs, medianBoundNs: within.find(({ ns }) => (left -= ns) <= 0)?.bound ?? boundNs };
 }
 
 function inOrder(samples: readonly Sample[]): Sample[] {
