@@ -1,6 +1,9 @@
 /** How well the relation of a guest's clock to its host's is known. */
 export interface ClockQuality {
-  /** The host's true time is within `boundNs` of the computed one, and within `medianBoundNs` for half of the time. */
+  /**
+   * From the guest's first event to its last one, the host's true time is within `boundNs` of the computed one, and within
+   * `medianBoundNs` for half of the time.
+   */
   readonly boundNs: number;
   readonly medianBoundNs: number;
   /** What the relation rests on: `ping`, `exclusion`, `order`, `time-shift`. */
