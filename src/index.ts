@@ -6,7 +6,9 @@ export type {
   ExplainedClock,
   Explanation,
   GuestPause,
+  Stretch,
   Thief,
+  VcpuStretch,
   Wait,
   WaitKind,
 } from './analysis/explain/result.ts';
@@ -25,6 +27,11 @@ export type { HistogramBucket } from './analysis/samples.ts';
 export { summarise } from './analysis/summary.ts';
 export { exitCode, Failure, type ExitCode } from './base/failure.ts';
 export type { ExportOptions, ExportProgress } from './export/export-options.ts';
+export {
+  exportExplanation,
+  type ExplanationExport,
+  type ExplanationExportOptions,
+} from './export/perfetto/export-explanation.ts';
 export {
   exportPerfetto,
   type PerfettoOptions,

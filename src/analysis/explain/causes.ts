@@ -1,6 +1,6 @@
 import { maxCpus } from '../../base/cpu-list.ts';
 import type { Entities } from './entities.ts';
-import type { CauseKind } from './result.ts';
+import { type Cause, type CauseKind, causeKinds } from './result.ts';
 import type { Cpu, Vcpu } from './state.ts';
 
 /** The kind of a cause as a number: its index in `causeKinds`. */
@@ -50,8 +50,19 @@ export function isTheft(kind_: number): boolean {
   return isOff(kind_) && kind_ !== kind.asleep;
 }
 
+/** What the code and the entity of a cause say. */
+export function namedCause(code: number, entity: number, entities: Entities): Omit<Cause, 'ns'> {
+  const cpu = cpuOf(code);
+  return {
+    kind: causeKinds[kindOf(code)]!,
+    ...entities.at(entity),
+    cpu: cpu < 0 ? null : cpu,
+    inferred: isInferred(code),
+  };
+}
+
 /** Why nothing is known. */
-type Why = 'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking';
+type Why = 'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking' | 'ended';
 
 /** Finds what holds a guest's CPU at present. */
 export class Causes {
@@ -71,6 +82,7 @@ export class Causes {
       notHost: why('the host was not traced'),
       missed: why('a switch was not recorded'),
       noWaking: why('the wake-up was not recorded'),
+      ended: why('the trace of the host had ended'),
     };
   }
 

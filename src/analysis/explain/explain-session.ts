@@ -7,16 +7,22 @@ import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { Machine, Session } from '../../trace/session.ts';
 import { hostTraceOf, type SessionThreads, threadsOf } from '../vcpu-threads.ts';
+import { isOff, kind, kindOf, namedCause } from './causes.ts';
 import { MachineReader, type ToTime } from './machine-reader.ts';
 import { boundBetween, clockOf, missingFrom, piecesOf, recordedPauses } from './recorded.ts';
-import type { ExplainedClock, Explanation, GuestPause, Wait } from './result.ts';
-import { type Pause, Scene } from './scene.ts';
+import type { ExplainedClock, Explanation, GuestPause, VcpuStretch, Wait } from './result.ts';
+import { type CauseTaker, type Pause, Scene } from './scene.ts';
 import type { Cpu, MachineState } from './state.ts';
 
 /** Interval at which the event loop gets to run. */
 const turnMs = 100;
 /** How much is read before `from`, to know what each CPU does. */
 const leadNs = 1_000_000_000n;
+/** Stretches that are kept of one wait, and of all waits together. */
+const mostOfWait = 1 << 14;
+const mostOfWaits = 1 << 18;
+/** Stretches of vCPUs that are given out together. */
+const mostWaiting = 1 << 10;
 
 export interface ExplainOptions {
   /** How many of the longest waits to explain. 10 by default. */
@@ -37,6 +43,14 @@ export interface ExplainOptions {
   readonly pauses?: readonly GuestPause[];
   /** How the clocks of guests ran, by the guest's name, for files that only have the worst of it. */
   readonly pieces?: ReadonlyMap<string, readonly ClockPiece[]>;
+  /** Whether each wait has its `stretches`. False by default. */
+  readonly stretches?: boolean;
+  /**
+   * Gets the stretches in which vCPUs did not run, those of each vCPU in the order of time, in the time of `from` and `to`.
+   * They come late: when they are certain. If it returns a promise, that is awaited. Nothing is known of vCPUs unless the
+   * host was traced; of a guest whose file is missing, `unknown` stretches are left out.
+   */
+  readonly onVcpuStretch?: (stretch: VcpuStretch) => Promise<void> | undefined;
   /** Gets the number of events read so far, about every 100 ms. */
   readonly onProgress?: (events: number) => void;
   /** Rejects with its reason when aborted. */
@@ -64,19 +78,26 @@ export async function explainSession(session: Session, options: ExplainOptions =
   const pauses = [...recordedPauses(session), ...(options.pauses ?? [])].map(
     (each): Pause => ({ machine: each.guest, from: number(each.from, 0), to: number(each.to, 0) }),
   );
-  const traced = hostTraceOf(session)?.span();
+  const hostTrace = hostTraceOf(session);
+  const traced = hostTrace?.span({ buffers: [bufferOf(hostTrace)] });
+  const [begin, end] = [number(from ?? traced?.first, -Infinity), number(to ?? traced?.last, Infinity)];
+  const { onVcpuStretch } = options;
+  const vcpus = onVcpuStretch && new VcpuStretches(onVcpuStretch, { origin, begin, end });
   const scene = new Scene(
     {
       worst,
       overNs,
-      from: number(from ?? traced?.first, -Infinity),
-      to: number(to ?? traced?.last, Infinity),
+      from: begin,
+      to: end,
+      stretches: options.stretches === true ? Math.min(mostOfWait, Math.floor(mostOfWaits / worst)) : 0,
       isWanted: ({ machine, name, tid }) =>
         (guest === undefined || machine.name === guest) &&
         (task === undefined || (typeof task === 'string' ? name === task : tid === task)),
     },
     pauses,
+    vcpus?.take,
   );
+  scene.hostEnd = number(traced?.last, Infinity);
   const threads = await threadsOf(session);
   const readers = readersOf(session, scene, origin, threads);
   const streams = new Map<CpuEvents, Stream>();
@@ -105,6 +126,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
       if (Math.abs(time) >= maxDistance) continue;
       scene.begin(stream.cpu, time + shift, event.pid);
       stream.reader.take(event, stream.cpu);
+      if (vcpus !== undefined && vcpus.isFull) await vcpus.giveOut(scene);
     }
     if (performance.now() < turnAt) continue;
     onProgress(events);
@@ -114,7 +136,58 @@ export async function explainSession(session: Session, options: ExplainOptions =
   }
   scene.end();
   if (task !== undefined && scene.waits.count === 0) checkTask(task, guest, [...readers.values()]);
-  return explanationOf(session, scene, readers, origin, threads, options.pieces);
+  if (vcpus !== undefined) for (const _ of scene.lastCauses()) await vcpus.giveOut(scene);
+  return explanationOf(session, scene, readers, origin, threads, options);
+}
+
+/** The time that is explained, counted from `origin`. */
+interface ExplainedTime {
+  readonly origin: bigint;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Stretches in which vCPUs did not run, until they are given out. */
+class VcpuStretches {
+  readonly #onStretch: NonNullable<ExplainOptions['onVcpuStretch']>;
+  readonly #time: ExplainedTime;
+  readonly #waiting: Parameters<CauseTaker>[] = [];
+
+  constructor(onStretch: NonNullable<ExplainOptions['onVcpuStretch']>, time: ExplainedTime) {
+    this.#onStretch = onStretch;
+    this.#time = time;
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length >= mostWaiting;
+  }
+
+  readonly take: CauseTaker = (cpu, code, entity, from, to) => {
+    const { begin, end } = this.#time;
+    const its = kindOf(code);
+    // of a guest that was not traced, nobody knows what runs in it, but that its vCPU does
+    const isUnknown = its === kind.unknown && cpu.lastAt > -Infinity;
+    if ((isOff(its) || isUnknown) && from < end && to > begin)
+      this.#waiting.push([cpu, code, entity, Math.max(from, begin), Math.min(to, end)]);
+  };
+
+  async giveOut({ entities }: Scene): Promise<void> {
+    const { origin } = this.#time;
+    for (const [cpu, code, entity, from, to] of this.#waiting.splice(0)) {
+      const taken = this.#onStretch({
+        ...namedCause(code, entity, entities),
+        guest: cpu.machine.name,
+        vcpu: cpu.number,
+        beginNs: timeOf(from, origin),
+        endNs: timeOf(to, origin),
+      });
+      if (taken !== undefined) await taken;
+    }
+  }
+}
+
+function timeOf(time: number, origin: bigint): bigint {
+  return origin + BigInt(Math.round(time));
 }
 
 /** Throws Failure (usage) if it is not a guest. */
@@ -220,7 +293,7 @@ function explanationOf(
   readers: ReadonlyMap<string, MachineReader>,
   origin: bigint,
   threads: SessionThreads,
-  given: ExplainOptions['pieces'] = new Map(),
+  { pieces: given = new Map(), stretches: withStretches = false }: ExplainOptions,
 ): Explanation {
   const clocks: Record<string, ExplainedClock> = {};
   const pieces = new Map<string, readonly ClockPiece[]>();
@@ -232,11 +305,22 @@ function explanationOf(
     pieces.set(name, own);
     clocks[name] = clockOf(machine, own, scene.checks.get(state)!);
   }
-  const waits = scene.waits.worst.map(({ due, end, ...wait }): Wait => {
-    const dueNs = origin + BigInt(Math.round(due));
-    const endNs = origin + BigInt(Math.round(end));
+  const waits = scene.waits.worst.map(({ due, end, stretches, ...wait }): Wait => {
+    const [dueNs, endNs] = [timeOf(due, origin), timeOf(end, origin)];
     const boundNs = boundBetween(pieces.get(wait.machine) ?? [], dueNs, endNs);
-    return { ...wait, dueNs, endNs, ...(boundNs !== undefined && { boundNs }) };
+    return {
+      ...wait,
+      dueNs,
+      endNs,
+      ...(boundNs !== undefined && { boundNs }),
+      ...(withStretches && {
+        stretches: stretches.map(({ code, entity, from, to }) => ({
+          ...namedCause(code, entity, scene.entities),
+          beginNs: timeOf(from, origin),
+          endNs: timeOf(to, origin),
+        })),
+      }),
+    };
   });
   const unknown = waits.flatMap(({ causes }) => causes.filter(({ kind }) => kind === 'unknown'));
   return {
@@ -249,9 +333,12 @@ function explanationOf(
   };
 }
 
-/** Converts to JSON values: times become strings. */
+/** Converts to JSON values: times become strings. The `stretches` of waits are left out. */
 export function explanationAsJson(explanation: Explanation): object {
   return JSON.parse(
-    JSON.stringify(explanation, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+    JSON.stringify(explanation, (key, value: unknown) => {
+      if (key === 'stretches') return undefined;
+      return typeof value === 'bigint' ? String(value) : value;
+    }),
   );
 }

@@ -61,6 +61,19 @@ export interface Cause {
   readonly inferred: boolean;
 }
 
+/** A time without interruption that has one cause. Times as of `Wait`. */
+export interface Stretch extends Omit<Cause, 'ns'> {
+  readonly beginNs: bigint;
+  readonly endNs: bigint;
+}
+
+/** A stretch in which a vCPU did not run its guest's code, or it is unknown whether it did. */
+export interface VcpuStretch extends Stretch {
+  readonly guest: string;
+  /** The guest's CPU. */
+  readonly vcpu: number;
+}
+
 /**
  * `wakeup`: from when the task was due or woken to when it got a CPU. `preempted`: from when it lost its CPU, still
  * runnable, to when it got one again. `stolen`: it had the guest's CPU, and the vCPU did not run.
@@ -87,6 +100,11 @@ export interface Wait {
   readonly boundNs?: number;
   /** Longest first; their sum is `lengthNs`. */
   readonly causes: readonly Cause[];
+  /**
+   * When each cause held, one after the other; only if asked for. They cover the whole wait, or its beginning if there are
+   * more of them than a wait may have.
+   */
+  readonly stretches?: readonly Stretch[];
 }
 
 /** Who kept a guest's vCPUs from running, over the whole time: the sum of equal causes. */

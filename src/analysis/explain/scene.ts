@@ -19,6 +19,9 @@ export interface Pause {
   readonly to: number;
 }
 
+/** Gets a cause of a guest's CPU: its code, its entity, and when it holds. */
+export type CauseTaker = (cpu: Cpu, code: number, entity: number, from: number, to: number) => void;
+
 /**
  * The host, its guests, and what each of their CPUs does, moved from event to event. For each guest CPU it keeps a
  * timeline of causes; waits are cut out of it when they end.
@@ -34,14 +37,19 @@ export class Scene {
   readonly checks = new Map<MachineState, { samples: number; violations: number }>();
   /** Waits whose end was in events that were lost. */
   waitsInLoss = 0;
+  /** The time of the host's last event: nothing is known of vCPUs afterwards. */
+  hostEnd = Infinity;
   now = -Infinity;
   readonly #guests: MachineState[] = [];
   readonly #pauses: { readonly at: number; readonly machine: string; readonly isPaused: boolean }[];
   /** vCPUs that run since now, though they were asleep: since when. */
   readonly #notWoken = new Map<Vcpu, number>();
   readonly #causes: Causes;
+  readonly #onCause: CauseTaker | undefined;
 
-  constructor(choice: WaitChoice, pauses: readonly Pause[] = []) {
+  /** @param onCause gets each cause of a vCPU when it does not change any more */
+  constructor(choice: WaitChoice, pauses: readonly Pause[] = [], onCause?: CauseTaker) {
+    this.#onCause = onCause;
     this.waits = new Waits(choice, this.entities);
     this.thieves = new Thieves(choice.from, choice.to);
     this.#pauses = pauses
@@ -69,6 +77,8 @@ export class Scene {
       const vcpu = new Vcpu(machine.cpu(number), host!.task(tid), this.#causes.why.notYet);
       vcpu.thread.vcpu = vcpu;
       vcpu.guestCpu.vcpu = vcpu;
+      if (this.#onCause !== undefined)
+        vcpu.guestCpu.timeline.onFinal = this.#onCause.bind(undefined, vcpu.guestCpu);
       machine.vcpus.push(vcpu);
     }
     return machine;
@@ -77,6 +87,7 @@ export class Scene {
   /** An event of a CPU. `tid`: the task that is current. */
   begin(cpu: Cpu, time: number, tid: number): void {
     if (time > this.now) {
+      if (time > this.hostEnd) this.#endHost();
       if (this.#notWoken.size > 0) this.#forgetSleep();
       this.waits.settle(time);
       while (this.#pauses.length > 0 && this.#pauses.at(-1)!.at <= time) this.#pause();
@@ -222,6 +233,15 @@ export class Scene {
     this.waits.settle(Infinity);
   }
 
+  /** After the end: gives out the causes that are kept, vCPU by vCPU. */
+  *lastCauses(): Generator<void> {
+    for (const { vcpus } of this.#guests)
+      for (const { guestCpu } of vcpus) {
+        guestCpu.timeline.finish(this.now);
+        yield;
+      }
+  }
+
   #setCurrent(
     cpu: Cpu,
     tid: number,
@@ -327,6 +347,11 @@ export class Scene {
     vcpu.since = this.now;
     vcpu.doubtSince = Infinity;
     if (state === 'asleep') this.#refresh(vcpu.guestCpu);
+  }
+
+  #endHost(): void {
+    this.hostEnd = Infinity;
+    for (const { vcpus } of this.#guests) for (const vcpu of vcpus) this.#lose(vcpu, this.#causes.why.ended);
   }
 
   /** Nothing is known of a vCPU until an event names it. */

@@ -1,6 +1,6 @@
-import { causeCode, cpuOf, isInferred, isOff, kind, kindOf } from './causes.ts';
+import { causeCode, isOff, kind, kindOf, namedCause } from './causes.ts';
 import type { Entities } from './entities.ts';
-import { type Cause, causeKinds, type Wait } from './result.ts';
+import type { Cause, Wait } from './result.ts';
 import type { ExplainedTask, OpenWait } from './state.ts';
 
 /** Causes of a wait beyond this number are summed up by kind. */
@@ -28,10 +28,24 @@ export interface WaitChoice {
   readonly from: number;
   readonly to: number;
   readonly isWanted: (task: ExplainedTask) => boolean;
+  /** How many stretches of each wait to keep; none by default. */
+  readonly stretches?: number;
+}
+
+/** A cause and when it holds, without interruption. */
+export interface FoundStretch {
+  readonly code: number;
+  readonly entity: number;
+  readonly from: number;
+  to: number;
 }
 
 /** A wait with numbers as times. */
-export type FoundWait = Omit<Wait, 'dueNs' | 'endNs'> & { readonly due: number; readonly end: number };
+export type FoundWait = Omit<Wait, 'dueNs' | 'endNs' | 'stretches'> & {
+  readonly due: number;
+  readonly end: number;
+  readonly stretches: readonly FoundStretch[];
+};
 
 interface EndedWait {
   readonly wait: OpenWait;
@@ -106,7 +120,7 @@ export class Waits {
       kind: wait.kind,
       isDue: wait.isDue,
       isOver,
-      causes: this.#causesOf(wait, task, end),
+      ...this.#causesOf(wait, task, end),
     };
     let at = this.worst.length;
     while (at > 0 && this.worst[at - 1]!.lengthNs < length) at--;
@@ -114,9 +128,14 @@ export class Waits {
     if (this.worst.length > this.#choice.worst) this.worst.pop();
   }
 
-  #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Cause[] {
+  #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Pick<FoundWait, 'causes' | 'stretches'> {
+    const stretches: FoundStretch[] = [];
+    const most = this.#choice.stretches ?? 0;
     const sums = new Map<number, { readonly code: number; readonly entity: number; ns: number }>();
-    const add = (code: number, entity: number, ns: number): void => {
+    const add = (code: number, entity: number, ns: number, from: number): void => {
+      const last = stretches.at(-1);
+      if (last?.code === code && last.entity === entity && last.to === from) last.to += ns;
+      else if (stretches.length < most) stretches.push({ code, entity, from, to: from + ns });
       const key = entity * codeUnit + code;
       const sum = sums.get(key);
       if (sum === undefined) sums.set(key, { code, entity, ns });
@@ -125,19 +144,20 @@ export class Waits {
     if (this.#steps <= 0) {
       this.unresolved++;
       const why = this.#entities.add('host', { name: 'too many long waits' });
-      return [this.#cause(kind.unknown, why, end - wait.due)];
+      add(kind.unknown, why, end - wait.due, wait.due);
+      return { causes: [this.#cause(kind.unknown, why, end - wait.due)], stretches };
     }
     const pieces = [...(wait.earlier ?? [])];
-    if (wait.isLost === true) add(kind.unknown, this.#isMoved, end - wait.since);
-    else pieces.push({ cpu: wait.cpu, from: wait.since, to: end });
+    if (wait.isLost !== true) pieces.push({ cpu: wait.cpu, from: wait.since, to: end });
     let steps = 0;
     for (const { cpu, from, to } of pieces)
-      steps += cpu.timeline.slice(from, to, (code, entity, ns) => {
-        if (code < 0) add(kind.unknown, this.#beyondHistory, ns);
+      steps += cpu.timeline.slice(from, to, (code, entity, ns, since) => {
+        if (code < 0) add(kind.unknown, this.#beyondHistory, ns, since);
         // its own stretches as current, and idle ones: the guest's kernel is on its way to the task
-        else if (isOff(kindOf(code)) || !this.#isItself(code, entity, task)) add(code, entity, ns);
-        else add(causeCode(kind['guest-kernel'], cpu.number, false), task.machine.nobody, ns);
+        else if (isOff(kindOf(code)) || !this.#isItself(code, entity, task)) add(code, entity, ns, since);
+        else add(causeCode(kind['guest-kernel'], cpu.number, false), task.machine.nobody, ns, since);
       });
+    if (wait.isLost === true) add(kind.unknown, this.#isMoved, end - wait.since, wait.since);
     this.#steps -= steps;
     const sorted = [...sums.values()].sort((a, b) => b.ns - a.ns);
     for (const { code, ns } of sorted.splice(mostCauses)) {
@@ -146,7 +166,7 @@ export class Waits {
       if (sum === undefined) sorted.push({ code: others, entity: 1, ns });
       else sum.ns += ns;
     }
-    return sorted.map(({ code, entity, ns }) => this.#cause(code, entity, ns));
+    return { causes: sorted.map(({ code, entity, ns }) => this.#cause(code, entity, ns)), stretches };
   }
 
   #isItself(code: number, entity: number, task: ExplainedTask): boolean {
@@ -156,13 +176,7 @@ export class Waits {
   }
 
   #cause(code: number, entity: number, ns: number): Cause {
-    const cpu = cpuOf(code);
-    return {
-      kind: causeKinds[kindOf(code)]!,
-      ...this.#entities.at(entity),
-      cpu: cpu < 0 ? null : cpu,
-      ns,
-      inferred: isInferred(code),
-    };
+    const { inferred, ...cause } = namedCause(code, entity, this.#entities);
+    return { ...cause, ns, inferred };
   }
 }

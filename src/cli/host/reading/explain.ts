@@ -3,6 +3,7 @@ import {
   explanationAsJson,
   explainSession,
 } from '../../../analysis/explain/explain-session.ts';
+import type { Explanation } from '../../../analysis/explain/result.ts';
 import { type ExitCode, exitCode } from '../../../base/failure.ts';
 import { json as jsonText } from '../../../base/quoted.ts';
 import type { EventFilter } from '../../../trace/open.ts';
@@ -31,37 +32,47 @@ export async function explainFiles(
   command: Omit<ExplainCommand, 'inputs' | 'recording'>,
   known: Pick<ExplainOptions, 'pauses' | 'pieces'> = {},
 ): Promise<ExitCode> {
-  const { guest, task, worst, overNs, json } = command;
+  const { guest, task, worst, overNs, json, perfetto } = command;
+  const { session } = await openMachines({ inputs, machines: undefined });
+  try {
+    const options: ExplainOptions = {
+      worst,
+      overNs,
+      ...(guest !== undefined && { guest }),
+      ...(task !== undefined && { task }),
+      ...timesOf(session, command),
+      ...known,
+    };
+    const { explanation, written } =
+      perfetto === undefined
+        ? { explanation: await explained(session, options), written: '' }
+        : await (await import('./explain-perfetto.ts')).explainToPerfetto(session, perfetto, options);
+    const columns = process.stdout.isTTY ? process.stdout.columns : usualColumns;
+    process.stdout.write(
+      json
+        ? `${jsonText(explanationAsJson(explanation))}\n`
+        : explanationText(explanation, columns) + written,
+    );
+    return exitCode.done;
+  } finally {
+    await session.close();
+  }
+}
+
+function explained(session: Session, options: ExplainOptions): Promise<Explanation> {
   let events = 0;
-  const reading = (): string => `reading ${counted(events, 'event')}`;
-  const explanation = await watched(
-    reading,
-    async ({ signal }) => {
-      const { session } = await openMachines({ inputs, machines: undefined });
-      try {
-        return await explainSession(session, {
-          worst,
-          overNs,
-          ...(guest !== undefined && { guest }),
-          ...(task !== undefined && { task }),
-          ...timesOf(session, command),
-          ...known,
-          signal,
-          onProgress: (now) => {
-            events = now;
-          },
-        });
-      } finally {
-        await session.close();
-      }
-    },
+  return watched(
+    () => `reading ${counted(events, 'event')}`,
+    ({ signal }) =>
+      explainSession(session, {
+        ...options,
+        signal,
+        onProgress: (now) => {
+          events = now;
+        },
+      }),
     () => 'interrupted',
   );
-  const columns = process.stdout.isTTY ? process.stdout.columns : usualColumns;
-  process.stdout.write(
-    json ? `${jsonText(explanationAsJson(explanation))}\n` : explanationText(explanation, columns),
-  );
-  return exitCode.done;
 }
 
 /** `--from` and `--to`, relative to the first machine's trace. */

@@ -58,6 +58,7 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
       ['trace-host explain trace.dat --guest web --task nginx', 'why the tasks of that name had to wait'],
       ['trace-host explain trace.dat --over 1ms --worst 100', 'up to 100 waits, from a millisecond on'],
       ['trace-host explain trace-web.dat', 'only what the guest itself knows'],
+      ['trace-host explain trace.dat --perfetto waits.pftrace', 'also shown by https://ui.perfetto.dev'],
     ],
     read: (given) => ({ kind: 'explain', options: readExplain(given) }),
   },

@@ -17,6 +17,8 @@ export interface ExplainCommand {
   readonly task: string | number | undefined;
   readonly worst: number;
   readonly overNs: number;
+  /** The file to write for the Perfetto UI. */
+  readonly perfetto: string | undefined;
   readonly from: TimePoint | undefined;
   readonly to: TimePoint | undefined;
   readonly json: boolean;
@@ -57,6 +59,7 @@ export function readExplain(given: Given): ExplainCommand {
     task: given.get(explainSettings.explainTask),
     worst: given.read(hostSettings.worst),
     overNs: given.get(explainSettings.over) ?? 0,
+    perfetto: given.get(explainSettings.perfetto),
     from: given.get(selectionSettings.from),
     to: given.get(selectionSettings.to),
     json: given.flag('json'),

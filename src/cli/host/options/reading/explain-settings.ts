@@ -64,6 +64,14 @@ export const explainSettings = {
     values: 'file',
     parse: parsePath,
   },
+  perfetto: {
+    long: 'perfetto',
+    otherNames: ['output', 'export'],
+    placeholder: 'FILE',
+    description: 'also write the traces with the waits and their causes for the Perfetto UI',
+    values: 'file',
+    parse: parseFile,
+  },
 } satisfies Readonly<Record<string, Setting<unknown>>>;
 
 function parseLength(text: string, name: string): number {
@@ -74,4 +82,9 @@ function parseLength(text: string, name: string): number {
     `${name}: ${quoted(text)} is not a length of time`,
     'use a number with a unit, such as 500us or 1ms',
   );
+}
+
+function parseFile(text: string, name: string): string {
+  if (text !== '-') return parsePath(text, name);
+  throw new Failure(exitCode.usage, `${name}: stdout has the waits`, 'name a file, such as waits.pftrace');
 }

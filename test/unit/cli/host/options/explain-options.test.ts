@@ -17,6 +17,7 @@ describe('the options of explain', () => {
       task: undefined,
       worst: 10,
       overNs: 0,
+      perfetto: undefined,
       from: undefined,
       to: undefined,
       json: false,
@@ -44,6 +45,7 @@ describe('the options of explain', () => {
     assert.equal(parse('a', '--task', 'nginx')!.task, 'nginx');
     const lengths = ['20ns', '500us', '2s'].map((over) => parse('a', '--over', over)!.overNs);
     assert.deepEqual(lengths, [20, 500_000, 2e9]);
+    assert.equal(parse('a', '--perfetto', 'w.pftrace')!.perfetto, 'w.pftrace');
   });
 
   it('must make sense', () => {
@@ -51,6 +53,8 @@ describe('the options of explain', () => {
     assertUsage(() => parse('a', '--worst', '0'), /whole number from 1 to 10000/);
     assertUsage(() => parse('a', '--worst', '10001'), /whole number from 1 to 10000/);
     assertUsage(() => parse('a', '--task', ''), /a task is empty/);
+    assertUsage(() => parse('a', '--perfetto', '-'), /--perfetto: stdout has the waits/, /name a file/);
+    assertUsage(() => parse('a', '--perfetto', ''), /--perfetto is empty/);
     assertUsage(() => parse(), /no file to explain, and no guest to record/, /-A GUEST/);
   });
 
