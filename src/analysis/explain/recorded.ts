@@ -95,8 +95,10 @@ export function missingFrom(
     const { counts, machine, timersDropped } = reader;
     const lacks = (what: string, kind: ShapeKind, events: readonly string[]): void => {
       const options = events.map((event) => `-e ${event}`).join(' ');
-      const doubt = reader.describes(kind) ? '' : ', if its kernel has these events';
-      missing.push(`${machine.name}: ${what}; record it with ${options}${doubt}`);
+      const isThere = reader.describes(kind);
+      const without = kind === 'kvm-exit' ? ', unless the guests run without KVM' : '';
+      const unless = isThere ? without : ', if its kernel has these events';
+      missing.push(`${machine.name}: ${what}; record it with ${options}${unless}`);
     };
     if (counts.switch === undefined)
       lacks(
