@@ -37,6 +37,7 @@ export {
   type PerfettoOptions,
   type PerfettoReport,
 } from './export/perfetto/export-perfetto.ts';
+export type { ClockPiece } from './trace/dat/clock-quality.ts';
 export type { EventBatch } from './trace/events/event-batches.ts';
 export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';
 export type { EventFormat } from './trace/format/event-format.ts';

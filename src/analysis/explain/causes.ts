@@ -1,3 +1,4 @@
+import { maxCpus } from '../../base/cpu-list.ts';
 import type { Entities } from './entities.ts';
 import { type Cause, type CauseKind, causeKinds } from './result.ts';
 import type { Cpu, Vcpu } from './state.ts';
@@ -61,7 +62,7 @@ export function namedCause(code: number, entity: number, entities: Entities): Om
 }
 
 /** Why nothing is known. */
-type Why = 'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking';
+type Why = 'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking' | 'ended';
 
 /** Finds what holds a guest's CPU at present. */
 export class Causes {
@@ -70,6 +71,7 @@ export class Causes {
   /** The entities that say why a cause is unknown. */
   readonly why: Readonly<Record<Why, number>>;
   readonly #entities: Entities;
+  readonly #vcpus = new Map<number, number>();
 
   constructor(entities: Entities) {
     this.#entities = entities;
@@ -80,6 +82,7 @@ export class Causes {
       notHost: why('the host was not traced'),
       missed: why('a switch was not recorded'),
       noWaking: why('the wake-up was not recorded'),
+      ended: why('the trace of the host had ended'),
     };
   }
 
@@ -131,12 +134,24 @@ export class Causes {
     const { current, isInferred, number } = cpu!;
     if (current === undefined) return this.#unknown(cpu!.isLosing ? this.why.lost : this.why.notYet);
     const other = current.vcpu?.guestCpu;
-    if (other === undefined || other.machine === machine) {
+    if (other === undefined) {
       this.entity = current.entity(this.#entities);
       return causeCode(state === 'preempted' ? kind.preempted : kind['woken-behind'], number, isInferred);
     }
-    this.entity = other.current?.entity(this.#entities) ?? other.machine.nobody;
+    this.entity = this.#vcpuEntity(other);
     return causeCode(kind['other-guest'], number, isInferred || other.isInferred);
+  }
+
+  /** A vCPU that runs, with the task that is current in its guest. */
+  #vcpuEntity({ current, machine, number }: Cpu): number {
+    const inGuest = current?.entity(this.#entities) ?? machine.nobody;
+    const key = inGuest * maxCpus + number;
+    let entity = this.#vcpus.get(key);
+    if (entity === undefined) {
+      entity = this.#entities.add(machine.name, { ...this.#entities.at(inGuest), number });
+      if (this.#entities.dropped === 0) this.#vcpus.set(key, entity);
+    }
+    return entity;
   }
 
   #unknown(why: number): number {

@@ -1,15 +1,14 @@
 import type { Writable } from 'node:stream';
-import { type EventFilter, Trace } from '../../trace/open.ts';
-import { type Machine, Session } from '../../trace/session.ts';
+import type { Trace } from '../../trace/open.ts';
+import type { Machine } from '../../trace/session.ts';
 import type { ExportOptions } from '../export-options.ts';
+import { type ExportSource, filterOf, machinesOf, type MachinesOptions } from '../machines.ts';
 import { DoubleBuffer } from '../output/double-buffer.ts';
 import { writeOutput } from '../output/write-output.ts';
 import { descriptorNumbers, type GenericForm } from './event-type.ts';
 import { type MachineReport, writeMachine } from './write-machine.ts';
 
-export interface PerfettoOptions extends Omit<ExportOptions, 'filter'> {
-  /** Which events to export; all by default. One filter for all machines, or one for each (undefined leaves it out). */
-  readonly filter?: EventFilter | ((machine: Machine) => EventFilter | undefined);
+export interface PerfettoOptions extends MachinesOptions {
   /** Compress the file; by default if the path ends in `.gz`. Perfetto opens both. */
   readonly gzip?: boolean;
   /**
@@ -29,16 +28,15 @@ export interface PerfettoReport extends MachineReport {
  * Writes a trace for the Perfetto UI and trace processor, or the traces of a host and its guests as several machines of
  * one file. Memory is bounded, whatever the size of the trace. Times are those of the trace clock. A file appears when
  * it is complete; a stream is written to but not ended.
- * @param from a trace, a session, or some machines of a session; the first one is treated as the host
  * @param to path of the file, or a stream
  * @throws Failure for an unreadable trace, a filter that names something not in the trace, or an unwritable file
  */
 export async function exportPerfetto(
-  from: Trace | Session | readonly Machine[],
+  from: ExportSource,
   to: string | Writable,
   options: PerfettoOptions = {},
 ): Promise<PerfettoReport> {
-  const machines = from instanceof Trace ? [machineOf(from)] : from instanceof Session ? from.machines : from;
+  const machines = machinesOf(from);
   const inputs = machines.map(({ trace }) => trace.path);
   const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
     const out = new DoubleBuffer(sink);
@@ -60,7 +58,7 @@ export async function writeMachines(
   let firstDescriptor: number = descriptorNumbers.first;
   for (const [machineId, machine] of machines.entries()) {
     const onProgress = progress?.(machineId);
-    const filter = typeof options.filter === 'function' ? options.filter(machine) : (options.filter ?? {});
+    const filter = filterOf(machine, options);
     if (filter === undefined) continue;
     const own = { ...options, filter, ...(onProgress && { onProgress }) };
     parts.push(await writeMachine(machine.trace, machineId, firstDescriptor, own, out));
@@ -73,10 +71,6 @@ export async function writeMachines(
     leftOut: sum(parts, ({ leftOut }) => leftOut),
     droppedFields: [...new Set(parts.flatMap(({ droppedFields }) => droppedFields))],
   };
-}
-
-function machineOf(trace: Trace): Machine {
-  return { name: '', trace, vcpuTids: new Map(), hasHostTimes: true };
 }
 
 function highestId({ source }: Trace): number {

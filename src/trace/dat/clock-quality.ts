@@ -5,7 +5,10 @@ export interface ClockQuality {
   readonly medianBoundNs: number;
   /** What the relation rests on: `ping`, `exclusion`, `order`, `time-shift`. */
   readonly methods: readonly string[];
-  /** Number of observations used, and of those that contradict them. */
+  /**
+   * Number of samples used; and of the observations that contradict the result: pings, and times in which a vCPU was off
+   * its CPU and an event of it lies. One sample comes from up to 250 of the latter.
+   */
   readonly samples: number;
   readonly violations: number;
 }

@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import { MapCursor } from '../../../src/clock/map/map-cursor.ts';
 import { thorough } from '../../set.ts';
 import { anyMachine, troubles } from '../../simulator/any-machine.ts';
-import { type MachineOptions, simulate } from '../../simulator/machine.ts';
-import { aligned, errorsOf } from '../../simulator/observed.ts';
+import { type MachineOptions, type Simulated, simulate } from '../../simulator/machine.ts';
+import { type Aligned, aligned, errorsOf } from '../../simulator/observed.ts';
 
 /** A guest under some load, as QEMU runs it without KVM. */
 const usual: MachineOptions = {
@@ -70,6 +70,49 @@ describe('the bound of a clock map', () => {
     assert.ok(piece.medianBoundNs < 30e3 && piece.boundNs > 100e3, `${piece.medianBoundNs} ${piece.boundNs}`);
     assert.ok(piece.violations > 0 && piece.violations < piece.samples * 20, `${piece.violations}`);
     assert.ok(Math.abs((piece?.ratePpm ?? 0) + 120) < 2, `${piece?.ratePpm}`);
+  });
+
+  /** The host is traced from one part of the machine's time to another. */
+  const tracedFrom = <Machine extends Simulated>(machine: Machine, from: number, to: number): Machine => {
+    const endNs = machine.switches.at(-1)?.time ?? 0;
+    const switches = machine.switches.filter(({ time }) => time >= from * endNs && time <= to * endNs);
+    return { ...machine, switches };
+  };
+
+  it('is that of pings where the host was not traced: it must be as long as its guest', () => {
+    const machine = simulate(usual);
+    const meanOf = ({ refined }: Aligned, from: number, to: number): number => {
+      const { length } = machine.events;
+      const events = machine.events.slice(from * length, to * length);
+      return errorsOf(refined, { ...machine, events }).meanBoundNs;
+    };
+    const shorter = aligned(tracedFrom(machine, 0.3, 0.9));
+    const whole = aligned(machine);
+    for (const [from, to, isTraced] of [
+      [0.1, 0.25, false],
+      [0.45, 0.75, true],
+      [0.93, 0.96, false],
+    ] as const) {
+      const [mean, ofWhole] = [meanOf(shorter, from, to), meanOf(whole, from, to)];
+      assert.ok(ofWhole < 15e3, `${ofWhole}`);
+      if (isTraced) assert.ok(mean < 15e3, `${mean}`);
+      else assert.ok(mean > 30e3, `${mean}`);
+    }
+  });
+
+  it('holds if the host was traced for a part of the time only', () => {
+    const property = fc.property(
+      fc.integer(),
+      fc.constantFrom(...troubles),
+      fc.double({ min: 0, max: 0.6, noNaN: true }),
+      fc.double({ min: 0.1, max: 1, noNaN: true }),
+      (seed, trouble, from, length) => {
+        const machine = tracedFrom(anyMachine(seed, trouble), from, from + length);
+        const { refined } = aligned(machine, { breaks: machine.breaks });
+        assert.equal(errorsOf(refined, machine).lies, 0);
+      },
+    );
+    fc.assert(property, { numRuns: thorough(100) });
   });
 
   it('uses nothing of a vCPU whose thread is another one', () => {

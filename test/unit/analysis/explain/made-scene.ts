@@ -35,9 +35,11 @@ export function played(
     pauses = [],
     choice = all,
     hasHost = true,
-  }: { pauses?: Pause[]; choice?: WaitChoice; hasHost?: boolean } = {},
+    hostEnd = Infinity,
+  }: { pauses?: Pause[]; choice?: WaitChoice; hasHost?: boolean; hostEnd?: number } = {},
 ): Scene {
   const scene = new Scene(choice, pauses);
+  scene.hostEnd = hostEnd;
   const host = hasHost ? scene.host() : undefined;
   const machines = new Map<string, MachineState>();
   if (host !== undefined) machines.set('host', host);
