@@ -216,8 +216,7 @@ function assertSame({ explanation, vcpus, slices }: Compared): void {
       assert.deepEqual(thief.path.slice(0, 2), [root, stretch.machine]);
       assert.equal(thief.category, stretch.kind);
       assert.equal(thief.name, `delays ${wait.machine} ${wait.task}:${wait.tid}`);
-      const task = stretch.tid === 0 ? 'idle task' : `${stretch.task}:${stretch.tid}`;
-      const who = stretch.task === null ? String(stretch.number) : task;
+      const who = stretch.number === null ? `${stretch.task}:${stretch.tid}` : String(stretch.number);
       assert.ok(thief.path.at(-1)!.includes(who), `${thief.path.at(-1)} ${who}`);
       assert.equal(thief.annotations['delayed tid'], wait.tid);
     }

@@ -18,8 +18,7 @@ import type { Cpu, MachineState } from './state.ts';
 const turnMs = 100;
 /** How much is read before `from`, to know what each CPU does. */
 const leadNs = 1_000_000_000n;
-/** Stretches that are kept of one wait, and of all waits together. */
-const mostOfWait = 1 << 14;
+/** Stretches that are kept of all waits together. */
 const mostOfWaits = 1 << 18;
 /** Stretches of vCPUs that are given out together. */
 const mostWaiting = 1 << 10;
@@ -89,7 +88,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
       overNs,
       from: begin,
       to: end,
-      stretches: options.stretches === true ? Math.min(mostOfWait, Math.floor(mostOfWaits / worst)) : 0,
+      stretches: options.stretches === true ? mostOfWaits : 0,
       isWanted: ({ machine, name, tid }) =>
         (guest === undefined || machine.name === guest) &&
         (task === undefined || (typeof task === 'string' ? name === task : tid === task)),

@@ -5,6 +5,8 @@ import type { ExplainedTask, OpenWait } from './state.ts';
 
 /** Causes of a wait beyond this number are summed up by kind. */
 const mostCauses = 256;
+/** Stretches that are kept of a wait. */
+const mostOfWait = 1 << 14;
 /** Steps that may be taken for each wait looked at, on average: a hostile file has many long ones. */
 const stepsForEach = 64;
 const firstSteps = 1 << 24;
@@ -28,7 +30,7 @@ export interface WaitChoice {
   readonly from: number;
   readonly to: number;
   readonly isWanted: (task: ExplainedTask) => boolean;
-  /** How many stretches of each wait to keep; none by default. */
+  /** How many stretches to keep, of all waits together; none by default. */
   readonly stretches?: number;
 }
 
@@ -70,6 +72,8 @@ export class Waits {
   /** Those whose causes are still to be found, in the order of their ends. */
   readonly #ended: EndedWait[] = [];
   #steps = firstSteps;
+  /** Stretches of the worst waits. */
+  #kept = 0;
 
   constructor(choice: WaitChoice, entities: Entities) {
     this.#choice = choice;
@@ -125,12 +129,13 @@ export class Waits {
     let at = this.worst.length;
     while (at > 0 && this.worst[at - 1]!.lengthNs < length) at--;
     this.worst.splice(at, 0, found);
-    if (this.worst.length > this.#choice.worst) this.worst.pop();
+    this.#kept += found.stretches.length;
+    if (this.worst.length > this.#choice.worst) this.#kept -= this.worst.pop()!.stretches.length;
   }
 
   #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Pick<FoundWait, 'causes' | 'stretches'> {
     const stretches: FoundStretch[] = [];
-    const most = this.#choice.stretches ?? 0;
+    const most = Math.min(mostOfWait, (this.#choice.stretches ?? 0) - this.#kept);
     const sums = new Map<number, { readonly code: number; readonly entity: number; ns: number }>();
     const add = (code: number, entity: number, ns: number, from: number): void => {
       const last = stretches.at(-1);

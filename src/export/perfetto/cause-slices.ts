@@ -25,7 +25,7 @@ export function waitSlice(wait: Wait, rank: number): Slice {
 
 /** The slice of a thief, while it makes a task wait. */
 export function thiefSlice(cause: Stretch, wait: Wait): Slice {
-  const { kind, machine, task, tid, cpu, inferred } = cause;
+  const { kind, machine, task, tid, number, cpu, inferred } = cause;
   return {
     name: `delays ${wait.machine} ${taskName(wait)}`,
     category: kind,
@@ -34,6 +34,7 @@ export function thiefSlice(cause: Stretch, wait: Wait): Slice {
       machine,
       task,
       tid,
+      number,
       cpu,
       inferred,
       'delayed machine': wait.machine,
@@ -47,7 +48,7 @@ export function thiefSlice(cause: Stretch, wait: Wait): Slice {
 export function thiefName(cause: NamedCause): string | undefined {
   switch (cause.kind) {
     case 'other-guest':
-      return taskName(cause);
+      return `vCPU ${cause.number ?? '?'}`;
     case 'preempted':
     case 'woken-behind':
     case 'guest-task':
@@ -78,7 +79,7 @@ function causeName(cause: NamedCause): string {
     case 'woken-behind':
       return tid === 0 ? 'woken, CPU leaves idle' : `woken, behind ${taskName(cause)}`;
     case 'other-guest':
-      return `behind guest ${machine}, ${taskName(cause)}`;
+      return `behind vCPU ${cause.number ?? '?'} of ${machine}, ${taskName(cause)}`;
     case 'guest-task':
       return `behind ${taskName(cause)}`;
     case 'host-irq':

@@ -12,7 +12,7 @@ import { anyFaults, anySession } from '../../../simulator/session/any-session.ts
 import { plainGuest, plainHost, type SessionOptions } from '../../../simulator/session/options.ts';
 import { simulateSession } from '../../../simulator/session/simulate.ts';
 import { writeSession } from '../../../simulator/session/trace/session-files.ts';
-import { all, played } from './made-scene.ts';
+import { all, type Happened, played } from './made-scene.ts';
 
 const numRuns = isLong ? 100 : 10;
 const plainOptions: SessionOptions = { seed: 4, durationNs: 1e7, host: plainHost, guests: [plainGuest] };
@@ -25,7 +25,7 @@ interface Explained {
 
 async function explained(
   options: SessionOptions,
-  { worst = 1000, ...times }: Pick<ExplainOptions, 'worst' | 'from' | 'to'> = {},
+  times: Pick<ExplainOptions, 'from' | 'to'> = {},
 ): Promise<Explained> {
   const dir = mkdtempSync(join(tmpdir(), 'stretches-test-'));
   try {
@@ -33,7 +33,8 @@ async function explained(
     const vcpus = new Map<string, VcpuStretch[]>();
     let turns = 0;
     const found = await explainSession(session, {
-      worst,
+      // few enough for all of their stretches
+      worst: 30,
       ...times,
       stretches: true,
       onVcpuStretch: (stretch) => {
@@ -84,7 +85,7 @@ describe('the stretches of a wait', () => {
     );
   });
 
-  it('are as many as asked for, the first ones', () => {
+  it('share a limit: those that do not fit are left out', () => {
     const scene = played(
       { web: [100] },
       [
@@ -93,28 +94,53 @@ describe('the stretches of a wait', () => {
         [30, 'web 0', 9, ['switch', 9, 'R', 10]],
         [60, 'web 0', 10, ['switch', 10, 'R', 9]],
         [65, 'web 0', 9, ['switch', 9, 'S', 7]],
-        [70, 'web 0', 7, ['other']],
+        [70, 'web 0', 7, ['switch', 7, 'S', 8]],
+        [90, 'web 0', 8, ['other']],
       ],
-      { choice: { ...all, stretches: 2 }, hasHost: false },
+      { choice: { ...all, stretches: 4, isWanted: ({ tid }) => tid < 9 }, hasHost: false },
     );
-    const wait = scene.waits.worst.find(({ tid }) => tid === 7);
-    assert.deepEqual(
-      wait?.stretches.map(({ from, to }) => [from, to]),
+    const spans = scene.waits.worst.map(({ tid, stretches }) => [
+      tid,
+      stretches.map(({ from, to }) => [from, to]),
+    ]);
+    assert.deepEqual(spans, [
       [
-        [0, 10],
-        [10, 30],
+        7,
+        [
+          [0, 10],
+          [10, 30],
+          [30, 60],
+          [60, 65],
+        ],
       ],
+      [8, []],
+    ]);
+    assert.deepEqual(
+      scene.waits.worst.map(({ causes }) => causes.length),
+      [3, 3],
     );
-    assert.equal(wait.causes.length, 3);
   });
 
-  it('share a limit', async () => {
-    const most = async (worst: number): Promise<number> => {
-      const { found } = await explained(plainOptions, { worst });
-      return Math.max(...found.waits.map(({ stretches }) => stretches!.length));
-    };
-    assert.ok((await most(10)) > 2);
-    assert.equal(await most(1 << 17), 2);
+  it('of a wait that is not among the worst any more make room', () => {
+    const events: Happened[] = [];
+    // waits of 10, 20 ... ns, one after the other
+    let at = 0;
+    for (let length = 10; length <= 100; length += 10) {
+      events.push([at, 'web 0', 7, ['switch', 7, 'R', 8]], [at + length, 'web 0', 8, ['switch', 8, 'S', 7]]);
+      at += 1000;
+    }
+    const choice = { ...all, worst: 2, stretches: 3, isWanted: ({ tid }: { tid: number }) => tid === 7 };
+    const scene = played({ web: [100] }, [...events, [at, 'web 0', 7, ['other']]], {
+      choice,
+      hasHost: false,
+    });
+    assert.deepEqual(
+      scene.waits.worst.map(({ lengthNs, stretches }) => [lengthNs, stretches.length]),
+      [
+        [100, 1],
+        [90, 1],
+      ],
+    );
   });
 });
 
