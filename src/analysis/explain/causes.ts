@@ -45,6 +45,11 @@ export function isOff(kind_: number): boolean {
   return kind_ >= kind.paused && kind_ <= kind.hypervisor;
 }
 
+/** Whether an interrupt of the guest has its CPU. */
+export function isInterrupt(kind_: number): boolean {
+  return kind_ === kind['guest-irq'] || kind_ === kind['guest-softirq'];
+}
+
 /** Whether somebody took the vCPU's time, which it would have used. */
 export function isTheft(kind_: number): boolean {
   return isOff(kind_) && kind_ !== kind.asleep;

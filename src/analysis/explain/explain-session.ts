@@ -111,7 +111,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
   const filter = ({ trace }: Machine): EventFilter => ({ ...times, buffers: [bufferOf(trace)] });
   for await (const batch of session.events(filter)) {
     for (const event of batch) {
-      if (last !== undefined) lookAhead(scene, last);
+      if (last !== undefined) lookAhead(scene, last, shift!);
       shift ??= Number(event.timeOrigin - origin);
       events++;
       let stream = streams.get(event.cpuEvents);
@@ -238,11 +238,11 @@ function bufferOf({ buffers }: Trace): string {
 }
 
 /** Tells the scene about the next event of the CPU whose event came last. */
-function lookAhead(scene: Scene, { events, reader, cpu }: Stream): void {
+function lookAhead(scene: Scene, { events, reader, cpu }: Stream, shift: number): void {
   if (events.ended) return;
   const isLost = events.lost !== undefined;
   if (isLost) MachineReader.lose(cpu);
-  scene.ahead(cpu, events.time, events.pid, isLost, !reader.isKnown(events.id));
+  scene.ahead(cpu, events.time + shift, events.pid, isLost, !reader.isKnown(events.id));
 }
 
 /** The scene's times count from here. */

@@ -13,6 +13,8 @@ const mostTimers = 1 << 16;
 const mostNested = 4;
 const word = 2 ** 32;
 const svm = 2;
+/** Numbers of vectors begin here, so that they differ from those of irqs. */
+const vectorBase = 1 << 24;
 
 /** Converts a time of an event, as stored, to the time that the scene counts. */
 export type ToTime = (stored: bigint, cpu: number) => number;
@@ -28,6 +30,7 @@ export class MachineReader {
   readonly #toTime: ToTime;
   readonly #interrupts = new InterruptTable();
   readonly #entities = new Map<Interrupt, number>();
+  readonly #vectors = new Map<string, number>();
   readonly #exits = new Map<number, number>();
   readonly #vectorName: (vector: number) => string;
   /** When each timer expires, by its address: two halves of 64 bits. */
@@ -93,6 +96,12 @@ export class MachineReader {
         const row = this.#interrupts.ofNumber(-1 - vector, () => this.#vectorName(vector));
         return scene.interruptBegins(cpu, this.#interrupt(row, vector), vector, false);
       }
+      case 'vector-entry': {
+        const vector = view.getInt32(at + shape.number, true);
+        return scene.interruptBegins(cpu, this.#vector(shape.name), vectorBase + vector, true);
+      }
+      case 'vector-exit':
+        return scene.interruptEnds(cpu, vectorBase + view.getInt32(at + shape.number, true), true);
       case 'irq-exit':
       case 'softirq-exit':
         return scene.interruptEnds(cpu, view.getInt32(at + shape.number, true), shape.kind === 'irq-exit');
@@ -133,6 +142,16 @@ export class MachineReader {
       const named = isOther ? { name: 'others, beyond the limit' } : { number, name: row.name };
       entity = this.#scene.entities.add(this.machine.name, named);
       this.#entities.set(row, entity);
+    }
+    return entity;
+  }
+
+  /** Vectors are known by their names: which number one has differs between kernels. */
+  #vector(name: string): number {
+    let entity = this.#vectors.get(name);
+    if (entity === undefined) {
+      entity = this.#scene.entities.add(this.machine.name, { name });
+      this.#vectors.set(name, entity);
     }
     return entity;
   }

@@ -1,4 +1,5 @@
 import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
+import type { TimeShift } from '../../trace/dat/time-shift.ts';
 import { readAlignment } from '../../trace/recording/clock-files.ts';
 import type { Machine, Session } from '../../trace/session.ts';
 import type { SessionThreads } from '../vcpu-threads.ts';
@@ -59,15 +60,38 @@ export function clockOf(
   return { ...checks, method, offsetNs: begin.offset, ratePpm, boundNs: quality?.boundNs ?? null };
 }
 
-/** When guests were surely paused, as `trace-host record` noted it in their recordings. */
+/**
+ * When guests were paused: as `trace-host record` noted it in their recordings. A trace.dat does not have that, but shows
+ * when a guest's clock stood still.
+ */
 export function recordedPauses({ machines }: Session): GuestPause[] {
-  return machines.flatMap(({ name, trace, hasHostTimes }) =>
-    (trace.source.recording?.pauses ?? []).flatMap(({ pausedFrom, pausedTo }) =>
-      hasHostTimes && pausedFrom !== null && pausedTo !== null
+  return machines.flatMap(({ name, trace, hasHostTimes }) => {
+    if (!hasHostTimes) return [];
+    const noted = trace.source.recording?.pauses;
+    if (noted === undefined)
+      return stillTimes(trace.source.timeShift).map((times) => ({ guest: name, ...times }));
+    return noted.flatMap(({ pausedFrom, pausedTo }) =>
+      pausedFrom !== null && pausedTo !== null
         ? [{ guest: name, from: BigInt(pausedFrom), to: BigInt(pausedTo) }]
         : [],
-    ),
-  );
+    );
+  });
+}
+
+/** The shortest time without a guest's clock that is a pause: less may be an error of the relation between the clocks. */
+const leastStillNs = 5_000_000n;
+/** Its clock goes on by less than this part of it. */
+const stillPart = 100n;
+
+/** When a guest's clock stood still, in times of the host, as exactly as the relation of the clocks is known. */
+export function stillTimes(shift: Pick<TimeShift, 'cpus'> | undefined): { from: bigint; to: bigint }[] {
+  const samples = shift?.cpus.find(({ length }) => length > 0) ?? [];
+  return samples.slice(1).flatMap(({ time, offset }, index) => {
+    const before = samples[index]!;
+    const stillNs = offset - before.offset;
+    const isStill = stillNs >= leastStillNs && (time - before.time) * stillPart < stillNs;
+    return isStill ? [{ from: before.time + before.offset, to: time + offset }] : [];
+  });
 }
 
 /** What was not recorded, and how to record it. Texts may contain names of guests. */

@@ -77,8 +77,9 @@ export interface VcpuStretch extends Stretch {
 /**
  * `wakeup`: from when the task was due or woken to when it got a CPU. `preempted`: from when it lost its CPU, still
  * runnable, to when it got one again. `stolen`: it had the guest's CPU, and the vCPU did not run.
+ * `interrupted`: it had the guest's CPU, and an interrupt or softirq of the guest ran.
  */
-export type WaitKind = 'wakeup' | 'preempted' | 'stolen';
+export type WaitKind = 'wakeup' | 'preempted' | 'stolen' | 'interrupted';
 
 /** A wait of a task. Times are nanoseconds of the host's clock, or of the machine's own if it lacks the host's. */
 export interface Wait {

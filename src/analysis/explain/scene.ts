@@ -1,6 +1,6 @@
-import { Causes, isOff, kind, kindOf } from './causes.ts';
+import { Causes, isInterrupt, isOff, kind, kindOf } from './causes.ts';
 import { Entities } from './entities.ts';
-import { Cpu, type ExplainedTask, MachineState, type OpenWait, Vcpu } from './state.ts';
+import { Cpu, type ExplainedTask, MachineState, type OpenWait, type Theft, Vcpu } from './state.ts';
 import { Thieves } from './thieves.ts';
 import { type WaitChoice, Waits } from './waits.ts';
 
@@ -225,7 +225,8 @@ export class Scene {
         if (task.wait !== undefined) this.waits.end(task.wait, task, this.now, false);
       for (const cpu of machine.cpus) {
         if (cpu === undefined) continue;
-        this.#endTheft(cpu, cpu.theft?.end !== undefined);
+        this.#endTheft(cpu);
+        if (cpu.theft !== undefined) this.#takeTheft(cpu, cpu.theft, this.now, false);
         this.thieves.ends(cpu, this.now);
         this.thieves.flush(cpu);
       }
@@ -436,7 +437,7 @@ export class Scene {
   /** A guest's CPU runs another task: also a cause for vCPUs of other guests that wait behind it. */
   #guestChanged(cpu: Cpu): void {
     this.#refresh(cpu);
-    this.#followStolen(cpu);
+    this.#followTheft(cpu);
     if (cpu.vcpu?.state !== 'on') return;
     for (const vcpu of cpu.vcpu.cpu!.queued) this.#refresh(vcpu.guestCpu);
   }
@@ -450,32 +451,48 @@ export class Scene {
     cpu.code = code;
     cpu.entity = entity;
     cpu.since = this.now;
-    this.#followStolen(cpu);
+    this.#followTheft(cpu);
   }
 
-  #followStolen(cpu: Cpu): void {
-    const { current, theft } = cpu;
-    const isStolen = current !== undefined && current.tid > 0 && isOff(kindOf(cpu.code));
+  /** Whether the time of a CPU's current task is taken, and by whom, may have changed. */
+  #followTheft(cpu: Cpu): void {
+    const { now } = this;
+    const { current, theft, endedTheft } = cpu;
+    if (endedTheft !== undefined && endedTheft.end !== now) this.#endTheft(cpu);
+    const kind = theftOf(current, kindOf(cpu.code));
     if (theft !== undefined) {
-      // no time has passed since the last cause: the vCPU has not run
-      const goesOn = isStolen && theft.task === current && (theft.end ?? this.now) === this.now;
-      if (goesOn) {
-        theft.end = undefined;
-        return;
+      if (theft.kind === kind && theft.task === current) return;
+      cpu.theft = undefined;
+      // what took no time was none
+      if (theft.since !== now) {
+        this.#endTheft(cpu);
+        cpu.endedTheft = { ...theft, end: now };
       }
-      theft.end ??= this.now;
-      if (!isStolen && theft.end === this.now) return;
-      this.#endTheft(cpu, true);
     }
-    if (isStolen) cpu.theft = { task: current, since: this.now, end: undefined };
+    if (kind === undefined) return;
+    const last = cpu.endedTheft;
+    // no time has passed since the last one: the task has not run
+    const goesOn = last?.kind === kind && last.task === current;
+    cpu.theft = { kind, task: current!, since: goesOn ? last.since : now };
+    if (goesOn) cpu.endedTheft = undefined;
   }
 
-  #endTheft(cpu: Cpu, isOver: boolean): void {
-    const { theft } = cpu;
-    if (theft === undefined) return;
-    cpu.theft = undefined;
-    const { task, since, end = this.now } = theft;
-    const wait: OpenWait = { kind: 'stolen', due: since, isDue: false, cpu, since, earlier: undefined };
+  #endTheft(cpu: Cpu): void {
+    const { endedTheft } = cpu;
+    if (endedTheft === undefined) return;
+    cpu.endedTheft = undefined;
+    this.#takeTheft(cpu, endedTheft, endedTheft.end, true);
+  }
+
+  #takeTheft(cpu: Cpu, { kind, task, since }: Theft, end: number, isOver: boolean): void {
+    const wait: OpenWait = { kind, due: since, isDue: false, cpu, since, earlier: undefined };
     this.waits.end(wait, task, end, isOver);
   }
+}
+
+/** How a task that is current loses its time; undefined if it does not. */
+function theftOf(task: ExplainedTask | undefined, cause: number): Theft['kind'] | undefined {
+  if (task === undefined || task.tid === 0) return undefined;
+  if (isOff(cause)) return 'stolen';
+  return isInterrupt(cause) && !task.handlesInterrupts ? 'interrupted' : undefined;
 }

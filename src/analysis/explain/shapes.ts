@@ -32,6 +32,13 @@ export type ExplainShape =
       readonly nameField: Field | undefined;
     }
   | {
+      /** An interrupt of x86 that is no device's, such as that of the local timer. */
+      readonly kind: 'vector-entry' | 'vector-exit';
+      readonly needBytes: number;
+      readonly number: number;
+      readonly name: string;
+    }
+  | {
       readonly kind: 'irq-exit' | 'softirq-entry' | 'softirq-exit';
       readonly needBytes: number;
       readonly number: number;
@@ -63,6 +70,12 @@ export function explainShapeOf(format: EventFormat): ExplainShape | undefined {
 }
 
 function shapeOf(format: EventFormat, at: (field: string) => number): ExplainShape | undefined {
+  if (format.system === 'irq_vectors') {
+    const [, name, side] = /^(\w+)_(entry|exit)$/.exec(format.name) ?? [];
+    if (name === undefined) return undefined;
+    const kind = side === 'entry' ? 'vector-entry' : 'vector-exit';
+    return { kind, needBytes: at('vector') + 4, number: at('vector'), name };
+  }
   switch (format.fullName) {
     case 'sched:sched_switch': {
       const [prevPid, prevState, nextPid] = [at('prev_pid'), at('prev_state'), at('next_pid')];

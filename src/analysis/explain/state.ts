@@ -6,6 +6,8 @@ import { Timeline } from './timeline.ts';
 
 /** Tasks of a machine beyond this number are one. */
 const mostTasks = 1 << 15;
+/** As many as a kernel has. */
+const mostPriorities = 140;
 const never = -Infinity;
 
 /** A wait that has begun. */
@@ -40,6 +42,9 @@ export class ExplainedTask extends TaskName {
   vcpu: Vcpu | undefined;
   #entity = -1;
   #entityName = '';
+  #entityPrio: number | null = null;
+  /** By priority: a task may get another one and its own again. */
+  readonly #entities = new Map<number | null, number>();
 
   constructor(machine: MachineState, tid: number) {
     super();
@@ -47,15 +52,21 @@ export class ExplainedTask extends TaskName {
     this.tid = tid;
   }
 
+  /** Whether interrupts are its own work: softirqs of `ksoftirqd`, and of threads of interrupts (PREEMPT_RT). */
+  get handlesInterrupts(): boolean {
+    return /^(?:ksoftirqd|ktimers|irq)\//.test(this.name);
+  }
+
   entity(entities: Entities): number {
-    if (this.#entity < 0 || this.name !== this.#entityName) {
-      this.#entityName = this.name;
-      const { tid, prio } = this;
-      this.#entity = entities.add(
-        this.machine.name,
-        tid < 0 ? { name: 'a task beyond the limit' } : { task: this.name, tid, prio },
-      );
-    }
+    const { tid, prio, name } = this;
+    if (this.#entity >= 0 && name === this.#entityName && prio === this.#entityPrio) return this.#entity;
+    if (name !== this.#entityName || this.#entities.size > mostPriorities) this.#entities.clear();
+    this.#entityName = name;
+    this.#entityPrio = prio;
+    const known = this.#entities.get(prio);
+    const named = tid < 0 ? { name: 'a task beyond the limit' } : { task: name, tid, prio };
+    this.#entity = known ?? entities.add(this.machine.name, named);
+    this.#entities.set(prio, this.#entity);
     return this.#entity;
   }
 }
@@ -139,6 +150,13 @@ export class Vcpu {
   }
 }
 
+/** Time that is taken from a task which is current. */
+export interface Theft {
+  readonly kind: 'stolen' | 'interrupted';
+  readonly task: ExplainedTask;
+  readonly since: number;
+}
+
 /** A CPU of the host or of a guest. */
 export class Cpu {
   readonly machine: MachineState;
@@ -168,8 +186,10 @@ export class Cpu {
   entity = 0;
   since = never;
   readonly timeline: Timeline;
-  /** Since when the time of its current task is being stolen, or was until `end`. */
-  theft: { readonly task: ExplainedTask; readonly since: number; end: number | undefined } | undefined;
+  /** How the time of its current task is being taken. */
+  theft: Theft | undefined;
+  /** The one before, as long as it may go on. */
+  endedTheft: (Theft & { readonly end: number }) | undefined;
   /** The last theft: the thief, its kind, from when to when. */
   thief = { entity: -1, kind: -1, from: 0, to: 0 };
   /** When the timers that are being handled were due; NaN if unknown. */

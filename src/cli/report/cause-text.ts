@@ -89,7 +89,12 @@ export function verdict({ waits, clocks }: Explanation): string {
   if (wait === undefined || cause === undefined) return '';
   const { machine, task, tid, lengthNs, kind, cpu } = wait;
   const name = `${printable(machine)}: task ${task === '' ? '<...>' : printable(task)}[${tid}]`;
-  const did = { wakeup: 'waited', preempted: 'was preempted for', stolen: 'lost' }[kind];
+  const did = {
+    wakeup: 'waited',
+    preempted: 'was preempted for',
+    stolen: 'lost',
+    interrupted: 'was interrupted for',
+  }[kind];
   const whole = `${name} ${did} ${duration(lengthNs)}`;
   const bound = wait.boundNs ?? clocks[machine]?.boundNs ?? null;
   const isInHost = !cause.kind.startsWith('guest-') && cause.kind !== 'unknown';
@@ -174,11 +179,16 @@ function remedy({ kind, tid, prio, number, machine }: Cause, guest: string): str
     case 'hypervisor':
       return 'may help: fewer such exits; trace-host report -F kvm_exit shows from where';
     case 'host-irq':
-      return `may help: that interrupt on another CPU (/proc/irq/${number ?? 'N'}/smp_affinity)`;
+      // without a number it is no device's, but e.g. the timer's of that CPU
+      return number === null
+        ? ''
+        : `may help: that interrupt on another CPU (/proc/irq/${number}/smp_affinity)`;
     case 'host-softirq':
       return "may help: the host's interrupts on other CPUs than the vCPUs'";
     case 'guest-irq':
-      return `may help, in the guest: that interrupt on another CPU (/proc/irq/${number ?? 'N'}/smp_affinity)`;
+      return number === null
+        ? ''
+        : `may help, in the guest: that interrupt on another CPU (/proc/irq/${number}/smp_affinity)`;
     case 'unknown':
       return 'may help: a recording of what is missing';
     case 'guest-softirq':

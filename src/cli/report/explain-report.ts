@@ -44,6 +44,7 @@ const kindWords = {
   wakeup: 'waited',
   preempted: 'was preempted for',
   stolen: 'lost, while it was running,',
+  interrupted: 'was interrupted for',
 } as const;
 
 function waitText({ causes, lengthNs, ...wait }: Wait, index: number, barMost: number): string {

@@ -13,11 +13,18 @@ export function causeSlice(cause: Stretch | VcpuStretch): Slice {
   };
 }
 
+const waitNames: Readonly<Record<Wait['kind'], string>> = {
+  wakeup: 'waits for a CPU',
+  preempted: 'preempted',
+  stolen: 'lost its CPU',
+  interrupted: 'interrupted',
+};
+
 /** @param rank 1 for the longest wait */
 export function waitSlice(wait: Wait, rank: number): Slice {
   const { machine, task, tid, prio, cpu, kind, isDue, isOver } = wait;
   return {
-    name: { wakeup: 'waits for a CPU', preempted: 'preempted', stolen: 'lost its CPU' }[kind],
+    name: waitNames[kind],
     category: 'wait',
     annotations: { rank, kind, machine, task, tid, prio, cpu, isDue, isOver },
   };

@@ -84,14 +84,13 @@ export class Causes {
       if (state === 'paused') causes.add(from, to, 'paused', machine);
       else if (state === 'asleep') causes.add(from, to, 'asleep', machine, vcpu);
       else if (state === 'preempted' || state === 'woken') this.#behind(span, from, to, causes);
-      else if (
-        (state === 'host-irq' && !host.has('irq')) ||
-        (state === 'host-softirq' && !host.has('softirq'))
-      )
-        causes.add(from, to, state, 'host', noTask, span);
-      else if (exit !== undefined && !host.has('kvm'))
-        causes.add(from, to, 'hypervisor', machine, vcpu, exit);
-      else this.#inGuest(vcpu, from, to, wait, causes);
+      else {
+        const seen = handlerOf(span, host);
+        if (seen !== undefined) causes.add(from, to, `host-${seen.kind}`, 'host', noTask, seen.handler);
+        else if (exit !== undefined && !host.has('kvm'))
+          causes.add(from, to, 'hypervisor', machine, vcpu, exit);
+        else this.#inGuest(vcpu, from, to, wait, causes);
+      }
     }
   }
 
@@ -130,18 +129,51 @@ export class Causes {
       index++
     ) {
       const span = guestSpans[index]!;
-      const { tid, irq, softirq } = span;
+      const { tid, irq, softirq, below } = span;
       const from = Math.max(start, span.from);
       const to = Math.min(end, span.to);
-      if (irq !== undefined && !guests.has('irq')) causes.add(from, to, 'guest-irq', machine, noTask, irq);
-      else if (softirq !== undefined && !guests.has('softirq'))
-        causes.add(from, to, 'guest-softirq', machine, noTask, softirq);
+      const handler = irq ?? softirq;
+      const seen = handler && seenHandler(irq === undefined ? 'softirq' : 'irq', handler, below, guests);
+      if (seen !== undefined) causes.add(from, to, `guest-${seen.kind}`, machine, noTask, seen.handler);
       // a task whose timer is due before it sleeps does not wait for itself, but for the guest to notice
       else if (tid > 0 && !(tid === wait.tid && to <= wait.begin))
         causes.add(from, to, 'guest-task', machine, span);
       else causes.add(from, to, 'guest-kernel', machine);
     }
   }
+}
+
+interface SeenHandler {
+  readonly kind: 'irq' | 'softirq';
+  readonly handler: Handler;
+}
+
+/** What is recorded of a handler and the one of the other kind that it interrupted. */
+function seenHandler(
+  kind: SeenHandler['kind'],
+  handler: Handler,
+  below: Handler | undefined,
+  without: ReadonlySet<EventKind>,
+): SeenHandler | undefined {
+  if (!without.has(kind)) return { kind, handler };
+  const other = kind === 'irq' ? 'softirq' : 'irq';
+  return below === undefined || without.has(other) ? undefined : { kind: other, handler: below };
+}
+
+/** The same for the handler that a vCPU's host CPU runs; undefined if it runs none. */
+function handlerOf(span: VcpuSpan, without: ReadonlySet<EventKind>): SeenHandler | undefined {
+  const { state, below } = span;
+  if (state !== 'host-irq' && state !== 'host-softirq') return undefined;
+  return seenHandler(state === 'host-irq' ? 'irq' : 'softirq', span, below, without);
+}
+
+/** Whether a vCPU runs guest code, as far as is recorded. */
+export function isSeenRunning(span: VcpuSpan, without: ReadonlySet<EventKind>): boolean {
+  const { state, exit } = span;
+  if (state === 'guest') return true;
+  const isCurrent = state === 'hypervisor' || state === 'host-irq' || state === 'host-softirq';
+  if (!isCurrent || handlerOf(span, without) !== undefined) return false;
+  return exit === undefined || without.has('kvm');
 }
 
 const noTask = { tid: 0, comm: '' };

@@ -1,5 +1,5 @@
 import type { EventQueue } from './event-queue.ts';
-import type { Frame } from './frame.ts';
+import { below, type Frame } from './frame.ts';
 import type { Task } from './task.ts';
 import type { TraceWriter } from './trace/trace-writer.ts';
 import { CpuLog } from './truth.ts';
@@ -130,7 +130,7 @@ export class Cpu {
     const { frames, current } = this;
     let top: Frame | undefined;
     for (const frame of frames) if (frame.kind !== 'hidden') top = frame;
-    this.log.set(this.machine.queue.now, current, top);
+    this.log.set(this.machine.queue.now, current, top, below(frames));
   }
 
   #takeNext(): Task {

@@ -2,7 +2,7 @@ import type { GuestClock } from '../guest-clock.ts';
 import type { Random } from '../random.ts';
 import { Cpu } from './cpu.ts';
 import { exits } from './exit-reasons.ts';
-import { type Frame, hidden } from './frame.ts';
+import { type Frame, hidden, timerIrq } from './frame.ts';
 import { anySoftirq, type Host, Worker } from './host.ts';
 import { LoopTask } from './loop-task.ts';
 import { Machine } from './machine.ts';
@@ -88,26 +88,33 @@ export class Guest extends Machine {
     const cpu = this.cpus[index]!;
     const since = this.#stolenSince[index];
     this.#stolenSince[index] = undefined;
-    const { now } = this.queue;
+    const { now: end } = this.queue;
     const { tid, comm } = cpu.current;
-    if (since !== undefined && since < now)
-      this.waits.push({
-        kind: 'stolen',
-        tid,
-        comm,
-        due: since,
-        begin: since,
-        isDue: false,
-        places: [{ from: since, cpu: index }],
-        end: now,
-      });
+    if (since !== undefined && since < end) {
+      const places = [{ from: since, cpu: index }];
+      this.waits.push({ kind: 'stolen', tid, comm, due: since, begin: since, isDue: false, places, end });
+    }
     cpu.resume(lagNs);
   }
 
   suspend(index: number): void {
     const cpu = this.cpus[index]!;
-    if (cpu.isWorking && !cpu.current.isIdle) this.#stolenSince[index] = this.queue.now;
+    if (cpu.isWorking && !cpu.current.isIdle) this.#stolenSince[index] = this.#stolenFrom(cpu);
     cpu.suspend();
+  }
+
+  /** Since when the current task has not run, if its time is taken from now on. */
+  #stolenFrom({ index, current: { tid } }: Cpu): number {
+    const { now } = this.queue;
+    const last = this.waits.findLastIndex(({ end }) => end < now) + 1;
+    for (let at = last; at < this.waits.length; at++) {
+      const { kind, due, places, ...wait } = this.waits[at]!;
+      if (kind !== 'stolen' || wait.tid !== tid || places[0]!.cpu !== index) continue;
+      // it ended just now: no time has passed
+      this.waits.splice(at, 1);
+      return due;
+    }
+    return now;
   }
 
   /** How far the guest's clock has gone. */
@@ -178,7 +185,7 @@ export class Guest extends Machine {
     return this.#host.cpus[this.#qemu.cpu]!;
   }
 
-  /** The timer's interrupt is no `irq_handler_entry`; a softirq may follow. */
+  /** The timer's interrupt is no `irq_handler_entry`, but has its own event; a softirq may follow. */
   #expiry(cpu: Cpu, timer: Timer, task: Task, due: number): Frame {
     const exit = (): void => {
       this.trace.timerExit(cpu, timer);
@@ -186,13 +193,13 @@ export class Guest extends Machine {
     };
     const wake = (): void => {
       this.expired(task, cpu, due);
-      cpu.interrupt(hidden(this.about(300) + 200, exit));
+      cpu.interrupt(timerIrq('end', this.about(300) + 200, exit));
     };
-    return hidden(this.about(300) + 200, () => {
+    return timerIrq('begin', this.about(300) + 200, () => {
       // __run_hrtimer of hrtimer.c takes the timer out first
       this.trace.timerCancel(cpu, timer);
       this.trace.timerEntry(cpu, timer, this.#monotonicOrigin + this.#clockNow);
-      cpu.interrupt(hidden(this.about(300) + 200, wake));
+      cpu.interrupt(timerIrq('middle', this.about(300) + 200, wake));
     });
   }
 

@@ -1,6 +1,6 @@
 import { GuestClock } from '../guest-clock.ts';
 import { Random } from '../random.ts';
-import { type Cause, Causes, type VcpuTruth } from './causes.ts';
+import { type Cause, Causes, isSeenRunning, type VcpuTruth } from './causes.ts';
 import { EventQueue } from './event-queue.ts';
 import { Guest } from './guest.ts';
 import { Host } from './host.ts';
@@ -80,8 +80,8 @@ export interface SimulatedSession {
   readonly events: number;
   /**
    * The waits as far as recordings that lack kinds of events (`Faults`) can tell: without a timer's events a wait begins
-   * when the task was woken; what a handler or an exit took counts as what was below it. A stretch that was stolen is
-   * then `guest-task` of the task itself where nothing tells that it was.
+   * when the task was woken; what a handler or an exit took counts as what was below it. A stretch that was taken from a
+   * task is then `guest-task` of the task itself where nothing tells that it was.
    */
   readonly knowable: () => readonly TrueWait[];
 }
@@ -162,16 +162,26 @@ function collect(
   );
   const hostCpus = cpusOf(host);
   const hostSpans = hostCpus.map(({ spans }) => spans);
-  const waitsOf = (causes: Causes, shown: (wait: EndedWait) => EndedWait = (wait) => wait): TrueWait[] =>
+  const waitsOf = (
+    causes: Causes,
+    hostWithout: readonly EventKind[] = [],
+    shown: (wait: EndedWait) => EndedWait = (wait) => wait,
+  ): TrueWait[] =>
     guests
-      .flatMap(({ name, waits }) =>
-        waits.map((wait) => ({ machine: name, ...shown(wait), causes: causes.of(name, shown(wait)) })),
-      )
+      .flatMap(({ name, waits }) => {
+        const own = vcpus.filter(({ machine }) => machine === name);
+        return [...waits, ...interruptions(own, hostWithout)].map((wait) => ({
+          machine: name,
+          ...shown(wait),
+          causes: causes.of(name, shown(wait)),
+        }));
+      })
       .sort((a, b) => a.end - b.end);
   const { hostWithout = [], guestsWithout = [] } = options.faults ?? {};
   const knowable = (): TrueWait[] =>
     waitsOf(
       new Causes(hostSpans, vcpus, { host: hostWithout, guests: guestsWithout }),
+      hostWithout,
       guestsWithout.includes('hrtimer') ? withoutTimer : undefined,
     );
   const made = machines.map((machine) => ({
@@ -208,6 +218,33 @@ function collect(
     knowable,
     events: machines.reduce((sum, { trace }) => sum + trace.events, 0),
   };
+}
+
+/** When a task was current and an interrupt of the guest ran, as far as is recorded of the vCPU. */
+function interruptions(vcpus: readonly VcpuTruth[], without: readonly EventKind[]): EndedWait[] {
+  const unseen = new Set(without);
+  const waits: (EndedWait & { end: number })[] = [];
+  for (const { cpu, spans, guestSpans } of vcpus) {
+    let at = 0;
+    for (const { from, to, tid, comm, irq, softirq } of guestSpans) {
+      if (tid === 0 || (irq === undefined && softirq === undefined)) continue;
+      while (spans[at]!.to <= from) at++;
+      for (let index = at; index < spans.length && spans[index]!.from < to; index++) {
+        const span = spans[index]!;
+        if (!isSeenRunning(span, unseen)) continue;
+        const [begin, end] = [Math.max(from, span.from), Math.min(to, span.to)];
+        const last = waits.at(-1);
+        if (last?.tid === tid && last.places[0]!.cpu === cpu && last.end === begin) last.end = end;
+        else {
+          const places = [{ from: begin, cpu }];
+          waits.push({ kind: 'interrupted', tid, comm, due: begin, begin, isDue: false, places, end });
+        }
+      }
+    }
+  }
+  // those at the end of the trace go on
+  const ends = new Set(vcpus.map(({ spans }) => spans.at(-1)?.to));
+  return waits.filter(({ end }) => !ends.has(end));
 }
 
 /** A wait of which nobody knows when it was due. */

@@ -15,6 +15,8 @@ export interface CpuSpan {
   /** What was handled; the inner one, if one interrupted the other. */
   readonly irq?: Handler;
   readonly softirq?: Handler;
+  /** The softirq that this irq interrupted, or the other way round. */
+  readonly below?: Handler;
 }
 
 export type VcpuState =
@@ -41,9 +43,11 @@ export interface VcpuSpan {
   readonly name: string;
   /** Why it left guest code, while it has not entered it again. */
   readonly exit?: Handler;
+  /** The softirq that this irq interrupted, or the other way round. */
+  readonly below?: Handler;
 }
 
-export type WaitKind = 'wakeup' | 'preempted' | 'stolen';
+export type WaitKind = 'wakeup' | 'preempted' | 'stolen' | 'interrupted';
 
 /** A guest's task that waits. */
 export interface OpenWait {
@@ -85,11 +89,13 @@ export class CpuLog extends Log<CpuSpan> {
     now: number,
     { tid, comm }: { readonly tid: number; readonly comm: string },
     frame: Frame | undefined,
+    below: Frame | undefined,
   ): void {
     const { last } = this;
     const handler = frame && { number: frame.number, name: frame.name };
     if (
       last?.tid === tid &&
+      last.below?.number === below?.number &&
       last.irq?.number === (frame?.kind === 'irq' ? frame.number : undefined) &&
       last.softirq?.number === (frame?.kind === 'softirq' ? frame.number : undefined)
     )
@@ -100,15 +106,26 @@ export class CpuLog extends Log<CpuSpan> {
       tid,
       comm,
       ...(handler && (frame.kind === 'irq' ? { irq: handler } : { softirq: handler })),
+      ...(below && { below: { number: below.number, name: below.name } }),
     });
   }
 }
 
 export class VcpuLog extends Log<VcpuSpan> {
-  set(now: number, state: VcpuState, cpu: number, exit?: Handler, handler = exit): void {
+  set(now: number, state: VcpuState, cpu: number, exit?: Handler, handler = exit, below?: Handler): void {
     const { last } = this;
     const { number, name } = handler ?? { number: 0, name: '' };
-    if (last?.state === state && last.cpu === cpu && last.number === number && last.exit === exit) return;
-    this.begin(now, { from: now, to: now, state, cpu, number, name, ...(exit && { exit }) });
+    const isSame = last?.state === state && last.cpu === cpu && last.number === number;
+    if (isSame && last.exit === exit && last.below?.number === below?.number) return;
+    this.begin(now, {
+      from: now,
+      to: now,
+      state,
+      cpu,
+      number,
+      name,
+      ...(exit && { exit }),
+      ...(below && { below: { number: below.number, name: below.name } }),
+    });
   }
 }

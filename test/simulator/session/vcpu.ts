@@ -1,6 +1,6 @@
 import type { Cpu } from './cpu.ts';
 import { exits, type ExitReason } from './exit-reasons.ts';
-import type { Frame } from './frame.ts';
+import { below, type Frame } from './frame.ts';
 import { type Machine, sleeping } from './machine.ts';
 import { Task } from './task.ts';
 import { VcpuLog } from './truth.ts';
@@ -149,7 +149,10 @@ export class Vcpu extends Task {
       const frame = this.hostCpu.frames.at(-1);
       const exit = this.#mode === 'guest' || !this.#guest.hasKvm ? undefined : this.#reason;
       if (frame === undefined) log.set(now, exit === undefined ? 'guest' : 'hypervisor', cpu, exit);
-      else log.set(now, frame.kind === 'irq' ? 'host-irq' : 'host-softirq', cpu, exit, frame);
+      else {
+        const state = frame.kind === 'irq' ? 'host-irq' : 'host-softirq';
+        log.set(now, state, cpu, exit, frame, below(this.hostCpu.frames));
+      }
     }
   }
 

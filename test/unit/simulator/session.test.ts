@@ -98,6 +98,7 @@ describe('a simulated session', () => {
             assert.ok(!isOwn, 'a task waits for itself');
             // while a CPU is stolen its guest does nothing
             if (kind === 'stolen') assert.ok(!cause.kind.startsWith('guest-'), cause.kind);
+            if (kind === 'interrupted') assert.match(cause.kind, /^guest-(?:soft)?irq$/);
           }
         }
       }),
@@ -140,7 +141,14 @@ describe('a simulated session', () => {
       'preempted',
       'woken-behind',
     ]);
-    assert.deepEqual([...waits].toSorted(), ['migrated', 'preempted', 'stolen', 'wakeup', 'wakeup due']);
+    assert.deepEqual([...waits].toSorted(), [
+      'interrupted',
+      'migrated',
+      'preempted',
+      'stolen',
+      'wakeup',
+      'wakeup due',
+    ]);
   });
 });
 
@@ -205,7 +213,7 @@ describe('the recordings of a simulated session', () => {
       hostWithout: ['softirq'],
       guestsWithout: ['hrtimer'],
     } as const;
-    const [session, events] = await read(test, busy(3, { faults }));
+    const [session, events] = await read(test, busy(4, { faults }));
     const { lost, missing } = session.truth;
     const hostEvents = events.filter(({ machine }) => machine === 'host');
     const gapsOf = (machine: string): string[] =>

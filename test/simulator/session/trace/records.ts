@@ -6,14 +6,17 @@ export interface EventType {
   readonly kind: EventKind;
 }
 
-/** Ids and sizes as in the formats of Debian's kernel 6.1 in test/fixtures/A, and of KVM in test/fixtures/kvm-format. */
+/** Ids and sizes as in the formats of Debian's kernel 6.1 in test/fixtures/A, and of others in test/fixtures/*-format. */
 export const eventTypes = {
   switch: { id: 319, bytes: 64, kind: 'switch' },
+  runtime: { id: 307, bytes: 48, kind: 'switch' },
   wakeup: { id: 321, bytes: 36, kind: 'waking' },
   waking: { id: 322, bytes: 36, kind: 'waking' },
   migrate: { id: 318, bytes: 40, kind: 'migrate' },
   irqEntry: { id: 152, bytes: 16, kind: 'irq' },
   irqExit: { id: 151, bytes: 16, kind: 'irq' },
+  vectorEntry: { id: 30005, bytes: 12, kind: 'irq' },
+  vectorExit: { id: 30006, bytes: 12, kind: 'irq' },
   softirqEntry: { id: 150, bytes: 12, kind: 'softirq' },
   softirqExit: { id: 149, bytes: 12, kind: 'softirq' },
   timerStart: { id: 379, bytes: 48, kind: 'hrtimer' },

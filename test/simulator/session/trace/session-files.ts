@@ -97,7 +97,11 @@ async function allContents(): Promise<Map<string, Buffer>> {
     `events/kvm/${name}/format`,
     Buffer.from(fixture(`kvm-format/${name}`)),
   ]);
-  return new Map([...own, ...timers, ...kvm]);
+  const vectors = ['local_timer_entry', 'local_timer_exit'].map((name): [string, Buffer] => [
+    `events/irq_vectors/${name}/format`,
+    Buffer.from(fixture(`irq-vectors-format/${name}`)),
+  ]);
+  return new Map([...own, ...timers, ...kvm, ...vectors]);
 }
 
 /** The true relation of the clocks, or one that is wrong by as much as its bound says. */

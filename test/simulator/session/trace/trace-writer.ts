@@ -1,5 +1,5 @@
 import type { Random } from '../../random.ts';
-import type { Frame } from '../frame.ts';
+import { type Frame, noDevice } from '../frame.ts';
 import type { EventKind } from '../options.ts';
 import type { Task } from '../task.ts';
 import { PageWriter } from './page-writer.ts';
@@ -41,6 +41,8 @@ export interface TraceFaults {
   readonly without: ReadonlySet<EventKind>;
 }
 
+/** LOCAL_TIMER_VECTOR of x86. */
+const timerVector = 236;
 /** TRACE_FLAG_* of trace_events.h. */
 const inHardirq = 0x08;
 const inSoftirq = 0x10;
@@ -102,6 +104,7 @@ export class TraceWriter {
 
   switched(cpu: TracedCpu, prev: Task, state: bigint, next: Task): void {
     const ring = this.#rings[cpu.index]!;
+    if (!prev.isIdle) this.#runtime(cpu, prev);
     if (prev.isIdle && this.#faults.noSwitchFromIdle.has(cpu.index)) {
       ring.missesSwitch = true;
       return;
@@ -110,6 +113,12 @@ export class TraceWriter {
     if (at === 0) return;
     fillSwitch(this.#space, at, prev, state, next);
     ring.firstSwitch ??= this.#now();
+  }
+
+  /** `sched_stat_runtime`, which comes before a switch, and which no analysis reads. */
+  #runtime(cpu: TracedCpu, task: Task): void {
+    const at = this.#begin(cpu, eventTypes.runtime);
+    if (at > 0) fillTask(this.#space, at, task);
   }
 
   waking(cpu: TracedCpu, task: Task): void {
@@ -128,8 +137,12 @@ export class TraceWriter {
     this.#space.view.setInt32(at + 36, dest, true);
   }
 
-  handler(cpu: TracedCpu, { kind, number, name }: Frame, isEntry: boolean): void {
-    if (kind === 'softirq') {
+  handler(cpu: TracedCpu, { kind, number, name, part }: Frame, isEntry: boolean): void {
+    if (part !== undefined && part !== (isEntry ? 'begin' : 'end')) return;
+    if (number === noDevice) {
+      const at = this.#begin(cpu, isEntry ? eventTypes.vectorEntry : eventTypes.vectorExit);
+      if (at > 0) this.#space.view.setInt32(at + 8, timerVector, true);
+    } else if (kind === 'softirq') {
       const at = this.#begin(cpu, isEntry ? eventTypes.softirqEntry : eventTypes.softirqExit);
       if (at > 0) this.#space.view.setUint32(at + 8, number, true);
     } else if (isEntry) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { explainSession } from '../../../../src/analysis/explain/explain-session.ts';
 import type { Explanation, Wait } from '../../../../src/analysis/explain/result.ts';
 import { openSession } from '../../../../src/trace/session.ts';
+import { noDevice } from '../../../simulator/session/frame.ts';
 import type { SessionOptions } from '../../../simulator/session/options.ts';
 import {
   type SimulatedSession,
@@ -33,8 +34,9 @@ export async function compared(options: SessionOptions): Promise<Compared> {
   try {
     const opened = await openSession(await writeSession(dir, session));
     const found = await explainSession(opened, { worst: 1_000_000 });
+    const hostTo = Number(opened.machines[0]?.trace.span()?.last ?? 0n);
     await opened.close();
-    return { session, found, ...differences(session, found) };
+    return { session, found, ...differences(session, found, hostTo) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -43,7 +45,12 @@ export async function compared(options: SessionOptions): Promise<Compared> {
 /** Time for each cause, by a text that names it. */
 type Sums = Map<string, number>;
 
-function differences(session: SimulatedSession, found: Explanation): Omit<Compared, 'session' | 'found'> {
+/** @param hostTo the last event of the host: waits that begin later are not explained */
+function differences(
+  session: SimulatedSession,
+  found: Explanation,
+  hostTo: number,
+): Omit<Compared, 'session' | 'found'> {
   const { truth, options } = session;
   const wrong: string[] = [];
   let [waits, exact, ns, unknownNs, wrongNs] = [0, 0, 0, 0, 0];
@@ -64,10 +71,12 @@ function differences(session: SimulatedSession, found: Explanation): Omit<Compar
   }
   for (const list of byTask.values()) list.sort((a, b) => Number(a.endNs - b.endNs));
   for (const wait of session.knowable()) {
-    // nothing tells that it was stolen
+    // nothing tells that its time was taken
     if (wait.kind === 'stolen' && wait.causes.some((cause) => cause.kind.startsWith('guest-'))) continue;
+    if (wait.kind === 'interrupted' && wait.causes.some((cause) => cause.kind === 'guest-task')) continue;
     if (wait.end === wait.due || wait.end > unseen) continue;
     const bound = bounds.get(wait.machine)!;
+    if (wait.due + bound > hostTo) continue;
     const list = byTask.get(`${wait.machine} ${wait.tid} ${wait.kind}`) ?? [];
     const near = list.find(
       ({ endNs, dueNs }) =>
@@ -116,8 +125,8 @@ function knownFrom({ truth: { hostCpus, guestCpus, vcpus, from, to } }: Simulate
 
 function sumsOf({ causes, machine }: TrueWait): Sums {
   const sums: Sums = new Map();
-  for (const { kind, tid, number, from, to, ...cause } of causes) {
-    const who = hasTask(kind) ? tid : (number ?? '');
+  for (const { kind, tid, number, name, from, to, ...cause } of causes) {
+    const who = hasTask(kind) ? tid : number === noDevice ? name : (number ?? '');
     const key = `${kind} ${hasMachine(kind) ? cause.machine : machine} ${who}`;
     sums.set(key, (sums.get(key) ?? 0) + to - from);
   }
@@ -126,8 +135,8 @@ function sumsOf({ causes, machine }: TrueWait): Sums {
 
 function sumsFound({ causes, machine }: Wait): Sums {
   const sums: Sums = new Map();
-  for (const { kind, tid, number, ns, ...cause } of causes) {
-    const who = hasTask(kind) ? tid : (number ?? '');
+  for (const { kind, tid, number, name, ns, ...cause } of causes) {
+    const who = hasTask(kind) ? tid : kind.endsWith('irq') ? (number ?? name) : (number ?? '');
     const key = `${kind} ${hasMachine(kind) ? cause.machine : machine} ${who}`;
     sums.set(key, (sums.get(key) ?? 0) + ns);
   }

@@ -28,6 +28,18 @@ test('a renamed task is another entity, an unchanged one the same', () => {
   assert.deepEqual([entities.at(first).task, entities.at(second).task], ['sh', 'nginx']);
 });
 
+test('a task with another priority is another entity, and the first one again with its own', () => {
+  const entities = new Entities();
+  const task = new MachineState('host', true, entities).task(7);
+  task.prio = 120;
+  const first = task.entity(entities);
+  task.prio = 49;
+  const second = task.entity(entities);
+  assert.deepEqual([entities.at(first).prio, entities.at(second).prio], [120, 49]);
+  task.prio = 120;
+  assert.equal(task.entity(entities), first);
+});
+
 test('tasks beyond the limit are one', () => {
   const entities = new Entities();
   const machine = new MachineState('web', false, entities);

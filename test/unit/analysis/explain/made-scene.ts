@@ -27,7 +27,7 @@ export const all: WaitChoice = {
   isWanted: () => true,
 };
 
-/** Plays events, in the order of their times. Tasks are called `task-N`. */
+/** Plays events, in the order of their times. Tasks are called `task-N`, or by `nameOf`. */
 export function played(
   guests: Guests,
   events: readonly Happened[],
@@ -36,7 +36,14 @@ export function played(
     choice = all,
     hasHost = true,
     hostEnd = Infinity,
-  }: { pauses?: Pause[]; choice?: WaitChoice; hasHost?: boolean; hostEnd?: number } = {},
+    nameOf = (tid) => `task-${tid}`,
+  }: {
+    pauses?: Pause[];
+    choice?: WaitChoice;
+    hasHost?: boolean;
+    hostEnd?: number;
+    nameOf?: (tid: number) => string;
+  } = {},
 ): Scene {
   const scene = new Scene(choice, pauses);
   scene.hostEnd = hostEnd;
@@ -58,7 +65,7 @@ export function played(
     const { machine } = cpu;
     const task = (each: number) => {
       const found = machine.task(each);
-      if (each > 0) found.name = `task-${each}`;
+      if (each > 0) found.name = nameOf(each);
       return found;
     };
     task(tid);

@@ -30,7 +30,37 @@ test('a wait behind another task, an irq, a softirq and the kernel of the guest'
     'wakeup task-7 200: guest-task web task-8 cpu0 160, guest-irq web #3 cpu0 30, guest-softirq web #1 cpu0 10',
     'wakeup task-7 30: guest-kernel cpu0 30',
   ]);
-  assert.deepEqual(waitsOf(scene, 8), ['wakeup task-8 10: guest-kernel cpu0 10']);
+  assert.deepEqual(waitsOf(scene, 8), [
+    'wakeup task-8 10: guest-kernel cpu0 10',
+    'interrupted task-8 40: guest-irq web #3 cpu0 30, guest-softirq web #1 cpu0 10',
+  ]);
+});
+
+test('an interrupt takes the time of the task that is current, but not of the one that handles it', () => {
+  const events: Happened[] = [
+    ...begin,
+    [10, 'web 0', 0, ['switch', 0, 'R', 7]],
+    [100, 'web 0', 7, ['irq', 3]],
+    // the vCPU is off in the middle of it
+    [110, 'host 0', 100, ['switch', 100, 'R', 9]],
+    [150, 'host 0', 9, ['switch', 9, 'R', 100]],
+    [200, 'web 0', 7, ['irq-end', 3]],
+    [300, 'web 0', 7, ['softirq', 3]],
+    [350, 'web 0', 7, ['softirq-end', 3]],
+    [400, 'web 0', 7, ['irq', 4]],
+    [460, 'web 0', 7, ['switch', 7, 'S', 0]],
+    [500, 'web 0', 0, ['irq', 3]],
+    [600, 'web 0', 0, ['irq-end', 3]],
+  ];
+  assert.deepEqual(waitsOf(played(web, events), 7), [
+    'interrupted task-7 10: guest-irq web #3 cpu0 10',
+    'stolen task-7 40: preempted host task-9 cpu0 40',
+    'interrupted task-7 50: guest-irq web #3 cpu0 50',
+    'interrupted task-7 50: guest-softirq web #3 cpu0 50',
+    'interrupted task-7 60: guest-irq web #4 cpu0 60',
+  ]);
+  const ofKsoftirqd = played(web, events, { nameOf: (tid) => (tid === 7 ? 'ksoftirqd/0' : `task-${tid}`) });
+  assert.deepEqual(waitsOf(ofKsoftirqd, 7), ['stolen ksoftirqd/0 40: preempted host task-9 cpu0 40']);
 });
 
 test('a preempted task waits from its switch-out', () => {

@@ -192,6 +192,34 @@ describe('explainSession', () => {
     assert.match(missing.join('\n'), /the host was not traced/);
   });
 
+  it('infers switches that were not recorded, also if the guests were traced before the host', async (test) => {
+    const made = simulateSession({
+      ...options,
+      durationNs: 2e8,
+      host: { ...plainHost, cpus: 2, tasks: 0, hogs: 0, irqEveryNs: 2e7 },
+      guests: [{ ...plainGuest, hasKvm: false }],
+      faults: { noSwitchFromIdle: [0, 1] },
+    });
+    const path = await writeSession(scratchDir(test), made);
+    for (const cpu of [0, 1]) {
+      const file = join(path, `cpu${cpu}.raw`);
+      const pages = readFileSync(file);
+      assert.ok(pages.length > 2 * 4096);
+      writeFileSync(file, pages.subarray(4096));
+    }
+    const opened = await openSession(path);
+    const { waits } = await explainSession(opened, { worst: 5000 });
+    await opened.close();
+    const isIdle = (cause: { kind: string; tid: number | null }): boolean =>
+      cause.kind === 'woken-behind' && cause.tid === 0;
+    const found = waits.flatMap(({ causes }) => causes.filter(isIdle));
+    const idle = made.truth.waits.flatMap(({ causes }) => causes.filter(isIdle));
+    const foundNs = found.reduce((sum, { ns }) => sum + ns, 0);
+    const trueNs = idle.reduce((sum, { from, to }) => sum + to - from, 0);
+    // a woken vCPU does not wait for an idle CPU
+    assert.ok(idle.length > 10 && foundNs < trueNs, `${foundNs} of ${trueNs}`);
+  });
+
   it("finds who took a guest's CPUs with the host's trace alone", async (test) => {
     const both = await explained(test);
     const host = await writeSession(scratchDir(test), session);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isLong } from '../../../set.ts';
 import { anySession } from '../../../simulator/session/any-session.ts';
-import type { Faults } from '../../../simulator/session/options.ts';
+import type { EventKind, Faults } from '../../../simulator/session/options.ts';
 import { compared } from './against-simulator.ts';
 
 const numRuns = isLong ? 500 : 30;
@@ -19,6 +19,21 @@ test('every nanosecond of every wait has its true cause', async () => {
     { numRuns },
   );
   assert.ok(exact > numRuns, `${exact} waits of which everything must be known`);
+});
+
+/** Kinds of events that are not recorded. */
+const without: fc.Arbitrary<Faults> = fc.record({
+  hostWithout: fc.subarray<EventKind>(['irq', 'softirq', 'kvm'], { maxLength: 2 }),
+  guestsWithout: fc.subarray<EventKind>(['irq', 'softirq', 'hrtimer'], { maxLength: 2 }),
+});
+
+test('without some kinds of events, what was below them has their time', async () => {
+  await fc.assert(
+    fc.asyncProperty(anySession(without), async (options) => {
+      assert.deepEqual((await compared(options)).wrong, []);
+    }),
+    { numRuns },
+  );
 });
 
 /** Everything is recorded, but for events that are lost, and switches out of idle on some CPUs. */

@@ -47,7 +47,7 @@ const ofTracing: ReadonlySet<HostSettingName> = new Set(['bufferSize', 'subBuffe
 
 /** The events that explaining needs. */
 const hostEvents = ['sched', 'irq', 'kvm'];
-const guestEvents = ['sched', 'irq', 'timer'];
+const guestEvents = ['sched', 'irq', 'irq_vectors', 'timer'];
 
 /** Throws Failure (usage). */
 export function readExplain(given: Given): ExplainCommand {

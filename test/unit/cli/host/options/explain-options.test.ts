@@ -69,7 +69,7 @@ describe('the options of explain', () => {
       skipUnknown: true,
       place: 'own',
     });
-    const trace = { events: ['sched', 'irq', 'timer'], clock: 'boot', instance: 'trace-host' };
+    const trace = { events: ['sched', 'irq', 'irq_vectors', 'timer'], clock: 'boot', instance: 'trace-host' };
     assert.deepEqual(
       options.guests,
       ['web', 'db'].map((guest) => ({
