@@ -55,8 +55,7 @@ export async function explainSession(session: Session, options: ExplainOptions =
   const pauses = [...recordedPauses(session), ...(options.pauses ?? [])].map(
     (each): Pause => ({ machine: each.guest, from: number(each.from, 0), to: number(each.to, 0) }),
   );
-  const hostTrace = hostTraceOf(session);
-  const traced = hostTrace?.span({ buffers: [bufferOf(hostTrace)] });
+  const traced = hostTraceOf(session)?.span();
   const scene = new Scene(
     {
       worst,
@@ -69,7 +68,6 @@ export async function explainSession(session: Session, options: ExplainOptions =
     },
     pauses,
   );
-  scene.hostEnd = number(traced?.last, Infinity);
   const readers = readersOf(session, scene, origin);
   const streams = new Map<CpuEvents, Stream>();
   let last: Stream | undefined;

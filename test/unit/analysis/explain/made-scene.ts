@@ -35,11 +35,9 @@ export function played(
     pauses = [],
     choice = all,
     hasHost = true,
-    hostEnd = Infinity,
-  }: { pauses?: Pause[]; choice?: WaitChoice; hasHost?: boolean; hostEnd?: number } = {},
+  }: { pauses?: Pause[]; choice?: WaitChoice; hasHost?: boolean } = {},
 ): Scene {
   const scene = new Scene(choice, pauses);
-  scene.hostEnd = hostEnd;
   const host = hasHost ? scene.host() : undefined;
   const machines = new Map<string, MachineState>();
   if (host !== undefined) machines.set('host', host);
