@@ -67,7 +67,7 @@ export function namedCause(code: number, entity: number, entities: Entities): Om
 }
 
 /** Why nothing is known. */
-type Why = 'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking' | 'ended';
+type Why = 'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking';
 
 /** Finds what holds a guest's CPU at present. */
 export class Causes {
@@ -87,7 +87,6 @@ export class Causes {
       notHost: why('the host was not traced'),
       missed: why('a switch was not recorded'),
       noWaking: why('the wake-up was not recorded'),
-      ended: why('the trace of the host had ended'),
     };
   }
 

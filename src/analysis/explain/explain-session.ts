@@ -96,7 +96,6 @@ export async function explainSession(session: Session, options: ExplainOptions =
     pauses,
     vcpus?.take,
   );
-  scene.hostEnd = number(traced?.last, Infinity);
   const threads = await threadsOf(session);
   const readers = readersOf(session, scene, origin, threads);
   const streams = new Map<CpuEvents, Stream>();

@@ -37,8 +37,6 @@ export class Scene {
   readonly checks = new Map<MachineState, { samples: number; violations: number }>();
   /** Waits whose end was in events that were lost. */
   waitsInLoss = 0;
-  /** The time of the host's last event: nothing is known of vCPUs afterwards. */
-  hostEnd = Infinity;
   now = -Infinity;
   readonly #guests: MachineState[] = [];
   readonly #pauses: { readonly at: number; readonly machine: string; readonly isPaused: boolean }[];
@@ -87,7 +85,6 @@ export class Scene {
   /** An event of a CPU. `tid`: the task that is current. */
   begin(cpu: Cpu, time: number, tid: number): void {
     if (time > this.now) {
-      if (time > this.hostEnd) this.#endHost();
       if (this.#notWoken.size > 0) this.#forgetSleep();
       this.waits.settle(time);
       while (this.#pauses.length > 0 && this.#pauses.at(-1)!.at <= time) this.#pause();
@@ -348,11 +345,6 @@ export class Scene {
     vcpu.since = this.now;
     vcpu.doubtSince = Infinity;
     if (state === 'asleep') this.#refresh(vcpu.guestCpu);
-  }
-
-  #endHost(): void {
-    this.hostEnd = Infinity;
-    for (const { vcpus } of this.#guests) for (const vcpu of vcpus) this.#lose(vcpu, this.#causes.why.ended);
   }
 
   /** Nothing is known of a vCPU until an event names it. */

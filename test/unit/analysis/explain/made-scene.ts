@@ -35,18 +35,15 @@ export function played(
     pauses = [],
     choice = all,
     hasHost = true,
-    hostEnd = Infinity,
     nameOf = (tid) => `task-${tid}`,
   }: {
     pauses?: Pause[];
     choice?: WaitChoice;
     hasHost?: boolean;
-    hostEnd?: number;
     nameOf?: (tid: number) => string;
   } = {},
 ): Scene {
   const scene = new Scene(choice, pauses);
-  scene.hostEnd = hostEnd;
   const host = hasHost ? scene.host() : undefined;
   const machines = new Map<string, MachineState>();
   if (host !== undefined) machines.set('host', host);

@@ -104,28 +104,6 @@ test('a wait behind host tasks: a vCPU that was preempted, and one that was woke
   );
 });
 
-test('after the end of the host nothing is known of a vCPU, whatever it did last', () => {
-  for (const last of [
-    ['switch', 100, 'R', 9],
-    ['switch', 100, 'S', 9],
-  ] as const) {
-    const events: Happened[] = [
-      ...begin,
-      [50, 'web 0', 0, ['waking', 7, 0]],
-      [100, 'host 0', 100, last],
-      [160, 'host 1', 8, ['other']],
-      [400, 'web 0', 0, ['switch', 0, 'R', 7]],
-      [500, 'web 0', 7, ['switch', 7, 'R', 8]],
-    ];
-    const scene = played(web, events, { hostEnd: 160 });
-    const off = last[2] === 'R' ? 'preempted host task-9 cpu0' : 'asleep';
-    assert.deepEqual(waitsOf(scene, 7), [`wakeup task-7 350: unknown 240, ${off} 60, guest-kernel cpu0 50`]);
-    assert.deepEqual([...scene.checks.values()], [{ samples: 2, violations: 0 }]);
-    const thieves = scene.thieves.result(scene.entities).map(({ kind, ns }) => [kind, ns]);
-    assert.deepEqual(thieves, last[2] === 'R' ? [['preempted', 60]] : []);
-  }
-});
-
 test('a vCPU that waits behind an idle CPU is throttled', () => {
   const scene = played(web, [
     [0, 'web 0', 7, ['other']],

@@ -239,20 +239,6 @@ describe('explainSession', () => {
     assert.deepEqual(outside({ thieves }), outside(both));
   });
 
-  it('knows nothing of vCPUs after the end of the host', async (test) => {
-    const half = (pages: Uint8Array) => pages.subarray(0, Math.floor(pages.length / 8192) * 4096);
-    const { host } = session;
-    const cut = { ...session, host: { ...host, pages: host.pages.map(half) } };
-    const whole = await explained(test);
-    const { clocks, waits } = await explained(test, { worst: 5000 }, (path) => [path], cut);
-    for (const [name, { samples }] of Object.entries(clocks)) {
-      const all = whole.clocks[name]!.samples;
-      assert.ok(samples > all / 4 && samples < (all * 3) / 4, `${name}: ${samples} of ${all}`);
-    }
-    const names = new Set(waits.flatMap(({ causes }) => causes.map((cause) => cause.name)));
-    assert.ok(names.has('the trace of the host had ended'), [...names].join());
-  });
-
   it('says which events were not recorded', async (test) => {
     const poor = simulateSession({
       ...options,
