@@ -6,7 +6,9 @@ export type {
   ExplainedClock,
   Explanation,
   GuestPause,
+  Stretch,
   Thief,
+  VcpuStretch,
   Wait,
   WaitKind,
 } from './analysis/explain/result.ts';
@@ -26,10 +28,16 @@ export { summarise } from './analysis/summary.ts';
 export { exitCode, Failure, type ExitCode } from './base/failure.ts';
 export type { ExportOptions, ExportProgress } from './export/export-options.ts';
 export {
+  exportExplanation,
+  type ExplanationExport,
+  type ExplanationExportOptions,
+} from './export/perfetto/export-explanation.ts';
+export {
   exportPerfetto,
   type PerfettoOptions,
   type PerfettoReport,
 } from './export/perfetto/export-perfetto.ts';
+export type { ClockPiece } from './trace/dat/clock-quality.ts';
 export type { EventBatch } from './trace/events/event-batches.ts';
 export type { EventObject, TraceEvent } from './trace/events/trace-event.ts';
 export type { EventFormat } from './trace/format/event-format.ts';

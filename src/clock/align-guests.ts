@@ -2,7 +2,7 @@ import type { ClockPiece } from '../trace/dat/clock-quality.ts';
 import type { TimeShift } from '../trace/dat/time-shift.ts';
 import type { EventBatch } from '../trace/events/event-batches.ts';
 import type { ClockPing, ClockSample } from '../trace/recording/clock-files.ts';
-import type { EventFilter, Trace } from '../trace/open.ts';
+import type { EventFilter, TimeSpan, Trace } from '../trace/open.ts';
 import type { RecordedTsc } from '../trace/recording/recording-format.ts';
 import { Alignment } from './align.ts';
 import { alignTsc, tscClock } from './align-tsc.ts';
@@ -37,9 +37,6 @@ export interface AlignedGuest {
  * trace has no switches of the guest's vCPUs, or they do not confirm it.
  */
 export type NotAligned = 'no-guess' | 'no-switches' | 'not-confirmed';
-
-/** Largest bound of a time with which an event is used while a TIME_SHIFT is assumed to be wrong by `mostErrorNs`. */
-const worstBoundNs = 12e6;
 
 /** A thread id that no thread has. */
 const noTid = -1;
@@ -91,6 +88,13 @@ function ofOneClock({ buffers }: Trace): EventFilter {
   return { buffers: used.filter(({ clock }) => clock === used[0]?.clock).map(({ name }) => name) };
 }
 
+/** A map, and what it was made with. */
+interface Aligned {
+  readonly alignment: Alignment;
+  readonly map: ClockMap;
+  readonly isConfirmed: boolean;
+}
+
 class GuestAlignment {
   readonly #guest: GuestToAlign;
   readonly #times: HostTimes | undefined;
@@ -111,7 +115,7 @@ class GuestAlignment {
     }
     if (pings.length === 0 && shift !== undefined) return this.#again(shift);
     const aligned = await this.#by(pings, await this.#pairs());
-    return aligned === undefined ? 'no-guess' : alignedGuest(aligned.map);
+    return aligned === undefined ? 'no-guess' : alignedGuest(await this.#improved(aligned));
   }
 
   async #again(shift: TimeShift): Promise<AlignedGuest | NotAligned> {
@@ -121,7 +125,7 @@ class GuestAlignment {
     if (earlier === undefined) return 'no-guess';
     if (!this.#times?.vcpus.some(({ length }) => length > 0)) return 'no-switches';
     // the widest first: a range inside narrow bounds may be a false one if the true difference is outside
-    const widest = await this.#by(earlier.pings(mostErrorNs), [], worstBoundNs);
+    const widest = await this.#by(earlier.pings(mostErrorNs));
     if (widest?.isConfirmed !== true) return 'not-confirmed';
     for (const errorNs of earlier.narrower(earlier.distance(widest.map.samples()))) {
       const aligned = await this.#by(earlier.pings(errorNs));
@@ -139,25 +143,32 @@ class GuestAlignment {
     return takeDeadlines(this.#watch(trace, trace.events(ofOneClock(trace))), trace.formats(), times);
   }
 
-  async #by(
-    pings: readonly PingSample[],
-    pairs: readonly OrderedPair[] = [],
-    worstNs?: number,
-  ): Promise<{ readonly map: ClockMap; readonly isConfirmed: boolean } | undefined> {
+  async #by(pings: readonly PingSample[], pairs: readonly OrderedPair[] = []): Promise<Aligned | undefined> {
     const { trace, breaks = [] } = this.#guest;
-    const alignment = Alignment.of({ pings, breaks, pairs });
+    const span = trace.span(ofOneClock(trace));
+    const alignment = Alignment.of({ pings, breaks, pairs, ...(span && { span }) });
     if (alignment === undefined) return undefined;
-    const filter = ofOneClock(trace);
-    const span = trace.span(filter);
-    if (this.#times === undefined || span === undefined) return { map: alignment.map, isConfirmed: false };
-    const origins = { guestOrigin: span.first, hostOrigin: this.#times.origin };
-    const exclusion = new Exclusion(alignment.map, this.#times.vcpus, {
-      ...origins,
-      ...(worstNs && { worstNs }),
-    });
-    await takeGuestEvents(this.#watch(trace, trace.events(filter)), exclusion);
+    if (this.#times === undefined || span === undefined)
+      return { alignment, map: alignment.map, isConfirmed: false };
+    const exclusion = await this.#exclusion(alignment.map, this.#times, span);
     const map = alignment.refined(exclusion);
-    return { map, isConfirmed: alignment.isConfirmedBy(exclusion, map) };
+    return { alignment, map, isConfirmed: alignment.isConfirmedBy(exclusion, map) };
+  }
+
+  /** The map, improved once more if the first one was far from it. */
+  async #improved({ alignment, map }: Aligned): Promise<ClockMap> {
+    const { trace } = this.#guest;
+    const span = trace.span(ofOneClock(trace));
+    if (this.#times === undefined || span === undefined || !alignment.canImprove(map)) return map;
+    return alignment.refined(await this.#exclusion(map, this.#times, span));
+  }
+
+  /** An exclusion with all events of the guest. */
+  async #exclusion(map: ClockMap, times: HostTimes, { first }: TimeSpan): Promise<Exclusion> {
+    const { trace } = this.#guest;
+    const exclusion = new Exclusion(map, times.vcpus, { guestOrigin: first, hostOrigin: times.origin });
+    await takeGuestEvents(this.#watch(trace, trace.events(ofOneClock(trace))), exclusion);
+    return exclusion;
   }
 }
 

@@ -1,4 +1,5 @@
-import type { ClockPiece } from '../trace/dat/clock-quality.ts';
+import { type ClockPiece, qualityOf } from '../trace/dat/clock-quality.ts';
+import type { TimeSpan } from '../trace/open.ts';
 import { ClockMap } from './map/clock-map.ts';
 import { cut, type Stretch } from './map/cut.ts';
 import { groupPairs } from './exclusion/grouped.ts';
@@ -18,7 +19,7 @@ import {
   type PingSample,
   type Sample,
 } from './map/observations.ts';
-import { type Course, courseOf, type Segment } from './map/segments.ts';
+import { type Course, courseOf } from './map/segments.ts';
 import { type Windows, windowsOf, type WindowSample } from './exclusion/windows.ts';
 
 /** All that is known of the clocks of a host and a guest, in any order. */
@@ -26,6 +27,8 @@ export interface Observations {
   readonly pings: readonly PingSample[];
   readonly pairs?: readonly OrderedPair[];
   readonly breaks?: readonly Break[];
+  /** The first and the last time of interest, by the guest's clock: the bounds of pieces are about the time in between. */
+  readonly span?: TimeSpan;
   readonly limits?: ClockLimits;
 }
 
@@ -34,6 +37,16 @@ export interface Observations {
  * windows.
  */
 const rounds = 3;
+
+/** With a larger bound, off-stretches that are shorter than some tens of microseconds are not used. */
+const wideNs = 1e6;
+
+/** What is the same for all maps of an alignment. */
+interface Fixed {
+  readonly breaks: readonly Break[];
+  readonly span: TimeSpan | undefined;
+  readonly limits: Limits;
+}
 
 /** Pings with neither a step back of the guest's clock nor a known break between them. */
 interface Group {
@@ -49,35 +62,53 @@ interface Group {
  */
 export class Alignment {
   readonly map: ClockMap;
-  readonly #limits: Limits;
-  readonly #breaks: readonly Break[];
   readonly #groups: readonly Group[];
+  readonly #fixed: Fixed;
 
-  private constructor(map: ClockMap, groups: readonly Group[], breaks: readonly Break[], limits: Limits) {
+  private constructor(map: ClockMap, groups: readonly Group[], fixed: Fixed) {
     this.map = map;
     this.#groups = groups;
-    this.#breaks = breaks;
-    this.#limits = limits;
+    this.#fixed = fixed;
   }
 
-  static of({ pings, pairs = [], breaks = [], limits: given = {} }: Observations): Alignment | undefined {
+  static of({
+    pings,
+    pairs = [],
+    breaks = [],
+    span,
+    limits: given = {},
+  }: Observations): Alignment | undefined {
     const limits = limitsOf(given);
     const groups = groupsOf(pings, pairs, breaks, limits);
-    const map = mapOf(groups, breaks, limits);
-    return map === undefined ? undefined : new Alignment(map, groups, breaks, limits);
+    const fixed = { breaks, span, limits };
+    const map = mapOf(groups, fixed);
+    return map === undefined ? undefined : new Alignment(map, groups, fixed);
   }
 
-  /** The map, improved by an exclusion. Takes time for each pair that the exclusion keeps. */
+  /**
+   * The map, improved by an exclusion, which was made with it, or with what `refined` returned before. Takes time for each
+   * pair that the exclusion keeps.
+   */
   refined(exclusion: Exclusion): ClockMap {
-    let best = this.map;
+    let best = exclusion.map;
     const least = leastOf(exclusion);
     for (let round = 0; round < rounds; round++) {
       const { samples } = this.#windows(least, best);
       const windows = byGroup(samples, ({ group }) => group);
       const groups = this.#groups.map((group, index) => withWindows(group, windows.get(index) ?? []));
-      best = mapOf(groups, this.#breaks, this.#limits) ?? best;
+      best = mapOf(groups, this.#fixed) ?? best;
     }
     return best;
+  }
+
+  /**
+   * Whether another exclusion, made with the improved map, would say more: by the first one, events could be so far from
+   * their true times that only long off-stretches were of use.
+   * @param best what `refined` returned
+   */
+  canImprove(best: ClockMap): boolean {
+    const [before, after] = [this.map, best].map(({ pieces }) => qualityOf(pieces).medianBoundNs);
+    return before! > wideNs && after! < before! / 4;
   }
 
   /**
@@ -93,7 +124,7 @@ export class Alignment {
   }
 
   #windows(least: LeastExcluded, best: ClockMap): Windows {
-    return windowsOf(least, this.map, best, this.#limits.wander);
+    return windowsOf(least, least.exclusion.map, best, this.#fixed.limits.wander);
   }
 }
 
@@ -194,7 +225,7 @@ function tightest(samples: readonly Sample[]): Sample[] {
   return [...best.values()];
 }
 
-function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limits): ClockMap | undefined {
+function mapOf(groups: readonly Group[], { breaks, span, limits }: Fixed): ClockMap | undefined {
   const courses: Course[] = [];
   const pieces: ClockPiece[] = [];
   for (const [index, group] of groups.entries()) {
@@ -203,7 +234,7 @@ function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limit
       const course = courseOf(stretch, index, limits);
       if (course === undefined) continue;
       courses.push(course);
-      pieces.push(pieceOf(course, stretch, violations));
+      pieces.push(pieceOf(course, stretch, violations, span));
       violations = 0;
     }
   }
@@ -212,10 +243,12 @@ function mapOf(groups: readonly Group[], breaks: readonly Break[], limits: Limit
 }
 
 function pieceOf(
-  { segments, head, tail }: Course,
+  course: Course,
   { samples, violations }: Stretch,
   more: number,
+  span: TimeSpan | undefined,
 ): ClockPiece {
+  const { head, tail } = course;
   const contradicted = samples.reduce((sum, sample) => sum + (sample.violations ?? 0), 0);
   const length = tail.guest - head.guest;
   const drift = tail.host - head.host - length;
@@ -224,11 +257,7 @@ function pieceOf(
     guestTo: tail.guest,
     offsetNs: head.host - head.guest,
     ratePpm: length === 0n ? 0 : (Number(drift) / Number(length)) * 1e6,
-    boundNs: segments.reduce(
-      (worst, { boundFrom, boundTo }) => Math.max(worst, boundFrom, boundTo),
-      Math.max(head.bound, tail.bound),
-    ),
-    medianBoundNs: medianBound(segments, Math.max(head.bound, tail.bound)),
+    ...boundsOf(course, span),
     methods: [...new Set(samples.map(({ method }) => method))],
     // what an earlier alignment gives was not observed now
     samples: samples.filter(({ method }) => method !== 'time-shift').length,
@@ -236,14 +265,27 @@ function pieceOf(
   };
 }
 
-/** The bound that holds for half of the time. */
-function medianBound(segments: readonly Segment[], otherwise: number): number {
+/** The largest bound and the one that holds for half of the time, within a span if it is given and not elsewhere. */
+function boundsOf(
+  { segments, head, tail }: Course,
+  span: TimeSpan | undefined,
+): Pick<ClockPiece, 'boundNs' | 'medianBoundNs'> {
+  const first = span?.first ?? head.guest;
+  const last = span?.last ?? tail.guest;
+  if (last < head.guest || first > tail.guest) return boundsOf({ segments, head, tail }, undefined);
   const parts = segments.map(({ guestFrom, guestTo, boundFrom, boundTo }) => {
-    return { ns: Number(guestTo - guestFrom), bound: Math.max(boundFrom, boundTo) };
+    const from = first > guestFrom ? first : guestFrom;
+    const to = last < guestTo ? last : guestTo;
+    const growth = (boundTo - boundFrom) / Math.max(1, Number(guestTo - guestFrom));
+    const boundAt = (time: bigint): number => boundFrom + growth * Number(time - guestFrom);
+    return { ns: Number(to - from), bound: Math.max(boundAt(from), boundAt(to)) };
   });
-  parts.sort((a, b) => a.bound - b.bound);
-  let left = parts.reduce((sum, { ns }) => sum + ns, 0) / 2;
-  return parts.find(({ ns }) => (left -= ns) <= 0)?.bound ?? otherwise;
+  const within = parts.filter(({ ns }) => ns > 0).sort((a, b) => a.bound - b.bound);
+  const ends = [...(first <= head.guest ? [head.bound] : []), ...(last >= tail.guest ? [tail.bound] : [])];
+  const worst = Math.max(within.at(-1)?.bound ?? 0, ...ends);
+  const boundNs = worst > 0 ? worst : Math.max(head.bound, tail.bound);
+  let left = within.reduce((sum, { ns }) => sum + ns, 0) / 2;
+  return { boundNs, medianBoundNs: within.find(({ ns }) => (left -= ns) <= 0)?.bound ?? boundNs };
 }
 
 function inOrder(samples: readonly Sample[]): Sample[] {

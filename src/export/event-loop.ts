@@ -1,6 +1,5 @@
 import type { TraceEvent } from '../trace/events/trace-event.ts';
-import type { Trace } from '../trace/open.ts';
-import type { ExportOptions } from './export-options.ts';
+import { eventsOf, type ExportSource, machinesOf, type MachinesOptions } from './machines.ts';
 
 /** How many events an export read, and how many were lost. */
 export interface EventCounts {
@@ -14,15 +13,19 @@ export interface EventCounts {
  * @throws the signal's reason, Failure, and errors of `take`
  */
 export async function forEachEvent(
-  trace: Trace,
-  { filter, signal, onProgress }: ExportOptions,
+  from: ExportSource,
+  options: MachinesOptions,
   take: (event: TraceEvent) => Promise<void> | undefined,
 ): Promise<EventCounts> {
-  const { read } = trace;
-  const { doneBytes: before } = read;
+  const { signal, onProgress } = options;
+  const machines = machinesOf(from);
+  const doneBytes = (): number => machines.reduce((sum, { trace }) => sum + trace.read.doneBytes, 0);
+  const totals = machines.map(({ trace }) => trace.read.totalBytes);
+  const totalBytes = totals.includes(0) ? 0 : totals.reduce((sum, bytes) => sum + bytes, 0);
+  const before = doneBytes();
   let events = 0;
   let lost = 0n;
-  for await (const batch of trace.events(filter)) {
+  for await (const batch of eventsOf(machines, options)) {
     signal?.throwIfAborted();
     for (const event of batch) {
       events++;
@@ -33,7 +36,7 @@ export async function forEachEvent(
         signal?.throwIfAborted();
       }
     }
-    onProgress?.({ events, doneBytes: read.doneBytes - before, totalBytes: read.totalBytes });
+    onProgress?.({ events, doneBytes: doneBytes() - before, totalBytes });
   }
   return { events, lost };
 }

@@ -73,11 +73,12 @@ export function guestPath(hostPath: string, guest: string): string {
 /** The host first, then the guests in the order given. Throws Failure if there are two hosts. */
 function machinesOf(traces: readonly Trace[], hostTimes: boolean): Machine[] {
   const hosts = traces.filter(({ source }) => source.guests.length > 0);
-  const [host, other] = hosts;
-  if (host !== undefined && other !== undefined)
+  const [named, other] = hosts;
+  const host = named ?? traces.find((trace) => isHostOf(trace, traces));
+  if (named !== undefined && other !== undefined)
     throw new Failure(
       exitCode.usage,
-      `${host.path} and ${other.path} are both files of hosts`,
+      `${named.path} and ${other.path} are both files of hosts`,
       'give the files of one host and its guests',
     );
   const names = new Set<string>();
@@ -92,6 +93,11 @@ function machinesOf(traces: readonly Trace[], hostTimes: boolean): Machine[] {
     const hasHostTimes = isHost || isShifted;
     return { name, trace, vcpuTids, hasHostTimes };
   });
+}
+
+/** Whether another file has times that can be converted to those of this one: it may not name its guests. */
+function isHostOf({ source: { traceId } }: Trace, traces: readonly Trace[]): boolean {
+  return traceId !== undefined && traces.some(({ source }) => source.timeShift?.peerId === traceId);
 }
 
 function unique(name: string, names: Set<string>): string {

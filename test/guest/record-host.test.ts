@@ -169,10 +169,12 @@ describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () =
         ],
       );
       let found = 0;
-      const machines = new Set<string>();
+      const spans = new Map<string, { readonly first: bigint; last: bigint }>();
       for await (const batch of session.events())
         for (const event of batch) {
-          machines.add(event.machine);
+          const span = spans.get(event.machine);
+          if (span === undefined) spans.set(event.machine, { first: event.timestamp, last: event.timestamp });
+          else span.last = event.timestamp;
           const [, mark] =
             event.name === 'sched:sched_process_exec'
               ? (/^\/tmp\/mark-(\d)$/.exec(String(event.get('filename'))) ?? [])
@@ -185,7 +187,12 @@ describe('trace-host record of host and guest', { skip, timeout: 900_000 }, () =
           assert.ok(event.timestamp <= after + bound, `${mark}: ${event.timestamp - after} ns too late`);
         }
       assert.equal(found, marks.length);
-      assert.deepEqual([...machines].toSorted(), ['host', name].toSorted());
+      assert.deepEqual([...spans.keys()].toSorted(), ['host', name].toSorted());
+      // where the host is not traced, the guest's times rest on pings alone
+      const [ofHost, ofGuest] = [spans.get('host'), spans.get(name)];
+      assert.ok(ofHost && ofGuest);
+      assert.ok(ofHost.first < ofGuest.first, `the host began ${ofHost.first - ofGuest.first} ns later`);
+      assert.ok(ofHost.last > ofGuest.last, `the host ended ${ofGuest.last - ofHost.last} ns earlier`);
     } finally {
       await session.close();
     }

@@ -74,7 +74,8 @@ for (const meta of [undefined, 'linux-image-6.12-amd64'])
         const of = named[name];
         await assertSame([
           ...eventOptions,
-          ...metadataOptions,
+          // a whole kernel has formats that cannot be used: by intent, that is an error (docs/report.md)
+          ...metadataOptions.filter((args) => !args.includes('--check-events')),
           ...(name === 'function' || name === 'graph' ? functionOptions : []),
           ...(of === undefined ? [] : namedOptions(...of, !['events', 'graph', 'probes'].includes(name))),
         ]);
@@ -91,7 +92,9 @@ for (const meta of [undefined, 'linux-image-6.12-amd64'])
       for (const format of formats) {
         const kind: Kind = { ...kinds.stacks, args: [...kinds.stacks.args, ...format] };
         await guest.record(out, kind);
-        await assertSame([[], ['-t', '-l'], ['--stat'], ['--last-event']]);
+        // of compressed files, trace-cmd gives the place of pages in a temporary one
+        const stat = format.includes('--compress') ? [] : [['--stat']];
+        await assertSame([[], ['-t', '-l'], ...stat, ['--last-event']]);
       }
     });
 

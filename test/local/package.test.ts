@@ -106,8 +106,8 @@ describe("npm's package, installed in an empty directory", () => {
     }
 
     it('runs the examples of docs/library.md', () => {
-      assert.equal(examples.length, 8);
-      const [events, switches, session, content, summary, explained, perfetto, failure] = examples.map(
+      assert.equal(examples.length, 9);
+      const [events, switches, session, content, summary, explained, perfetto, waits, failure] = examples.map(
         (_, index) => runExample(index),
       );
       for (const { status, stderr } of [
@@ -118,6 +118,7 @@ describe("npm's package, installed in an empty directory", () => {
         summary!,
         explained!,
         perfetto!,
+        waits!,
       ])
         assert.equal(status, 0, stderr);
       const lines = events!.stdout.trimEnd().split('\n');
@@ -152,6 +153,7 @@ describe("npm's package, installed in an empty directory", () => {
         /^(web: \S.*:\d+ waited \d\S* ms, most of it for [-a-z]+ .*\n){3}missing: /,
       );
       assert.match(perfetto!.stdout, /^[1-9]\d* events in \d+ bytes, 35899 lost before\n$/);
+      assert.match(waits!.stdout, /^3 waits, [1-9]\d* events in \d+ bytes\n$/);
       assert.equal(failure!.status, exitCode.missing);
       assert.equal(failure!.stderr, 'no-such-trace.dat: no such file; check the path\n');
     });

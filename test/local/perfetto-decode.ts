@@ -11,7 +11,7 @@ export type Message = Map<string, (string | bigint | Message)[]>;
 
 /**
  * Decodes an export with protoc: with the messages of test/fixtures/perfetto.proto and, for events that are described in
- * the file, with messages made of their formats.
+ * the file, with messages made of their formats. Those without a format keep the numbers of their fields.
  */
 export function decodePerfetto(path: string, formats: readonly EventFormat[], dir: string): Message {
   const bytes = readFileSync(path);
@@ -42,7 +42,7 @@ function describedProto(formats: readonly EventFormat[]): string {
     'package perfetto.protos;',
     'import "perfetto.proto";',
     ...messages,
-    `extend FtraceEvent { ${fields.join(' ')} }`,
+    ...(fields.length > 0 ? [`extend FtraceEvent { ${fields.join(' ')} }`] : []),
   ].join('\n');
 }
 

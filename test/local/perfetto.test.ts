@@ -311,6 +311,42 @@ describe('a host and its guests exported to Perfetto', { skip: toolSkip('protoc'
     assert.equal(report.events, events);
   });
 
+  it('show which threads of the host are vCPUs', async (test) => {
+    const session = await openSession(
+      await sessionFiles(test, [
+        [132, 133],
+        [117, 99_999],
+      ]),
+    );
+    const dir = scratchDir(test);
+    const path = join(dir, 's.pftrace');
+    await exportPerfetto(session, path);
+    await session.close();
+    const packets = messages(decodePerfetto(path, [], dir), 'packet');
+    const threads = [undefined, 1n].map((id) =>
+      packets
+        .filter((packet) => valueIn(packet, 'machine_id') === id)
+        .flatMap((packet) => messages(packet, 'process_tree'))
+        .flatMap((tree) => messages(tree, 'threads')),
+    );
+    const rows = threads.map((list) =>
+      [117n, 132n, 133n, 99_999n].map((tid) => {
+        const found = list.find((thread) => valueIn(thread, 'tid') === tid);
+        return [valueIn(found, 'name'), valueIn(found, 'tgid')];
+      }),
+    );
+    assert.deepEqual(rows[0], [
+      ['vCPU 0 of db (trace-agent)', 117n],
+      ['vCPU 0 of web (sh)', 132n],
+      ['vCPU 1 of web (sh)', 133n],
+      ['vCPU 1 of db', 99_999n],
+    ]);
+    assert.deepEqual(
+      rows[1]!.map(([name]) => name),
+      ['trace-agent', 'sh', 'sh', undefined],
+    );
+  });
+
   it('are filtered machine by machine', async (test) => {
     const session = await openSession(await sessionFiles(test));
     const dir = scratchDir(test);

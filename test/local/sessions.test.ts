@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { renameSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { exitCode } from '../../src/base/failure.ts';
 import { repoRoot } from '../repo-root.ts';
-import { sessionFiles } from '../unit/trace/samples.ts';
+import { packContents } from '../../src/host/metadata/pack.ts';
+import { recordingDir, sampleContents, scratchDir, sessionFiles } from '../unit/trace/samples.ts';
 
 const program = join(repoRoot, 'dist/bin/trace-host.js');
 
@@ -84,25 +85,48 @@ describe('the files of a host and its guests', () => {
       wrong.stderr,
       'trace-host: the session has no machine "mail" — it has "host", "web", "db"\n',
     );
+    const nobody = run('explain', 's.dat', '--task', 'nosuch');
+    assert.equal(nobody.status, exitCode.usage);
+    assert.equal(nobody.stdout, '');
+    assert.match(nobody.stderr, /^trace-host: "web", "db": no task "nosuch" was seen — /);
   });
 
-  it('are one Perfetto file, and a table of one machine', async (test) => {
+  it('are one Perfetto file, one file of lines, and tables', async (test) => {
     const run = await scene(test);
     const events = (...args: string[]): number => JSON.parse(run('export', ...args, '--json').stdout).events;
     const each = events('s.dat', '--machine', 'host', '-o', 'h.pftrace');
     assert.ok(each > 1000);
     assert.equal(events('s.dat', '-o', 'all.pftrace'), 3 * each);
     assert.equal(events('s-db.dat', 's.dat', '-o', 'two.pftrace'), 2 * each);
-    assert.equal(events('s.dat', '-o', 'h.ndjson'), each);
-    const two = run('export', 's.dat', 's-web.dat', '-o', 'x.csv');
+    assert.equal(events('s.dat', '-o', 'all.ndjson'), 3 * each);
+    assert.equal(events('s.dat', '--to', 'csv', '-o', 'tables'), 3 * each);
+    assert.equal(events('s.dat', '--machine', 'web', '-o', 'web.ndjson'), each);
+    const two = run('export', 's.dat', 's-web.dat', '--to', 'parquet', '-o', 'x');
     assert.equal(two.status, exitCode.usage);
-    assert.match(two.stderr, /csv takes one trace — export one file after the other/);
-    const machine = run('export', 's.dat', '--machine', 'web', '-o', 'x.csv');
+    assert.match(two.stderr, /parquet takes one trace — export one file after the other/);
+    const machine = run('export', 's.dat', '--machine', 'web', '--to', 'parquet', '-o', 'x');
     assert.equal(machine.status, exitCode.usage);
-    assert.match(machine.stderr, /--machine only works with --to perfetto/);
+    assert.match(machine.stderr, /--machine does not work with --to parquet/);
     const unknown = run('export', 's.dat', '--machine', 'mail', '-o', 'x.pftrace');
     assert.equal(unknown.status, exitCode.usage);
     assert.match(unknown.stderr, /no machine "mail" — it has "host", "web", "db"/);
+  });
+
+  it('are exported with an event that only some of their kernels have', async (test) => {
+    const contents = new Map(await sampleContents('A'));
+    contents.delete('events/sched/sched_switch/format');
+    const [one, other] = [recordingDir(test), recordingDir(test)];
+    writeFileSync(join(other, 'metadata.tar.gz'), await packContents(contents));
+    const out = join(scratchDir(test), 'a.ndjson');
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [program, 'export', one, other, '--json', '-o', out, ...args], {
+        encoding: 'utf8',
+      });
+    const { stdout, stderr } = run('--event', 'sched:sched_switch');
+    assert.equal(JSON.parse(stdout || '{}').events, 907, stderr);
+    const none = run('--event', 'sched:sched_switch', '--event', 'sched:sched_other');
+    assert.equal(none.status, exitCode.usage);
+    assert.match(none.stderr, /has no event "sched:sched_other"/);
   });
 
   it('that are of another recording are not mixed up', async (test) => {

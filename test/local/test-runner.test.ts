@@ -1,11 +1,13 @@
 // @first its runs
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { repoRoot } from '../repo-root.ts';
 
 const runner = join(repoRoot, 'dist/tools/test/main.js');
@@ -170,6 +172,21 @@ describe('the test runner', () => {
     const pids = readFileSync(join(root, 'tried'), 'utf8').split(' ');
     assert.equal(pids.length, 3);
     for (const pid of pids) assert.equal(isRunning(pid), false, pid);
+  });
+
+  it('prints the failures so far when a signal ends it', { timeout: 60_000 }, async () => {
+    rmSync(join(root, 'tried'), { force: true });
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const args = [runner, '--root', root, 'unit/bad', 'stuck', 'unit/good'];
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = Promise.all([text(child.stdout), text(child.stderr)]);
+    const begun = join(root, 'tried');
+    while (!existsSync(begun) || !/(?:\d+ ){2}\d+/.test(readFileSync(begun, 'utf8'))) await sleep(50);
+    child.kill('SIGINT');
+    const [stdout, stderr] = await said;
+    assert.match(stdout, /^FAILED test\/unit\/bad\.test\.ts: is wrong$/m);
+    assert.match(stdout, /Error: two is not three/);
+    assert.match(stderr, /ended by a signal after \d of 3 files/);
   });
 
   it('runs long tests only in the long set', () => {

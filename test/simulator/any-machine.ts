@@ -1,6 +1,6 @@
 import type { Break } from '../../src/clock/map/observations.ts';
 import type { ClockFault } from './guest-clock.ts';
-import { type Simulated, simulate } from './machine.ts';
+import { type MachineOptions, type Simulated, simulate } from './machine.ts';
 import { Random } from './random.ts';
 
 /**
@@ -14,8 +14,8 @@ export interface AnyMachine extends Simulated {
   readonly breaks: readonly Break[];
 }
 
-/** A machine of any load, as different as they come. */
-export function anyMachine(seed: number, trouble: Trouble): AnyMachine {
+/** A machine of any load, as different as they come. @param other what is not left to chance */
+export function anyMachine(seed: number, trouble: Trouble, other: Partial<MachineOptions> = {}): AnyMachine {
   const random = new Random(seed);
   const durationNs = random.between(0.3e9, 4e9);
   const pingEveryNs = random.between(0.2e9, 2e9);
@@ -41,6 +41,7 @@ export function anyMachine(seed: number, trouble: Trouble): AnyMachine {
     pingEveryNs,
     pingRounds: 1 + random.below(12),
     pingNs: random.chance(0.5) ? 5e5 : 5e4,
+    ...other,
   });
   const breaks = told.map(([from, to]) => ({
     hostFrom: machine.clock.host(from),

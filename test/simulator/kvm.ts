@@ -116,7 +116,7 @@ export function deadlinePairs({ kvm, events, tids, clock }: KvmMachine): Ordered
 }
 
 /** Aligns by pings and timers, then by the exits too. */
-export function kvmAligned(machine: KvmMachine): Aligned {
+export function kvmAligned(machine: KvmMachine): Omit<Aligned, 'once'> {
   const { pings, kvm, tids, events, clock } = machine;
   const alignment = Alignment.of({ pings, pairs: deadlinePairs(machine) });
   if (alignment === undefined) throw new Error('no pings');

@@ -82,8 +82,9 @@ async function runAll(options: TestOptions): Promise<boolean> {
     } else chosenByName.push(...whole);
     for (const file of chosenByName) if (!signal.aborted) await judge(await attempt(file));
   });
-  if (signal.aborted) throw new Failure(exitCode.failed, 'ended by a signal');
   say(failuresText(verdicts, reports));
+  if (signal.aborted)
+    throw new Failure(exitCode.failed, `ended by a signal after ${verdicts.length} of ${namesOf.size} files`);
   say('');
   say(slowestText(verdicts));
   say(skippedText(verdicts));

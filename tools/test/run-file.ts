@@ -105,7 +105,6 @@ async function runProgram(program: string, { names, signal, limitMs }: RunOption
   const stream = run({
     files: [program],
     concurrency: 1,
-    signal,
     ...(names.length === 0 ? {} : { testNamePatterns: [...names] }),
   });
   const ended: EndedAtTop[] = [];
@@ -115,6 +114,9 @@ async function runProgram(program: string, { names, signal, limitMs }: RunOption
   let results: TestResult[] = [];
   let output = '';
   let hung = false;
+  // not by Node, which would leave what a test started, and wait for its output to end
+  const end = (): void => killRunning(program);
+  signal.addEventListener('abort', end);
   const limit = setTimeout(() => {
     hung = true;
     killRunning(program);
@@ -137,6 +139,7 @@ async function runProgram(program: string, { names, signal, limitMs }: RunOption
     .resume();
   await new Promise((resolve) => stream.once('end', resolve));
   clearTimeout(limit);
+  signal.removeEventListener('abort', end);
   return { ended, output, hung };
 }
 

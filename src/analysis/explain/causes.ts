@@ -1,5 +1,6 @@
+import { maxCpus } from '../../base/cpu-list.ts';
 import type { Entities } from './entities.ts';
-import type { CauseKind } from './result.ts';
+import { type Cause, type CauseKind, causeKinds } from './result.ts';
 import type { Cpu, Vcpu } from './state.ts';
 
 /** The kind of a cause as a number: its index in `causeKinds`. */
@@ -54,6 +55,17 @@ export function isTheft(kind_: number): boolean {
   return isOff(kind_) && kind_ !== kind.asleep;
 }
 
+/** What the code and the entity of a cause say. */
+export function namedCause(code: number, entity: number, entities: Entities): Omit<Cause, 'ns'> {
+  const cpu = cpuOf(code);
+  return {
+    kind: causeKinds[kindOf(code)]!,
+    ...entities.at(entity),
+    cpu: cpu < 0 ? null : cpu,
+    inferred: isInferred(code),
+  };
+}
+
 /** Why nothing is known. */
 type Why = 'notYet' | 'lost' | 'notHost' | 'missed' | 'noWaking';
 
@@ -64,6 +76,7 @@ export class Causes {
   /** The entities that say why a cause is unknown. */
   readonly why: Readonly<Record<Why, number>>;
   readonly #entities: Entities;
+  readonly #vcpus = new Map<number, number>();
 
   constructor(entities: Entities) {
     this.#entities = entities;
@@ -125,12 +138,24 @@ export class Causes {
     const { current, isInferred, number } = cpu!;
     if (current === undefined) return this.#unknown(cpu!.isLosing ? this.why.lost : this.why.notYet);
     const other = current.vcpu?.guestCpu;
-    if (other === undefined || other.machine === machine) {
+    if (other === undefined) {
       this.entity = current.entity(this.#entities);
       return causeCode(state === 'preempted' ? kind.preempted : kind['woken-behind'], number, isInferred);
     }
-    this.entity = other.current?.entity(this.#entities) ?? other.machine.nobody;
+    this.entity = this.#vcpuEntity(other);
     return causeCode(kind['other-guest'], number, isInferred || other.isInferred);
+  }
+
+  /** A vCPU that runs, with the task that is current in its guest. */
+  #vcpuEntity({ current, machine, number }: Cpu): number {
+    const inGuest = current?.entity(this.#entities) ?? machine.nobody;
+    const key = inGuest * maxCpus + number;
+    let entity = this.#vcpus.get(key);
+    if (entity === undefined) {
+      entity = this.#entities.add(machine.name, { ...this.#entities.at(inGuest), number });
+      if (this.#entities.dropped === 0) this.#vcpus.set(key, entity);
+    }
+    return entity;
   }
 
   #unknown(why: number): number {

@@ -1,26 +1,36 @@
+import { exitCode, Failure } from '../../base/failure.ts';
+import { nearNames } from '../../base/near-names.ts';
+import { quoted } from '../../base/quoted.ts';
+import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
 import { type CpuEvents, maxDistance } from '../../trace/events/cpu-events.ts';
 import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { Machine, Session } from '../../trace/session.ts';
+import { hostTraceOf, type SessionThreads, threadsOf } from '../vcpu-threads.ts';
+import { isOff, kind, kindOf, namedCause } from './causes.ts';
 import { MachineReader, type ToTime } from './machine-reader.ts';
-import { clockOf, missingFrom, recordedPauses } from './recorded.ts';
-import type { ExplainedClock, Explanation, GuestPause } from './result.ts';
-import { type Pause, Scene } from './scene.ts';
+import { boundBetween, clockOf, missingFrom, piecesOf, recordedPauses } from './recorded.ts';
+import type { ExplainedClock, Explanation, GuestPause, VcpuStretch, Wait } from './result.ts';
+import { type CauseTaker, type Pause, Scene } from './scene.ts';
 import type { Cpu, MachineState } from './state.ts';
 
 /** Interval at which the event loop gets to run. */
 const turnMs = 100;
 /** How much is read before `from`, to know what each CPU does. */
 const leadNs = 1_000_000_000n;
+/** Stretches that are kept of all waits together. */
+const mostOfWaits = 1 << 18;
+/** Stretches of vCPUs that are given out together. */
+const mostWaiting = 1 << 10;
 
 export interface ExplainOptions {
   /** How many of the longest waits to explain. 10 by default. */
   readonly worst?: number;
   /** Only waits that are at least this long. */
   readonly overNs?: number;
-  /** Only waits in this guest. Throws Failure (usage) if there is none of that name. */
+  /** Only waits in this guest. Rejects with Failure (usage) if there is none of that name. */
   readonly guest?: string;
-  /** Only waits of this task: its name, or its thread id. */
+  /** Only waits of this task: its name, or its thread id. Rejects with Failure (usage) if no event names it. */
   readonly task?: string | number;
   /**
    * Only waits that end after `from` and begin before `to`: times of the host, if it was traced. By default its first and
@@ -30,8 +40,20 @@ export interface ExplainOptions {
   readonly to?: bigint | undefined;
   /** When guests were paused, in times of the host, besides the pauses that are in their recordings. */
   readonly pauses?: readonly GuestPause[];
+  /** How the clocks of guests ran, by the guest's name, for files that only have the worst of it. */
+  readonly pieces?: ReadonlyMap<string, readonly ClockPiece[]>;
+  /** Whether each wait has its `stretches`. False by default. */
+  readonly stretches?: boolean;
+  /**
+   * Gets the stretches in which vCPUs did not run, those of each vCPU in the order of time, in the time of `from` and `to`.
+   * They come late: when they are certain. If it returns a promise, that is awaited. Nothing is known of vCPUs unless the
+   * host was traced; of a guest whose file is missing, `unknown` stretches are left out.
+   */
+  readonly onVcpuStretch?: (stretch: VcpuStretch) => Promise<void> | undefined;
   /** Gets the number of events read so far, about every 100 ms. */
   readonly onProgress?: (events: number) => void;
+  /** Rejects with its reason when aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /** What is known of the events of one CPU. */
@@ -47,28 +69,35 @@ interface Stream {
  * every 100 ms. Without the host's trace, only causes inside the guest are found. Throws Failure as `session.events` does.
  */
 export async function explainSession(session: Session, options: ExplainOptions = {}): Promise<Explanation> {
-  const { worst = 10, overNs = 0, guest, task, from, to, onProgress = () => {} } = options;
-  if (guest !== undefined) session.machine(guest);
+  const { worst = 10, overNs = 0, guest, task, from, to, signal, onProgress = () => {} } = options;
+  if (guest !== undefined) checkGuest(session, guest);
   const origin = originOf(session);
   const number = (time: bigint | undefined, otherwise: number): number =>
     time === undefined ? otherwise : Number(time - origin);
   const pauses = [...recordedPauses(session), ...(options.pauses ?? [])].map(
     (each): Pause => ({ machine: each.guest, from: number(each.from, 0), to: number(each.to, 0) }),
   );
-  const traced = hostTraceOf(session)?.span();
+  const hostTrace = hostTraceOf(session);
+  const traced = hostTrace?.span({ buffers: [bufferOf(hostTrace)] });
+  const [begin, end] = [number(from ?? traced?.first, -Infinity), number(to ?? traced?.last, Infinity)];
+  const { onVcpuStretch } = options;
+  const vcpus = onVcpuStretch && new VcpuStretches(onVcpuStretch, { origin, begin, end });
   const scene = new Scene(
     {
       worst,
       overNs,
-      from: number(from ?? traced?.first, -Infinity),
-      to: number(to ?? traced?.last, Infinity),
+      from: begin,
+      to: end,
+      stretches: options.stretches === true ? mostOfWaits : 0,
       isWanted: ({ machine, name, tid }) =>
         (guest === undefined || machine.name === guest) &&
         (task === undefined || (typeof task === 'string' ? name === task : tid === task)),
     },
     pauses,
+    vcpus?.take,
   );
-  const readers = readersOf(session, scene, origin);
+  const threads = await threadsOf(session);
+  const readers = readersOf(session, scene, origin, threads);
   const streams = new Map<CpuEvents, Stream>();
   let last: Stream | undefined;
   let shift: number | undefined;
@@ -95,18 +124,111 @@ export async function explainSession(session: Session, options: ExplainOptions =
       if (Math.abs(time) >= maxDistance) continue;
       scene.begin(stream.cpu, time + shift, event.pid);
       stream.reader.take(event, stream.cpu);
+      if (vcpus !== undefined && vcpus.isFull) await vcpus.giveOut(scene);
     }
     if (performance.now() < turnAt) continue;
     onProgress(events);
+    signal?.throwIfAborted();
     await new Promise((resume) => void setImmediate(resume));
     turnAt = performance.now() + turnMs;
   }
   scene.end();
-  return explanationOf(session, scene, readers, origin);
+  if (task !== undefined && scene.waits.count === 0) checkTask(task, guest, [...readers.values()]);
+  if (vcpus !== undefined) for (const _ of scene.lastCauses()) await vcpus.giveOut(scene);
+  return explanationOf(session, scene, readers, origin, threads, options);
 }
 
-function hostTraceOf({ machines }: Pick<Session, 'machines'>): Trace | undefined {
-  return machines.find(({ trace }) => trace.source.guests.length > 0)?.trace;
+/** The time that is explained, counted from `origin`. */
+interface ExplainedTime {
+  readonly origin: bigint;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Stretches in which vCPUs did not run, until they are given out. */
+class VcpuStretches {
+  readonly #onStretch: NonNullable<ExplainOptions['onVcpuStretch']>;
+  readonly #time: ExplainedTime;
+  readonly #waiting: Parameters<CauseTaker>[] = [];
+
+  constructor(onStretch: NonNullable<ExplainOptions['onVcpuStretch']>, time: ExplainedTime) {
+    this.#onStretch = onStretch;
+    this.#time = time;
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length >= mostWaiting;
+  }
+
+  readonly take: CauseTaker = (cpu, code, entity, from, to) => {
+    const { begin, end } = this.#time;
+    const its = kindOf(code);
+    // of a guest that was not traced, nobody knows what runs in it, but that its vCPU does
+    const isUnknown = its === kind.unknown && cpu.lastAt > -Infinity;
+    if ((isOff(its) || isUnknown) && from < end && to > begin)
+      this.#waiting.push([cpu, code, entity, Math.max(from, begin), Math.min(to, end)]);
+  };
+
+  async giveOut({ entities }: Scene): Promise<void> {
+    const { origin } = this.#time;
+    for (const [cpu, code, entity, from, to] of this.#waiting.splice(0)) {
+      const taken = this.#onStretch({
+        ...namedCause(code, entity, entities),
+        guest: cpu.machine.name,
+        vcpu: cpu.number,
+        beginNs: timeOf(from, origin),
+        endNs: timeOf(to, origin),
+      });
+      if (taken !== undefined) await taken;
+    }
+  }
+}
+
+function timeOf(time: number, origin: bigint): bigint {
+  return origin + BigInt(Math.round(time));
+}
+
+/** Throws Failure (usage) if it is not a guest. */
+function checkGuest(session: Session, guest: string): void {
+  const { trace } = session.machine(guest);
+  if (trace !== hostTraceOf(session)) return;
+  const guests = session.machines.filter((each) => each.trace !== trace).map(({ name }) => quoted(name));
+  throw new Failure(
+    exitCode.usage,
+    `${quoted(guest)} is the host, and only waits in guests are explained`,
+    guests.length > 0 ? `its guests are ${guests.join(', ')}` : 'name the file of a guest, too',
+  );
+}
+
+/** Throws Failure (usage) if a task was not seen in the guest, or in any if that is undefined. */
+function checkTask(
+  task: string | number,
+  guest: string | undefined,
+  readers: readonly MachineReader[],
+): void {
+  const machines = readers
+    .map(({ machine }) => machine)
+    .filter(({ isHost, name }) => !isHost && (guest === undefined || name === guest));
+  const names = new Set<string>();
+  for (const machine of machines) {
+    // it may be among those that are not told apart
+    if (machine.tasksDropped > 0) return;
+    for (const { name, tid } of machine.tasks()) {
+      if (task === name || task === tid) return;
+      names.add(name);
+    }
+  }
+  if (machines.length === 0) return;
+  const near = typeof task === 'string' ? nearNames(task, [...names]) : [];
+  const where = machines.map(({ name }) => quoted(name)).join(', ');
+  const what = typeof task === 'string' ? quoted(task) : `with the id ${task}`;
+  throw new Failure(
+    exitCode.usage,
+    `${where}: no task ${what} was seen`,
+    near.length > 0
+      ? `did you mean ${near.map(quoted).join(' or ')}?`
+      : 'give a name or a thread id that trace-host summary shows',
+  );
 }
 
 /** The tracing instance that is read: several may have the same events. */
@@ -128,16 +250,21 @@ function originOf({ machines }: Session): bigint {
   return spans.reduce((least, { first }) => (first < least ? first : least), spans[0]?.first ?? 0n);
 }
 
-function readersOf({ machines }: Session, scene: Scene, origin: bigint): Map<string, MachineReader> {
+function readersOf(
+  { machines }: Session,
+  scene: Scene,
+  origin: bigint,
+  threads: SessionThreads,
+): Map<string, MachineReader> {
   const readers = new Map<string, MachineReader>();
   const hostTrace = hostTraceOf({ machines });
   let host: MachineState | undefined;
-  for (const { name, trace, vcpuTids, hasHostTimes } of machines) {
+  for (const { name, trace, hasHostTimes } of machines) {
     // a guest's own times cannot be compared with the host's
     const state =
       trace === hostTrace
         ? (host = scene.host())
-        : scene.guest(name, hasHostTimes ? host : undefined, vcpuTids);
+        : scene.guest(name, hasHostTimes ? host : undefined, threads.of(name));
     readers.set(
       name,
       new MachineReader(scene, state, trace.formats(), toTimeOf(trace.source.timeShift, origin)),
@@ -146,7 +273,7 @@ function readersOf({ machines }: Session, scene: Scene, origin: bigint): Map<str
   // who took their CPUs, the host's trace alone says, too
   const traced = new Set(machines.map(({ trace }) => trace.source.traceId));
   for (const guest of hostTrace?.source.guests ?? [])
-    if (!traced.has(guest.traceId)) scene.guest(guest.name, host, guest.vcpuTids);
+    if (!traced.has(guest.traceId)) scene.guest(guest.name, host, threads.of(guest.name));
   return readers;
 }
 
@@ -163,17 +290,36 @@ function explanationOf(
   scene: Scene,
   readers: ReadonlyMap<string, MachineReader>,
   origin: bigint,
+  threads: SessionThreads,
+  { pieces: given = new Map(), stretches: withStretches = false }: ExplainOptions,
 ): Explanation {
   const clocks: Record<string, ExplainedClock> = {};
+  const pieces = new Map<string, readonly ClockPiece[]>();
   for (const machine of session.machines) {
-    const { machine: state } = readers.get(machine.name)!;
-    if (!state.isHost) clocks[machine.name] = clockOf(machine, scene.checks.get(state)!);
+    const { name, hasHostTimes } = machine;
+    const { machine: state } = readers.get(name)!;
+    if (state.isHost) continue;
+    const own = hasHostTimes ? (given.get(name) ?? piecesOf(machine)) : [];
+    pieces.set(name, own);
+    clocks[name] = clockOf(machine, own, scene.checks.get(state)!);
   }
-  const waits = scene.waits.worst.map(({ due, end, ...wait }) => ({
-    ...wait,
-    dueNs: origin + BigInt(Math.round(due)),
-    endNs: origin + BigInt(Math.round(end)),
-  }));
+  const waits = scene.waits.worst.map(({ due, end, stretches, ...wait }): Wait => {
+    const [dueNs, endNs] = [timeOf(due, origin), timeOf(end, origin)];
+    const boundNs = boundBetween(pieces.get(wait.machine) ?? [], dueNs, endNs);
+    return {
+      ...wait,
+      dueNs,
+      endNs,
+      ...(boundNs !== undefined && { boundNs }),
+      ...(withStretches && {
+        stretches: stretches.map(({ code, entity, from, to }) => ({
+          ...namedCause(code, entity, scene.entities),
+          beginNs: timeOf(from, origin),
+          endNs: timeOf(to, origin),
+        })),
+      }),
+    };
+  });
   const unknown = waits.flatMap(({ causes }) => causes.filter(({ kind }) => kind === 'unknown'));
   return {
     clocks,
@@ -181,13 +327,16 @@ function explanationOf(
     waitCount: scene.waits.count,
     thieves: scene.thieves.result(scene.entities),
     unknownNs: unknown.reduce((sum, { ns }) => sum + ns, 0),
-    missing: missingFrom(session, scene, [...readers.values()]),
+    missing: missingFrom(session, scene, [...readers.values()], threads),
   };
 }
 
-/** Converts to JSON values: times become strings. */
+/** Converts to JSON values: times become strings. The `stretches` of waits are left out. */
 export function explanationAsJson(explanation: Explanation): object {
   return JSON.parse(
-    JSON.stringify(explanation, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+    JSON.stringify(explanation, (key, value: unknown) => {
+      if (key === 'stretches') return undefined;
+      return typeof value === 'bigint' ? String(value) : value;
+    }),
   );
 }

@@ -53,6 +53,11 @@ export class MachineReader {
     return this.#shapes[id] !== undefined;
   }
 
+  /** Whether the file describes an event of this kind. */
+  describes(kind: ShapeKind): boolean {
+    return this.#shapes.some((shape) => shape?.kind === kind);
+  }
+
   /** Call after `Scene.begin`. */
   take(event: TraceEvent, cpu: Cpu): void {
     const shape = this.#shapes[event.id];

@@ -1,18 +1,46 @@
+import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
 import type { TimeShift } from '../../trace/dat/time-shift.ts';
 import { readAlignment } from '../../trace/recording/clock-files.ts';
 import type { Machine, Session } from '../../trace/session.ts';
+import type { SessionThreads } from '../vcpu-threads.ts';
 import type { MachineReader } from './machine-reader.ts';
 import type { ExplainedClock, GuestPause } from './result.ts';
 import type { Scene } from './scene.ts';
+import type { ShapeKind } from './shapes.ts';
+
+/** How the clock of a guest ran, one stretch after the other; empty if its file does not say it. */
+export function piecesOf({ trace }: Machine): readonly ClockPiece[] {
+  return trace.kind === 'recording' ? (readAlignment(trace.path)?.pieces ?? []) : [];
+}
+
+/**
+ * The largest error of a guest's times between two times of the host: of the stretches that are nearest to these times,
+ * and of those between. What is uncertain at a jump itself is not counted, as in `boundNs` of a clock.
+ * @returns undefined without a stretch
+ */
+export function boundBetween(pieces: readonly ClockPiece[], from: bigint, to: bigint): number | undefined {
+  // a time between two stretches is near both of them
+  const ends = pieces.map(({ guestFrom, guestTo, offsetNs, ratePpm }) => {
+    const length = guestTo - guestFrom;
+    return guestTo + offsetNs + BigInt(Math.round(Number(length) * ratePpm * 1e-6));
+  });
+  const near = pieces.filter((_, index) => {
+    const next = pieces[index + 1];
+    const isAfter = index > 0 && to <= ends[index - 1]!;
+    const isBefore = next !== undefined && from >= next.guestFrom + next.offsetNs;
+    return !isAfter && !isBefore;
+  });
+  return near.reduce<number | undefined>((most = 0, { boundNs }) => Math.max(most, boundNs), undefined);
+}
 
 /** How a guest's times were converted to the host's. */
 export function clockOf(
   { trace, hasHostTimes }: Machine,
+  pieces: readonly ClockPiece[],
   checks: Pick<ExplainedClock, 'samples' | 'violations'>,
 ): ExplainedClock {
   const none = { method: 'none', offsetNs: null, ratePpm: null, boundNs: null, ...checks };
   if (!hasHostTimes) return none;
-  const pieces = trace.kind === 'recording' ? (readAlignment(trace.path)?.pieces ?? []) : [];
   const [first] = pieces;
   if (first !== undefined)
     return {
@@ -67,7 +95,12 @@ export function stillTimes(shift: Pick<TimeShift, 'cpus'> | undefined): { from: 
 }
 
 /** What was not recorded, and how to record it. Texts may contain names of guests. */
-export function missingFrom(session: Session, scene: Scene, readers: readonly MachineReader[]): string[] {
+export function missingFrom(
+  session: Session,
+  scene: Scene,
+  readers: readonly MachineReader[],
+  threads: SessionThreads,
+): string[] {
   const missing: string[] = [];
   const host = readers.find(({ machine }) => machine.isHost);
   const guests = readers.filter((reader) => reader !== host);
@@ -82,17 +115,21 @@ export function missingFrom(session: Session, scene: Scene, readers: readonly Ma
     );
   for (const name of session.missing)
     missing.push(`${name}: the file of this guest was not found: its tasks are unknown; name its file, too`);
-  for (const { counts, machine, timersDropped } of readers) {
-    const lacks = (what: string, events: readonly string[]): void => {
-      missing.push(
-        `${machine.name}: ${what}; record it with ${events.map((event) => `-e ${event}`).join(' ')}`,
-      );
+  for (const reader of readers) {
+    const { counts, machine, timersDropped } = reader;
+    const lacks = (what: string, kind: ShapeKind, events: readonly string[]): void => {
+      const options = events.map((event) => `-e ${event}`).join(' ');
+      const isThere = reader.describes(kind);
+      const without = kind === 'kvm-exit' ? ', unless the guests run without KVM' : '';
+      const unless = isThere ? without : ', if its kernel has these events';
+      missing.push(`${machine.name}: ${what}; record it with ${options}${unless}`);
     };
     if (counts.switch === undefined)
       lacks(
         machine.isHost
           ? 'no sched_switch: when vCPUs ran is unknown'
           : 'no sched_switch: no wait can be found',
+        'switch',
         ['sched:sched_switch'],
       );
     if (counts.waking === undefined && counts.wakeup === undefined)
@@ -100,18 +137,19 @@ export function missingFrom(session: Session, scene: Scene, readers: readonly Ma
         machine.isHost
           ? 'no sched_waking: since when a vCPU wanted to run is unknown'
           : 'no sched_waking: only waits of preempted tasks are found',
+        'waking',
         ['sched:sched_waking'],
       );
     if (!machine.isHost && counts['timer-expire'] === undefined)
-      lacks('no timers: a wait begins when the guest noticed, not when it was due', [
+      lacks('no timers: a wait begins when the guest noticed, not when it was due', 'timer-expire', [
         'timer:hrtimer_start',
         'timer:hrtimer_expire_entry',
         'timer:hrtimer_expire_exit',
       ]);
     if (counts['irq-entry'] === undefined && counts['softirq-entry'] === undefined)
-      lacks('no interrupts: their time counts as that of the task below', ['irq']);
+      lacks('no interrupts: their time counts as that of the task below', 'irq-entry', ['irq']);
     if (machine.isHost && counts['kvm-exit'] === undefined)
-      lacks('no kvm_exit and kvm_entry: time in the hypervisor counts as that of the guest', [
+      lacks('no kvm_exit and kvm_entry: time in the hypervisor counts as that of the guest', 'kvm-exit', [
         'kvm:kvm_exit',
         'kvm:kvm_entry',
       ]);
@@ -122,15 +160,19 @@ export function missingFrom(session: Session, scene: Scene, readers: readonly Ma
       missing.push(`${machine.name}: too many timers; some waits begin when the guest noticed`);
   }
   for (const machine of session.machines) {
-    const { name, trace, hasHostTimes, vcpuTids } = machine;
+    const { name, trace, hasHostTimes } = machine;
     if (host === undefined || trace === session.machines[0]!.trace) continue;
     if (!hasHostTimes)
       missing.push(
         `${name}: its times are those of its own clock, so the host's cannot explain them; record it together with the host`,
       );
-    else if (vcpuTids.size === 0)
+    else if (threads.of(name).size === 0)
       missing.push(
         `${name}: which threads of the host are its vCPUs is unknown; record it with trace-host or trace-cmd -A`,
+      );
+    else if (threads.found === name)
+      missing.push(
+        `${name}: which threads of the host are its vCPUs is not in the host's file; those of KVM's events are taken, as only one guest is in these`,
       );
     if (trace.buffers.length > 1)
       missing.push(`${name}: only the events of its first tracing instance were read`);

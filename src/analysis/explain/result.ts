@@ -35,7 +35,7 @@ export type CauseKind = (typeof causeKinds)[number];
  * | `guest-kernel` | the guest's kernel, which leaves idle or switches |
  * | `preempted` | a host task that has the host CPU; the vCPU is runnable |
  * | `woken-behind` | a host task that has the host CPU; the vCPU was woken and has not run yet |
- * | `other-guest` | a vCPU of another guest that has the host CPU, and the task that runs in that guest |
+ * | `other-guest` | another vCPU, `number`, that has the host CPU, and the task that runs on it; `machine` is its guest, which may be the same one |
  * | `asleep` | nobody: the vCPU is halted and has not been woken |
  * | `hypervisor` | KVM or QEMU, on behalf of the vCPU; `name` is the exit reason |
  * | `host-irq` `host-softirq` | an interrupt handler or softirq of the host |
@@ -50,7 +50,7 @@ export interface Cause {
   readonly task: string | null;
   readonly tid: number | null;
   readonly prio: number | null;
-  /** Number of the irq, softirq or exit reason; null for others. */
+  /** Number of the irq, softirq or exit reason; of the vCPU for `other-guest`; null for others. */
   readonly number: number | null;
   /** Name of the irq handler, softirq or exit reason, or why the cause is unknown; null for others. */
   readonly name: string | null;
@@ -59,6 +59,19 @@ export interface Cause {
   readonly ns: number;
   /** Whether it rests on a switch that was not recorded and had to be inferred. */
   readonly inferred: boolean;
+}
+
+/** A time without interruption that has one cause. Times as of `Wait`. */
+export interface Stretch extends Omit<Cause, 'ns'> {
+  readonly beginNs: bigint;
+  readonly endNs: bigint;
+}
+
+/** A stretch in which a vCPU did not run its guest's code, or it is unknown whether it did. */
+export interface VcpuStretch extends Stretch {
+  readonly guest: string;
+  /** The guest's CPU. */
+  readonly vcpu: number;
 }
 
 /**
@@ -84,8 +97,15 @@ export interface Wait {
   readonly isDue: boolean;
   /** Whether it had ended by the end of the trace. */
   readonly isOver: boolean;
+  /** The largest error of the guest's times then; undefined if only that of the whole trace is known. */
+  readonly boundNs?: number;
   /** Longest first; their sum is `lengthNs`. */
   readonly causes: readonly Cause[];
+  /**
+   * When each cause held, one after the other; only if asked for. They cover the whole wait, or its beginning if there are
+   * more of them than a wait may have.
+   */
+  readonly stretches?: readonly Stretch[];
 }
 
 /** Who kept a guest's vCPUs from running, over the whole time: the sum of equal causes. */

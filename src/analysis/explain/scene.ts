@@ -19,6 +19,9 @@ export interface Pause {
   readonly to: number;
 }
 
+/** Gets a cause of a guest's CPU: its code, its entity, and when it holds. */
+export type CauseTaker = (cpu: Cpu, code: number, entity: number, from: number, to: number) => void;
+
 /**
  * The host, its guests, and what each of their CPUs does, moved from event to event. For each guest CPU it keeps a
  * timeline of causes; waits are cut out of it when they end.
@@ -40,8 +43,11 @@ export class Scene {
   /** vCPUs that run since now, though they were asleep: since when. */
   readonly #notWoken = new Map<Vcpu, number>();
   readonly #causes: Causes;
+  readonly #onCause: CauseTaker | undefined;
 
-  constructor(choice: WaitChoice, pauses: readonly Pause[] = []) {
+  /** @param onCause gets each cause of a vCPU when it does not change any more */
+  constructor(choice: WaitChoice, pauses: readonly Pause[] = [], onCause?: CauseTaker) {
+    this.#onCause = onCause;
     this.waits = new Waits(choice, this.entities);
     this.thieves = new Thieves(choice.from, choice.to);
     this.#pauses = pauses
@@ -69,6 +75,8 @@ export class Scene {
       const vcpu = new Vcpu(machine.cpu(number), host!.task(tid), this.#causes.why.notYet);
       vcpu.thread.vcpu = vcpu;
       vcpu.guestCpu.vcpu = vcpu;
+      if (this.#onCause !== undefined)
+        vcpu.guestCpu.timeline.onFinal = this.#onCause.bind(undefined, vcpu.guestCpu);
       machine.vcpus.push(vcpu);
     }
     return machine;
@@ -221,6 +229,15 @@ export class Scene {
       }
     }
     this.waits.settle(Infinity);
+  }
+
+  /** After the end: gives out the causes that are kept, vCPU by vCPU. */
+  *lastCauses(): Generator<void> {
+    for (const { vcpus } of this.#guests)
+      for (const { guestCpu } of vcpus) {
+        guestCpu.timeline.finish(this.now);
+        yield;
+      }
   }
 
   #setCurrent(

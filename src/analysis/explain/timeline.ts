@@ -11,6 +11,10 @@ export class Timeline {
   #count = 0;
   #first = 0;
   readonly #most: number;
+  /** Gets each cause when it is no longer kept, and so does not change any more; equal ones that touch are one. */
+  onFinal: ((code: number, entity: number, from: number, to: number) => void) | undefined;
+  /** The last cause that is no longer kept, and since when it holds. */
+  #final: { readonly code: number; readonly entity: number; readonly from: number } | undefined;
 
   /** @param most a power of two */
   constructor(most = mostStretches) {
@@ -32,7 +36,11 @@ export class Timeline {
    * Calls `take` for each cause from `from` to `to`. Time before the oldest one that is kept gets code -1.
    * @returns the number of calls
    */
-  slice(from: number, to: number, take: (code: number, entity: number, ns: number) => void): number {
+  slice(
+    from: number,
+    to: number,
+    take: (code: number, entity: number, ns: number, since: number) => void,
+  ): number {
     const mask = this.#from.length - 1;
     let at = this.#indexAt(from);
     let start = from;
@@ -41,14 +49,14 @@ export class Timeline {
       at = this.#first;
       start = at < this.#count ? Math.min(to, this.#from[at & mask]!) : to;
       if (start > from) {
-        take(-1, 0, start - from);
+        take(-1, 0, start - from, from);
         calls++;
       }
     }
     for (; at < this.#count && start < to; at++) {
       const end = at + 1 < this.#count ? Math.min(to, this.#from[(at + 1) & mask]!) : to;
       if (end > start) {
-        take(this.#code[at & mask]!, this.#entity[at & mask]!, end - start);
+        take(this.#code[at & mask]!, this.#entity[at & mask]!, end - start, start);
         calls++;
       }
       start = Math.max(start, end);
@@ -64,6 +72,28 @@ export class Timeline {
       this.#code[at & mask] = code;
       this.#entity[at & mask] = entity;
     }
+  }
+
+  /** Keeps nothing any more; the last cause ends at `end`. */
+  finish(end: number): void {
+    while (this.#first < this.#count) this.#drop();
+    this.#giveOut(end);
+  }
+
+  #drop(): void {
+    const at = this.#first++ & (this.#from.length - 1);
+    if (this.onFinal === undefined) return;
+    const [from, code, entity] = [this.#from[at]!, this.#code[at]!, this.#entity[at]!];
+    if (this.#final?.code === code && this.#final.entity === entity) return;
+    this.#giveOut(from);
+    this.#final = { code, entity, from };
+  }
+
+  #giveOut(to: number): void {
+    if (this.#final === undefined) return;
+    const { code, entity, from } = this.#final;
+    this.#final = undefined;
+    if (to > from) this.onFinal?.(code, entity, from, to);
   }
 
   /** The last stretch that begins at `time` or before; `#first - 1` if there is none. */
@@ -82,7 +112,7 @@ export class Timeline {
   #makeRoom(): void {
     const room = this.#from.length;
     if (room >= this.#most) {
-      this.#first++;
+      this.#drop();
       return;
     }
     const [from, code, entity] = [

@@ -1,10 +1,12 @@
-import { causeCode, cpuOf, isInferred, isOff, kind, kindOf } from './causes.ts';
+import { causeCode, isOff, kind, kindOf, namedCause } from './causes.ts';
 import type { Entities } from './entities.ts';
-import { type Cause, causeKinds, type Wait } from './result.ts';
+import type { Cause, Wait } from './result.ts';
 import type { ExplainedTask, OpenWait } from './state.ts';
 
 /** Causes of a wait beyond this number are summed up by kind. */
 const mostCauses = 256;
+/** Stretches that are kept of a wait. */
+const mostOfWait = 1 << 14;
 /** Steps that may be taken for each wait looked at, on average: a hostile file has many long ones. */
 const stepsForEach = 64;
 const firstSteps = 1 << 24;
@@ -28,10 +30,24 @@ export interface WaitChoice {
   readonly from: number;
   readonly to: number;
   readonly isWanted: (task: ExplainedTask) => boolean;
+  /** How many stretches to keep, of all waits together; none by default. */
+  readonly stretches?: number;
+}
+
+/** A cause and when it holds, without interruption. */
+export interface FoundStretch {
+  readonly code: number;
+  readonly entity: number;
+  readonly from: number;
+  to: number;
 }
 
 /** A wait with numbers as times. */
-export type FoundWait = Omit<Wait, 'dueNs' | 'endNs'> & { readonly due: number; readonly end: number };
+export type FoundWait = Omit<Wait, 'dueNs' | 'endNs' | 'stretches'> & {
+  readonly due: number;
+  readonly end: number;
+  readonly stretches: readonly FoundStretch[];
+};
 
 interface EndedWait {
   readonly wait: OpenWait;
@@ -56,6 +72,8 @@ export class Waits {
   /** Those whose causes are still to be found, in the order of their ends. */
   readonly #ended: EndedWait[] = [];
   #steps = firstSteps;
+  /** Stretches of the worst waits. */
+  #kept = 0;
 
   constructor(choice: WaitChoice, entities: Entities) {
     this.#choice = choice;
@@ -106,17 +124,23 @@ export class Waits {
       kind: wait.kind,
       isDue: wait.isDue,
       isOver,
-      causes: this.#causesOf(wait, task, end),
+      ...this.#causesOf(wait, task, end),
     };
     let at = this.worst.length;
     while (at > 0 && this.worst[at - 1]!.lengthNs < length) at--;
     this.worst.splice(at, 0, found);
-    if (this.worst.length > this.#choice.worst) this.worst.pop();
+    this.#kept += found.stretches.length;
+    if (this.worst.length > this.#choice.worst) this.#kept -= this.worst.pop()!.stretches.length;
   }
 
-  #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Cause[] {
+  #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Pick<FoundWait, 'causes' | 'stretches'> {
+    const stretches: FoundStretch[] = [];
+    const most = Math.min(mostOfWait, (this.#choice.stretches ?? 0) - this.#kept);
     const sums = new Map<number, { readonly code: number; readonly entity: number; ns: number }>();
-    const add = (code: number, entity: number, ns: number): void => {
+    const add = (code: number, entity: number, ns: number, from: number): void => {
+      const last = stretches.at(-1);
+      if (last?.code === code && last.entity === entity && last.to === from) last.to += ns;
+      else if (stretches.length < most) stretches.push({ code, entity, from, to: from + ns });
       const key = entity * codeUnit + code;
       const sum = sums.get(key);
       if (sum === undefined) sums.set(key, { code, entity, ns });
@@ -125,19 +149,20 @@ export class Waits {
     if (this.#steps <= 0) {
       this.unresolved++;
       const why = this.#entities.add('host', { name: 'too many long waits' });
-      return [this.#cause(kind.unknown, why, end - wait.due)];
+      add(kind.unknown, why, end - wait.due, wait.due);
+      return { causes: [this.#cause(kind.unknown, why, end - wait.due)], stretches };
     }
     const pieces = [...(wait.earlier ?? [])];
-    if (wait.isLost === true) add(kind.unknown, this.#isMoved, end - wait.since);
-    else pieces.push({ cpu: wait.cpu, from: wait.since, to: end });
+    if (wait.isLost !== true) pieces.push({ cpu: wait.cpu, from: wait.since, to: end });
     let steps = 0;
     for (const { cpu, from, to } of pieces)
-      steps += cpu.timeline.slice(from, to, (code, entity, ns) => {
-        if (code < 0) add(kind.unknown, this.#beyondHistory, ns);
+      steps += cpu.timeline.slice(from, to, (code, entity, ns, since) => {
+        if (code < 0) add(kind.unknown, this.#beyondHistory, ns, since);
         // its own stretches as current, and idle ones: the guest's kernel is on its way to the task
-        else if (isOff(kindOf(code)) || !this.#isItself(code, entity, task)) add(code, entity, ns);
-        else add(causeCode(kind['guest-kernel'], cpu.number, false), task.machine.nobody, ns);
+        else if (isOff(kindOf(code)) || !this.#isItself(code, entity, task)) add(code, entity, ns, since);
+        else add(causeCode(kind['guest-kernel'], cpu.number, false), task.machine.nobody, ns, since);
       });
+    if (wait.isLost === true) add(kind.unknown, this.#isMoved, end - wait.since, wait.since);
     this.#steps -= steps;
     const sorted = [...sums.values()].sort((a, b) => b.ns - a.ns);
     for (const { code, ns } of sorted.splice(mostCauses)) {
@@ -146,7 +171,7 @@ export class Waits {
       if (sum === undefined) sorted.push({ code: others, entity: 1, ns });
       else sum.ns += ns;
     }
-    return sorted.map(({ code, entity, ns }) => this.#cause(code, entity, ns));
+    return { causes: sorted.map(({ code, entity, ns }) => this.#cause(code, entity, ns)), stretches };
   }
 
   #isItself(code: number, entity: number, task: ExplainedTask): boolean {
@@ -156,13 +181,7 @@ export class Waits {
   }
 
   #cause(code: number, entity: number, ns: number): Cause {
-    const cpu = cpuOf(code);
-    return {
-      kind: causeKinds[kindOf(code)]!,
-      ...this.#entities.at(entity),
-      cpu: cpu < 0 ? null : cpu,
-      ns,
-      inferred: isInferred(code),
-    };
+    const { inferred, ...cause } = namedCause(code, entity, this.#entities);
+    return { ...cause, ns, inferred };
   }
 }

@@ -17,6 +17,15 @@ import { Waiting } from '../report/waiting.ts';
 
 /** Records until the first reason to end, converts to files and reports their contents. Throws Failure. */
 export async function runRecord(options: RecordCommand): Promise<ExitCode> {
+  const result = await recordMachines(options);
+  const { guests } = result;
+  if (options.json) process.stdout.write(`${jsonOf(result)}\n`);
+  else if (!options.quiet) reportTo(options).write(guests.map(textOf).join(''));
+  return reportProblems(guests);
+}
+
+/** Records until the first reason to end and converts to files, with progress on stderr. Throws Failure. */
+export async function recordMachines(options: RecordCommand): Promise<RecordResult> {
   const live = new LiveText(process.stderr);
   const view = new RecordView(live);
   const say = (text: string): void => {
@@ -45,27 +54,36 @@ export async function runRecord(options: RecordCommand): Promise<ExitCode> {
   const waiting = new Waiting(live, () => (options.quiet ? undefined : recorder.doing));
   const stopListening = listen(recorder, live, () => printing?.abandon());
   try {
-    const result = await recorder.run();
-    waiting.stop();
-    const { guests } = result;
-    if (options.json) process.stdout.write(`${jsonOf(result)}\n`);
-    else if (!options.quiet) reportTo(options).write(guests.map(textOf).join(''));
-    for (const guest of guests) {
-      for (const note of notesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${note}\n`);
-      for (const loss of lossesOf(guest)) process.stderr.write(`trace-host: ${guest.out}: ${loss}\n`);
-      for (const { message, remedy } of guest.failures) {
-        process.stderr.write(
-          `trace-host: ${printable(message)}${remedy === '' ? '' : ` — ${printable(remedy)}`}\n`,
-        );
-      }
-      if (guest.dir !== undefined)
-        process.stderr.write(`trace-host: ${howToConvert(guest.dir, guest.out)}\n`);
-    }
-    return codeOf(guests);
+    return await recorder.run();
   } finally {
     waiting.stop();
     stopListening();
   }
+}
+
+/**
+ * Reports on stderr what is noteworthy in the files of a recording, and what they lack.
+ * @param nameOf how to name a machine's file
+ * @returns the exit code of the recording; the exit code of its COMMAND does not matter
+ */
+export function reportProblems(
+  guests: readonly GuestReport[],
+  nameOf = ({ out }: GuestReport): string => out,
+): ExitCode {
+  for (const guest of guests) {
+    const name = nameOf(guest);
+    for (const note of notesOf(guest)) process.stderr.write(`trace-host: ${name}: ${note}\n`);
+    for (const loss of lossesOf(guest)) process.stderr.write(`trace-host: ${name}: ${loss}\n`);
+    for (const { message, remedy } of guest.failures) {
+      process.stderr.write(
+        `trace-host: ${printable(message)}${remedy === '' ? '' : ` — ${printable(remedy)}`}\n`,
+      );
+    }
+    if (guest.dir !== undefined) process.stderr.write(`trace-host: ${howToConvert(guest.dir, guest.out)}\n`);
+  }
+  if (guests.every(({ report }) => report === undefined)) return exitCode.failed;
+  const whole = guests.every((guest) => isWhole(guest));
+  return whole ? exitCode.done : exitCode.lost;
 }
 
 /** With --print, stdout only contains the events. */
@@ -182,11 +200,4 @@ function jsonOf({ end, guests }: RecordResult): string {
 function endedOf(end: RecordEnd): object {
   if (end.kind !== 'command') return { by: end.kind };
   return { by: end.kind, exitCode: end.exitCode, signal: end.signal };
-}
-
-/** The exit code of the recording; the exit code of its COMMAND does not matter. */
-function codeOf(guests: readonly GuestReport[]): ExitCode {
-  if (guests.every(({ report }) => report === undefined)) return exitCode.failed;
-  const whole = guests.every((guest) => isWhole(guest));
-  return whole ? exitCode.done : exitCode.lost;
 }

@@ -30,7 +30,9 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
     case 'align':
       return (await import('./reading/align.ts')).runAlign(command.options);
     case 'explain':
-      return (await import('./reading/explain.ts')).runExplain(command.options);
+      return command.options.recording === undefined
+        ? (await import('./reading/explain.ts')).runExplain(command.options)
+        : (await import('./explain-now.ts')).runExplainNow(command.options, command.options.recording);
     case 'summary':
       return (await import('./reading/summary.ts')).runSummary(command.options);
     default:

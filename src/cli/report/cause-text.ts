@@ -20,13 +20,16 @@ function isRealtime(prio: number | null): boolean {
   return prio !== null && prio >= 0 && prio < normalPrio;
 }
 
-/** What took the time, in a few words. */
-export function causeText(cause: WhoAndWhere): string {
-  return `${plainText(cause)}${cause.inferred ? ' (inferred)' : ''}`;
+/**
+ * What took the time, in a few words.
+ * @param guest from which it was taken
+ */
+export function causeText(cause: WhoAndWhere, guest: string): string {
+  return `${plainText(cause, guest)}${cause.inferred ? ' (inferred)' : ''}`;
 }
 
-function plainText(cause: WhoAndWhere): string {
-  const { kind, machine, cpu, tid } = cause;
+function plainText(cause: WhoAndWhere, guest: string): string {
+  const { kind, cpu, tid } = cause;
   const on = cpu === null ? '' : ` on host CPU ${cpu}`;
   const hostCpu = cpu === null ? 'the host CPU' : `host CPU ${cpu}`;
   switch (kind) {
@@ -47,7 +50,7 @@ function plainText(cause: WhoAndWhere): string {
         ? `vCPU woken, until ${hostCpu} left idle`
         : `vCPU woken, behind host task ${taskText(cause)}${on}`;
     case 'other-guest':
-      return `behind a vCPU of guest ${printable(machine)}, which ran ${taskText(cause)}${on}`;
+      return `behind ${vcpuText(cause, guest, 'this')}, which ran ${taskText(cause)}${on}`;
     case 'asleep':
       return 'vCPU asleep, and not woken yet';
     case 'hypervisor':
@@ -63,6 +66,15 @@ function plainText(cause: WhoAndWhere): string {
     default:
       return kind satisfies never;
   }
+}
+
+/** @param same `this` or `the same` guest */
+function vcpuText(
+  { machine, number }: Pick<Cause, 'machine' | 'number'>,
+  guest: string,
+  same: string,
+): string {
+  return `vCPU ${number ?? '?'} of ${machine === guest ? `${same} guest` : `guest ${printable(machine)}`}`;
 }
 
 function numbered({ number, name }: Pick<Cause, 'number' | 'name'>): string {
@@ -84,7 +96,7 @@ export function verdict({ waits, clocks }: Explanation): string {
     interrupted: 'was interrupted for',
   }[kind];
   const whole = `${name} ${did} ${duration(lengthNs)}`;
-  const bound = clocks[machine]?.boundNs ?? null;
+  const bound = wait.boundNs ?? clocks[machine]?.boundNs ?? null;
   const isInHost = !cause.kind.startsWith('guest-') && cause.kind !== 'unknown';
   if (isInHost && bound !== null && lengthNs < 2 * bound)
     return `${whole}; that is less than twice the error of its clock (${duration(Math.round(bound))}), so why is uncertain\n`;
@@ -99,7 +111,7 @@ export function verdict({ waits, clocks }: Explanation): string {
       : []),
   ];
   const said = `${whole}; ${duration(cause.ns)} because ${because(cause, wait, cpu)}`;
-  const help = remedy(cause);
+  const help = remedy(cause, machine);
   return `${said}${doubts.length > 0 ? ` (${doubts.join('; ')})` : ''}\n${help === '' ? '' : `${help}\n`}`;
 }
 
@@ -108,7 +120,7 @@ function bracketed({ task, tid, prio }: NamedTask): string {
   return `${task === '' ? '<...>' : printable(task)}[${tid}]${isRealtime(prio) ? ` (prio ${prio})` : ''}`;
 }
 
-function because(cause: Cause, { kind }: Wait, guestCpu: number): string {
+function because(cause: Cause, { kind, machine }: Wait, guestCpu: number): string {
   const where = `CPU ${cause.cpu ?? '?'}, where its vCPU ${guestCpu}`;
   switch (cause.kind) {
     case 'preempted':
@@ -120,7 +132,7 @@ function because(cause: Cause, { kind }: Wait, guestCpu: number): string {
         ? `host CPU ${cause.cpu ?? '?'} took so long to leave idle for its vCPU ${guestCpu}`
         : `host task ${bracketed(cause)} held ${where} was to run`;
     case 'other-guest':
-      return `guest ${printable(cause.machine)}, running ${bracketed(cause)}, held ${where} was to run`;
+      return `${vcpuText(cause, machine, 'the same')}, running ${bracketed(cause)}, held ${where} was to run`;
     case 'guest-task':
       return `task ${bracketed(cause)} of the same guest held its CPU ${guestCpu}`;
     case 'asleep':
@@ -147,7 +159,7 @@ function because(cause: Cause, { kind }: Wait, guestCpu: number): string {
 }
 
 /** What may help; empty if nothing general does. */
-function remedy({ kind, tid, prio, number, machine }: Cause): string {
+function remedy({ kind, tid, prio, number, machine }: Cause, guest: string): string {
   switch (kind) {
     case 'preempted':
     case 'woken-behind':
@@ -159,7 +171,7 @@ function remedy({ kind, tid, prio, number, machine }: Cause): string {
         ? 'may help: that task on other CPUs (taskset, cpuset), as its realtime priority beats any vCPU without one'
         : "may help: CPUs of their own for the guest's vCPUs (taskset, cpuset), or a larger cpu.weight";
     case 'other-guest':
-      return `may help: the vCPUs of this guest and of ${printable(machine)} on different CPUs (taskset, cpuset)`;
+      return `may help: the vCPUs of this guest${machine === guest ? '' : ` and of ${printable(machine)}`} on different CPUs (taskset, cpuset)`;
     case 'guest-task':
       return isRealtime(prio)
         ? 'may help, in the guest: that task on another CPU, or without its realtime priority'

@@ -27,7 +27,7 @@ export function qualityText(
   jumps = 0,
 ): string {
   const jumped = jumps > 0 ? `, ${counted(jumps, 'jump')}` : '';
-  const against = violations > 0 ? `, ${violations} contradict` : '';
+  const against = violations > 0 ? `; ${counted(violations, 'observation')} against it` : '';
   const how = `${methods.join(' and ')}; ${counted(samples, 'sample')}${against}${jumped}`;
   // cycles have no length
   if (isTsc(methods)) return `within ${boundNs} (${how})`;

@@ -55,7 +55,7 @@ function waitText({ causes, lengthNs, ...wait }: Wait, index: number, barMost: n
     `${isOver ? '' : ' and more'} on CPU ${cpu}, ${since} ${seconds(dueNs)}`;
   const shown = causes.slice(0, causes.length > causesMost ? causesMost - 1 : causesMost);
   const rest = causes.slice(shown.length);
-  const rows = shown.map((cause) => row(cause.ns, causeText(cause)));
+  const rows = shown.map((cause) => row(cause.ns, causeText(cause, machine)));
   if (rest.length > 0) rows.push(row(sumOf(rest), `${counted(rest.length, 'more cause')}, together`));
   return `${head}\n${rows.join('')}`;
 
@@ -75,7 +75,7 @@ function thievesText(guest: string, thieves: readonly Thief[]): string {
       percent(thief.ns / all),
       String(thief.count),
       duration(thief.worstNs),
-      causeText({ ...thief, cpu: null, inferred: false }),
+      causeText({ ...thief, cpu: null, inferred: false }, guest),
     ]);
   const rest = thieves.length - rows.length;
   const head = ['time', 'share', 'count', 'worst', `who took the CPUs of ${printable(guest)}`];

@@ -2,21 +2,23 @@ import { type ClockMap } from '../map/clock-map.ts';
 import { MapCursor } from '../map/map-cursor.ts';
 import type { OffStretches } from './off-stretches.ts';
 
-/** Largest bound of an event's host time; events with a larger bound are not used. */
-const worstBoundNs = 5e6;
+/**
+ * Largest bound of an event's host time; events with a larger bound are not used. An emulated guest under load may take
+ * 20 ms to answer a ping.
+ */
+const worstBoundNs = 50e6;
 /** Stretches shorter than this part of the uncertainty are left out: they say little and cost most. */
 const shortest = 1 / 64;
 /** If two events are closer than this part of a stretch, the events between them add nothing. */
 const overlap = 0.98;
 
 /** Maximum number of stretches to look at for one event. */
-const mostAtOnce = 64;
+const mostAtOnce = 256;
 
-/** Origins of times; and the largest bound with which an event is still of use, 5 ms by default. */
+/** Origins of times. */
 export interface ExclusionSettings {
   readonly guestOrigin: bigint;
   readonly hostOrigin: bigint;
-  readonly worstNs?: number;
 }
 
 /**
@@ -24,6 +26,8 @@ export interface ExclusionSettings {
  * off-stretch, according to a map of the clocks, and of these the ones that say most.
  */
 export class Exclusion {
+  /** By which the events are chosen. */
+  readonly map: ClockMap;
   readonly vcpus: readonly OffStretches[];
   readonly guestOrigin: bigint;
   readonly hostOrigin: bigint;
@@ -35,7 +39,6 @@ export class Exclusion {
   time: Float64Array = new Float64Array(4096);
   readonly #cursor: MapCursor;
   readonly #most: number;
-  readonly #worst: number;
   readonly #at: Int32Array;
   /** Index of each stretch's last pair, and the time of the pair before that. */
   readonly #last: Int32Array;
@@ -50,14 +53,14 @@ export class Exclusion {
   constructor(
     map: ClockMap,
     vcpus: readonly OffStretches[],
-    { guestOrigin, hostOrigin, worstNs = worstBoundNs }: ExclusionSettings,
+    { guestOrigin, hostOrigin }: ExclusionSettings,
     mostPairs = 1 << 21,
   ) {
+    this.map = map;
     this.vcpus = vcpus;
     this.guestOrigin = guestOrigin;
     this.hostOrigin = hostOrigin;
     this.#most = mostPairs;
-    this.#worst = worstNs;
     this.#cursor = new MapCursor(map, guestOrigin, hostOrigin);
     const numbers: number[] = [];
     let count = 0;
@@ -88,7 +91,7 @@ export class Exclusion {
     const cursor = this.#cursor;
     cursor.seek(time);
     const { host, bound } = cursor;
-    if (bound > this.#worst) return;
+    if (bound > worstBoundNs) return;
     const { from, to, length } = off;
     let at = firstEndingAfter(off, host - bound, this.#at[vcpu]!);
     this.#at[vcpu] = at;

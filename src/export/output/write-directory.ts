@@ -8,15 +8,15 @@ import { refusalOf } from '../../trace/file/write-replacing.ts';
 
 /**
  * Calls `fill` to write files into a temporary directory next to `path`, then renames it to `path`. If `path` exists,
- * it must be an empty directory; it must not be in `input`, the trace. Removes the temporary directory on error. Throws
+ * it must be an empty directory; it must not be in `inputs`, the traces. Removes the temporary directory on error. Throws
  * Failure for file system errors.
  */
 export async function writeDirectory<T>(
-  input: string,
+  inputs: readonly string[],
   path: string,
   fill: (dir: string) => Promise<T>,
 ): Promise<T> {
-  await checkNotInput(input, path);
+  for (const input of inputs) await checkNotInput(input, path);
   await checkFree(path);
   const whole = resolve(path);
   const temporary = join(dirname(whole), `.${basename(whole)}.${process.pid}.tmp`);

@@ -34,7 +34,7 @@ export async function exportParquet(
   path: string,
   options: ExportOptions = {},
 ): Promise<NdjsonReport> {
-  return writeDirectory(trace.path, path, (dir) => fillParquet(trace, dir, options));
+  return writeDirectory([trace.path], path, (dir) => fillParquet(trace, dir, options));
 }
 
 /** Writes the files of `exportParquet` into a directory that exists. */

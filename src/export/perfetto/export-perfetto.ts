@@ -1,15 +1,14 @@
 import type { Writable } from 'node:stream';
-import { type EventFilter, Trace } from '../../trace/open.ts';
-import { type Machine, Session } from '../../trace/session.ts';
+import type { Trace } from '../../trace/open.ts';
+import type { Machine } from '../../trace/session.ts';
 import type { ExportOptions } from '../export-options.ts';
+import { type ExportSource, filterOf, machinesOf, type MachinesOptions } from '../machines.ts';
 import { DoubleBuffer } from '../output/double-buffer.ts';
 import { writeOutput } from '../output/write-output.ts';
 import { descriptorNumbers, type GenericForm } from './event-type.ts';
 import { type MachineReport, writeMachine } from './write-machine.ts';
 
-export interface PerfettoOptions extends Omit<ExportOptions, 'filter'> {
-  /** Which events to export; all by default. One filter for all machines, or one for each (undefined leaves it out). */
-  readonly filter?: EventFilter | ((machine: Machine) => EventFilter | undefined);
+export interface PerfettoOptions extends MachinesOptions {
   /** Compress the file; by default if the path ends in `.gz`. Perfetto opens both. */
   readonly gzip?: boolean;
   /**
@@ -29,45 +28,49 @@ export interface PerfettoReport extends MachineReport {
  * Writes a trace for the Perfetto UI and trace processor, or the traces of a host and its guests as several machines of
  * one file. Memory is bounded, whatever the size of the trace. Times are those of the trace clock. A file appears when
  * it is complete; a stream is written to but not ended.
- * @param from a trace, a session, or some machines of a session; the first one is treated as the host
  * @param to path of the file, or a stream
  * @throws Failure for an unreadable trace, a filter that names something not in the trace, or an unwritable file
  */
 export async function exportPerfetto(
-  from: Trace | Session | readonly Machine[],
+  from: ExportSource,
   to: string | Writable,
   options: PerfettoOptions = {},
 ): Promise<PerfettoReport> {
-  const machines = from instanceof Trace ? [machineOf(from)] : from instanceof Session ? from.machines : from;
+  const machines = machinesOf(from);
   const inputs = machines.map(({ trace }) => trace.path);
   const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
     const out = new DoubleBuffer(sink);
-    const parts: MachineReport[] = [];
-    const progress = options.onProgress && summed(options.onProgress, machines);
-    let firstDescriptor: number = descriptorNumbers.first;
-    for (const [machineId, machine] of machines.entries()) {
-      const onProgress = progress?.(machineId);
-      const filter = typeof options.filter === 'function' ? options.filter(machine) : (options.filter ?? {});
-      if (filter === undefined) continue;
-      const own = { ...options, filter, ...(onProgress && { onProgress }) };
-      parts.push(await writeMachine(machine.trace, machineId, firstDescriptor, own, out));
-      firstDescriptor += highestId(machine.trace) + 1;
-    }
+    const report = await writeMachines(machines, options, out);
     await out.end();
-    return parts;
+    return report;
   });
-  return {
-    events: sum(result, ({ events }) => events),
-    lost: result.reduce((all, { lost }) => all + lost, 0n),
-    uncountedLosses: sum(result, ({ uncountedLosses }) => uncountedLosses),
-    leftOut: sum(result, ({ leftOut }) => leftOut),
-    droppedFields: [...new Set(result.flatMap(({ droppedFields }) => droppedFields))],
-    bytes,
-  };
+  return { ...result, bytes };
 }
 
-function machineOf(trace: Trace): Machine {
-  return { name: '', trace, vcpuTids: new Map(), hasHostTimes: true };
+/** Writes the packets of several machines, the first one as the host. */
+export async function writeMachines(
+  machines: readonly Machine[],
+  options: PerfettoOptions,
+  out: DoubleBuffer,
+): Promise<MachineReport> {
+  const parts: MachineReport[] = [];
+  const progress = options.onProgress && summed(options.onProgress, machines);
+  let firstDescriptor: number = descriptorNumbers.first;
+  for (const [machineId, machine] of machines.entries()) {
+    const onProgress = progress?.(machineId);
+    const filter = filterOf(machine, options);
+    if (filter === undefined) continue;
+    const own = { ...options, filter, ...(onProgress && { onProgress }) };
+    parts.push(await writeMachine(machine.trace, machineId, firstDescriptor, own, out));
+    firstDescriptor += highestId(machine.trace) + 1;
+  }
+  return {
+    events: sum(parts, ({ events }) => events),
+    lost: parts.reduce((all, { lost }) => all + lost, 0n),
+    uncountedLosses: sum(parts, ({ uncountedLosses }) => uncountedLosses),
+    leftOut: sum(parts, ({ leftOut }) => leftOut),
+    droppedFields: [...new Set(parts.flatMap(({ droppedFields }) => droppedFields))],
+  };
 }
 
 function highestId({ source }: Trace): number {

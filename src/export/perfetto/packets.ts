@@ -3,7 +3,7 @@ import { type Task, tasksOf } from '../tasks.ts';
 import { ProtoWriter } from './proto-writer.ts';
 
 /** Sequence id of the first machine's packets. Each further machine has the next id. */
-const firstSequenceId = 1;
+export const firstSequenceId = 1;
 /** `BUILTIN_CLOCK_BOOTTIME`. */
 const boottime = 6;
 /** Maximum number of tasks in one packet. */
@@ -35,10 +35,28 @@ export function* firstPackets(
   if (machineId !== 0) yield clockPacket(machineId, span ?? { first: 0n, last: 0n });
   const system = systemPacket(uname, machineId);
   if (system !== undefined) yield system;
-  // readers already know the idle task
-  const tasks = tasksOf(source).filter(({ tid }) => tid !== 0);
+  const tasks = namedTasks(source);
   for (let at = 0; at < tasks.length; at += packetTasks)
     yield tasksPacket(tasks.slice(at, at + packetTasks), machineId);
+}
+
+/**
+ * The tasks of a machine. Threads that run vCPUs of guests get names that say so: those of all of QEMU's threads are the
+ * same. Readers prefer these names to those in events.
+ */
+function namedTasks(source: Trace['source']): Task[] {
+  const vcpus = new Map<number, string>();
+  for (const { name, vcpuTids } of source.guests)
+    for (const [vcpu, tid] of vcpuTids) vcpus.set(tid, `vCPU ${vcpu} of ${name}`);
+  // readers already know the idle task
+  const tasks = tasksOf(source).filter(({ tid }) => tid !== 0);
+  const named = tasks.map((task) => {
+    const vcpu = vcpus.get(task.tid);
+    vcpus.delete(task.tid);
+    return vcpu === undefined ? task : { ...task, name: `${vcpu} (${task.name})` };
+  });
+  const others = [...vcpus].map(([tid, name]) => ({ tid, name, tgid: undefined, ppid: undefined }));
+  return [...named, ...others];
 }
 
 /** States that a guest's times are the host's: the export has converted them. */

@@ -1,6 +1,5 @@
 import { quoted } from '../../base/quoted.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
-import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Field } from '../../trace/format/field.ts';
 import { FieldSpan } from '../field-span.ts';
 import { TextWriter } from './text-writer.ts';
@@ -26,23 +25,38 @@ export const commonColumns: readonly (readonly [name: string, type: string])[] =
   ['_instance', 'text'],
 ];
 
+/** A column. `key`: that of the field that it is of; undefined for those of all events. */
+export interface CsvColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly key: string | undefined;
+}
+
+/** What a row has besides its event. Texts are cells. */
+export interface RowParts {
+  /** The fields of the columns after the common ones; undefined where the event's machine has none. */
+  readonly fields: readonly (Field | undefined)[];
+  readonly guest: string;
+  /** Undefined if there is no such column. */
+  readonly machine: string | undefined;
+}
+
 /** The rows of one event type in CSV; `out` has those that are not yet written. */
 export class CsvTable {
   readonly out = new TextWriter('bare');
-  readonly #fields: readonly Field[];
-  readonly #guest: string;
+  readonly event: string;
+  readonly columns: readonly CsvColumn[];
   /** Encoded cells of task names. */
   readonly #comms = new Map<string, Uint8Array>();
 
-  /** Writes the header. @param guest value of the column `_guest` */
-  constructor(format: EventFormat | undefined, guest: string) {
-    this.#fields = format?.fields ?? [];
-    this.#guest = cell(guest);
-    const names = [...commonColumns.map(([name]) => name), ...this.#fields.map(({ name }) => name)];
-    this.out.text(`${names.map(cell).join(',')}\n`);
+  /** Writes the header. @param event the event's full name */
+  constructor(event: string, columns: readonly CsvColumn[]) {
+    this.event = event;
+    this.columns = columns;
+    this.out.text(`${columns.map(({ name }) => cell(name)).join(',')}\n`);
   }
 
-  add(event: TraceEvent): void {
+  add(event: TraceEvent, { fields, guest, machine }: RowParts): void {
     const { out } = this;
     const { record, pid, task } = event;
     out.time(event.timestamp);
@@ -54,11 +68,16 @@ export class CsvTable {
     out.byte(comma);
     if (task !== undefined) out.copy(this.#commOf(task));
     out.byte(comma);
-    out.text(this.#guest);
+    out.text(guest);
     out.byte(comma);
     if (event.buffer !== '') out.text(cell(event.buffer));
-    for (const field of this.#fields) {
+    if (machine !== undefined) {
       out.byte(comma);
+      out.text(machine);
+    }
+    for (const field of fields) {
+      out.byte(comma);
+      if (field === undefined) continue;
       if (field.content === 'integer') {
         if (field.offset + field.bytes <= record.dataBytes) out.integer(field, record);
         continue;

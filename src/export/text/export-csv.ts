@@ -2,13 +2,12 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { quoted } from '../../base/quoted.ts';
-import type { Trace } from '../../trace/open.ts';
 import { forEachEvent } from '../event-loop.ts';
-import type { ExportOptions } from '../export-options.ts';
-import { fileNameOf } from '../file-names.ts';
+import { type ExportSource, machinesOf, type MachinesOptions } from '../machines.ts';
 import { appendTo, writeDirectory } from '../output/write-directory.ts';
 import { writeOutput } from '../output/write-output.ts';
-import { cell, commonColumns, CsvTable, typeName } from './csv-table.ts';
+import { cell, type CsvTable } from './csv-table.ts';
+import { CsvTables } from './csv-tables.ts';
 import type { NdjsonOptions, NdjsonReport } from './export-ndjson.ts';
 
 /** Bytes per write of a single file. */
@@ -21,35 +20,31 @@ const tablesBytes = 16 << 20;
  * events of several types, and otherwise as `exportPerfetto` does.
  */
 export async function exportCsvFile(
-  trace: Trace,
+  from: ExportSource,
   to: string | Writable,
   options: NdjsonOptions = {},
 ): Promise<NdjsonReport> {
-  const { result, bytes } = await writeOutput([trace.path], to, options.gzip, async (sink) => {
+  const machines = machinesOf(from);
+  const inputs = machines.map(({ trace }) => trace.path);
+  const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
+    const tables = new CsvTables(machines);
     let table: CsvTable | undefined;
-    let of: { readonly id: number; readonly name: string } | undefined;
     const drain = async (): Promise<void> => {
       if (table === undefined) return;
       await sink.write(table.out.view());
       table.out.clear();
     };
-    const counts = await forEachEvent(trace, options, (event) => {
-      const { id } = event;
-      of ??= { id, name: event.name };
-      if (id !== of.id) throw severalTypes(of.name, event.name);
-      table ??= new CsvTable(event.format, guestOf(trace));
-      table.add(event);
+    const counts = await forEachEvent(machines, options, (event) => {
+      const added = tables.tableOf(event);
+      table ??= added;
+      if (added !== table) throw severalTypes(table.event, added.event);
+      tables.add(event);
       return table.out.length >= writeBytes ? drain() : undefined;
     });
     await drain();
     return counts;
   });
   return { ...result, bytes };
-}
-
-/** The guest's name; empty if unknown. */
-function guestOf({ source }: Trace): string {
-  return source.recording?.guest ?? '';
 }
 
 function severalTypes(one: string, other: string): Failure {
@@ -66,45 +61,34 @@ function severalTypes(one: string, other: string): Failure {
  * not empty.
  */
 export async function exportCsvDirectory(
-  trace: Trace,
+  from: ExportSource,
   path: string,
-  options: ExportOptions = {},
+  options: MachinesOptions = {},
 ): Promise<NdjsonReport> {
-  return writeDirectory(trace.path, path, async (dir) => {
-    const tables: (CsvTable | undefined)[] = [];
-    const { catalogue } = trace.source;
-    const nameOf = (id: number): string => `${fileNameOf(id, catalogue.byId(id))}.csv`;
+  const machines = machinesOf(from);
+  const inputs = machines.map(({ trace }) => trace.path);
+  return writeDirectory(inputs, path, async (dir) => {
+    const tables = new CsvTables(machines);
     let bytes = 0;
     let waiting = 0;
     const drain = async (): Promise<void> => {
       waiting = 0;
-      for (const [id, table] of tables.entries()) {
-        if (table === undefined || table.out.length === 0) continue;
-        bytes += table.out.length;
-        await appendTo(join(dir, nameOf(id)), table.out.view());
-        table.out.release();
+      for (const [name, { out }] of tables.tables) {
+        if (out.length === 0) continue;
+        bytes += out.length;
+        await appendTo(join(dir, `${name}.csv`), out.view());
+        out.release();
       }
     };
-    const counts = await forEachEvent(trace, options, (event) => {
-      const { id } = event;
-      const table = (tables[id] ??= new CsvTable(event.format, guestOf(trace)));
-      const before = table.out.length;
-      table.add(event);
-      waiting += table.out.length - before;
+    const counts = await forEachEvent(machines, options, (event) => {
+      waiting += tables.add(event);
       return waiting >= tablesBytes ? drain() : undefined;
     });
     await drain();
     const lines = ['file,event,column,type'];
-    for (const [id, table] of tables.entries()) {
-      if (table === undefined) continue;
-      const format = catalogue.byId(id);
-      const columns = [
-        ...commonColumns,
-        ...(format?.fields ?? []).map((field) => [field.name, typeName(field)] as const),
-      ];
-      for (const [column, type] of columns)
-        lines.push([nameOf(id), format?.fullName ?? `#${id}`, column, type].map(cell).join(','));
-    }
+    for (const [file, { event, columns }] of tables.tables)
+      for (const { name, type } of columns)
+        lines.push([`${file}.csv`, event, name, type].map(cell).join(','));
     await appendTo(join(dir, 'columns.csv'), Buffer.from(`${lines.join('\n')}\n`));
     return { ...counts, bytes };
   });

@@ -4,15 +4,15 @@ import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Field } from '../../trace/format/field.ts';
 import type { RecordData } from '../../trace/format/record-data.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
-import type { Trace } from '../../trace/open.ts';
+import type { Machine } from '../../trace/session.ts';
 import { type EventCounts, forEachEvent } from '../event-loop.ts';
-import type { ExportOptions } from '../export-options.ts';
 import { FieldSpan } from '../field-span.ts';
+import { type ExportSource, machinesOf, type MachinesOptions } from '../machines.ts';
 import { writeOutput } from '../output/write-output.ts';
 import type { ByteSink } from '../output/byte-sink.ts';
 import { TextWriter } from './text-writer.ts';
 
-export interface NdjsonOptions extends ExportOptions {
+export interface NdjsonOptions extends MachinesOptions {
   /** Compress the file; by default if the path ends in `.gz`. */
   readonly gzip?: boolean;
 }
@@ -30,6 +30,7 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const keys = {
   time: encoder.encode('{"ts":'),
+  machine: (name: string) => encoder.encode(`,"machine":${json(name)},"cpu":`),
   cpu: encoder.encode(',"cpu":'),
   pid: encoder.encode(',"pid":'),
   comm: encoder.encode(',"comm":'),
@@ -43,17 +44,19 @@ const backslash = 0x5c;
 const comma = 0x2c;
 
 /**
- * Writes each event as a JSON object on a line of its own. Memory is bounded, whatever the size of the trace. A file
+ * Writes each event as a JSON object on a line of its own; of several machines in the order of time. Memory is bounded, whatever the size of the trace. A file
  * appears when it is complete; a stream is written to but not ended. Throws as `exportPerfetto` does.
  */
 export async function exportNdjson(
-  trace: Trace,
+  from: ExportSource,
   to: string | Writable,
   options: NdjsonOptions = {},
 ): Promise<NdjsonReport> {
-  const { result, bytes } = await writeOutput([trace.path], to, options.gzip, async (sink) => {
-    const writer = new LineWriter(trace);
-    const counts = await forEachEvent(trace, options, (event) => {
+  const machines = machinesOf(from);
+  const inputs = machines.map(({ trace }) => trace.path);
+  const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
+    const writer = new LineWriter(machines);
+    const counts = await forEachEvent(machines, options, (event) => {
       writer.add(event);
       return writer.out.length >= writeBytes ? drain(writer.out, sink) : undefined;
     });
@@ -75,30 +78,62 @@ interface LineType {
   readonly fields: readonly { readonly field: Field; readonly key: Uint8Array }[];
 }
 
-class LineWriter {
-  readonly out = new TextWriter('quoted');
-  readonly #trace: Trace;
+/** What the events of a machine have in common. */
+class MachineText {
+  /** The part from the time to the CPU. */
+  readonly beforeCpu: Uint8Array;
+  readonly #trace: Machine['trace'];
   readonly #types: (LineType | undefined)[] = [];
   readonly #comms = new Map<number, Uint8Array>();
+
+  constructor({ name, trace }: Machine, isNamed: boolean) {
+    this.#trace = trace;
+    this.beforeCpu = isNamed ? keys.machine(name) : keys.cpu;
+  }
+
+  typeOf({ id, name, format }: TraceEvent): LineType {
+    return (this.#types[id] ??= typeOf(name, format));
+  }
+
+  comm(pid: number): Uint8Array {
+    const known = this.#comms.get(pid);
+    if (known !== undefined) return known;
+    const name = this.#trace.task(pid);
+    // not cached: a hostile trace may have a new pid in each event
+    if (name === undefined) return noComm;
+    const text = encoder.encode(json(name));
+    this.#comms.set(pid, text);
+    return text;
+  }
+}
+
+class LineWriter {
+  readonly out = new TextWriter('quoted');
+  readonly #machines: ReadonlyMap<string, MachineText>;
+  /** If there is only one. */
+  readonly #only: MachineText | undefined;
   readonly #span = new FieldSpan();
 
-  constructor(trace: Trace) {
-    this.#trace = trace;
+  constructor(machines: readonly Machine[]) {
+    const isNamed = machines.length > 1;
+    this.#machines = new Map(machines.map((machine) => [machine.name, new MachineText(machine, isNamed)]));
+    this.#only = isNamed ? undefined : [...this.#machines.values()][0];
   }
 
   add(event: TraceEvent): void {
     const { out } = this;
-    const { id, lost, buffer, record } = event;
-    const type = (this.#types[id] ??= typeOf(event.name, event.format));
+    const { lost, buffer, record } = event;
+    const machine = this.#only ?? this.#machines.get(event.machine)!;
+    const type = machine.typeOf(event);
     out.copy(keys.time);
     out.time(event.timestamp);
-    out.copy(keys.cpu);
+    out.copy(machine.beforeCpu);
     out.decimal(event.cpu);
     out.copy(keys.pid);
     if (event.pid < 0) out.text(String(event.pid));
     else out.decimal(event.pid);
     out.copy(keys.comm);
-    out.copy(this.#comm(event.pid));
+    out.copy(machine.comm(event.pid));
     if (lost !== undefined) {
       out.copy(keys.lost);
       out.text(lost === 'unknown' ? '"unknown"' : String(lost));
@@ -166,17 +201,6 @@ class LineWriter {
     }
     bytes[to++] = quote;
     out.length = to;
-  }
-
-  #comm(pid: number): Uint8Array {
-    const known = this.#comms.get(pid);
-    if (known !== undefined) return known;
-    const name = this.#trace.task(pid);
-    // not cached: a hostile trace may have a new pid in each event
-    if (name === undefined) return noComm;
-    const text = encoder.encode(json(name));
-    this.#comms.set(pid, text);
-    return text;
   }
 }
 

@@ -4,6 +4,7 @@ import { codeOf } from '../../base/error-code.ts';
 import { errno, errnoName } from '../../native/error.ts';
 import { eventLoopFd } from '../../native/wait/event-loop.ts';
 import { POLLIN, PollSet } from '../../native/wait/poll.ts';
+import { Timerfd } from '../../native/wait/timerfd.ts';
 import { makePipe, type Pipe, setPipeBytes } from '../../native/io/pipe.ts';
 import { splice } from '../../native/io/transfer.ts';
 import type { RawFile } from '../../trace/recording/raw-file.ts';
@@ -12,10 +13,9 @@ import type { RawFile } from '../../trace/recording/raw-file.ts';
 const spliceBytes = 1024 * 1024;
 /** Number of splices from one stream before the others get a turn. */
 const splicesAtOnce = 4;
-/**
- * Interval at which the event loop gets a turn; timers, new streams and closed streams may be delayed by this much.
- */
+/** First and longest interval at which the event loop gets a turn: its timers may be late by this much. */
 const loopTurnMs = 50;
+const loopTurnMostMs = 250;
 /** The first delay before a stream that hung up is checked again; each further delay is longer. */
 const hungUpMs = 20;
 const hungUpMostMs = 200;
@@ -54,6 +54,7 @@ interface Running {
  */
 export class Collector {
   readonly #loopFd = eventLoopFd();
+  readonly #turnTimer = new Timerfd();
   #streams: Running[] = [];
   #closed = false;
   #done: Promise<void> = Promise.resolve();
@@ -79,48 +80,65 @@ export class Collector {
     await this.#done;
     for (const stream of this.#streams) release(stream);
     this.#streams = [];
+    this.#turnTimer.close();
   }
 
   /**
    * The main thread polls streams and event loop together, because waking another thread would cost more than the
-   * transfer. Work of the event loop ends the wait, except timers, which may be late by `loopTurnMs`.
+   * transfer. Work of the event loop ends the wait; its timers do not, so the loop gets a turn at intervals, which
+   * grow while it has no work.
    */
   async #run(): Promise<void> {
-    let turnedMs = 0;
-    while (!this.#closed) {
+    let turnMs = loopTurnMs;
+    for (;;) {
+      await new Promise(setImmediate);
+      if (this.#closed) return;
       const nowMs = performance.now();
       const awake = this.#streams.filter((stream) => stream.notBeforeMs <= nowMs);
-      const set = new PollSet(awake.length + 1);
+      const set = new PollSet(awake.length + 2);
       awake.forEach(({ stream }, index) => set.set(index, stream.fd, POLLIN));
       set.set(awake.length, this.#loopFd, POLLIN);
-      set.waitHere(Math.max(0, Math.ceil(turnedMs + loopTurnMs - nowMs)));
-      if (set.found(awake.length) !== 0 || performance.now() - turnedMs >= loopTurnMs) {
-        await new Promise(setImmediate);
-        turnedMs = performance.now();
-      }
-      awake.forEach((running, index) => {
-        if (set.found(index) !== 0) this.#move(running);
-      });
+      set.set(awake.length + 1, this.#turnTimer.fd, POLLIN);
+      this.#turnTimer.set(awake.length < this.#streams.length ? loopTurnMs : turnMs);
+      while (this.#collect(awake, set));
+      turnMs = set.found(awake.length) === 0 ? Math.min(turnMs * 2, loopTurnMostMs) : loopTurnMs;
     }
   }
 
-  #move(running: Running): void {
+  /**
+   * Waits, and moves what has come. It touches little memory, as the caches are cold after a wait.
+   * @returns whether the event loop can wait
+   */
+  #collect(awake: readonly Running[], set: PollSet): boolean {
+    set.waitHere(-1);
+    let canWait = set.found(awake.length) === 0 && set.found(awake.length + 1) === 0;
+    for (let index = 0; index < awake.length; index += 1)
+      if (set.found(index) !== 0 && !this.#move(awake[index]!)) canWait = false;
+    return canWait;
+  }
+
+  /** @returns false if it hung up or failed */
+  #move(running: Running): boolean {
     for (let turn = 0; turn < splicesAtOnce; turn += 1) {
       let moved: number;
       try {
         moved = move(running);
       } catch (cause) {
         this.#failFile(running, codeOf(cause));
-        return;
+        return false;
       }
       if (moved > 0) {
         running.hungUp.reset();
+        // there is hardly more, and if there is, the next poll finds it
+        if (moved < spliceBytes) return true;
         continue;
       }
+      if (isTransient(-moved)) return true;
       if (moved === 0) running.notBeforeMs = performance.now() + running.hungUp.next();
-      else if (!isTransient(-moved)) this.#fail(running, -moved);
-      return;
+      else this.#fail(running, -moved);
+      return false;
     }
+    return true;
   }
 
   #fail(running: Running, failure: number): void {

@@ -214,6 +214,11 @@ export class GuestRecording {
     this.#files.setPauses(pauses);
   }
 
+  /** The pauses as in the recording. */
+  get pauses(): readonly RecordedPause[] {
+    return this.#files.pauses;
+  }
+
   /** Writes to the recording how its TSC is computed. Call this only before `close`. @throws Failure */
   setTsc(tsc: RecordedTsc): void {
     this.#files.setTsc(tsc);

@@ -39,6 +39,10 @@ export class RecordedFiles {
     return this.#dir;
   }
 
+  get pauses(): readonly RecordedPause[] {
+    return this.#pauses ?? [];
+  }
+
   /** Bytes of a CPU in its file, without those of an earlier trace. */
   keptBytes(cpu: number): number {
     return (this.#ports.files.get(cpu)?.keptBytes ?? 0) - (this.#cutBytes.get(cpu) ?? 0);

@@ -19,8 +19,17 @@ import type {
 } from './contract.ts';
 import { GuestRecording } from './guest-recording.ts';
 import { GuestsOfHost, newTraceId, openGuest } from './machines.ts';
-import { addFailure, allOf, type Entry, reasonOf, step, unknownThreads } from './session/entry.ts';
+import {
+  addFailure,
+  allOf,
+  type Entry,
+  reasonOf,
+  step,
+  type Stopping,
+  unknownThreads,
+} from './session/entry.ts';
 import { finish } from './session/finish.ts';
+import { startInOrder, stopInOrder } from './session/in-order.ts';
 import { untilEnd } from './session/until-end.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
 
@@ -94,7 +103,7 @@ export class Recorder {
       });
       this.#listener.ending(end);
       if (end.kind === 'failed') addFailure(this.#running, end.why);
-      await this.#stopAll();
+      await this.#stopAll(end);
     } finally {
       if (this.#began) this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc));
       this.#host?.guests.close();
@@ -138,15 +147,16 @@ export class Recorder {
     }
   }
 
-  /** Starts the guests together, and then the host, so that its trace has the threads of all guests from the start. */
+  /** Starts the host when the threads of all guests are known, and then the guests. */
   async #startAll(): Promise<void> {
     await allOf(this.#entries.map(({ recording }) => recording.prepare()));
     const host = this.#host;
     await host?.guests.look();
-    const guests = this.#entries.filter((entry) => entry !== host?.entry);
-    await allOf(guests.map(({ recording }) => recording.start()));
-    await allOf(guests.map(async ({ recording }) => host?.clocks.pingsOf(recording)?.readSeveral()));
-    await host?.entry.recording.start();
+    const guests = this.#guests.map(({ recording }) => ({
+      start: () => recording.start(),
+      readClock: async () => host?.clocks.pingsOf(recording)?.readSeveral(),
+    }));
+    await startInOrder(host && (() => host.entry.recording.start()), guests);
     this.#readTscs(() => undefined);
     for (const label of host?.guests.unknown ?? []) this.#listener.note(unknownThreads(label));
   }
@@ -160,21 +170,26 @@ export class Recorder {
       this.#alignments = await clocks.align(this.#listener.note);
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
-      addFailure(
-        this.#entries.filter((entry) => entry !== this.#host?.entry),
-        cause,
-      );
+      addFailure(this.#guests, cause);
     }
   }
 
-  /** Stops the host, and then the guests. */
-  async #stopAll(): Promise<void> {
-    const host = this.#host?.entry;
-    if (host !== undefined && host.stopping === undefined)
-      await new Promise<void>((resolve) => {
-        host.stopping = this.#stop(host, resolve);
-      });
-    await Promise.all(this.#entries.map((entry) => (entry.stopping ??= this.#stop(entry))));
+  /** Stops the guests, and then the host. */
+  async #stopAll(end: RecordEnd): Promise<void> {
+    const host = this.#host;
+    // there may be no room for what the host would record meanwhile
+    const isUrgent = end.kind === 'failed' || end.kind === 'max-size';
+    const guests = this.#guests.map((entry) => {
+      const { quiet, done } = this.#stop(entry);
+      // a paused guest does not answer, and records nothing
+      const isPaused = host?.guests.pausesOf(entry.recording)?.isPaused === true;
+      return { quiet: isPaused ? Promise.resolve() : quiet, done };
+    });
+    await stopInOrder(guests, host && (() => this.#stop(host.entry)), isUrgent ? 0 : undefined);
+  }
+
+  get #guests(): readonly Entry[] {
+    return this.#entries.filter((entry) => entry !== this.#host?.entry);
   }
 
   /** The machines whose stop has not begun. */
@@ -284,23 +299,28 @@ export class Recorder {
     addFailure([entry], why);
     if (entry.stopping !== undefined) return;
     this.#listener.note(why.message);
-    entry.stopping = this.#stop(entry);
+    this.#stop(entry);
     if (this.#running.length === 0) this.#end({ kind: 'failed', why });
   }
 
-  /** @param stopped called when the machine no longer traces, or has failed to stop */
-  async #stop(entry: Entry, stopped: () => void = () => undefined): Promise<void> {
+  /** Stops a machine, once. */
+  #stop(entry: Entry): Stopping {
     const { recording } = entry;
-    try {
-      if (recording.tracing) {
-        await step(entry, () => recording.stop());
-        await step(entry, async () => this.#host?.clocks.pingsOf(recording)?.readSeveral());
-      }
-    } finally {
-      stopped();
+    const quieten = async (): Promise<void> => {
+      if (!recording.tracing) return;
+      await step(entry, () => recording.stop());
+      await step(entry, async () => this.#host?.clocks.pingsOf(recording)?.readSeveral());
+    };
+    const finished = async (quiet: Promise<void>): Promise<void> => {
+      await quiet;
+      // do not wait again for a guest that has not answered
+      if (!recording.tracing) await step(entry, () => recording.fetchChanges());
+    };
+    if (entry.stopping === undefined) {
+      const quiet = quieten();
+      entry.stopping = { quiet, done: finished(quiet) };
     }
-    // do not wait again for a guest that has not answered
-    if (!recording.tracing) await step(entry, () => recording.fetchChanges());
+    return entry.stopping;
   }
 
   #close(entry: Entry): Promise<void> {

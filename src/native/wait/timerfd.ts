@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { checked, declare } from '../libc.ts';
 
 const libcTimerfd = declare('int timerfd_create(int clock, int flags)');
@@ -23,5 +24,9 @@ export class Timerfd {
     this.#time[2] = BigInt(Math.floor(ms / 1000));
     this.#time[3] = BigInt((ms % 1000) * 1_000_000);
     checked('timerfd_settime', libcSettime(this.fd, 0, new Uint8Array(this.#time.buffer), null));
+  }
+
+  close(): void {
+    closeSync(this.fd);
   }
 }

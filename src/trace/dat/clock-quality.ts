@@ -1,11 +1,17 @@
 /** How well the relation of a guest's clock to its host's is known. */
 export interface ClockQuality {
-  /** The host's true time is within `boundNs` of the computed one, and within `medianBoundNs` for half of the time. */
+  /**
+   * From the guest's first event to its last one, the host's true time is within `boundNs` of the computed one, and within
+   * `medianBoundNs` for half of the time.
+   */
   readonly boundNs: number;
   readonly medianBoundNs: number;
   /** What the relation rests on: `ping`, `exclusion`, `order`, `time-shift`. */
   readonly methods: readonly string[];
-  /** Number of observations used, and of those that contradict them. */
+  /**
+   * Number of samples used; and of the observations that contradict the result: pings, and times in which a vCPU was off
+   * its CPU and an event of it lies. One sample comes from up to 250 of the latter.
+   */
   readonly samples: number;
   readonly violations: number;
 }

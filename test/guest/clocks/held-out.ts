@@ -48,15 +48,20 @@ export async function mapsOf({
 }: Pick<Trial, 'host' | 'guest' | 'pings' | 'tids'>): Promise<Maps> {
   const times = await readHostTimes(host.events(), host.formats(), tids);
   const events = await eventsOf(guest, tids.length);
+  const span = guest.span();
   const aligned = (isUsed: (time: number) => boolean): { pinged: ClockMap; refined: ClockMap } => {
     const used = pings.filter((ping) => isUsed(Number(ping.guest - events.origin)));
-    const alignment = Alignment.of({ pings: used });
+    const alignment = Alignment.of({ pings: used, ...(span && { span }) });
     if (alignment === undefined) throw new Error('no pings');
     const origins = { hostOrigin: times.origin, guestOrigin: events.origin };
-    const exclusion = new Exclusion(alignment.map, times.vcpus, origins);
-    for (const [vcpu, own] of events.times.entries())
-      for (const time of own) if (isUsed(time)) exclusion.add(vcpu, time);
-    return { pinged: alignment.map, refined: alignment.refined(exclusion) };
+    const refinedBy = (map: ClockMap): ClockMap => {
+      const exclusion = new Exclusion(map, times.vcpus, origins);
+      for (const [vcpu, own] of events.times.entries())
+        for (const time of own) if (isUsed(time)) exclusion.add(vcpu, time);
+      return alignment.refined(exclusion);
+    };
+    const once = refinedBy(alignment.map);
+    return { pinged: alignment.map, refined: alignment.canImprove(once) ? refinedBy(once) : once };
   };
   const all = aligned(() => true);
   const without = aligned((time) => !isHeldOut(time)).refined;

@@ -48,7 +48,16 @@ export function startRecord(
   timeout = '120s',
 ): RunningRecord {
   const common = ['--dir', portsDir, '--timeout', timeout, '-o', out];
-  const child = spawn(process.execPath, [hostProgram, 'record', ...common, ...args], { cwd });
+  return startRecording(cwd, ['record', ...common, ...args]);
+}
+
+/** A command of trace-host that records, as a user starts it in `cwd`. */
+export function startRecording(
+  cwd: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): RunningRecord {
+  const child = spawn(process.execPath, [hostProgram, ...args], { cwd, env });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

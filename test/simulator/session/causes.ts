@@ -83,7 +83,7 @@ export class Causes {
       const to = Math.min(end, span.to);
       if (state === 'paused') causes.add(from, to, 'paused', machine);
       else if (state === 'asleep') causes.add(from, to, 'asleep', machine, vcpu);
-      else if (state === 'preempted' || state === 'woken') this.#behind(vcpu, span, from, to, causes);
+      else if (state === 'preempted' || state === 'woken') this.#behind(span, from, to, causes);
       else {
         const seen = handlerOf(span, host);
         if (seen !== undefined) causes.add(from, to, `host-${seen.kind}`, 'host', noTask, seen.handler);
@@ -95,20 +95,14 @@ export class Causes {
   }
 
   /** The thread is off its CPU: what is current there is the cause. */
-  #behind(
-    { machine }: VcpuTruth,
-    { state, cpu }: VcpuSpan,
-    start: number,
-    end: number,
-    causes: CauseList,
-  ): void {
+  #behind({ state, cpu }: VcpuSpan, start: number, end: number, causes: CauseList): void {
     const spans = this.#hostCpus[cpu]!;
     for (let index = firstAfter(spans, start); index < spans.length && spans[index]!.from < end; index++) {
       const span = spans[index]!;
       const from = Math.max(start, span.from);
       const to = Math.min(end, span.to);
       const other = this.#byTid.get(span.tid);
-      if (other === undefined || other.machine === machine)
+      if (other === undefined)
         causes.add(from, to, state === 'woken' ? 'woken-behind' : 'preempted', 'host', span);
       else {
         const { guestSpans } = other;

@@ -84,8 +84,15 @@ export function recordingDir(test: TestContext): string {
 /**
  * Files of a host and two guests: the same pages, the guests' clocks behind the host's by 5 and 10 ms. @returns
  * the path of the host's
+ * @param tids threads of the two vCPUs of each guest; by default the host's trace has none of them
  */
-export async function sessionFiles(test: TestContext): Promise<string> {
+export async function sessionFiles(
+  test: TestContext,
+  tids: readonly (readonly [number, number])[] = [
+    [100, 101],
+    [110, 111],
+  ],
+): Promise<string> {
   const dir = scratchDir(test);
   const metadata = await sampleMetadata('A');
   const cpus = writeRaws(
@@ -97,10 +104,7 @@ export async function sessionFiles(test: TestContext): Promise<string> {
   const guests = ['web', 'db'].map((name, index) => ({
     name,
     traceId: BigInt(21 + index),
-    vcpuTids: new Map([
-      [0, 100 + 10 * index],
-      [1, 101 + 10 * index],
-    ]),
+    vcpuTids: new Map(tids[index]!.entries()),
   }));
   const host = join(dir, 's.dat');
   await convert({ cpus, metadata, out: host, traceId: 11n, guests });

@@ -245,7 +245,7 @@ export function hostProgram(say: (text: string) => void, chosen: (command: HostC
       .command(name)
       .summary(subcommand.description)
       .description(sentence(subcommand.description))
-      .usage(subcommand.operands === undefined ? '[options]' : `[options] ${subcommand.operands}`)
+      .usage(subcommand.usage ?? `[options] ${subcommand.operands ?? ''}`.trimEnd())
       .addHelpText('after', examplesText(subcommand.examples));
     if (subcommand.operands !== undefined) command.arguments(subcommand.operands);
     // options after COMMAND belong to COMMAND

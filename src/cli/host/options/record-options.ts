@@ -1,5 +1,6 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { exitCode, Failure } from '../../../base/failure.ts';
+import type { GuestLocation } from '../../../host/guest-dir/location.ts';
 import type { HostTarget, RecordOptions, RecordTarget } from '../../../host/record/contract.ts';
 import type { TraceRequest } from '../../../protocol/control.ts';
 import { Refusal } from '../../../protocol/refusal.ts';
@@ -25,8 +26,24 @@ const ownInstance = 'trace-host';
 /** Tracers that work in any instance; most kernels allow the others only at the top level. */
 const instanceTracers: ReadonlySet<string> = new Set(['nop', 'function']);
 
-export function readRecord(given: Given): RecordCommand {
-  const location = given.location();
+/** What to record, if another command than `record` says it. */
+interface Recorded {
+  /** The options of all machines, in order. */
+  readonly sequence?: readonly GivenWord[];
+  readonly location?: GuestLocation;
+  /** Whether to skip events that a machine does not have. */
+  readonly skipUnknown?: boolean;
+}
+
+/** Throws Failure (usage). */
+export function readRecord(
+  given: Given,
+  {
+    sequence = given.sequence,
+    location = given.location(),
+    skipUnknown = given.flag('ignoreUnknown'),
+  }: Recorded = {},
+): RecordCommand {
   const names = given.get(hostSettings.guests) ?? [];
   if (names.length > 0 && location.guest !== undefined) {
     throw new Failure(exitCode.usage, '--guest conflicts with --agent', 'use --agent for all guests');
@@ -37,7 +54,7 @@ export function readRecord(given: Given): RecordCommand {
   if (given.flag('host') && location.guest !== undefined)
     throw new Failure(exitCode.usage, '--host conflicts with --guest', 'use --agent for guests');
   const print = given.flag('print');
-  const { host, guests } = sectionsOf(given.sequence, given.flag('host'));
+  const { host, guests } = sectionsOf(sequence, given.flag('host'));
   if (print && guests.length + (host === undefined ? 0 : 1) > 1)
     throw new Failure(
       exitCode.usage,
@@ -48,8 +65,7 @@ export function readRecord(given: Given): RecordCommand {
     throw new Failure(exitCode.usage, '--print conflicts with --json', 'omit one of the two options');
   const out = given.read(hostSettings.output);
   const maxKb = given.get(hostSettings.maxKb);
-  for (const words of split(given.sequence)) checkGivenOnce(words);
-  const skipUnknown = given.flag('ignoreUnknown');
+  for (const words of split(sequence)) checkGivenOnce(words);
   const target = (section: Section, file: string): RecordTarget => ({
     out: file,
     trace: readTrace(givenPart(section.words), host !== undefined),

@@ -10,6 +10,8 @@ export interface Subcommand<Command> {
   readonly traceCmdWords?: true;
   /** Operands after the options, in commander's syntax; undefined for none. */
   readonly operands?: string;
+  /** Shown instead of the options and the operands. */
+  readonly usage?: string;
   readonly examples: readonly Example[];
   readonly read: (given: Given) => Command;
 }

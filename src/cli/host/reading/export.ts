@@ -4,16 +4,17 @@ import { exportParquet } from '../../../export/parquet/export-parquet.ts';
 import { exportPerfetto, type PerfettoReport } from '../../../export/perfetto/export-perfetto.ts';
 import { exportCsvDirectory, exportCsvFile } from '../../../export/text/export-csv.ts';
 import { exportNdjson } from '../../../export/text/export-ndjson.ts';
+import type { EventFilter, Trace } from '../../../trace/open.ts';
 import type { Machine } from '../../../trace/session.ts';
 import { humanBytes } from '../../report/human.ts';
 import { type ExportCommand, isDirectory } from '../options/reading/export-options.ts';
-import { eventFilter } from '../options/reading/selection.ts';
+import { eventFilter, type Selection } from '../options/reading/selection.ts';
 import { openMachines } from './open-session.ts';
 import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
 /** The result of an export, for the user. */
-interface Report {
+export interface Report {
   readonly events: number;
   readonly bytes: number;
   readonly lost: bigint;
@@ -26,7 +27,7 @@ const stdoutWord = '-';
 /** Exports a trace and reports what was written. Throws Failure. */
 export async function runExport(command: ExportCommand): Promise<ExitCode> {
   const { session: given, out } = command;
-  const { session, machines } = await openMachines(given, { findGuests: command.to === 'perfetto' });
+  const { session, machines } = await openMachines(given, { findGuests: command.to !== 'parquet' });
   try {
     const report = await exported(machines, command);
     // stdout contains the export itself
@@ -52,36 +53,66 @@ async function exported(machines: readonly Machine[], command: ExportCommand): P
       'write to a file, or to another program',
     );
   const what = `writing ${out === stdoutWord ? 'to stdout' : printable(out)}`;
-  const filters = new Map(machines.map(({ trace }) => [trace, eventFilter(trace, selection)]));
+  const filters = filtersOf(machines, selection);
   const { trace } = machines[0]!;
   return watched(what, async (watching) => {
-    const options = { ...watching, filter: filters.get(trace)! };
+    const filter = (machine: Machine) => filters.get(machine.trace);
+    const options = { ...watching, filter };
+    const from = machines.length === 1 ? trace : machines;
     const compressed = gzip === undefined ? {} : { gzip };
     switch (to) {
       case 'perfetto': {
         const genericEvents = command.genericEvents ? 'named' : 'descriptor';
-        const filter = (machine: Machine) => filters.get(machine.trace);
-        const form = { ...watching, filter, ...compressed, genericEvents } as const;
-        const from = machines.length === 1 ? trace : machines;
+        const form = { ...options, ...compressed, genericEvents } as const;
         return perfettoReport(machines, await exportPerfetto(from, target, form));
       }
       case 'ndjson':
-        return { ...(await exportNdjson(trace, target, { ...options, ...compressed })), remarks: [] };
+        return { ...(await exportNdjson(from, target, { ...options, ...compressed })), remarks: [] };
       case 'csv': {
         const report = isDirectory(to, out)
-          ? await exportCsvDirectory(trace, out, options)
-          : await exportCsvFile(trace, target, { ...options, ...compressed });
+          ? await exportCsvDirectory(from, out, options)
+          : await exportCsvFile(from, target, { ...options, ...compressed });
         return { ...report, remarks: [] };
       }
       case 'parquet':
-        return { ...(await exportParquet(trace, out, options)), remarks: [] };
+        return {
+          ...(await exportParquet(trace, out, { ...watching, filter: filters.get(trace) ?? {} })),
+          remarks: [],
+        };
       default:
         return to satisfies never;
     }
   });
 }
 
-function perfettoReport(machines: readonly Machine[], report: PerfettoReport): Report {
+/**
+ * What to export of each machine; undefined leaves it out. Kernels differ: an event that only some of the machines have
+ * is taken from those. Throws Failure, also if none has it.
+ */
+function filtersOf(
+  machines: readonly Machine[],
+  selection: Selection,
+): ReadonlyMap<Trace, EventFilter | undefined> {
+  const { events } = selection.filter;
+  const names = events && [...events];
+  const known = new Map(
+    machines.map(({ trace }) => {
+      const all = new Set(trace.formats().flatMap(({ system, fullName }) => [system, fullName]));
+      return [trace, names?.filter((name) => all.has(name))] as const;
+    }),
+  );
+  const isMissing = names?.some((name) => ![...known.values()].some((own) => own?.includes(name)));
+  return new Map(
+    machines.map(({ trace }) => {
+      const own = known.get(trace);
+      if (own === undefined || isMissing === true) return [trace, eventFilter(trace, selection)];
+      if (own.length === 0) return [trace, undefined];
+      return [trace, eventFilter(trace, { ...selection, filter: { ...selection.filter, events: own } })];
+    }),
+  );
+}
+
+export function perfettoReport(machines: readonly Machine[], report: PerfettoReport): Report {
   const { events, bytes, lost, uncountedLosses, leftOut, droppedFields } = report;
   const remarks: string[] = [];
   if (uncountedLosses > 0) remarks.push(`${uncountedLosses} losses without an event count from the kernel`);
@@ -99,7 +130,7 @@ function perfettoReport(machines: readonly Machine[], report: PerfettoReport): R
   return { events, bytes, lost, remarks };
 }
 
-function textOf(out: string, { events, bytes, lost }: Report): string {
+export function textOf(out: string, { events, bytes, lost }: Report): string {
   const lines = [`${printable(out)}: ${events} events, ${humanBytes(bytes)}`];
   if (lost > 0n) lines.push(`  ${lost} events were lost before they could be read`);
   return `${lines.join('\n')}\n`;

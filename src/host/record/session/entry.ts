@@ -3,12 +3,20 @@ import { exitCode, Failure } from '../../../base/failure.ts';
 import type { RecordEnd, RecordProgress } from '../contract.ts';
 import type { GuestRecording } from '../guest-recording.ts';
 
+/** The stop of a machine that has begun. A failure to stop does not reject. */
+export interface Stopping {
+  /** Settles when the machine no longer traces, or has failed to stop. */
+  readonly quiet: Promise<void>;
+  /** Settles when nothing more is expected of it. */
+  readonly done: Promise<void>;
+}
+
 /** One machine of a recording of several. */
 export interface Entry {
   readonly recording: GuestRecording;
   readonly failures: Failure[];
   /** The machine's stop, once it has begun: earlier than the others' when it cannot continue. */
-  stopping: Promise<void> | undefined;
+  stopping: Stopping | undefined;
 }
 
 /** Adds a failure to those of some machines, once. */

@@ -82,6 +82,20 @@ test('a timeline grows, and finds any moment', () => {
   }
 });
 
+test('a timeline gives out what it no longer keeps, in order; equal causes that touch are one', () => {
+  const timeline = new Timeline(256);
+  const given: number[][] = [];
+  timeline.onFinal = (...cause) => given.push(cause);
+  for (let time = 0; time < 512; time++) timeline.push(time * 10, Math.floor(time / 2), 3);
+  // the last cause that is no longer kept may go on
+  assert.deepEqual(given.at(-1), [126, 3, 2520, 2540]);
+  timeline.finish(6000);
+  assert.deepEqual(
+    given,
+    Array.from({ length: 256 }, (_, at) => [at, 3, at * 20, at === 255 ? 6000 : at * 20 + 20]),
+  );
+});
+
 test('a cause of no length is replaced by the next one', () => {
   const timeline = new Timeline();
   timeline.push(10, 1, 0);

@@ -181,13 +181,34 @@ test('behind the vCPU of another guest whose switch-in was not recorded', () => 
   ]);
 });
 
-test('a vCPU that waits behind a vCPU of its own guest', () => {
+test('a vCPU that waits behind a vCPU of its own guest, and the task that runs there', () => {
   const scene = played({ web: [100, 101] }, [
     [0, 'web 0', 7, ['other']],
+    [0, 'web 1', 8, ['other']],
+    [0, 'host 0', 100, ['switch', 100, 'R', 101]],
+    [200, 'web 1', 8, ['switch', 8, 'R', 9]],
+    [500, 'host 0', 101, ['switch', 101, 'R', 100]],
+  ]);
+  assert.deepEqual(waitsOf(scene, 7), [
+    'stolen task-7 500: other-guest web task-9 cpu0 300, other-guest web task-8 cpu0 200',
+  ]);
+  const [wait] = scene.waits.worst.filter(({ tid }) => tid === 7);
+  assert.deepEqual(
+    wait!.causes.map(({ number }) => number),
+    [1, 1],
+  );
+  // without the guest's file it is still known which vCPU it was
+  const thieves = played({ web: [100, 101] }, [
     [0, 'host 0', 100, ['switch', 100, 'R', 101]],
     [500, 'host 0', 101, ['switch', 101, 'R', 100]],
   ]);
-  assert.deepEqual(waitsOf(scene, 7), ['stolen task-7 500: preempted host task-101 cpu0 500']);
+  assert.deepEqual(
+    thieves.thieves
+      .result(thieves.entities)
+      .filter(({ kind }) => kind === 'other-guest')
+      .map(({ guest, machine, task, number, ns }) => [guest, machine, task, number, ns]),
+    [['web', 'web', null, 1, 500]],
+  );
 });
 
 test('a vCPU that is moved to another CPU while it waits', () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { explainSession, explanationAsJson } from '../../../../src/analysis/explain/explain-session.ts';
 import type { Explanation } from '../../../../src/analysis/explain/result.ts';
-import { Failure } from '../../../../src/base/failure.ts';
-import { openSession } from '../../../../src/trace/session.ts';
+import { exitCode, Failure } from '../../../../src/base/failure.ts';
+import { guestPath, openSession } from '../../../../src/trace/session.ts';
 import { plainGuest, plainHost, type SessionOptions } from '../../../simulator/session/options.ts';
 import { type SimulatedSession, simulateSession } from '../../../simulator/session/simulate.ts';
 import { writeSession } from '../../../simulator/session/trace/session-files.ts';
@@ -51,13 +51,92 @@ describe('explainSession', () => {
       lengths,
       lengths.toSorted((a, b) => b - a),
     );
-    for (const { causes, lengthNs, dueNs, endNs } of waits) {
+    for (const { causes, lengthNs, dueNs, endNs, machine, boundNs } of waits) {
+      assert.equal(boundNs, clocks[machine]!.boundNs);
       assert.equal(
         causes.reduce((sum, { ns }) => sum + ns, 0),
         lengthNs,
       );
       assert.equal(endNs - dueNs, BigInt(lengthNs));
     }
+  });
+
+  it("takes the course of guests' clocks from the caller", async (test) => {
+    const piece = { guestFrom: 0n, guestTo: 1n, offsetNs: 0n, ratePpm: 0 };
+    const quality = { boundNs: 123, medianBoundNs: 1, methods: ['order'], samples: 1, violations: 0 };
+    const pieces = new Map([['web', [{ ...piece, ...quality }]]]);
+    const { clocks, waits } = await explained(test, { worst: 1000, pieces });
+    assert.deepEqual([clocks['web']!.method, clocks['web']!.boundNs], ['order', 123]);
+    for (const { machine, boundNs } of waits) assert.equal(boundNs === 123, machine === 'web');
+  });
+
+  it("finds the threads of vCPUs by KVM's events, if the host's file does not name them", async (test) => {
+    const guest = { ...plainGuest, isPinned: true };
+    const made = simulateSession({ ...options, guests: [guest, { ...guest, name: 'db' }] });
+    const dir = scratchDir(test);
+    const host = await writeSession(dir, made);
+    const about = join(host, 'recording.json');
+    const text = readFileSync(about, 'utf8');
+    const { guests } = JSON.parse(text);
+    const waitsWith = async (known: object[], paths: string[]) => {
+      writeFileSync(about, JSON.stringify({ ...JSON.parse(text), guests: known }));
+      const opened = await openSession(paths);
+      try {
+        const { waits, missing } = await explainSession(opened, {
+          worst: 5000,
+          guest: opened.machines[1]!.name,
+        });
+        return { waits, missing: missing.join('\n') };
+      } finally {
+        await opened.close();
+      }
+    };
+    const right = await waitsWith(guests, [host]);
+    assert.equal(right.missing, '');
+    assert.ok(right.waits.some(({ causes }) => causes.some(({ kind }) => kind === 'preempted')));
+    const [web, db] = guests;
+    // one of two is not named
+    const found = await waitsWith([{ ...web, vcpus: [] }, db], [host]);
+    assert.deepEqual(found.waits, right.waits);
+    assert.match(
+      found.missing,
+      /^web: which threads .* is not in the host's file; those of KVM's events are taken/,
+    );
+    // neither is: they cannot be told apart
+    const none = await waitsWith(
+      [
+        { ...web, vcpus: [] },
+        { ...db, vcpus: [] },
+      ],
+      [host],
+    );
+    assert.match(none.missing, /^web: which threads of the host are its vCPUs is unknown/m);
+    // the other guest is not even mentioned
+    const other = await waitsWith([{ ...web, vcpus: [] }], [host]);
+    assert.match(other.missing, /^web: which threads of the host are its vCPUs is unknown/m);
+
+    // a host's file that names no guest
+    const alone = simulateSession({ ...options, guests: [guest] });
+    const aloneHost = await writeSession(scratchDir(test), alone);
+    const named = await explained(test, { worst: 5000 }, undefined, alone);
+    const aloneAbout = join(aloneHost, 'recording.json');
+    writeFileSync(
+      aloneAbout,
+      JSON.stringify({ ...JSON.parse(readFileSync(aloneAbout, 'utf8')), guests: [] }),
+    );
+    const opened = await openSession([guestPath(aloneHost, 'web'), aloneHost]);
+    const { waits, missing } = await explainSession(opened, { worst: 5000 });
+    await opened.close();
+    const names = new Map(opened.machines.map(({ name }, index) => [name, index === 0 ? 'host' : 'web']));
+    const renamed = <Named extends { machine: string }>(each: Named) => ({
+      ...each,
+      machine: names.get(each.machine),
+    });
+    assert.deepEqual(
+      waits.map((wait) => renamed({ ...wait, causes: wait.causes.map(renamed) })),
+      named.waits,
+    );
+    assert.match(missing.join(), /: which threads .* is not in the host's file/);
   });
 
   it('selects waits by guest, task, length and time', async (test) => {
@@ -75,9 +154,31 @@ describe('explainSession', () => {
     assert.ok(chosen.length > 0);
     const found = await explained(test, { worst: 5000, guest: 'db', task: tid, overNs: 20_000, from });
     assert.deepEqual(keys(found), keys({ ...all, waits: chosen }));
-    const named = await explained(test, { worst: 5000, task: 'no such task' });
-    assert.deepEqual(named.waits, []);
-    await assert.rejects(explained(test, { guest: 'mail' }), Failure);
+  });
+
+  it('says that a guest or a task is not there', async (test) => {
+    const refused = async (more: Parameters<typeof explainSession>[1], message: RegExp, remedy: RegExp) => {
+      const why: unknown = await explained(test, more).catch((error: unknown) => error);
+      assert.ok(why instanceof Failure);
+      assert.equal(why.exitCode, exitCode.usage);
+      assert.match(why.message, message);
+      assert.match(why.remedy, remedy);
+    };
+    await refused({ guest: 'mail' }, /no machine "mail"/, /"web", "db"/);
+    await refused({ guest: 'host' }, /"host" is the host/, /"web", "db"/);
+    await refused({ task: 'no such task' }, /^"web", "db": no task "no such task"/, /trace-host summary/);
+    await refused({ task: 99_999 }, /^"web", "db": no task with the id 99999/, /trace-host summary/);
+    const { waits } = await explained(test, { worst: 5000 });
+    const { machine, task, tid } = waits.find(({ task }) => task.length > 3)!;
+    const typed = `${task}x`;
+    await refused(
+      { guest: machine, task: typed },
+      new RegExp(`^"${machine}": no task "${typed}"`),
+      new RegExp(`did you mean .*"${task}"`),
+    );
+    // it was seen, and never had to wait so long
+    assert.deepEqual((await explained(test, { task: tid, overNs: 1e9 })).waits, []);
+    assert.deepEqual((await explained(test, { task, overNs: 1e9 })).waits, []);
   });
 
   it('explains what a guest alone knows, and says what the host would add', async (test) => {

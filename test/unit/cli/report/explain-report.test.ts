@@ -149,6 +149,9 @@ describe('verdict', () => {
       verdict(short),
       'web: task nginx[812] waited 8.100 ms; that is less than twice the error of its clock (5.000 ms), so why is uncertain\n',
     );
+    // that is the worst of the whole trace; at the time of the wait it was less
+    const then = { ...short, waits: [{ ...wait, boundNs: 24_000 }] };
+    assert.equal(verdict(then), verdict(explanation()));
     assert.match(
       verdict(withCause({ kind: 'unknown', name: 'events were lost' })),
       /something unknown: events were lost/,
@@ -171,16 +174,41 @@ describe('verdict', () => {
     assert.match(text, /its vCPU 0 was not allowed to run, though host CPU 1 was idle\nmay help: .*quota/);
   });
 
+  it('names a vCPU of the same guest, and of another one', () => {
+    const vcpu = { kind: 'other-guest', number: 1, task: 'make', prio: 120 } as const;
+    const own = withCause({ ...vcpu, machine: 'web' });
+    assert.equal(
+      verdict(own),
+      'web: task nginx[812] waited 8.100 ms; 7.900 ms because vCPU 1 of the same guest, running make[4411], ' +
+        'held CPU 1, where its vCPU 0 was to run\n' +
+        'may help: the vCPUs of this guest on different CPUs (taskset, cpuset)\n',
+    );
+    assert.match(
+      explanationText(own, 80),
+      /7\.900 ms {2}behind vCPU 1 of this guest, which ran make:4411 on host CPU 1\n/,
+    );
+    const other = withCause({ ...vcpu, machine: 'db' });
+    assert.match(
+      verdict(other),
+      /because vCPU 1 of guest db, running make\[4411\].*\n.*of this guest and of db on different CPUs/,
+    );
+    const thieves = [{ ...backup, ...vcpu, machine: 'web', guest: 'web', count: 1, worstNs: 1 }];
+    assert.match(
+      explanationText(explanation({ thieves }), 80),
+      /behind vCPU 1 of this guest, which ran make:4411\n/,
+    );
+  });
+
   it('has words for every cause', () => {
     for (const kind of causeKinds) {
       const cause = { ...backup, kind, number: 7, name: 'eth0', machine: 'db' } as const;
-      assert.match(causeText(cause), /\w/);
+      assert.match(causeText(cause, 'web'), /\w/);
       const text = verdict(withCause(cause));
       assert.match(
         text,
         /^web: task nginx\[812\] waited 8\.100 ms; 7\.900 ms because .*\n(?:may help.*\n)?$/,
       );
-      assert.ok(!/undefined|null|NaN/.test(text + causeText(cause)), text);
+      assert.ok(!/undefined|null|NaN/.test(text + causeText(cause, 'web')), text);
     }
   });
 });

@@ -39,6 +39,50 @@ describe('a protobuf writer', () => {
     assert.deepEqual(fieldsOf(writer.view()), [[1, (1n << 64n) - 2n]]);
   });
 
+  it('writes fields of eight bytes', () => {
+    const writer = new ProtoWriter();
+    const values = [0, 1, 2 ** 32 + 7, Number.MAX_SAFE_INTEGER];
+    for (const value of values) writer.fixed64(47, value);
+    assert.equal(writer.length, values.length * (2 + 8));
+    assert.deepEqual(
+      fieldsOf(writer.view()),
+      values.map((value) => [47, BigInt(value)]),
+    );
+  });
+
+  it('writes texts in UTF-8', () => {
+    const texts = ['', 'nginx', `${'x'.repeat(200)}ß`, 'ß', '日本', '\u{1F600}', 'a\0b\x7f', '\ud800'];
+    const writer = new ProtoWriter();
+    for (const text of texts) writer.text(23, text);
+    assert.deepEqual(
+      fieldsOf(writer.view()),
+      texts.map((text) => [23, new TextEncoder().encode(text)]),
+    );
+  });
+
+  it('writes messages into each other', () => {
+    const long = 'x'.repeat(200);
+    const writer = new ProtoWriter();
+    writer.message(3, (outer) => {
+      outer.number(1, 7);
+      outer.message(60, (inner) => inner.text(2, long));
+      outer.message(5, () => {});
+    });
+    writer.number(9, 1);
+    const [[, outer] = [], last] = fieldsOf(writer.view());
+    assert.ok(outer instanceof Uint8Array);
+    const [, [, inner] = [], empty] = fieldsOf(outer);
+    assert.ok(inner instanceof Uint8Array);
+    assert.deepEqual(fieldsOf(inner), [[2, new TextEncoder().encode(long)]]);
+    assert.deepEqual(
+      [empty, last],
+      [
+        [5, new Uint8Array(0)],
+        [9, 1n],
+      ],
+    );
+  });
+
   it('ends messages whose length takes one byte, two and three, one in the other', () => {
     for (const length of [0, 1, 127, 128, 16_383, 16_384, 100_000]) {
       const content = new Uint8Array(length).map((_, index) => index);

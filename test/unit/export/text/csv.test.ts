@@ -7,7 +7,9 @@ import { exportCsvDirectory, exportCsvFile } from '../../../../src/export/text/e
 import type { EventObject } from '../../../../src/trace/events/trace-event.ts';
 import { parseEventFormat } from '../../../../src/trace/format/event-format.ts';
 import { openTrace } from '../../../../src/trace/open.ts';
-import { scratchDir } from '../../trace/samples.ts';
+import { packContents } from '../../../../src/host/metadata/pack.ts';
+import { openSession } from '../../../../src/trace/session.ts';
+import { recordingDir, sampleContents, scratchDir } from '../../trace/samples.ts';
 import { objectsOf, oddName, oddRecording } from '../odd-recording.ts';
 
 /** The rows of a CSV text as RFC 4180 says, apart from the line ends. */
@@ -88,6 +90,55 @@ describe('CSV', () => {
     await exportCsvFile(trace, join(dir, 'a.csv'), { filter: { events: ['sched:sched_switch'] } });
     assert.equal(rowsOf(readFileSync(join(dir, 'a.csv'), 'utf8')).length, 1 + 907);
     await trace.close();
+  });
+
+  it('has a table for the events of several machines, with the fields of all of them', async (test) => {
+    const format = 'events/sched/sched_switch/format';
+    const contents = new Map(await sampleContents('A'));
+    const text = contents.get(format)!.toString('latin1');
+    const other = text
+      .replace('pid_t prev_pid;', 'pid_t prev_thread;')
+      .replace('int next_prio;', 'long next_prio;');
+    assert.notEqual(other, text);
+    contents.set(format, Buffer.from(other, 'latin1'));
+    const [plain, changed] = [oddRecording(test), recordingDir(test)];
+    writeFileSync(join(changed, 'metadata.tar.gz'), await packContents(contents));
+
+    const session = await openSession([plain, changed]);
+    const [first, second] = session.machines;
+    const objects: { readonly machine: string; readonly object: EventObject }[] = [];
+    const filter = { events: ['sched:sched_switch'] };
+    for await (const batch of session.events(filter))
+      for (const event of batch) objects.push({ machine: event.machine, object: event.toObject() });
+    const dir = scratchDir(test);
+    const file = join(dir, 'a.csv');
+    await exportCsvFile(session, file, { filter });
+    const [header, ...rows] = rowsOf(readFileSync(file, 'utf8'));
+    const names = first!.trace.format('sched:sched_switch')!.fields.map(({ name }) => name);
+    const common = ['_ts', '_cpu', '_tid', '_comm', '_guest', '_instance', '_machine'];
+    assert.deepEqual(header, [...common, ...names, 'prev_thread']);
+    assert.equal(rows.length, 2 * 907);
+    for (const [index, { machine, object }] of objects.entries()) {
+      const own = (name: string) => (name in object.fields ? String(object.fields[name]) : '');
+      const [time, , , , guest, , of, ...fields] = rows[index]!;
+      assert.deepEqual([time, guest, of], [String(object.timestamp), 'A', machine]);
+      assert.deepEqual(fields, [...names, 'prev_thread'].map(own));
+    }
+    assert.deepEqual(new Set(objects.map(({ machine }) => machine)), new Set([first!.name, second!.name]));
+
+    const tables = join(dir, 'tables');
+    const { events } = await exportCsvDirectory(session, tables);
+    assert.equal(events, 2 * 21_843);
+    assert.equal(readFileSync(join(tables, 'sched.sched_switch.csv'), 'utf8'), readFileSync(file, 'utf8'));
+    const columns = rowsOf(readFileSync(join(tables, 'columns.csv'), 'utf8'))
+      .filter(([name]) => name === 'sched.sched_switch.csv')
+      .map(([, event, column, type]) => [event, column, type]);
+    assert.deepEqual(
+      columns.map(([, column]) => column),
+      header,
+    );
+    assert.deepEqual(columns.at(-1), ['sched:sched_switch', 'prev_thread', 'int32']);
+    await session.close();
   });
 
   it('does not write into a directory with files', async (test) => {

@@ -7,7 +7,8 @@ import { exportNdjson } from '../../../../src/export/text/export-ndjson.ts';
 import type { EventObject } from '../../../../src/trace/events/trace-event.ts';
 import type { FieldValue } from '../../../../src/trace/format/record-data.ts';
 import { openTrace } from '../../../../src/trace/open.ts';
-import { scratchDir } from '../../trace/samples.ts';
+import { openSession } from '../../../../src/trace/session.ts';
+import { scratchDir, sessionFiles } from '../../trace/samples.ts';
 import { objectsOf, oddName, oddRecording } from '../odd-recording.ts';
 
 function jsonValue(value: FieldValue | bigint): unknown {
@@ -54,5 +55,43 @@ describe('NDJSON', () => {
     }
     assert.equal(losses, 35_899);
     assert.ok(odd > 0);
+  });
+
+  it('has the events of several machines in the order of time, with the name of each', async (test) => {
+    const path = join(scratchDir(test), 'a.ndjson');
+    const session = await openSession(await sessionFiles(test));
+    const filter = { events: ['sched'] };
+    const source: unknown[] = [];
+    for await (const batch of session.events(filter))
+      for (const event of batch)
+        source.push({ ...jsonObject(event.toObject()), machine: event.machine, lost: undefined });
+    let done = 0;
+    const onProgress = ({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }) => {
+      assert.ok(doneBytes >= done && doneBytes <= totalBytes);
+      done = doneBytes;
+    };
+    const { events } = await exportNdjson(session, path, { filter, onProgress });
+    const linesOf = () => readFileSync(path, 'utf8').trimEnd().split('\n');
+    const rows = linesOf().map((line) => Object(JSON.parse(line)));
+    assert.equal(events, source.length);
+    assert.deepEqual(
+      rows.map((row) => ({ ...row, lost: undefined })),
+      source,
+    );
+    assert.deepEqual(new Set(rows.map(({ machine }) => machine)), new Set(['host', 'web', 'db']));
+    assert.equal(
+      done,
+      session.machines.reduce((sum, { trace }) => sum + trace.read.totalBytes, 0),
+    );
+
+    // as each machine's filter says
+    const some = await exportNdjson(session, path, {
+      filter: ({ name }) => (name === 'host' ? undefined : filter),
+    });
+    assert.equal(some.events, rows.filter(({ machine }) => machine !== 'host').length);
+    await exportNdjson(session.machines.slice(1, 2), path, { filter });
+    assert.equal(linesOf().length, rows.filter(({ machine }) => machine === 'web').length);
+    assert.ok(!linesOf()[0]!.includes('machine'), 'one machine has no name');
+    await session.close();
   });
 });

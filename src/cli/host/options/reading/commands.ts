@@ -1,6 +1,6 @@
 import { namesOf, type Subcommand } from '../subcommand.ts';
 import { type AlignCommand, readAlign } from './align-options.ts';
-import { type ExplainCommand, readExplain } from './explain-options.ts';
+import { type ExplainCommand, readExplain, recordingNames } from './explain-options.ts';
 import { explainSettings } from './explain-settings.ts';
 import { type ExportCommand, readExport } from './export-options.ts';
 import { type QueryCommand, readQuery } from './query-options.ts';
@@ -48,13 +48,17 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
   },
   explain: {
     description: "find the longest waits of guests' tasks, and who caused them, inside or outside the guest",
-    settings: [...namesOf(explainSettings), 'from', 'to', 'json'],
-    operands: '<file...>',
+    settings: [...namesOf(explainSettings), ...recordingNames, 'from', 'to', 'json'],
+    operands: '[file...]',
+    usage: '[options] (<file...> | -A <NAME> [-- <command...>])',
     examples: [
+      ['trace-host explain -A web --duration 10s', 'record the host and a guest for 10 s, and explain that'],
+      ['trace-host explain -A web -o s.dat -- make', 'record while a command runs, and keep the recording'],
       ['trace-host explain trace.dat', 'a host and the guests that were recorded with it'],
       ['trace-host explain trace.dat --guest web --task nginx', 'why the tasks of that name had to wait'],
       ['trace-host explain trace.dat --over 1ms --worst 100', 'up to 100 waits, from a millisecond on'],
       ['trace-host explain trace-web.dat', 'only what the guest itself knows'],
+      ['trace-host explain trace.dat --perfetto waits.pftrace', 'also shown by https://ui.perfetto.dev'],
     ],
     read: (given) => ({ kind: 'explain', options: readExplain(given) }),
   },

@@ -1,7 +1,10 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
 import { quoted } from '../../../../base/quoted.ts';
+import { parseGuestName } from '../../../../host/guest-dir/location.ts';
 import { parseCount } from '../../../options/choice.ts';
+import { parsePath } from '../../../options/names.ts';
 import type { Setting } from '../../../options/setting.ts';
+import { lines } from '../trace-settings.ts';
 import { parseTask } from './selection.ts';
 
 /** Most waits that are kept in memory with their causes. */
@@ -40,6 +43,35 @@ export const explainSettings = {
     description: 'only waits that are at least this long, e.g. 500us or 1ms',
     parse: parseLength,
   },
+  explainAgents: {
+    short: 'A',
+    long: 'agent',
+    placeholder: 'NAME',
+    description:
+      'record this guest now, and this host with it, and explain that recording; repeat to record several guests',
+    values: 'guest',
+    repeatable: true,
+    parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
+  },
+  explainOutput: {
+    short: 'o',
+    long: 'output',
+    otherNames: ['out', 'file', 'keep'],
+    placeholder: 'FILE',
+    description:
+      "with -A: keep the recording, in this file and one with each guest's name before the extension " +
+      '(default: it is removed)',
+    values: 'file',
+    parse: parsePath,
+  },
+  perfetto: {
+    long: 'perfetto',
+    otherNames: ['output', 'export'],
+    placeholder: 'FILE',
+    description: 'also write the traces with the waits and their causes for the Perfetto UI',
+    values: 'file',
+    parse: parseFile,
+  },
 } satisfies Readonly<Record<string, Setting<unknown>>>;
 
 function parseLength(text: string, name: string): number {
@@ -50,4 +82,9 @@ function parseLength(text: string, name: string): number {
     `${name}: ${quoted(text)} is not a length of time`,
     'use a number with a unit, such as 500us or 1ms',
   );
+}
+
+function parseFile(text: string, name: string): string {
+  if (text !== '-') return parsePath(text, name);
+  throw new Failure(exitCode.usage, `${name}: stdout has the waits`, 'name a file, such as waits.pftrace');
 }

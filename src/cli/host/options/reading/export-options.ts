@@ -40,16 +40,16 @@ export function readExport(given: Given): ExportCommand {
   if (out === undefined) throw new Failure(exitCode.usage, 'no output given', outputRemedy(given.operands));
   const to = format ?? formatByName(out);
   const session = readSession(given);
-  if (to !== 'perfetto' && session.inputs.length > 1)
+  if (to === 'parquet' && session.inputs.length > 1)
     throw new Failure(
       exitCode.usage,
-      `${to} takes one trace`,
-      'export one file after the other, or use --to perfetto',
+      'parquet takes one trace',
+      'export one file after the other, or use another format',
     );
-  if (to !== 'perfetto' && session.machines !== undefined)
+  if (to === 'parquet' && session.machines !== undefined)
     throw new Failure(
       exitCode.usage,
-      '--machine only works with --to perfetto',
+      '--machine does not work with --to parquet',
       "export that machine's file instead",
     );
   if (to !== 'perfetto' && given.flag('genericEvents'))

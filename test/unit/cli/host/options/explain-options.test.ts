@@ -12,10 +12,12 @@ describe('the options of explain', () => {
   it('have defaults', () => {
     assert.deepEqual(parse('s.dat'), {
       inputs: ['s.dat'],
+      recording: undefined,
       guest: undefined,
       task: undefined,
       worst: 10,
       overNs: 0,
+      perfetto: undefined,
       from: undefined,
       to: undefined,
       json: false,
@@ -43,6 +45,7 @@ describe('the options of explain', () => {
     assert.equal(parse('a', '--task', 'nginx')!.task, 'nginx');
     const lengths = ['20ns', '500us', '2s'].map((over) => parse('a', '--over', over)!.overNs);
     assert.deepEqual(lengths, [20, 500_000, 2e9]);
+    assert.equal(parse('a', '--perfetto', 'w.pftrace')!.perfetto, 'w.pftrace');
   });
 
   it('must make sense', () => {
@@ -50,6 +53,67 @@ describe('the options of explain', () => {
     assertUsage(() => parse('a', '--worst', '0'), /whole number from 1 to 10000/);
     assertUsage(() => parse('a', '--worst', '10001'), /whole number from 1 to 10000/);
     assertUsage(() => parse('a', '--task', ''), /a task is empty/);
-    assertUsage(() => parse(), /file/);
+    assertUsage(() => parse('a', '--perfetto', '-'), /--perfetto: stdout has the waits/, /name a file/);
+    assertUsage(() => parse('a', '--perfetto', ''), /--perfetto is empty/);
+    assertUsage(() => parse(), /no file to explain, and no guest to record/, /-A GUEST/);
+  });
+
+  it('record what is needed on both sides', () => {
+    const { inputs, recording } = parse('-A', 'web', '-A', 'db', '--duration', '10s', '--dir', '/run/g')!;
+    assert.deepEqual(inputs, []);
+    assert.equal(recording!.isKept, false);
+    const { options } = recording!;
+    assert.deepEqual(options.host, {
+      out: 'trace.dat',
+      trace: { events: ['sched', 'irq', 'kvm'], clock: 'boot' },
+      skipUnknown: true,
+      place: 'own',
+    });
+    const trace = { events: ['sched', 'irq', 'irq_vectors', 'timer'], clock: 'boot', instance: 'trace-host' };
+    assert.deepEqual(
+      options.guests,
+      ['web', 'db'].map((guest) => ({
+        location: { dir: '/run/g', guest },
+        out: `trace-${guest}.dat`,
+        trace,
+        skipUnknown: true,
+      })),
+    );
+    assert.equal(options.durationMs, 10_000);
+    assert.deepEqual(options.command, []);
+  });
+
+  it('take options of the recording, for all machines wherever they stand', () => {
+    const command = parse(
+      '-b',
+      '8192',
+      '-A',
+      'web',
+      '-o',
+      'd/s.dat',
+      '--max-size',
+      '1M',
+      '--json',
+      '--',
+      'ls',
+      '-l',
+    );
+    const { options, isKept } = command!.recording!;
+    assert.equal(isKept, true);
+    assert.deepEqual([options.host!.out, options.guests[0]!.out], ['d/s.dat', 'd/s-web.dat']);
+    assert.deepEqual([options.host!.trace!.bufferKb, options.guests[0]!.trace!.bufferKb], [8192, 8192]);
+    assert.equal(parse('-A', 'web', '-b', '9')!.recording!.options.host!.trace!.bufferKb, 9);
+    assert.equal(options.maxBytes, 2 ** 20);
+    // what the command prints must not mix with the JSON
+    assert.deepEqual([options.command, options.commandOutput], [['ls', '-l'], 'stderr']);
+  });
+
+  it('are of a recording, or of files', () => {
+    assertUsage(() => parse('-A', 'web', 's.dat'), /"s\.dat" is given to be explained/, /omit -A/);
+    assertUsage(() => parse('-A', 'web', 's.dat.recording/'), /is given to be explained/, /omit -A/);
+    for (const option of ['--duration=5', '-o=x', '--max-size=1M', '-b=8', '--dir=/x'])
+      assertUsage(() => parse('s.dat', ...option.split('=')), /for a recording/, /add -A GUEST/);
+    assertUsage(() => parse('-A', 'web', '--guest', 'db'), /"db" is not recorded/, /add -A db/);
+    assertUsage(() => parse('-A', 'web', '-A', 'web'), /web is given twice/, /give it once/);
   });
 });

@@ -1,0 +1,134 @@
+// @alone this machine's tracefs
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cause, Wait } from '../../src/analysis/explain/result.ts';
+import { isObject } from '../../src/base/json-type.ts';
+import { hostSettings } from '../local/harness/host-settings.ts';
+import { holdMachine } from '../local/harness/machine-lock.ts';
+import { agentSkip, toolSkip } from '../local/harness/skip.ts';
+import { type Guest, type GuestProcess, restoreGuest, tracePorts } from './harness/index.ts';
+import { GuestAgent } from './support/agent.ts';
+import { startRecording } from './support/recording.ts';
+import { traceHost } from './support/trace-host.ts';
+
+/** The host CPU of the guest's only vCPU, and of what disturbs it. */
+const hostCpu = '1';
+const spin = 'while :; do :; done';
+
+describe('trace-host explain -A', {
+  skip: agentSkip() || toolSkip('chrt') || toolSkip('taskset'),
+  timeout: 900_000,
+}, () => {
+  holdMachine();
+  const work = mkdtempSync(join(tmpdir(), 'virtio-trace-explain-now-'));
+  const out = join(work, 's.dat');
+  const temporary = join(work, 'tmp');
+  const hog = join(work, 'rt-hog');
+  let guest: Guest;
+  let victim: GuestProcess;
+  /** The guest as a named one: the directory of its ports, and the one that this is in. */
+  let name: string;
+  let dir: string;
+
+  before(async () => {
+    mkdirSync(temporary);
+    // it sleeps before it spins, so that the kernel records its name
+    writeFileSync(hog, `#!/bin/sh\nsleep 0.1\n${spin}\n`, { mode: 0o755 });
+    guest = await restoreGuest({
+      cpus: 1,
+      ports: tracePorts(1),
+      monitor: true,
+      running: GuestAgent.running(),
+    });
+    const portsDir = dirname(guest.port('agent-ctl-path').path);
+    [name, dir] = [basename(portsDir), dirname(portsDir)];
+    const answer = await guest.qmp('query-cpus-fast');
+    assert.ok(Array.isArray(answer) && isObject(answer[0]));
+    const { status } = spawnSync('taskset', ['-pc', hostCpu, String(answer[0]['thread-id'])]);
+    assert.equal(status, 0);
+    await guest.check(`printf '#!/bin/sh\\n${spin}\\n' > /tmp/victim; chmod +x /tmp/victim`);
+    victim = await guest.spawn(['/tmp/victim']);
+  });
+  afterEach(() => assert.deepEqual(readdirSync(temporary), [], 'temporary files'));
+  after(async () => {
+    victim?.kill('SIGKILL');
+    await guest.close();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  const start = (...args: string[]) =>
+    startRecording(work, ['explain', '--dir', dir, '--timeout', '120s', '-A', name, ...args], {
+      ...process.env,
+      TMPDIR: temporary,
+    });
+
+  test('names a realtime task of the host that disturbs the guest', async () => {
+    const settings = hostSettings();
+    const disturb = `sleep 1; timeout -s KILL 0.5 taskset -c ${hostCpu} chrt -f 50 ${hog}; sleep 0.5`;
+    const run = start('-b', '8192', '-o', out, '--task', 'victim', '--', 'sh', '-c', disturb);
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(hostSettings(), settings);
+    const verdict = new RegExp(
+      `^${name}: task victim\\[${victim.pid}\\] lost \\d.*; \\d.* because host task rt-hog\\[\\d+\\] \\(prio 49\\) held ` +
+        `CPU ${hostCpu}, where its vCPU 0 runs`,
+      'm',
+    );
+    assert.match(stdout, verdict);
+    const hasKvm = existsSync('/sys/kernel/tracing/events/kvm');
+    assert.equal(/this host has no event "kvm": skipped/.test(stderr), !hasKvm, stderr);
+    assert.equal(/^missing: host: no kvm_exit .*, if its kernel has these events$/m.test(stdout), !hasKvm);
+    assert.match(
+      stderr,
+      /the recording is in \S+s\.dat, \S+\.dat; to explain it again: trace-host explain \S+s\.dat/,
+    );
+
+    const again = await traceHost('explain', out, '--task', String(victim.pid), '--worst', '1', '--json');
+    assert.equal(again.code, 0, again.stderr);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
+    const [wait] = JSON.parse(again.stdout).waits as Wait[];
+    assert.ok(wait);
+    assert.deepEqual([wait.machine, wait.task, wait.kind, wait.cpu], [name, 'victim', 'stolen', 0]);
+    const [{ kind, machine, task, prio, cpu, ns } = {} as Partial<Cause>] = wait.causes;
+    assert.deepEqual([kind, machine, task, prio, cpu], ['preempted', 'host', 'rt-hog', 49, Number(hostCpu)]);
+    assert.ok(ns !== undefined && ns >= 0.9 * wait.lengthNs, `${ns} of ${wait.lengthNs}`);
+  });
+
+  test('explains what it has recorded when it is interrupted, and leaves nothing', async () => {
+    const files = readdirSync(work);
+    const run = start('--json');
+    await run.said('recording; Ctrl-C to stop');
+    await sleep(1500);
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    const { clocks, waitCount } = JSON.parse(stdout);
+    assert.deepEqual(Object.keys(clocks), [name]);
+    assert.ok(clocks[name].boundNs > 0, stdout);
+    assert.ok(waitCount > 0);
+    assert.deepEqual(readdirSync(work), files);
+  });
+
+  test('a task that nobody has seen', async () => {
+    const run = start('--duration', '1s', '--task', 'victom');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, /no task "victom".* — did you mean "victim"\?/);
+  });
+
+  test('nothing is recorded if a guest or the command does not exist', async () => {
+    const noGuest = await start('-A', 'nosuch').ended;
+    assert.equal(noGuest.code, 3);
+    assert.match(noGuest.stderr, /nosuch/);
+    const noCommand = await start('--', 'no-such-command').ended;
+    assert.equal(noCommand.code, 2);
+    assert.match(noCommand.stderr, /"no-such-command": no such command/);
+  });
+});
