@@ -185,7 +185,7 @@ async function traceByHost(guest: Guest, cpus: number, recording: DemoRecording)
   done('recording finished');
   for (const shown of recording.shown()) show(shown);
   await showCrossing(recording, bound);
-  if (disturbance !== undefined) show(recording.explained());
+  if (disturbance !== undefined) show(recording.whyWaited(disturbance.victim));
   done('recording printed, summarised, exported and explained');
 }
 

@@ -25,7 +25,10 @@ test('the demo ends with the host task that disturbs its guest', {
     });
     assert.equal(status, 0, stderr);
     assert.match(stdout, / {3}#+ +\d[\d.]* %.* host task disturber:\d+ \(prio 49\) on host CPU 0$/m);
-    assert.match(stdout, /^guest: task .+; .+ because host task disturber\[\d+\] \(prio 49\) held CPU 0/m);
+    assert.match(
+      stdout,
+      /^guest: task victim\[\d+\] .+; .+ because host task disturber\[\d+\] \(prio 49\) held CPU 0/m,
+    );
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -114,9 +114,9 @@ export class DemoRecording {
   }
 
   /** The longest wait of a task of the guest, and who caused it. */
-  explained(): Shown {
-    const { command, text } = head(['explain', ...this.files, '--worst', '1'], Number.POSITIVE_INFINITY);
-    return { command, text };
+  whyWaited(task: string): Shown {
+    const words = ['explain', ...this.files, '--task', task, '--worst', '1'];
+    return head(words, Number.POSITIVE_INFINITY);
   }
 
   /** The events of a report, which begin with the names of their files. */
