@@ -216,7 +216,9 @@ function assertSame({ explanation, vcpus, slices }: Compared): void {
       assert.deepEqual(thief.path.slice(0, 2), [root, stretch.machine]);
       assert.equal(thief.category, stretch.kind);
       assert.equal(thief.name, `delays ${wait.machine} ${wait.task}:${wait.tid}`);
-      const who = stretch.number === null ? `${stretch.task}:${stretch.tid}` : String(stretch.number);
+      // an interrupt that is no device's has a name only
+      const { task, tid, number, name } = stretch;
+      const who = String(number ?? (tid === null ? name : `${task}:${tid}`));
       assert.ok(thief.path.at(-1)!.includes(who), `${thief.path.at(-1)} ${who}`);
       assert.equal(thief.annotations['delayed tid'], wait.tid);
     }

@@ -215,6 +215,21 @@ const proofs: Readonly<Record<string, (test: TestContext) => void | Promise<void
       if (other !== undefined) assert.match(other.lines[1] ?? '', /\] *549755813888: /);
     }
   },
+  '`--align-ts` counts from the first event': async (test) => {
+    const events = [0, 1].map((cpu) => ({ cpu, ns: start + cpu, pid: 1, data: switchData(1, 0n, 0) }));
+    const file = await madeFile(test, events, 'local');
+    const bytes = readFileSync(file);
+    const header = Buffer.alloc(8);
+    header.writeBigUInt64LE(BigInt(start + 1));
+    const page = bytes.lastIndexOf(header);
+    assert.equal(page % 4096, 0, 'the only page of CPU 1');
+    // neither a time nor a record
+    bytes.fill(0, page, page + 16);
+    writeFileSync(file, bytes);
+    assert.match(ours('-q', '--align-ts', file).lines[1] ?? '', /\] +0\.000000: /);
+    const other = theirs('--align-ts', '-i', file);
+    if (other !== undefined) assert.match(other.lines[1] ?? '', /\] +1099\.511628: /);
+  },
   '`--stat` gives the place of pages of uncompressed files only': (test) => {
     const place = /data recorded at offset=0x/;
     assert.match(ours('--stat', twoInstances(test)).lines.join('\n'), place);

@@ -69,7 +69,7 @@ export class MetadataFetch {
     }
     if (!unseenLines(instance, options)?.includes('trace_marker')) return;
     const what = `${this.#guest.label}: this trace does not include writes to trace_marker, which go to the top-level buffer`;
-    const remedy = 'to record them, use -B top';
+    const remedy = 'to record them, use record -B top';
     this.#note(`${what} — ${remedy}`);
   }
 

@@ -37,9 +37,13 @@ export const kinds = {
     args: words('-B top -C local -p function -l vfs_* -l *lock* -l do_* -O func_stack_trace'),
     meanwhile: `${manyEvents} tasks files`,
   },
-  /** With interrupts between a function's entry and exit, and functions that other events interrupt. */
+  /**
+   * With interrupts between a function's entry and exit, and functions that other events interrupt. Not of idle tasks:
+   * they all have pid 0, so trace-cmd takes the exit in one CPU's for that of another's, and then sorts by memory that
+   * it has freed.
+   */
   graph: {
-    args: words(`-B top -C local -p function_graph -g vfs_* -g do_exit -g *handle_irq* -g *softirq*
+    args: words(`-B top -C local -p function_graph -g vfs_* -g do_exit
       -b 32768 -e irq -e sched:sched_switch -e timer:hrtimer_*`),
     meanwhile: `${manyEvents} tasks timers files`,
   },
