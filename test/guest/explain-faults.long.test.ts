@@ -5,9 +5,11 @@ import { holdMachine } from '../local/harness/machine-lock.ts';
 import { agentSkip } from '../local/harness/skip.ts';
 import {
   assertNamed,
+  db,
   type Fault,
   guestHog,
   hostHog,
+  otherGuest,
   pause,
   tried,
   type Victim,
@@ -15,33 +17,37 @@ import {
 } from './explain/faults.ts';
 import { Stage } from './explain/stage.ts';
 
+holdMachine();
+
 const seconds = 5;
 const hostCpu = 1;
 
 interface Case {
   readonly name: string;
+  readonly guests: readonly string[];
   readonly fault: (stage: Stage) => Promise<Fault>;
   readonly victims: readonly Victim[];
 }
 
+const both: readonly Victim[] = ['spinner', 'probe'];
 /** The guest's clock stands still in a pause, so no timer of it is late then. */
 const cases: readonly Case[] = [
-  { name: 'a host task', fault: () => hostHog(hostCpu), victims: ['spinner'] },
-  { name: 'a pause', fault: pause, victims: ['spinner'] },
-  { name: 'a task of the same guest', fault: guestHog, victims: ['spinner', 'probe'] },
+  { name: 'a host task', guests: [web], fault: () => hostHog(hostCpu), victims: both },
+  { name: 'a pause', guests: [web], fault: pause, victims: ['spinner'] },
+  { name: 'a task of the same guest', guests: [web], fault: guestHog, victims: both },
+  { name: 'a task of another guest', guests: [web, db], fault: otherGuest, victims: ['spinner'] },
 ];
 
-describe('what takes the time of a real guest', { skip: agentSkip(), timeout: 1_200_000 }, () => {
-  holdMachine();
-  let stage: Stage;
-  before(async () => {
-    stage = await Stage.restore([web], hostCpu);
-  });
-  after(() => stage.close());
+for (const { name, guests, fault, victims } of cases)
+  describe(`time that ${name} takes from a real guest`, { skip: agentSkip(), timeout: 600_000 }, () => {
+    let stage: Stage;
+    before(async () => {
+      stage = await Stage.restore(guests, hostCpu);
+    });
+    after(() => stage.close());
 
-  for (const { name, fault, victims } of cases)
     for (const victim of victims)
-      test(`${name}, from a ${victim}`, async (context) => {
+      test(`is named in the waits of a ${victim}`, async (context) => {
         const trial = await tried(stage, () => fault(stage), victim, seconds);
         try {
           context.diagnostic(trial.line);
@@ -50,4 +56,4 @@ describe('what takes the time of a real guest', { skip: agentSkip(), timeout: 1_
           await trial.recording.close();
         }
       });
-});
+  });

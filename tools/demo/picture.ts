@@ -2,7 +2,7 @@
  * Draws terminal output as an SVG picture of a terminal window. docs/demo.svg was made with:
  *
  *     npm run --silent demo > demo.txt 2>&1
- *     node dist/tools/demo/picture.js 'npm run demo' 1-25,50-52,59-61,64-76,82-98,101-138 < demo.txt > docs/demo.svg
+ *     node dist/tools/demo/picture.js 'npm run demo' 1-24,52-53,57,63-66,78-90,97-117,119-131,145-151 < demo.txt > docs/demo.svg
  *
  * RANGES: lines to show, from 1; `…` replaces each gap. Default: all lines.
  */

@@ -6,8 +6,9 @@ import { burstHere, burstIn, type Burster, burstsOf } from './bursts.ts';
 import { common, type Judged, judged, type Stretch } from './judge.ts';
 import { guestCpu, type Recording, type Stage } from './stage.ts';
 
-/** The guest whose tasks wait. */
+/** The guest whose tasks wait, and another one that takes its CPU. */
 export const web = 'web';
+export const db = 'db';
 
 /** Something that takes a guest's time. */
 export interface Fault {
@@ -44,6 +45,15 @@ export async function guestHog(stage: Stage): Promise<Fault> {
   return {
     isCulprit: ({ kind, tid }) => kind === 'guest-task' && tid === hog.tid,
     end: () => logOf(web, hog),
+  };
+}
+
+/** A task of another guest, on the same CPU of the host. */
+export async function otherGuest(stage: Stage): Promise<Fault> {
+  const hog = await burstIn(stage.guest(db), { name: 'hog', cpu: guestCpu, ...bursts });
+  return {
+    isCulprit: ({ kind, machine, tid }) => kind === 'other-guest' && machine === db && tid === hog.tid,
+    end: () => logOf(db, hog),
   };
 }
 
