@@ -32,6 +32,7 @@ test('every benchmark produces its table from one round each', { timeout: 3_600_
     'export',
     'clock',
     'host',
+    'explain',
   ])
     assert.match(results, new RegExp(`"name": "${name} (?:guest|native)"`));
 });
