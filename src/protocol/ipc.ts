@@ -3,8 +3,8 @@
 /** Settings that are the same for every worker, passed as one JSON argument on the worker's command line. */
 export interface WorkerSetup {
   /**
-   * `splice`: the outlet belongs to this worker. `shared`: workers take turns writing to it. `copied`: the same, but
-   * pages are copied.
+   * `splice`: a port or pipe that only this worker uses. `file`: a file of its own. `shared`: workers take turns writing
+   * to it. `copied`: the same, but pages are copied.
    */
   readonly outlet: Outlet;
   /**
@@ -29,7 +29,12 @@ export interface Assignment {
   readonly pipePages: number;
 }
 
-export type Outlet = 'splice' | 'shared' | 'copied';
+export type Outlet = 'splice' | 'file' | 'shared' | 'copied';
+
+/** Whether each worker has an outlet of its own. */
+export function isOwnOutlet(outlet: Outlet): boolean {
+  return outlet === 'splice' || outlet === 'file';
+}
 
 /**
  * The socket on which a worker receives its assignment and its CPU's descriptors; the next descriptor is fork's
@@ -56,7 +61,7 @@ export function lentFromList(fds: readonly number[], outlet: Outlet): Lent | und
   const [ring, pipeRead, pipeWrite, port, ledger, turn, ...more] = fds;
   if (ring === undefined || pipeRead === undefined || pipeWrite === undefined) return undefined;
   if (port === undefined || ledger === undefined || more.length > 0) return undefined;
-  if ((turn === undefined) !== (outlet === 'splice')) return undefined;
+  if ((turn === undefined) !== isOwnOutlet(outlet)) return undefined;
   return { ring, pipeRead, pipeWrite, port, ledger, turn };
 }
 

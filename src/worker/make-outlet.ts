@@ -1,14 +1,14 @@
 import { tryLock, unlock } from '../native/io/file-lock.ts';
 import { makePipe } from '../native/io/pipe.ts';
 import { read, splice, tee, write } from '../native/io/transfer.ts';
-import type { Assignment, Lent, WorkerSetup } from '../protocol/ipc.ts';
+import { type Assignment, isOwnOutlet, type Lent, type WorkerSetup } from '../protocol/ipc.ts';
 import type { Ledger } from '../protocol/ledger.ts';
 import { FrameHeaders } from './frame-headers.ts';
 import { lastingCopier, writeWhole } from './lasting-copier.ts';
 import type { Outlet } from './outlet.ts';
 import { SharedOutlet } from './shared-outlet.ts';
 
-/** The outlet for a virtio port or FIFO that only this worker uses. */
+/** The outlet for a virtio port, FIFO or file that only this worker uses. */
 function ownOutlet({ pipeRead, port }: Lent): Outlet {
   return { push: (bytes) => splice(pipeRead, port, bytes) };
 }
@@ -51,17 +51,17 @@ export function makeOutlet(
   ledger: Pick<Ledger, 'bytesOut' | 'bytesLost'>,
 ): Outlet {
   const own = ownOutlet(lent);
-  if (outlet === 'splice') return own;
+  if (isOwnOutlet(outlet)) return own;
   const { turn } = lent;
   if (turn === undefined) throw new Error('a shared outlet without its lock file');
-  const transfer = transferOf(outlet, frameSync !== undefined);
+  const transfer = transferOf(frameSync !== undefined);
   const calls = { tryLock: () => tryLock(turn), unlock: () => unlock(turn), transfer };
   if (frameSync === undefined) return new SharedOutlet(calls, pageBytes);
   const headers = new FrameHeaders(Buffer.from(frameSync, 'hex'), cpu, ledger, into(lent.port));
   return new SharedOutlet(calls, pageBytes, headers);
 
-  function transferOf(kind: 'shared' | 'copied', framed: boolean): (bytes: number) => number {
-    if (kind === 'shared') return (bytes) => own.push(bytes);
+  function transferOf(framed: boolean): (bytes: number) => number {
+    if (outlet === 'shared') return (bytes) => own.push(bytes);
     return framed ? framedCopier(lent, pageBytes) : copier(lent, pageBytes);
   }
 }

@@ -1,5 +1,6 @@
 import { errnoName } from '../native/error.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../native/wait/poll.ts';
+import type { Outlet } from '../protocol/ipc.ts';
 import type { Ledger } from '../protocol/ledger.ts';
 import { Backoff } from '../base/backoff.ts';
 import type { PumpIo } from './pump-io.ts';
@@ -11,9 +12,10 @@ import type { Waits } from './waiter.ts';
 /** Number of splices between two checks of the event loop: few enough to obey a stop within 50 ms under full load. */
 const turnSplices = 4;
 /**
- * The port's queue has 128 entries; a splice of more pages can be lost entirely when descriptors run short. The limit
+ * A virtio port's queue has 128 entries; a splice of more pages can be lost entirely when descriptors run short. The limit
  * applies to what goes into the pipe, because a splice to the port must cover the whole content of the pipe: if it
- * covers less, Linux still fills descriptors for the whole content, beyond the end of the descriptor table.
+ * covers less, Linux still fills descriptors for the whole content, beyond the end of the descriptor table. A file has no
+ * such limit: the more pages at once, the fewer calls.
  */
 const splicePagesMax = 128;
 /** Maximum time of a wait: setting tracing_on to 0 does not end a poll. */
@@ -29,6 +31,7 @@ export interface PumpListener {
 }
 
 export interface PumpSetup {
+  readonly outlet: Outlet;
   readonly pageBytes: number;
   readonly pipePages: number;
   readonly flushIntervalMs: number;
@@ -74,7 +77,8 @@ export class Pump {
     this.#waiter = waiter;
     this.#setup = setup;
     this.#say = listener;
-    this.#fillBytes = Math.min(setup.pipePages, splicePagesMax) * setup.pageBytes;
+    const { outlet, pipePages, pageBytes } = setup;
+    this.#fillBytes = Math.min(pipePages, outlet === 'file' ? pipePages : splicePagesMax) * pageBytes;
   }
 
   /** Starts moving pages. */

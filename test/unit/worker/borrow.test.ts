@@ -16,12 +16,14 @@ describe('the descriptors that a worker receives', () => {
     const own: Lent = { ring: 10, pipeRead: 11, pipeWrite: 12, port: 13, ledger: 14, turn: undefined };
     const shared: Lent = { ...own, turn: 15 };
     assert.deepEqual(lentAsList(own), [10, 11, 12, 13, 14]);
-    assert.deepEqual(lentFromList(lentAsList(own), 'splice'), own);
+    for (const outlet of ['splice', 'file'] as const) {
+      assert.deepEqual(lentFromList(lentAsList(own), outlet), own);
+      assert.equal(lentFromList(lentAsList(shared), outlet), undefined);
+    }
     for (const outlet of ['shared', 'copied'] as const) {
       assert.deepEqual(lentFromList(lentAsList(shared), outlet), shared);
       assert.equal(lentFromList(lentAsList(own), outlet), undefined);
     }
-    assert.equal(lentFromList(lentAsList(shared), 'splice'), undefined);
     assert.equal(lentFromList([1, 2, 3, 4], 'splice'), undefined);
     assert.equal(lentFromList([1, 2, 3, 4, 5, 6, 7], 'shared'), undefined);
     assert.equal(lentFromList([], 'splice'), undefined);

@@ -121,6 +121,28 @@ describe('a fill that takes all whole pages', () => {
     assert.equal(simulation.received.length, 2);
   });
 
+  it('takes at most what a port takes at once, but for a file all that the pipe holds', async () => {
+    for (const [outlet, received] of [
+      ['splice', 2],
+      ['file', 1],
+    ] as const) {
+      const of = new Simulation();
+      try {
+        if (outlet === 'file') of.fillPagesMost = 256;
+        of.add(200);
+        const play = (pump: Pump): void => {
+          pump.start();
+          of.at(500, () => pump.leave());
+        };
+        await of.run(play, { outlet, pipePages: 256 });
+        assert.equal(of.received.length, received, outlet);
+        of.assertDelivered();
+      } finally {
+        of.close();
+      }
+    }
+  });
+
   it('is forgotten at a start: pages that arrived meanwhile are not delayed by the watermark', async () => {
     simulation.port = [full];
     await ringOf(5, (pump) => {

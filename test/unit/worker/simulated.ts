@@ -14,7 +14,13 @@ export const pageBytes = 64;
 /** The result of one push to a port: it accepts up to so many bytes, fails, or accepts the pages and drops them. */
 export type PortDeed = number | { readonly fails: number } | 'drops' | { readonly says: number };
 
-export const setup: PumpSetup = { pageBytes, pipePages: 128, flushIntervalMs: 0, stopTimeoutMs: 10_000 };
+export const setup: PumpSetup = {
+  outlet: 'splice',
+  pageBytes,
+  pipePages: 128,
+  flushIntervalMs: 0,
+  stopTimeoutMs: 10_000,
+};
 
 /** A page whose bytes contain its number. */
 function pageOf(number: number): Uint8Array {
@@ -31,6 +37,8 @@ export class Simulation {
   nowMs = 1000;
   callMs = 0.01;
   ring: { readonly page: Uint8Array; full: boolean }[] = [];
+  /** A virtio port takes no more pages at once. */
+  fillPagesMost = 128;
   /** A ring that is never empty. */
   endless = false;
   pipe = new Uint8Array(0);
@@ -170,7 +178,7 @@ export class Simulation {
     this.#call();
     assert.equal(this.pipe.byteLength, 0, 'fills a pipe that is not empty');
     assert.ok(bytes > 0 && bytes % pageBytes === 0, `splices ${bytes} bytes`);
-    assert.ok(bytes / pageBytes <= 128, 'more than 128 pages in one splice');
+    assert.ok(bytes / pageBytes <= this.fillPagesMost, `more than ${this.fillPagesMost} pages in one splice`);
     if (this.ringFails !== undefined) return -this.ringFails;
     if (this.endless) this.add(bytes / pageBytes);
     const pages: Uint8Array[] = [];
