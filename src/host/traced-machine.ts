@@ -17,6 +17,8 @@ export interface TracedMachine {
   readonly cpus: readonly number[];
   /** The control port of this host's agent, already connected; undefined for a guest. */
   readonly control: OwnControl | undefined;
+  /** The files into which its workers write the pages of this recording; undefined if the pages come out of ports. */
+  readonly files?: OwnFiles | undefined;
   /**
    * Locks the control port, so that only this process can give orders.
    * @returns a function that releases the lock
@@ -38,6 +40,14 @@ export interface OwnControl {
   readonly gone: (cause: unknown) => Failure;
   /** The error when no answer came in time. */
   readonly silent: (timeoutMs: number) => Failure;
+}
+
+/** Files, one for each CPU and without names yet, that workers write. */
+export interface OwnFiles {
+  /** The file of a CPU, once. The caller owns the descriptor. */
+  take(cpu: number): number;
+  /** Called once for each CPU whose file cannot be written any more, with the errno's name. Set this before the start. */
+  failed: (cpu: number, code: string) => void;
 }
 
 /** How a message names the owner of the files that it is about. */

@@ -10,13 +10,18 @@ export type HostAgentPlace = (typeof hostAgentPlaces)[number];
 
 /** Descriptor of the control port, a stream socket. */
 export const hostAgentControlFd = 3;
-/** Descriptor of the first CPU's pipe. The others follow in the order of `--cpus`, then the channel of fork(). */
-export const firstPipeFd = 4;
+/**
+ * Descriptor of the first CPU's file, or of the write end of its pipe. The others follow in the order of `--cpus`, then
+ * the channel of fork().
+ */
+export const firstOutletFd = 4;
 
 /** What the agent sends over the channel of fork(). */
 export type FromHostAgent =
   /** The agent carries out orders from now on. */
   | { readonly kind: 'ready' }
+  /** A CPU's file cannot be written any more; the errno's name. */
+  | { readonly kind: 'outlet-failed'; readonly cpu: number; readonly code: string }
   /** The agent ends because of a Failure that has these fields. */
   | {
       readonly kind: 'failed';

@@ -41,8 +41,8 @@ type End =
   | { readonly kind: 'outlet-gone'; readonly code: string };
 
 /**
- * The program that started this agent to trace the machine that both run on. It has the other ends of the socket and
- * pipes that the agent uses instead of ports.
+ * The program that started this agent to trace the machine that both run on. It has the other end of the socket, and
+ * the files or other ends of the pipes, that the agent uses instead of ports.
  */
 export interface AgentParent {
   /** Opens the control port: a connected stream socket, non-blocking. Throws PortAway when it is closed. */
@@ -50,6 +50,8 @@ export interface AgentParent {
   readonly outlets: OutletSource;
   /** Called once, when the agent begins to carry out orders. */
   readonly ready: () => void;
+  /** Called when a CPU's outlet accepts no more pages; the parent decides when the agent ends. */
+  readonly outletFailed: (cpu: number, code: string) => void;
   /** Aborted when the parent has ended; then the agent ends too. */
   readonly gone: AbortSignal;
 }
@@ -113,7 +115,8 @@ async function trace(
     },
     {
       allFailed: () => end({ kind: 'all-failed' }),
-      outletGone: (code) => end({ kind: 'outlet-gone', code }),
+      outletGone: (cpu, code) =>
+        parent === undefined ? end({ kind: 'outlet-gone', code }) : parent.outletFailed(cpu, code),
     },
   );
   // not on a host: there, the traces of other users would lose the task names saved so far

@@ -5,10 +5,10 @@ import { nameOfProcess, removeStaleInstances } from '../tracefs/instance.ts';
 import { locateTracefs } from '../tracefs/locate.ts';
 import { runAgent } from './agent.ts';
 import type { AgentOptions } from './options.ts';
-import { pipeOutlets } from './ports/outlets.ts';
+import { inheritedOutlets } from './ports/outlets.ts';
 import { PortAway } from './ports/ports.ts';
 import {
-  firstPipeFd,
+  firstOutletFd,
   type FromHostAgent,
   hostAgentControlFd,
   type HostAgentPlace,
@@ -16,8 +16,8 @@ import {
 } from '../protocol/host-agent.ts';
 
 /**
- * Runs the agent of a host, as a child of `trace-host record`: with an instance of its own, pipes that the parent
- * reads, and a socket to the parent (protocol/host-agent.ts). The agent ends when its parent ends. An instance left
+ * Runs the agent of a host, as a child of `trace-host record`: with an instance of its own, files of the recording or
+ * pipes that the parent reads, and a socket to the parent (protocol/host-agent.ts). The agent ends when its parent ends. An instance left
  * behind by a killed agent is removed first.
  * @throws Failure
  */
@@ -34,12 +34,17 @@ export async function runHostAgent(options: AgentOptions, place: HostAgentPlace)
     { ...options, instance: place === 'own' ? nameOfProcess(hostInstancePrefix) : undefined },
     {
       openControl: openOnce(),
-      outlets: pipeOutlets(new Map(cpus.map((cpu, index) => [cpu, firstPipeFd + index]))),
-      ready: () =>
-        process.send?.({ kind: 'ready' } satisfies FromHostAgent, undefined, undefined, () => undefined),
+      outlets: inheritedOutlets(new Map(cpus.map((cpu, index) => [cpu, firstOutletFd + index]))),
+      ready: () => tell({ kind: 'ready' }),
+      outletFailed: (cpu, code) => tell({ kind: 'outlet-failed', cpu, code }),
       gone: gone.signal,
     },
   );
+}
+
+function tell(message: FromHostAgent): void {
+  // nobody listens once the parent has ended
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 /** Opens the control port once: unlike a port, the socket cannot be opened a second time. */

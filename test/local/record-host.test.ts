@@ -32,6 +32,10 @@ function childrenOf(pid: number): number[] {
   return text.split(' ').filter(Boolean).map(Number);
 }
 
+function commandOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+}
+
 describe('trace-host record --host', { skip, timeout: 600_000 }, () => {
   holdMachine();
   const work = mkdtempSync(join(tmpdir(), 'virtio-trace-record-host-'));
@@ -103,7 +107,7 @@ describe('trace-host record --host', { skip, timeout: 600_000 }, () => {
   it('a killed worker is restarted, and nothing is lost', async () => {
     const run = await running('--json');
     const workers = childrenOf(agentPid());
-    const busy = workers.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('(CPU '));
+    const busy = workers.filter((pid) => commandOf(pid).includes('(CPU '));
     assert.ok(busy.length >= 2, `${busy.length} workers`);
     for (const pid of busy) process.kill(pid, 'SIGKILL');
     const sizes = (): number => sizeOf('cpu0.raw') + sizeOf('cpu1.raw');
@@ -191,26 +195,46 @@ describe('trace-host record --host', { skip, timeout: 600_000 }, () => {
     assert.deepEqual(hostSettings(), before);
   });
 
-  it('a full disk ends the recording, and keeps what fits', async () => {
+  for (const [how, ...cap] of [['without a limit'], ['with -m', '-m', '65536']] as const)
+    it(`a full disk ends the recording, and keeps what fits, ${how}`, async () => {
+      const before = hostSettings();
+      const disk = join(work, 'disk');
+      mkdirSync(disk);
+      // 16 MiB have to remain free
+      assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=19m', 'tmpfs', disk]).status, 0);
+      try {
+        const file = join(disk, 'trace.dat');
+        const { code, stderr } = await startRecord(work, file, work, ['--host', '-e', 'all', ...cap]).ended;
+        assert.ok(code === 1 || code === 5, stderr);
+        assert.match(stderr, /this host, CPU \d: the disk is full|the disk of .* is full/);
+        assert.deepEqual(hostSettings(), before);
+        const converted = await traceHost('convert', `${file}.recording`, '-o', out);
+        assert.equal(converted.code, 0, converted.stderr);
+        assert.ok((await readable()) > 0);
+      } finally {
+        assert.equal(spawnSync('umount', [disk]).status, 0);
+        rmSync(disk, { recursive: true });
+      }
+    });
+
+  it('a file that cannot be written any more ends the recording, and keeps what it has', async () => {
     const before = hostSettings();
-    const disk = join(work, 'disk');
-    mkdirSync(disk);
-    // 16 MiB have to remain free
-    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=19m', 'tmpfs', disk]).status, 0);
-    try {
-      const file = join(disk, 'trace.dat');
-      const { code, stderr } = await startRecord(work, file, work, ['--host', '-e', 'all', '-m', '65536'])
-        .ended;
-      assert.ok(code === 1 || code === 5, stderr);
-      assert.match(stderr, /this host, CPU \d: the disk is full|the disk of .* is full/);
-      assert.deepEqual(hostSettings(), before);
-      const converted = await traceHost('convert', `${file}.recording`, '-o', out);
-      assert.equal(converted.code, 0, converted.stderr);
-      assert.ok((await readable()) > 0);
-    } finally {
-      assert.equal(spawnSync('umount', [disk]).status, 0);
-      rmSync(disk, { recursive: true });
-    }
+    const run = [process.execPath, hostProgram, 'record', '--host', '-e', 'all', '-o', out];
+    // enough for the metadata
+    const child = spawn('prlimit', ['--fsize=3145728', ...run], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (text: Buffer) => {
+      stderr += text.toString();
+    });
+    await new Promise((resolve) => child.once('close', resolve));
+    assert.match(stderr, /this host, CPU \d: cannot write the raw file \(EFBIG\)/);
+    assert.deepEqual(ownInstances(), []);
+    assert.deepEqual(hostSettings(), before);
+    const sizes = [sizeOf('cpu0.raw'), sizeOf('cpu1.raw')];
+    assert.equal(Math.max(...sizes), 3_145_728);
+    const converted = await traceHost('convert', `${out}.recording`, '-o', out);
+    assert.equal(converted.code, 0, converted.stderr);
+    assert.ok((await readable()) > 0);
   });
 
   it('without access to tracefs, it says so, and how to trace guests only', async () => {

@@ -21,7 +21,10 @@ const staleMs = 5000;
 const arrivalMs = 10_000;
 const arrivalPollMs = 20;
 
-/** A guest's trace ports and the files that they are collected into; at first their data is discarded. */
+/**
+ * A machine's trace ports and the files that they are collected into; at first their data is discarded. Or the files that
+ * its own workers write.
+ */
 export class GuestPorts {
   readonly #guest: TracedMachine;
   readonly #failed: (cpu: number, fault: StreamFault) => void;
@@ -43,6 +46,11 @@ export class GuestPorts {
 
   /** Opens all ports; their data is discarded. @throws Failure */
   open(collector: Collector): void {
+    const { files } = this.#guest;
+    if (files !== undefined) {
+      files.failed = (cpu, code) => this.#fault(cpu, { kind: 'file', code });
+      return;
+    }
     for (const cpu of this.#guest.cpus) {
       const stream: Stream = {
         fd: this.#openPort(tracePortName(cpu)),
@@ -50,8 +58,7 @@ export class GuestPorts {
         file: new Nowhere(),
         failed: (fault) => {
           if (fault.kind === 'file') stream.file = new Nowhere();
-          this.#faulted.add(cpu);
-          this.#failed(cpu, fault);
+          this.#fault(cpu, fault);
         },
       };
       this.#streams.set(cpu, stream);
@@ -65,6 +72,7 @@ export class GuestPorts {
    * @returns bytes that were discarded. @throws Failure if data keeps arriving
    */
   async drain(goOn: () => void): Promise<number> {
+    if (this.#streams.size === 0) return 0;
     const stale = (): number =>
       [...this.#streams.values()].reduce((sum, { file }) => sum + file.receivedBytes, 0);
     const deadlineMs = performance.now() + staleMs;
@@ -86,11 +94,13 @@ export class GuestPorts {
 
   /** Starts to write the data of each port to a file. @throws errors of `makeFile` */
   collectInto(makeFile: (cpu: number) => RawFile): void {
-    for (const [cpu, stream] of this.#streams) {
-      const nowhere = stream.file;
-      stream.file = makeFile(cpu);
-      this.#files.set(cpu, stream.file);
-      nowhere.close();
+    for (const cpu of this.#guest.cpus) {
+      const file = makeFile(cpu);
+      this.#files.set(cpu, file);
+      const stream = this.#streams.get(cpu);
+      if (stream === undefined) continue;
+      stream.file.close();
+      stream.file = file;
     }
   }
 
@@ -137,6 +147,11 @@ export class GuestPorts {
   close(): void {
     const files = new Set([...this.#files.values(), ...[...this.#streams.values()].map(({ file }) => file)]);
     for (const file of files) file.close();
+  }
+
+  #fault(cpu: number, fault: StreamFault): void {
+    this.#faulted.add(cpu);
+    this.#failed(cpu, fault);
   }
 
   #openPort(port: string): number {

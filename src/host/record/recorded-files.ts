@@ -58,7 +58,10 @@ export class RecordedFiles {
     const dir = this.#dir;
     if (dir === undefined) throw new Error('begin called before createDir');
     dir.writeMetadata(packed);
-    this.#ports.collectInto((cpu) => dir.rawFile(cpu, this.#request.capBytes));
+    this.#ports.collectInto((cpu) => {
+      const own = this.#guest.files?.take(cpu);
+      return own === undefined ? dir.rawFile(cpu, this.#request.capBytes) : dir.adoptFile(cpu, own);
+    });
     this.describe(null);
   }
 

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Failure } from '../../base/failure.ts';
 import { ThisHost } from '../this-host/this-host.ts';
 import type { TracedMachine } from '../traced-machine.ts';
@@ -33,6 +34,12 @@ import { startInOrder, stopInOrder } from './session/in-order.ts';
 import { untilEnd } from './session/until-end.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
 
+/**
+ * How often the agent of this host is asked for its counts, which costs more than the rest of an idle recording. The end
+ * of that agent is noticed at once.
+ */
+const hostLookMs = 2000;
+
 /** This host, if it is recorded. */
 interface TracedHost {
   readonly machine: ThisHost;
@@ -49,6 +56,7 @@ export class Recorder {
   /** The guests, then the host. */
   readonly #entries: Entry[] = [];
   #host: TracedHost | undefined;
+  #hostLookedMs = 0;
   #alignments: ReadonlyMap<unknown, RecordedAlignment> = new Map();
   #end: (end: RecordEnd) => void = () => undefined;
   readonly #ended = new Promise<RecordEnd>((resolve) => {
@@ -108,8 +116,9 @@ export class Recorder {
       if (this.#began) this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc));
       this.#host?.guests.close();
       await this.#collector.close();
-      await Promise.all(this.#entries.map((entry) => this.#close(entry)));
+      // first of all, because its workers may write files
       await this.#endHost();
+      await Promise.all(this.#entries.map((entry) => this.#close(entry)));
     }
     await this.#align();
     const guests: GuestReport[] = [];
@@ -131,13 +140,15 @@ export class Recorder {
   }
 
   async #openHost(): Promise<void> {
-    const { host } = this.#options;
+    const { host, capBytes } = this.#options;
     if (host === undefined) return;
     const { note } = this.#listener;
     this.#listener.phase('starting the agent of this host');
     const traced = this.#entries.map(({ recording }) => recording);
     const guests = new GuestsOfHost(traced, (recording, pauses) => this.#paused(recording, pauses));
-    const machine = await ThisHost.start({ ...host, note });
+    // a cap takes a second file for each CPU, which only this process can change to
+    const filesIn = capBytes === undefined ? dirname(host.out) : undefined;
+    const machine = await ThisHost.start({ ...host, note, filesIn });
     try {
       const entry = await this.#open(machine, host, guests);
       this.#host = { machine, entry, guests, clocks: new GuestClocks(entry.recording, traced) };
@@ -231,6 +242,7 @@ export class Recorder {
 
   async #look(): Promise<void> {
     for (const entry of this.#running) {
+      if (entry === this.#host?.entry && !this.#isHostDue()) continue;
       const pauses = this.#host?.guests.pausesOf(entry.recording);
       // it would not answer; a QEMU that is gone must be noticed
       if (pauses?.isPaused === true && !entry.recording.isGone) continue;
@@ -245,6 +257,13 @@ export class Recorder {
         if (entry.stopping === undefined) this.#endOne(entry, cause);
       }
     }
+  }
+
+  #isHostDue(): boolean {
+    const nowMs = performance.now();
+    const isDue = nowMs - this.#hostLookedMs >= hostLookMs;
+    if (isDue) this.#hostLookedMs = nowMs;
+    return isDue;
   }
 
   /** Reads how KVM computes the TSCs of the guests, if that is what the traces count. */
@@ -308,6 +327,8 @@ export class Recorder {
     const { recording } = entry;
     const quieten = async (): Promise<void> => {
       if (!recording.tracing) return;
+      // which of its CPUs were given up
+      if (entry === this.#host?.entry) await step(entry, () => recording.look());
       await step(entry, () => recording.stop());
       await step(entry, async () => this.#host?.clocks.pingsOf(recording)?.readSeveral());
     };

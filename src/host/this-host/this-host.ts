@@ -6,6 +6,7 @@ import { parseCpuList } from '../../base/cpu-list.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
 import { makePipe } from '../../native/io/pipe.ts';
+import { makeUnnamedFile } from '../../native/io/unnamed-file.ts';
 import {
   type FromHostAgent,
   type HostAgentPlace,
@@ -13,7 +14,7 @@ import {
   hostAgentWord,
 } from '../../protocol/host-agent.ts';
 import { cpuOfPort } from '../port-names.ts';
-import type { OwnControl, TracedMachine } from '../traced-machine.ts';
+import type { OwnControl, OwnFiles, TracedMachine } from '../traced-machine.ts';
 import { AgentLog } from './agent-log.ts';
 
 /** How long the agent may take to restore everything: a stop, and time for its workers to exit. */
@@ -25,6 +26,20 @@ export interface ThisHostOptions {
   readonly place: HostAgentPlace;
   /** Called with each warning of the agent. */
   readonly note: (text: string) => void;
+  /**
+   * A directory on the disk of the recording. The agent's workers then write files, if that file system has files without
+   * names. Undefined: they write pipes.
+   */
+  readonly filesIn: string | undefined;
+}
+
+/** What the workers write to: files, or pipes that this process reads. */
+interface Outlets {
+  readonly kind: 'files' | 'pipes';
+  /** By CPU: a file, or the read end of a pipe. */
+  readonly ours: Map<number, number>;
+  /** In the order of CPUs. */
+  readonly theirs: readonly number[];
 }
 
 /**
@@ -39,55 +54,55 @@ export class ThisHost implements TracedMachine {
   readonly chardev = 'pipe';
   readonly cpus: readonly number[];
   readonly control: OwnControl;
+  readonly files: OwnFiles | undefined;
   readonly #child: ChildProcess;
-  readonly #exited: Promise<void>;
-  /** Read ends of the pipes that nobody has taken yet, by CPU. */
-  readonly #pipes: Map<number, number>;
+  readonly #ended: Promise<void>;
+  /** Files, or read ends of pipes, that nobody has taken yet, by CPU. */
+  readonly #outlets: Map<number, number>;
 
-  private constructor(
-    child: ChildProcess,
-    stream: Socket,
-    pipes: ReadonlyMap<number, number>,
-    exited: Promise<void>,
-  ) {
+  private constructor(child: ChildProcess, stream: Socket, { kind, ours }: Outlets, ended: Promise<void>) {
     this.#child = child;
-    this.#exited = exited;
-    this.#pipes = new Map(pipes);
-    this.cpus = [...pipes.keys()];
+    this.#ended = ended;
+    this.#outlets = ours;
+    this.cpus = [...ours.keys()];
     this.control = { stream, gone: hasEnded, silent };
+    if (kind === 'pipes') return;
+    const files: OwnFiles = { take: (cpu) => this.#take(cpu, `file of CPU ${cpu}`), failed: () => undefined };
+    child.on('message', (message: FromHostAgent) => {
+      if (message.kind === 'outlet-failed') files.failed(message.cpu, message.code);
+    });
+    this.files = files;
   }
 
   /**
    * Starts the agent and waits until it is ready.
    * @throws Failure: missing without tracefs, not permitted when this user may not write there
    */
-  static async start({ command, place, note }: ThisHostOptions): Promise<ThisHost> {
+  static async start({ command, place, note, filesIn }: ThisHostOptions): Promise<ThisHost> {
     const cpus = presentCpus();
-    const pipes = cpus.map(() => makePipe());
+    const outlets = (filesIn === undefined ? undefined : makeFiles(cpus, filesIn)) ?? makePipes(cpus);
     const [program = '', ...words] = command;
-    const options = ['--cpus', cpus.join(','), '--log-level', 'warn', '--log-format', 'json'];
+    const log = ['--log-level', 'warn', '--log-format', 'json'];
+    // a splice into a file takes as much as the pipe holds
+    const options = ['--cpus', cpus.join(','), '--pipe-size', '1M', ...log];
     const child = spawn(program, [...words, hostAgentWord, place, ...options], {
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...pipes.map(({ writeEnd }) => writeEnd), 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...outlets.theirs, 'ipc'],
       detached: true,
     });
-    for (const { writeEnd } of pipes) closeSync(writeEnd);
-    const log = new AgentLog((text) => note(`this host: ${text}`));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => log.hear(text));
-    const exited = new Promise<void>((resolve) => {
-      child.once('exit', () => resolve());
-      child.once('error', () => resolve());
-    });
+    if (outlets.kind === 'pipes') for (const fd of outlets.theirs) closeSync(fd);
+    const heard = new AgentLog((text) => note(`this host: ${text}`));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => heard.hear(text));
+    const ended = hasClosed(child);
     const stream = child.stdio[hostAgentControlFd];
-    const readEnds = new Map(cpus.map((cpu, index) => [cpu, pipes[index]?.readEnd ?? -1]));
     try {
       await ready(child);
       if (!(stream instanceof Socket)) throw new Error(`descriptor ${hostAgentControlFd} is no socket`);
-      return new ThisHost(child, stream, readEnds, exited);
+      return new ThisHost(child, stream, outlets, ended);
     } catch (cause) {
-      for (const fd of readEnds.values()) closeSync(fd);
+      for (const fd of outlets.ours.values()) closeSync(fd);
       if (stream instanceof Socket) stream.destroy();
       if (child.connected) child.disconnect();
-      await exited;
+      await ended;
       throw cause;
     }
   }
@@ -98,11 +113,7 @@ export class ThisHost implements TracedMachine {
   }
 
   openFifo(port: string): number {
-    const cpu = cpuOfPort(port);
-    const fd = cpu === undefined ? undefined : this.#pipes.get(cpu);
-    if (cpu === undefined || fd === undefined) throw this.nobody(port);
-    this.#pipes.delete(cpu);
-    return fd;
+    return this.#take(cpuOfPort(port), port);
   }
 
   socketPath(port: string): string {
@@ -114,15 +125,15 @@ export class ThisHost implements TracedMachine {
   }
 
   close(): void {
-    for (const fd of this.#pipes.values()) closeSync(fd);
-    this.#pipes.clear();
+    for (const fd of this.#outlets.values()) closeSync(fd);
+    this.#outlets.clear();
   }
 
-  /** Ends the agent; resolves when it has restored everything. @throws Failure when it takes too long */
+  /** Ends the agent; resolves when it has restored everything and nobody writes files any more. @throws Failure when it takes too long */
   async end(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect();
     const late = new Promise<'late'>((resolve) => setTimeout(resolve, endMs, 'late').unref());
-    if ((await Promise.race([this.#exited, late])) !== 'late') return;
+    if ((await Promise.race([this.#ended, late])) !== 'late') return;
     this.#child.unref();
     throw new Failure(
       exitCode.failed,
@@ -130,6 +141,45 @@ export class ThisHost implements TracedMachine {
       `if it does not end, kill it; the next recording removes its instance`,
     );
   }
+
+  #take(cpu: number | undefined, name: string): number {
+    const fd = cpu === undefined ? undefined : this.#outlets.get(cpu);
+    if (cpu === undefined || fd === undefined) throw this.nobody(name);
+    this.#outlets.delete(cpu);
+    return fd;
+  }
+}
+
+/** @returns undefined if there cannot be files without names in `dir` */
+function makeFiles(cpus: readonly number[], dir: string): Outlets | undefined {
+  const ours = new Map<number, number>();
+  for (const cpu of cpus) {
+    const fd = makeUnnamedFile(dir);
+    if (fd === undefined) {
+      for (const other of ours.values()) closeSync(other);
+      return undefined;
+    }
+    ours.set(cpu, fd);
+  }
+  return { kind: 'files', ours, theirs: [...ours.values()] };
+}
+
+function makePipes(cpus: readonly number[]): Outlets {
+  const pipes = cpus.map((cpu) => ({ cpu, ...makePipe() }));
+  return {
+    kind: 'pipes',
+    ours: new Map(pipes.map(({ cpu, readEnd }) => [cpu, readEnd])),
+    theirs: pipes.map(({ writeEnd }) => writeEnd),
+  };
+}
+
+/** Resolves when the agent has ended, and its workers too: they share its stderr, and outlive an agent that is killed. */
+async function hasClosed(child: ChildProcess): Promise<void> {
+  const { stderr } = child;
+  await Promise.all([
+    new Promise((resolve) => child.once('exit', resolve).once('error', resolve)),
+    stderr === null || new Promise((resolve) => stderr.once('close', resolve)),
+  ]);
 }
 
 /** Waits until the agent is ready for orders. @throws Failure; the agent's own if it reports one */
@@ -137,7 +187,7 @@ async function ready(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     child.on('message', (message: FromHostAgent) => {
       if (message.kind === 'ready') resolve();
-      else reject(failureOf(message));
+      if (message.kind === 'failed') reject(failureOf(message));
     });
     child.once('error', (cause) => {
       reject(new Failure(exitCode.failed, `cannot start the agent of this host: ${cause.message}`, ''));

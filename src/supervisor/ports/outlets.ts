@@ -34,14 +34,16 @@ export function portNameOf(template: string, cpu: number): string {
   return template.replace('%d', String(cpu));
 }
 
-/** A pipe for each CPU, which this process has inherited. @param fds the write ends by CPU */
-export function pipeOutlets(fds: ReadonlyMap<number, number>): OutletSource {
+/** A file or pipe for each CPU, which this process has inherited. @param fds files, or the write ends of pipes, by CPU */
+export function inheritedOutlets(fds: ReadonlyMap<number, number>): OutletSource {
+  const areFiles = [...fds.values()].every((fd) => fstatSync(fd).isFile());
   return {
-    outlet: 'splice',
+    outlet: areFiles ? 'file' : 'splice',
     open: (cpu) => {
       const fd = fds.get(cpu);
-      if (fd === undefined) throw new PortAway('missing', `no pipe for CPU ${cpu}`, 'start again');
-      return openPipeAnew(fd, `the pipe of CPU ${cpu}`);
+      if (fd === undefined) throw new PortAway('missing', `no outlet for CPU ${cpu}`, 'start again');
+      // a file keeps its one position, whichever worker writes
+      return areFiles ? duplicate(fd) : openPipeAnew(fd, `the pipe of CPU ${cpu}`);
     },
     turnFd: undefined,
     frameSync: undefined,

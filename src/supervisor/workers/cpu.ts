@@ -20,7 +20,10 @@ export interface CpuListener {
   /** Something changed; called after every event. */
   changed(): void;
   stopReported(cpu: number, id: number, outcome: StopOutcome): void;
-  /** The outlet is dead for good (stdout's reader went away). Never called for a port, because a port may come back. */
+  /**
+   * The outlet is dead for good: stdout's reader went away, or a file cannot be written. Never called for a port, because a
+   * port may come back.
+   */
   outletGone(cpu: number, code: string): void;
 }
 
@@ -35,7 +38,7 @@ export class Cpu {
   readonly #worker: CpuWorker;
   #model: CpuModel = newCpu;
   #timer: NodeJS.Timeout | undefined;
-  /** The errno's name once the outlet is closed for good. Only stdout sets this; a port may come back. */
+  /** The errno's name once the outlet is dead for good; a port may come back. */
   #outletDead: string | undefined;
 
   /** @param ring returns the ring's source; called at each opening, because the instance may have changed */
@@ -156,8 +159,10 @@ export class Cpu {
   #open(): void {
     let event: CpuEvent = { kind: 'opened' };
     try {
-      if (this.#outletDead !== undefined)
-        throw new Failure(exitCode.lost, `stdout accepts no more pages: ${this.#outletDead}`);
+      if (this.#outletDead !== undefined) {
+        const what = this.#setup.outlets.outlet === 'file' ? 'its file' : 'stdout';
+        throw new Failure(exitCode.lost, `${what} accepts no more pages: ${this.#outletDead}`);
+      }
       this.#resources.open(this.#ring());
     } catch (error) {
       if (!(error instanceof Failure || error instanceof NativeError)) throw error;
@@ -181,7 +186,11 @@ export class Cpu {
           this.#log.error({ heldBytes: message.heldBytes }, 'port is full: stopped with pages left');
         return this.#dispatch({ kind: 'stopped', id: message.id, flushed: message.flushed });
       case 'gone':
-        this.#log.warn({ what: message.what, code: message.code }, `${message.what} is gone`);
+        // what became of a file is said when it is opened again
+        this.#log[this.#setup.outlets.outlet === 'file' ? 'info' : 'warn'](
+          { what: message.what, code: message.code },
+          `${message.what} is gone`,
+        );
         if (message.what === 'port' && this.#setup.outlets.outlet !== 'splice') {
           this.#outletDead = message.code;
           this.#listener.outletGone(this.number, message.code);

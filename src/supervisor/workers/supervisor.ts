@@ -20,7 +20,7 @@ export type StopReport = ReadonlyMap<
 
 export interface SupervisorListener {
   allFailed(): void;
-  outletGone(code: string): void;
+  outletGone(cpu: number, code: string): void;
 }
 
 export interface SupervisorSetup extends Omit<CpuSetup, 'fork' | 'standby' | 'forkLimit'> {
@@ -84,7 +84,7 @@ export class Supervisor {
     const cpuListener = {
       changed: () => this.#changed(),
       stopReported: (cpu: number, id: number, outcome: StopOutcome) => this.#stopReported(cpu, id, outcome),
-      outletGone: (_cpu: number, code: string) => listener.outletGone(code),
+      outletGone: (cpu: number, code: string) => listener.outletGone(cpu, code),
     };
     this.#cpus = cpus.map((cpu) => new Cpu(cpu, cpuSetup, () => this.#ring, cpuListener));
     this.#ticker = setInterval(() => {

@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { Output } from '../file/output.ts';
@@ -48,6 +48,35 @@ export class WholeFile implements RawFile {
   }
 
   close(): void {
+    closeSync(this.fd);
+  }
+}
+
+/** A raw file without a size limit that another process writes: its size tells what was received. */
+export class GrowingFile implements RawFile {
+  readonly fd: number;
+  readonly roomBytes = Number.MAX_SAFE_INTEGER;
+  #closedBytes: number | undefined;
+
+  /** @param fd the file, empty at first; `close` closes it */
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  get receivedBytes(): number {
+    return this.#closedBytes ?? fstatSync(this.fd).size;
+  }
+
+  get keptBytes(): number {
+    return this.receivedBytes;
+  }
+
+  took(): void {
+    // its size has grown
+  }
+
+  close(): void {
+    this.#closedBytes = this.receivedBytes;
     closeSync(this.fd);
   }
 }

@@ -37,7 +37,16 @@ import {
 } from './recording-format.ts';
 import { checkReplaceable, writeReplacing } from '../file/write-replacing.ts';
 import { tryLock } from '../../native/io/file-lock.ts';
-import { CappedFile, dropFront, isCut, joinCapped, type RawFile, WholeFile } from './raw-file.ts';
+import { nameFile } from '../../native/io/unnamed-file.ts';
+import {
+  CappedFile,
+  dropFront,
+  GrowingFile,
+  isCut,
+  joinCapped,
+  type RawFile,
+  WholeFile,
+} from './raw-file.ts';
 
 /** The directory of a running recording. Whatever happens, `trace-host convert` can convert it. */
 export class RecordingDir {
@@ -86,6 +95,20 @@ export class RecordingDir {
     } catch (error) {
       throw cannotWrite(this.path, error);
     }
+  }
+
+  /**
+   * Names a file that another process writes a CPU's pages into.
+   * @param fd a file of `makeUnnamedFile`, which this takes over
+   */
+  adoptFile(cpu: number, fd: number): RawFile {
+    try {
+      nameFile(fd, join(this.path, rawFile(cpu)));
+    } catch (error) {
+      closeSync(fd);
+      throw cannotWrite(this.path, error);
+    }
+    return new GrowingFile(fd);
   }
 
   /** Removes the bytes of an earlier trace from the start of a CPU's file. @throws Failure */

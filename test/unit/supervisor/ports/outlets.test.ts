@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { makePipe } from '../../../../src/native/io/pipe.ts';
+import { inheritedOutlets } from '../../../../src/supervisor/ports/outlets.ts';
 import { makeFifo } from '../../../../src/native/io/fifo.ts';
 
 const outlets = new URL('../../../../src/supervisor/ports/outlets.js', import.meta.url).href;
@@ -29,5 +31,31 @@ describe('stdout as an outlet', () => {
     closeSync(reader);
     assert.equal(opened(writer), 'Failure: stdout is a FIFO without a reader — start its reader\n');
     closeSync(writer);
+  });
+});
+
+describe('inherited outlets', () => {
+  it('are files that keep one position, whoever writes', (test) => {
+    const dir = mkdtempSync(join(tmpdir(), 'outlets-'));
+    test.after(() => rmSync(dir, { recursive: true }));
+    const path = join(dir, 'cpu3.raw');
+    const file = openSync(path, 'wx');
+    const outlets = inheritedOutlets(new Map([[3, file]]));
+    assert.equal(outlets.outlet, 'file');
+    for (const text of ['first ', 'second']) {
+      const fd = outlets.open(3);
+      writeSync(fd, text);
+      closeSync(fd);
+    }
+    closeSync(file);
+    assert.equal(readFileSync(path, 'utf8'), 'first second');
+  });
+
+  it('or pipes; there is none for another CPU', () => {
+    const { readEnd, writeEnd } = makePipe();
+    const outlets = inheritedOutlets(new Map([[3, writeEnd]]));
+    assert.equal(outlets.outlet, 'splice');
+    assert.throws(() => outlets.open(4), { message: 'no outlet for CPU 4' });
+    for (const fd of [outlets.open(3), readEnd, writeEnd]) closeSync(fd);
   });
 });

@@ -1,15 +1,28 @@
 import assert from 'node:assert/strict';
-import { fstatSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { fstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
   CappedFile,
   dropFront,
   firstPageAt,
+  GrowingFile,
   joinCapped,
   keptFiles,
 } from '../../../../src/trace/recording/raw-file.ts';
 import { scratchDir } from '../samples.ts';
+
+describe('GrowingFile', () => {
+  it('has received what others have written into it, also after it was closed', (test) => {
+    const path = join(scratchDir(test), 'cpu0.raw');
+    const file = new GrowingFile(openSync(path, 'wx'));
+    assert.equal(file.receivedBytes, 0);
+    writeFileSync(path, Buffer.alloc(5000));
+    assert.equal(file.receivedBytes, 5000);
+    file.close();
+    assert.equal(file.keptBytes, 5000);
+  });
+});
 
 describe('CappedFile', () => {
   it('in a removed directory reports that, and can be closed', (test) => {
