@@ -26,14 +26,13 @@ export class RecordView {
   }
 
   show(progress: RecordProgress): void {
+    const { redraws } = this.#live;
+    if (!redraws && progress.elapsedMs - this.#saidMs < lineMs) return;
+    this.#saidMs = progress.elapsedMs;
     const rows = this.#rows(progress);
     const summary = summaryOf(progress, rows);
-    if (this.#live.redraws) {
-      this.#live.draw([...this.#table(progress, rows), summary]);
-    } else if (progress.elapsedMs - this.#saidMs >= lineMs) {
-      this.#saidMs = progress.elapsedMs;
-      this.#live.say(summary);
-    }
+    if (redraws) this.#live.draw([...this.#table(progress, rows), summary]);
+    else this.#live.say(summary);
   }
 
   #rows({ elapsedMs, guests }: RecordProgress): Row[] {
