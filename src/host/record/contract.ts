@@ -49,17 +49,49 @@ export interface RecordOptions {
   readonly timeoutMs: number;
   readonly version: FileVersion;
   readonly compress: Compression;
+  /** How to divide the recording into sets of files; undefined for a single one. */
+  readonly rotation?: RotationOptions | undefined;
+}
+
+/**
+ * How a recording is divided into sets, one after the other. A set has one file for each machine, or fewer if some ended
+ * early. One of `bytes` and `everyMs` is given.
+ */
+export interface RotationOptions {
+  /** Size of a set's raw pages at which the next set begins. */
+  readonly bytes?: number;
+  /** Time after which the next set begins. */
+  readonly everyMs?: number;
+  /** How many finished sets to keep; undefined for all. At least 1. */
+  readonly keep: number | undefined;
+  /** The file without a number and the name of a machine, from which the names of all files are made. */
+  readonly base: string;
+  /** The command that runs this program again. */
+  readonly command: readonly string[];
+}
+
+/** One set of files, as one machine's recording sees it. */
+export interface SetPart {
+  /** Number of the set; sets are numbered in their order, not always from 1. */
+  readonly set: number;
+  /** The machine's file in this set. */
+  readonly out: string;
+  /** Id by which other files refer to this one. */
+  readonly traceId: bigint;
+  /** The guests that are recorded together with this host; undefined for a guest. */
+  readonly guests: (() => readonly RecordedGuest[]) | undefined;
 }
 
 /** What one machine's recording needs to know. */
 export interface RecordRequest {
   readonly machine: TracedMachine;
-  readonly out: string;
   readonly trace: TraceRequest | undefined;
-  /** Id by which other files refer to this one. */
-  readonly traceId: bigint;
-  /** The guests that are recorded together with this host; undefined for a guest. */
-  readonly guests: (() => readonly RecordedGuest[]) | undefined;
+  /** The machine's part of the set with this number. */
+  readonly partOf: (set: number) => SetPart;
+  /** Number of the first set. */
+  readonly firstSet: number;
+  /** Whether there may be more sets; if so, the kernel's counts are not those of one file. */
+  readonly rotates: boolean;
   /** Whether to skip events that the guest does not have. */
   readonly skipUnknown: boolean;
   /** Size limit of the pages kept for each CPU; undefined if all pages are kept. */
@@ -79,7 +111,7 @@ export type RecordEnd =
   | ({ readonly kind: 'command' } & CommandEnd)
   | { readonly kind: 'failed'; readonly why: Failure };
 
-/** Progress of one CPU. */
+/** Progress of one CPU; in a report, what its file has. */
 export interface CpuProgress {
   readonly cpu: number;
   readonly receivedBytes: number;
@@ -132,7 +164,20 @@ export interface GuestReport {
 
 export interface RecordResult {
   readonly end: RecordEnd;
+  /** Number of the last set; undefined if the recording is not divided into sets. */
+  readonly set: number | undefined;
+  /** Of the last set, if there are several. */
   readonly guests: readonly GuestReport[];
+  /** Files that were deleted because enough newer ones are kept. */
+  readonly deleted: readonly string[];
+}
+
+/** A finished set of files. */
+export interface RotatedSet {
+  readonly set: number;
+  readonly guests: readonly GuestReport[];
+  /** Files that were deleted because enough newer ones are kept. */
+  readonly deleted: readonly string[];
 }
 
 /** Notifications for the caller. They are called from the event loop and must not throw. */
@@ -142,6 +187,8 @@ export interface RecordListener {
   readonly started: (dirs: readonly string[]) => void;
   /** Called when a recording has been written to its file, before its directory is removed. */
   readonly removing?: (dir: string) => Promise<void>;
+  /** Called when a set of files that is not the last is finished. */
+  readonly rotated?: (set: RotatedSet) => void;
   readonly progress: (progress: RecordProgress) => void;
   readonly ending: (end: RecordEnd) => void;
   readonly note: (text: string) => void;

@@ -31,7 +31,15 @@ export class GuestRecording {
   #trace: TraceRequest | undefined;
   readonly #metadata: MetadataFetch;
   readonly #ports: GuestPorts;
-  readonly #files: RecordedFiles;
+  /** The current set's. */
+  #files: RecordedFiles;
+  /** Those of the next set, which is prepared. */
+  #next: RecordedFiles | undefined;
+  /** Those of the set before, while something is still added to them. */
+  #before: RecordedFiles | undefined;
+  #isFinished = false;
+  /** Events in the files of earlier sets, by CPU; undefined if one of them is not complete. */
+  #writtenEvents: Map<number, number> | undefined = new Map();
   readonly account: GuestAccount;
   /** True from the start order until this recording's tracing is known to have ended. */
   #tracing = false;
@@ -50,7 +58,7 @@ export class GuestRecording {
     this.#ports = new GuestPorts(guest, (cpu, fault) =>
       request.failed(failureOf(fault, guest, cpu, this.dir)),
     );
-    this.#files = new RecordedFiles(request, guest, this.#ports, this.account);
+    this.#files = new RecordedFiles(request, this.account, request.partOf(request.firstSet));
   }
 
   /**
@@ -80,8 +88,26 @@ export class GuestRecording {
     return this.account.started?.clock;
   }
 
+  /** The file of the current set. */
   get out(): string {
-    return this.#request.out;
+    return this.#files.part.out;
+  }
+
+  /** Those of the current set. */
+  get files(): RecordedFiles {
+    return this.#files;
+  }
+
+  /** Number of the current set. */
+  get set(): number {
+    return this.#files.part.set;
+  }
+
+  /** The directories of the current set, and of the one before if it is not finished. */
+  get dirs(): readonly { readonly dir: string; readonly out: string }[] {
+    return [this.#before, this.#files].flatMap((files) =>
+      files?.dir === undefined ? [] : [{ dir: files.dir.path, out: files.part.out }],
+    );
   }
 
   /** The step in progress, for people; empty while there is none. */
@@ -102,18 +128,25 @@ export class GuestRecording {
     return this.#client.isGone;
   }
 
+  /** What the files of the current set have. */
   get progress(): readonly CpuProgress[] {
-    return [...this.#ports.files].map(([cpu, file]) => ({
-      cpu,
-      receivedBytes: file.receivedBytes,
-      keptBytes: this.#files.keptBytes(cpu),
-      overrun: this.account.overrun(cpu),
-      readEvents: this.account.readEvents(cpu),
-    }));
+    const { progress } = this.#files;
+    if (!this.#request.rotates) return progress;
+    return progress.map((each) => ({ ...each, readEvents: this.#unwrittenEvents(each.cpu) }));
   }
 
-  get traceId(): bigint {
-    return this.#request.traceId;
+  /** Like `progress`, of all sets together. */
+  get progressOfAll(): readonly CpuProgress[] {
+    return this.#files.progress.map((each) => {
+      const receivedBytes = this.#ports.receivedBytes(each.cpu);
+      const overrun = this.account.overrun(each.cpu);
+      return this.#request.rotates ? { ...each, receivedBytes, keptBytes: receivedBytes, overrun } : each;
+    });
+  }
+
+  /** Id of the machine's file in a set. */
+  traceId(set: number): bigint {
+    return this.#request.partOf(set).traceId;
   }
 
   /** Fetches metadata and drains stale pages from the ports. @throws Failure */
@@ -164,7 +197,7 @@ export class GuestRecording {
     this.#mustGoOn();
     this.#files.createDir();
     try {
-      this.#files.begin(this.#packed);
+      this.#ports.collectInto(this.#files.begin(this.#packed, this.guest.cpus));
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
       this.account.started = await this.#client.start(this.#trace);
@@ -194,6 +227,93 @@ export class GuestRecording {
     );
   }
 
+  /** Settles when `describe` is done. */
+  get described(): Promise<void> {
+    return this.#described;
+  }
+
+  /** Whether a set can begin. While pages of an earlier trace arrive, it is unknown where a page begins. */
+  get canChangeSets(): boolean {
+    return this.guest.cpus.every((cpu) => this.#ports.receivedBytes(cpu) >= this.account.earlierBytes(cpu));
+  }
+
+  /** Creates the directory and the files of another set. @throws Failure; then nothing has changed */
+  prepareSet(set: number): void {
+    const next = new RecordedFiles(
+      this.#request,
+      this.account,
+      this.#request.partOf(set),
+      this.#files.handOn(),
+    );
+    next.createDir();
+    try {
+      this.#metadata.copyInstance(next.dir);
+      next.begin(this.#packed, this.guest.cpus);
+    } catch (cause) {
+      next.discard();
+      throw cause;
+    }
+    this.#next = next;
+    this.#files.copyParts(next, (cpu) => this.#partOfPage(cpu));
+  }
+
+  /** Removes a set that was prepared and not begun. */
+  cancelSet(): void {
+    this.#next?.closeFiles();
+    this.#next?.discard();
+    this.#next = undefined;
+  }
+
+  /**
+   * Begins the prepared set; call it at once after `prepareSet`, before more data arrives. Pages of which a part had arrived
+   * are in it. Readings of clocks and names go to both sets, until `endBefore`.
+   * @returns the set before, which gets no more pages
+   */
+  beginSet(): RecordedFiles {
+    const next = this.#next;
+    if (next === undefined) throw new Error('beginSet called before prepareSet');
+    const files = this.#files;
+    files.dropParts((cpu) => this.#partOfPage(cpu));
+    this.#ports.changeFiles(next.files);
+    files.endCounts();
+    files.closeFiles();
+    [this.#before, this.#files, this.#next] = [files, next, undefined];
+    return files;
+  }
+
+  /** Bytes of a page that has not arrived whole. */
+  #partOfPage(cpu: number): number {
+    const { pageBytes } = this.account.started ?? {};
+    if (pageBytes === undefined) throw new Error('there are no sets before the start');
+    return (this.#ports.receivedBytes(cpu) - this.account.earlierBytes(cpu)) % pageBytes;
+  }
+
+  /** Ends what `beginSet` says of both sets. */
+  endBefore(): void {
+    this.#before = undefined;
+  }
+
+  /** Ends the collection of a machine that has stopped, while that of others goes on. @throws Failure */
+  async seal(): Promise<void> {
+    this.#ports.seal();
+    await this.#finish();
+  }
+
+  /** Takes the events of a finished set into account. @param events by CPU; undefined if it is not complete */
+  wroteSet(events: ReadonlyMap<number, number> | undefined): void {
+    if (events === undefined) this.#writtenEvents = undefined;
+    else
+      for (const [cpu, count] of events)
+        this.#writtenEvents?.set(cpu, (this.#writtenEvents.get(cpu) ?? 0) + count);
+  }
+
+  /** Events of the last set, by the kernel's count; undefined if unknown. */
+  #unwrittenEvents(cpu: number): number | undefined {
+    const read = this.account.readEvents(cpu);
+    if (read === undefined || this.#writtenEvents === undefined) return undefined;
+    return read - (this.#writtenEvents.get(cpu) ?? 0);
+  }
+
   /** Updates the list of guests in this host's recording after it has changed. @throws Failure */
   describeGuests(endedAt: string | null = null): void {
     this.#files.describe(endedAt);
@@ -206,17 +326,12 @@ export class GuestRecording {
 
   /** Adds readings of the machine's clock to the recording. @throws Failure */
   addPings(pings: readonly ClockPing[]): void {
-    this.#files.dir?.addPings(pings);
+    for (const files of [this.#before, this.#files]) files?.dir?.addPings(pings);
   }
 
   /** Replaces the pauses of the recording. Call this only before `close`. @throws Failure */
   setPauses(pauses: readonly RecordedPause[]): void {
     this.#files.setPauses(pauses);
-  }
-
-  /** The pauses as in the recording. */
-  get pauses(): readonly RecordedPause[] {
-    return this.#files.pauses;
   }
 
   /** Writes to the recording how its TSC is computed. Call this only before `close`. @throws Failure */
@@ -278,6 +393,7 @@ export class GuestRecording {
         this.#request.note(`${this.guest.label} was told to stop and has not confirmed it`);
       this.#tracing = false;
     }
+    this.#ports.forgetFiles();
     this.#files.discard();
   }
 
@@ -288,7 +404,7 @@ export class GuestRecording {
   async fetchChanges(): Promise<void> {
     this.#doing = 'fetching task names and formats of new events';
     try {
-      await this.#metadata.changes(this.#files.dir);
+      await this.#metadata.changes([this.#before?.dir, this.#files.dir]);
     } finally {
       this.#doing = '';
     }
@@ -299,12 +415,18 @@ export class GuestRecording {
     this.#client.close();
     this.guest.close();
     this.#ports.close();
+    await this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     await this.#files.finish();
   }
 
   /** Writes the trace.dat; the directory stays until `removeDir`. @throws Failure */
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
-    this.#doing = `writing ${this.#request.out}`;
+    this.#doing = `writing ${this.out}`;
     try {
       return await this.#files.convert({
         ...settings,

@@ -105,10 +105,12 @@ export class GuestsOfHost {
     return unknown.map(({ recording }) => recording.guest.label);
   }
 
-  list(): readonly RecordedGuest[] {
-    return this.#guests.map(({ recording, watch }) => ({
+  /** The guests that have a file in a set. */
+  list(set: number): readonly RecordedGuest[] {
+    const guests = this.#guests.filter(({ recording }) => recording.set >= set);
+    return guests.map(({ recording, watch }) => ({
       name: recording.guest.guest ?? '',
-      traceId: String(recording.traceId),
+      traceId: String(recording.traceId(set)),
       pid: watch.pid ?? null,
       vcpus: watch.vcpus,
     }));

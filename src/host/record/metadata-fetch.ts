@@ -19,6 +19,8 @@ export class MetadataFetch {
   readonly #note: (text: string) => void;
   /** The guest's metadata as fetched before the start. */
   #fetched: ReadonlyMap<string, Buffer> = new Map();
+  /** The archive of the traced instance, once it was fetched. */
+  #instance: Uint8Array | undefined;
 
   constructor(guest: TracedMachine, client: ControlClient, note: (text: string) => void) {
     this.#guest = guest;
@@ -61,6 +63,7 @@ export class MetadataFetch {
       const packed = await this.#client.metadata('instance');
       const own = await readMetadataArchive([packed]);
       dir?.writeInstance(packed);
+      this.#instance = packed;
       options = own.get('trace_options')?.toString('latin1');
     } catch (cause) {
       // an older agent does not know this part; page size and clock are known without it
@@ -73,12 +76,17 @@ export class MetadataFetch {
     this.#note(`${what} — ${remedy}`);
   }
 
-  /** Fetches task names, and formats of events added during the recording. Throws Failure. */
-  async changes(dir: RecordingDir | undefined): Promise<void> {
+  /** Writes what `instance` has fetched to the directory of a later set. Throws Failure. */
+  copyInstance(dir: RecordingDir | undefined): void {
+    if (this.#instance !== undefined) dir?.writeInstance(this.#instance);
+  }
+
+  /** Fetches task names, and formats of events added during the recording, into directories. Throws Failure. */
+  async changes(dirs: readonly (RecordingDir | undefined)[]): Promise<void> {
     const changes = await fetchChanges(this.#client, this.#fetched);
     const packed = changes?.packed ?? (await this.#client.metadata('names'));
     // an unreadable archive would make every conversion fail
     if (changes === undefined) await readMetadataArchive([packed]);
-    dir?.writeNames(packed);
+    for (const dir of dirs) dir?.writeNames(packed);
   }
 }

@@ -88,6 +88,15 @@ export class RecordingDir {
     }
   }
 
+  /** Copies the last bytes of a CPU's file to that of a later set. @throws Failure */
+  copyLast(from: WholeFile, to: WholeFile, bytes: number): void {
+    try {
+      to.appendLast(from, bytes);
+    } catch (error) {
+      throw cannotWrite(this.path, error);
+    }
+  }
+
   /** Removes the bytes of an earlier trace from the start of a CPU's file. @throws Failure */
   async dropFront(cpu: number, bytes: number): Promise<void> {
     try {
@@ -130,13 +139,7 @@ export class RecordingDir {
   remove(): void {
     this.unlock();
     if (lstatSync(this.path, { throwIfNoEntry: false })?.ino !== this.#inode) return;
-    for (const name of readdirSync(this.path))
-      if (isOwnName(name)) rmSync(join(this.path, name), { force: true });
-    try {
-      rmdirSync(this.path);
-    } catch (error) {
-      if (errorCode(error) !== 'ENOTEMPTY') throw error;
-    }
+    removeRecordingFiles(this.path);
   }
 
   /** Writes a file atomically: renames it once it is complete. */
@@ -149,6 +152,16 @@ export class RecordingDir {
       rmSync(`${path}.new`, { force: true });
       throw cannotWrite(this.path, error);
     }
+  }
+}
+
+/** Removes a recording's files, and the directory if it has no others. Throws what node:fs throws. */
+export function removeRecordingFiles(dir: string): void {
+  for (const name of readdirSync(dir)) if (isOwnName(name)) rmSync(join(dir, name), { force: true });
+  try {
+    rmdirSync(dir);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOTEMPTY') throw error;
   }
 }
 
