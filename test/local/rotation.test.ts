@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -225,13 +225,40 @@ describe('record --rotate', { concurrency }, () => {
     await scene.guest('pages-numbered');
     const run = scene.record('--rotate', '1s', '--duration', '5m');
     const writer = await stopWriter(scene, run);
-    const ended = await interruptAgain(run);
+    const interrupted = interruptAgain(run);
+    await until('it exits', () => run.child.exitCode !== null, startMs);
+    // it holds stderr open
     process.kill(writer, 'SIGCONT');
+    const ended = await interrupted;
     assertOrderly(ended, [failed]);
     const left = readdirSync(scene.outDir).filter((name) => name.endsWith('.recording'));
     assert.ok(left.length >= 2, String(left));
     for (const name of left)
       assert.ok(ended.stderr.includes(`trace-host convert ${join(scene.outDir, name)}`), ended.stderr);
+  });
+
+  const mountSkip = process.getuid?.() === 0 ? false : 'mounting a small tmpfs takes root';
+
+  it('a disk that becomes full: what fitted is there, once', { skip: mountSkip }, async (test) => {
+    const scene = new Scene(test);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=60M', 'tmpfs', scene.outDir]);
+    try {
+      await scene.guest('pages-numbered');
+      const ended = await scene.record('--rotate', '1M', '--duration', '5m').ended;
+      assertOrderly(ended, [done, failed, lost]);
+      assert.match(ended.stderr, /full/);
+      assert.ok(dats(scene).length > 0);
+      execFileSync('mount', ['-o', 'remount,size=2G', scene.outDir]);
+      for (const name of readdirSync(scene.outDir).filter((each) => each.endsWith('.recording'))) {
+        const dir = join(scene.outDir, name);
+        assert.ok(ended.stderr.includes(`trace-host convert ${dir}`), ended.stderr);
+        const converted = await traceHost('convert', dir, '-o', fileOf(dir)).ended;
+        assertOrderly(converted, [done, lost]);
+      }
+      await assertAll(dats(scene));
+    } finally {
+      execFileSync('umount', [scene.outDir]);
+    }
   });
 
   for (const [how, scenario, said] of [
