@@ -1,6 +1,7 @@
 import { quoted } from '../../base/quoted.ts';
 import { Failure } from '../../base/failure.ts';
-import type { TraceRequest } from '../../protocol/control.ts';
+import type { MetadataDigests, TraceRequest } from '../../protocol/control.ts';
+import { digestsOf } from '../../protocol/metadata-groups.ts';
 import { readMetadataArchive } from '../../trace/metadata/archive.ts';
 import { instanceFiles } from '../../trace/metadata/instance-files.ts';
 import { unseenLines } from '../../trace/metadata/unseen.ts';
@@ -19,6 +20,8 @@ export class MetadataFetch {
   readonly #note: (text: string) => void;
   /** The guest's metadata as fetched before the start. */
   #fetched: ReadonlyMap<string, Buffer> = new Map();
+  /** Digests of `#fetched`: they take some ms, and each set of files needs them. */
+  #digests: MetadataDigests | undefined;
   /** The archive of the traced instance, once it was fetched. */
   #instance: Uint8Array | undefined;
 
@@ -83,7 +86,8 @@ export class MetadataFetch {
 
   /** Fetches task names, and formats of events added during the recording, into directories. Throws Failure. */
   async changes(dirs: readonly (RecordingDir | undefined)[]): Promise<void> {
-    const changes = await fetchChanges(this.#client, this.#fetched);
+    this.#digests ??= digestsOf(this.#fetched);
+    const changes = await fetchChanges(this.#client, this.#digests);
     const packed = changes?.packed ?? (await this.#client.metadata('names'));
     // an unreadable archive would make every conversion fail
     if (changes === undefined) await readMetadataArchive([packed]);

@@ -55,6 +55,8 @@ export class Rotation {
   #set: number;
   #isBetween = false;
   #isEnded = false;
+  /** Number of waiting sets at which to say so. */
+  #warnAt = 4;
   /** Parts that are not written yet. */
   readonly #unwritten = new Set<EndedPart>();
   #finishing: Promise<void> = Promise.resolve();
@@ -153,6 +155,7 @@ export class Rotation {
     this.#set += 1;
     this.#schedule?.begun(performance.now(), receivedBytes(entries));
     begun();
+    this.#warnOfDelay();
     const ended = await Promise.all([
       ...parts.map(async ({ entry, files }): Promise<EndedPart> => {
         await this.#complete(entry);
@@ -166,6 +169,16 @@ export class Rotation {
       }),
     ]);
     this.#writing = this.#writing.then(() => this.#write(before, ended));
+  }
+
+  /** Says when writing falls behind; each time twice as many sets wait. */
+  #warnOfDelay(): void {
+    const waiting = new Set([...this.#unwritten].map(({ files }) => files.part.set)).size;
+    if (waiting < this.#warnAt) return;
+    this.#warnAt = 2 * waiting;
+    this.#rotated.listener.note(
+      `${waiting} sets of files wait to be written: this host writes them more slowly than it records`,
+    );
   }
 
   /** @throws Failure; then some are prepared */
