@@ -303,7 +303,7 @@ function explanationOf(
     pieces.set(name, own);
     clocks[name] = clockOf(machine, own, scene.checks.get(state)!);
   }
-  const waits = scene.waits.worst.map(({ due, end, stretches, ...wait }): Wait => {
+  const waits = scene.waits.worst().map(({ due, end, stretches, ...wait }): Wait => {
     const [dueNs, endNs] = [timeOf(due, origin), timeOf(end, origin)];
     const boundNs = boundBetween(pieces.get(wait.machine) ?? [], dueNs, endNs);
     return {

@@ -1,6 +1,6 @@
 import { Causes, isInterrupt, isOff, kind, kindOf } from './causes.ts';
 import { Entities } from './entities.ts';
-import { Cpu, type ExplainedTask, MachineState, type OpenWait, type Theft, Vcpu } from './state.ts';
+import { Cpu, type ExplainedTask, MachineState, type TheftKind, Vcpu } from './state.ts';
 import { Thieves } from './thieves.ts';
 import { type WaitChoice, Waits } from './waits.ts';
 
@@ -223,7 +223,7 @@ export class Scene {
       for (const cpu of machine.cpus) {
         if (cpu === undefined) continue;
         this.#endTheft(cpu);
-        if (cpu.theft !== undefined) this.#takeTheft(cpu, cpu.theft, this.now, false);
+        this.waits.stolen(cpu, cpu.theft, this.now, false);
         this.thieves.ends(cpu, this.now);
         this.thieves.flush(cpu);
       }
@@ -449,41 +449,41 @@ export class Scene {
   /** Whether the time of a CPU's current task is taken, and by whom, may have changed. */
   #followTheft(cpu: Cpu): void {
     const { now } = this;
-    const { current, theft, endedTheft } = cpu;
-    if (endedTheft !== undefined && endedTheft.end !== now) this.#endTheft(cpu);
+    const { current, theft, endedTheft: last } = cpu;
+    if (last.kind !== undefined && last.end !== now) this.#endTheft(cpu);
     const kind = theftOf(current, kindOf(cpu.code));
-    if (theft !== undefined) {
+    if (theft.kind !== undefined) {
       if (theft.kind === kind && theft.task === current) return;
-      cpu.theft = undefined;
       // what took no time was none
-      if (theft.since !== now) {
+      if (theft.since === now) theft.kind = undefined;
+      else {
         this.#endTheft(cpu);
-        cpu.endedTheft = { ...theft, end: now };
+        theft.end = now;
+        cpu.endedTheft = theft;
+        cpu.theft = last;
       }
     }
     if (kind === undefined) return;
-    const last = cpu.endedTheft;
+    const { theft: next, endedTheft: before } = cpu;
+    next.kind = kind;
+    next.task = current!;
+    next.since = now;
     // no time has passed since the last one: the task has not run
-    const goesOn = last?.kind === kind && last.task === current;
-    cpu.theft = { kind, task: current!, since: goesOn ? last.since : now };
-    if (goesOn) cpu.endedTheft = undefined;
+    if (before.kind !== kind || before.task !== current) return;
+    next.since = before.since;
+    before.kind = undefined;
   }
 
   #endTheft(cpu: Cpu): void {
     const { endedTheft } = cpu;
-    if (endedTheft === undefined) return;
-    cpu.endedTheft = undefined;
-    this.#takeTheft(cpu, endedTheft, endedTheft.end, true);
-  }
-
-  #takeTheft(cpu: Cpu, { kind, task, since }: Theft, end: number, isOver: boolean): void {
-    const wait: OpenWait = { kind, due: since, isDue: false, cpu, since, earlier: undefined };
-    this.waits.end(wait, task, end, isOver);
+    if (endedTheft.kind === undefined) return;
+    this.waits.stolen(cpu, endedTheft, endedTheft.end, true);
+    endedTheft.kind = undefined;
   }
 }
 
 /** How a task that is current loses its time; undefined if it does not. */
-function theftOf(task: ExplainedTask | undefined, cause: number): Theft['kind'] | undefined {
+function theftOf(task: ExplainedTask | undefined, cause: number): TheftKind | undefined {
   if (task === undefined || task.tid === 0) return undefined;
   if (isOff(cause)) return 'stolen';
   return isInterrupt(cause) && !task.handlesInterrupts ? 'interrupted' : undefined;

@@ -129,7 +129,8 @@ export function short({ kind, task, lengthNs, isDue, isOver, causes }: FoundWait
 
 /** The waits of a task, in the order of their ends. */
 export function waitsOf(scene: Scene, tid: number): string[] {
-  return scene.waits.worst
+  return scene.waits
+    .worst()
     .filter((wait) => wait.tid === tid)
     .sort((a, b) => a.end - b.end)
     .map(short);

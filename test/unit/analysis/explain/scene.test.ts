@@ -192,7 +192,7 @@ test('a vCPU that waits behind a vCPU of its own guest, and the task that runs t
   assert.deepEqual(waitsOf(scene, 7), [
     'stolen task-7 500: other-guest web task-9 cpu0 300, other-guest web task-8 cpu0 200',
   ]);
-  const [wait] = scene.waits.worst.filter(({ tid }) => tid === 7);
+  const [wait] = scene.waits.worst().filter(({ tid }) => tid === 7);
   assert.deepEqual(
     wait!.causes.map(({ number }) => number),
     [1, 1],
@@ -438,7 +438,9 @@ test('only the worst waits, those over a length, in a time, of a task', () => {
     events.push([at + at / 100 + 1, 'web 0', 7, ['switch', 7, 'S', 0]]);
   }
   const lengths = (choice: Partial<typeof all>) =>
-    played(web, events, { choice: { ...all, ...choice } }).waits.worst.map(({ lengthNs }) => lengthNs);
+    played(web, events, { choice: { ...all, ...choice } })
+      .waits.worst()
+      .map(({ lengthNs }) => lengthNs);
   assert.deepEqual(lengths({ worst: 3 }), [100, 90, 80]);
   assert.deepEqual(lengths({ overNs: 90 }), [100, 90]);
   assert.deepEqual(lengths({ from: 3025, to: 5000 }), [50, 40, 30]);
