@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { causeCode, kind } from '../../../../src/analysis/explain/causes.ts';
-import { Entities } from '../../../../src/analysis/explain/entities.ts';
+import { causeCode, kind } from '../../../../src/analysis/explain/scene/causes.ts';
+import { Entities } from '../../../../src/analysis/explain/scene/entities.ts';
 import { causeKinds } from '../../../../src/analysis/explain/result.ts';
-import { Nesting } from '../../../../src/analysis/explain/nesting.ts';
-import { MachineState } from '../../../../src/analysis/explain/state.ts';
-import { Timeline } from '../../../../src/analysis/explain/timeline.ts';
+import { Nesting } from '../../../../src/analysis/explain/scene/nesting.ts';
+import { MachineState } from '../../../../src/analysis/explain/scene/state.ts';
+import { Timeline } from '../../../../src/analysis/explain/scene/timeline.ts';
 import { type Happened, played, waitsOf } from './made-scene.ts';
 
 test('entities beyond the limit are one', () => {

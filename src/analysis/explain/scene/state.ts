@@ -1,7 +1,7 @@
-import { TaskName } from '../tasks.ts';
+import { TaskName } from '../../tasks.ts';
 import type { Entities } from './entities.ts';
 import { Nesting } from './nesting.ts';
-import type { WaitKind } from './result.ts';
+import type { WaitKind } from '../result.ts';
 import { Timeline } from './timeline.ts';
 
 /** Tasks of a machine beyond this number are one. */

@@ -1,6 +1,6 @@
-import { maxCpus } from '../../base/cpu-list.ts';
+import { maxCpus } from '../../../base/cpu-list.ts';
 import type { Entities } from './entities.ts';
-import { type Cause, type CauseKind, causeKinds } from './result.ts';
+import { type Cause, type CauseKind, causeKinds } from '../result.ts';
 import type { Cpu, Vcpu } from './state.ts';
 
 /** The kind of a cause as a number: its index in `causeKinds`. */

@@ -1,6 +1,6 @@
 import { causeCode, isOff, kind, kindOf, namedCause } from './causes.ts';
 import type { Entities } from './entities.ts';
-import type { Cause, Wait } from './result.ts';
+import type { Cause, Wait } from '../result.ts';
 import type { Cpu, ExplainedTask, OpenWait, Theft } from './state.ts';
 
 /** Causes of a wait beyond this number are summed up by kind. */
