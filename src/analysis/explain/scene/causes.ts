@@ -9,7 +9,7 @@ export const kind: Readonly<Record<CauseKind, number>> = {
   paused: 1,
   preempted: 2,
   'woken-behind': 3,
-  'other-guest': 4,
+  'other-vcpu': 4,
   asleep: 5,
   'host-irq': 6,
   'host-softirq': 7,
@@ -143,7 +143,7 @@ export class Causes {
       return causeCode(state === 'preempted' ? kind.preempted : kind['woken-behind'], number, isInferred);
     }
     this.entity = this.#vcpuEntity(other);
-    return causeCode(kind['other-guest'], number, isInferred || other.isInferred);
+    return causeCode(kind['other-vcpu'], number, isInferred || other.isInferred);
   }
 
   /** A vCPU that runs, with the task that is current in its guest. */

@@ -147,7 +147,7 @@ const thefts = [
   'paused',
   'preempted',
   'woken-behind',
-  'other-guest',
+  'other-vcpu',
   'host-irq',
   'host-softirq',
   'hypervisor',
