@@ -36,7 +36,7 @@ export interface ExplainOptions {
    */
   readonly from?: bigint | undefined;
   readonly to?: bigint | undefined;
-  /** When guests were paused, in times of the host, besides the pauses that are in their recordings. */
+  /** When guests were paused, in times of the host, besides the pauses that are in their files. */
   readonly pauses?: readonly GuestPause[];
   /** How the clocks of guests ran, by the guest's name, for files that only have the worst of it. */
   readonly pieces?: ReadonlyMap<string, readonly ClockPiece[]>;

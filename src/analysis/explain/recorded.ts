@@ -61,13 +61,13 @@ export function clockOf(
 }
 
 /**
- * When guests were paused: as `trace-host record` noted it in their recordings. A trace.dat does not have that, but shows
- * when a guest's clock stood still.
+ * When guests were paused: as `trace-host record` noted it in their files. A file without a note shows when the guest's
+ * clock stood still.
  */
 export function recordedPauses({ machines }: Session): GuestPause[] {
   return machines.flatMap(({ name, trace, hasHostTimes }) => {
     if (!hasHostTimes) return [];
-    const noted = trace.source.recording?.pauses;
+    const noted = trace.source.pauses;
     if (noted === undefined)
       return stillTimes(trace.source.timeShift).map((times) => ({ guest: name, ...times }));
     return noted.flatMap(({ pausedFrom, pausedTo }) =>

@@ -5,7 +5,8 @@ import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
 import type { PingRound } from '../control/ping.ts';
 import type { ClockPing, RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import type { RecordedPause, RecordedTsc } from '../../trace/recording/recording-format.ts';
+import type { RecordedPause } from '../../trace/dat/pause-note.ts';
+import type { RecordedTsc } from '../../trace/recording/recording-format.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { failureOf, waitForArrival } from './arrival.ts';
@@ -212,11 +213,6 @@ export class GuestRecording {
   /** Replaces the pauses of the recording. Call this only before `close`. @throws Failure */
   setPauses(pauses: readonly RecordedPause[]): void {
     this.#files.setPauses(pauses);
-  }
-
-  /** The pauses as in the recording. */
-  get pauses(): readonly RecordedPause[] {
-    return this.#files.pauses;
   }
 
   /** Writes to the recording how its TSC is computed. Call this only before `close`. @throws Failure */

@@ -3,11 +3,8 @@ import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { convertRecording, type ConvertReport, type ConvertSettings } from '../../trace/convert/convert.ts';
 import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
-import {
-  type RecordedPause,
-  type RecordedTsc,
-  recordingVersion,
-} from '../../trace/recording/recording-format.ts';
+import type { RecordedPause } from '../../trace/dat/pause-note.ts';
+import { type RecordedTsc, recordingVersion } from '../../trace/recording/recording-format.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { dropEarlierPages } from './arrival.ts';
 import type { RecordRequest } from './contract.ts';
@@ -37,10 +34,6 @@ export class RecordedFiles {
   /** Undefined before `createDir` and after `discard`. */
   get dir(): RecordingDir | undefined {
     return this.#dir;
-  }
-
-  get pauses(): readonly RecordedPause[] {
-    return this.#pauses ?? [];
   }
 
   /** Bytes of a CPU in its file, without those of an earlier trace. */

@@ -42,7 +42,6 @@ export async function finish(
     out,
     report,
     alignment,
-    pauses: recording.pauses,
     cpus: progress,
     lostBytes: account.lostBytes,
     heldBytes: account.heldBytes,
