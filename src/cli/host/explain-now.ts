@@ -1,11 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import type { GuestPause } from '../../analysis/explain/result.ts';
 import { codeOf } from '../../base/error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
-import type { GuestReport } from '../../host/record/contract.ts';
 import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
 import type { ExplainCommand, RecordingToExplain } from './options/reading/explain-options.ts';
 import type { RecordCommand } from './options/record-options.ts';
@@ -54,23 +52,11 @@ async function recordAndExplain(
       `the recording is in ${paths.join(', ')}; to explain it again: trace-host explain ${paths[0]}\n`,
     );
   const explained = await explainFiles(paths, command, {
-    pauses: pausesOf(files),
     pieces: new Map(
       files.flatMap(({ guest, alignment }) => (alignment ? [[guest ?? '', alignment.pieces]] : [])),
     ),
   });
   return code === exitCode.done ? explained : code;
-}
-
-/** The pauses that are known; a file has no place for them. */
-function pausesOf(guests: readonly GuestReport[]): GuestPause[] {
-  return guests.flatMap(({ guest = '', pauses }) =>
-    pauses.flatMap(({ pausedFrom, pausedTo }) =>
-      pausedFrom === null || pausedTo === null
-        ? []
-        : [{ guest, from: BigInt(pausedFrom), to: BigInt(pausedTo) }],
-    ),
-  );
 }
 
 /** Only this user can read it: a trace may tell secrets of the guests. */

@@ -1,11 +1,10 @@
 import { isObject } from '../../base/json-type.ts';
 import { type Clocks, hostClocks } from '../control/ping.ts';
+import { mostPauses } from '../../trace/dat/pause-note.ts';
 import { QmpMonitor } from '../qmp/monitor.ts';
 
 /** Interval between two questions whether the guest runs. */
 const everyMs = 500;
-/** Maximum number of pauses to keep. */
-const mostPauses = 1000;
 /** An event that arrives later than this says nothing about the time of a pause. */
 const mostDelayNs = 10_000_000_000n;
 /** By how much CLOCK_REALTIME may move against CLOCK_BOOTTIME between two looks; more means that it was set. */

@@ -1,5 +1,5 @@
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import type { RecordedGuest, RecordedPause } from '../../trace/recording/recording-format.ts';
+import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import type { Failure } from '../../base/failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
@@ -143,8 +143,6 @@ export interface GuestReport {
    * How to convert the machine's times to this host's; undefined for the host itself, and if the host is not recorded.
    */
   readonly alignment: RecordedAlignment | undefined;
-  /** When QEMU had stopped it, in times of the host; empty if that is unknown, and for the host. */
-  readonly pauses: readonly RecordedPause[];
   /** The recording directory, which can be converted; undefined when it is no longer needed, or was removed. */
   readonly dir: string | undefined;
   readonly cpus: readonly CpuProgress[];

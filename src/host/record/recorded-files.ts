@@ -3,11 +3,8 @@ import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { convertRecording, type ConvertReport, type ConvertSettings } from '../../trace/convert/convert.ts';
 import { joinAllCapped, RecordingDir } from '../../trace/recording/recording-dir.ts';
-import {
-  type RecordedPause,
-  type RecordedTsc,
-  recordingVersion,
-} from '../../trace/recording/recording-format.ts';
+import type { RecordedPause } from '../../trace/dat/pause-note.ts';
+import { type RecordedTsc, recordingVersion } from '../../trace/recording/recording-format.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { type RawFile, WholeFile } from '../../trace/recording/raw-file.ts';
 import { dropEarlierPages } from './arrival.ts';
@@ -18,8 +15,8 @@ import type { GuestAccount } from './guest-account.ts';
 export interface Inherited {
   /** Those that have not ended; undefined if nothing is known of pauses. */
   readonly pauses: readonly RecordedPause[] | undefined;
-  /** Number of pauses that ended in earlier sets. */
-  readonly endedPauses: number;
+  /** `hostFrom` of the last pause that ended in an earlier set. */
+  readonly lastPause: string | undefined;
   /** Overwritten events of all earlier sets, by CPU. */
   readonly overrun: ReadonlyMap<number, number>;
 }
@@ -64,10 +61,6 @@ export class RecordedFiles {
 
   get files(): ReadonlyMap<number, RawFile> {
     return this.#files;
-  }
-
-  get pauses(): readonly RecordedPause[] {
-    return this.#pauses ?? [];
   }
 
   /** What the files have. `readEvents` is unknown if the recording has several sets. */
@@ -136,7 +129,8 @@ export class RecordedFiles {
 
   /** Sets the pauses of a guest. @param pauses all since the start of the recording. @throws Failure */
   setPauses(pauses: readonly RecordedPause[]): void {
-    this.#pauses = pauses.slice(this.#inherited?.endedPauses ?? 0);
+    const last = this.#inherited?.lastPause;
+    this.#pauses = pauses.filter(({ hostFrom }) => last === undefined || BigInt(hostFrom) > BigInt(last));
     this.describe(null);
   }
 
@@ -150,8 +144,8 @@ export class RecordedFiles {
   handOn(): Inherited {
     const overrun = this.#overrunNow();
     const pauses = this.#pauses?.filter(({ hostTo }) => hostTo === null);
-    const ended = (this.#pauses?.length ?? 0) - (pauses?.length ?? 0);
-    return { pauses, endedPauses: (this.#inherited?.endedPauses ?? 0) + ended, overrun };
+    const ended = this.#pauses?.findLast(({ hostTo }) => hostTo !== null);
+    return { pauses, lastPause: ended?.hostFrom ?? this.#inherited?.lastPause, overrun };
   }
 
   /** Writes recording.json, as much as is known. */

@@ -69,7 +69,6 @@ export function reportOf(
     out: files.part.out,
     report,
     alignment,
-    pauses: files.pauses,
     cpus: isLast ? recording.progress : files.progress,
     lostBytes: isLast ? account.lostBytes : 0,
     heldBytes: isLast ? account.heldBytes : 0,

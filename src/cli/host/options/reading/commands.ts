@@ -87,8 +87,9 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
   },
   query: {
     description: 'run an SQL query over the events of a trace, by DuckDB',
-    settings: [...selectionNames, 'csv', 'json'],
-    operands: '<file> <sql>',
+    settings: [...selectionNames, 'machines', 'csv', 'json'],
+    operands: '<file...>',
+    usage: '[options] <file...> <sql>',
     examples: [
       [
         'trace-host query trace.dat "select comm, sum(dur) from sched_slice group by all order by 2 desc"',
@@ -97,6 +98,10 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
       [
         'trace-host query trace.dat "select * from wakeup_latency order by latency desc limit 10"',
         'the longest waits for a CPU',
+      ],
+      [
+        'trace-host query host.dat "select machine, count(*) from irq_slice group by all"',
+        'a host and the guests that were recorded with it',
       ],
       ['trace-host query trace.dat "show tables"', 'one table for each event, and more'],
     ],
