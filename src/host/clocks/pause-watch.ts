@@ -72,6 +72,11 @@ export class PauseWatch {
     return this.#open !== undefined || this.#ranMs >= ms;
   }
 
+  /** Forgets the pauses that have ended: there is a limit, and a recording in sets has no end. */
+  forgetEnded(): void {
+    this.#pauses.splice(0, this.#pauses.length, ...(this.#open === undefined ? [] : [this.#open]));
+  }
+
   /** Asks whether the guest runs, and connects if it is time to. Does not throw. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => {

@@ -169,7 +169,10 @@ export class Recorder {
       entries: this.#entries,
       isHost: (entry) => entry === this.#host?.entry,
       beginning: () => this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc)),
-      begun: () => this.#describeGuests(),
+      begun: () => {
+        this.#describeGuests();
+        for (const { recording } of this.#guests) this.#host?.guests.pausesOf(recording)?.forgetEnded();
+      },
       readClock: (entry) => this.#readClock(entry),
       end: this.#end,
     });
