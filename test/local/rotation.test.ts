@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { exitCode } from '../../src/base/failure.ts';
 import { openTrace } from '../../src/trace/open.ts';
-import { setWriterOf } from './harness/processes.ts';
+import { isAlive, setWriterOf } from './harness/processes.ts';
 import { until } from './harness/until.ts';
 import {
   assertOrderly,
@@ -160,8 +160,15 @@ describe('record --rotate', { concurrency }, () => {
     await scene.guest('pages-numbered');
     const killed = scene.record('--rotate', '1s', '--duration', '5m');
     await isThere(scene, 'trace.000002.dat');
+    const writer = setWriterOf(killed.child.pid!);
     killed.child.kill('SIGKILL');
     await killed.ended;
+    assert.ok(writer !== undefined);
+    await until('what writes files has ended too', () => !isAlive(writer), startMs);
+    assert.deepEqual(
+      readdirSync(scene.outDir).filter((name) => name.endsWith('.tmp')),
+      [],
+    );
     const left = readdirSync(scene.outDir).filter((name) => name.endsWith('.recording'));
     assert.ok(left.length > 0);
     const whole = dats(scene);
