@@ -98,7 +98,9 @@ export class SetNames {
 /** The note about a directory that `unfinished` names. */
 export function notFinished(dir: string): string {
   const out = outOfRecording(dir) ?? dir;
-  return `${dir} is a recording that was not finished — convert it: trace-host convert ${dir} -o ${out}`;
+  const what = `${dir} is a recording that was not finished`;
+  const remedy = `convert it: trace-host convert ${dir} -o ${out}`;
+  return `${what} — ${remedy}`;
 }
 
 function removeRecording(dir: string): void {
