@@ -228,7 +228,7 @@ export class GuestRecording {
     );
   }
 
-  /** Settles when `describe` is done. */
+  /** Settles when what was begun by `describe` or `fetchBetween` is done. */
   get described(): Promise<void> {
     return this.#described;
   }
@@ -287,6 +287,13 @@ export class GuestRecording {
     const { pageBytes } = this.account.started ?? {};
     if (pageBytes === undefined) throw new Error('there are no sets before the start');
     return (this.#ports.receivedBytes(cpu) - this.account.earlierBytes(cpu)) % pageBytes;
+  }
+
+  /** Fetches the names for the sets on both sides of a change; `stop` waits for that. @throws Failure */
+  async fetchBetween(): Promise<void> {
+    const fetched = this.fetchChanges();
+    this.#described = fetched.catch(() => undefined);
+    await fetched;
   }
 
   /** Ends what `beginSet` says of both sets. */
@@ -405,7 +412,7 @@ export class GuestRecording {
   async fetchChanges(): Promise<void> {
     this.#doing = 'fetching task names and formats of new events';
     try {
-      await this.#metadata.changes([this.#before?.dir, this.#files.dir]);
+      await this.#metadata.changes(() => [this.#before?.dir, this.#files.dir]);
     } finally {
       this.#doing = '';
     }

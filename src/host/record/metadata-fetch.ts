@@ -84,13 +84,16 @@ export class MetadataFetch {
     if (this.#instance !== undefined) dir?.writeInstance(this.#instance);
   }
 
-  /** Fetches task names, and formats of events added during the recording, into directories. Throws Failure. */
-  async changes(dirs: readonly (RecordingDir | undefined)[]): Promise<void> {
+  /**
+   * Fetches task names, and formats of events added during the recording. Throws Failure.
+   * @param dirs returns the directories to write them to; called when they have been fetched
+   */
+  async changes(dirs: () => readonly (RecordingDir | undefined)[]): Promise<void> {
     this.#digests ??= digestsOf(this.#fetched);
     const changes = await fetchChanges(this.#client, this.#digests);
     const packed = changes?.packed ?? (await this.#client.metadata('names'));
     // an unreadable archive would make every conversion fail
     if (changes === undefined) await readMetadataArchive([packed]);
-    for (const dir of dirs) dir?.writeNames(packed);
+    for (const dir of dirs()) dir?.writeNames(packed);
   }
 }

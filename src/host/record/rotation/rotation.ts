@@ -208,7 +208,7 @@ export class Rotation {
     const { readClock, listener } = this.#rotated;
     await readClock(entry);
     try {
-      await entry.recording.fetchChanges();
+      await entry.recording.fetchBetween();
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
       // the end of a machine is reported elsewhere, and its names are fetched again
