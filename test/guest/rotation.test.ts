@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openTrace } from '../../src/trace/open.ts';
+import { openSession } from '../../src/trace/session.ts';
 import { hostSettings } from '../local/harness/host-settings.ts';
 import { holdMachine } from '../local/harness/machine-lock.ts';
 import { agentSkip } from '../local/harness/skip.ts';
@@ -22,7 +23,11 @@ import { hostProgram, traceHost } from './support/trace-host.ts';
 const skip = agentSkip();
 const cpus = [0, 1];
 
-type Report = Recorded & { readonly set: number; readonly host: boolean; readonly file: string };
+interface Report extends Recorded {
+  readonly set: number;
+  readonly host: boolean;
+  readonly failures: readonly object[];
+}
 
 /** A list of reports for each set. */
 function setsOf(stdout: string): Report[][] {
@@ -66,9 +71,10 @@ describe('trace-host record --rotate', { skip, timeout: 1_800_000 }, () => {
     await guest.check(`echo 1 > ${event}; echo 0 > ${event}`);
     censusBefore = await census(guest);
   });
-  afterEach(() => {
+  let isDead = false;
+  afterEach(async () => {
     for (const file of readdirSync(work)) rmSync(join(work, file), { recursive: true });
-    return assertAsBefore(guest, { before: censusBefore, but: /^saved_cmdlines_size:/ });
+    if (!isDead) await assertAsBefore(guest, { before: censusBefore, but: /^saved_cmdlines_size:/ });
   });
   after(async () => {
     await guest.close();
@@ -172,5 +178,34 @@ describe('trace-host record --rotate', { skip, timeout: 1_800_000 }, () => {
       const ended = await traceHost(...command, file);
       assert.equal(ended.code, 0, `${command[0]}: ${ended.stderr}`);
     }
+  });
+
+  test('a guest that dies ends with its set, and the later ones are of the host alone', async () => {
+    const run = start('-e', 'sched_switch', '-A', name, '--rotate', '2s', '--json');
+    await run.said('recording;');
+    await run.printed(1);
+    isDead = true;
+    process.kill(guest.qemuPid, 'SIGKILL');
+    await run.said('has disconnected');
+    await run.printed(4);
+    run.child.kill('SIGINT');
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 5, stderr);
+    const sets = setsOf(stdout);
+    const withGuest = sets.filter((set) => set.some(({ host }) => !host)).length;
+    assert.ok(withGuest >= 1 && withGuest < sets.length - 1, stdout);
+    for (const [index, set] of sets.entries()) {
+      assert.equal(set.length, index < withGuest ? 2 : 1);
+      for (const { file, events } of set) assert.equal(reportLines(file).length, events);
+      const ofHost = set.find(({ host }) => host);
+      const session = await openSession(ofHost!.file);
+      assert.deepEqual(session.missing, [], 'a set does not name a guest that has no file in it');
+      await session.close();
+    }
+    const failed = sets.flat().filter(({ failures }) => failures.length > 0);
+    assert.deepEqual(
+      failed.map(({ host, set }) => [host, set]),
+      [[false, withGuest]],
+    );
   });
 });

@@ -219,6 +219,11 @@ export class RecordedFiles {
     this.#dir?.remove();
   }
 
+  /** Leaves the directory as it is; `dir` no longer names it, and nothing more is written. */
+  forget(): void {
+    this.#dir = undefined;
+  }
+
   /** Removes the directory; `dir` no longer names it. Close the files first. */
   discard(): void {
     this.#files = new Map();

@@ -119,6 +119,7 @@ export class Recorder {
       if (end.kind === 'failed') addFailure(this.#running, end.why);
       await this.#stopAll(end);
     } finally {
+      this.#rotation?.stop();
       if (this.#began) this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc));
       this.#host?.guests.close();
       await this.#collector.close();

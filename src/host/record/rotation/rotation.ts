@@ -270,6 +270,8 @@ export class Rotation {
     recording.wroteSet(whole ? new Map(report?.cpus.map(({ cpu, events }) => [cpu, events])) : undefined);
     this.#unwritten.delete(part);
     const dir = files.dir?.path;
+    // what is still learnt of the machine, such as its pauses, has no place any more
+    if (isLast) files.forget();
     return { ...found, dir: dir !== undefined && existsSync(dir) ? dir : undefined };
   }
 }
