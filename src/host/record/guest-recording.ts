@@ -11,11 +11,12 @@ import type { TraceRequest } from '../../protocol/control.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { failureOf, waitForArrival } from './arrival.ts';
 import type { Collector } from './collector.ts';
-import type { CpuProgress, RecordRequest } from './contract.ts';
+import type { RecordRequest } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
 import { MetadataFetch } from './metadata-fetch.ts';
-import { RecordedFiles } from './recorded-files.ts';
+import type { RecordedFiles } from './recorded-files.ts';
+import { RecordedSets } from './recorded-sets.ts';
 
 /** How long to wait for the guest to confirm a cancelled start. */
 const cancelTimeoutMs = 15_000;
@@ -32,15 +33,8 @@ export class GuestRecording {
   #trace: TraceRequest | undefined;
   readonly #metadata: MetadataFetch;
   readonly #ports: GuestPorts;
-  /** The current set's. */
-  #files: RecordedFiles;
-  /** Those of the next set, which is prepared. */
-  #next: RecordedFiles | undefined;
-  /** Those of the set before, while something is still added to them. */
-  #before: RecordedFiles | undefined;
+  readonly sets: RecordedSets;
   #isFinished = false;
-  /** Events in the files of earlier sets, by CPU; undefined if one of them is not complete. */
-  #writtenEvents: Map<number, number> | undefined = new Map();
   readonly account: GuestAccount;
   /** True from the start order until this recording's tracing is known to have ended. */
   #tracing = false;
@@ -59,7 +53,7 @@ export class GuestRecording {
     this.#ports = new GuestPorts(guest, (cpu, fault) =>
       request.failed(failureOf(fault, guest, cpu, this.dir)),
     );
-    this.#files = new RecordedFiles(request, this.account, request.partOf(request.firstSet));
+    this.sets = new RecordedSets(request, this.#ports, this.account, this.#metadata);
   }
 
   /**
@@ -94,21 +88,8 @@ export class GuestRecording {
     return this.#files.part.out;
   }
 
-  /** Those of the current set. */
-  get files(): RecordedFiles {
-    return this.#files;
-  }
-
-  /** Number of the current set. */
-  get set(): number {
-    return this.#files.part.set;
-  }
-
-  /** The directories of the current set, and of the one before if it is not finished. */
-  get dirs(): readonly { readonly dir: string; readonly out: string }[] {
-    return [this.#before, this.#files].flatMap((files) =>
-      files?.dir === undefined ? [] : [{ dir: files.dir.path, out: files.part.out }],
-    );
+  get #files(): RecordedFiles {
+    return this.sets.current;
   }
 
   /** The step in progress, for people; empty while there is none. */
@@ -127,22 +108,6 @@ export class GuestRecording {
   /** Whether nobody can answer any more, because QEMU has closed the control port. */
   get isGone(): boolean {
     return this.#client.isGone;
-  }
-
-  /** What the files of the current set have. */
-  get progress(): readonly CpuProgress[] {
-    const { progress } = this.#files;
-    if (!this.#request.rotates) return progress;
-    return progress.map((each) => ({ ...each, readEvents: this.#unwrittenEvents(each.cpu) }));
-  }
-
-  /** Like `progress`, of all sets together. */
-  get progressOfAll(): readonly CpuProgress[] {
-    return this.#files.progress.map((each) => {
-      const receivedBytes = this.#ports.receivedBytes(each.cpu);
-      const overrun = this.account.overrun(each.cpu);
-      return this.#request.rotates ? { ...each, receivedBytes, keptBytes: receivedBytes, overrun } : each;
-    });
   }
 
   /** Id of the machine's file in a set. */
@@ -233,60 +198,9 @@ export class GuestRecording {
     return this.#described;
   }
 
-  /** Whether a set can begin. While pages of an earlier trace arrive, it is unknown where a page begins. */
-  get canChangeSets(): boolean {
-    return this.guest.cpus.every((cpu) => this.#ports.receivedBytes(cpu) >= this.account.earlierBytes(cpu));
-  }
-
   /** Creates the directory and the files of another set. @throws Failure; then nothing has changed */
   prepareSet(set: number): void {
-    const next = new RecordedFiles(
-      this.#request,
-      this.account,
-      this.#request.partOf(set),
-      this.#files.handOn(),
-    );
-    next.createDir();
-    try {
-      this.#metadata.copyInstance(next.dir);
-      next.begin(this.#packed, this.guest.cpus);
-    } catch (cause) {
-      next.discard();
-      throw cause;
-    }
-    this.#next = next;
-    this.#files.copyParts(next, (cpu) => this.#partOfPage(cpu));
-  }
-
-  /** Removes a set that was prepared and not begun. */
-  cancelSet(): void {
-    this.#next?.closeFiles();
-    this.#next?.discard();
-    this.#next = undefined;
-  }
-
-  /**
-   * Begins the prepared set; call it at once after `prepareSet`, before more data arrives. Pages of which a part had arrived
-   * are in it. Readings of clocks and names go to both sets, until `endBefore`.
-   * @returns the set before, which gets no more pages
-   */
-  beginSet(): RecordedFiles {
-    const next = this.#next;
-    if (next === undefined) throw new Error('beginSet called before prepareSet');
-    const files = this.#files;
-    files.dropParts((cpu) => this.#partOfPage(cpu));
-    this.#ports.changeFiles(next.files);
-    files.endCounts();
-    files.closeFiles();
-    [this.#before, this.#files, this.#next] = [files, next, undefined];
-    return files;
-  }
-
-  /** Bytes of a page that has not arrived whole. */
-  #partOfPage(cpu: number): number {
-    const { pageBytes } = this.account.started ?? {};
-    if (pageBytes === undefined) throw new Error('there are no sets before the start');
-    return (this.#ports.receivedBytes(cpu) - this.account.earlierBytes(cpu)) % pageBytes;
+    this.sets.prepare(set, this.#packed);
   }
 
   /** Fetches the names for the sets on both sides of a change; `stop` waits for that. @throws Failure */
@@ -296,30 +210,10 @@ export class GuestRecording {
     await fetched;
   }
 
-  /** Ends what `beginSet` says of both sets. */
-  endBefore(): void {
-    this.#before = undefined;
-  }
-
   /** Ends the collection of a machine that has stopped, while that of others goes on. @throws Failure */
   async seal(): Promise<void> {
     this.#ports.seal();
     await this.#finish();
-  }
-
-  /** Takes the events of a finished set into account. @param events by CPU; undefined if it is not complete */
-  wroteSet(events: ReadonlyMap<number, number> | undefined): void {
-    if (events === undefined) this.#writtenEvents = undefined;
-    else
-      for (const [cpu, count] of events)
-        this.#writtenEvents?.set(cpu, (this.#writtenEvents.get(cpu) ?? 0) + count);
-  }
-
-  /** Events of the last set, by the kernel's count; undefined if unknown. */
-  #unwrittenEvents(cpu: number): number | undefined {
-    const read = this.account.readEvents(cpu);
-    if (read === undefined || this.#writtenEvents === undefined) return undefined;
-    return read - (this.#writtenEvents.get(cpu) ?? 0);
   }
 
   /** Updates the list of guests in this host's recording after it has changed. @throws Failure */
@@ -334,7 +228,7 @@ export class GuestRecording {
 
   /** Adds readings of the machine's clock to the recording. @throws Failure */
   addPings(pings: readonly ClockPing[]): void {
-    for (const files of [this.#before, this.#files]) files?.dir?.addPings(pings);
+    for (const { dir } of this.sets.open) dir?.addPings(pings);
   }
 
   /** Replaces the pauses of the recording. Call this only before `close`. @throws Failure */
@@ -412,7 +306,7 @@ export class GuestRecording {
   async fetchChanges(): Promise<void> {
     this.#doing = 'fetching task names and formats of new events';
     try {
-      await this.#metadata.changes(() => [this.#before?.dir, this.#files.dir]);
+      await this.#metadata.changes(() => this.sets.open.map(({ dir }) => dir));
     } finally {
       this.#doing = '';
     }

@@ -107,7 +107,7 @@ export class GuestsOfHost {
 
   /** The guests that have a file in a set. */
   list(set: number): readonly RecordedGuest[] {
-    const guests = this.#guests.filter(({ recording }) => recording.set >= set);
+    const guests = this.#guests.filter(({ recording }) => recording.sets.current.part.set >= set);
     return guests.map(({ recording, watch }) => ({
       name: recording.guest.guest ?? '',
       traceId: String(recording.traceId(set)),

@@ -86,7 +86,11 @@ export class Recorder {
     if (!this.#began) for (const { recording } of this.#entries) recording.removeDir();
     const dirs = [
       ...(this.#rotation?.unwritten ?? []),
-      ...this.#entries.flatMap(({ recording }) => recording.dirs),
+      ...this.#entries.flatMap(({ recording }) =>
+        recording.sets.open.flatMap(({ dir, part: { out } }) =>
+          dir === undefined ? [] : [{ dir: dir.path, out }],
+        ),
+      ),
     ];
     return dirs.filter(
       ({ dir }, index) => existsSync(dir) && dirs.findIndex((each) => each.dir === dir) === index,
@@ -132,7 +136,8 @@ export class Recorder {
     const guests: GuestReport[] = [];
     // others were reported with an earlier set
     for (const entry of this.#entries)
-      if (set === undefined || entry.recording.set === set) guests.push(await this.#finish(entry));
+      if (set === undefined || entry.recording.sets.current.part.set === set)
+        guests.push(await this.#finish(entry));
     const isWritten = guests.every(({ report }) => report !== undefined);
     const deleted = set === undefined || !isWritten ? [] : this.#rotation?.deleteOld(set);
     return { end, set, guests, deleted: deleted ?? [] };

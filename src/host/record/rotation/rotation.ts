@@ -139,19 +139,21 @@ export class Rotation {
     await Promise.all(entries.map(({ recording }) => recording.described));
     const going = entries.filter(({ recording, stopping }) => stopping === undefined && recording.tracing);
     if (this.#isEnded || going.length === 0) return;
-    if (!going.every(({ recording }) => recording.canChangeSets)) return;
+    if (!going.every(({ recording }) => recording.sets.canChange)) return;
     const before = this.#set;
-    const gone = entries.filter((entry) => !going.includes(entry) && entry.recording.set === before);
+    const gone = entries.filter(
+      (entry) => !going.includes(entry) && entry.recording.sets.current.part.set === before,
+    );
     try {
       this.#prepare(going);
       beginning();
     } catch (cause) {
       if (!(cause instanceof Failure)) throw cause;
-      for (const { recording } of going) recording.cancelSet();
+      for (const { recording } of going) recording.sets.cancel();
       end({ kind: 'failed', why: cause });
       return;
     }
-    const parts = going.map((entry) => ({ entry, files: entry.recording.beginSet() }));
+    const parts = going.map((entry) => ({ entry, files: entry.recording.sets.begin() }));
     this.#set += 1;
     this.#schedule?.begun(performance.now(), receivedBytes(entries));
     begun();
@@ -159,13 +161,15 @@ export class Rotation {
     const ended = await Promise.all([
       ...parts.map(async ({ entry, files }): Promise<EndedPart> => {
         await this.#complete(entry);
-        entry.recording.endBefore();
+        entry.recording.sets.endBefore();
         return this.#ended({ entry, files, failures: [], isLast: false }, () => files.finish());
       }),
       ...gone.map(async (entry): Promise<EndedPart> => {
         await entry.stopping?.done;
         const { recording, failures } = entry;
-        return this.#ended({ entry, files: recording.files, failures, isLast: true }, () => recording.seal());
+        return this.#ended({ entry, files: recording.sets.current, failures, isLast: true }, () =>
+          recording.seal(),
+        );
       }),
     ]);
     this.#writing = this.#writing.then(() => this.#write(before, ended));
@@ -255,7 +259,7 @@ export class Rotation {
     for (const { exitCode, message, remedy } of result?.failures ?? [])
       failures.push(new Failure(exitCode, message, remedy));
     const { report, alignment } = result ?? {};
-    const progress = isLast ? recording.progress : files.progress;
+    const progress = isLast ? recording.sets.progress : files.progress;
     if (report !== undefined)
       failures.push(...openAccounts(report, { progress, account: recording.account }, undefined));
     const found = reportOf(recording, files, {
@@ -267,7 +271,7 @@ export class Rotation {
     });
     const whole = isWhole(found);
     if (whole) files.removeDir();
-    recording.wroteSet(whole ? new Map(report?.cpus.map(({ cpu, events }) => [cpu, events])) : undefined);
+    recording.sets.wrote(whole ? new Map(report?.cpus.map(({ cpu, events }) => [cpu, events])) : undefined);
     this.#unwritten.delete(part);
     const dir = files.dir?.path;
     // what is still learnt of the machine, such as its pauses, has no place any more

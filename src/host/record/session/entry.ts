@@ -41,7 +41,7 @@ export function keptBytes({ guests }: RecordProgress): number {
 
 /** Bytes of all machines since the start. */
 export function receivedBytes(entries: readonly Entry[]): number {
-  const cpus = entries.flatMap(({ recording }) => recording.progressOfAll);
+  const cpus = entries.flatMap(({ recording }) => recording.sets.progressOfAll);
   return cpus.reduce((sum, cpu) => sum + cpu.receivedBytes, 0);
 }
 

@@ -35,8 +35,16 @@ export async function finish(
       failures.push(cause);
     }
   }
-  if (report !== undefined) failures.push(...openAccounts(report, recording, options.capBytes));
-  const found = reportOf(recording, recording.files, { report, alignment, failures, isHost, isLast: true });
+  const { account, sets } = recording;
+  if (report !== undefined)
+    failures.push(...openAccounts(report, { progress: sets.progress, account }, options.capBytes));
+  const found = reportOf(recording, recording.sets.current, {
+    report,
+    alignment,
+    failures,
+    isHost,
+    isLast: true,
+  });
   // keep the raw pages: what the file lacks may be in them
   if (isWhole(found)) {
     if (recording.dir !== undefined) await listener.removing?.(recording.dir);
@@ -69,7 +77,7 @@ export function reportOf(
     out: files.part.out,
     report,
     alignment,
-    cpus: isLast ? recording.progress : files.progress,
+    cpus: isLast ? recording.sets.progress : files.progress,
     lostBytes: isLast ? account.lostBytes : 0,
     heldBytes: isLast ? account.heldBytes : 0,
     failedCpus: isLast ? account.failedCpus : [],
