@@ -118,7 +118,10 @@ describe('record --rotate', { concurrency }, () => {
   it('by time: the files have every page once, and are what the report says', async (test) => {
     const scene = new Scene(test);
     await scene.guest('pages-numbered');
-    const ended = await scene.record('--rotate', '1s', '--duration', '4500ms', '--json').ended;
+    const run = scene.record('--rotate', '1s', '--duration', '4500ms', '--json');
+    // as a service manager does to all processes of a service
+    process.kill(await until('files are written', () => setWriterOf(run.child.pid!), startMs), 'SIGTERM');
+    const ended = await run.ended;
     assertOrderly(ended, [done]);
     const sets = setsOf(ended);
     assert.ok(sets.length >= 3, ended.stdout);

@@ -135,11 +135,12 @@ export class Rotation {
   /** Begins the next set, and completes the one before. Does not reject. */
   async #change(): Promise<void> {
     const { entries, beginning, begun, end } = this.#rotated;
-    // the directory of the instance's metadata must not change while they are fetched
+    // what is being fetched goes to the directories of now
     await Promise.all(entries.map(({ recording }) => recording.described));
-    const going = entries.filter(({ recording, stopping }) => stopping === undefined && recording.tracing);
+    const going = entries.filter(({ stopping }) => stopping === undefined);
     if (this.#isEnded || going.length === 0) return;
-    if (!going.every(({ recording }) => recording.sets.canChange)) return;
+    // one that no longer traces is about to be stopped
+    if (!going.every(({ recording }) => recording.tracing && recording.sets.canChange)) return;
     const before = this.#set;
     const gone = entries.filter(
       (entry) => !going.includes(entry) && entry.recording.sets.current.part.set === before,

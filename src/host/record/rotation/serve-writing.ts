@@ -21,6 +21,8 @@ export async function serveWriting(): Promise<ExitCode> {
     );
   nameProcess('trace-host', 'trace-host: writes the files of a recording');
   lowerPriority();
+  // a service manager sends a signal to all processes of a service; this one ends when its parent has no more sets
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
   let isWriting = false;
   const closed = new Promise<void>((resolve) => {
     process.on('disconnect', () => {
