@@ -94,6 +94,30 @@ describe('a guest that is paused', () => {
     inOrder(second.from.boottime, second.pausedFrom?.boottime, second.pausedTo?.boottime);
   });
 
+  it('has only the pauses since the ended ones were forgotten', async (test) => {
+    const { qemu, watch, told } = await watched(test);
+    const pause = async (): Promise<void> => {
+      qemu.stop();
+      await until('paused', () => watch.isPaused, 20_000);
+    };
+    const resume = async (): Promise<void> => {
+      qemu.resume();
+      await until('running', () => !watch.isPaused, 20_000);
+    };
+    await pause();
+    await resume();
+    await pause();
+    watch.forgetEnded();
+    assert.ok(watch.isPaused);
+    await resume();
+    assert.equal(told.pauses.length, 1, 'the one that had not ended');
+    assert.ok(told.pauses[0]?.to !== undefined);
+    watch.forgetEnded();
+    await pause();
+    await resume();
+    assert.equal(told.pauses.length, 1);
+  });
+
   it('and stays so has no end', async (test) => {
     const { qemu, watch, told } = await watched(test);
     qemu.stop();
