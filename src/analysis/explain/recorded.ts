@@ -5,7 +5,7 @@ import type { Machine, Session } from '../../trace/session.ts';
 import type { SessionThreads } from '../vcpu-threads.ts';
 import type { MachineReader } from './machine-reader.ts';
 import type { ExplainedClock, GuestPause } from './result.ts';
-import type { Scene } from './scene.ts';
+import type { Scene } from './scene/scene.ts';
 import type { ShapeKind } from './shapes.ts';
 
 /** How the clock of a guest ran, one stretch after the other; empty if its file does not say it. */

@@ -49,7 +49,7 @@ function plainText(cause: WhoAndWhere, guest: string): string {
       return tid === 0
         ? `vCPU woken, until ${hostCpu} left idle`
         : `vCPU woken, behind host task ${taskText(cause)}${on}`;
-    case 'other-guest':
+    case 'other-vcpu':
       return `behind ${vcpuText(cause, guest, 'this')}, which ran ${taskText(cause)}${on}`;
     case 'asleep':
       return 'vCPU asleep, and not woken yet';
@@ -131,7 +131,7 @@ function because(cause: Cause, { kind, machine }: Wait, guestCpu: number): strin
       return cause.tid === 0
         ? `host CPU ${cause.cpu ?? '?'} took so long to leave idle for its vCPU ${guestCpu}`
         : `host task ${bracketed(cause)} held ${where} was to run`;
-    case 'other-guest':
+    case 'other-vcpu':
       return `${vcpuText(cause, machine, 'the same')}, running ${bracketed(cause)}, held ${where} was to run`;
     case 'guest-task':
       return `task ${bracketed(cause)} of the same guest held its CPU ${guestCpu}`;
@@ -170,7 +170,7 @@ function remedy({ kind, tid, prio, number, machine }: Cause, guest: string): str
       return isRealtime(prio)
         ? 'may help: that task on other CPUs (taskset, cpuset), as its realtime priority beats any vCPU without one'
         : "may help: CPUs of their own for the guest's vCPUs (taskset, cpuset), or a larger cpu.weight";
-    case 'other-guest':
+    case 'other-vcpu':
       return `may help: the vCPUs of this guest${machine === guest ? '' : ` and of ${printable(machine)}`} on different CPUs (taskset, cpuset)`;
     case 'guest-task':
       return isRealtime(prio)

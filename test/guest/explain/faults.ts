@@ -52,7 +52,7 @@ export async function guestHog(stage: Stage): Promise<Fault> {
 export async function otherGuest(stage: Stage): Promise<Fault> {
   const hog = await burstIn(stage.guest(db), { name: 'hog', cpu: guestCpu, ...bursts });
   return {
-    isCulprit: ({ kind, machine, tid }) => kind === 'other-guest' && machine === db && tid === hog.tid,
+    isCulprit: ({ kind, machine, tid }) => kind === 'other-vcpu' && machine === db && tid === hog.tid,
     end: () => logOf(db, hog),
   };
 }

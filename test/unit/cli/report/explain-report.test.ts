@@ -175,7 +175,7 @@ describe('verdict', () => {
   });
 
   it('names a vCPU of the same guest, and of another one', () => {
-    const vcpu = { kind: 'other-guest', number: 1, task: 'make', prio: 120 } as const;
+    const vcpu = { kind: 'other-vcpu', number: 1, task: 'make', prio: 120 } as const;
     const own = withCause({ ...vcpu, machine: 'web' });
     assert.equal(
       verdict(own),
