@@ -9,6 +9,7 @@ import {
   type Fault,
   guestHog,
   hostHog,
+  irqStorm,
   otherGuest,
   pause,
   tried,
@@ -36,6 +37,7 @@ const cases: readonly Case[] = [
   { name: 'a host task', guests: [web], fault: () => hostHog(hostCpu), victims: both },
   { name: 'a pause', guests: [web], fault: pause, victims: ['spinner'] },
   { name: 'a task of the same guest', guests: [web], fault: guestHog, victims: both },
+  { name: 'a storm of interrupts', guests: [web], fault: irqStorm, victims: both },
   { name: 'a task of another guest', guests: [web, db], fault: otherGuest, victims: ['spinner'] },
 ];
 

@@ -198,4 +198,17 @@ describe('trace-host explain -A', {
     assert.equal(noCommand.code, 2);
     assert.match(noCommand.stderr, /"no-such-command": no such command/);
   });
+
+  test('nothing is recorded for a file that cannot be written', async () => {
+    const refused = async (code: number, says: RegExp, ...args: readonly string[]): Promise<void> => {
+      const ended = await start('--duration', '1s', ...args).ended;
+      assert.equal(ended.code, code, ended.stderr);
+      assert.match(ended.stderr, says);
+      assert.doesNotMatch(ended.stderr, /recording;/);
+    };
+    await refused(3, /no such directory/, '--perfetto', join(work, 'no/such/x.pftrace'));
+    await refused(2, /is a directory — specify a file with --perfetto\n$/, '--perfetto', work);
+    const both = ['-o', join(work, 'x.dat'), '--perfetto', join(work, `x-${name}.dat`)];
+    await refused(2, /is a file of the recording — specify another file with --perfetto\n$/, ...both);
+  });
 });
