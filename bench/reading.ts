@@ -29,7 +29,7 @@ export const reading: Benchmark = {
     try {
       const events = madeEvents(extent.small ? 10_000 : 400_000);
       const file = join(dir, 'trace.dat');
-      writeRecording(join(dir, 'trace.recording'), events, 'global');
+      writeRecording(join(dir, 'trace.recording'), events, { clock: 'global' });
       await convertRecording(join(dir, 'trace.recording'), { out: file });
       const program = join(repoRoot, 'dist/bin/trace-host.js');
       const ours = ['report --jobs 1', 'report --jobs 2', 'summary'].map((command): Reader => {

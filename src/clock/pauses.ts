@@ -1,5 +1,5 @@
 import type { ClockPing } from '../trace/recording/clock-files.ts';
-import type { RecordedPause } from '../trace/recording/recording-format.ts';
+import type { RecordedPause } from '../trace/dat/pause-note.ts';
 import type { Break } from './map/observations.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { checkedRuns, emptyTally, type RawTally } from './check/checked-runs.ts';
 import type { TracedGuest } from './dat/guest-option.ts';
+import type { RecordedPause } from './dat/pause-note.ts';
 import type { TimeShift } from './dat/time-shift.ts';
 import type { EventCatalogue } from './format/event-catalogue.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
@@ -26,6 +27,8 @@ export interface TraceInfo {
   readonly timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: readonly TracedGuest[];
+  /** When this guest was paused, by the host's trace clock; undefined if nothing is known. */
+  readonly pauses: readonly RecordedPause[] | undefined;
   readonly eventFormats: number;
   /** Whether the guest's kernel functions have names. */
   readonly symbols: Symbols;
@@ -77,6 +80,7 @@ export async function readInfo(path: string): Promise<TraceInfo> {
       traceId,
       timeShift,
       guests,
+      pauses,
       symbols,
       unseen,
       recording,
@@ -99,6 +103,7 @@ export async function readInfo(path: string): Promise<TraceInfo> {
       traceId,
       timeShift,
       guests,
+      pauses,
       eventFormats: catalogue.size,
       symbols,
       unseen,

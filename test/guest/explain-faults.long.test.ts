@@ -1,6 +1,6 @@
 // @alone it measures
 
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { holdMachine } from '../local/harness/machine-lock.ts';
 import { agentSkip } from '../local/harness/skip.ts';
 import {
@@ -9,6 +9,7 @@ import {
   type Fault,
   guestHog,
   hostHog,
+  irqStorm,
   otherGuest,
   pause,
   tried,
@@ -16,6 +17,7 @@ import {
   web,
 } from './explain/faults.ts';
 import { Stage } from './explain/stage.ts';
+import { shareGuest } from './support/share-guest.ts';
 
 holdMachine();
 
@@ -35,16 +37,17 @@ const cases: readonly Case[] = [
   { name: 'a host task', guests: [web], fault: () => hostHog(hostCpu), victims: both },
   { name: 'a pause', guests: [web], fault: pause, victims: ['spinner'] },
   { name: 'a task of the same guest', guests: [web], fault: guestHog, victims: both },
+  { name: 'a storm of interrupts', guests: [web], fault: irqStorm, victims: both },
   { name: 'a task of another guest', guests: [web, db], fault: otherGuest, victims: ['spinner'] },
 ];
 
 for (const { name, guests, fault, victims } of cases)
   describe(`time that ${name} takes from a real guest`, { skip: agentSkip(), timeout: 600_000 }, () => {
     let stage: Stage;
-    before(async () => {
-      stage = await Stage.restore(guests, hostCpu);
-    });
-    after(() => stage.close());
+    shareGuest(
+      () => Stage.restore(guests, hostCpu),
+      (shared) => (stage = shared),
+    );
 
     for (const victim of victims)
       test(`is named in the waits of a ${victim}`, async (context) => {

@@ -164,7 +164,7 @@ function assertCause(slice: Slice, stretch: Stretch): void {
 /** Whether somebody can be named who took the time. */
 function hasThief({ kind, tid }: Stretch): boolean {
   if (['preempted', 'woken-behind', 'guest-task'].includes(kind)) return tid !== 0;
-  return kind === 'other-guest' || kind.endsWith('irq') || kind === 'hypervisor';
+  return kind === 'other-vcpu' || kind.endsWith('irq') || kind === 'hypervisor';
 }
 
 function assertSame({ explanation, vcpus, slices }: Compared): void {
@@ -254,14 +254,7 @@ describe('an explanation in a Perfetto file, as protoc decodes it', { skip: tool
     const { explanation, vcpus } = compared;
     assert.equal(explanation.waits.length, worst);
     const kinds = new Set(vcpus.map(({ kind }) => kind));
-    for (const kind of [
-      'paused',
-      'preempted',
-      'woken-behind',
-      'other-guest',
-      'asleep',
-      'hypervisor',
-    ] as const)
+    for (const kind of ['paused', 'preempted', 'woken-behind', 'other-vcpu', 'asleep', 'hypervisor'] as const)
       assert.ok(kinds.has(kind), kind);
     const own = new Set(explanation.waits.flatMap(({ causes }) => causes.map(({ kind }) => kind)));
     for (const kind of ['preempted', 'guest-task', 'guest-softirq'] as const) assert.ok(own.has(kind), kind);
@@ -276,7 +269,7 @@ describe('an explanation in a Perfetto file, as protoc decodes it', { skip: tool
     assertSame(compared);
     assert.equal(compared.explanation.waits.length, worst);
     const kinds = new Set(compared.vcpus.map(({ kind }) => kind));
-    for (const kind of ['woken-behind', 'other-guest', 'asleep', 'host-softirq'] as const)
+    for (const kind of ['woken-behind', 'other-vcpu', 'asleep', 'host-softirq'] as const)
       assert.ok(kinds.has(kind), kind);
   });
 });
@@ -359,7 +352,8 @@ describe('trace-host explain --perfetto', () => {
       assert.equal(status, exitCode.usage);
     };
     refused('-', /--perfetto: stdout has the waits — name a file/);
-    refused('s-web.dat', /s-web\.dat is the input trace/);
+    refused('s-web.dat', /s-web\.dat is the input trace — specify another file with --perfetto\n/);
+    refused('.', /\. is a directory — specify a file with --perfetto\n/);
     assert.notEqual(run('--perfetto', 'no/such/dir.pftrace').status, exitCode.done);
     assert.equal(run('--perfetto', 'x.pftrace', '--guest', 'mail').status, exitCode.usage);
     assert.deepEqual(readdirSync(cwd).sort(), before);

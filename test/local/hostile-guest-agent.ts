@@ -11,6 +11,7 @@ export interface Order {
 }
 
 type Bytes = Iterable<Uint8Array>;
+type Pages = Bytes | AsyncIterable<Uint8Array>;
 
 const cpus = [0, 1] as const;
 /** Maximum time to wait for a host that accepts no more pages. */
@@ -25,7 +26,9 @@ export class HostileAgent {
   /** Whether a stop has arrived: metadata is then that of the end. */
   stopped = false;
   version = '1.0.0';
-  pages: (cpu: number) => Bytes = (cpu) => [samplePages(cpu)];
+  pages: (cpu: number) => Pages = (cpu) => [samplePages(cpu)];
+  /** Whether pages that are not in an array end at a stop, which then waits for them. */
+  pagesEnd = false;
   metadata: (part: 'all' | 'names') => { readonly bytes?: number; readonly payload: Bytes } = () => ({
     payload: [fixture('A/meta.tar.gz')],
   });
@@ -63,8 +66,8 @@ export class HostileAgent {
     for (const piece of pieces) await this.say(piece);
   }
 
-  async send(cpu: number, pieces: Bytes): Promise<void> {
-    for (const piece of pieces) {
+  async send(cpu: number, pieces: Pages): Promise<void> {
+    for await (const piece of pieces) {
       await put(this.#ports.get(cpu)!, piece);
       this.sent.set(cpu, this.sent.get(cpu)! + piece.length);
     }
@@ -101,8 +104,10 @@ export class HostileAgent {
     const bytes = content?.bytes ?? payload.reduce((sum, piece) => sum + piece.length, 0);
     const answer = this.answer(order, { ...this.#good(order), ...(content === undefined ? {} : { bytes }) });
     if (answer !== undefined) {
-      await this.say(typeof answer === 'string' ? answer : `${JSON.stringify(answer)}\n`);
-      if (content !== undefined) await this.sayAll(content.bytes === undefined ? payload : content.payload);
+      const line = typeof answer === 'string' ? answer : `${JSON.stringify(answer)}\n`;
+      // at once: no other answer may come in between
+      await this.say(Buffer.concat([Buffer.from(line), ...payload]));
+      if (content?.bytes !== undefined) await this.sayAll(content.payload);
     }
     if (order.order === 'start') this.#sendPages();
     this.after(order);
@@ -113,7 +118,7 @@ export class HostileAgent {
     for (const cpu of cpus) {
       const pages = this.pages(cpu);
       const sent = this.send(cpu, pages);
-      if (Array.isArray(pages)) finite.push(sent);
+      if (Array.isArray(pages) || this.pagesEnd) finite.push(sent);
     }
     this.#sending = Promise.all(finite);
   }
@@ -125,7 +130,10 @@ export class HostileAgent {
       Object.fromEntries(
         cpus.map((cpu) => {
           const bytesOut = this.sent.get(cpu) ?? 0;
-          return [cpu, { pagesIn: bytesOut / 4096, bytesOut, bytesLost: 0, stalls: 0, ring, ...rest }];
+          return [
+            cpu,
+            { pagesIn: Math.floor(bytesOut / 4096), bytesOut, bytesLost: 0, stalls: 0, ring, ...rest },
+          ];
         }),
       );
     switch (order) {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { HostileAgent, Order } from './hostile-guest-agent.ts';
 import { type Entries, fixture, packed, sampleEntries, samplePages } from './hostile-guest-samples.ts';
@@ -15,6 +16,29 @@ function* times(count: number, piece: Uint8Array): Generator<Uint8Array> {
 
 function* forEver(piece: Uint8Array): Generator<Uint8Array> {
   for (;;) yield piece;
+}
+
+/**
+ * A page of the sample again and again, until `ends`: the times of the first one are those of second 1, of the next one
+ * those of second 2, and so on. In pieces that do not end with a page.
+ */
+async function* numberedPages(cpu: number, ends: () => boolean): AsyncGenerator<Uint8Array> {
+  const sample = samplePages(cpu).subarray(4096, 2 * 4096);
+  const numberedPage = (number: number): Buffer => {
+    const page = Buffer.from(sample);
+    page.writeBigUInt64LE(BigInt(number) * 1_000_000_000n, 0);
+    return page;
+  };
+  let rest = Buffer.alloc(0);
+  for (let number = 1; !ends(); ) {
+    rest = Buffer.concat([rest, ...Array.from({ length: 5 }, () => numberedPage(number++))]);
+    // leaves a part of a page for the next turn
+    const bytes = Math.floor(rest.length / 1000) * 1000 - 1000;
+    yield rest.subarray(0, bytes);
+    rest = rest.subarray(bytes);
+    await sleep(10);
+  }
+  yield rest;
 }
 
 /** Valid pages, each of them damaged by `change`. */
@@ -285,6 +309,24 @@ export const loneScenarios: Readonly<Record<string, Scenario>> = {
       JSON.stringify(good).replaceAll('"bytesHeld":0,"flushed":true', '"bytesHeld":4096,"flushed":false'),
     ),
   ),
+  'pages-numbered': (agent) => {
+    agent.pagesEnd = true;
+    agent.pages = (cpu) => numberedPages(cpu, () => agent.stopped);
+  },
+  'pages-numbered-die': (agent) => {
+    agent.pagesEnd = true;
+    agent.pages = (cpu) => numberedPages(cpu, () => agent.stopped);
+    agent.after = ({ order }) => {
+      if (order === 'start') setTimeout(() => agent.die(), 2500);
+    };
+  },
+  'pages-numbered-restart': (agent) => {
+    agent.pagesEnd = true;
+    agent.pages = (cpu) => numberedPages(cpu, () => agent.stopped);
+    agent.after = ({ order }) => {
+      if (order === 'start') setTimeout(() => agent.restart(), 2500);
+    };
+  },
   'pages-many': (agent) => {
     agent.pages = (cpu) => times(1500, samplePages(cpu));
   },

@@ -6,7 +6,16 @@ import { describe, it, type TestContext } from 'node:test';
 import { exitCode } from '../../src/base/failure.ts';
 import { repoRoot } from '../repo-root.ts';
 import { packContents } from '../../src/host/metadata/pack.ts';
-import { recordingDir, sampleContents, scratchDir, sessionFiles } from '../unit/trace/samples.ts';
+import { convert } from '../../src/trace/convert/convert.ts';
+import {
+  recordingDir,
+  sampleContents,
+  sampleMetadata,
+  samplePages,
+  scratchDir,
+  sessionFiles,
+  writeRaws,
+} from '../unit/trace/samples.ts';
 
 const program = join(repoRoot, 'dist/bin/trace-host.js');
 
@@ -16,8 +25,9 @@ async function scene(
 ): Promise<(...args: string[]) => { stdout: string; stderr: string; status: number | null }> {
   const host = await sessionFiles(test);
   assert.equal(basename(host), 's.dat');
+  const env = { ...process.env, XDG_CACHE_HOME: scratchDir(test) };
   return (...args) =>
-    spawnSync(process.execPath, [program, ...args], { cwd: dirname(host), encoding: 'utf8' });
+    spawnSync(process.execPath, [program, ...args], { cwd: dirname(host), encoding: 'utf8', env });
 }
 
 describe('the files of a host and its guests', () => {
@@ -101,15 +111,45 @@ describe('the files of a host and its guests', () => {
     assert.equal(events('s.dat', '-o', 'all.ndjson'), 3 * each);
     assert.equal(events('s.dat', '--to', 'csv', '-o', 'tables'), 3 * each);
     assert.equal(events('s.dat', '--machine', 'web', '-o', 'web.ndjson'), each);
-    const two = run('export', 's.dat', 's-web.dat', '--to', 'parquet', '-o', 'x');
-    assert.equal(two.status, exitCode.usage);
-    assert.match(two.stderr, /parquet takes one trace — export one file after the other/);
-    const machine = run('export', 's.dat', '--machine', 'web', '--to', 'parquet', '-o', 'x');
-    assert.equal(machine.status, exitCode.usage);
-    assert.match(machine.stderr, /--machine does not work with --to parquet/);
+    assert.equal(events('s.dat', '--to', 'parquet', '-o', 'parquet'), 3 * each);
+    assert.equal(events('s-web.dat', 's.dat', '--to', 'parquet', '-o', 'parquet-two'), 2 * each);
+    assert.equal(events('s.dat', '--machine', 'db', '--to', 'parquet', '-o', 'parquet-db'), each);
     const unknown = run('export', 's.dat', '--machine', 'mail', '-o', 'x.pftrace');
     assert.equal(unknown.status, exitCode.usage);
     assert.match(unknown.stderr, /no machine "mail" — it has "host", "web", "db"/);
+  });
+
+  it('are queried together', async (test) => {
+    const run = await scene(test);
+    const query = (...args: string[]): string[] => {
+      const { stdout, stderr, status } = run('query', ...args, '--csv');
+      assert.equal(status, exitCode.done, stderr);
+      return stdout.trimEnd().split('\n').slice(1);
+    };
+    const exported = run('export', 's.dat', '--to', 'ndjson', '-o', '-', '--event', 'sched:sched_switch');
+    assert.equal(exported.status, exitCode.done);
+    const switches = exported.stdout.trimEnd().split('\n');
+    assert.deepEqual(
+      query('s.dat', 'select _machine from sched_switch'),
+      switches.map((line) => JSON.parse(line).machine),
+    );
+    const each = switches.length / 3;
+    const bySql = 'select machine, count(*) from sched_slice group by all order by all';
+    assert.deepEqual(query('s.dat', bySql), [`db,${each}`, `host,${each}`, `web,${each}`]);
+    assert.deepEqual(query('s-db.dat', 's.dat', bySql), [`db,${each}`, `host,${each}`]);
+    assert.deepEqual(query('s.dat', '--machine', 'host', '--machine', 'db', bySql), [
+      `db,${each}`,
+      `host,${each}`,
+    ]);
+
+    const figures = 'ts, dur, cpu, tid, comm, prio, end_state from sched_slice';
+    const ofWeb = query('s-web.dat', `select ${figures} order by all`);
+    assert.equal(ofWeb.length, each);
+    assert.deepEqual(query('s.dat', `select ${figures} where machine = 'web' order by all`), ofWeb);
+    assert.deepEqual(query('s.dat', '--machine', 'web', `select ${figures} order by all`), ofWeb);
+    const alone = run('query', 's-web.dat', 'select machine from sched_slice');
+    assert.equal(alone.status, exitCode.usage);
+    assert.match(alone.stderr, /"machine" not found/);
   });
 
   it('are exported with an event that only some of their kernels have', async (test) => {
@@ -127,6 +167,23 @@ describe('the files of a host and its guests', () => {
     const none = run('--event', 'sched:sched_switch', '--event', 'sched:sched_other');
     assert.equal(none.status, exitCode.usage);
     assert.match(none.stderr, /has no event "sched:sched_other"/);
+  });
+
+  it('say how often a guest was paused', async (test) => {
+    const dir = scratchDir(test);
+    const [cpus, metadata] = [writeRaws(dir, samplePages('A')), await sampleMetadata('A')];
+    const known = { hostFrom: '1', pausedFrom: '1000000', pausedTo: '251000000', hostTo: '252000000' };
+    const unknown = { hostFrom: '3', pausedFrom: null, pausedTo: null, hostTo: null };
+    for (const [pauses, said] of [
+      [[known, known, unknown], /^paused {5}3 times, 500\.0 ms in all$/m],
+      [[unknown], /^paused {5}1 time$/m],
+    ] as const) {
+      const out = join(dir, 'guest.dat');
+      await convert({ cpus, metadata, out, pauses });
+      const { stdout } = spawnSync(process.execPath, [program, 'info', out], { encoding: 'utf8' });
+      assert.match(stdout, said);
+      assert.match(stdout, /^written by virtio-trace [\d.]+$/m);
+    }
   });
 
   it('that are of another recording are not mixed up', async (test) => {

@@ -12,7 +12,7 @@ import { parseMetadata, type GuestMetadata } from '../../src/trace/metadata/gues
 import { fixture, fixtureText, headerPageText } from '../unit/trace/fixtures.ts';
 import { sampleContents, sampleMetadata, samplePages, scratchDir, writeRaws } from '../unit/trace/samples.ts';
 
-type Shape = Pick<ConvertSettings, 'version' | 'compress' | 'clock'>;
+type Shape = Pick<ConvertSettings, 'version' | 'compress' | 'clock' | 'pauses'>;
 
 const shapes = [{}, { version: 6 }, { compress: 'zstd' }] as const;
 
@@ -166,6 +166,28 @@ describe('trace.dat as trace-cmd reads it', { skip: traceCmdSkip() }, () => {
       comparable(fixtureText('A/dump-options-v7.txt')),
     );
     assert.match(traceCmd('dump', '--options', '-i', file), /Option VERSION, \d+ bytes\]\nvirtio-trace \d/);
+  });
+
+  it('the note of many pauses changes nothing else', async (test) => {
+    const [pages, metadata] = [samplePages('A'), await sampleMetadata('A')];
+    const ns = '18446744073709551615';
+    const pauses = Array.from({ length: 1000 }, () => ({
+      hostFrom: ns,
+      pausedFrom: ns,
+      pausedTo: ns,
+      hostTo: ns,
+    }));
+    for (const shape of shapes) {
+      const [plain, noted] = [
+        await fileOf(test, pages, metadata, shape),
+        await fileOf(test, pages, metadata, { ...shape, pauses }),
+      ];
+      assertSame(traceCmd('report', '-i', noted), traceCmd('report', '-i', plain));
+      assert.match(
+        traceCmd('dump', '--options', '-i', noted),
+        /\nvirtio-trace \S+ \(paused by the host at 1/,
+      );
+    }
   });
 
   it('every clock is printed correctly: seconds for nanosecond clocks, bare numbers for a counter', async (test) => {

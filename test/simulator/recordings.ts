@@ -5,8 +5,9 @@ import type { TimeShift } from '../../src/trace/dat/time-shift.ts';
 import { formatPing, pingsFile } from '../../src/trace/recording/clock-files.ts';
 import { formatRecording, readRecording } from '../../src/trace/recording/recording-format.ts';
 import { type MadeEvent, madeRecording, switchData, wakeData } from '../unit/analysis/made-trace.ts';
+import { fixtureFormats } from '../unit/trace/fixtures.ts';
 import type { Cleanups } from '../unit/trace/samples.ts';
-import { kvmFormats, withKvmEvents } from './kvm-events.ts';
+import { withKvmEvents } from './kvm-events.ts';
 import type { MachineOptions, Simulated } from './machine.ts';
 
 /** A machine whose vCPUs are often off, and whose host misses some switches. */
@@ -65,9 +66,9 @@ export async function recordings(
 ): Promise<{ readonly host: string; readonly guest: string }> {
   const { pings, tids, clock } = machine;
   const events = recordedEvents(machine);
-  const host = kvm
-    ? await madeRecording(test, withKvmEvents(events.host, machine, Number(hostLeadNs)), 'boot', kvmFormats())
-    : await madeRecording(test, events.host, 'boot');
+  const ofHost = kvm ? withKvmEvents(events.host, machine, Number(hostLeadNs)) : events.host;
+  const formats = kvm ? Object.fromEntries(fixtureFormats('kvm', ['kvm_entry', 'kvm_exit'])) : {};
+  const host = await madeRecording(test, ofHost, 'boot', formats);
   const guest = await madeRecording(test, events.guest, 'boot');
   const vcpus = tids.map((tid, vcpu) => ({ vcpu, tid, from: '0', until: null }));
   const guests = [{ name: 'web', traceId: '2', pid: 1, vcpus }];

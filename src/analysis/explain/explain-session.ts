@@ -1,18 +1,18 @@
-import { exitCode, Failure } from '../../base/failure.ts';
-import { nearNames } from '../../base/near-names.ts';
-import { quoted } from '../../base/quoted.ts';
 import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
 import { type CpuEvents, maxDistance } from '../../trace/events/cpu-events.ts';
 import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
 import type { EventFilter, Trace } from '../../trace/open.ts';
 import type { Machine, Session } from '../../trace/session.ts';
 import { hostTraceOf, type SessionThreads, threadsOf } from '../vcpu-threads.ts';
-import { isOff, kind, kindOf, namedCause } from './causes.ts';
+import { namedCause } from './scene/causes.ts';
 import { MachineReader, type ToTime } from './machine-reader.ts';
 import { boundBetween, clockOf, missingFrom, piecesOf, recordedPauses } from './recorded.ts';
 import type { ExplainedClock, Explanation, GuestPause, VcpuStretch, Wait } from './result.ts';
-import { type CauseTaker, type Pause, Scene } from './scene.ts';
-import type { Cpu, MachineState } from './state.ts';
+import { Scene } from './scene/scene.ts';
+import type { Pause } from './scene/vcpus.ts';
+import type { Cpu, MachineState } from './scene/state.ts';
+import { timeOf, VcpuStretches } from './vcpu-stretches.ts';
+import { checkGuest, checkTask } from './wanted.ts';
 
 /** Interval at which the event loop gets to run. */
 const turnMs = 100;
@@ -20,8 +20,6 @@ const turnMs = 100;
 const leadNs = 1_000_000_000n;
 /** Stretches that are kept of all waits together. */
 const mostOfWaits = 1 << 18;
-/** Stretches of vCPUs that are given out together. */
-const mostWaiting = 1 << 10;
 
 export interface ExplainOptions {
   /** How many of the longest waits to explain. 10 by default. */
@@ -38,7 +36,7 @@ export interface ExplainOptions {
    */
   readonly from?: bigint | undefined;
   readonly to?: bigint | undefined;
-  /** When guests were paused, in times of the host, besides the pauses that are in their recordings. */
+  /** When guests were paused, in times of the host, besides the pauses that are in their files. */
   readonly pauses?: readonly GuestPause[];
   /** How the clocks of guests ran, by the guest's name, for files that only have the worst of it. */
   readonly pieces?: ReadonlyMap<string, readonly ClockPiece[]>;
@@ -138,99 +136,6 @@ export async function explainSession(session: Session, options: ExplainOptions =
   return explanationOf(session, scene, readers, origin, threads, options);
 }
 
-/** The time that is explained, counted from `origin`. */
-interface ExplainedTime {
-  readonly origin: bigint;
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** Stretches in which vCPUs did not run, until they are given out. */
-class VcpuStretches {
-  readonly #onStretch: NonNullable<ExplainOptions['onVcpuStretch']>;
-  readonly #time: ExplainedTime;
-  readonly #waiting: Parameters<CauseTaker>[] = [];
-
-  constructor(onStretch: NonNullable<ExplainOptions['onVcpuStretch']>, time: ExplainedTime) {
-    this.#onStretch = onStretch;
-    this.#time = time;
-  }
-
-  get isFull(): boolean {
-    return this.#waiting.length >= mostWaiting;
-  }
-
-  readonly take: CauseTaker = (cpu, code, entity, from, to) => {
-    const { begin, end } = this.#time;
-    const its = kindOf(code);
-    // of a guest that was not traced, nobody knows what runs in it, but that its vCPU does
-    const isUnknown = its === kind.unknown && cpu.lastAt > -Infinity;
-    if ((isOff(its) || isUnknown) && from < end && to > begin)
-      this.#waiting.push([cpu, code, entity, Math.max(from, begin), Math.min(to, end)]);
-  };
-
-  async giveOut({ entities }: Scene): Promise<void> {
-    const { origin } = this.#time;
-    for (const [cpu, code, entity, from, to] of this.#waiting.splice(0)) {
-      const taken = this.#onStretch({
-        ...namedCause(code, entity, entities),
-        guest: cpu.machine.name,
-        vcpu: cpu.number,
-        beginNs: timeOf(from, origin),
-        endNs: timeOf(to, origin),
-      });
-      if (taken !== undefined) await taken;
-    }
-  }
-}
-
-function timeOf(time: number, origin: bigint): bigint {
-  return origin + BigInt(Math.round(time));
-}
-
-/** Throws Failure (usage) if it is not a guest. */
-function checkGuest(session: Session, guest: string): void {
-  const { trace } = session.machine(guest);
-  if (trace !== hostTraceOf(session)) return;
-  const guests = session.machines.filter((each) => each.trace !== trace).map(({ name }) => quoted(name));
-  throw new Failure(
-    exitCode.usage,
-    `${quoted(guest)} is the host, and only waits in guests are explained`,
-    guests.length > 0 ? `its guests are ${guests.join(', ')}` : 'name the file of a guest, too',
-  );
-}
-
-/** Throws Failure (usage) if a task was not seen in the guest, or in any if that is undefined. */
-function checkTask(
-  task: string | number,
-  guest: string | undefined,
-  readers: readonly MachineReader[],
-): void {
-  const machines = readers
-    .map(({ machine }) => machine)
-    .filter(({ isHost, name }) => !isHost && (guest === undefined || name === guest));
-  const names = new Set<string>();
-  for (const machine of machines) {
-    // it may be among those that are not told apart
-    if (machine.tasksDropped > 0) return;
-    for (const { name, tid } of machine.tasks()) {
-      if (task === name || task === tid) return;
-      names.add(name);
-    }
-  }
-  if (machines.length === 0) return;
-  const near = typeof task === 'string' ? nearNames(task, [...names]) : [];
-  const where = machines.map(({ name }) => quoted(name)).join(', ');
-  const what = typeof task === 'string' ? quoted(task) : `with the id ${task}`;
-  throw new Failure(
-    exitCode.usage,
-    `${where}: no task ${what} was seen`,
-    near.length > 0
-      ? `did you mean ${near.map(quoted).join(' or ')}?`
-      : 'give a name or a thread id that trace-host summary shows',
-  );
-}
-
 /** The tracing instance that is read: several may have the same events. */
 function bufferOf({ buffers }: Trace): string {
   return (buffers.find(({ cpus }) => cpus.length > 0) ?? buffers[0])?.name ?? '';
@@ -303,7 +208,7 @@ function explanationOf(
     pieces.set(name, own);
     clocks[name] = clockOf(machine, own, scene.checks.get(state)!);
   }
-  const waits = scene.waits.worst.map(({ due, end, stretches, ...wait }): Wait => {
+  const waits = scene.waits.worst().map(({ due, end, stretches, ...wait }): Wait => {
     const [dueNs, endNs] = [timeOf(due, origin), timeOf(end, origin)];
     const boundNs = boundBetween(pieces.get(wait.machine) ?? [], dueNs, endNs);
     return {

@@ -4,9 +4,9 @@ import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import { vectorNames, wasPreempted } from '../event-shapes.ts';
 import { type Interrupt, InterruptTable } from '../interrupts.ts';
-import type { Scene } from './scene.ts';
+import type { Scene } from './scene/scene.ts';
 import { type ExplainShape, explainShapeOf, type ShapeKind } from './shapes.ts';
-import type { Cpu, ExplainedTask, MachineState } from './state.ts';
+import type { Cpu, ExplainedTask, MachineState } from './scene/state.ts';
 
 /** Timers that are remembered; a waking by another one has no due time. */
 const mostTimers = 1 << 16;

@@ -5,7 +5,7 @@ import type { Machine, Session } from '../../trace/session.ts';
 import type { SessionThreads } from '../vcpu-threads.ts';
 import type { MachineReader } from './machine-reader.ts';
 import type { ExplainedClock, GuestPause } from './result.ts';
-import type { Scene } from './scene.ts';
+import type { Scene } from './scene/scene.ts';
 import type { ShapeKind } from './shapes.ts';
 
 /** How the clock of a guest ran, one stretch after the other; empty if its file does not say it. */
@@ -61,13 +61,13 @@ export function clockOf(
 }
 
 /**
- * When guests were paused: as `trace-host record` noted it in their recordings. A trace.dat does not have that, but shows
- * when a guest's clock stood still.
+ * When guests were paused: as `trace-host record` noted it in their files. A file without a note shows when the guest's
+ * clock stood still.
  */
 export function recordedPauses({ machines }: Session): GuestPause[] {
   return machines.flatMap(({ name, trace, hasHostTimes }) => {
     if (!hasHostTimes) return [];
-    const noted = trace.source.recording?.pauses;
+    const noted = trace.source.pauses;
     if (noted === undefined)
       return stillTimes(trace.source.timeShift).map((times) => ({ guest: name, ...times }));
     return noted.flatMap(({ pausedFrom, pausedTo }) =>

@@ -12,7 +12,7 @@ export const causeKinds = [
   'paused',
   'preempted',
   'woken-behind',
-  'other-guest',
+  'other-vcpu',
   'asleep',
   'host-irq',
   'host-softirq',
@@ -35,7 +35,7 @@ export type CauseKind = (typeof causeKinds)[number];
  * | `guest-kernel` | the guest's kernel, which leaves idle or switches |
  * | `preempted` | a host task that has the host CPU; the vCPU is runnable |
  * | `woken-behind` | a host task that has the host CPU; the vCPU was woken and has not run yet |
- * | `other-guest` | another vCPU, `number`, that has the host CPU, and the task that runs on it; `machine` is its guest, which may be the same one |
+ * | `other-vcpu` | another vCPU, `number`, that has the host CPU, and the task that runs on it; `machine` is its guest, which may be the same one |
  * | `asleep` | nobody: the vCPU is halted and has not been woken |
  * | `hypervisor` | KVM or QEMU, on behalf of the vCPU; `name` is the exit reason |
  * | `host-irq` `host-softirq` | an interrupt handler or softirq of the host |
@@ -50,11 +50,11 @@ export interface Cause {
   readonly task: string | null;
   readonly tid: number | null;
   readonly prio: number | null;
-  /** Number of the irq, softirq or exit reason; of the vCPU for `other-guest`; null for others. */
+  /** Number of the irq, softirq or exit reason; of the vCPU for `other-vcpu`; null for others. */
   readonly number: number | null;
   /** Name of the irq handler, softirq or exit reason, or why the cause is unknown; null for others. */
   readonly name: string | null;
-  /** CPU of `machine` (of the host for `other-guest`); null if unknown. */
+  /** CPU of `machine` (of the host for `other-vcpu`); null if unknown. */
   readonly cpu: number | null;
   readonly ns: number;
   /** Whether it rests on a switch that was not recorded and had to be inferred. */

@@ -1,6 +1,12 @@
 import { onEndSignals } from '../../base/end-signals.ts';
 import { type ExitCode, exitCode } from '../../base/failure.ts';
-import type { GuestReport, RecordEnd, RecordOptions, RecordResult } from '../../host/record/contract.ts';
+import type {
+  GuestReport,
+  RecordEnd,
+  RecordOptions,
+  RecordResult,
+  RotatedSet,
+} from '../../host/record/contract.ts';
 import { Recorder } from '../../host/record/recorder.ts';
 import { isWhole } from '../../host/record/whole.ts';
 import { exitNow } from '../../native/process/process.ts';
@@ -17,15 +23,30 @@ import { Waiting } from '../report/waiting.ts';
 
 /** Records until the first reason to end, converts to files and reports their contents. Throws Failure. */
 export async function runRecord(options: RecordCommand): Promise<ExitCode> {
-  const result = await recordMachines(options);
-  const { guests } = result;
-  if (options.json) process.stdout.write(`${jsonOf(result)}\n`);
-  else if (!options.quiet) reportTo(options).write(guests.map(textOf).join(''));
-  return reportProblems(guests);
+  const codes: ExitCode[] = [];
+  const show = (files: Omit<RecordResult, 'end'>, end: RecordEnd | undefined): void => {
+    const { guests, deleted } = files;
+    if (options.json) process.stdout.write(`${jsonOf(files, end)}\n`);
+    else if (!options.quiet)
+      reportTo(options).write(
+        [...guests.map(textOf), ...deleted.map((path) => `deleted ${path}\n`)].join(''),
+      );
+    codes.push(reportProblems(guests));
+  };
+  const result = await recordMachines(options, (set) => show(set, undefined));
+  show(result, result.end);
+  if (codes.every((code) => code === exitCode.done)) return exitCode.done;
+  return codes.every((code) => code === exitCode.failed) ? exitCode.failed : exitCode.lost;
 }
 
-/** Records until the first reason to end and converts to files, with progress on stderr. Throws Failure. */
-export async function recordMachines(options: RecordCommand): Promise<RecordResult> {
+/**
+ * Records until the first reason to end and converts to files, with progress on stderr. Throws Failure.
+ * @param rotated called for each finished set of files but the last
+ */
+export async function recordMachines(
+  options: RecordCommand,
+  rotated: (set: RotatedSet) => void = () => undefined,
+): Promise<RecordResult> {
   const live = new LiveText(process.stderr);
   const view = new RecordView(live);
   const say = (text: string): void => {
@@ -33,17 +54,21 @@ export async function recordMachines(options: RecordCommand): Promise<RecordResu
   };
   for (const remark of options.remarks) say(`trace-host: ${remark}`);
   let printing: Printing | undefined;
-  const { host } = options;
-  const hostTarget = host === undefined ? undefined : { ...host, command: selfCommand() };
+  const { host, rotation } = options;
+  const command = selfCommand();
   const recorder = new Recorder(
-    { ...options, host: hostTarget },
+    { ...options, host: host && { ...host, command }, rotation: rotation && { ...rotation, command } },
     {
       phase: (text) => say(`${text} …`),
       started: ([dir]) => {
-        say(`recording; ${howItEnds(options)}`);
+        say(`recording; ${howItEnds(options)}${howItRotates(options)}`);
         if (options.print && dir !== undefined) printing = new Printing(dir);
       },
       removing: async () => printing?.done(),
+      rotated: (set) => {
+        live.draw([]);
+        rotated(set);
+      },
       progress: (progress) => {
         if (!options.quiet) view.show(progress);
       },
@@ -112,6 +137,14 @@ function howItEnds({ command, durationMs }: Pick<RecordOptions, 'command' | 'dur
   return 'Ctrl-C to stop';
 }
 
+function howItRotates({ rotation }: Pick<RecordCommand, 'rotation'>): string {
+  if (rotation === undefined) return '';
+  const { bytes, everyMs = 0, keep } = rotation;
+  const often = bytes === undefined ? humanDuration(everyMs) : humanBytes(bytes);
+  const kept = keep === undefined ? '' : `, and the newest ${keep} are kept`;
+  return `; a new file begins every ${often}${kept}`;
+}
+
 function whyItEnded(end: RecordEnd): string {
   switch (end.kind) {
     case 'signal':
@@ -175,15 +208,19 @@ function lossesOf({ host, report, lostBytes, heldBytes, failedCpus }: GuestRepor
   ];
 }
 
-/** One entry per guest; docs/json.md describes the fields. */
-function jsonOf({ end, guests }: RecordResult): string {
+/**
+ * One entry per guest; docs/json.md describes the fields.
+ * @param end undefined if the recording goes on with another set
+ */
+function jsonOf({ guests, set, deleted }: Omit<RecordResult, 'end'>, end: RecordEnd | undefined): string {
   return json(
     guests.map(({ guest, host, report, alignment, dir, cpus, failures, ...rest }) => ({
       guest: guest ?? null,
       host,
       file: null,
       recording: dir ?? null,
-      ended: endedOf(end),
+      ...(set !== undefined && { set, deleted }),
+      ended: end === undefined ? { by: 'rotate' } : endedOf(end),
       ...(report === undefined ? {} : countsOf(report)),
       ...(alignment && { clock: clockAsJson(alignment.pieces) }),
       cpus,

@@ -1,5 +1,6 @@
 import { exitCode } from '../../base/failure.ts';
 import { hostAgentWord } from '../../protocol/host-agent.ts';
+import { writeSetsWord } from '../../host/record/rotation/write-sets-word.ts';
 import { parseHostOptions } from './options/host-options.ts';
 import { runProgram } from '../options/program.ts';
 
@@ -9,6 +10,10 @@ export function traceHost(args: readonly string[]): Promise<void> {
     if (args[0] === hostAgentWord) {
       const { runHostAgentCommand } = await import('./host-agent.ts');
       return runHostAgentCommand(args.slice(1));
+    }
+    if (args[0] === writeSetsWord) {
+      const { serveWriting } = await import('../../host/record/rotation/serve-writing.ts');
+      return serveWriting();
     }
     const command = parseHostOptions(args);
     if (command.kind === 'say') {

@@ -1,6 +1,7 @@
 import type { ParquetWriter } from 'hyparquet-writer';
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import type { Field } from '../../trace/format/field.ts';
+import { type FieldColumn, fieldColumns } from '../event-tables.ts';
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number];
 
@@ -9,42 +10,77 @@ export interface Column {
   readonly name: string;
   /** Several elements if the column is a list. */
   readonly schema: readonly SchemaElement[];
-  /** The event's field; undefined for the common columns. */
-  readonly field: Field | undefined;
+}
+
+/** A column for an event's own field. */
+export interface OwnColumn extends Column, FieldColumn {
+  /** Whether its integers are of 8 bytes. */
+  readonly isWide: boolean;
 }
 
 /** The columns before an event's own fields. Times are signed, so that their differences are signed too. */
 const commonColumns: readonly Column[] = [
-  common({ name: '_ts', type: 'INT64', converted_type: 'INT_64', repetition_type: 'REQUIRED' }),
-  common({ name: '_cpu', type: 'INT32', converted_type: 'INT_32', repetition_type: 'REQUIRED' }),
-  common({ name: '_tid', type: 'INT32', converted_type: 'INT_32', repetition_type: 'REQUIRED' }),
-  common({ name: '_comm', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
-  common({ name: '_guest', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
-  common({ name: '_instance', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
+  column({ name: '_ts', type: 'INT64', converted_type: 'INT_64', repetition_type: 'REQUIRED' }),
+  column({ name: '_cpu', type: 'INT32', converted_type: 'INT_32', repetition_type: 'REQUIRED' }),
+  column({ name: '_tid', type: 'INT32', converted_type: 'INT_32', repetition_type: 'REQUIRED' }),
+  column({ name: '_comm', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
+  column({ name: '_guest', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
+  column({ name: '_instance', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' }),
 ];
+/** After those, if there are several machines. */
+const machineColumn = column({
+  name: '_machine',
+  type: 'BYTE_ARRAY',
+  converted_type: 'UTF8',
+  repetition_type: 'REQUIRED',
+});
 
 /** DuckDB's name for the row number, which queries sort by. */
 const rowNumberColumn = 'file_row_number';
 
-export const commonCount = commonColumns.length;
-
-function common(element: SchemaElement): Column {
-  return { name: element.name, schema: [element], field: undefined };
+/** A column of one element. */
+export function column(element: SchemaElement): Column {
+  return { name: element.name, schema: [element] };
 }
 
-/** The columns of an event type. Names come from the guest: names that are equal in SQL are made unique by a number. */
-export function columnsOf(format: EventFormat | undefined): Column[] {
-  const taken = new Set([...commonColumns.map(({ name }) => name), rowNumberColumn]);
-  const own = (format?.fields ?? []).map((field): Column => {
-    let name = field.name;
-    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${field.name}_${number}`;
+/** The columns that come before those of `ownColumns`. @param isNamed whether rows name their machine */
+export function commonColumnsOf(isNamed: boolean): readonly Column[] {
+  return isNamed ? [...commonColumns, machineColumn] : commonColumns;
+}
+
+/**
+ * The columns of an event type's own fields. Fields of a name share a column if there is an integer type for the values
+ * of both. Names come from the guest: names that are equal in SQL are made unique by a number.
+ */
+export function ownColumns(formats: readonly EventFormat[], isNamed: boolean): OwnColumn[] {
+  const taken = new Set([...commonColumnsOf(isNamed).map(({ name }) => name), rowNumberColumn]);
+  const fits = (fields: readonly Field[], field: Field): boolean => typeFor([...fields, field]) !== undefined;
+  return fieldColumns(formats, fits).map(({ name: wanted, fields }) => {
+    let name = wanted;
+    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${wanted}_${number}`;
     taken.add(name.toLowerCase());
-    return { name, schema: schemaOf(name, field), field };
+    const type = typeFor(fields)!;
+    const isWide = type.content.startsWith('integer') && type.elementBytes === 8;
+    return { name, schema: schemaOf(name, type), fields, isWide };
   });
-  return [...commonColumns, ...own];
 }
 
-function schemaOf(name: string, field: Field): SchemaElement[] {
+/** What decides the type of a column. */
+type FieldType = Pick<Field, 'content' | 'signed' | 'elementBytes'>;
+
+/** The type that has the values of all of these fields; undefined if there is none. */
+function typeFor(fields: readonly Field[]): FieldType | undefined {
+  const [{ content } = { content: 'bytes' as const }] = fields;
+  if (fields.some((field) => field.content !== content)) return undefined;
+  if (content === 'text' || content === 'bytes') return { content, signed: false, elementBytes: 1 };
+  const signed = fields.some((field) => field.signed);
+  // an unsigned integer needs the next larger signed one
+  const needed = fields.map((field) => field.elementBytes * (signed && !field.signed ? 2 : 1));
+  const elementBytes = Math.max(...needed);
+  return elementBytes > 8 ? undefined : { content, signed, elementBytes };
+}
+
+function schemaOf(name: string, field: FieldType): SchemaElement[] {
   switch (field.content) {
     case 'integer':
       return [{ name, repetition_type: 'OPTIONAL', ...integerType(field) }];
@@ -63,7 +99,7 @@ function schemaOf(name: string, field: Field): SchemaElement[] {
   }
 }
 
-function integerType({ elementBytes, signed }: Field): Pick<SchemaElement, 'type' | 'converted_type'> {
+function integerType({ elementBytes, signed }: FieldType): Pick<SchemaElement, 'type' | 'converted_type'> {
   switch (elementBytes) {
     case 1:
       return { type: 'INT32', converted_type: signed ? 'INT_8' : 'UINT_8' };

@@ -1,10 +1,10 @@
 import type { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
-import type { EventFormat } from '../../trace/format/event-format.ts';
 import { type FieldValue, readValue } from '../../trace/format/record-data.ts';
 import { version } from '../../base/version.ts';
+import type { EventType, RowParts } from '../event-tables.ts';
 import { appendTo } from '../output/write-directory.ts';
-import { type Column, columnsOf, commonCount } from './columns.ts';
+import { type Column, commonColumnsOf, type OwnColumn, ownColumns } from './columns.ts';
 
 type Library = typeof import('hyparquet-writer');
 type Value = FieldValue | undefined;
@@ -68,37 +68,41 @@ export class ParquetFile {
 /** The rows of one event type. Buffers rows until `flush`. */
 export class ParquetTable {
   readonly file: ParquetFile;
+  readonly fieldColumns: readonly OwnColumn[];
   /** Approximate memory size of the buffered rows. */
   waitingBytes = 0;
   readonly #columns: readonly Column[];
-  readonly #guest: string | undefined;
+  readonly #commonCount: number;
   #values: Value[][];
 
-  constructor(library: Library, path: string, format: EventFormat | undefined, guest: string | undefined) {
-    this.#columns = columnsOf(format);
-    this.#guest = guest;
+  /** @param isNamed whether rows name their machine */
+  constructor(library: Library, path: string, { formats }: EventType, isNamed: boolean) {
+    const common = commonColumnsOf(isNamed);
+    this.fieldColumns = ownColumns(formats, isNamed);
+    this.#commonCount = common.length;
+    this.#columns = [...common, ...this.fieldColumns];
     this.#values = this.#columns.map(() => []);
     this.file = new ParquetFile(library, path, this.#columns);
   }
 
   /** @returns by how much `waitingBytes` has grown */
-  add(event: TraceEvent): number {
+  add(event: TraceEvent, { fields, guest, machine }: RowParts): number {
     const values = this.#values;
-    const columns = this.#columns;
     const { record, buffer } = event;
     values[0]!.push(BigInt.asIntN(64, event.timestamp));
     values[1]!.push(event.cpu);
     values[2]!.push(event.pid);
     values[3]!.push(event.task);
-    values[4]!.push(this.#guest);
+    values[4]!.push(guest);
     values[5]!.push(buffer === '' ? undefined : buffer);
-    let bytes = columns.length * valueBytes;
-    for (let index = commonCount; index < columns.length; index++) {
-      const value = readValue(record, columns[index]!.field!);
+    if (machine !== undefined) values[6]!.push(machine);
+    let bytes = values.length * valueBytes;
+    for (let index = 0; index < fields.length; index++) {
+      const field = fields[index];
+      const value = field && readValue(record, field);
       if (typeof value === 'string') bytes += value.length;
       else if (typeof value === 'object') bytes += value.length * valueBytes;
-      // bytes are a view into a page that will be reused
-      values[index]!.push(value instanceof Uint8Array ? new Uint8Array(value) : value);
+      values[this.#commonCount + index]!.push(kept(value, this.fieldColumns[index]!));
     }
     this.waitingBytes += bytes;
     return bytes;
@@ -112,4 +116,13 @@ export class ParquetTable {
     this.waitingBytes = 0;
     return this.file.writeGroup(values);
   }
+}
+
+/** A value as the column keeps it. */
+function kept(value: Value, { isWide }: OwnColumn): Value {
+  // a view into a page that will be reused
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  if (!isWide) return value;
+  if (typeof value === 'number') return BigInt(value);
+  return typeof value === 'object' && typeof value[0] === 'number' ? value.map(BigInt) : value;
 }

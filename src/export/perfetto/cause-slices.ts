@@ -54,7 +54,7 @@ export function thiefSlice(cause: Stretch, wait: Wait): Slice {
 /** Who takes the time, without the machine; undefined if it is nobody who could be named. */
 export function thiefName(cause: NamedCause): string | undefined {
   switch (cause.kind) {
-    case 'other-guest':
+    case 'other-vcpu':
       return `vCPU ${cause.number ?? '?'}`;
     case 'preempted':
     case 'woken-behind':
@@ -85,7 +85,7 @@ function causeName(cause: NamedCause): string {
       return tid === 0 ? 'not allowed to run' : `preempted by ${taskName(cause)}`;
     case 'woken-behind':
       return tid === 0 ? 'woken, CPU leaves idle' : `woken, behind ${taskName(cause)}`;
-    case 'other-guest':
+    case 'other-vcpu':
       return `behind vCPU ${cause.number ?? '?'} of ${machine}, ${taskName(cause)}`;
     case 'guest-task':
       return `behind ${taskName(cause)}`;

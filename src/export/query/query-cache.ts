@@ -8,7 +8,7 @@ import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
 import { refusalOf } from '../../trace/file/write-replacing.ts';
 
 /** Version of the tables; increased when older ones become unusable. */
-const formatVersion = 1;
+const formatVersion = 2;
 /** Limit for all cached tables together; the least recently used ones are removed. */
 const maxCacheBytes = 4 * 2 ** 30;
 const maxEntries = 64;
@@ -25,19 +25,20 @@ export function queryCacheDir(environment: NodeJS.ProcessEnv = process.env): str
 }
 
 /**
- * The directory with a trace's tables. If there is none for the trace's current state, calls `fill` to create it, and
- * removes older tables of the same path. Only this user can read the directory. Throws Failure.
+ * The directory with the tables of some traces that are queried together. If there is none for their current state, calls
+ * `fill` to create it, and removes older tables of the same paths. Only this user can read the directory. Throws Failure.
  * @param choice text that identifies the selected events: different events get different tables
  */
 export async function cachedTables(
-  trace: string,
+  traces: readonly string[],
   choice: string,
   fill: (dir: string) => Promise<void>,
   cacheDir = queryCacheDir(),
 ): Promise<string> {
-  const path = await realpath(trace);
-  const pathHash = hashOf(JSON.stringify([path, choice]));
-  const name = `${pathHash}-${hashOf(JSON.stringify([formatVersion, await stampOf(path)]))}`;
+  const paths = await Promise.all(traces.map((trace) => realpath(trace)));
+  const pathHash = hashOf(JSON.stringify([paths, choice]));
+  const stamps = await Promise.all(paths.map(stampOf));
+  const name = `${pathHash}-${hashOf(JSON.stringify([formatVersion, stamps]))}`;
   const dir = join(cacheDir, name);
   const temporary = `${dir}.${process.pid}.tmp`;
   const ended = unfinishedFile(temporary);
@@ -103,7 +104,7 @@ async function isDirectory(path: string): Promise<boolean> {
   return found?.isDirectory() === true;
 }
 
-/** Removes tables of older states of the trace, and the least recently used tables beyond the limits. */
+/** Removes tables of older states of the traces, and the least recently used tables beyond the limits. */
 async function forget(cacheDir: string, current: string, pathHash: string): Promise<void> {
   const entries: { readonly name: string; readonly bytes: number; readonly usedMs: number }[] = [];
   for (const name of await readdir(cacheDir)) {

@@ -1,24 +1,21 @@
 import type { EventFormat } from '../../trace/format/event-format.ts';
 import { softirqNames } from '../../trace/format/softirq-names.ts';
+import type { EventTable, QueriedMachine, QueriedTables } from './queried-tables.ts';
 import { identifier, literal, parquet } from './sql-text.ts';
 import { stateText } from './state-text.ts';
 
-/** A type that occurs in the trace, and its Parquet file. */
-export interface EventTable {
-  /** The type's format; undefined if it has none: its name is then `#id`. */
-  readonly format: EventFormat | undefined;
-  readonly fullName: string;
-  readonly path: string;
-}
-
-/** Statements that create the views of a trace. */
-export function viewStatements(tables: readonly EventTable[], tasksPath: string): string[] {
-  const sources = new Sources(tables);
+/** Statements that create the views of some tables. Those of several machines have a column `machine`. */
+export function viewStatements({ machines, events: tables, tasksPath }: QueriedTables): string[] {
+  const sources = machines.map((machine) => new Sources(tables, machine));
+  const ofEach = (select: (sources: Sources) => string): string =>
+    `SELECT * FROM (${sources
+      .map((each) => `SELECT ${each.nameColumn}* FROM (${select(each)})`)
+      .join(' UNION ALL ')}) ORDER BY ts`;
   const derived: readonly (readonly [name: string, select: string])[] = [
     ['thread', `SELECT * EXCLUDE (file_row_number) FROM ${parquet(tasksPath)}`],
-    ['sched_slice', schedSlice(sources)],
-    ['wakeup_latency', wakeupLatency(sources)],
-    ['irq_slice', irqSlice(sources)],
+    ['sched_slice', ofEach(schedSlice)],
+    ['wakeup_latency', ofEach(wakeupLatency)],
+    ['irq_slice', ofEach(irqSlice)],
   ];
   const taken = new Set<string>();
   const statements: string[] = [];
@@ -30,8 +27,8 @@ export function viewStatements(tables: readonly EventTable[], tasksPath: string)
     statements.push(`CREATE VIEW ${identifier(name)} AS ${select}`);
   };
   for (const [name, select] of derived) add(name, select);
-  const events = tables.map(({ format, fullName, path }) => ({
-    name: format?.name,
+  const events = tables.map(({ name, fullName, path }) => ({
+    name,
     fullName,
     select: `SELECT * EXCLUDE (file_row_number) FROM ${parquet(path)}`,
   }));
@@ -44,21 +41,48 @@ export function viewStatements(tables: readonly EventTable[], tasksPath: string)
   return statements;
 }
 
-/** Looks up event tables by name, for views that need specific fields. */
-class Sources {
-  readonly #byName: ReadonlyMap<string, EventTable>;
+/** The events of one type of one machine. */
+interface Source {
+  readonly format: EventFormat;
+  /** What to select from: the common columns, the fields that were asked for, and `file_row_number`. */
+  readonly from: string;
+}
 
-  constructor(tables: readonly EventTable[]) {
+/** Looks up one machine's events by name, for views that need specific fields. */
+class Sources {
+  /** Begins the columns of a view; empty if there is only one machine. */
+  readonly nameColumn: string;
+  readonly #byName: ReadonlyMap<string, EventTable>;
+  readonly #machine: QueriedMachine;
+
+  constructor(tables: readonly EventTable[], machine: QueriedMachine) {
+    const { name } = machine;
+    this.nameColumn = name === undefined ? '' : `${literal(name)} AS machine, `;
     this.#byName = new Map(tables.map((table) => [table.fullName, table]));
+    this.#machine = machine;
   }
 
-  /** A type's table; undefined if it does not occur or lacks one of the fields: a format comes from the guest. */
-  find(name: string, fields: Readonly<Record<string, 'integer' | 'text'>>): EventTable | undefined {
-    const table = this.#byName.get(name);
-    const content = new Map(table?.format?.fields.map((field) => [field.name, field.content]));
-    return Object.entries(fields).every(([field, kind]) => content.get(field) === kind) ? table : undefined;
+  /** Undefined if no such event occurs, or the machine's lacks one of the fields: a format comes from the guest. */
+  find(fullName: string, fields: Readonly<Record<string, 'integer' | 'text'>>): Source | undefined {
+    const table = this.#byName.get(fullName);
+    const format = this.#machine.format(fullName);
+    if (table === undefined || format === undefined) return undefined;
+    const columns: string[] = [];
+    for (const [name, content] of Object.entries(fields)) {
+      const field = format.fields.find((each) => each.name === name);
+      const column = table.columns.find(({ fields }) => field !== undefined && fields.includes(field));
+      if (field?.content !== content || column === undefined) return undefined;
+      // another machine's field may have taken the name
+      columns.push(`${identifier(column.name)} AS ${name}`);
+    }
+    const { name } = this.#machine;
+    const where = name === undefined ? '' : ` WHERE _machine = ${literal(name)}`;
+    const from = `(SELECT ${[...commonColumns, ...columns].join(', ')} FROM ${parquet(table.path)}${where})`;
+    return { format, from };
   }
 }
+
+const commonColumns = ['_ts', '_cpu', '_tid', '_comm', '_instance', 'file_row_number'];
 
 function empty(columns: Readonly<Record<string, string>>): string {
   const values = Object.entries(columns).map(([name, type]) => `NULL::${type} AS ${name}`);
@@ -75,8 +99,8 @@ const switchFields = {
 
 /** A slice lasts until the next switch on its CPU; after a loss, its end state is unknown. */
 function schedSlice(sources: Sources): string {
-  const table = sources.find('sched:sched_switch', switchFields);
-  if (table?.format === undefined)
+  const source = sources.find('sched:sched_switch', switchFields);
+  if (source === undefined)
     return empty({
       ts: 'BIGINT',
       dur: 'BIGINT',
@@ -88,11 +112,10 @@ function schedSlice(sources: Sources): string {
     });
   return (
     `SELECT ts, next_ts - ts AS dur, cpu, tid, comm, prio, ` +
-    `CASE WHEN ended_tid = tid THEN ${stateText(table.format, 'state')} END AS end_state FROM (` +
+    `CASE WHEN ended_tid = tid THEN ${stateText(source.format, 'state')} END AS end_state FROM (` +
     `SELECT _ts AS ts, lead(_ts) OVER w AS next_ts, _cpu AS cpu, next_pid AS tid, next_comm AS comm, ` +
     `next_prio AS prio, lead(prev_pid) OVER w AS ended_tid, lead(prev_state) OVER w AS state, file_row_number ` +
-    `FROM ${parquet(table.path)} WINDOW w AS (PARTITION BY _instance, _cpu ORDER BY _ts, file_row_number)` +
-    `) ORDER BY ts`
+    `FROM ${source.from} WINDOW w AS (PARTITION BY _instance, _cpu ORDER BY _ts, file_row_number))`
   );
 }
 
@@ -104,10 +127,15 @@ function wakeupLatency(sources: Sources): string {
   const fields = { comm: 'text', pid: 'integer', prio: 'integer' } as const;
   const switches = sources.find('sched:sched_switch', switchFields);
   // sched_waking is recorded in the waker's context; sched_wakeup may be on the woken task's CPU
+  const waking = sources.find('sched:sched_waking', fields);
+  const wakeup = sources.find('sched:sched_wakeup', fields);
   const wakes = [
-    sources.find('sched:sched_waking', fields) ?? sources.find('sched:sched_wakeup', fields),
-    sources.find('sched:sched_wakeup_new', fields),
-  ].filter((table) => table !== undefined);
+    waking?.from,
+    // the events may be those of another machine
+    wakeup && waking && `(SELECT * FROM ${wakeup.from} WHERE NOT EXISTS (FROM ${waking.from}))`,
+    waking === undefined ? wakeup?.from : undefined,
+    sources.find('sched:sched_wakeup_new', fields)?.from,
+  ].filter((from) => from !== undefined);
   if (switches === undefined || wakes.length === 0)
     return empty({
       ts: 'BIGINT',
@@ -121,10 +149,9 @@ function wakeupLatency(sources: Sources): string {
       waker_cpu: 'INTEGER',
     });
   const woken = wakes.map(
-    ({ path }) =>
-      `SELECT _ts, _cpu, _tid, _comm, coalesce(_instance, '') AS i, pid, comm, prio FROM ${parquet(path)}`,
+    (from) => `SELECT _ts, _cpu, _tid, _comm, coalesce(_instance, '') AS i, pid, comm, prio FROM ${from}`,
   );
-  const from = parquet(switches.path);
+  const { from } = switches;
   return (
     `WITH wake AS (${woken.join(' UNION ALL ')}), ` +
     `run AS (SELECT _ts, _cpu, coalesce(_instance, '') AS i, next_pid FROM ${from}), ` +
@@ -133,7 +160,7 @@ function wakeupLatency(sources: Sources): string {
     `wake._tid AS waker_tid, wake._comm AS waker_comm, wake._cpu AS waker_cpu FROM run ` +
     `ASOF JOIN wake ON run.i = wake.i AND run.next_pid = wake.pid AND run._ts >= wake._ts ` +
     `ASOF LEFT JOIN stop ON run.i = stop.i AND run.next_pid = stop.prev_pid AND run._ts > stop._ts ` +
-    `WHERE run.next_pid <> 0 AND (stop._ts IS NULL OR stop._ts <= wake._ts) ORDER BY ts`
+    `WHERE run.next_pid <> 0 AND (stop._ts IS NULL OR stop._ts <= wake._ts)`
   );
 }
 
@@ -160,16 +187,16 @@ function irqSlice(sources: Sources): string {
       number: 'BIGINT',
       name: 'VARCHAR',
     });
-  return `SELECT * FROM (${kinds.join(' UNION ALL ')}) ORDER BY ts`;
+  return kinds.join(' UNION ALL ');
 }
 
-function slices(kind: string, number: string, name: string, entry: EventTable, exit: EventTable): string {
+function slices(kind: string, number: string, name: string, entry: Source, exit: Source): string {
   const columns = `_ts, _cpu, _instance, file_row_number, ${number}::BIGINT AS number`;
   return (
     `SELECT ts, CASE WHEN next_exits THEN next_ts - ts END AS dur, cpu, '${kind}' AS kind, number, name FROM (` +
     `SELECT _ts AS ts, _cpu AS cpu, number, name, exits, lead(_ts) OVER w AS next_ts, lead(exits) OVER w AS next_exits ` +
-    `FROM (SELECT ${columns}, ${name} AS name, false AS exits FROM ${parquet(entry.path)} ` +
-    `UNION ALL SELECT ${columns}, NULL AS name, true AS exits FROM ${parquet(exit.path)}) ` +
+    `FROM (SELECT ${columns}, ${name} AS name, false AS exits FROM ${entry.from} ` +
+    `UNION ALL SELECT ${columns}, NULL AS name, true AS exits FROM ${exit.from}) ` +
     `WINDOW w AS (PARTITION BY _instance, _cpu, number ORDER BY _ts, exits, file_row_number)) WHERE NOT exits`
   );
 }

@@ -1,6 +1,14 @@
 import { quoted } from '../../base/quoted.ts';
 import type { TraceEvent } from '../../trace/events/trace-event.ts';
 import type { Field } from '../../trace/format/field.ts';
+import type { Machine } from '../../trace/session.ts';
+import {
+  EventTables,
+  type EventType,
+  type FieldColumn,
+  fieldColumns,
+  type RowParts,
+} from '../event-tables.ts';
 import { FieldSpan } from '../field-span.ts';
 import { TextWriter } from './text-writer.ts';
 
@@ -16,46 +24,47 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const span = new FieldSpan();
 
 /** The columns before an event's own fields, and their types. */
-export const commonColumns: readonly (readonly [name: string, type: string])[] = [
-  ['_ts', 'uint64'],
-  ['_cpu', 'uint32'],
-  ['_tid', 'int32'],
-  ['_comm', 'text'],
-  ['_guest', 'text'],
-  ['_instance', 'text'],
+const commonColumns: readonly CsvColumn[] = [
+  { name: '_ts', type: 'uint64' },
+  { name: '_cpu', type: 'uint32' },
+  { name: '_tid', type: 'int32' },
+  { name: '_comm', type: 'text' },
+  { name: '_guest', type: 'text' },
+  { name: '_instance', type: 'text' },
 ];
+const machineColumn: CsvColumn = { name: '_machine', type: 'text' };
 
-/** A column. `key`: that of the field that it is of; undefined for those of all events. */
 export interface CsvColumn {
   readonly name: string;
   readonly type: string;
-  readonly key: string | undefined;
-}
-
-/** What a row has besides its event. Texts are cells. */
-export interface RowParts {
-  /** The fields of the columns after the common ones; undefined where the event's machine has none. */
-  readonly fields: readonly (Field | undefined)[];
-  readonly guest: string;
-  /** Undefined if there is no such column. */
-  readonly machine: string | undefined;
 }
 
 /** The rows of one event type in CSV; `out` has those that are not yet written. */
 export class CsvTable {
   readonly out = new TextWriter('bare');
+  /** The event's full name. */
   readonly event: string;
+  /** Name of the file, without the extension. */
+  readonly file: string;
+  readonly fieldColumns: readonly FieldColumn[];
   readonly columns: readonly CsvColumn[];
   /** Encoded cells of task names. */
   readonly #comms = new Map<string, Uint8Array>();
 
-  /** Writes the header. @param event the event's full name */
-  constructor(event: string, columns: readonly CsvColumn[]) {
-    this.event = event;
-    this.columns = columns;
-    this.out.text(`${columns.map(({ name }) => cell(name)).join(',')}\n`);
+  /** Writes the header. @param isNamed whether rows name their machine */
+  constructor({ fullName, file, formats }: EventType, isNamed: boolean) {
+    this.event = fullName;
+    this.file = file;
+    this.fieldColumns = fieldColumns(formats);
+    const own = this.fieldColumns.map(({ name, fields }) => ({
+      name,
+      type: [...new Set(fields.map(typeName))].join(' or '),
+    }));
+    this.columns = [...commonColumns, ...(isNamed ? [machineColumn] : []), ...own];
+    this.out.text(`${this.columns.map(({ name }) => cell(name)).join(',')}\n`);
   }
 
+  /** @param parts its texts are cells, as in `csvTables` */
   add(event: TraceEvent, { fields, guest, machine }: RowParts): void {
     const { out } = this;
     const { record, pid, task } = event;
@@ -68,7 +77,7 @@ export class CsvTable {
     out.byte(comma);
     if (task !== undefined) out.copy(this.#commOf(task));
     out.byte(comma);
-    out.text(guest);
+    if (guest !== undefined) out.text(guest);
     out.byte(comma);
     if (event.buffer !== '') out.text(cell(event.buffer));
     if (machine !== undefined) {
@@ -110,6 +119,11 @@ export class CsvTable {
   }
 }
 
+/** The tables of some machines. */
+export function csvTables(machines: readonly Machine[]): EventTables<CsvTable> {
+  return new EventTables(machines, (type, isNamed) => new CsvTable(type, isNamed), cell);
+}
+
 const arrayStart = encoder.encode('"[');
 const arrayEnd = encoder.encode(']"');
 
@@ -147,7 +161,7 @@ export function cell(text: string): string {
 }
 
 /** A field's type, as `columns.csv` names it. */
-export function typeName({ content, signed, elementBytes }: Field): string {
+function typeName({ content, signed, elementBytes }: Field): string {
   const integer = `${signed ? '' : 'u'}int${elementBytes * 8}`;
   switch (content) {
     case 'integer':

@@ -6,8 +6,7 @@ import { forEachEvent } from '../event-loop.ts';
 import { type ExportSource, machinesOf, type MachinesOptions } from '../machines.ts';
 import { appendTo, writeDirectory } from '../output/write-directory.ts';
 import { writeOutput } from '../output/write-output.ts';
-import { cell, type CsvTable } from './csv-table.ts';
-import { CsvTables } from './csv-tables.ts';
+import { cell, type CsvTable, csvTables } from './csv-table.ts';
 import type { NdjsonOptions, NdjsonReport } from './export-ndjson.ts';
 
 /** Bytes per write of a single file. */
@@ -27,7 +26,7 @@ export async function exportCsvFile(
   const machines = machinesOf(from);
   const inputs = machines.map(({ trace }) => trace.path);
   const { result, bytes } = await writeOutput(inputs, to, options.gzip, async (sink) => {
-    const tables = new CsvTables(machines);
+    const tables = csvTables(machines);
     let table: CsvTable | undefined;
     const drain = async (): Promise<void> => {
       if (table === undefined) return;
@@ -35,10 +34,10 @@ export async function exportCsvFile(
       table.out.clear();
     };
     const counts = await forEachEvent(machines, options, (event) => {
-      const added = tables.tableOf(event);
+      const { table: added, parts } = tables.rowsOf(event);
       table ??= added;
       if (added !== table) throw severalTypes(table.event, added.event);
-      tables.add(event);
+      table.add(event, parts);
       return table.out.length >= writeBytes ? drain() : undefined;
     });
     await drain();
@@ -68,25 +67,28 @@ export async function exportCsvDirectory(
   const machines = machinesOf(from);
   const inputs = machines.map(({ trace }) => trace.path);
   return writeDirectory(inputs, path, async (dir) => {
-    const tables = new CsvTables(machines);
+    const tables = csvTables(machines);
     let bytes = 0;
     let waiting = 0;
     const drain = async (): Promise<void> => {
       waiting = 0;
-      for (const [name, { out }] of tables.tables) {
+      for (const { file, out } of tables.tables) {
         if (out.length === 0) continue;
         bytes += out.length;
-        await appendTo(join(dir, `${name}.csv`), out.view());
+        await appendTo(join(dir, `${file}.csv`), out.view());
         out.release();
       }
     };
     const counts = await forEachEvent(machines, options, (event) => {
-      waiting += tables.add(event);
+      const { table, parts } = tables.rowsOf(event);
+      const before = table.out.length;
+      table.add(event, parts);
+      waiting += table.out.length - before;
       return waiting >= tablesBytes ? drain() : undefined;
     });
     await drain();
     const lines = ['file,event,column,type'];
-    for (const [file, { event, columns }] of tables.tables)
+    for (const { file, event, columns } of tables.tables)
       for (const { name, type } of columns)
         lines.push([`${file}.csv`, event, name, type].map(cell).join(','));
     await appendTo(join(dir, 'columns.csv'), Buffer.from(`${lines.join('\n')}\n`));

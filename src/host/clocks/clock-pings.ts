@@ -1,6 +1,6 @@
 import { Failure } from '../../base/failure.ts';
 import type { ClockPing } from '../../trace/recording/clock-files.ts';
-import type { RecordedPause } from '../../trace/recording/recording-format.ts';
+import type { RecordedPause } from '../../trace/dat/pause-note.ts';
 import type { Clocks, PingRound } from '../control/ping.ts';
 import type { Pause } from './pause-watch.ts';
 

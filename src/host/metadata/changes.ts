@@ -1,3 +1,4 @@
+import type { MetadataDigests } from '../../protocol/control.ts';
 import { digestsOf, groupOf } from '../../protocol/metadata-groups.ts';
 import type { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
@@ -21,7 +22,7 @@ export async function fetchMetadata(
   client: ControlClient,
   known: Contents | undefined,
 ): Promise<FetchedMetadata> {
-  const changes = known === undefined ? undefined : await fetchChanges(client, known);
+  const changes = known === undefined ? undefined : await fetchChanges(client, digestsOf(known));
   if (known === undefined || changes === undefined) {
     const packed = await client.metadata();
     return { packed, contents: await readMetadataArchive([packed]) };
@@ -37,15 +38,15 @@ export async function fetchMetadata(
 }
 
 /**
- * Fetches what differs from `known`, and the names of unchanged groups; undefined when the agent is too old. Throws
+ * Fetches what differs from metadata with these digests, and the names of unchanged groups; undefined when the agent is too old. Throws
  * Failure.
  */
 export async function fetchChanges(
   client: ControlClient,
-  known: Contents,
+  digests: MetadataDigests,
 ): Promise<(FetchedMetadata & { readonly same: ReadonlySet<string> }) | undefined> {
   try {
-    const { packed, same } = await client.changedMetadata(digestsOf(known));
+    const { packed, same } = await client.changedMetadata(digests);
     return { packed, contents: await readMetadataArchive([packed]), same: new Set(same) };
   } catch (cause) {
     if (cause instanceof OrderRefused && cause.code === 'unknown-field') return undefined;

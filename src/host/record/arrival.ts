@@ -1,6 +1,6 @@
 import { exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
-import { firstPageAt } from '../../trace/recording/raw-file.ts';
+import { firstPageAt, type RawFile } from '../../trace/recording/raw-file.ts';
 import type { RecordingDir } from '../../trace/recording/recording-dir.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import type { StreamFault } from './collector.ts';
@@ -46,13 +46,13 @@ function refuseUnconnectedPorts(guest: TracedMachine, ports: GuestPorts, account
  */
 export async function dropEarlierPages(
   dir: RecordingDir,
-  ports: GuestPorts,
+  files: ReadonlyMap<number, RawFile>,
   account: GuestAccount,
   dropped: (cpu: number, bytes: number) => void,
 ): Promise<void> {
   const { started } = account;
   if (started === undefined) return;
-  for (const [cpu, file] of ports.files) {
+  for (const [cpu, file] of files) {
     const earlierBytes = account.earlierBytes(cpu);
     const droppedBytes = file.receivedBytes - file.keptBytes;
     if (earlierBytes === 0) continue;

@@ -1,5 +1,5 @@
 import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import type { RecordedGuest, RecordedPause } from '../../trace/recording/recording-format.ts';
+import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import type { Failure } from '../../base/failure.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
@@ -14,8 +14,11 @@ export interface RecordTarget {
   readonly out: string;
   /** What to trace; undefined for whatever is already enabled in the guest. */
   readonly trace: TraceRequest | undefined;
-  /** Whether to skip events that the machine's kernel does not have; otherwise, they are an error. */
-  readonly skipUnknown: boolean;
+  /**
+   * Whether to skip events that the machine's kernel does not have, all of them or those with these names; otherwise, they
+   * are an error.
+   */
+  readonly skipUnknown: boolean | readonly string[];
 }
 
 export interface GuestTarget extends RecordTarget {
@@ -49,19 +52,51 @@ export interface RecordOptions {
   readonly timeoutMs: number;
   readonly version: FileVersion;
   readonly compress: Compression;
+  /** How to divide the recording into sets of files; undefined for a single one. */
+  readonly rotation?: RotationOptions | undefined;
+}
+
+/**
+ * How a recording is divided into sets, one after the other. A set has one file for each machine, or fewer if some ended
+ * early. One of `bytes` and `everyMs` is given.
+ */
+export interface RotationOptions {
+  /** Size of a set's raw pages at which the next set begins. */
+  readonly bytes?: number;
+  /** Time after which the next set begins. */
+  readonly everyMs?: number;
+  /** How many finished sets to keep; undefined for all. At least 1. */
+  readonly keep: number | undefined;
+  /** The file without a number and the name of a machine, from which the names of all files are made. */
+  readonly base: string;
+  /** The command that runs this program again. */
+  readonly command: readonly string[];
+}
+
+/** One set of files, as one machine's recording sees it. */
+export interface SetPart {
+  /** Number of the set; sets are numbered in their order, not always from 1. */
+  readonly set: number;
+  /** The machine's file in this set. */
+  readonly out: string;
+  /** Id by which other files refer to this one. */
+  readonly traceId: bigint;
+  /** The guests that are recorded together with this host; undefined for a guest. */
+  readonly guests: (() => readonly RecordedGuest[]) | undefined;
 }
 
 /** What one machine's recording needs to know. */
 export interface RecordRequest {
   readonly machine: TracedMachine;
-  readonly out: string;
   readonly trace: TraceRequest | undefined;
-  /** Id by which other files refer to this one. */
-  readonly traceId: bigint;
-  /** The guests that are recorded together with this host; undefined for a guest. */
-  readonly guests: (() => readonly RecordedGuest[]) | undefined;
-  /** Whether to skip events that the guest does not have. */
-  readonly skipUnknown: boolean;
+  /** The machine's part of the set with this number. */
+  readonly partOf: (set: number) => SetPart;
+  /** Number of the first set. */
+  readonly firstSet: number;
+  /** Whether there may be more sets; if so, the kernel's counts are not those of one file. */
+  readonly rotates: boolean;
+  /** As in `RecordTarget`. */
+  readonly skipUnknown: RecordTarget['skipUnknown'];
   /** Size limit of the pages kept for each CPU; undefined if all pages are kept. */
   readonly capBytes: number | undefined;
   readonly timeoutMs: number;
@@ -79,7 +114,7 @@ export type RecordEnd =
   | ({ readonly kind: 'command' } & CommandEnd)
   | { readonly kind: 'failed'; readonly why: Failure };
 
-/** Progress of one CPU. */
+/** Progress of one CPU; in a report, what its file has. */
 export interface CpuProgress {
   readonly cpu: number;
   readonly receivedBytes: number;
@@ -111,8 +146,6 @@ export interface GuestReport {
    * How to convert the machine's times to this host's; undefined for the host itself, and if the host is not recorded.
    */
   readonly alignment: RecordedAlignment | undefined;
-  /** When QEMU had stopped it, in times of the host; empty if that is unknown, and for the host. */
-  readonly pauses: readonly RecordedPause[];
   /** The recording directory, which can be converted; undefined when it is no longer needed, or was removed. */
   readonly dir: string | undefined;
   readonly cpus: readonly CpuProgress[];
@@ -132,7 +165,20 @@ export interface GuestReport {
 
 export interface RecordResult {
   readonly end: RecordEnd;
+  /** Number of the last set; undefined if the recording is not divided into sets. */
+  readonly set: number | undefined;
+  /** Of the last set, if there are several. */
   readonly guests: readonly GuestReport[];
+  /** Files that were deleted because enough newer ones are kept. */
+  readonly deleted: readonly string[];
+}
+
+/** A finished set of files. */
+export interface RotatedSet {
+  readonly set: number;
+  readonly guests: readonly GuestReport[];
+  /** Files that were deleted because enough newer ones are kept. */
+  readonly deleted: readonly string[];
 }
 
 /** Notifications for the caller. They are called from the event loop and must not throw. */
@@ -142,6 +188,8 @@ export interface RecordListener {
   readonly started: (dirs: readonly string[]) => void;
   /** Called when a recording has been written to its file, before its directory is removed. */
   readonly removing?: (dir: string) => Promise<void>;
+  /** Called when a set of files that is not the last is finished. */
+  readonly rotated?: (set: RotatedSet) => void;
   readonly progress: (progress: RecordProgress) => void;
   readonly ending: (end: RecordEnd) => void;
   readonly note: (text: string) => void;

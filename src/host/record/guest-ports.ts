@@ -30,6 +30,9 @@ export class GuestPorts {
   readonly #failed: (cpu: number, fault: StreamFault) => void;
   readonly #streams = new Map<number, Stream>();
   readonly #files = new Map<number, RawFile>();
+  /** Bytes that went to files before the current ones, by CPU. */
+  readonly #earlierBytes = new Map<number, number>();
+  #isSealed = false;
   /** CPUs that are no longer collected. */
   readonly #faulted = new Set<number>();
 
@@ -39,9 +42,14 @@ export class GuestPorts {
     this.#failed = failed;
   }
 
-  /** Files by CPU; empty until `collectInto`. */
+  /** The current files by CPU; empty until `collectInto`. */
   get files(): ReadonlyMap<number, RawFile> {
     return this.#files;
+  }
+
+  /** Bytes of a CPU in all its files. */
+  receivedBytes(cpu: number): number {
+    return (this.#earlierBytes.get(cpu) ?? 0) + (this.#files.get(cpu)?.receivedBytes ?? 0);
   }
 
   /** Opens all ports; their data is discarded. @throws Failure */
@@ -92,15 +100,30 @@ export class GuestPorts {
     return stale();
   }
 
-  /** Starts to write the data of each port to a file. @throws errors of `makeFile` */
-  collectInto(makeFile: (cpu: number) => RawFile): void {
-    for (const cpu of this.#guest.cpus) {
-      const file = makeFile(cpu);
+  /** Starts to write the data of each port to a file. @param files one for each CPU */
+  collectInto(files: ReadonlyMap<number, RawFile>): void {
+    for (const [cpu, file] of files) {
       this.#files.set(cpu, file);
       const stream = this.#streams.get(cpu);
       if (stream === undefined) continue;
-      stream.file.close();
+      const nowhere = stream.file;
       stream.file = file;
+      nowhere.close();
+    }
+  }
+
+  /**
+   * Lets further data go to other files. Those before stay open.
+   * @param files one for each CPU; what they have already counts as received, and the files before no longer have it
+   */
+  changeFiles(files: ReadonlyMap<number, RawFile>): void {
+    for (const [cpu, file] of files) {
+      const before = this.#files.get(cpu);
+      this.#earlierBytes.set(cpu, this.receivedBytes(cpu));
+      this.#files.set(cpu, file);
+      const stream = this.#streams.get(cpu);
+      // the data of a CPU with a fault is discarded
+      if (stream !== undefined && stream.file === before) stream.file = file;
     }
   }
 
@@ -125,7 +148,7 @@ export class GuestPorts {
     const missing = (): [number, number][] =>
       [...this.#files]
         .filter(([cpu]) => !this.#faulted.has(cpu))
-        .map(([cpu, file]): [number, number] => [cpu, sentBytes(cpu) - file.receivedBytes])
+        .map(([cpu]): [number, number] => [cpu, sentBytes(cpu) - this.receivedBytes(cpu)])
         .filter(([, bytes]) => bytes > 0);
     const deadlineMs = performance.now() + arrivalMs;
     while (missing().length > 0 && performance.now() < deadlineMs) {
@@ -134,19 +157,26 @@ export class GuestPorts {
     return missing();
   }
 
-  /** Closes the files, which will be removed; data of the ports is discarded from now on. */
-  forgetFiles(): void {
-    // the collector still runs, and the number of a closed descriptor may be reused
+  /** Closes the files; data of the ports is discarded from now on. `files` still has their sizes. */
+  seal(): void {
+    if (this.#isSealed) return;
+    this.#isSealed = true;
+    // the collector may still run, and the number of a closed descriptor may be reused
     for (const [cpu, stream] of this.#streams)
       if (stream.file === this.#files.get(cpu)) stream.file = new Nowhere();
     for (const file of this.#files.values()) file.close();
+  }
+
+  /** Closes the files, which will be removed; data of the ports is discarded from now on. */
+  forgetFiles(): void {
+    this.seal();
     this.#files.clear();
   }
 
-  /** Closes the files when nothing is collected any more. `files` still has their sizes. */
+  /** Closes everything when nothing is collected any more. `files` still has the sizes. */
   close(): void {
-    const files = new Set([...this.#files.values(), ...[...this.#streams.values()].map(({ file }) => file)]);
-    for (const file of files) file.close();
+    this.seal();
+    for (const { file } of this.#streams.values()) file.close();
   }
 
   #fault(cpu: number, fault: StreamFault): void {

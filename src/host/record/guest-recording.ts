@@ -5,16 +5,18 @@ import { ControlClient } from '../control/client.ts';
 import { OrderRefused } from '../control/failures.ts';
 import type { PingRound } from '../control/ping.ts';
 import type { ClockPing, RecordedAlignment } from '../../trace/recording/clock-files.ts';
-import type { RecordedPause, RecordedTsc } from '../../trace/recording/recording-format.ts';
+import type { RecordedPause } from '../../trace/dat/pause-note.ts';
+import type { RecordedTsc } from '../../trace/recording/recording-format.ts';
 import type { TraceRequest } from '../../protocol/control.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import { failureOf, waitForArrival } from './arrival.ts';
 import type { Collector } from './collector.ts';
-import type { CpuProgress, RecordRequest } from './contract.ts';
+import type { RecordRequest } from './contract.ts';
 import { GuestAccount } from './guest-account.ts';
 import { GuestPorts } from './guest-ports.ts';
 import { MetadataFetch } from './metadata-fetch.ts';
-import { RecordedFiles } from './recorded-files.ts';
+import type { RecordedFiles } from './recorded-files.ts';
+import { RecordedSets } from './recorded-sets.ts';
 
 /** How long to wait for the guest to confirm a cancelled start. */
 const cancelTimeoutMs = 15_000;
@@ -31,7 +33,8 @@ export class GuestRecording {
   #trace: TraceRequest | undefined;
   readonly #metadata: MetadataFetch;
   readonly #ports: GuestPorts;
-  readonly #files: RecordedFiles;
+  readonly sets: RecordedSets;
+  #isFinished = false;
   readonly account: GuestAccount;
   /** True from the start order until this recording's tracing is known to have ended. */
   #tracing = false;
@@ -50,7 +53,7 @@ export class GuestRecording {
     this.#ports = new GuestPorts(guest, (cpu, fault) =>
       request.failed(failureOf(fault, guest, cpu, this.dir)),
     );
-    this.#files = new RecordedFiles(request, guest, this.#ports, this.account);
+    this.sets = new RecordedSets(request, this.#ports, this.account, this.#metadata);
   }
 
   /**
@@ -80,8 +83,13 @@ export class GuestRecording {
     return this.account.started?.clock;
   }
 
+  /** The file of the current set. */
   get out(): string {
-    return this.#request.out;
+    return this.#files.part.out;
+  }
+
+  get #files(): RecordedFiles {
+    return this.sets.current;
   }
 
   /** The step in progress, for people; empty while there is none. */
@@ -102,18 +110,9 @@ export class GuestRecording {
     return this.#client.isGone;
   }
 
-  get progress(): readonly CpuProgress[] {
-    return [...this.#ports.files].map(([cpu, file]) => ({
-      cpu,
-      receivedBytes: file.receivedBytes,
-      keptBytes: this.#files.keptBytes(cpu),
-      overrun: this.account.overrun(cpu),
-      readEvents: this.account.readEvents(cpu),
-    }));
-  }
-
-  get traceId(): bigint {
-    return this.#request.traceId;
+  /** Id of the machine's file in a set. */
+  traceId(set: number): bigint {
+    return this.#request.partOf(set).traceId;
   }
 
   /** Fetches metadata and drains stale pages from the ports. @throws Failure */
@@ -164,7 +163,7 @@ export class GuestRecording {
     this.#mustGoOn();
     this.#files.createDir();
     try {
-      this.#files.begin(this.#packed);
+      this.#ports.collectInto(this.#files.begin(this.#packed, this.guest.cpus));
       this.#doing = 'waiting for it to start';
       this.#tracing = true;
       this.account.started = await this.#client.start(this.#trace);
@@ -194,6 +193,29 @@ export class GuestRecording {
     );
   }
 
+  /** Settles when what was begun by `describe` or `fetchBetween` is done. */
+  get described(): Promise<void> {
+    return this.#described;
+  }
+
+  /** Creates the directory and the files of another set. @throws Failure; then nothing has changed */
+  prepareSet(set: number): void {
+    this.sets.prepare(set, this.#packed);
+  }
+
+  /** Fetches the names for the sets on both sides of a change; `stop` waits for that. @throws Failure */
+  async fetchBetween(): Promise<void> {
+    const fetched = this.fetchChanges();
+    this.#described = fetched.catch(() => undefined);
+    await fetched;
+  }
+
+  /** Ends the collection of a machine that has stopped, while that of others goes on. @throws Failure */
+  async seal(): Promise<void> {
+    this.#ports.seal();
+    await this.#finish();
+  }
+
   /** Updates the list of guests in this host's recording after it has changed. @throws Failure */
   describeGuests(endedAt: string | null = null): void {
     this.#files.describe(endedAt);
@@ -206,17 +228,12 @@ export class GuestRecording {
 
   /** Adds readings of the machine's clock to the recording. @throws Failure */
   addPings(pings: readonly ClockPing[]): void {
-    this.#files.dir?.addPings(pings);
+    for (const { dir } of this.sets.open) dir?.addPings(pings);
   }
 
   /** Replaces the pauses of the recording. Call this only before `close`. @throws Failure */
   setPauses(pauses: readonly RecordedPause[]): void {
     this.#files.setPauses(pauses);
-  }
-
-  /** The pauses as in the recording. */
-  get pauses(): readonly RecordedPause[] {
-    return this.#files.pauses;
   }
 
   /** Writes to the recording how its TSC is computed. Call this only before `close`. @throws Failure */
@@ -278,6 +295,7 @@ export class GuestRecording {
         this.#request.note(`${this.guest.label} was told to stop and has not confirmed it`);
       this.#tracing = false;
     }
+    this.#ports.forgetFiles();
     this.#files.discard();
   }
 
@@ -288,7 +306,7 @@ export class GuestRecording {
   async fetchChanges(): Promise<void> {
     this.#doing = 'fetching task names and formats of new events';
     try {
-      await this.#metadata.changes(this.#files.dir);
+      await this.#metadata.changes(() => this.sets.open.map(({ dir }) => dir));
     } finally {
       this.#doing = '';
     }
@@ -299,12 +317,18 @@ export class GuestRecording {
     this.#client.close();
     this.guest.close();
     this.#ports.close();
+    await this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     await this.#files.finish();
   }
 
   /** Writes the trace.dat; the directory stays until `removeDir`. @throws Failure */
   async convert(settings: Omit<ConvertSettings, 'out'>): Promise<ConvertReport> {
-    this.#doing = `writing ${this.#request.out}`;
+    this.#doing = `writing ${this.out}`;
     try {
       return await this.#files.convert({
         ...settings,

@@ -1,6 +1,7 @@
 import { quoted } from '../../base/quoted.ts';
 import { Failure } from '../../base/failure.ts';
-import type { TraceRequest } from '../../protocol/control.ts';
+import type { MetadataDigests, TraceRequest } from '../../protocol/control.ts';
+import { digestsOf } from '../../protocol/metadata-groups.ts';
 import { readMetadataArchive } from '../../trace/metadata/archive.ts';
 import { instanceFiles } from '../../trace/metadata/instance-files.ts';
 import { unseenLines } from '../../trace/metadata/unseen.ts';
@@ -11,6 +12,7 @@ import { type TracedMachine, whose } from '../traced-machine.ts';
 import { MetadataCache } from '../metadata/cache.ts';
 import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/changes.ts';
 import { EventNames, knownEvents } from '../events/event-names.ts';
+import type { RecordTarget } from './contract.ts';
 
 /** Fetches a guest's metadata before, during and after a recording. */
 export class MetadataFetch {
@@ -19,6 +21,10 @@ export class MetadataFetch {
   readonly #note: (text: string) => void;
   /** The guest's metadata as fetched before the start. */
   #fetched: ReadonlyMap<string, Buffer> = new Map();
+  /** Digests of `#fetched`: they take some ms, and each set of files needs them. */
+  #digests: MetadataDigests | undefined;
+  /** The archive of the traced instance, once it was fetched. */
+  #instance: Uint8Array | undefined;
 
   constructor(guest: TracedMachine, client: ControlClient, note: (text: string) => void) {
     this.#guest = guest;
@@ -38,15 +44,18 @@ export class MetadataFetch {
   }
 
   /** Replaces patterns by the names of the guest's events. Throws Failure. */
-  resolve(trace: TraceRequest | undefined, skipUnknown: boolean): TraceRequest | undefined {
+  resolve(
+    trace: TraceRequest | undefined,
+    skipUnknown: RecordTarget['skipUnknown'],
+  ): TraceRequest | undefined {
     if (trace === undefined) return undefined;
+    const mayLack = (asked: string): boolean =>
+      typeof skipUnknown === 'boolean' ? skipUnknown : skipUnknown.includes(asked);
     const skip = (name: string): void =>
       this.#note(`${this.#guest.label} has no event ${quoted(name)}: skipped`);
-    return new EventNames(
-      knownEvents(this.#fetched.keys()),
-      skipUnknown ? skip : undefined,
-      whose(this.#guest),
-    ).resolve(trace);
+    return new EventNames(knownEvents(this.#fetched.keys()), { mayLack, skip }, whose(this.#guest)).resolve(
+      trace,
+    );
   }
 
   /** Fetches the metadata of the traced instance while it exists, after `writeFirst`. A Failure is reported as a note. */
@@ -61,6 +70,7 @@ export class MetadataFetch {
       const packed = await this.#client.metadata('instance');
       const own = await readMetadataArchive([packed]);
       dir?.writeInstance(packed);
+      this.#instance = packed;
       options = own.get('trace_options')?.toString('latin1');
     } catch (cause) {
       // an older agent does not know this part; page size and clock are known without it
@@ -73,12 +83,21 @@ export class MetadataFetch {
     this.#note(`${what} — ${remedy}`);
   }
 
-  /** Fetches task names, and formats of events added during the recording. Throws Failure. */
-  async changes(dir: RecordingDir | undefined): Promise<void> {
-    const changes = await fetchChanges(this.#client, this.#fetched);
+  /** Writes what `instance` has fetched to the directory of a later set. Throws Failure. */
+  copyInstance(dir: RecordingDir | undefined): void {
+    if (this.#instance !== undefined) dir?.writeInstance(this.#instance);
+  }
+
+  /**
+   * Fetches task names, and formats of events added during the recording. Throws Failure.
+   * @param dirs returns the directories to write them to; called when they have been fetched
+   */
+  async changes(dirs: () => readonly (RecordingDir | undefined)[]): Promise<void> {
+    this.#digests ??= digestsOf(this.#fetched);
+    const changes = await fetchChanges(this.#client, this.#digests);
     const packed = changes?.packed ?? (await this.#client.metadata('names'));
     // an unreadable archive would make every conversion fail
     if (changes === undefined) await readMetadataArchive([packed]);
-    dir?.writeNames(packed);
+    for (const dir of dirs()) dir?.writeNames(packed);
   }
 }

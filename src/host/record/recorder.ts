@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { errorCode } from '../../base/error-code.ts';
 import { Failure } from '../../base/failure.ts';
 import { ThisHost } from '../this-host/this-host.ts';
 import type { TracedMachine } from '../traced-machine.ts';
@@ -32,6 +33,8 @@ import {
 import { finish } from './session/finish.ts';
 import { startInOrder, stopInOrder } from './session/in-order.ts';
 import { untilEnd } from './session/until-end.ts';
+import { Rotation } from './rotation/rotation.ts';
+import { notFinished, setFile, SetNames } from './rotation/set-names.ts';
 import { RecordingDir } from '../../trace/recording/recording-dir.ts';
 
 /**
@@ -63,6 +66,8 @@ export class Recorder {
     this.#end = resolve;
   });
   #began = false;
+  #firstSet = 1;
+  #rotation: Rotation | undefined;
 
   constructor(options: RecordOptions, listener: RecordListener) {
     this.#options = options;
@@ -76,7 +81,10 @@ export class Recorder {
 
   /** The step that the recorder is waiting for, for messages; undefined while recording. */
   get doing(): string | undefined {
-    const doing = this.#entries.map(({ recording }) => recording.doing).filter((text) => text !== '');
+    // while the recording goes on, nothing waits for a set that was ended
+    if (this.#rotation?.isBetween === true) return undefined;
+    const steps = [...this.#entries.map(({ recording }) => recording.doing), this.#rotation?.doing ?? ''];
+    const doing = steps.filter((text) => text !== '');
     return doing.length === 0 ? undefined : doing.join('; ');
   }
 
@@ -84,22 +92,31 @@ export class Recorder {
   abandon(): readonly { readonly dir: string; readonly out: string }[] {
     removeUnfinishedFiles();
     if (!this.#began) for (const { recording } of this.#entries) recording.removeDir();
-    return this.#entries.flatMap(({ recording: { dir, out } }) =>
-      dir === undefined || !existsSync(dir) ? [] : [{ dir, out }],
+    const dirs = [
+      ...(this.#rotation?.unwritten ?? []),
+      ...this.#entries.flatMap(({ recording }) =>
+        recording.sets.open.flatMap(({ dir, part: { out } }) =>
+          dir === undefined ? [] : [{ dir: dir.path, out }],
+        ),
+      ),
+    ];
+    return dirs.filter(
+      ({ dir }, index) => existsSync(dir) && dirs.findIndex((each) => each.dir === dir) === index,
     );
   }
 
   /** Records, and writes a file for each guest. @throws Failure when nothing was recorded */
   async run(): Promise<RecordResult> {
     checkCommand(this.#options.command);
-    const { guests: targets, host } = this.#options;
-    for (const { out } of host === undefined ? targets : [...targets, host]) RecordingDir.check(out);
+    this.#rotation = this.#openRotation();
+    for (const { out } of this.#targets) RecordingDir.check(this.#fileOf(out, this.#firstSet));
     let end: RecordEnd;
     try {
       await this.#begin();
       this.#began = true;
       this.#listener.started(this.#entries.flatMap(({ recording: { dir } }) => dir ?? []));
       for (const { recording } of this.#entries) recording.describe();
+      this.#rotation?.start();
       end = await untilEnd({
         entries: this.#entries,
         options: this.#options,
@@ -109,21 +126,78 @@ export class Recorder {
         end: this.#end,
         ended: this.#ended,
       });
+      this.#rotation?.stop();
       this.#listener.ending(end);
       if (end.kind === 'failed') addFailure(this.#running, end.why);
       await this.#stopAll(end);
     } finally {
+      this.#rotation?.stop();
       if (this.#began) this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc));
       this.#host?.guests.close();
       await this.#collector.close();
       // first of all, because its workers may write files
       await this.#endHost();
       await Promise.all(this.#entries.map((entry) => this.#close(entry)));
+      await this.#rotation?.settled();
     }
     await this.#align();
+    const set = this.#rotation?.set;
     const guests: GuestReport[] = [];
-    for (const entry of this.#entries) guests.push(await this.#finish(entry));
-    return { end, guests };
+    // others were reported with an earlier set
+    for (const entry of this.#entries)
+      if (set === undefined || entry.recording.sets.current.part.set === set)
+        guests.push(await this.#finish(entry));
+    const isWritten = guests.every(({ report }) => report !== undefined);
+    const deleted = set === undefined || !isWritten ? [] : this.#rotation?.deleteOld(set);
+    return { end, set, guests, deleted: deleted ?? [] };
+  }
+
+  get #targets(): readonly RecordTarget[] {
+    const { guests, host } = this.#options;
+    return host === undefined ? guests : [...guests, host];
+  }
+
+  /** The file of a machine in a set. */
+  #fileOf(out: string, set: number): string {
+    const { rotation } = this.#options;
+    return rotation === undefined ? out : setFile(rotation.base, out, set);
+  }
+
+  #openRotation(): Rotation | undefined {
+    const { rotation, version, compress } = this.#options;
+    if (rotation === undefined) return undefined;
+    const outs = this.#targets.map(({ out }) => out);
+    const names = new SetNames(rotation.base, outs);
+    try {
+      this.#firstSet = names.next();
+      for (const dir of names.unfinished()) this.#listener.note(notFinished(dir));
+    } catch (cause) {
+      // the check of the first file says why the directory cannot be used
+      if (errorCode(cause) === '') throw cause;
+    }
+    return new Rotation({
+      options: rotation,
+      form: { version, compress },
+      names,
+      firstSet: this.#firstSet,
+      listener: this.#listener,
+      entries: this.#entries,
+      isHost: (entry) => entry === this.#host?.entry,
+      beginning: () => this.#readTscs((recording, tsc) => this.#tscKnown(recording, tsc)),
+      begun: () => {
+        this.#describeGuests();
+        for (const { recording } of this.#guests) this.#host?.guests.pausesOf(recording)?.forgetEnded();
+      },
+      readClock: (entry) => this.#readClock(entry),
+      end: this.#end,
+    });
+  }
+
+  /** Reads a guest's clock several times, unless it is paused: it would not answer. */
+  async #readClock(entry: Entry): Promise<void> {
+    const { recording } = entry;
+    if (this.#host?.guests.pausesOf(recording)?.isPaused === true) return;
+    await step(entry, async () => this.#host?.clocks.pingsOf(recording)?.readSeveral());
   }
 
   async #begin(): Promise<void> {
@@ -140,14 +214,15 @@ export class Recorder {
   }
 
   async #openHost(): Promise<void> {
-    const { host, capBytes } = this.#options;
+    const { host, capBytes, rotation } = this.#options;
     if (host === undefined) return;
     const { note } = this.#listener;
     this.#listener.phase('starting the agent of this host');
     const traced = this.#entries.map(({ recording }) => recording);
     const guests = new GuestsOfHost(traced, (recording, pauses) => this.#paused(recording, pauses));
-    // a cap takes a second file for each CPU, which only this process can change to
-    const filesIn = capBytes === undefined ? dirname(host.out) : undefined;
+    // only this process can change to other files, as a cap and a rotation need it
+    const isFixed = capBytes === undefined && rotation === undefined;
+    const filesIn = isFixed ? dirname(host.out) : undefined;
     const machine = await ThisHost.start({ ...host, note, filesIn });
     try {
       const entry = await this.#open(machine, host, guests);
@@ -215,27 +290,33 @@ export class Recorder {
   ): Promise<Entry> {
     const { capBytes, timeoutMs } = this.#options;
     const { note } = this.#listener;
+    let entry: Entry | undefined;
     const failed = (why: Failure): void => {
-      const entry = this.#entries.find(({ recording }) => recording.out === out);
       if (entry !== undefined && this.#began) this.#endOne(entry, why);
       else this.#end({ kind: 'failed', why });
     };
+    const firstId = newTraceId();
     const recording = await GuestRecording.open(
       {
         machine,
-        out,
         trace,
         skipUnknown,
         capBytes,
         timeoutMs,
         note,
         failed,
-        traceId: newTraceId(),
-        guests: guests === undefined ? undefined : () => guests.list(),
+        firstSet: this.#firstSet,
+        rotates: this.#rotation !== undefined,
+        partOf: (set) => ({
+          set,
+          out: this.#fileOf(out, set),
+          traceId: BigInt.asUintN(64, firstId + BigInt(set - this.#firstSet)),
+          guests: guests === undefined ? undefined : () => guests.list(set),
+        }),
       },
       this.#collector,
     );
-    const entry: Entry = { recording, failures: [], stopping: undefined };
+    entry = { recording, failures: [], stopping: undefined };
     this.#entries.push(entry);
     return entry;
   }
@@ -300,8 +381,13 @@ export class Recorder {
   }
 
   async #lookAtThreads(): Promise<void> {
+    if ((await this.#host?.guests.look()) === true) this.#describeGuests();
+  }
+
+  /** Updates what the host's recording says of its guests. */
+  #describeGuests(): void {
     const host = this.#host;
-    if (host === undefined || !(await host.guests.look()) || host.entry.stopping !== undefined) return;
+    if (host === undefined || host.entry.stopping !== undefined) return;
     try {
       host.entry.recording.describeGuests();
     } catch (cause) {

@@ -24,6 +24,7 @@ import { tracedGuests } from '../recording/traced-guests.ts';
 import { qualityNote } from '../dat/clock-quality.ts';
 import { RawFileShrank, type CpuSource } from '../dat/cpu-data.ts';
 import type { TracedGuest } from '../dat/guest-option.ts';
+import { pauseNote, type RecordedPause } from '../dat/pause-note.ts';
 import type { TimeShift } from '../dat/time-shift.ts';
 import type { TraceFacts } from '../dat/write/options.ts';
 import { Output } from '../file/output.ts';
@@ -48,6 +49,8 @@ export interface ConvertSettings {
   readonly timeShift?: TimeShift;
   /** The guests traced together with this host. */
   readonly guests?: readonly TracedGuest[];
+  /** When the guest was paused. */
+  readonly pauses?: readonly RecordedPause[];
   /** Called after each piece of a few MiB at most. */
   readonly onProgress?: (progress: ConvertProgress) => void;
   /** Cancels the conversion: it throws the signal's reason and leaves no files. */
@@ -119,6 +122,7 @@ export async function convertRecording(dir: string, settings: ConvertSettings): 
   const report = await convert({
     ...(traceId === undefined ? {} : { traceId: BigInt(traceId) }),
     guests: tracedGuests(recording),
+    ...(recording.pauses && { pauses: recording.pauses }),
     ...(alignment && { timeShift: timeShiftOf(alignment, Math.max(...cpus.keys()) + 1) }),
     ...settings,
     ...(clock === null ? {} : { clock }),
@@ -229,6 +233,12 @@ async function openRaw(cpu: number, raw: string | RawPages): Promise<RawInput> {
 function factsOf(input: ConvertInput): TraceFacts {
   const { metadata, clock = metadata.clock } = input;
   const quality = input.timeShift?.quality;
+  // readers strip them from the end
+  const notes = [
+    unseenNote(input.unseen),
+    pauseNote(input.pauses),
+    quality === undefined ? '' : qualityNote(quality),
+  ];
   if (!/^[a-z0-9_-]{1,32}$/.test(clock)) {
     throw new Failure(
       exitCode.usage,
@@ -240,7 +250,7 @@ function factsOf(input: ConvertInput): TraceFacts {
     cpus: [...input.cpus.keys()],
     stats: metadata.stats,
     uname: metadata.uname,
-    writer: `virtio-trace ${programVersion}${unseenNote(input.unseen)}${quality === undefined ? '' : qualityNote(quality)}`,
+    writer: `virtio-trace ${programVersion}${notes.join('')}`,
     clock,
     traceClock: clock === metadata.clock ? metadata.traceClock : withChosenClock(metadata.traceClock, clock),
     traceId: input.traceId ?? randomBytes(8).readBigUInt64LE(),

@@ -1,4 +1,16 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { Output } from '../file/output.ts';
@@ -21,7 +33,7 @@ export interface RawFile {
 }
 
 function create(path: string): number {
-  return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
 }
 
 /** A raw file without a size limit. */
@@ -45,6 +57,28 @@ export class WholeFile implements RawFile {
 
   took(bytes: number): void {
     this.#bytes += bytes;
+  }
+
+  /** Appends a copy of the last bytes of another file. Throws what node:fs throws. */
+  appendLast(other: WholeFile, bytes: number): void {
+    const last = Buffer.alloc(bytes);
+    for (let done = 0; done < bytes; ) {
+      const got = readSync(other.fd, last, done, bytes - done, other.#bytes - bytes + done);
+      if (got === 0) throw new Error('a raw file is shorter than what was written to it');
+      done += got;
+    }
+    for (let done = 0; done < bytes; ) {
+      const put = writeSync(this.fd, last, done, bytes - done, null);
+      done += put;
+      this.#bytes += put;
+    }
+  }
+
+  /** Removes the last bytes. Throws what node:fs throws. */
+  dropLast(bytes: number): void {
+    if (bytes === 0) return;
+    ftruncateSync(this.fd, this.#bytes - bytes);
+    this.#bytes -= bytes;
   }
 
   close(): void {

@@ -14,6 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
@@ -111,6 +112,15 @@ export class RecordingDir {
     return new GrowingFile(fd);
   }
 
+  /** Copies the last bytes of a CPU's file to that of a later set. @throws Failure */
+  copyLast(from: WholeFile, to: WholeFile, bytes: number): void {
+    try {
+      to.appendLast(from, bytes);
+    } catch (error) {
+      throw cannotWrite(this.path, error);
+    }
+  }
+
   /** Removes the bytes of an earlier trace from the start of a CPU's file. @throws Failure */
   async dropFront(cpu: number, bytes: number): Promise<void> {
     try {
@@ -153,13 +163,7 @@ export class RecordingDir {
   remove(): void {
     this.unlock();
     if (lstatSync(this.path, { throwIfNoEntry: false })?.ino !== this.#inode) return;
-    for (const name of readdirSync(this.path))
-      if (isOwnName(name)) rmSync(join(this.path, name), { force: true });
-    try {
-      rmdirSync(this.path);
-    } catch (error) {
-      if (errorCode(error) !== 'ENOTEMPTY') throw error;
-    }
+    removeRecordingFiles(this.path);
   }
 
   /** Writes a file atomically: renames it once it is complete. */
@@ -172,6 +176,16 @@ export class RecordingDir {
       rmSync(`${path}.new`, { force: true });
       throw cannotWrite(this.path, error);
     }
+  }
+}
+
+/** Removes a recording's files, and the directory if it has no others. Throws what node:fs throws. */
+export function removeRecordingFiles(dir: string): void {
+  for (const name of readdirSync(dir)) if (isOwnName(name)) rmSync(join(dir, name), { force: true });
+  try {
+    rmdirSync(dir);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOTEMPTY') throw error;
   }
 }
 
@@ -246,10 +260,11 @@ export function outOfRecording(dir: string): string | undefined {
 
 /** Replaces the alignment of a recording, atomically. Lock the recording first. Throws Failure. */
 export async function replaceAlignment(dir: string, alignment: RecordedAlignment): Promise<void> {
-  await writeReplacing(join(dir, alignmentFile), async (file) => {
+  const write = async (file: FileHandle): Promise<void> => {
     await file.chmod(0o600);
     await file.writeFile(formatAlignment(alignment));
-  });
+  };
+  await writeReplacing(join(dir, alignmentFile), write, { elsewhere: 'align a copy of it elsewhere' });
 }
 
 function cannotWrite(dir: string, cause: unknown): unknown {

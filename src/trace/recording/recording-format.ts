@@ -4,6 +4,7 @@ import { maxCpus } from '../../base/cpu-list.ts';
 import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { isObject } from '../../base/json-type.ts';
+import type { RecordedPause } from '../dat/pause-note.ts';
 
 /**
  * `recording.json` describes a recording directory. Written when a recording starts and again when it ends. After a
@@ -45,18 +46,6 @@ export interface RecordedTsc {
   /** In decimal; null if the processor cannot scale. */
   readonly ratio: string | null;
   readonly fractionBits: number | null;
-}
-
-/**
- * A time in which QEMU did not run its guest. It begins between `hostFrom` and `pausedFrom` and ends between `pausedTo`
- * and `hostTo`. All are nanoseconds of the host's trace clock, in decimal; null if unknown.
- */
-export interface RecordedPause {
-  readonly hostFrom: string;
-  readonly pausedFrom: string | null;
-  readonly pausedTo: string | null;
-  /** Null if it lasted until the end of the recording. */
-  readonly hostTo: string | null;
 }
 
 /** A guest, as its host sees it. */

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { withoutQuality } from '../dat/clock-quality.ts';
+import { withoutPauses } from '../dat/pause-note.ts';
 import { CpuPages } from '../dat/read/cpu-pages.ts';
 import { chunkLimit, readTraceFile } from '../dat/read/read-trace-file.ts';
 import { openInput } from '../file/open-input.ts';
@@ -27,7 +28,8 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
   const mostBytes = chunkLimit(trace, layout.pageBytes);
   const { version, compression, options, symbols, taskNames } = trace;
   const noted = withoutQuality(options.writer);
-  const { writer, unseen = null } = withoutNote(noted.writer);
+  const { pauses, writer: named } = withoutPauses(noted.writer);
+  const { writer, unseen = null } = withoutNote(named);
   const { quality } = noted;
   const totalBytes = (await file.stat()).size;
   return {
@@ -42,6 +44,7 @@ async function readSource(path: string, file: FileHandle): Promise<TraceSource> 
     traceId: options.traceId,
     timeShift: options.timeShift && { ...options.timeShift, ...(quality && { quality }) },
     guests: options.guests,
+    pauses,
     symbols,
     unseen,
     kallsyms: () => readableText(path, trace.kallsyms),

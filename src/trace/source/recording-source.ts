@@ -35,6 +35,7 @@ export async function openRecordingSource(dir: string): Promise<TraceSource> {
     traceId: recording.traceId === undefined ? undefined : BigInt(recording.traceId),
     timeShift: alignment && timeShiftOf(alignment, cpuCount),
     guests: tracedGuests(recording),
+    pauses: recording.pauses,
     symbols,
     unseen,
     kallsyms: () => metadata.kallsyms,

@@ -1,4 +1,5 @@
 import type { TracedGuest } from '../dat/guest-option.ts';
+import type { RecordedPause } from '../dat/pause-note.ts';
 import type { TimeShift } from '../dat/time-shift.ts';
 import type { EventCatalogue } from '../format/event-catalogue.ts';
 import type { Symbols } from '../metadata/symbols.ts';
@@ -25,6 +26,8 @@ export interface TraceSource {
   readonly timeShift: TimeShift | undefined;
   /** The guests that were traced together with this host. */
   readonly guests: readonly TracedGuest[];
+  /** When this guest was paused, by the host's trace clock; undefined if nothing is known. */
+  readonly pauses: readonly RecordedPause[] | undefined;
   readonly symbols: Symbols;
   /** Top-level lines that went to other buffers; null if unknown. */
   readonly unseen: readonly TopLevelLine[] | null;

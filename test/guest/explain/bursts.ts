@@ -62,7 +62,7 @@ export async function burstHere(options: BurstOptions): Promise<Burster> {
     end: async () => {
       child.kill('SIGTERM');
       await ended;
-      return logOf(said);
+      return ranOf(said);
     },
   };
 }
@@ -83,7 +83,7 @@ export async function burstIn(guest: Guest, options: BurstOptions): Promise<Burs
       process.kill('SIGTERM');
       const { code } = await process.wait();
       assert.equal(code, 0, process.stderr);
-      return logOf(process.stdout);
+      return ranOf(process.stdout);
     },
   };
 }
@@ -95,7 +95,8 @@ function wordsOf({ name, cpu, fifo, runUs, everyUs, gapNs }: BurstOptions): stri
   );
 }
 
-function logOf(said: string): Ran[] {
+/** The stretches that a program or module says, one each line. */
+export function ranOf(said: string): Ran[] {
   return [...said.matchAll(/^(\d+) (\d+) (\d+)$/gm)].map(([, from, to, period]) => ({
     from: BigInt(from ?? 0),
     to: BigInt(to ?? 0),

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cause, Wait } from '../../../src/analysis/explain/result.ts';
 import { clockNs } from '../../../src/native/clock.ts';
-import { burstHere, burstIn, type Burster, burstsOf } from './bursts.ts';
+import { burstHere, burstIn, burstsOf, type Ran } from './bursts.ts';
 import { common, type Judged, judged, type Stretch } from './judge.ts';
 import { guestCpu, type Recording, type Stage } from './stage.ts';
+import { stormIn } from './storm.ts';
 
 /** The guest whose tasks wait, and another one that takes its CPU. */
 export const web = 'web';
@@ -52,8 +53,18 @@ export async function guestHog(stage: Stage): Promise<Fault> {
 export async function otherGuest(stage: Stage): Promise<Fault> {
   const hog = await burstIn(stage.guest(db), { name: 'hog', cpu: guestCpu, ...bursts });
   return {
-    isCulprit: ({ kind, machine, tid }) => kind === 'other-guest' && machine === db && tid === hog.tid,
+    isCulprit: ({ kind, machine, tid }) => kind === 'other-vcpu' && machine === db && tid === hog.tid,
     end: () => logOf(db, hog),
+  };
+}
+
+/** A device of the guest that interrupts the CPU for a third of the time. */
+export async function irqStorm(stage: Stage): Promise<Fault> {
+  const storm = await stormIn(stage.guest(web), { cpu: guestCpu, runUs: 1000, everyUs: 2000 });
+  return {
+    isCulprit: ({ kind, number, name }) =>
+      kind === 'guest-irq' && number === storm.irq && name === storm.name,
+    end: () => logOf(web, storm),
   };
 }
 
@@ -72,8 +83,8 @@ export async function pause(stage: Stage): Promise<Fault> {
   };
 }
 
-async function logOf(machine: string, burster: Burster): Promise<FaultLog> {
-  const log = await burster.end();
+async function logOf(machine: string, culprit: { end(): Promise<Ran[]> }): Promise<FaultLog> {
+  const log = await culprit.end();
   return { machine, log, bursts: burstsOf(log) };
 }
 
@@ -111,13 +122,12 @@ export async function tried(
   });
   const own = recording.logOf(web, await burster.end());
   const { machine, log, bursts: logged } = logs!;
-  const inTime = (stretches: readonly Stretch[]): Stretch[] => {
-    const recorded = recording.logOf(machine, stretches);
-    return victim === 'probe' ? common(recorded, own) : recorded;
-  };
-  const [taken, bursts] = [inTime(log), inTime(logged)];
+  const late = (stretches: readonly Stretch[]): Stretch[] =>
+    victim === 'probe' ? common(stretches, own) : [...stretches];
+  const bursts = recording.logOf(machine, logged);
+  const taken = late(recording.logOf(machine, log));
   const waits = await recording.waitsOf(web, victim);
-  const found = judged(waits, isCulprit, taken, bursts);
+  const found = judged(waits, isCulprit, taken, late(bursts), bursts);
   return { ...found, recording, waits, taken, line: lineOf(found, recording.boundNs) };
 }
 

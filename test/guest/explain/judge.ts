@@ -21,25 +21,30 @@ export interface Judged {
 /**
  * Compares what waits say of a culprit with its log. A wait has sums of its causes: so what is named beyond the time of
  * the bursts within it is outside.
- * @param taken when it had the CPU, in the order of time, without overlaps
- * @param bursts the same with what interrupted it, which may not be known to anybody: the host may be a guest itself
+ * @param taken when it had the CPU while the task waited, in the order of time, without overlaps
+ * @param late its bursts meanwhile: the same with what interrupted it, which may not be known to anybody, as the host may
+ * be a guest itself
+ * @param bursts all of its bursts: a task may also be kept from running when it is not late
  */
 export function judged(
   waits: readonly Wait[],
   isCulprit: (cause: Cause) => boolean,
   taken: readonly Stretch[],
+  late: readonly Stretch[],
   bursts: readonly Stretch[],
 ): Judged {
   let [named, outside, count] = [0, 0, 0];
   const [from, to] = [bursts[0]?.from ?? 0n, bursts.at(-1)?.to ?? 0n];
+  const within = (stretches: readonly Stretch[], wait: Stretch): number =>
+    lengthOf(common(stretches, [wait]));
   for (const { dueNs, endNs, causes } of waits) {
     // what it did when it was started, and to print its log, is in no log
     if (endNs <= from || dueNs >= to) continue;
     const claimed = causes.reduce((sum, cause) => (isCulprit(cause) ? sum + cause.ns : sum), 0);
     if (claimed === 0) continue;
-    const within = lengthOf(common(bursts, [{ from: dueNs, to: endNs }]));
-    named += Math.min(claimed, within);
-    outside += Math.max(0, claimed - within);
+    const wait = { from: dueNs, to: endNs };
+    named += Math.min(claimed, within(late, wait));
+    outside += Math.max(0, claimed - within(bursts, wait));
     count++;
   }
   return { took: lengthOf(taken), named, outside, naming: count };

@@ -42,6 +42,19 @@ static long long now(clockid_t clock) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+/* CLOCK_BOOTTIME minus CLOCK_MONOTONIC, from the shortest time between two readings: it is late by as much. */
+static long long boot_offset(void) {
+  long long offset = 0, shortest = 0x7fffffffffffffffLL;
+  for (int i = 0; i < 100; i++) {
+    long long before = now(CLOCK_MONOTONIC), boot = now(CLOCK_BOOTTIME), after = now(CLOCK_MONOTONIC);
+    if (after - before >= shortest)
+      continue;
+    shortest = after - before;
+    offset = boot - before - shortest / 2;
+  }
+  return offset;
+}
+
 static void keep(long long from, long long to) {
   if (count < STRETCHES_MAX)
     stretches[count++] = (struct stretch){from, to, period};
@@ -113,7 +126,7 @@ int main(int argc, char **argv) {
   printf("ready\n");
   fflush(stdout);
   /* it sleeps by CLOCK_MONOTONIC, as programs do, which differs by the time suspended */
-  long long boot = now(CLOCK_BOOTTIME) - now(CLOCK_MONOTONIC);
+  long long boot = boot_offset();
   long long due = now(CLOCK_MONOTONIC);
   if (every_us == 0)
     run(0x7fffffffffffffffLL);

@@ -17,9 +17,16 @@ export function workersOf(agentPid: number): WorkerProcess[] {
 
 /** The standby of an agent, once it has loaded its scripts. */
 export function standbyOf(agentPid: number): number | undefined {
-  return childrenOf(agentPid).find((pid) =>
-    textOf(`/proc/${pid}/cmdline`)?.startsWith('trace-agent worker (standby)'),
-  );
+  return childCalled(agentPid, 'trace-agent worker (standby)');
+}
+
+/** The process that writes the files of a recording with --rotate, once it has loaded its scripts. */
+export function setWriterOf(recordPid: number): number | undefined {
+  return childCalled(recordPid, 'trace-host: writes the files');
+}
+
+function childCalled(parent: number, name: string): number | undefined {
+  return childrenOf(parent).find((pid) => textOf(`/proc/${pid}/cmdline`)?.startsWith(name));
 }
 
 /** All children of a process, in whatever state. */

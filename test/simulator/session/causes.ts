@@ -8,7 +8,7 @@ export type CauseKind =
   | 'guest-kernel'
   | 'preempted'
   | 'woken-behind'
-  | 'other-guest'
+  | 'other-vcpu'
   | 'asleep'
   | 'hypervisor'
   | 'host-irq'
@@ -109,7 +109,7 @@ export class Causes {
         for (let inner = firstAfter(guestSpans, from); inner < guestSpans.length; inner++) {
           const task = guestSpans[inner]!;
           if (task.from >= to) break;
-          causes.add(Math.max(from, task.from), Math.min(to, task.to), 'other-guest', other.machine, task);
+          causes.add(Math.max(from, task.from), Math.min(to, task.to), 'other-vcpu', other.machine, task);
         }
       }
     }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packContents } from '../../../src/host/metadata/pack.ts';
-import { formatRecording } from '../../../src/trace/recording/recording-format.ts';
+import { formatRecording, type Recording } from '../../../src/trace/recording/recording-format.ts';
 import { PageWriter } from '../../simulator/session/trace/page-writer.ts';
 import {
   commBytes,
@@ -9,6 +9,8 @@ import {
   eventTypes,
   fillCommon,
   fillIrqEntry,
+  fillKvmEntry,
+  fillKvmExit,
   fillSwitch,
   fillTask,
   irqEntryBytes,
@@ -83,6 +85,18 @@ export function interruptData(
   return data;
 }
 
+export function kvmEntryData(tid: number, vcpu: number): Uint8Array {
+  const space = record(eventTypes.kvmEntry, tid);
+  fillKvmEntry(space, 0, vcpu);
+  return space.data;
+}
+
+export function kvmExitData(tid: number, vcpu: number, reason: number): Uint8Array {
+  const space = record(eventTypes.kvmExit, tid);
+  fillKvmExit(space, 0, vcpu, reason);
+  return space.data;
+}
+
 /** The pages of a CPU's events. */
 export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
   const pages = new PageWriter();
@@ -94,18 +108,27 @@ export function pagesOf(events: readonly MadeEvent[]): Uint8Array {
 export function writeRecording(
   dir: string,
   events: readonly MadeEvent[],
-  clock: string,
+  about: Partial<Recording>,
   metadata = fixture('A/meta.tar.gz', 'packed'),
 ): void {
-  mkdirSync(dir);
   const cpus = [...new Set(events.map(({ cpu }) => cpu))];
-  writeRaws(
-    dir,
-    Object.fromEntries(cpus.map((cpu) => [cpu, pagesOf(events.filter((event) => event.cpu === cpu))])),
-  );
+  const pages = cpus.map((cpu) => [cpu, pagesOf(events.filter((event) => event.cpu === cpu))] as const);
+  writePages(dir, pages, about, metadata);
+}
+
+/** Writes a recording's directory. @param pages by CPU @param about what `recording.json` says besides the usual */
+export function writePages(
+  dir: string,
+  pages: Iterable<readonly [cpu: number, pages: Uint8Array]>,
+  about: Partial<Recording>,
+  metadata: Uint8Array,
+): void {
+  const all = [...pages];
+  mkdirSync(dir);
+  writeRaws(dir, Object.fromEntries(all));
   writeFileSync(join(dir, 'metadata.tar.gz'), metadata);
-  const about = { ...recording, clock, cpus: cpus.map((cpu) => ({ cpu, bytes: 0, ring: null })) };
-  writeFileSync(join(dir, 'recording.json'), formatRecording(about));
+  const cpus = all.map(([cpu, { length }]) => ({ cpu, bytes: length, ring: null }));
+  writeFileSync(join(dir, 'recording.json'), formatRecording({ ...recording, cpus, ...about }));
 }
 
 /** What of A's metadata the made events need: to read all of it takes longer than a test. */
@@ -128,6 +151,6 @@ export async function madeRecording(
   const metadata =
     added.length === 0 ? packed : packContents(new Map([...(await neededContents()), ...added]));
   const dir = join(scratchDir(test), 'made.recording');
-  writeRecording(dir, events, clock, await metadata);
+  writeRecording(dir, events, { clock }, await metadata);
   return dir;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
@@ -8,14 +8,22 @@ import { alignRecordings } from '../../../src/clock/align-recordings.ts';
 import { DeadlinePairs, Deadlines } from '../../../src/clock/order/deadlines.ts';
 import { packContents } from '../../../src/host/metadata/pack.ts';
 import { formatPing, pingsFile } from '../../../src/trace/recording/clock-files.ts';
-import { formatRecording, readRecording } from '../../../src/trace/recording/recording-format.ts';
+import type { Recording } from '../../../src/trace/recording/recording-format.ts';
 import { thorough } from '../../set.ts';
 import { deadlinePairs, kvmAligned, kvmMachine } from '../../simulator/kvm.ts';
 import { errorsOf } from '../../simulator/observed.ts';
 import { busyMachine } from '../../simulator/recordings.ts';
-import { type MadeEvent, wakeData, writeRecording } from '../analysis/made-trace.ts';
-import { fixtureText } from '../trace/fixtures.ts';
-import { sampleContents, scratchDir } from '../trace/samples.ts';
+import { exits } from '../../simulator/session/exit-reasons.ts';
+import {
+  kvmEntryData,
+  kvmExitData,
+  type MadeEvent,
+  neededContents,
+  wakeData,
+  writeRecording,
+} from '../analysis/made-trace.ts';
+import { fixtureFormats } from '../trace/fixtures.ts';
+import { scratchDir } from '../trace/samples.ts';
 
 const kvmOptions = { ...busyMachine, durationNs: 1e9, pingNs: 5e4, hidden: 0.001 };
 
@@ -70,9 +78,9 @@ describe('timers that a guest sets', () => {
   });
 });
 
-const ids = { kvm_entry: 30001, kvm_exit: 30002, kvm_msr: 30003, write_msr: 30004 };
+const ids = { kvm_msr: 30003, write_msr: 30004 };
 
-function data(
+function msrData(
   name: keyof typeof ids,
   bytes: number,
   pid: number,
@@ -86,16 +94,18 @@ function data(
 }
 
 /** A recording whose kernel has the events of KVM and of MSRs. */
-async function recording(test: TestContext, events: readonly MadeEvent[], more: object): Promise<string> {
-  const needed = /^(?:events\/(?:header_|ftrace\/|sched\/)|(?!events\/|kallsyms$))/;
-  const contents = new Map([...(await sampleContents('A'))].filter(([path]) => needed.test(path)));
-  for (const name of Object.keys(ids)) {
-    const system = name === 'write_msr' ? 'msr' : 'kvm';
-    contents.set(`events/${system}/${name}/format`, Buffer.from(fixtureText(`kvm-format/${name}`)));
-  }
+async function recording(
+  test: TestContext,
+  events: readonly MadeEvent[],
+  more: Partial<Recording>,
+): Promise<string> {
+  const formats = [
+    ...fixtureFormats('kvm', ['kvm_entry', 'kvm_exit', 'kvm_msr']),
+    ...fixtureFormats('msr', ['write_msr']),
+  ].map(([path, text]) => [path, Buffer.from(text)] as const);
   const dir = join(scratchDir(test), 'made.recording');
-  writeRecording(dir, events, 'boot', await packContents(contents));
-  writeFileSync(join(dir, 'recording.json'), formatRecording({ ...(await readRecording(dir)), ...more }));
+  const metadata = await packContents(new Map([...(await neededContents()), ...formats]));
+  writeRecording(dir, events, { clock: 'boot', ...more }, metadata);
   return dir;
 }
 
@@ -104,19 +114,23 @@ describe('the recordings of a host with KVM and its guest', () => {
     const machine = kvmMachine({ ...kvmOptions, seed: 3, durationNs: 3e8, pingEveryNs: 5e7, loss: 0 });
     const { clock, kvm, events, tids, pings } = machine;
     const host = kvm.map(({ kind, cpu, tid, time, deadline, lost }): MadeEvent => {
-      const bytes =
-        kind === 'msr'
-          ? data('kvm_msr', 32, tid, (view) => {
-              view.setUint32(8, 1, true);
-              view.setUint32(12, 0x6e0, true);
-              view.setBigUint64(16, deadline, true);
-            })
-          : data(kind === 'exit' ? 'kvm_exit' : 'kvm_entry', kind === 'exit' ? 72 : 36, tid, () => undefined);
-      return { cpu, ns: time, pid: tid, data: bytes, ...(lost && { lost: 3 }) };
+      const msr = () =>
+        msrData('kvm_msr', 32, tid, (view) => {
+          view.setUint32(8, 1, true);
+          view.setUint32(12, 0x6e0, true);
+          view.setBigUint64(16, deadline, true);
+        });
+      const vcpu = tids.indexOf(tid);
+      const data = {
+        msr,
+        entry: () => kvmEntryData(tid, vcpu),
+        exit: () => kvmExitData(tid, vcpu, exits.MSR_WRITE.number),
+      }[kind]();
+      return { cpu, ns: time, pid: tid, data, ...(lost && { lost: 3 }) };
     });
     const guest = events.map(({ kind, vcpu, guest, deadline }): MadeEvent => {
       const write = () =>
-        data('write_msr', 28, 1, (view) => {
+        msrData('write_msr', 28, 1, (view) => {
           view.setUint32(8, 0x6e0, true);
           view.setBigUint64(16, deadline, true);
         });

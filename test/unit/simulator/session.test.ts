@@ -136,7 +136,7 @@ describe('a simulated session', () => {
       'host-irq',
       'host-softirq',
       'hypervisor',
-      'other-guest',
+      'other-vcpu',
       'paused',
       'preempted',
       'woken-behind',

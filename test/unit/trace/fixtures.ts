@@ -19,6 +19,19 @@ export function fixtureText(name: string): string {
   return new TextDecoder().decode(fixture(name));
 }
 
+const formatDirs = { kvm: 'kvm-format', msr: 'kvm-format', irq_vectors: 'irq-vectors-format' } as const;
+
+/** Texts of formats that A's kernel does not have, by path below tracefs. */
+export function fixtureFormats(
+  system: keyof typeof formatDirs,
+  names: readonly string[],
+): [path: string, text: string][] {
+  return names.map((name) => [
+    `events/${system}/${name}/format`,
+    fixtureText(`${formatDirs[system]}/${name}`),
+  ]);
+}
+
 /** Texts by path of a metadata archive, only the files that are needed to decode. */
 export async function archiveTexts(name: string): Promise<Map<string, string>> {
   const texts = new Map<string, string>();

@@ -84,6 +84,20 @@ export const hostSettings = {
     description: 'stop after recording this much, e.g. 500M, 10G',
     parse: parseBytes,
   },
+  rotate: {
+    long: 'rotate',
+    placeholder: 'SIZE|TIME',
+    description:
+      'begin a new file after this much data, e.g. 100M or 1G, or this time, e.g. 90s, 5m, 1h (m: minutes, M: MiB); ' +
+      'the names get a number, as in trace.000001.dat',
+    parse: parseRotation,
+  },
+  keepSets: {
+    long: 'keep',
+    placeholder: 'N',
+    description: 'with --rotate: keep the newest N files of each guest and delete older ones (default: all)',
+    parse: (text: string, name: string) => parseCount(text, name, 2 ** 31, 1),
+  },
   guests: {
     short: 'A',
     long: 'agent',
@@ -266,6 +280,30 @@ function parseSeconds(text: string, name: string): number {
   const durationMs = parseTimeMs(text, name, 's');
   if (durationMs > 0 && durationMs <= longestMs) return durationMs;
   throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is not a valid recording time`, 'use e.g. 10s');
+}
+
+const leastSetBytes = 2 ** 20;
+const leastSetMs = 1000;
+
+/** A size has a unit in capitals, or k, g or t; a time has one of its own. */
+function parseRotation(
+  text: string,
+  name: string,
+): { readonly bytes: number } | { readonly everyMs: number } {
+  const word = text.trim();
+  const remedy = 'use a size of at least 1M, e.g. 100M, or a time of at least 1s, e.g. 1h';
+  if (/^\d+(?:[KMGT]|[kgt])$/.test(word)) {
+    const bytes = parseBytes(word, name);
+    if (bytes >= leastSetBytes) return { bytes };
+  } else if (/^[\d.]+(?:ms|[smh])$/.test(word)) {
+    const everyMs = parseSeconds(word, name);
+    if (everyMs >= leastSetMs) return { everyMs };
+  }
+  throw new Failure(
+    exitCode.usage,
+    `${name}: ${quoted(text)} is no size or time to begin a new file at`,
+    remedy,
+  );
 }
 
 function parseTimeoutMs(text: string, name: string): number {

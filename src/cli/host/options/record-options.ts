@@ -1,7 +1,12 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { exitCode, Failure } from '../../../base/failure.ts';
 import type { GuestLocation } from '../../../host/guest-dir/location.ts';
-import type { HostTarget, RecordOptions, RecordTarget } from '../../../host/record/contract.ts';
+import type {
+  HostTarget,
+  RecordOptions,
+  RecordTarget,
+  RotationOptions,
+} from '../../../host/record/contract.ts';
 import type { TraceRequest } from '../../../protocol/control.ts';
 import { Refusal } from '../../../protocol/refusal.ts';
 import { parseTraceRequest, readFilter, readTrigger } from '../../../protocol/trace-request.ts';
@@ -10,9 +15,10 @@ import { type Given, type GivenOptions, givenPart, type GivenWord } from './give
 import { hostSettings } from './host-settings.ts';
 import { type Section, sectionsOf, split } from './sections.ts';
 
-export interface RecordCommand extends Omit<RecordOptions, 'host'> {
-  /** This host; the caller adds the command that runs this program again. */
+export interface RecordCommand extends Omit<RecordOptions, 'host' | 'rotation'> {
+  /** This host; the caller adds the command that runs this program again, here and in `rotation`. */
   readonly host: Omit<HostTarget, 'command'> | undefined;
+  readonly rotation: Omit<RotationOptions, 'command'> | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
   /** Print the events during the recording. */
@@ -31,18 +37,12 @@ interface Recorded {
   /** The options of all machines, in order. */
   readonly sequence?: readonly GivenWord[];
   readonly location?: GuestLocation;
-  /** Whether to skip events that a machine does not have. */
-  readonly skipUnknown?: boolean;
 }
 
 /** Throws Failure (usage). */
 export function readRecord(
   given: Given,
-  {
-    sequence = given.sequence,
-    location = given.location(),
-    skipUnknown = given.flag('ignoreUnknown'),
-  }: Recorded = {},
+  { sequence = given.sequence, location = given.location() }: Recorded = {},
 ): RecordCommand {
   const names = given.get(hostSettings.guests) ?? [];
   if (names.length > 0 && location.guest !== undefined) {
@@ -69,7 +69,7 @@ export function readRecord(
   const target = (section: Section, file: string): RecordTarget => ({
     out: file,
     trace: readTrace(givenPart(section.words), host !== undefined),
-    skipUnknown: skipUnknown || section.taken,
+    skipUnknown: given.flag('ignoreUnknown') || section.taken,
   });
   return {
     guests: guests.map((section, index) => {
@@ -85,11 +85,38 @@ export function readRecord(
     commandOutput: given.flag('json') || print ? 'stderr' : 'stdout',
     timeoutMs: given.read(hostSettings.timeout),
     ...readForm(given),
+    rotation: readRotation(given, out),
     json: given.flag('json'),
     quiet: given.flag('quiet'),
     print,
     remarks: given.remarks,
   };
+}
+
+function readRotation(given: Given, base: string): Omit<RotationOptions, 'command'> | undefined {
+  const rotate = given.get(hostSettings.rotate);
+  const keep = given.get(hostSettings.keepSets);
+  if (rotate === undefined) {
+    if (keep === undefined) return undefined;
+    throw new Failure(
+      exitCode.usage,
+      '--keep only works with --rotate',
+      'add --rotate, or use -k to keep the trace settings in the guest',
+    );
+  }
+  if (given.get(hostSettings.maxKb) !== undefined)
+    throw new Failure(
+      exitCode.usage,
+      '--max-kb conflicts with --rotate',
+      'to keep only the newest data, use --rotate SIZE --keep N',
+    );
+  if (given.flag('print'))
+    throw new Failure(
+      exitCode.usage,
+      '--print conflicts with --rotate',
+      'print one file while it is written: trace-host report --follow FILE.recording',
+    );
+  return { ...rotate, keep, base };
 }
 
 /** Inserts the guest's name like trace-cmd: trace.dat of guest web becomes trace-web.dat. */
@@ -108,7 +135,7 @@ function hostTarget(target: RecordTarget): Omit<HostTarget, 'command'> {
   if (trace.keep === true)
     throw new Failure(
       exitCode.usage,
-      '--keep: the instance of a recording of this host is removed at its end',
+      '--keep-settings: the instance of a recording of this host is removed at its end',
       'name another one with -B NAME',
     );
   return { ...target, trace: rest, place: 'own' };
@@ -165,7 +192,7 @@ const optionOf: Readonly<Record<keyof TraceRequest, string>> = {
   children: '--children',
   cpuMask: '--cpumask',
   maxGraphDepth: '--max-graph-depth',
-  keep: '--keep',
+  keep: '--keep-settings',
   printk: '--trace-printk',
 };
 

@@ -181,7 +181,7 @@ export const traceSettings = {
   },
   keep: {
     short: 'k',
-    long: 'keep',
+    long: 'keep-settings',
     description: 'keep the trace settings in the guest, with tracing off',
     defaultText: 'false',
     parse: parseFlag,

@@ -25,12 +25,12 @@ export function runExplain(command: ExplainCommand): Promise<ExitCode> {
 
 /**
  * Prints the longest waits of guests' tasks, and who caused them. Throws Failure.
- * @param known what is known of the guests' clocks and pauses besides what the files say
+ * @param known what is known of the guests' clocks besides what the files say
  */
 export async function explainFiles(
   inputs: readonly string[],
   command: Omit<ExplainCommand, 'inputs' | 'recording'>,
-  known: Pick<ExplainOptions, 'pauses' | 'pieces'> = {},
+  known: Pick<ExplainOptions, 'pieces'> = {},
 ): Promise<ExitCode> {
   const { guest, task, worst, overNs, json, perfetto } = command;
   const { session } = await openMachines({ inputs, machines: undefined });

@@ -4,12 +4,10 @@ import { exportParquet } from '../../../export/parquet/export-parquet.ts';
 import { exportPerfetto, type PerfettoReport } from '../../../export/perfetto/export-perfetto.ts';
 import { exportCsvDirectory, exportCsvFile } from '../../../export/text/export-csv.ts';
 import { exportNdjson } from '../../../export/text/export-ndjson.ts';
-import type { EventFilter, Trace } from '../../../trace/open.ts';
 import type { Machine } from '../../../trace/session.ts';
 import { humanBytes } from '../../report/human.ts';
 import { type ExportCommand, isDirectory } from '../options/reading/export-options.ts';
-import { eventFilter, type Selection } from '../options/reading/selection.ts';
-import { openMachines } from './open-session.ts';
+import { filtersOf, openMachines } from './open-session.ts';
 import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
@@ -27,7 +25,7 @@ const stdoutWord = '-';
 /** Exports a trace and reports what was written. Throws Failure. */
 export async function runExport(command: ExportCommand): Promise<ExitCode> {
   const { session: given, out } = command;
-  const { session, machines } = await openMachines(given, { findGuests: command.to !== 'parquet' });
+  const { session, machines } = await openMachines(given);
   try {
     const report = await exported(machines, command);
     // stdout contains the export itself
@@ -54,11 +52,10 @@ async function exported(machines: readonly Machine[], command: ExportCommand): P
     );
   const what = `writing ${out === stdoutWord ? 'to stdout' : printable(out)}`;
   const filters = filtersOf(machines, selection);
-  const { trace } = machines[0]!;
   return watched(what, async (watching) => {
     const filter = (machine: Machine) => filters.get(machine.trace);
     const options = { ...watching, filter };
-    const from = machines.length === 1 ? trace : machines;
+    const from = machines.length === 1 ? machines[0]!.trace : machines;
     const compressed = gzip === undefined ? {} : { gzip };
     switch (to) {
       case 'perfetto': {
@@ -75,41 +72,11 @@ async function exported(machines: readonly Machine[], command: ExportCommand): P
         return { ...report, remarks: [] };
       }
       case 'parquet':
-        return {
-          ...(await exportParquet(trace, out, { ...watching, filter: filters.get(trace) ?? {} })),
-          remarks: [],
-        };
+        return { ...(await exportParquet(from, out, options)), remarks: [] };
       default:
         return to satisfies never;
     }
   });
-}
-
-/**
- * What to export of each machine; undefined leaves it out. Kernels differ: an event that only some of the machines have
- * is taken from those. Throws Failure, also if none has it.
- */
-function filtersOf(
-  machines: readonly Machine[],
-  selection: Selection,
-): ReadonlyMap<Trace, EventFilter | undefined> {
-  const { events } = selection.filter;
-  const names = events && [...events];
-  const known = new Map(
-    machines.map(({ trace }) => {
-      const all = new Set(trace.formats().flatMap(({ system, fullName }) => [system, fullName]));
-      return [trace, names?.filter((name) => all.has(name))] as const;
-    }),
-  );
-  const isMissing = names?.some((name) => ![...known.values()].some((own) => own?.includes(name)));
-  return new Map(
-    machines.map(({ trace }) => {
-      const own = known.get(trace);
-      if (own === undefined || isMissing === true) return [trace, eventFilter(trace, selection)];
-      if (own.length === 0) return [trace, undefined];
-      return [trace, eventFilter(trace, { ...selection, filter: { ...selection.filter, events: own } })];
-    }),
-  );
 }
 
 export function perfettoReport(machines: readonly Machine[], report: PerfettoReport): Report {

@@ -1,9 +1,11 @@
 import { type ExitCode, exitCode } from '../../../base/failure.ts';
 import { type BufferInfo, infoAsJson, readInfo, type TraceInfo } from '../../../trace/info.ts';
 import type { TracedGuest } from '../../../trace/dat/guest-option.ts';
+import type { RecordedPause } from '../../../trace/dat/pause-note.ts';
 import type { ShiftSample, TimeShift } from '../../../trace/dat/time-shift.ts';
 import { json as jsonText, printable } from '../../../base/quoted.ts';
 import { qualityText, rateText } from '../../report/clock-report.ts';
+import { duration } from '../../report/summary-report.ts';
 import { noSymbolsText, stepsBackText, unseenText } from '../../report/convert-report.ts';
 import { counted, humanBytes, signedSeconds, table } from '../../report/human.ts';
 
@@ -32,6 +34,8 @@ function textOf(info: TraceInfo): string {
     const isNs = top?.timeUnit === 'ns' || top?.clock === '';
     lines.push(`host clock ${timeShiftText(info.timeShift, isNs ? signedSeconds : signedNumber)}`);
   }
+  if (info.pauses !== undefined && info.pauses.length > 0)
+    lines.push(`paused     ${pausesText(info.pauses)}`);
   if (symbols !== 'shown') lines.push(`symbols    ${noSymbolsText(symbols)}`);
   if (unseen !== null && unseen.length > 0) lines.push(`not in it  ${unseenText(unseen)}`);
   return `${lines.join('\n')}\n${info.buffers.map(bufferText).join('')}`;
@@ -41,6 +45,17 @@ function guestText({ name, traceId, vcpuTids }: TracedGuest): string {
   const threads = [...vcpuTids].map(([vcpu, tid]) => `${vcpu} is thread ${tid}`);
   const vcpus = threads.length === 0 ? '' : `; vCPU ${threads.join(', ')}`;
   return `${printable(name)}, trace id ${traceId}${vcpus}`;
+}
+
+/** How often, and how long as far as that is known. */
+function pausesText(pauses: readonly RecordedPause[]): string {
+  const lengths = pauses.flatMap(({ pausedFrom, pausedTo }) =>
+    pausedFrom === null || pausedTo === null ? [] : [Number(BigInt(pausedTo) - BigInt(pausedFrom))],
+  );
+  const times = counted(pauses.length, 'time');
+  return lengths.length === 0
+    ? times
+    : `${times}, ${duration(lengths.reduce((sum, ns) => sum + ns, 0))} in all`;
 }
 
 /** How the host's clock differs, in one line, and how well that is known. */

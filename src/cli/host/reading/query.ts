@@ -1,24 +1,26 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onEndSignals } from '../../../base/end-signals.ts';
 import { type ExitCode, exitCode, Failure } from '../../../base/failure.ts';
 import { printable } from '../../../base/quoted.ts';
 import { streamSink } from '../../../export/output/byte-sink.ts';
-import { fillParquet, parquetFileOf, tasksFile } from '../../../export/parquet/export-parquet.ts';
+import { fillParquet } from '../../../export/parquet/export-parquet.ts';
 import { type DuckDb, loadDuckDb } from '../../../export/query/load-duckdb.ts';
 import { cachedTables, queryCacheDir } from '../../../export/query/query-cache.ts';
 import { literal } from '../../../export/query/sql-text.ts';
-import { type EventTable, viewStatements } from '../../../export/query/views.ts';
+import { queriedTables } from '../../../export/query/queried-tables.ts';
+import { viewStatements } from '../../../export/query/views.ts';
 import { exitNow } from '../../../native/process/process.ts';
-import { type EventFilter, openTrace, type Trace } from '../../../trace/open.ts';
+import type { EventFilter } from '../../../trace/open.ts';
+import type { Machine } from '../../../trace/session.ts';
 import type { QueryCommand } from '../options/reading/query-options.ts';
-import { eventFilter } from '../options/reading/selection.ts';
+import type { Selection } from '../options/reading/selection.ts';
+import { filtersOf, openMachines } from './open-session.ts';
 import { resultWriter } from './result-writer.ts';
 import { codeOfWriteError } from './write-error.ts';
 import { watched } from './watched.ts';
 
-/** Runs an SQL query over a trace's events and prints the result. Throws Failure. */
-export async function runQuery({ input, sql, form, selection }: QueryCommand): Promise<ExitCode> {
+/** Runs an SQL query over the events of traces and prints the result. Throws Failure. */
+export async function runQuery({ session: given, sql, form, selection }: QueryCommand): Promise<ExitCode> {
   if (form === 'csv' && process.stdout.isTTY)
     throw new Failure(
       exitCode.usage,
@@ -26,53 +28,41 @@ export async function runQuery({ input, sql, form, selection }: QueryCommand): P
       'write to a file, or to another program',
     );
   const duck = await loadDuckDb();
-  const trace = await openTrace(input);
-  let dir: string;
-  let tables: EventTable[];
+  const { session, machines } = await openMachines(given);
+  let views: string[];
   try {
-    dir = await tablesOf(trace, eventFilter(trace, selection));
-    tables = await eventTables(trace, dir);
+    const dir = await tablesOf(machines, selection);
+    views = viewStatements(await queriedTables(machines, dir));
   } finally {
-    await trace.close();
+    await session.close();
   }
   try {
-    await answer(duck, viewStatements(tables, join(dir, tasksFile)), sql, form);
+    await answer(duck, views, sql, form);
     return exitCode.done;
   } catch (error) {
     return codeOfWriteError(error);
   }
 }
 
-function tablesOf(trace: Trace, filter: EventFilter): Promise<string> {
-  const choice = choiceText(filter);
-  return cachedTables(trace.path, choice, async (dir) => {
-    await watched(`reading ${printable(trace.path)}`, (watching) =>
-      fillParquet(trace, dir, { ...watching, filter }),
+function tablesOf(machines: readonly Machine[], selection: Selection): Promise<string> {
+  const filters = filtersOf(machines, selection);
+  const filter = ({ trace }: Machine) => filters.get(trace);
+  const paths = machines.map(({ trace }) => trace.path);
+  return cachedTables(paths, choiceText(machines.map(filter)), async (dir) => {
+    await watched(`reading ${printable(paths.join(', '))}`, (watching) =>
+      fillParquet(machines, dir, { ...watching, filter }),
     );
   });
 }
 
-/** A text that identifies the selected events; empty for all. */
-function choiceText(filter: EventFilter): string {
-  const parts = Object.entries(filter).filter(([name]) => name !== 'functionAt');
-  return parts.length === 0
+/** A text that identifies the selected events of each machine; empty for all. */
+function choiceText(filters: readonly (EventFilter | undefined)[]): string {
+  const parts = filters.map(
+    (filter) => filter && Object.entries(filter).filter(([name]) => name !== 'functionAt'),
+  );
+  return parts.every((each) => each?.length === 0)
     ? ''
     : JSON.stringify(parts, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
-}
-
-/** The tables in a directory of `fillParquet`. */
-async function eventTables(trace: Trace, dir: string): Promise<EventTable[]> {
-  const files = new Set(await readdir(dir));
-  const known = trace.formats().map((format): EventTable => {
-    const file = parquetFileOf(trace, format.id);
-    return { format, fullName: format.fullName, path: join(dir, file) };
-  });
-  const unknown = [...files].flatMap((file): EventTable[] => {
-    const id = /^unknown\.event\.(\d{1,5})\.parquet$/.exec(file)?.[1];
-    if (id === undefined || trace.source.catalogue.byId(Number(id)) !== undefined) return [];
-    return [{ format: undefined, fullName: `#${id}`, path: join(dir, file) }];
-  });
-  return [...known.filter(({ path }) => files.has(path.slice(dir.length + 1))), ...unknown];
 }
 
 async function answer(

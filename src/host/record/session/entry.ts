@@ -39,6 +39,12 @@ export function keptBytes({ guests }: RecordProgress): number {
   return guests.flatMap(({ cpus }) => cpus).reduce((sum, cpu) => sum + cpu.keptBytes, 0);
 }
 
+/** Bytes of all machines since the start. */
+export function receivedBytes(entries: readonly Entry[]): number {
+  const cpus = entries.flatMap(({ recording }) => recording.sets.progressOfAll);
+  return cpus.reduce((sum, cpu) => sum + cpu.receivedBytes, 0);
+}
+
 export function diskFull(entries: readonly Entry[]): Failure {
   return new Failure(
     exitCode.failed,

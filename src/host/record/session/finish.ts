@@ -3,6 +3,8 @@ import { Failure } from '../../../base/failure.ts';
 import type { ConvertReport } from '../../../trace/convert/convert.ts';
 import type { RecordedAlignment } from '../../../trace/recording/clock-files.ts';
 import type { GuestReport, RecordListener, RecordOptions } from '../contract.ts';
+import type { GuestRecording } from '../guest-recording.ts';
+import type { RecordedFiles } from '../recorded-files.ts';
 import { isWhole, openAccounts } from '../whole.ts';
 import type { Entry } from './entry.ts';
 
@@ -33,28 +35,54 @@ export async function finish(
       failures.push(cause);
     }
   }
-  const { guest, out, progress, account } = recording;
-  if (report !== undefined) failures.push(...openAccounts(report, recording, options.capBytes));
-  const found = {
-    label: guest.label,
-    guest: guest.guest,
-    host: isHost,
-    out,
+  const { account, sets } = recording;
+  if (report !== undefined)
+    failures.push(...openAccounts(report, { progress: sets.progress, account }, options.capBytes));
+  const found = reportOf(recording, recording.sets.current, {
     report,
     alignment,
-    pauses: recording.pauses,
-    cpus: progress,
-    lostBytes: account.lostBytes,
-    heldBytes: account.heldBytes,
-    failedCpus: account.failedCpus,
-    untracedCpus: account.untracedCpus(guest.cpus),
-    earlierEvents: guest.cpus.reduce((sum, cpu) => sum + account.earlierEvents(cpu), 0),
     failures,
-  };
+    isHost,
+    isLast: true,
+  });
   // keep the raw pages: what the file lacks may be in them
   if (isWhole(found)) {
     if (recording.dir !== undefined) await listener.removing?.(recording.dir);
     recording.removeDir();
   }
   return { ...found, dir: isThere() ? recording.dir : undefined };
+}
+
+interface Found {
+  readonly report: ConvertReport | undefined;
+  readonly alignment: RecordedAlignment | undefined;
+  readonly failures: readonly Failure[];
+  readonly isHost: boolean;
+  /** Whether the machine's recording ends with this file: its totals are reported with the last one. */
+  readonly isLast: boolean;
+}
+
+/** The report about a machine's file, except for the directory that is left. */
+export function reportOf(
+  recording: GuestRecording,
+  files: RecordedFiles,
+  { report, alignment, failures, isHost, isLast }: Found,
+): Omit<GuestReport, 'dir'> {
+  const { guest, account } = recording;
+  const earlier = guest.cpus.reduce((sum, cpu) => sum + account.earlierEvents(cpu), 0);
+  return {
+    label: guest.label,
+    guest: guest.guest,
+    host: isHost,
+    out: files.part.out,
+    report,
+    alignment,
+    cpus: isLast ? recording.sets.progress : files.progress,
+    lostBytes: isLast ? account.lostBytes : 0,
+    heldBytes: isLast ? account.heldBytes : 0,
+    failedCpus: isLast ? account.failedCpus : [],
+    untracedCpus: isLast ? account.untracedCpus(guest.cpus) : [],
+    earlierEvents: files.isFirst ? earlier : 0,
+    failures,
+  };
 }

@@ -76,7 +76,7 @@ export async function untilEnd({
 function progressOf(entries: readonly Entry[], elapsedMs: number): RecordProgress | undefined {
   const guests = entries.map(({ recording }) => ({
     label: recording.guest.label,
-    cpus: recording.progress,
+    cpus: recording.sets.progressOfAll,
   }));
   try {
     const { bavail, bsize } = statfsSync(placeOf(entries));

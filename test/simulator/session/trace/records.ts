@@ -92,3 +92,20 @@ export function fillIrqEntry(
 export function irqEntryBytes(handler: Uint8Array): number {
   return 16 + Math.ceil(handler.length / 4) * 4;
 }
+
+/** Whatever address: nobody looks at code. */
+export const codeAddress = 0xffff_ffff_8100_0000n;
+const kvmIsaVmx = 1;
+
+export function fillKvmEntry({ view }: RecordSpace, at: number, vcpu: number): void {
+  view.setUint32(at + 8, vcpu, true);
+  view.setBigUint64(at + 16, codeAddress, true);
+}
+
+/** @param reason one of VMX_EXIT_REASONS */
+export function fillKvmExit({ view }: RecordSpace, at: number, vcpu: number, reason: number): void {
+  view.setUint32(at + 8, reason, true);
+  view.setBigUint64(at + 16, codeAddress, true);
+  view.setUint32(at + 24, kvmIsaVmx, true);
+  view.setUint32(at + 56, vcpu, true);
+}

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packContents } from '../../../../src/host/metadata/pack.ts';
 import {
@@ -8,11 +8,11 @@ import {
   formatPing,
   pingsFile,
 } from '../../../../src/trace/recording/clock-files.ts';
-import { formatRecording, type RecordedGuest } from '../../../../src/trace/recording/recording-format.ts';
+import type { RecordedGuest, Recording } from '../../../../src/trace/recording/recording-format.ts';
 import { guestPath } from '../../../../src/trace/session.ts';
-import { neededContents } from '../../../unit/analysis/made-trace.ts';
-import { fixture } from '../../../unit/trace/fixtures.ts';
-import { recording, sampleContents, writeRaws } from '../../../unit/trace/samples.ts';
+import { neededContents, writePages } from '../../../unit/analysis/made-trace.ts';
+import { fixtureFormats } from '../../../unit/trace/fixtures.ts';
+import { sampleContents } from '../../../unit/trace/samples.ts';
 import { pingsOf } from '../../machine.ts';
 import { Random } from '../../random.ts';
 import { boundOf, type SimulatedGuest, type SimulatedMachine, type SimulatedSession } from '../simulate.ts';
@@ -59,18 +59,9 @@ function guestId(index: number): string {
   return String(2 + index);
 }
 
-async function write(path: string, machine: SimulatedMachine, more: object): Promise<void> {
-  mkdirSync(path);
-  writeRaws(path, Object.fromEntries(machine.pages.entries()));
-  writeFileSync(join(path, 'metadata.tar.gz'), await metadataOf(machine));
-  const about = {
-    ...recording,
-    guest: machine.name,
-    clock: 'boot',
-    cpus: machine.pages.map((pages, cpu) => ({ cpu, bytes: pages.length, ring: null })),
-    ...more,
-  };
-  writeFileSync(join(path, 'recording.json'), formatRecording(about));
+async function write(path: string, machine: SimulatedMachine, more: Partial<Recording>): Promise<void> {
+  const about = { guest: machine.name, clock: 'boot', ...more };
+  writePages(path, machine.pages.entries(), about, await metadataOf(machine));
 }
 
 let contents: Promise<Map<string, Buffer>> | undefined;
@@ -93,15 +84,11 @@ function metadataOf({ tasks }: SimulatedMachine): Promise<Buffer> {
 async function allContents(): Promise<Map<string, Buffer>> {
   const own = [...(await neededContents())].filter(([path]) => !/^(?:per_cpu\/|saved_|ps$)/.test(path));
   const timers = [...(await sampleContents('A'))].filter(([path]) => path.startsWith('events/timer/hrtimer'));
-  const kvm = ['kvm_entry', 'kvm_exit'].map((name): [string, Buffer] => [
-    `events/kvm/${name}/format`,
-    Buffer.from(fixture(`kvm-format/${name}`)),
-  ]);
-  const vectors = ['local_timer_entry', 'local_timer_exit'].map((name): [string, Buffer] => [
-    `events/irq_vectors/${name}/format`,
-    Buffer.from(fixture(`irq-vectors-format/${name}`)),
-  ]);
-  return new Map([...own, ...timers, ...kvm, ...vectors]);
+  const more = [
+    ...fixtureFormats('kvm', ['kvm_entry', 'kvm_exit']),
+    ...fixtureFormats('irq_vectors', ['local_timer_entry', 'local_timer_exit']),
+  ].map(([path, text]) => [path, Buffer.from(text)] as const);
+  return new Map([...own, ...timers, ...more]);
 }
 
 /** The true relation of the clocks, or one that is wrong by as much as its bound says. */

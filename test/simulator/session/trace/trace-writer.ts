@@ -4,10 +4,13 @@ import type { EventKind } from '../options.ts';
 import type { Task } from '../task.ts';
 import { PageWriter } from './page-writer.ts';
 import {
+  codeAddress,
   type EventType,
   eventTypes,
   fillCommon,
   fillIrqEntry,
+  fillKvmEntry,
+  fillKvmExit,
   fillSwitch,
   fillTask,
   irqEntryBytes,
@@ -46,8 +49,6 @@ const timerVector = 236;
 /** TRACE_FLAG_* of trace_events.h. */
 const inHardirq = 0x08;
 const inSoftirq = 0x10;
-/** Whatever address: nobody looks at code. */
-const codeAddress = 0xffff_ffff_8100_0000n;
 
 interface Ring {
   readonly pages: PageWriter;
@@ -186,20 +187,12 @@ export class TraceWriter {
 
   kvmEntry(cpu: TracedCpu, vcpu: number): void {
     const at = this.#begin(cpu, eventTypes.kvmEntry);
-    if (at === 0) return;
-    this.#space.view.setUint32(at + 8, vcpu, true);
-    this.#space.view.setBigUint64(at + 16, codeAddress, true);
+    if (at > 0) fillKvmEntry(this.#space, at, vcpu);
   }
 
   kvmExit(cpu: TracedCpu, vcpu: number, reason: number): void {
     const at = this.#begin(cpu, eventTypes.kvmExit);
-    if (at === 0) return;
-    const { view } = this.#space;
-    view.setUint32(at + 8, reason, true);
-    view.setBigUint64(at + 16, codeAddress, true);
-    // KVM_ISA_VMX
-    view.setUint32(at + 24, 1, true);
-    view.setUint32(at + 56, vcpu, true);
+    if (at > 0) fillKvmExit(this.#space, at, vcpu, reason);
   }
 
   #timer(cpu: TracedCpu, type: EventType, { address }: Timer): number {

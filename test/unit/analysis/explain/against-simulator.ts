@@ -144,7 +144,7 @@ function sumsFound({ causes, machine }: Wait): Sums {
 }
 
 function hasTask(kind: string): boolean {
-  return ['guest-task', 'preempted', 'woken-behind', 'other-guest'].includes(kind);
+  return ['guest-task', 'preempted', 'woken-behind', 'other-vcpu'].includes(kind);
 }
 
 function hasMachine(kind: string): boolean {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { causeCode, kind } from '../../../../src/analysis/explain/causes.ts';
-import { Entities } from '../../../../src/analysis/explain/entities.ts';
+import { causeCode, kind } from '../../../../src/analysis/explain/scene/causes.ts';
+import { Entities } from '../../../../src/analysis/explain/scene/entities.ts';
 import { causeKinds } from '../../../../src/analysis/explain/result.ts';
-import { Nesting } from '../../../../src/analysis/explain/nesting.ts';
-import { MachineState } from '../../../../src/analysis/explain/state.ts';
-import { Timeline } from '../../../../src/analysis/explain/timeline.ts';
+import { Nesting } from '../../../../src/analysis/explain/scene/nesting.ts';
+import { MachineState } from '../../../../src/analysis/explain/scene/state.ts';
+import { Timeline } from '../../../../src/analysis/explain/scene/timeline.ts';
 import { type Happened, played, waitsOf } from './made-scene.ts';
 
 test('entities beyond the limit are one', () => {
@@ -139,8 +139,8 @@ test('more causes than are listed are summed up by kind', () => {
   for (let tid = 1000; tid < 1300; tid++)
     events.push([(tid - 999) * 10, 'web 0', tid, ['switch', tid, 'S', tid + 1]]);
   events.push([5000, 'web 0', 1300, ['switch', 1300, 'S', 7]]);
-  const { worst } = played({ web: [100] }, events).waits;
-  const [wait] = worst.filter(({ tid }) => tid === 7);
+  const { waits } = played({ web: [100] }, events);
+  const [wait] = waits.worst().filter(({ tid }) => tid === 7);
   assert.equal(wait!.lengthNs, 5000);
   assert.equal(wait!.causes.length, 257);
   assert.equal(

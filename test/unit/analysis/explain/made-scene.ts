@@ -1,6 +1,7 @@
-import { Scene, type Pause } from '../../../../src/analysis/explain/scene.ts';
-import type { MachineState } from '../../../../src/analysis/explain/state.ts';
-import type { FoundWait, WaitChoice } from '../../../../src/analysis/explain/waits.ts';
+import { Scene } from '../../../../src/analysis/explain/scene/scene.ts';
+import type { MachineState } from '../../../../src/analysis/explain/scene/state.ts';
+import type { Pause } from '../../../../src/analysis/explain/scene/vcpus.ts';
+import type { FoundWait, WaitChoice } from '../../../../src/analysis/explain/scene/waits.ts';
 
 /** What an event says. */
 export type Said =
@@ -129,7 +130,8 @@ export function short({ kind, task, lengthNs, isDue, isOver, causes }: FoundWait
 
 /** The waits of a task, in the order of their ends. */
 export function waitsOf(scene: Scene, tid: number): string[] {
-  return scene.waits.worst
+  return scene.waits
+    .worst()
     .filter((wait) => wait.tid === tid)
     .sort((a, b) => a.end - b.end)
     .map(short);

@@ -160,10 +160,10 @@ test('behind the vCPU of another guest, and the task that runs there', () => {
     [400, 'host 0', 100, ['switch', 100, 'S', 200]],
   ]);
   assert.deepEqual(waitsOf(scene, 7), [
-    'stolen task-7 250: other-guest db task-50 cpu0 200, other-guest db task-51 cpu0 50',
+    'stolen task-7 250: other-vcpu db task-50 cpu0 200, other-vcpu db task-51 cpu0 50',
   ]);
   assert.deepEqual(waitsOf(scene, 51), [
-    'stolen task-51 50: other-guest web task-8 cpu0 40, other-guest web task-7 cpu0 10',
+    'stolen task-51 50: other-vcpu web task-8 cpu0 40, other-vcpu web task-7 cpu0 10',
   ]);
 });
 
@@ -177,7 +177,7 @@ test('behind the vCPU of another guest whose switch-in was not recorded', () => 
     [250, 'host 0', 200, ['switch', 200, 'S', 100]],
   ]);
   assert.deepEqual(waitsOf(scene, 7), [
-    'stolen task-7 150: other-guest db task-50 cpu0 100 inferred, preempted host swapper cpu0 50',
+    'stolen task-7 150: other-vcpu db task-50 cpu0 100 inferred, preempted host swapper cpu0 50',
   ]);
 });
 
@@ -190,9 +190,9 @@ test('a vCPU that waits behind a vCPU of its own guest, and the task that runs t
     [500, 'host 0', 101, ['switch', 101, 'R', 100]],
   ]);
   assert.deepEqual(waitsOf(scene, 7), [
-    'stolen task-7 500: other-guest web task-9 cpu0 300, other-guest web task-8 cpu0 200',
+    'stolen task-7 500: other-vcpu web task-9 cpu0 300, other-vcpu web task-8 cpu0 200',
   ]);
-  const [wait] = scene.waits.worst.filter(({ tid }) => tid === 7);
+  const [wait] = scene.waits.worst().filter(({ tid }) => tid === 7);
   assert.deepEqual(
     wait!.causes.map(({ number }) => number),
     [1, 1],
@@ -205,7 +205,7 @@ test('a vCPU that waits behind a vCPU of its own guest, and the task that runs t
   assert.deepEqual(
     thieves.thieves
       .result(thieves.entities)
-      .filter(({ kind }) => kind === 'other-guest')
+      .filter(({ kind }) => kind === 'other-vcpu')
       .map(({ guest, machine, task, number, ns }) => [guest, machine, task, number, ns]),
     [['web', 'web', null, 1, 500]],
   );
@@ -438,7 +438,9 @@ test('only the worst waits, those over a length, in a time, of a task', () => {
     events.push([at + at / 100 + 1, 'web 0', 7, ['switch', 7, 'S', 0]]);
   }
   const lengths = (choice: Partial<typeof all>) =>
-    played(web, events, { choice: { ...all, ...choice } }).waits.worst.map(({ lengthNs }) => lengthNs);
+    played(web, events, { choice: { ...all, ...choice } })
+      .waits.worst()
+      .map(({ lengthNs }) => lengthNs);
   assert.deepEqual(lengths({ worst: 3 }), [100, 90, 80]);
   assert.deepEqual(lengths({ overNs: 90 }), [100, 90]);
   assert.deepEqual(lengths({ from: 3025, to: 5000 }), [50, 40, 30]);

@@ -5,7 +5,8 @@ import { before, describe, it, type TestContext } from 'node:test';
 import { explainSession, explanationAsJson } from '../../../../src/analysis/explain/explain-session.ts';
 import type { Explanation } from '../../../../src/analysis/explain/result.ts';
 import { exitCode, Failure } from '../../../../src/base/failure.ts';
-import { guestPath, openSession } from '../../../../src/trace/session.ts';
+import { convertRecording } from '../../../../src/trace/convert/convert.ts';
+import { guestPath, openSession, type Session } from '../../../../src/trace/session.ts';
 import { plainGuest, plainHost, type SessionOptions } from '../../../simulator/session/options.ts';
 import { type SimulatedSession, simulateSession } from '../../../simulator/session/simulate.ts';
 import { writeSession } from '../../../simulator/session/trace/session-files.ts';
@@ -137,6 +138,28 @@ describe('explainSession', () => {
       named.waits,
     );
     assert.match(missing.join(), /: which threads .* is not in the host's file/);
+  });
+
+  it('knows the pauses of guests from trace.dat files too', async (test) => {
+    // shorter than what the clock of a guest would show
+    const pauses = [2e6, 1e7].map((at) => ({ at, ns: 1e6 }));
+    const made = simulateSession({ ...options, guests: [{ ...plainGuest, pauses }] });
+    const recorded = await writeSession(scratchDir(test), made);
+    const dir = scratchDir(test);
+    const [host, web] = [join(dir, 's.dat'), join(dir, 's-web.dat')];
+    await convertRecording(recorded, { out: host });
+    await convertRecording(guestPath(recorded, 'web'), { out: web });
+    const [fromFiles, fromRecordings] = [await openSession(host), await openSession(recorded)];
+    const waitsOf = async (session: Session) => {
+      const { waits } = await explainSession(session, { worst: 5000 });
+      // a file has the worst bound only
+      return waits.map((wait) => ({ ...wait, boundNs: undefined }));
+    };
+    const waits = await waitsOf(fromFiles);
+    assert.deepEqual(waits, await waitsOf(fromRecordings));
+    const paused = waits.filter(({ causes }) => causes.some(({ kind }) => kind === 'paused'));
+    assert.ok(paused.length > 0);
+    for (const session of [fromFiles, fromRecordings]) await session.close();
   });
 
   it('selects waits by guest, task, length and time', async (test) => {

@@ -99,10 +99,9 @@ describe('the stretches of a wait', () => {
       ],
       { choice: { ...all, stretches: 4, isWanted: ({ tid }) => tid < 9 }, hasHost: false },
     );
-    const spans = scene.waits.worst.map(({ tid, stretches }) => [
-      tid,
-      stretches.map(({ from, to }) => [from, to]),
-    ]);
+    const spans = scene.waits
+      .worst()
+      .map(({ tid, stretches }) => [tid, stretches.map(({ from, to }) => [from, to])]);
     assert.deepEqual(spans, [
       [
         7,
@@ -116,7 +115,7 @@ describe('the stretches of a wait', () => {
       [8, []],
     ]);
     assert.deepEqual(
-      scene.waits.worst.map(({ causes }) => causes.length),
+      scene.waits.worst().map(({ causes }) => causes.length),
       [3, 3],
     );
   });
@@ -135,7 +134,7 @@ describe('the stretches of a wait', () => {
       hasHost: false,
     });
     assert.deepEqual(
-      scene.waits.worst.map(({ lengthNs, stretches }) => [lengthNs, stretches.length]),
+      scene.waits.worst().map(({ lengthNs, stretches }) => [lengthNs, stretches.length]),
       [
         [100, 1],
         [90, 1],
@@ -148,7 +147,7 @@ const thefts = [
   'paused',
   'preempted',
   'woken-behind',
-  'other-guest',
+  'other-vcpu',
   'host-irq',
   'host-softirq',
   'hypervisor',

@@ -144,10 +144,10 @@ describe('the tracks of an explanation', () => {
       ['preempted', { task: '', tid: 5 }, 'preempted by <...>:5', '<...>:5'],
       ['woken-behind', task, 'woken, behind backup:4411', 'backup:4411'],
       ['woken-behind', { task: 'swapper', tid: 0 }, 'woken, CPU leaves idle', undefined],
-      ['other-guest', { ...task, machine: 'db', number: 1 }, 'behind vCPU 1 of db, backup:4411', 'vCPU 1'],
-      ['other-guest', { machine: 'db', number: 0 }, 'behind vCPU 0 of db, unknown task', 'vCPU 0'],
+      ['other-vcpu', { ...task, machine: 'db', number: 1 }, 'behind vCPU 1 of db, backup:4411', 'vCPU 1'],
+      ['other-vcpu', { machine: 'db', number: 0 }, 'behind vCPU 0 of db, unknown task', 'vCPU 0'],
       [
-        'other-guest',
+        'other-vcpu',
         { machine: 'db', task: 'swapper', tid: 0, number: 2 },
         'behind vCPU 2 of db, idle task',
         'vCPU 2',

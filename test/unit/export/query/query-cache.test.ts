@@ -20,7 +20,7 @@ interface Scene {
   /** Asks for the tables. @returns their directory, and whether they were made anew */
   readonly get: (
     choice?: string,
-    trace?: string,
+    traces?: string | readonly string[],
   ) => Promise<{ readonly dir: string; readonly isNew: boolean }>;
 }
 
@@ -32,7 +32,7 @@ function scene(test: TestContext): Scene {
   const get: Scene['get'] = async (choice = '', path = trace) => {
     let isNew = false;
     const made = await cachedTables(
-      path,
+      typeof path === 'string' ? [path] : path,
       choice,
       (into) => {
         isNew = true;
@@ -85,6 +85,21 @@ describe('the cache of tables', () => {
     assert.ok((await get('', recording)).isNew);
   });
 
+  it('keeps those of several traces until one of them changes', async (test) => {
+    const { trace, cache, get } = scene(test);
+    const other = `${trace}-2`;
+    writeFileSync(other, 'two');
+    const alone = await get();
+    const both = await get('', [trace, other]);
+    assert.ok(both.isNew);
+    assert.deepEqual(await get('', [trace, other]), { dir: both.dir, isNew: false });
+    assert.ok((await get('', [other, trace])).isNew, 'the first one is the host');
+    appendFileSync(other, 'more');
+    assert.ok((await get('', [trace, other])).isNew);
+    assert.deepEqual(await get(), { dir: alone.dir, isNew: false });
+    assert.equal(readdirSync(cache).length, 3, 'the tables of the older state are gone');
+  });
+
   it('removes the least recently used', async (test) => {
     const { trace, cache, get } = scene(test);
     const first = await get();
@@ -101,7 +116,7 @@ describe('the cache of tables', () => {
 
   it('leaves nothing behind when the tables cannot be made', async (test) => {
     const { trace, cache } = scene(test);
-    const failing = cachedTables(trace, '', () => Promise.reject(new TypeError('no')), cache);
+    const failing = cachedTables([trace], '', () => Promise.reject(new TypeError('no')), cache);
     await assert.rejects(failing, { message: 'no' });
     assert.deepEqual(readdirSync(cache), []);
   });

@@ -1,42 +1,49 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api';
-import { fillParquet, parquetFileOf, tasksFile } from '../../../../src/export/parquet/export-parquet.ts';
+import type { ExportSource, MachinesOptions } from '../../../../src/export/machines.ts';
+import { fillParquet } from '../../../../src/export/parquet/export-parquet.ts';
+import {
+  type EventTable,
+  type QueriedTables,
+  queriedTables,
+} from '../../../../src/export/query/queried-tables.ts';
 import { stateText } from '../../../../src/export/query/state-text.ts';
-import { type EventTable, viewStatements } from '../../../../src/export/query/views.ts';
+import { viewStatements } from '../../../../src/export/query/views.ts';
 import type { EventObject } from '../../../../src/trace/events/trace-event.ts';
 import { type EventFormat, parseEventFormat } from '../../../../src/trace/format/event-format.ts';
 import { openTrace } from '../../../../src/trace/open.ts';
+import { openSession } from '../../../../src/trace/session.ts';
+import { packContents } from '../../../../src/host/metadata/pack.ts';
 import { fixtureText } from '../../trace/fixtures.ts';
-import { recordingDir, scratchDir } from '../../trace/samples.ts';
+import { recordingDir, sampleContents, scratchDir, sessionFiles } from '../../trace/samples.ts';
 import { objectsOf } from '../odd-recording.ts';
 
-interface Tables {
+interface Sample {
   readonly events: readonly EventObject[];
-  readonly tables: readonly EventTable[];
-  readonly tasks: string;
+  readonly tables: QueriedTables;
 }
 
-async function sampleTables(test: TestContext, events?: readonly string[]): Promise<Tables> {
-  const dir = join(scratchDir(test), "it's [a] *");
-  mkdirSync(dir);
+async function sampleTables(test: TestContext, events?: readonly string[]): Promise<Sample> {
   const trace = await openTrace(recordingDir(test));
   const filter = events === undefined ? {} : { events };
-  await fillParquet(trace, dir, { filter });
+  const tables = await tablesOf(test, trace, { filter });
   const objects = await objectsOf(trace, filter);
-  const names = new Set(objects.map(({ name }) => name));
-  const tables = trace
-    .formats()
-    .filter(({ fullName }) => names.has(fullName))
-    .map((format) => ({
-      format,
-      fullName: format.fullName,
-      path: join(dir, parquetFileOf(trace, format.id)),
-    }));
   await trace.close();
-  return { events: objects, tables, tasks: join(dir, tasksFile) };
+  return { events: objects, tables };
+}
+
+async function tablesOf(
+  test: TestContext,
+  from: ExportSource,
+  options: MachinesOptions = {},
+): Promise<QueriedTables> {
+  const dir = join(scratchDir(test), "it's [a] *");
+  mkdirSync(dir);
+  await fillParquet(from, dir, options);
+  return queriedTables(from, dir);
 }
 
 function text(value: Json | undefined): string {
@@ -67,13 +74,13 @@ describe('views of a trace', () => {
     return (await connection.runAndReadAll(sql)).getRowsJson();
   }
 
-  async function create({ tables, tasks }: Tables): Promise<void> {
+  async function create(tables: QueriedTables): Promise<void> {
     await connection.run('drop schema if exists v cascade; create schema v; use v');
-    await connection.run(viewStatements(tables, tasks).join(';\n'));
+    await connection.run(viewStatements(tables).join(';\n'));
   }
 
   it('have the slices that a real trace processor found in A', async (test) => {
-    await create(await sampleTables(test));
+    await create((await sampleTables(test)).tables);
     const perCpu = await rows(
       'select cpu, count(*), min(ts) - 2958000, max(ts + dur) - 2958000 from sched_slice group by 1 order by 1',
     );
@@ -106,7 +113,7 @@ describe('views of a trace', () => {
 
   it('have the time from each wakeup to the start of the task', async (test) => {
     const sample = await sampleTables(test);
-    await create(sample);
+    await create(sample.tables);
     const woken = new Map<unknown, EventObject>();
     const expected: unknown[][] = [];
     for (const event of sample.events) {
@@ -134,17 +141,17 @@ describe('views of a trace', () => {
   });
 
   it('are empty, with their columns, without the events that they need', async (test) => {
-    await create(await sampleTables(test, ['power', 'ftrace', 'signal']));
+    await create((await sampleTables(test, ['power', 'ftrace', 'signal'])).tables);
     for (const view of ['sched_slice', 'wakeup_latency', 'irq_slice'])
       assert.deepEqual(await rows(`select * from ${view}`), [], view);
     assert.deepEqual(await rows('select count(*) from print'), [['3']]);
   });
 
   it('have both names of an event, and only the long one if two systems share the short', async (test) => {
-    const sample = await sampleTables(test);
-    const [one] = sample.tables.filter(({ fullName }) => fullName === 'irq:softirq_entry');
-    const twin = { ...one!, fullName: 'mine:softirq_entry', format: { ...one!.format!, system: 'mine' } };
-    await create({ ...sample, tables: [...sample.tables, twin] });
+    const { tables } = await sampleTables(test);
+    const [one] = tables.events.filter(({ fullName }) => fullName === 'irq:softirq_entry');
+    const twin = { ...one!, fullName: 'mine:softirq_entry' };
+    await create({ ...tables, events: [...tables.events, twin] });
     const names = new Set((await rows('show tables')).map(([name]) => name));
     assert.ok(names.has('sched:sched_switch') && names.has('sched_switch'));
     assert.ok(
@@ -153,15 +160,11 @@ describe('views of a trace', () => {
   });
 
   it('quote whatever a guest calls its events, and keep their own names', async (test) => {
-    const sample = await sampleTables(test);
-    const [one] = sample.tables;
-    const evil = (name: string): EventTable => ({
-      ...one!,
-      fullName: `x:${name}`,
-      format: { ...one!.format!, system: 'x', name },
-    });
+    const { tables } = await sampleTables(test);
+    const [one] = tables.events;
+    const evil = (name: string): EventTable => ({ ...one!, fullName: `x:${name}`, name });
     const names = ['a";drop_view_thread;--', "b'", 'SCHED_slice', 'thread', 'x;y'];
-    await create({ ...sample, tables: [...sample.tables, ...names.map(evil)] });
+    await create({ ...tables, events: [...tables.events, ...names.map(evil)] });
     const shown = new Set((await rows('show tables')).map(([name]) => name));
     for (const name of names) assert.ok(shown.has(`x:${name}`), name);
     assert.ok(shown.has('a";drop_view_thread;--') && shown.has('thread'));
@@ -179,5 +182,86 @@ describe('views of a trace', () => {
     assert.equal(await stateOf(own, 4), 'R+');
     assert.equal(await stateOf('', 0x100), 'R+');
     assert.equal(await stateOf('{ 0x00000001, "\'; drop" }', 1), 'S');
+  });
+});
+
+const views = ['sched_slice', 'wakeup_latency', 'irq_slice', 'thread'];
+
+describe('views of a session', () => {
+  let connection: DuckDBConnection;
+
+  before(async () => {
+    connection = await (await DuckDBInstance.create()).connect();
+  });
+
+  after(() => connection.closeSync());
+
+  /** The rows of each view; without the column `machine`, those of one machine only. */
+  async function rowsOf(tables: QueriedTables, machine?: string): Promise<Json[][][]> {
+    await connection.run('drop schema if exists v cascade; create schema v; use v');
+    await connection.run(viewStatements(tables).join(';\n'));
+    const found: Json[][][] = [];
+    for (const view of views) {
+      const where = machine === undefined ? '' : `where machine = '${machine}'`;
+      const columns = machine === undefined ? '*' : '* exclude (machine)';
+      const sql = `select ${columns} from ${view} ${where} order by all`;
+      found.push((await connection.runAndReadAll(sql)).getRowsJson());
+    }
+    return found;
+  }
+
+  it('are those of each file, and name its machine', async (test) => {
+    const session = await openSession(await sessionFiles(test));
+    const all = await tablesOf(test, session);
+    for (const { name, trace } of session.machines) {
+      const own = await rowsOf(await tablesOf(test, trace));
+      for (const [index, rows] of own.entries()) assert.ok(rows.length > 50, `${name}: ${views[index]}`);
+      assert.deepEqual(await rowsOf(all, name), own, name);
+    }
+    const total = await connection.runAndReadAll(
+      'select machine, count(*), min(ts), count(end_state) from sched_slice group by all order by min(ts)',
+    );
+    const [host, web, db] = total
+      .getRowsJson()
+      .map(([machine, ...figures]) => [machine, ...figures.map(Number)]);
+    assert.deepEqual([host?.[0], web?.[0], db?.[0]], ['host', 'web', 'db']);
+    assert.equal(Number(web?.[2]) - Number(host?.[2]), 5_000_000);
+    const order = await connection.runAndReadAll('select ts from sched_slice');
+    const times = order.getRowsJson().map(([ts]) => Number(ts));
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    );
+    await session.close();
+  });
+
+  it('read each machine by its own formats and by its own events', async (test) => {
+    const format = 'events/sched/sched_switch/format';
+    const contents = new Map(await sampleContents('A'));
+    const text = contents.get(format)!.toString('latin1');
+    // the first machine takes the name of a column for something else
+    const other = text.replace('pid_t next_pid;', 'char next_pid[4];').replaceAll('"S"', '"Q"');
+    const [first, second, third] = [recordingDir(test), recordingDir(test), recordingDir(test)];
+    const write = async (dir: string, written: string): Promise<void> => {
+      const all = new Map([...contents, [format, Buffer.from(written, 'latin1')]]);
+      writeFileSync(join(dir, 'metadata.tar.gz'), await packContents(all));
+    };
+    await write(first, other);
+    await write(second, text.replaceAll('"S"', '"Q"'));
+    const session = await openSession([first, second, third]);
+    const [one, two, three] = session.machines;
+    const only = { events: ['sched:sched_switch', 'sched:sched_wakeup', 'irq'] };
+    // the second one has no sched_waking
+    const all = await tablesOf(test, session, { filter: (machine) => (machine === two ? only : {}) });
+    const [slices, latencies, interrupts] = await rowsOf(all, one!.name);
+    assert.deepEqual([slices, latencies], [[], []]);
+    assert.ok(interrupts!.length > 100);
+    const ofTwo = await rowsOf(await tablesOf(test, two!.trace, { filter: only }));
+    assert.ok(ofTwo[0]!.some((row) => row.at(-1) === 'Q') && ofTwo[1]!.length > 100);
+    assert.deepEqual(await rowsOf(all, two!.name), ofTwo);
+    const ofThree = await rowsOf(await tablesOf(test, three!.trace));
+    assert.ok(ofThree[0]!.some((row) => row.at(-1) === 'S') && ofThree[1]!.length > 100);
+    assert.deepEqual(await rowsOf(all, three!.name), ofThree);
+    await session.close();
   });
 });

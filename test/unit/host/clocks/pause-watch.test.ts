@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Pause, PauseWatch } from '../../../../src/host/clocks/pause-watch.ts';
+import { QmpMonitor } from '../../../../src/host/qmp/monitor.ts';
 import { clockNs } from '../../../../src/native/clock.ts';
 import { until } from '../../../local/harness/until.ts';
 import { FakeQemu } from './fake-qemu.ts';
@@ -13,9 +14,12 @@ async function watched(test: TestContext): Promise<{
 }> {
   const qemu = await FakeQemu.start(test);
   const told = { pauses: [] as readonly Pause[] };
-  const watch = new PauseWatch([qemu.path], (pauses) => {
-    told.pauses = pauses;
-  });
+  const watch = new PauseWatch(
+    (event) => new QmpMonitor([qemu.path], event),
+    (pauses) => {
+      told.pauses = pauses;
+    },
+  );
   test.after(() => watch.close());
   await watch.look();
   return { qemu, watch, told };
@@ -92,6 +96,30 @@ describe('a guest that is paused', () => {
     );
     assert.equal(second.from.boottime, first.pausedTo?.boottime);
     inOrder(second.from.boottime, second.pausedFrom?.boottime, second.pausedTo?.boottime);
+  });
+
+  it('has only the pauses since the ended ones were forgotten', async (test) => {
+    const { qemu, watch, told } = await watched(test);
+    const pause = async (): Promise<void> => {
+      qemu.stop();
+      await until('paused', () => watch.isPaused, 20_000);
+    };
+    const resume = async (): Promise<void> => {
+      qemu.resume();
+      await until('running', () => !watch.isPaused, 20_000);
+    };
+    await pause();
+    await resume();
+    await pause();
+    watch.forgetEnded();
+    assert.ok(watch.isPaused);
+    await resume();
+    assert.equal(told.pauses.length, 1, 'the one that had not ended');
+    assert.ok(told.pauses[0]?.to !== undefined);
+    watch.forgetEnded();
+    await pause();
+    await resume();
+    assert.equal(told.pauses.length, 1);
   });
 
   it('and stays so has no end', async (test) => {

@@ -73,7 +73,9 @@ async function contentsOf(path: string): Promise<object> {
 describe('another TIME_SHIFT', () => {
   for (const shape of [{ version: 7 }, { version: 7, compress: 'zstd' }, { version: 6 }] as const)
     it(`leaves everything else of a file as it was: ${JSON.stringify(shape)}`, async (test) => {
-      const path = await guestFile(test, shape);
+      const pauses = [{ hostFrom: '1', pausedFrom: '2', pausedTo: '3', hostTo: '4' }];
+      const path = await guestFile(test, { ...shape, pauses });
+      assert.deepEqual((await readInfo(path)).pauses, pauses);
       const before = await contentsOf(path);
       chmodSync(path, 0o640);
       for (const samples of [1, 700, 3, 40, 2]) {

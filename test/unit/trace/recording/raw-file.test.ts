@@ -9,6 +9,7 @@ import {
   GrowingFile,
   joinCapped,
   keptFiles,
+  WholeFile,
 } from '../../../../src/trace/recording/raw-file.ts';
 import { scratchDir } from '../samples.ts';
 
@@ -21,6 +22,26 @@ describe('GrowingFile', () => {
     assert.equal(file.receivedBytes, 5000);
     file.close();
     assert.equal(file.keptBytes, 5000);
+  });
+});
+
+describe('WholeFile', () => {
+  it('hands its last bytes to the next file, whatever was written before and comes after', (test) => {
+    const dir = scratchDir(test);
+    const [one, two] = ['one', 'two'].map((name) => new WholeFile(join(dir, name)));
+    assert.ok(one && two);
+    const put = (file: WholeFile, text: string): void => {
+      writeSync(file.fd, text);
+      file.took(text.length);
+    };
+    put(one, 'whole page, part');
+    two.appendLast(one, 4);
+    one.dropLast(4);
+    put(two, ' and rest');
+    for (const file of [one, two]) file.close();
+    assert.deepEqual([one.receivedBytes, two.receivedBytes], [12, 13]);
+    assert.equal(readFileSync(join(dir, 'one'), 'utf8'), 'whole page, ');
+    assert.equal(readFileSync(join(dir, 'two'), 'utf8'), 'part and rest');
   });
 });
 

@@ -11,6 +11,7 @@ import { summarise } from '../../../../src/trace/ring/summary.ts';
 import {
   archiveTexts,
   fixture,
+  fixtureFormats,
   fixtureText,
   guestCatalogue,
   guestLayout,
@@ -119,10 +120,7 @@ describe('recorded pages', () => {
 
   it('a host’s kvm_entry has its vCPU and thread', async () => {
     const layout = await guestLayout();
-    const catalogue = new EventCatalogue([
-      ['events/kvm/kvm_entry/format', fixtureText('kvm-format/kvm_entry')],
-      ['events/kvm/kvm_exit/format', fixtureText('kvm-format/kvm_exit')],
-    ]);
+    const catalogue = new EventCatalogue(fixtureFormats('kvm', ['kvm_entry', 'kvm_exit']));
     const vcpuId = fieldOf(catalogue.byName('kvm:kvm_entry')!, 'vcpu_id')!;
     const cursor = new PageCursor(layout);
     for (const cpu of [0, 1]) {

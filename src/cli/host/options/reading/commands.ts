@@ -54,6 +54,10 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
     examples: [
       ['trace-host explain -A web --duration 10s', 'record the host and a guest for 10 s, and explain that'],
       ['trace-host explain -A web -o s.dat -- make', 'record while a command runs, and keep the recording'],
+      [
+        'trace-host explain -A web -e net -o s.dat --perfetto waits.pftrace',
+        "also record the guest's network events, to be shown with the waits",
+      ],
       ['trace-host explain trace.dat', 'a host and the guests that were recorded with it'],
       ['trace-host explain trace.dat --guest web --task nginx', 'why the tasks of that name had to wait'],
       ['trace-host explain trace.dat --over 1ms --worst 100', 'up to 100 waits, from a millisecond on'],
@@ -87,8 +91,9 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
   },
   query: {
     description: 'run an SQL query over the events of a trace, by DuckDB',
-    settings: [...selectionNames, 'csv', 'json'],
-    operands: '<file> <sql>',
+    settings: [...selectionNames, 'machines', 'csv', 'json'],
+    operands: '<file...>',
+    usage: '[options] <file...> <sql>',
     examples: [
       [
         'trace-host query trace.dat "select comm, sum(dur) from sched_slice group by all order by 2 desc"',
@@ -97,6 +102,10 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
       [
         'trace-host query trace.dat "select * from wakeup_latency order by latency desc limit 10"',
         'the longest waits for a CPU',
+      ],
+      [
+        'trace-host query host.dat "select machine, count(*) from irq_slice group by all"',
+        'a host and the guests that were recorded with it',
       ],
       ['trace-host query trace.dat "show tables"', 'one table for each event, and more'],
     ],

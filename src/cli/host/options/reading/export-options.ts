@@ -40,18 +40,6 @@ export function readExport(given: Given): ExportCommand {
   if (out === undefined) throw new Failure(exitCode.usage, 'no output given', outputRemedy(given.operands));
   const to = format ?? formatByName(out);
   const session = readSession(given);
-  if (to === 'parquet' && session.inputs.length > 1)
-    throw new Failure(
-      exitCode.usage,
-      'parquet takes one trace',
-      'export one file after the other, or use another format',
-    );
-  if (to === 'parquet' && session.machines !== undefined)
-    throw new Failure(
-      exitCode.usage,
-      '--machine does not work with --to parquet',
-      "export that machine's file instead",
-    );
   if (to !== 'perfetto' && given.flag('genericEvents'))
     throw new Failure(exitCode.usage, '--generic-events only works with --to perfetto', 'omit it');
   if (to === 'parquet' && out === '-')

@@ -40,7 +40,9 @@ describe('export and query', () => {
       ['export trace.dat -o - --to parquet', /Parquet is a directory/],
       ['export trace.dat -o dir --to csv --gzip', /--gzip does not work for a directory/],
       ['query trace.dat x --json --csv', /--json conflicts with --csv/],
-      ['query trace.dat', /missing required argument 'sql'/],
+      ['query trace.dat', /^no query given$/],
+      ['query host.dat web.dat', /^no query given$/],
+      ['query host.dat select 1', /"select" is not a file/],
     ] as const) {
       assert.throws(
         () => parse(line),

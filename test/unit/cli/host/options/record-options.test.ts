@@ -134,6 +134,34 @@ describe('trace-host record', () => {
       refused(/--duration: .* is not a (?:time|valid recording time)/, '--duration', text);
   });
 
+  it('begins new files by size or by time', () => {
+    const rotation = (...args: string[]): object | undefined => record(...args).rotation;
+    assert.equal(rotation(), undefined);
+    assert.deepEqual(rotation('--rotate', '100M', '--keep', '10', '-o', '/x/s.dat'), {
+      bytes: 100 * 2 ** 20,
+      keep: 10,
+      base: '/x/s.dat',
+    });
+    const often = (text: string): unknown[] => {
+      const { bytes, everyMs } = record('--rotate', text).rotation ?? {};
+      return [bytes, everyMs];
+    };
+    assert.deepEqual(['1G', '2048k', '90s', '1.5h', '5m', '1500ms'].map(often), [
+      [2 ** 30, undefined],
+      [2 ** 21, undefined],
+      [undefined, 90_000],
+      [undefined, 5_400_000],
+      [undefined, 300_000],
+      [undefined, 1500],
+    ]);
+    for (const text of ['100', '1023k', '0M', '999ms', '0s', '1.5G', '1d', 'daily', ''])
+      refused(/--rotate: .* is no size or time|is not a (?:size|time|valid)/, '--rotate', text);
+    refused(/--keep: .* is not a whole number from 1/, '--rotate', '1h', '--keep', '0');
+    refused(/--keep only works with --rotate/, '--keep', '3');
+    refused(/--max-kb conflicts with --rotate/, '--rotate', '1h', '-m', '100');
+    refused(/--print conflicts with --rotate/, '--rotate', '1h', '--print');
+  });
+
   it('refuses invalid combinations', () => {
     refused(/no compression/, '--v6', '--compress', 'zstd');
     refused(/not a whole number from 1 to/, '-b', '0');
@@ -198,7 +226,13 @@ describe('trace-host record of this host and guests', () => {
     refused(/--host: no option says what to trace/, '--host');
     refused(/--host: no option says what to trace/, '--host', '-A', 'web', '-b', '64');
     refused(/--host conflicts with --guest/, '--host', '-e', 'sched', '--guest', 'web');
-    refused(/--keep: the instance of a recording of this host is removed/, '--host', '-e', 'sched', '-k');
+    refused(
+      /--keep-settings: the instance of a recording of this host is removed/,
+      '--host',
+      '-e',
+      'sched',
+      '-k',
+    );
   });
 
   it('clock and ring size are taken over, but no tasks, CPUs and instances', () => {

@@ -1,7 +1,8 @@
-import { Causes, isInterrupt, isOff, kind, kindOf } from './causes.ts';
 import { Entities } from './entities.ts';
-import { Cpu, type ExplainedTask, MachineState, type OpenWait, type Theft, Vcpu } from './state.ts';
+import { Present } from './present.ts';
+import { type Cpu, type ExplainedTask, MachineState, Vcpu } from './state.ts';
 import { Thieves } from './thieves.ts';
+import { type Pause, Vcpus } from './vcpus.ts';
 import { type WaitChoice, Waits } from './waits.ts';
 
 /**
@@ -11,13 +12,6 @@ import { type WaitChoice, Waits } from './waits.ts';
 const switchingNs = 20_000;
 /** A wait moves between CPUs this often; then its way is not followed any more. */
 const mostPieces = 256;
-
-/** A time in which a guest was paused, on the host's clock. */
-export interface Pause {
-  readonly machine: string;
-  readonly from: number;
-  readonly to: number;
-}
 
 /** Gets a cause of a guest's CPU: its code, its entity, and when it holds. */
 export type CauseTaker = (cpu: Cpu, code: number, entity: number, from: number, to: number) => void;
@@ -37,12 +31,9 @@ export class Scene {
   readonly checks = new Map<MachineState, { samples: number; violations: number }>();
   /** Waits whose end was in events that were lost. */
   waitsInLoss = 0;
-  now = -Infinity;
   readonly #guests: MachineState[] = [];
-  readonly #pauses: { readonly at: number; readonly machine: string; readonly isPaused: boolean }[];
-  /** vCPUs that run since now, though they were asleep: since when. */
-  readonly #notWoken = new Map<Vcpu, number>();
-  readonly #causes: Causes;
+  readonly #present: Present;
+  readonly #vcpus: Vcpus;
   readonly #onCause: CauseTaker | undefined;
 
   /** @param onCause gets each cause of a vCPU when it does not change any more */
@@ -50,13 +41,12 @@ export class Scene {
     this.#onCause = onCause;
     this.waits = new Waits(choice, this.entities);
     this.thieves = new Thieves(choice.from, choice.to);
-    this.#pauses = pauses
-      .flatMap(({ machine, from, to }) => [
-        { at: from, machine, isPaused: true },
-        { at: to, machine, isPaused: false },
-      ])
-      .sort((a, b) => b.at - a.at);
-    this.#causes = new Causes(this.entities);
+    this.#present = new Present(this.entities, this.waits, this.thieves);
+    this.#vcpus = new Vcpus(this.#present, pauses);
+  }
+
+  get now(): number {
+    return this.#present.now;
   }
 
   host(): MachineState {
@@ -72,12 +62,13 @@ export class Scene {
     this.#guests.push(machine);
     this.checks.set(machine, { samples: 0, violations: 0 });
     for (const [number, tid] of host === undefined ? [] : vcpuTids) {
-      const vcpu = new Vcpu(machine.cpu(number), host!.task(tid), this.#causes.why.notYet);
+      const vcpu = new Vcpu(machine.cpu(number), host!.task(tid), this.#present.causes.why.notYet);
       vcpu.thread.vcpu = vcpu;
       vcpu.guestCpu.vcpu = vcpu;
       if (this.#onCause !== undefined)
         vcpu.guestCpu.timeline.onFinal = this.#onCause.bind(undefined, vcpu.guestCpu);
       machine.vcpus.push(vcpu);
+      this.#vcpus.all.push(vcpu);
     }
     return machine;
   }
@@ -85,10 +76,10 @@ export class Scene {
   /** An event of a CPU. `tid`: the task that is current. */
   begin(cpu: Cpu, time: number, tid: number): void {
     if (time > this.now) {
-      if (this.#notWoken.size > 0) this.#forgetSleep();
+      this.#vcpus.forgetSleep();
       this.waits.settle(time);
-      while (this.#pauses.length > 0 && this.#pauses.at(-1)!.at <= time) this.#pause();
-      this.now = time;
+      this.#vcpus.pauseUntil(time);
+      this.#present.now = time;
     }
     const { now } = this;
     cpu.lastAt = now;
@@ -142,7 +133,7 @@ export class Scene {
     const { now } = this;
     const { machine, vcpu } = task;
     if (task.onCpu !== undefined) {
-      const isLate = vcpu !== undefined && this.#notWoken.delete(vcpu);
+      const isLate = vcpu !== undefined && this.#vcpus.wakesLate(vcpu);
       if (isWaking && !isLate) task.wokenOnCpuAt = now;
       return;
     }
@@ -157,7 +148,7 @@ export class Scene {
     task.readyAt = now;
     task.readyCpu = target;
     const cpu = machine.cpu(target);
-    if (vcpu !== undefined) this.#queue(vcpu, 'woken', cpu);
+    if (vcpu !== undefined) this.#vcpus.queue(vcpu, 'woken', cpu);
     if (!machine.isHost && task.tid > 0) {
       // it has run meanwhile, in events that were lost
       if (task.wait !== undefined) this.waitsInLoss++;
@@ -183,7 +174,7 @@ export class Scene {
     const cpu = machine.cpu(target);
     task.readyAt = now;
     task.readyCpu = target;
-    if (vcpu?.state === 'preempted' || vcpu?.state === 'woken') this.#queue(vcpu, vcpu.state, cpu);
+    if (vcpu?.state === 'preempted' || vcpu?.state === 'woken') this.#vcpus.queue(vcpu, vcpu.state, cpu);
     if (wait !== undefined && wait.cpu !== cpu && (wait.earlier?.length ?? 0) < mostPieces) {
       (wait.earlier ??= []).push({ cpu: wait.cpu, from: wait.since, to: now });
       wait.cpu = cpu;
@@ -211,22 +202,16 @@ export class Scene {
     const { machine } = vcpu.guestCpu;
     const isFirst = !machine.hasKvm;
     machine.hasKvm = true;
-    for (const each of isFirst ? machine.vcpus : [vcpu]) this.#refresh(each.guestCpu);
+    for (const each of isFirst ? machine.vcpus : [vcpu]) this.#present.refresh(each.guestCpu);
   }
 
   /** The end of the trace: waits that go on are cut off. */
   end(): void {
-    this.#forgetSleep();
+    this.#vcpus.forgetSleep();
     for (const machine of this.#guests) {
       for (const task of machine.tasks())
         if (task.wait !== undefined) this.waits.end(task.wait, task, this.now, false);
-      for (const cpu of machine.cpus) {
-        if (cpu === undefined) continue;
-        this.#endTheft(cpu);
-        if (cpu.theft !== undefined) this.#takeTheft(cpu, cpu.theft, this.now, false);
-        this.thieves.ends(cpu, this.now);
-        this.thieves.flush(cpu);
-      }
+      for (const cpu of machine.cpus) if (cpu !== undefined) this.#present.end(cpu);
     }
     this.waits.settle(Infinity);
   }
@@ -260,9 +245,9 @@ export class Scene {
     if (task.tid > 0) {
       // it cannot be on two CPUs: its switch-out there was not recorded
       if (task.onCpu !== undefined && task.onCpu !== cpu)
-        this.#forgetCurrent(task.onCpu, this.#causes.why.missed);
+        this.#forgetCurrent(task.onCpu, this.#present.causes.why.missed);
       task.onCpu = cpu;
-      if (task.vcpu !== undefined) this.#run(task.vcpu, cpu);
+      if (task.vcpu !== undefined) this.#vcpus.run(task.vcpu, cpu);
       if (task.wait !== undefined) {
         // it was moved, and that was not recorded
         task.wait.isLost = task.wait.cpu !== cpu;
@@ -272,9 +257,9 @@ export class Scene {
       }
     }
     if (!machine.isHost) return this.#guestChanged(cpu);
-    if (before?.vcpu !== undefined) this.#refresh(before.vcpu.guestCpu);
-    if (task.vcpu !== undefined) this.#refresh(task.vcpu.guestCpu);
-    for (const vcpu of cpu.queued) this.#refresh(vcpu.guestCpu);
+    if (before?.vcpu !== undefined) this.#present.refresh(before.vcpu.guestCpu);
+    if (task.vcpu !== undefined) this.#present.refresh(task.vcpu.guestCpu);
+    for (const vcpu of cpu.queued) this.#present.refresh(vcpu.guestCpu);
   }
 
   /** @param wasRunnable undefined if its switch-out was not recorded */
@@ -287,9 +272,9 @@ export class Scene {
     if (isWoken) task.readyAt = now;
     if (wasRunnable === true || isWoken) task.readyCpu = cpu.number;
     if (vcpu !== undefined) {
-      if (wasRunnable === undefined) this.#lose(vcpu, this.#causes.why.missed);
-      else if (wasRunnable || isWoken) this.#queue(vcpu, wasRunnable ? 'preempted' : 'woken', cpu);
-      else this.#unqueue(vcpu, 'asleep');
+      if (wasRunnable === undefined) this.#vcpus.lose(vcpu, this.#present.causes.why.missed);
+      else if (wasRunnable || isWoken) this.#vcpus.queue(vcpu, wasRunnable ? 'preempted' : 'woken', cpu);
+      else this.#vcpus.unqueue(vcpu, 'asleep');
     }
     if (machine.isHost || task.tid === 0 || wasRunnable === undefined) return;
     if (wasRunnable || isWoken)
@@ -303,58 +288,6 @@ export class Scene {
       };
   }
 
-  #queue(vcpu: Vcpu, state: 'preempted' | 'woken', cpu: Cpu): void {
-    this.#unqueue(vcpu, state);
-    vcpu.cpu = cpu;
-    cpu.queued.push(vcpu);
-    this.#refresh(vcpu.guestCpu);
-  }
-
-  #run(vcpu: Vcpu, cpu: Cpu): void {
-    if (vcpu.cpu !== undefined && vcpu.cpu !== cpu && vcpu.state !== 'unknown') {
-      // it was moved, nobody knows when
-      const isQueued = (code: number): boolean => isOff(kindOf(code));
-      vcpu.guestCpu.timeline.replace(vcpu.since, isQueued, kind.unknown, this.#causes.why.missed);
-    }
-    // it was woken, nobody knows when, unless that is recorded with the same time
-    if (vcpu.state === 'asleep') this.#notWoken.set(vcpu, Math.max(vcpu.since, this.#doubtOf(vcpu)));
-    this.#unqueue(vcpu, 'on');
-    vcpu.cpu = cpu;
-  }
-
-  /** Since when a vCPU that is asleep may have been woken, in events that were lost. */
-  #doubtOf({ doubtSince }: Vcpu): number {
-    return doubtSince <= this.now ? doubtSince : -Infinity;
-  }
-
-  /** Threads ran that had been asleep, and no waking was seen. */
-  #forgetSleep(): void {
-    const isAsleep = (code: number): boolean => kindOf(code) === kind.asleep;
-    for (const [{ guestCpu }, since] of this.#notWoken)
-      guestCpu.timeline.replace(since, isAsleep, kind.unknown, this.#causes.why.noWaking);
-    this.#notWoken.clear();
-  }
-
-  #unqueue(vcpu: Vcpu, state: Vcpu['state']): void {
-    if (vcpu.cpu !== undefined && vcpu.state !== 'on') {
-      const { queued } = vcpu.cpu;
-      queued.splice(queued.indexOf(vcpu), 1);
-    }
-    vcpu.cpu = undefined;
-    vcpu.state = state;
-    vcpu.since = this.now;
-    vcpu.doubtSince = Infinity;
-    if (state === 'asleep') this.#refresh(vcpu.guestCpu);
-  }
-
-  /** Nothing is known of a vCPU until an event names it. */
-  #lose(vcpu: Vcpu, why: number): void {
-    this.#unqueue(vcpu, 'unknown');
-    vcpu.whyUnknown = why;
-    vcpu.inHypervisor = undefined;
-    this.#refresh(vcpu.guestCpu);
-  }
-
   #forgetCurrent(cpu: Cpu, why: number): void {
     const { current } = cpu;
     cpu.current = undefined;
@@ -364,10 +297,10 @@ export class Scene {
     cpu.interrupts.clear();
     if (current?.onCpu === cpu) {
       current.onCpu = undefined;
-      if (current.vcpu !== undefined) this.#lose(current.vcpu, why);
+      if (current.vcpu !== undefined) this.#vcpus.lose(current.vcpu, why);
     }
     if (!cpu.machine.isHost) return this.#guestChanged(cpu);
-    for (const vcpu of cpu.queued) this.#refresh(vcpu.guestCpu);
+    for (const vcpu of cpu.queued) this.#present.refresh(vcpu.guestCpu);
   }
 
   /** Events of a CPU were lost from now on. */
@@ -375,22 +308,9 @@ export class Scene {
     cpu.isLosing = true;
     cpu.machine.losing++;
     cpu.machine.lostAt = this.now;
-    this.#forgetCurrent(cpu, this.#causes.why.lost);
+    this.#forgetCurrent(cpu, this.#present.causes.why.lost);
     if (!cpu.machine.isHost) return;
-    this.#doubtVcpus();
-  }
-
-  /** A queued vCPU may have run on the CPU whose events were lost, and one that is asleep may have been woken. */
-  #doubtVcpus(): void {
-    for (const { vcpus } of this.#guests)
-      for (const vcpu of vcpus) {
-        if (vcpu.state === 'preempted' || vcpu.state === 'woken') this.#lose(vcpu, this.#causes.why.lost);
-        if (vcpu.state !== 'asleep') continue;
-        vcpu.inHypervisor = undefined;
-        vcpu.whyUnknown = this.#causes.why.lost;
-        vcpu.doubtSince = Math.min(vcpu.doubtSince, this.now);
-        this.#refresh(vcpu.guestCpu);
-      }
+    this.#vcpus.doubt();
   }
 
   #endLoss(cpu: Cpu, tid: number): void {
@@ -405,86 +325,22 @@ export class Scene {
     }
     if (task.vcpu !== undefined) {
       task.vcpu.inHypervisor = undefined;
-      task.vcpu.whyUnknown = this.#causes.why.lost;
+      task.vcpu.whyUnknown = this.#present.causes.why.lost;
     }
     this.#setCurrent(cpu, tid, task, false, undefined);
-    if (machine.isHost) this.#doubtVcpus();
-  }
-
-  #pause(): void {
-    const { at, machine, isPaused } = this.#pauses.pop()!;
-    this.now = Math.max(this.now, at);
-    for (const guest of this.#guests)
-      for (const vcpu of guest.name === machine ? guest.vcpus : []) {
-        vcpu.isPaused = isPaused;
-        this.#refresh(vcpu.guestCpu);
-      }
+    if (machine.isHost) this.#vcpus.doubt();
   }
 
   #interrupted(cpu: Cpu): void {
-    if (!cpu.machine.isHost) this.#refresh(cpu);
-    else if (cpu.current?.vcpu !== undefined) this.#refresh(cpu.current.vcpu.guestCpu);
+    if (!cpu.machine.isHost) this.#present.refresh(cpu);
+    else if (cpu.current?.vcpu !== undefined) this.#present.refresh(cpu.current.vcpu.guestCpu);
   }
 
   /** A guest's CPU runs another task: also a cause for vCPUs of other guests that wait behind it. */
   #guestChanged(cpu: Cpu): void {
-    this.#refresh(cpu);
-    this.#followTheft(cpu);
+    this.#present.refresh(cpu);
+    this.#present.followTheft(cpu);
     if (cpu.vcpu?.state !== 'on') return;
-    for (const vcpu of cpu.vcpu.cpu!.queued) this.#refresh(vcpu.guestCpu);
+    for (const vcpu of cpu.vcpu.cpu!.queued) this.#present.refresh(vcpu.guestCpu);
   }
-
-  #refresh(cpu: Cpu): void {
-    const code = this.#causes.of(cpu);
-    const { entity } = this.#causes;
-    if (code === cpu.code && entity === cpu.entity) return;
-    this.thieves.ends(cpu, this.now);
-    cpu.timeline.push(this.now, code, entity);
-    cpu.code = code;
-    cpu.entity = entity;
-    cpu.since = this.now;
-    this.#followTheft(cpu);
-  }
-
-  /** Whether the time of a CPU's current task is taken, and by whom, may have changed. */
-  #followTheft(cpu: Cpu): void {
-    const { now } = this;
-    const { current, theft, endedTheft } = cpu;
-    if (endedTheft !== undefined && endedTheft.end !== now) this.#endTheft(cpu);
-    const kind = theftOf(current, kindOf(cpu.code));
-    if (theft !== undefined) {
-      if (theft.kind === kind && theft.task === current) return;
-      cpu.theft = undefined;
-      // what took no time was none
-      if (theft.since !== now) {
-        this.#endTheft(cpu);
-        cpu.endedTheft = { ...theft, end: now };
-      }
-    }
-    if (kind === undefined) return;
-    const last = cpu.endedTheft;
-    // no time has passed since the last one: the task has not run
-    const goesOn = last?.kind === kind && last.task === current;
-    cpu.theft = { kind, task: current!, since: goesOn ? last.since : now };
-    if (goesOn) cpu.endedTheft = undefined;
-  }
-
-  #endTheft(cpu: Cpu): void {
-    const { endedTheft } = cpu;
-    if (endedTheft === undefined) return;
-    cpu.endedTheft = undefined;
-    this.#takeTheft(cpu, endedTheft, endedTheft.end, true);
-  }
-
-  #takeTheft(cpu: Cpu, { kind, task, since }: Theft, end: number, isOver: boolean): void {
-    const wait: OpenWait = { kind, due: since, isDue: false, cpu, since, earlier: undefined };
-    this.waits.end(wait, task, end, isOver);
-  }
-}
-
-/** How a task that is current loses its time; undefined if it does not. */
-function theftOf(task: ExplainedTask | undefined, cause: number): Theft['kind'] | undefined {
-  if (task === undefined || task.tid === 0) return undefined;
-  if (isOff(cause)) return 'stolen';
-  return isInterrupt(cause) && !task.handlesInterrupts ? 'interrupted' : undefined;
 }

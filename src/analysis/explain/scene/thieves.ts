@@ -1,6 +1,6 @@
 import { isTheft, kindOf } from './causes.ts';
 import type { Entities } from './entities.ts';
-import { causeKinds, type Thief } from './result.ts';
+import { causeKinds, type Thief } from '../result.ts';
 import type { Cpu } from './state.ts';
 
 const kindUnit = 16;

@@ -1,4 +1,4 @@
-import type { Cause } from './result.ts';
+import type { Cause } from '../result.ts';
 
 /** What a cause names: a task, an interrupt, an exit reason, or why nothing is known. */
 export type Entity = Pick<Cause, 'machine' | 'task' | 'tid' | 'prio' | 'number' | 'name'>;

@@ -1,7 +1,7 @@
-import { TaskName } from '../tasks.ts';
+import { TaskName } from '../../tasks.ts';
 import type { Entities } from './entities.ts';
 import { Nesting } from './nesting.ts';
-import type { WaitKind } from './result.ts';
+import type { WaitKind } from '../result.ts';
 import { Timeline } from './timeline.ts';
 
 /** Tasks of a machine beyond this number are one. */
@@ -150,11 +150,16 @@ export class Vcpu {
   }
 }
 
-/** Time that is taken from a task which is current. */
+/** How time is taken from a task which is current. */
+export type TheftKind = 'stolen' | 'interrupted';
+
+/** Time that is taken from a task which is current. Written anew for each theft: there may be one for every event. */
 export interface Theft {
-  readonly kind: 'stolen' | 'interrupted';
-  readonly task: ExplainedTask;
-  readonly since: number;
+  /** Undefined: none. */
+  kind: TheftKind | undefined;
+  task: ExplainedTask;
+  since: number;
+  end: number;
 }
 
 /** A CPU of the host or of a guest. */
@@ -187,9 +192,9 @@ export class Cpu {
   since = never;
   readonly timeline: Timeline;
   /** How the time of its current task is being taken. */
-  theft: Theft | undefined;
+  theft: Theft;
   /** The one before, as long as it may go on. */
-  endedTheft: (Theft & { readonly end: number }) | undefined;
+  endedTheft: Theft;
   /** The last theft: the thief, its kind, from when to when. */
   thief = { entity: -1, kind: -1, from: 0, to: 0 };
   /** When the timers that are being handled were due; NaN if unknown. */
@@ -199,5 +204,8 @@ export class Cpu {
     this.machine = machine;
     this.number = number;
     this.timeline = new Timeline(machine.isHost ? 0 : undefined);
+    const noTheft = { kind: undefined, task: machine.task(0), since: never, end: never };
+    this.theft = { ...noTheft };
+    this.endedTheft = noTheft;
   }
 }

@@ -1,6 +1,6 @@
-import { maxCpus } from '../../base/cpu-list.ts';
+import { maxCpus } from '../../../base/cpu-list.ts';
 import type { Entities } from './entities.ts';
-import { type Cause, type CauseKind, causeKinds } from './result.ts';
+import { type Cause, type CauseKind, causeKinds } from '../result.ts';
 import type { Cpu, Vcpu } from './state.ts';
 
 /** The kind of a cause as a number: its index in `causeKinds`. */
@@ -9,7 +9,7 @@ export const kind: Readonly<Record<CauseKind, number>> = {
   paused: 1,
   preempted: 2,
   'woken-behind': 3,
-  'other-guest': 4,
+  'other-vcpu': 4,
   asleep: 5,
   'host-irq': 6,
   'host-softirq': 7,
@@ -143,7 +143,7 @@ export class Causes {
       return causeCode(state === 'preempted' ? kind.preempted : kind['woken-behind'], number, isInferred);
     }
     this.entity = this.#vcpuEntity(other);
-    return causeCode(kind['other-guest'], number, isInferred || other.isInferred);
+    return causeCode(kind['other-vcpu'], number, isInferred || other.isInferred);
   }
 
   /** A vCPU that runs, with the task that is current in its guest. */

@@ -1,7 +1,7 @@
 import { causeCode, isOff, kind, kindOf, namedCause } from './causes.ts';
 import type { Entities } from './entities.ts';
-import type { Cause, Wait } from './result.ts';
-import type { ExplainedTask, OpenWait } from './state.ts';
+import type { Cause, Wait } from '../result.ts';
+import type { Cpu, ExplainedTask, OpenWait, Theft } from './state.ts';
 
 /** Causes of a wait beyond this number are summed up by kind. */
 const mostCauses = 256;
@@ -42,12 +42,22 @@ export interface FoundStretch {
   to: number;
 }
 
+/** How long a cause holds in a wait. */
+interface CauseSum {
+  readonly code: number;
+  readonly entity: number;
+  ns: number;
+}
+
 /** A wait with numbers as times. */
 export type FoundWait = Omit<Wait, 'dueNs' | 'endNs' | 'stretches'> & {
   readonly due: number;
   readonly end: number;
   readonly stretches: readonly FoundStretch[];
 };
+
+/** The same, before its causes are named. */
+type CodedWait = Omit<FoundWait, 'causes'> & { readonly causes: readonly CauseSum[] };
 
 interface EndedWait {
   readonly wait: OpenWait;
@@ -60,8 +70,6 @@ interface EndedWait {
 
 /** The worst waits so far, with their causes. */
 export class Waits {
-  /** Longest first. */
-  readonly worst: FoundWait[] = [];
   count = 0;
   /** Waits whose causes were not looked for, because that would take too long. */
   unresolved = 0;
@@ -72,25 +80,46 @@ export class Waits {
   /** Those whose causes are still to be found, in the order of their ends. */
   readonly #ended: EndedWait[] = [];
   #steps = firstSteps;
-  /** Stretches of the worst waits. */
-  #kept = 0;
+  /** The worst so far, and others that came since they were last sorted out. */
+  readonly #found: CodedWait[] = [];
+  /** No wait is among the worst that is not longer. */
+  #limit = -Infinity;
+  /** How many may be found until they are sorted out. */
+  readonly #mostFound: number;
+  /** Stretches of the waits found. */
+  #stretches = 0;
 
   constructor(choice: WaitChoice, entities: Entities) {
     this.#choice = choice;
     this.#entities = entities;
+    // sorting takes time, and stretches take memory
+    this.#mostFound = choice.worst * ((choice.stretches ?? 0) > 0 ? 1 : 2);
     this.#isMoved = entities.add('host', { name: 'its move to another CPU was not recorded' });
     this.#beyondHistory = entities.add('host', { name: 'too many causes before' });
   }
 
   /** A wait ends, or the trace does. */
   end(wait: OpenWait, task: ExplainedTask, end: number, isOver = true): void {
+    if (this.#take(task, wait.due, end)) this.#keep(wait, task, end, isOver);
+  }
+
+  /** Time was taken from the task that is current on a CPU. */
+  stolen(cpu: Cpu, { kind, task, since }: Theft, end: number, isOver: boolean): void {
+    if (kind === undefined || !this.#take(task, since, end)) return;
+    this.#keep({ kind, due: since, isDue: false, cpu, since, earlier: undefined }, task, end, isOver);
+  }
+
+  /** Counts a wait if it is wanted. Returns whether it may be among the worst. */
+  #take(task: ExplainedTask, due: number, end: number): boolean {
     const { from, to, overNs, isWanted } = this.#choice;
-    const { due } = wait;
     const length = end - due;
-    if (length <= 0 || length < overNs || end < from || due > to || !isWanted(task)) return;
+    if (length <= 0 || length < overNs || end < from || due > to || !isWanted(task)) return false;
     this.count++;
     this.#steps += stepsForEach;
-    if (!this.#isAmongWorst(length)) return;
+    return length > this.#limit;
+  }
+
+  #keep(wait: OpenWait, task: ExplainedTask, end: number, isOver: boolean): void {
     if (this.#ended.length >= mostEnded) this.settle(Infinity);
     this.#ended.push({ wait, task, name: task.name, cpu: wait.cpu.number, end, isOver });
   }
@@ -104,15 +133,27 @@ export class Waits {
     ended.splice(0, count);
   }
 
-  #isAmongWorst(length: number): boolean {
-    const { worst } = this.#choice;
-    return this.worst.length < worst || length > (this.worst.at(-1)?.lengthNs ?? Infinity);
+  /** The worst waits, longest first. */
+  worst(): FoundWait[] {
+    this.#sortOut();
+    const named = ({ code, entity, ns }: CauseSum): Cause => ({
+      ...namedCause(code, entity, this.#entities),
+      ns,
+    });
+    return this.#found.map((wait) => ({ ...wait, causes: wait.causes.map(named) }));
+  }
+
+  #sortOut(): void {
+    const found = this.#found;
+    found.sort((a, b) => b.lengthNs - a.lengthNs);
+    for (const { stretches } of found.splice(this.#choice.worst)) this.#stretches -= stretches.length;
+    if (found.length === this.#choice.worst) this.#limit = found.at(-1)?.lengthNs ?? Infinity;
   }
 
   #add({ wait, task, name, cpu, end, isOver }: EndedWait): void {
     const length = end - wait.due;
-    if (!this.#isAmongWorst(length)) return;
-    const found: FoundWait = {
+    if (length <= this.#limit) return;
+    const found: CodedWait = {
       machine: task.machine.name,
       task: name,
       tid: task.tid,
@@ -126,17 +167,15 @@ export class Waits {
       isOver,
       ...this.#causesOf(wait, task, end),
     };
-    let at = this.worst.length;
-    while (at > 0 && this.worst[at - 1]!.lengthNs < length) at--;
-    this.worst.splice(at, 0, found);
-    this.#kept += found.stretches.length;
-    if (this.worst.length > this.#choice.worst) this.#kept -= this.worst.pop()!.stretches.length;
+    this.#found.push(found);
+    this.#stretches += found.stretches.length;
+    if (this.#found.length > this.#mostFound) this.#sortOut();
   }
 
-  #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Pick<FoundWait, 'causes' | 'stretches'> {
+  #causesOf(wait: OpenWait, task: ExplainedTask, end: number): Pick<CodedWait, 'causes' | 'stretches'> {
     const stretches: FoundStretch[] = [];
-    const most = Math.min(mostOfWait, (this.#choice.stretches ?? 0) - this.#kept);
-    const sums = new Map<number, { readonly code: number; readonly entity: number; ns: number }>();
+    const most = Math.min(mostOfWait, (this.#choice.stretches ?? 0) - this.#stretches);
+    const sums = new Map<number, CauseSum>();
     const add = (code: number, entity: number, ns: number, from: number): void => {
       const last = stretches.at(-1);
       if (last?.code === code && last.entity === entity && last.to === from) last.to += ns;
@@ -150,7 +189,7 @@ export class Waits {
       this.unresolved++;
       const why = this.#entities.add('host', { name: 'too many long waits' });
       add(kind.unknown, why, end - wait.due, wait.due);
-      return { causes: [this.#cause(kind.unknown, why, end - wait.due)], stretches };
+      return { causes: [...sums.values()], stretches };
     }
     const pieces = [...(wait.earlier ?? [])];
     if (wait.isLost !== true) pieces.push({ cpu: wait.cpu, from: wait.since, to: end });
@@ -171,17 +210,12 @@ export class Waits {
       if (sum === undefined) sorted.push({ code: others, entity: 1, ns });
       else sum.ns += ns;
     }
-    return { causes: sorted.map(({ code, entity, ns }) => this.#cause(code, entity, ns)), stretches };
+    return { causes: sorted, stretches };
   }
 
   #isItself(code: number, entity: number, task: ExplainedTask): boolean {
     if (kindOf(code) !== kind['guest-task']) return false;
     const { machine, tid } = this.#entities.at(entity);
     return tid === task.tid && machine === task.machine.name;
-  }
-
-  #cause(code: number, entity: number, ns: number): Cause {
-    const { inferred, ...cause } = namedCause(code, entity, this.#entities);
-    return { ...cause, ns, inferred };
   }
 }
