@@ -116,8 +116,8 @@ describe('trace-host explain -A', {
     const systems = async (file: string) => {
       const { stdout } = await traceHost('info', join(work, file), '--json');
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
-      const { eventsByName } = JSON.parse(stdout) as { eventsByName: Record<string, number> };
-      return new Set(Object.keys(eventsByName).map((event) => event.split(':')[0]));
+      const { buffers } = JSON.parse(stdout) as { buffers: { eventsByName: Record<string, number> }[] };
+      return new Set(Object.keys(buffers[0]!.eventsByName).map((event) => event.split(':')[0]));
     };
     const [host, web] = [await systems('more.dat'), await systems(`more-${name}.dat`)];
     assert.deepEqual(
@@ -161,6 +161,9 @@ describe('trace-host explain -A', {
       await run.said('interrupted; stopping');
       const { code, stdout, stderr } = await interruptAgain(run);
       await guest.qmp('cont');
+      // as after `record`, the guest may trace on
+      const stop = await traceHost('stop', '--guest', name, '--dir', dir, '--timeout', '120s');
+      assert.equal(stop.code, 0, stop.stderr);
       assert.equal(code, 1, stderr);
       assert.equal(stdout, '');
       await until('the host is as before', () => isDeepStrictEqual(hostSettings(), settings), 60_000);
