@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { toolPrefix } from '../guest/harness/foreign.ts';
+import { crossPrefix } from '../../tools/single/processor.ts';
 import { tool } from '../guest/harness/tool.ts';
 import { repoRoot } from '../repo-root.ts';
 import { longTest } from '../set.ts';
@@ -117,6 +117,6 @@ describe('constants and layouts of src/native are those of the headers of kernel
   });
 
   longTest('for arm64', () => {
-    tool(`${toolPrefix.arm64}gcc`, check, { input: asserted() });
+    tool(`${crossPrefix('arm64')}gcc`, check, { input: asserted() });
   });
 });

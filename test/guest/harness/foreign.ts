@@ -6,9 +6,6 @@ import { tool } from './tool.ts';
 /** Architecture of a guest that is not this machine's, as Debian, Node and npm name it. */
 export type Foreign = 'arm64';
 
-/** The prefix of the programs of GCC and binutils for it, as in Debian's packages. */
-export const toolPrefix: Readonly<Record<Foreign, string>> = { arm64: 'aarch64-linux-gnu-' };
-
 /**
  * Options with which apt knows the packages of an architecture, from the mirrors of this machine. Its lists and cache
  * are not this machine's, and are fetched once a day. Blocks. @returns no options for this machine's own architecture
