@@ -6,10 +6,11 @@ import { cached } from './cached.ts';
 import type { GuestKernel } from './kernel.ts';
 
 /**
- * QEMU's `-accel` value: `GUEST_ACCEL`, else `kvm` if a kernel actually boots with it, else TCG. The trial takes
+ * QEMU's `-accel` value: TCG for another architecture; `GUEST_ACCEL`, else `kvm` if a kernel actually boots with it, else TCG. The trial takes
  * seconds and blocks; its result is remembered until the host boots again.
  */
 export function accelerator(kernel: GuestKernel): string {
+  if (kernel.architecture !== undefined) return tcg;
   const named = process.env['GUEST_ACCEL'];
   if (named !== undefined) return named === 'tcg' ? tcg : named;
   if (!kvmIsThere()) return tcg;
