@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { ClockMap } from '../../src/clock/map/clock-map.ts';
 import type { Trace } from '../../src/trace/open.ts';
 import { holdMachine } from '../local/harness/machine-lock.ts';
@@ -13,8 +13,9 @@ import { mapsOf } from './clocks/held-out.ts';
 import { kicksOf, measured } from './clocks/kicks.ts';
 import { markPort, prepareTrials, runTrial, type Trial } from './clocks/trial.ts';
 import { restoreGuest, tracePorts } from './harness/index.ts';
-import type { Guest, GuestProcess } from './harness/index.ts';
+import type { Guest } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
+import { shareGuest } from './support/share-guest.ts';
 
 const trials = 10;
 const seconds = 10;
@@ -28,23 +29,21 @@ describe('the clock of a real guest, recorded with its host', {
   timeout: 1_800_000,
 }, () => {
   holdMachine();
-  const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-clock-'));
   let guest: Guest;
-  let marking: GuestProcess | undefined;
-
-  before(async () => {
-    const ports = [...tracePorts(2), { name: markPort, chardev: 'socket' as const }];
-    guest = await restoreGuest({ cpus: 2, ports, monitor: true, running: GuestAgent.running() });
-    marking = await prepareTrials(guest);
-  });
-  after(async () => {
-    marking?.kill('SIGKILL', 'group');
-    await guest.close();
-    rmSync(dir, { recursive: true, force: true });
-  });
+  shareGuest(
+    async () => {
+      const ports = [...tracePorts(2), { name: markPort, chardev: 'socket' as const }];
+      const restored = await restoreGuest({ cpus: 2, ports, monitor: true, running: GuestAgent.running() });
+      await prepareTrials(restored);
+      return restored;
+    },
+    (shared) => (guest = shared),
+  );
 
   for (const load of [false, true])
     test(`the bound holds in ${trials} recordings ${load ? 'with' : 'without'} load`, async (context) => {
+      const dir = mkdtempSync(join(tmpdir(), 'virtio-trace-clock-'));
+      context.after(() => rmSync(dir, { recursive: true, force: true }));
       context.diagnostic(
         'bound, worst, of pings; error by kicks (wake-ups); marks (nearest end); held-out: fitted/fewest/far, bound; events',
       );

@@ -1,6 +1,6 @@
 // @alone it measures
 
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { holdMachine } from '../local/harness/machine-lock.ts';
 import { agentSkip } from '../local/harness/skip.ts';
 import {
@@ -16,6 +16,7 @@ import {
   web,
 } from './explain/faults.ts';
 import { Stage } from './explain/stage.ts';
+import { shareGuest } from './support/share-guest.ts';
 
 holdMachine();
 
@@ -41,10 +42,10 @@ const cases: readonly Case[] = [
 for (const { name, guests, fault, victims } of cases)
   describe(`time that ${name} takes from a real guest`, { skip: agentSkip(), timeout: 600_000 }, () => {
     let stage: Stage;
-    before(async () => {
-      stage = await Stage.restore(guests, hostCpu);
-    });
-    after(() => stage.close());
+    shareGuest(
+      () => Stage.restore(guests, hostCpu),
+      (shared) => (stage = shared),
+    );
 
     for (const victim of victims)
       test(`is named in the waits of a ${victim}`, async (context) => {

@@ -7,11 +7,14 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Cause, Wait } from '../../src/analysis/explain/result.ts';
 import { isObject } from '../../src/base/json-type.ts';
 import { hostSettings } from '../local/harness/host-settings.ts';
 import { holdMachine } from '../local/harness/machine-lock.ts';
 import { agentSkip, toolSkip } from '../local/harness/skip.ts';
+import { until } from '../local/harness/until.ts';
+import { interruptAgain } from '../local/hostile-guest-run.ts';
 import { type Guest, type GuestProcess, restoreGuest, tracePorts } from './harness/index.ts';
 import { GuestAgent } from './support/agent.ts';
 import { startRecording } from './support/recording.ts';
@@ -100,6 +103,36 @@ describe('trace-host explain -A', {
     assert.ok(ns !== undefined && ns >= 0.9 * wait.lengthNs, `${ns} of ${wait.lengthNs}`);
   });
 
+  test('records events besides those that it needs, of the machine for which they are given', async () => {
+    const more = join(work, 'more.dat');
+    const events = ['-e', 'workqueue', '-A', name, '-e', 'raw_syscalls:sys_enter'];
+    const run = startRecording(
+      work,
+      ['explain', '--dir', dir, '--timeout', '120s', ...events, '--duration', '1s', '-o', more],
+      { ...process.env, TMPDIR: temporary },
+    );
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    const systems = async (file: string) => {
+      const { stdout } = await traceHost('info', join(work, file), '--json');
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
+      const { eventsByName } = JSON.parse(stdout) as { eventsByName: Record<string, number> };
+      return new Set(Object.keys(eventsByName).map((event) => event.split(':')[0]));
+    };
+    const [host, web] = [await systems('more.dat'), await systems(`more-${name}.dat`)];
+    assert.deepEqual(
+      [host.has('sched'), host.has('workqueue'), host.has('raw_syscalls')],
+      [true, true, false],
+    );
+    assert.deepEqual([web.has('sched'), web.has('workqueue'), web.has('raw_syscalls')], [true, false, true]);
+  });
+
+  test('an event that a machine does not have', async () => {
+    const { code, stderr } = await start('-e', 'shced', '--duration', '1s').ended;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /this kernel has no event "?shced"?.* — /);
+  });
+
   test('explains what it has recorded when it is interrupted, and leaves nothing', async () => {
     const files = readdirSync(work);
     const run = start('--json');
@@ -114,6 +147,40 @@ describe('trace-host explain -A', {
     assert.ok(waitCount > 0);
     assert.deepEqual(readdirSync(work), files);
   });
+
+  for (const isKept of [false, true])
+    test(`a second Ctrl-C ends it at once, without an explanation${isKept ? ', and keeps what -o names' : ''}`, async () => {
+      const settings = hostSettings();
+      const before = readdirSync(work);
+      const kept = join(work, 'second.dat');
+      const run = start(...(isKept ? ['-o', kept] : []));
+      await run.said('recording; Ctrl-C to stop');
+      // its agent cannot answer, so the recording goes on after the first one
+      await guest.qmp('stop');
+      run.child.kill('SIGINT');
+      await run.said('interrupted; stopping');
+      const { code, stdout, stderr } = await interruptAgain(run);
+      await guest.qmp('cont');
+      assert.equal(code, 1, stderr);
+      assert.equal(stdout, '');
+      await until('the host is as before', () => isDeepStrictEqual(hostSettings(), settings), 60_000);
+      const dirs = readdirSync(work).filter((file) => !before.includes(file));
+      if (!isKept) {
+        assert.doesNotMatch(stderr, /is kept/);
+        assert.deepEqual(dirs, []);
+        return;
+      }
+      assert.deepEqual(dirs.toSorted(), [`second-${name}.dat.recording`, 'second.dat.recording']);
+      for (const dir of dirs) {
+        const out = dir.slice(0, -'.recording'.length);
+        const how = [`convert it: trace-host convert`, join(work, dir), '-o', join(work, out)].join(' ');
+        assert.ok(stderr.includes(how), stderr);
+        assert.equal((await traceHost('convert', join(work, dir), '-o', join(work, out))).code, 0);
+      }
+      const explained = await traceHost('explain', kept, '--json');
+      assert.equal(explained.code, 0, explained.stderr);
+      assert.ok(JSON.parse(explained.stdout).waitCount > 0);
+    });
 
   test('a task that nobody has seen', async () => {
     const run = start('--duration', '1s', '--task', 'victom');

@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readKvmTsc } from '../../src/host/clocks/kvm-tsc.ts';
+import { LibvirtMonitor, libvirtDomainOf } from '../../src/host/clocks/libvirt-monitor.ts';
 import { type Pause, PauseWatch } from '../../src/host/clocks/pause-watch.ts';
+import { QmpMonitor } from '../../src/host/qmp/monitor.ts';
 import { clockNs } from '../../src/native/clock.ts';
 import { until } from '../local/harness/until.ts';
 import { Qmp } from './harness/qmp.ts';
+import { Libvirt, withoutLibvirt } from './support/libvirt.ts';
 
 const withinMs = 60_000;
 
@@ -51,9 +54,12 @@ describe('a QEMU that pauses its guest', () => {
   test('tells it to one who listens, who leaves the socket to others that wait for it', async (test) => {
     const { first, last } = await startQemu(test);
     const told: { pauses: readonly Pause[] } = { pauses: [] };
-    const watch = new PauseWatch([first, last], (pauses) => {
-      told.pauses = pauses;
-    });
+    const watch = new PauseWatch(
+      (event) => new QmpMonitor([first, last], event),
+      (pauses) => {
+        told.pauses = pauses;
+      },
+    );
     test.after(() => watch.close());
     await until('connected', () => watch.monitor.isConnected, withinMs);
     // the first socket is free for others
@@ -84,6 +90,50 @@ describe('a QEMU that pauses its guest', () => {
     await qmp.execute('cont');
     await until('running', () => !watch.isPaused, withinMs);
     assert.equal(told.pauses.length, 2);
+  });
+
+  test('tells it to one who asks libvirt, and keeps no mark of that', {
+    skip: withoutLibvirt(),
+  }, async (test) => {
+    const libvirt = new Libvirt(test);
+    libvirt.define('');
+    libvirt.check('virsh', 'start', 'vt');
+    const pid = readFileSync(join(libvirt.dir, 'run', 'libvirt', 'qemu', 'run', 'vt.pid'), 'utf8').trim();
+    const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    assert.equal(libvirtDomainOf(argv), 'vt');
+    const uri = process.env['LIBVIRT_DEFAULT_URI'];
+    process.env['LIBVIRT_DEFAULT_URI'] = libvirt.uri;
+    test.after(() => {
+      if (uri === undefined) delete process.env['LIBVIRT_DEFAULT_URI'];
+      else process.env['LIBVIRT_DEFAULT_URI'] = uri;
+    });
+    let pauses: readonly Pause[] = [];
+    const watch = new PauseWatch(
+      (event) => new LibvirtMonitor('vt', event),
+      (all) => {
+        pauses = all;
+      },
+    );
+    test.after(() => watch.close());
+    await watch.look();
+    await until('connected', () => watch.monitor.isConnected, withinMs);
+    await watch.look();
+    const before = clockNs('boottime');
+    libvirt.check('virsh', 'suspend', 'vt');
+    const stopped = clockNs('boottime');
+    await until('paused', () => watch.isPaused, withinMs);
+    const resumes = clockNs('boottime');
+    libvirt.check('virsh', 'resume', 'vt');
+    const resumed = clockNs('boottime');
+    await until('running', () => pauses[0]?.to !== undefined, withinMs);
+    const { from, pausedFrom, pausedTo, to } = pauses[0]!;
+    assert.ok(from.boottime < before);
+    assert.ok(pausedFrom && pausedFrom.boottime > before && pausedFrom.boottime <= stopped + 1_000_000n);
+    assert.ok(pausedTo && pausedTo.boottime >= resumes - 1_000_000n && pausedTo.boottime <= resumed);
+    assert.ok(to && to.boottime > resumed);
+    watch.close();
+    const log = join(libvirt.dir, 'cache', 'libvirt', 'qemu', 'log', 'vt.log');
+    assert.doesNotMatch(readFileSync(log, 'utf8'), /tainted/);
   });
 
   const hasKvm = existsSync('/dev/kvm') && existsSync('/sys/kernel/debug/kvm');

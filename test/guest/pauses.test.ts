@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clockNs } from '../../src/native/clock.ts';
+import { readInfo } from '../../src/trace/info.ts';
 import { readAlignment } from '../../src/trace/recording/clock-files.ts';
 import { readRecording } from '../../src/trace/recording/recording-format.ts';
 import { holdMachine } from '../local/harness/machine-lock.ts';
@@ -69,6 +70,7 @@ describe('a guest that is paused while it is recorded with its host', {
     const [{ clock = [] }] = JSON.parse(stdout);
     assert.equal(clock.length, 2, stdout);
     assert.ok(!existsSync(guestDir), 'it is complete');
+    assert.deepEqual((await readInfo(join(work, `s-${name}.dat`))).pauses, pauses);
     // if it were unknown when the guest was paused, half the pause
     for (const { boundNs, medianBoundNs } of clock)
       assert.ok(medianBoundNs <= boundNs && boundNs < 100e6, `${medianBoundNs} to ${boundNs} ns`);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Scene } from './support/scene.ts';
+import { shareGuest } from './support/share-guest.ts';
 
 const tracing = '/sys/kernel/tracing';
 /** Opens a file, reads with read(2), which `cat` does not do here, and runs a program. */
@@ -9,10 +10,10 @@ const busy = 'read -r line < /proc/version; /bin/true';
 
 describe('an existing instance', { timeout: 900_000 }, () => {
   let scene: Scene;
-  before(async () => {
-    scene = await Scene.restore(undefined);
-  });
-  after(() => scene.close());
+  shareGuest(
+    () => Scene.restore(undefined),
+    (shared) => (scene = shared),
+  );
 
   test('three recordings count only their own events, and report those from before the start', async () => {
     const { guest } = scene;
@@ -71,21 +72,24 @@ for (const kernel of ['linux-image-6.12-amd64', 'linux-image-6.18-amd64'])
     skip: spawnSync('apt-cache', ['show', kernel]).status !== 0,
   }, () => {
     let scene: Scene;
-    before(async () => {
-      scene = await Scene.restore(kernel);
-    });
-    after(() => scene.close());
+    shareGuest(
+      () => Scene.restore(kernel),
+      (shared) => (scene = shared),
+    );
+    const setTop = (kb: number) => scene.guest.check(`echo ${kb} > ${tracing}/buffer_subbuf_size_kb`);
 
     test('8 KB at the top level, 4 KB in the instance that the recording creates', async () => {
-      await scene.guest.check(`echo 8 > ${tracing}/buffer_subbuf_size_kb`);
+      await setTop(8);
       const recorded = await scene.record(['-e', 'sched'], busy);
       assert.ok(recorded.events > 10);
+      await setTop(4);
     });
 
     test('8 KB at the top level, which the agent had opened with 4 KB', async () => {
+      await setTop(8);
       const recorded = await scene.record(['-B', 'top', '-e', 'sched'], busy);
       assert.ok(recorded.events > 10);
-      await scene.guest.check(`echo 4 > ${tracing}/buffer_subbuf_size_kb`);
+      await setTop(4);
     });
 
     test('64 KB in an instance that was created before', async () => {

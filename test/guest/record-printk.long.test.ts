@@ -3,12 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import { type Guest, restoreGuest } from './harness/index.ts';
 import { debianKernel } from './harness/kernel.ts';
 import { kernelModule } from './harness/kernel-module.ts';
 import { GuestAgent } from './support/agent.ts';
 import { parsedReports, type Recorded, reportLines, startRecord } from './support/recording.ts';
+import { shareGuest } from './support/share-guest.ts';
 import { traceHost } from './support/trace-host.ts';
 
 const tracing = '/sys/kernel/tracing';
@@ -23,26 +24,35 @@ for (const [meta, canMove] of [
     timeout: 900_000,
     skip: spawnSync('apt-cache', ['show', meta], { stdio: 'ignore' }).status !== 0,
   }, () => {
-    const work = mkdtempSync(join(tmpdir(), 'virtio-trace-printk-'));
-    const out = join(work, 'trace.dat');
     let guest: Guest;
-    before(async () => {
-      const kernel = debianKernel(meta);
-      guest = await restoreGuest({ cpus: 1, kernel, running: GuestAgent.running() });
-      await guest.writeFile('/tmp/say_printk.ko', readFileSync(kernelModule('say_printk', kernel)));
+    shareGuest(
+      async () => {
+        const kernel = debianKernel(meta);
+        const restored = await restoreGuest({ cpus: 1, kernel, running: GuestAgent.running() });
+        await restored.writeFile('/tmp/say_printk.ko', readFileSync(kernelModule('say_printk', kernel)));
+        return restored;
+      },
+      (shared) => (guest = shared),
+    );
+    /** The directory of the recordings of one test. */
+    let work: string;
+    let out: string;
+    beforeEach(() => {
+      work = mkdtempSync(join(tmpdir(), 'virtio-trace-printk-'));
+      out = join(work, 'trace.dat');
     });
-    after(async () => {
-      await guest.close();
-      rmSync(work, { recursive: true, force: true });
-    });
+    afterEach(() => rmSync(work, { recursive: true, force: true }));
 
     /** Loads the module during a recording. */
     async function record(...args: string[]): Promise<Recorded> {
       const ports = dirname(guest.port('agent-ctl-path').path);
       const run = startRecord(ports, out, work, ['--json', '-e', 'module:module_load', ...args]);
-      await run.said('recording;');
-      await guest.check('insmod /tmp/say_printk.ko');
-      run.child.kill('SIGINT');
+      try {
+        await run.said('recording;');
+        await guest.check('insmod /tmp/say_printk.ko');
+      } finally {
+        run.child.kill('SIGINT');
+      }
       const { code, stdout, stderr } = await run.ended;
       await guest.check('rmmod say_printk');
       assert.equal(code, 0, stderr);

@@ -3,10 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import { reportDifference, traceCmd, traceHost } from '../report/compare.ts';
 import { eventOptions, functionOptions, metadataOptions, namedOptions } from '../report/options.ts';
 import { type Kind, kinds, oddPrintk, oddPrintks, ReportGuest } from './support/report-guest.ts';
+import { shareGuest } from './support/share-guest.ts';
 import { traceHost as runTraceHost } from './support/trace-host.ts';
 
 const leastTypes = 500;
@@ -37,16 +38,19 @@ for (const meta of [undefined, 'linux-image-6.12-amd64'])
     timeout: 3_600_000,
     skip: meta !== undefined && spawnSync('apt-cache', ['show', meta], { stdio: 'ignore' }).status !== 0,
   }, () => {
-    const work = mkdtempSync(join(tmpdir(), 'virtio-trace-report-'));
-    const out = join(work, 'trace.dat');
     let guest: ReportGuest;
-    before(async () => {
-      guest = await ReportGuest.restore(meta);
+    shareGuest(
+      () => ReportGuest.restore(meta),
+      (shared) => (guest = shared),
+    );
+    /** The directory of the recordings of one test, and the file of most of them. */
+    let work: string;
+    let out: string;
+    beforeEach(() => {
+      work = mkdtempSync(join(tmpdir(), 'virtio-trace-report-'));
+      out = join(work, 'trace.dat');
     });
-    after(async () => {
-      await guest.close();
-      rmSync(work, { recursive: true, force: true });
-    });
+    afterEach(() => rmSync(work, { recursive: true, force: true }));
 
     /** All differences at once: each takes long to see. */
     async function assertSame(all: readonly (readonly string[])[], file = out): Promise<void> {

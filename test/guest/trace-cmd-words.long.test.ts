@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Scene } from './support/scene.ts';
+import { shareGuest } from './support/share-guest.ts';
 
 const tracing = '/sys/kernel/tracing';
 /** Opens and reads files and runs programs, on both CPUs. */
@@ -21,10 +22,10 @@ function pidOf(line: string): string {
 
 describe("trace-cmd's record options, in a guest", { timeout: 1_800_000 }, () => {
   let scene: Scene;
-  before(async () => {
-    scene = await Scene.restore(undefined, [], 2);
-  });
-  after(() => scene.close());
+  shareGuest(
+    () => Scene.restore(undefined, [], 2),
+    (shared) => (scene = shared),
+  );
 
   const words = (text: string): string[] => text.split(' ');
   const record = (line: string, meanwhile = busy) => scene.record(words(line), meanwhile);
@@ -180,10 +181,10 @@ describe("trace-cmd's record options, in a guest", { timeout: 1_800_000 }, () =>
 
 describe("trace-cmd's record options, in a guest with kernel 6.12", { timeout: 1_800_000 }, () => {
   let scene: Scene;
-  before(async () => {
-    scene = await Scene.restore('6.12');
-  });
-  after(() => scene.close());
+  shareGuest(
+    () => Scene.restore('linux-image-6.12-amd64'),
+    (shared) => (scene = shared),
+  );
 
   test("--subbuf-size sets the size of the rings' sub-buffers", async () => {
     const recorded = await scene.record(['--subbuf-size', '16', '-e', 'sched'], busy);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type { ErrorAnswer } from '../../src/protocol/control.ts';
 import { restoreGuest } from './harness/index.ts';
 import type { Guest } from './harness/index.ts';
 import { GuestAgent, load } from './support/agent.ts';
+import { shareGuest } from './support/share-guest.ts';
 
 const top = '/sys/kernel/tracing';
 const mine = `${top}/instances/mine`;
@@ -12,12 +13,17 @@ const mine = `${top}/instances/mine`;
 describe('a start order with a trace of functions', { timeout: 900_000 }, () => {
   let guest: Guest;
   let agent: GuestAgent;
-
-  before(async () => {
-    guest = await restoreGuest({ cpus: 1, running: GuestAgent.running() });
-    agent = GuestAgent.of(guest);
-  });
-  after(() => guest.close());
+  shareGuest(
+    async () => {
+      const restored = await restoreGuest({ cpus: 1, running: GuestAgent.running() });
+      await restored.check(['mkdir', mine]);
+      return restored;
+    },
+    (shared) => {
+      guest = shared;
+      agent = GuestAgent.of(shared);
+    },
+  );
 
   const lines = async (command: string): Promise<string[]> =>
     (await guest.check(command)).split('\n').filter((line) => line !== '');
@@ -38,7 +44,7 @@ describe('a start order with a trace of functions', { timeout: 900_000 }, () => 
 
   test('traces only those, and restores lists with modules, modules that are not loaded, and triggers', async () => {
     await guest.check(`
-      mkdir ${mine} && cd ${mine} && echo vfs_fsync > set_ftrace_filter
+      cd ${mine} && echo vfs_fsync > set_ftrace_filter
       echo 'virtio_pci_*:mod:virtio_pci' >> set_ftrace_filter
       echo '*:mod:nosuchmodule' >> set_ftrace_filter
       echo 'vfs_fallocate:traceoff:5' >> set_ftrace_filter

@@ -90,7 +90,10 @@ describe('trace-host align', { timeout: 600_000 }, () => {
       copyFileSync(from, join(disk, name));
     const { status, stderr } = align(join(disk, 's.dat'));
     assert.equal(status, 1);
-    assert.match(stderr, /s-web\.dat: the disk is full after .* free some space/);
+    assert.match(
+      stderr,
+      /s-web\.dat: the disk is full after .* free some space, or align a copy of it elsewhere\n/,
+    );
     assert.deepEqual(readFileSync(join(disk, 's-web.dat')), readFileSync(guest));
     assert.deepEqual(readdirSync(disk).toSorted(), ['s-web.dat', 's.dat']);
   });

@@ -352,7 +352,8 @@ describe('trace-host explain --perfetto', () => {
       assert.equal(status, exitCode.usage);
     };
     refused('-', /--perfetto: stdout has the waits — name a file/);
-    refused('s-web.dat', /s-web\.dat is the input trace/);
+    refused('s-web.dat', /s-web\.dat is the input trace — specify another file with --perfetto\n/);
+    refused('.', /\. is a directory — specify a file with --perfetto\n/);
     assert.notEqual(run('--perfetto', 'no/such/dir.pftrace').status, exitCode.done);
     assert.equal(run('--perfetto', 'x.pftrace', '--guest', 'mail').status, exitCode.usage);
     assert.deepEqual(readdirSync(cwd).sort(), before);

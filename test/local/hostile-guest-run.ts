@@ -73,7 +73,13 @@ function peakOf(pid: number | undefined): number {
 }
 
 /** Sends Ctrl-C until it has ended: one that follows another at once counts as the same request. */
-export async function interruptAgain({ child, ended }: Run): Promise<Ended> {
+export async function interruptAgain<T>({
+  child,
+  ended,
+}: {
+  readonly child: ChildProcess;
+  readonly ended: Promise<T>;
+}): Promise<T> {
   const interrupt = setInterval(() => child.kill('SIGINT'), 50);
   try {
     return await ended;

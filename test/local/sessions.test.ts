@@ -6,7 +6,16 @@ import { describe, it, type TestContext } from 'node:test';
 import { exitCode } from '../../src/base/failure.ts';
 import { repoRoot } from '../repo-root.ts';
 import { packContents } from '../../src/host/metadata/pack.ts';
-import { recordingDir, sampleContents, scratchDir, sessionFiles } from '../unit/trace/samples.ts';
+import { convert } from '../../src/trace/convert/convert.ts';
+import {
+  recordingDir,
+  sampleContents,
+  sampleMetadata,
+  samplePages,
+  scratchDir,
+  sessionFiles,
+  writeRaws,
+} from '../unit/trace/samples.ts';
 
 const program = join(repoRoot, 'dist/bin/trace-host.js');
 
@@ -158,6 +167,23 @@ describe('the files of a host and its guests', () => {
     const none = run('--event', 'sched:sched_switch', '--event', 'sched:sched_other');
     assert.equal(none.status, exitCode.usage);
     assert.match(none.stderr, /has no event "sched:sched_other"/);
+  });
+
+  it('say how often a guest was paused', async (test) => {
+    const dir = scratchDir(test);
+    const [cpus, metadata] = [writeRaws(dir, samplePages('A')), await sampleMetadata('A')];
+    const known = { hostFrom: '1', pausedFrom: '1000000', pausedTo: '251000000', hostTo: '252000000' };
+    const unknown = { hostFrom: '3', pausedFrom: null, pausedTo: null, hostTo: null };
+    for (const [pauses, said] of [
+      [[known, known, unknown], /^paused {5}3 times, 500\.0 ms in all$/m],
+      [[unknown], /^paused {5}1 time$/m],
+    ] as const) {
+      const out = join(dir, 'guest.dat');
+      await convert({ cpus, metadata, out, pauses });
+      const { stdout } = spawnSync(process.execPath, [program, 'info', out], { encoding: 'utf8' });
+      assert.match(stdout, said);
+      assert.match(stdout, /^written by virtio-trace [\d.]+$/m);
+    }
   });
 
   it('that are of another recording are not mixed up', async (test) => {

@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { onEndSignals } from '../../base/end-signals.ts';
 import { codeOf } from '../../base/error-code.ts';
 import { type ExitCode, exitCode, Failure } from '../../base/failure.ts';
 import { printable } from '../../base/quoted.ts';
-import { unfinishedFile } from '../../trace/file/unfinished-files.ts';
+import { exitNow } from '../../native/process/process.ts';
+import { removeUnfinishedFiles, unfinishedFile } from '../../trace/file/unfinished-files.ts';
+import { checkWritable } from '../../trace/file/write-replacing.ts';
 import type { ExplainCommand, RecordingToExplain } from './options/reading/explain-options.ts';
 import type { RecordCommand } from './options/record-options.ts';
 import { explainFiles } from './reading/explain.ts';
@@ -19,16 +22,38 @@ export async function runExplainNow(
   command: ExplainCommand,
   { options, isKept }: RecordingToExplain,
 ): Promise<ExitCode> {
+  if (command.perfetto !== undefined) await checkOutput(command.perfetto, isKept ? options : undefined);
   if (isKept) return recordAndExplain(command, options, true);
   const dir = temporaryDir();
   // a second signal ends the process at once
   const unregister = unfinishedFile(dir);
+  const stopListening = onEndSignals(endIfAlone, endIfAlone, () => endIfAlone('SIGHUP'));
   try {
     return await recordAndExplain(command, within(dir, options), false);
   } finally {
     rmSync(dir, { recursive: true, force: true });
     unregister();
+    stopListening();
   }
+}
+
+/** For a signal while neither the recording nor the explanation listens: before, between and after them. */
+function endIfAlone(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  removeUnfinishedFiles();
+  exitNow(exitCode.failed);
+}
+
+/** Checks the file for the Perfetto UI before a recording is made for it. Throws Failure. */
+async function checkOutput(path: string, kept: RecordCommand | undefined): Promise<void> {
+  const files = kept === undefined ? [] : [kept.host, ...kept.guests].map((target) => target?.out);
+  if (files.some((file) => file !== undefined && resolve(file) === resolve(path)))
+    throw new Failure(
+      exitCode.usage,
+      `${path} is a file of the recording`,
+      'specify another file with --perfetto',
+    );
+  await checkWritable(path, '--perfetto');
 }
 
 async function recordAndExplain(

@@ -82,13 +82,126 @@ function numbered({ number, name }: Pick<Cause, 'number' | 'name'>): string {
   return number === null ? printable(name) : `${number} ${printable(name)}`;
 }
 
-/** One sentence on the longest wait, and what may help. Never more certain than the data. */
-export function verdict({ waits, clocks }: Explanation): string {
-  const [wait] = waits;
+/**
+ * One sentence on the longest wait, and what may help. If more waits of that task are known, one on all of them. Never more
+ * certain than the data.
+ */
+export function verdict(explanation: Explanation): string {
+  const [wait] = explanation.waits;
   const [cause] = wait?.causes ?? [];
   if (wait === undefined || cause === undefined) return '';
-  const { machine, task, tid, lengthNs, kind, cpu } = wait;
-  const name = `${printable(machine)}: task ${task === '' ? '<...>' : printable(task)}[${tid}]`;
+  const longest = ofLongest(wait, cause, explanation);
+  const most = mostOf(explanation, wait);
+  if (most === undefined) return longest;
+  const { count, lengthNs, worst, ns, causedCount, isInferred } = most;
+  const { machine } = wait;
+  const doubts = [
+    ...(explanation.clocks[machine]?.method === 'none' ? ['as the guest saw it'] : []),
+    ...(isInferred ? ['partly inferred'] : []),
+  ];
+  const all =
+    `${nameOf(wait)} in all its ${count} waits above: ${duration(lengthNs)}; ${duration(ns)} because of ` +
+    `${doer(worst, machine)}, in ${causedCount} of them${doubted(doubts)}`;
+  const help = remedy(worst, machine);
+  // in all waits something else may have taken most
+  const more = help === '' || longest.endsWith(`${help}\n`) ? '' : `${help}\n`;
+  return `${longest}${all}\n${more}`;
+}
+
+interface MostCausing {
+  /** Number of the waits, and their sum. */
+  readonly count: number;
+  readonly lengthNs: number;
+  /** Who took most of it, in the wait in which it took most. */
+  readonly worst: Cause;
+  /** What it took, and in how many of the waits. */
+  readonly ns: number;
+  readonly causedCount: number;
+  readonly isInferred: boolean;
+}
+
+/** Who took most of all known waits of a task; undefined if there is one wait only, or nothing is certain. */
+function mostOf({ waits, clocks }: Explanation, { machine, tid }: Wait): MostCausing | undefined {
+  const own = waits.filter((wait) => wait.machine === machine && wait.tid === tid);
+  if (own.length < 2) return undefined;
+  const sums = new Map<
+    string,
+    { worst: Cause; ns: number; isInferred: boolean; readonly waits: Set<Wait> }
+  >();
+  for (const wait of own)
+    for (const cause of wait.causes) {
+      if (isInHost(cause) && isTooShort(wait, boundOf(wait, clocks))) continue;
+      const key = doer(cause, machine);
+      const sum = sums.get(key) ?? { worst: cause, ns: 0, isInferred: false, waits: new Set() };
+      sum.ns += cause.ns;
+      sum.isInferred ||= cause.inferred;
+      if (cause.ns > sum.worst.ns) sum.worst = cause;
+      sums.set(key, sum);
+      sum.waits.add(wait);
+    }
+  const [most] = [...sums.values()].sort((a, b) => b.ns - a.ns);
+  if (most === undefined) return undefined;
+  const lengthNs = own.reduce((sum, wait) => sum + wait.lengthNs, 0);
+  const { waits: caused, ...sum } = most;
+  return { ...sum, count: own.length, lengthNs, causedCount: caused.size };
+}
+
+/** Who or what causes waits, wherever and however it does. */
+function doer(cause: Cause, guest: string): string {
+  const { kind, tid, machine } = cause;
+  switch (kind) {
+    case 'preempted':
+    case 'woken-behind':
+      if (tid !== 0) return `host task ${bracketed(cause)}`;
+      return kind === 'preempted'
+        ? 'a limit of its vCPU, with the host CPU idle'
+        : "the host CPU's way out of idle";
+    case 'other-vcpu':
+      return `task ${bracketed(cause)} of ${machine === guest ? 'the same guest, on another vCPU' : `guest ${printable(machine)}`}`;
+    case 'guest-task':
+      return `task ${bracketed(cause)} of the same guest`;
+    case 'asleep':
+      return 'its vCPU, which slept';
+    case 'hypervisor':
+      return `the hypervisor (exit ${numbered(cause)})`;
+    case 'host-irq':
+    case 'host-softirq':
+      return `the host's ${kind.slice('host-'.length)} ${numbered(cause)}`;
+    case 'guest-irq':
+    case 'guest-softirq':
+      return `the guest's ${kind.slice('guest-'.length)} ${numbered(cause)}`;
+    case 'guest-kernel':
+      return "the guest's kernel, until it switched";
+    case 'paused':
+      return 'pauses of the guest';
+    case 'unknown':
+      return 'something unknown';
+    default:
+      return kind satisfies never;
+  }
+}
+
+function nameOf({ machine, task, tid }: Pick<Wait, 'machine' | 'task' | 'tid'>): string {
+  return `${printable(machine)}: task ${task === '' ? '<...>' : printable(task)}[${tid}]`;
+}
+
+function isInHost({ kind }: Cause): boolean {
+  return !kind.startsWith('guest-') && kind !== 'unknown';
+}
+
+/** The error of the guest's times at the wait; null if unknown. */
+function boundOf(wait: Wait, clocks: Explanation['clocks']): number | null {
+  return wait.boundNs ?? clocks[wait.machine]?.boundNs ?? null;
+}
+
+/** Whether a wait is too short to blame anything outside the guest. */
+function isTooShort({ lengthNs }: Wait, bound: number | null): boolean {
+  return bound !== null && lengthNs < 2 * bound;
+}
+
+function ofLongest(wait: Wait, cause: Cause, { clocks }: Explanation): string {
+  const { machine, lengthNs, kind, cpu } = wait;
+  const name = nameOf(wait);
   const did = {
     wakeup: 'waited',
     preempted: 'was preempted for',
@@ -96,9 +209,8 @@ export function verdict({ waits, clocks }: Explanation): string {
     interrupted: 'was interrupted for',
   }[kind];
   const whole = `${name} ${did} ${duration(lengthNs)}`;
-  const bound = wait.boundNs ?? clocks[machine]?.boundNs ?? null;
-  const isInHost = !cause.kind.startsWith('guest-') && cause.kind !== 'unknown';
-  if (isInHost && bound !== null && lengthNs < 2 * bound)
+  const bound = boundOf(wait, clocks);
+  if (bound !== null && isInHost(cause) && isTooShort(wait, bound))
     return `${whole}; that is less than twice the error of its clock (${duration(Math.round(bound))}), so why is uncertain\n`;
   const unknown = wait.causes.find((each) => each.kind === 'unknown');
   const doubts = [
@@ -112,7 +224,11 @@ export function verdict({ waits, clocks }: Explanation): string {
   ];
   const said = `${whole}; ${duration(cause.ns)} because ${because(cause, wait, cpu)}`;
   const help = remedy(cause, machine);
-  return `${said}${doubts.length > 0 ? ` (${doubts.join('; ')})` : ''}\n${help === '' ? '' : `${help}\n`}`;
+  return `${said}${doubted(doubts)}\n${help === '' ? '' : `${help}\n`}`;
+}
+
+function doubted(doubts: readonly string[]): string {
+  return doubts.length > 0 ? ` (${doubts.join('; ')})` : '';
 }
 
 function bracketed({ task, tid, prio }: NamedTask): string {

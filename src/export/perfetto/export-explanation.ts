@@ -65,6 +65,7 @@ export async function exportExplanation(
       await out.end();
       return { report, explanation, cutWaits: tracks.cutWaits };
     },
+    '--perfetto',
   );
   return { ...result, report: { ...result.report, bytes } };
 }

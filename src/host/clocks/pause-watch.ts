@@ -1,10 +1,8 @@
-import { isObject } from '../../base/json-type.ts';
 import { type Clocks, hostClocks } from '../control/ping.ts';
+import { clockNs } from '../../native/clock.ts';
 import { mostPauses } from '../../trace/dat/pause-note.ts';
-import { QmpMonitor } from '../qmp/monitor.ts';
+import type { QmpListener } from '../qmp/connection.ts';
 
-/** Interval between two questions whether the guest runs. */
-const everyMs = 500;
 /** An event that arrives later than this says nothing about the time of a pause. */
 const mostDelayNs = 10_000_000_000n;
 /** By how much CLOCK_REALTIME may move against CLOCK_BOOTTIME between two looks; more means that it was set. */
@@ -26,12 +24,28 @@ export interface Pause {
   to: Clocks | undefined;
 }
 
+/** Tells whether a QEMU runs its guest. */
+export interface RunStateMonitor {
+  /** Whether its events arrive. */
+  readonly isConnected: boolean;
+  /** Interval between two questions. */
+  readonly everyMs: number;
+  /** By how much an answer of `isRunning` may be out of date. */
+  readonly lateNs: bigint;
+  /** Connects if it is time to. Call it regularly; not again before it has settled. Does not throw. */
+  look(): Promise<boolean>;
+  /** Does not throw. @returns undefined if nobody answers */
+  isRunning(): Promise<boolean | undefined>;
+  /** Nothing is told any more. */
+  close(): void;
+}
+
 /**
  * Follows QEMU's events STOP and RESUME, and so knows when a guest was paused, whoever paused it. A pause may be missed
  * while another program uses the socket.
  */
 export class PauseWatch {
-  readonly monitor: QmpMonitor;
+  readonly monitor: RunStateMonitor;
   readonly #changed: (pauses: readonly Pause[]) => void;
   readonly #pauses: Pause[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -41,6 +55,8 @@ export class PauseWatch {
   #lastPaused: Clocks | undefined;
   /** The pause that has not ended, as far as is known. */
   #open: Pause | undefined;
+  /** When that was noticed, by CLOCK_BOOTTIME. */
+  #openedAt = 0n;
   /** CLOCK_REALTIME − CLOCK_BOOTTIME at the last look. */
   #realtimeOffset: bigint | undefined;
   #ranMs = -Infinity;
@@ -48,16 +64,19 @@ export class PauseWatch {
 
   /**
    * Call this while the guest runs.
-   * @param sockets paths of QEMU's QMP sockets
+   * @param monitor makes what the watch asks; gets what takes QEMU's events
    * @param changed called when a pause has begun or ended, with all of them
    */
-  constructor(sockets: readonly string[], changed: (pauses: readonly Pause[]) => void) {
+  constructor(
+    monitor: (event: QmpListener['event']) => RunStateMonitor,
+    changed: (pauses: readonly Pause[]) => void,
+  ) {
     this.#changed = changed;
-    this.monitor = new QmpMonitor(sockets, (name, realtimeUs) => {
+    this.monitor = monitor((name, realtimeUs) => {
       if (name === 'STOP') this.#stopped(realtimeUs);
       if (name === 'RESUME') this.#resumed(realtimeUs);
     });
-    this.#timer = setInterval(() => void this.look(), everyMs);
+    this.#timer = setInterval(() => void this.look(), this.monitor.everyMs);
     // it must not keep this process alive
     this.#timer.unref();
   }
@@ -101,13 +120,18 @@ export class PauseWatch {
   /** @param isKnown whether no event can have been missed since the last question */
   async #ask(isKnown: boolean): Promise<void> {
     const open = this.#open;
-    const before = hostClocks();
-    const status = await this.monitor.execute('query-status');
-    if (this.#closed || !isObject(status) || typeof status['running'] !== 'boolean') return;
-    const after = hostClocks();
-    if (status['running']) {
+    const { lateNs } = this.monitor;
+    const before = moved(hostClocks(), -lateNs);
+    const isRunning = await this.monitor.isRunning();
+    if (this.#closed || isRunning === undefined) return;
+    const after = moved(hostClocks(), lateNs);
+    // what a late answer says held at some moment in between
+    const paused = lateNs === 0n ? { from: after, to: before } : { from: undefined, to: undefined };
+    if (isRunning) {
       // a pause that has begun since belongs to a later answer
       if (this.#open !== open) return;
+      // a late answer may be of the time before
+      if (open !== undefined && open.pausedTo === undefined && before.boottime < this.#openedAt) return;
       if (open !== undefined && !isKnown) open.pausedTo ??= this.#lastPaused;
       if (open !== undefined) this.#end(after);
       this.#lastRun = before;
@@ -118,11 +142,11 @@ export class PauseWatch {
       open.pausedTo ??= this.#lastPaused;
       const last = this.#lastPaused;
       this.#end(after);
-      this.#begin(last ?? before, after);
+      this.#begin(last ?? before, paused.from);
     }
     // this pause's STOP was missed
-    if (this.#open === undefined) this.#begin(this.#lastRun, after);
-    this.#lastPaused = before;
+    if (this.#open === undefined) this.#begin(this.#lastRun, paused.from);
+    this.#lastPaused = paused.to ?? this.#lastPaused;
   }
 
   #stopped(realtimeUs: bigint | undefined): void {
@@ -147,6 +171,7 @@ export class PauseWatch {
   #begin(from: Clocks, pausedFrom: Clocks | undefined): void {
     if (this.#pauses.length >= mostPauses) return;
     this.#open = { from, pausedFrom, pausedTo: undefined, to: undefined };
+    this.#openedAt = clockNs('boottime');
     this.#pauses.push(this.#open);
     this.#changed(this.#pauses);
   }
@@ -171,12 +196,18 @@ export class PauseWatch {
     if (step > mostStepNs || step < -mostStepNs || delay < 0n || delay > mostDelayNs) return undefined;
     const uncertain = delay / driftShare;
     const earlier = delay - plusNs - (plusNs < 0n ? -uncertain : uncertain);
-    const moved = (ns: bigint): bigint => ns - earlier;
-    return {
-      boottime: moved(now.boottime),
-      monotonicRaw: moved(now.monotonicRaw),
-      realtime: moved(now.realtime),
-      ...(now.monotonic !== undefined && { monotonic: moved(now.monotonic) }),
-    };
+    return moved(now, -earlier);
   }
+}
+
+/** Clocks that count nanoseconds, at another moment; all of them at this one. */
+function moved(clocks: Clocks, byNs: bigint): Clocks {
+  if (byNs === 0n) return clocks;
+  const { boottime, monotonicRaw, realtime, monotonic } = clocks;
+  return {
+    boottime: boottime + byNs,
+    monotonicRaw: monotonicRaw + byNs,
+    realtime: realtime + byNs,
+    ...(monotonic !== undefined && { monotonic: monotonic + byNs }),
+  };
 }

@@ -23,24 +23,32 @@ export function knownEvents(paths: Iterable<string>): KnownEvents {
   return known;
 }
 
+/** What to skip. */
+export interface Skipping {
+  /** Whether what was asked for, a name or several, may be unknown. */
+  readonly mayLack: (asked: string) => boolean;
+  /** Called once for each name that matches no event. */
+  readonly skip: (name: string) => void;
+}
+
 /**
  * A guest accepts systems and `system:event`. Users may also write what the kernel's `set_event` and trace-cmd
  * accept: such names are replaced by the matching names of the guest's kernel.
  */
 export class EventNames {
   readonly #known: KnownEvents;
-  readonly #skip: ((name: string) => void) | undefined;
+  readonly #skipping: Skipping | undefined;
   readonly #owner: string;
   readonly #skipped = new Set<string>();
 
   /**
-   * @param skip called for each name that matches no event, to skip it; if omitted, such a name is an error
+   * @param skipping names to skip if they match no event; any other such name is an error
    * @param owner for messages
    */
-  constructor(known: KnownEvents, skip?: (name: string) => void, owner = "the guest's") {
+  constructor(known: KnownEvents, skipping?: Skipping, owner = "the guest's") {
     this.#known = known;
     this.#owner = owner;
-    this.#skip = skip;
+    this.#skipping = skipping;
   }
 
   /**
@@ -111,8 +119,8 @@ export class EventNames {
     return names.flatMap((name) => {
       const found = this.#exact(name) ?? this.#matching(name);
       if (found.length > 0) return found;
-      if (this.#skip !== undefined) {
-        if (!this.#skipped.has(name)) this.#skip(name);
+      if (this.#skipping?.mayLack(asked) === true) {
+        if (!this.#skipped.has(name)) this.#skipping.skip(name);
         this.#skipped.add(name);
         return [];
       }

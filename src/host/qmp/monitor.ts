@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../base/failure.ts';
+import { isObject } from '../../base/json-type.ts';
 import { QmpConnection, type QmpListener, QmpRefusal } from './connection.ts';
 
 /** How long to wait for QEMU to answer a new client. */
@@ -12,6 +13,8 @@ const restMs = 2000;
  * is left alone, and when another program waits for it, this connection makes way.
  */
 export class QmpMonitor {
+  readonly everyMs = 500;
+  readonly lateNs = 0n;
   readonly #sockets: readonly string[];
   readonly #event: QmpListener['event'];
   #qmp: QmpConnection | undefined;
@@ -52,6 +55,13 @@ export class QmpMonitor {
       if (cause instanceof Failure || cause instanceof QmpRefusal) return undefined;
       throw cause;
     }
+  }
+
+  /** Whether QEMU runs its guest. Does not throw. @returns undefined if it does not say so */
+  async isRunning(): Promise<boolean | undefined> {
+    const status = await this.execute('query-status');
+    const running = isObject(status) ? status['running'] : undefined;
+    return typeof running === 'boolean' ? running : undefined;
   }
 
   /** Nothing is told any more. */

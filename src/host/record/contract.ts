@@ -14,8 +14,11 @@ export interface RecordTarget {
   readonly out: string;
   /** What to trace; undefined for whatever is already enabled in the guest. */
   readonly trace: TraceRequest | undefined;
-  /** Whether to skip events that the machine's kernel does not have; otherwise, they are an error. */
-  readonly skipUnknown: boolean;
+  /**
+   * Whether to skip events that the machine's kernel does not have, all of them or those with these names; otherwise, they
+   * are an error.
+   */
+  readonly skipUnknown: boolean | readonly string[];
 }
 
 export interface GuestTarget extends RecordTarget {
@@ -60,8 +63,8 @@ export interface RecordRequest {
   readonly traceId: bigint;
   /** The guests that are recorded together with this host; undefined for a guest. */
   readonly guests: (() => readonly RecordedGuest[]) | undefined;
-  /** Whether to skip events that the guest does not have. */
-  readonly skipUnknown: boolean;
+  /** As in `RecordTarget`. */
+  readonly skipUnknown: RecordTarget['skipUnknown'];
   /** Size limit of the pages kept for each CPU; undefined if all pages are kept. */
   readonly capBytes: number | undefined;
   readonly timeoutMs: number;

@@ -2,9 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
 import { GuestDir } from '../guest-dir/guest-dir.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
+import { LibvirtMonitor, libvirtDomainOf } from '../clocks/libvirt-monitor.ts';
 import { type Pause, PauseWatch } from '../clocks/pause-watch.ts';
 import { type KvmTsc, readKvmTsc, sameTsc } from '../clocks/kvm-tsc.ts';
 import { cutOff } from '../qemu/guest-trouble.ts';
+import type { Holder } from '../qemu/holders.ts';
+import { qmpSockets } from '../qemu/run-state.ts';
+import { QmpMonitor } from '../qmp/monitor.ts';
 import { VcpuWatch } from '../vcpus/vcpu-watch.ts';
 import type { GuestRecording } from './guest-recording.ts';
 
@@ -24,10 +28,23 @@ export function newTraceId(): bigint {
 interface GuestOfHost {
   readonly recording: GuestRecording;
   readonly watch: VcpuWatch;
-  /** Undefined until its QEMU is found, and if that has no QMP socket. */
+  /** Undefined until its QEMU is found, and if nobody tells about it. */
   pauses: PauseWatch | undefined;
   /** How KVM computes its TSC; undefined if nobody has asked. */
   tsc: KvmTsc | undefined;
+}
+
+/** Follows the pauses of a QEMU by its QMP socket, or by libvirt; undefined if it has neither. */
+function pauseWatchOf(
+  { argv }: Pick<Holder, 'argv'>,
+  changed: (pauses: readonly Pause[]) => void,
+): PauseWatch | undefined {
+  const sockets = qmpSockets(argv);
+  if (sockets.length > 0) return new PauseWatch((event) => new QmpMonitor(sockets, event), changed);
+  const domain = libvirtDomainOf(argv);
+  return domain === undefined
+    ? undefined
+    : new PauseWatch((event) => new LibvirtMonitor(domain, event), changed);
 }
 
 /** What is known of the guests that are recorded together with this host: their virtual CPUs, and when they are paused. */
@@ -43,11 +60,12 @@ export class GuestsOfHost {
     this.#guests = recordings.map((recording) => {
       const guest: GuestOfHost = {
         recording,
-        watch: new VcpuWatch(recording.guest.path, async (sockets) => {
-          if (sockets.length === 0 || this.#closed) return undefined;
-          guest.pauses ??= new PauseWatch(sockets, (pauses) => paused(recording, pauses));
-          await guest.pauses.look();
-          return guest.pauses.monitor;
+        watch: new VcpuWatch(recording.guest.path, async (qemu) => {
+          if (this.#closed) return undefined;
+          guest.pauses ??= pauseWatchOf(qemu, (pauses) => paused(recording, pauses));
+          await guest.pauses?.look();
+          const monitor = guest.pauses?.monitor;
+          return monitor instanceof QmpMonitor ? monitor : undefined;
         }),
         pauses: undefined,
         tsc: undefined,
@@ -56,7 +74,7 @@ export class GuestsOfHost {
     });
   }
 
-  /** Undefined for the host, and for a guest without a QMP socket. */
+  /** Undefined for the host, and for a guest of which nobody tells. */
   pausesOf(recording: GuestRecording): PauseWatch | undefined {
     return this.#guests.find((guest) => guest.recording === recording)?.pauses;
   }

@@ -11,6 +11,7 @@ import { type TracedMachine, whose } from '../traced-machine.ts';
 import { MetadataCache } from '../metadata/cache.ts';
 import { fetchChanges, type FetchedMetadata, fetchMetadata } from '../metadata/changes.ts';
 import { EventNames, knownEvents } from '../events/event-names.ts';
+import type { RecordTarget } from './contract.ts';
 
 /** Fetches a guest's metadata before, during and after a recording. */
 export class MetadataFetch {
@@ -38,15 +39,18 @@ export class MetadataFetch {
   }
 
   /** Replaces patterns by the names of the guest's events. Throws Failure. */
-  resolve(trace: TraceRequest | undefined, skipUnknown: boolean): TraceRequest | undefined {
+  resolve(
+    trace: TraceRequest | undefined,
+    skipUnknown: RecordTarget['skipUnknown'],
+  ): TraceRequest | undefined {
     if (trace === undefined) return undefined;
+    const mayLack = (asked: string): boolean =>
+      typeof skipUnknown === 'boolean' ? skipUnknown : skipUnknown.includes(asked);
     const skip = (name: string): void =>
       this.#note(`${this.#guest.label} has no event ${quoted(name)}: skipped`);
-    return new EventNames(
-      knownEvents(this.#fetched.keys()),
-      skipUnknown ? skip : undefined,
-      whose(this.#guest),
-    ).resolve(trace);
+    return new EventNames(knownEvents(this.#fetched.keys()), { mayLack, skip }, whose(this.#guest)).resolve(
+      trace,
+    );
   }
 
   /** Fetches the metadata of the traced instance while it exists, after `writeFirst`. A Failure is reported as a note. */

@@ -2,7 +2,6 @@ import { clockNs } from '../../native/clock.ts';
 import type { RecordedVcpu } from '../../trace/recording/recording-format.ts';
 import { qemusOf } from '../qemu/guest-trouble.ts';
 import type { Holder } from '../qemu/holders.ts';
-import { qmpSockets } from '../qemu/run-state.ts';
 import type { QmpMonitor } from '../qmp/monitor.ts';
 import { threadsByEntries } from './kvm-entries.ts';
 import { tasksOf, vcpuThreads, type VcpuThreads } from './vcpu-threads.ts';
@@ -18,7 +17,7 @@ const mostThreads = 100_000;
 /** Tracks which threads of the host run a guest's virtual CPUs, even when CPUs are added or removed. */
 export class VcpuWatch {
   readonly #dir: string;
-  readonly #monitor: (sockets: readonly string[]) => Promise<QmpMonitor | undefined>;
+  readonly #monitor: (qemu: Holder) => Promise<QmpMonitor | undefined>;
   #qemu: Holder | undefined;
   #tasks = '';
   #notBeforeMs = 0;
@@ -29,13 +28,11 @@ export class VcpuWatch {
 
   /**
    * @param dir the guest's directory, as in `TracedMachine`
-   * @param monitor returns the lasting connection to QEMU, if there is one; gets the paths of its QMP sockets. Must not
-   *   reject.
+   * @param monitor returns the lasting connection to QEMU, if there is one. Must not reject.
    */
   constructor(
     dir: string,
-    monitor: (sockets: readonly string[]) => Promise<QmpMonitor | undefined> = () =>
-      Promise.resolve(undefined),
+    monitor: (qemu: Holder) => Promise<QmpMonitor | undefined> = () => Promise.resolve(undefined),
   ) {
     this.#dir = dir;
     this.#monitor = monitor;
@@ -60,7 +57,7 @@ export class VcpuWatch {
     for (const tid of tids) if (this.#seen.size < mostThreads) this.#seen.add(tid);
     const tasks = tids.join(' ');
     if (tasks === this.#tasks) return false;
-    const threads = await vcpuThreads(this.#qemu, await this.#monitor(qmpSockets(this.#qemu.argv)));
+    const threads = await vcpuThreads(this.#qemu, await this.#monitor(this.#qemu));
     // QEMU may not answer for a while; its threads still show which CPUs are gone
     const known = threads.size > 0 ? threads : this.#living(tasks);
     if (threads.size > 0) this.#tasks = tasks;

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { type FileHandle, realpath } from 'node:fs/promises';
 import { exitCode, Failure } from '../../base/failure.ts';
 import { qualityNote, withoutQuality } from '../dat/clock-quality.ts';
 import { optionId } from '../dat/ids.ts';
@@ -29,7 +29,7 @@ export async function replaceTimeShift(path: string, shift: TimeShift, signal?: 
     const { mode, uid, gid } = await input.stat();
     const trace = await readTraceFile(input);
     const { pageBytes } = parseUsualLayout(trace.headerPage);
-    await writeReplacing(await realpath(path), async (file) => {
+    const copyTo = async (file: FileHandle): Promise<void> => {
       const output = new Output(file);
       const copy = async (from: number, to: number): Promise<void> => {
         for (let at = from; at < to; at += partSize) {
@@ -44,7 +44,8 @@ export async function replaceTimeShift(path: string, shift: TimeShift, signal?: 
       // only root may give a file away
       await file.chown(uid, gid).catch(() => undefined);
       await file.chmod(mode & 0o7777);
-    });
+    };
+    await writeReplacing(await realpath(path), copyTo, { elsewhere: 'align a copy of it elsewhere' });
   } catch (error) {
     throw unreadable(path, error);
   } finally {

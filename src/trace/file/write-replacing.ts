@@ -1,5 +1,5 @@
-import { lstatSync } from 'node:fs';
-import { open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { constants, lstatSync } from 'node:fs';
+import { access, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
@@ -8,13 +8,32 @@ import { unfinishedFile } from './unfinished-files.ts';
 /**
  * Checks whether a new file may replace `path`. It must not be /dev/null or a pipe, which the rename would destroy, nor
  * a link, whose target would stay unchanged. @throws Failure (usage), and what node:fs throws
+ * @param option that gives the path, for the message
  */
-export function checkReplaceable(path: string): void {
+export function checkReplaceable(path: string, option = '-o'): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined || found.isFile()) return;
   const link = found.isSymbolicLink() ? 'a symbolic link' : 'not a regular file';
   const what = found.isDirectory() ? 'a directory' : link;
-  throw new Failure(exitCode.usage, `${path} is ${what}`, 'specify a file with -o');
+  throw new Failure(exitCode.usage, `${path} is ${what}`, `specify a file with ${option}`);
+}
+
+/** As `checkReplaceable`, and whether its directory can be written to. Throws Failure. */
+export async function checkWritable(path: string, option = '-o'): Promise<void> {
+  try {
+    checkReplaceable(path, option);
+    await access(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw await refusalOf(path, undefined, error);
+  }
+}
+
+/** Words for the remedies in messages. */
+export interface OutputWords {
+  /** The option that gives the path; `-o` by default. */
+  readonly option?: string;
+  /** What to do if the path cannot be written; `write elsewhere` by default. */
+  readonly elsewhere?: string;
 }
 
 /**
@@ -25,12 +44,13 @@ export function checkReplaceable(path: string): void {
 export async function writeReplacing<T>(
   path: string,
   write: (file: FileHandle) => Promise<T>,
+  { option, elsewhere }: OutputWords = {},
 ): Promise<{ readonly result: T; readonly bytes: number }> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   const ended = unfinishedFile(temporary);
   let file: FileHandle | undefined;
   try {
-    checkReplaceable(path);
+    checkReplaceable(path, option);
     // may be left over from a killed process with the same pid, or planted by another user: always create a new one
     await rm(temporary, { force: true });
     file = await open(temporary, 'wx', 0o644);
@@ -42,7 +62,7 @@ export async function writeReplacing<T>(
     await rename(temporary, path);
     return { result, bytes: size };
   } catch (error) {
-    const refused = await refusalOf(path, file, error);
+    const refused = await refusalOf(path, file, error, elsewhere);
     if (file !== undefined) {
       await file.close().catch(() => undefined);
       await rm(temporary, { force: true });
@@ -58,6 +78,7 @@ export async function refusalOf(
   path: string,
   file: FileHandle | undefined,
   error: unknown,
+  elsewhere = 'write elsewhere',
 ): Promise<unknown> {
   const code = errnoOf(error);
   const failure = (exit: 1 | 3 | 4, reason: string, remedy: string) =>
@@ -69,29 +90,25 @@ export async function refusalOf(
       const free = await statfs(dirname(path)).catch(() => undefined);
       const left = free === undefined ? '' : `, ${mib(free.bavail * free.bsize)} left`;
       const what = code === 'ENOSPC' ? 'the disk is full' : 'the disk quota is exceeded';
-      return failure(
-        exitCode.failed,
-        `${what} after ${written}${left}`,
-        'free some space, or write elsewhere',
-      );
+      return failure(exitCode.failed, `${what} after ${written}${left}`, `free some space, or ${elsewhere}`);
     }
     case 'EFBIG':
-      return failure(exitCode.failed, 'too large for this file system', 'write elsewhere');
+      return failure(exitCode.failed, 'too large for this file system', elsewhere);
     case 'ENOENT':
-      return failure(exitCode.missing, 'no such directory', 'create the directory, or write elsewhere');
+      return failure(exitCode.missing, 'no such directory', `create the directory, or ${elsewhere}`);
     case 'ENOTDIR':
       return failure(exitCode.failed, 'a parent of it is not a directory', 'specify another path');
     case 'EACCES':
     case 'EPERM':
-      return failure(exitCode.notPermitted, 'permission denied', 'write elsewhere, or as another user');
+      return failure(exitCode.notPermitted, 'permission denied', `${elsewhere}, or as another user`);
     case 'ENAMETOOLONG':
       return failure(exitCode.failed, 'the name is too long', 'use a shorter one');
     case 'EROFS':
-      return failure(exitCode.failed, 'the file system is read-only', 'write elsewhere');
+      return failure(exitCode.failed, 'the file system is read-only', elsewhere);
     case '':
       return error;
     default:
-      return failure(exitCode.failed, `cannot create it: ${code}`, 'write elsewhere');
+      return failure(exitCode.failed, `cannot create it: ${code}`, elsewhere);
   }
 }
 

@@ -14,6 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
@@ -223,10 +224,11 @@ export function outOfRecording(dir: string): string | undefined {
 
 /** Replaces the alignment of a recording, atomically. Lock the recording first. Throws Failure. */
 export async function replaceAlignment(dir: string, alignment: RecordedAlignment): Promise<void> {
-  await writeReplacing(join(dir, alignmentFile), async (file) => {
+  const write = async (file: FileHandle): Promise<void> => {
     await file.chmod(0o600);
     await file.writeFile(formatAlignment(alignment));
-  });
+  };
+  await writeReplacing(join(dir, alignmentFile), write, { elsewhere: 'align a copy of it elsewhere' });
 }
 
 function cannotWrite(dir: string, cause: unknown): unknown {

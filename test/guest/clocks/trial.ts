@@ -7,7 +7,7 @@ import { isObject } from '../../../src/base/json-type.ts';
 import { clockNs } from '../../../src/native/clock.ts';
 import { openTrace, type Trace } from '../../../src/trace/open.ts';
 import { type ClockPing, pingsFile, readPings } from '../../../src/trace/recording/clock-files.ts';
-import type { Guest, GuestProcess } from '../harness/index.ts';
+import type { Guest } from '../harness/index.ts';
 import { parsedReports, type Recorded, startRecord } from '../support/recording.ts';
 
 /** Name of the port whose other end in the guest is `startMarking`'s loop. */
@@ -43,14 +43,14 @@ export interface Trial {
 }
 
 /** Prepares a guest for trials: kprobes around kicks of queues, an instance, and a loop that writes markers. */
-export async function prepareTrials(guest: Guest): Promise<GuestProcess> {
+export async function prepareTrials(guest: Guest): Promise<void> {
   await guest.check(
     `cd ${tracing}; mkdir instances/${instance}; echo "p:kick_begin vp_notify" > kprobe_events; ` +
       'echo "r:kick_end vp_notify" >> kprobe_events',
   );
   await guest.end(markPort).listen();
   // the marker is written right before the port
-  return guest.spawn(
+  await guest.spawn(
     `exec 3<>/dev/virtio-ports/${markPort}; while read -r text <&3; do ` +
       `echo "$text" > ${tracing}/instances/${instance}/trace_marker; echo "$text" >&3; done`,
   );

@@ -50,6 +50,10 @@ export class Stage {
     }
   }
 
+  get running(): boolean {
+    return [...this.guests.values()].every((guest) => guest.running);
+  }
+
   guest(name: string): Guest {
     const guest = this.guests.get(name);
     assert.ok(guest, `there is no guest ${name}`);

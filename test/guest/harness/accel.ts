@@ -1,27 +1,50 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { cached } from './cached.ts';
 import type { GuestKernel } from './kernel.ts';
+import { tool } from './tool.ts';
 
 /**
- * QEMU's `-accel` value: TCG for another architecture; `GUEST_ACCEL`, else `kvm` if a kernel actually boots with it, else TCG. The trial takes
- * seconds and blocks; its result is remembered until the host boots again.
+ * QEMU's `-accel` value: `GUEST_ACCEL`, else `kvm` if a kernel actually boots with it, else TCG, with a thread for
+ * each CPU where the kernel endures that; always TCG for another architecture. The trial takes seconds and blocks; its
+ * result is remembered until the host boots again.
  */
 export function accelerator(kernel: GuestKernel): string {
-  if (kernel.architecture !== undefined) return tcg;
-  const named = process.env['GUEST_ACCEL'];
-  if (named !== undefined) return named === 'tcg' ? tcg : named;
-  if (!kvmIsThere()) return tcg;
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  const path = cached(`accel-${release()}-${boot}`, (file) =>
-    writeFileSync(file, kvmBoots(kernel) ? 'kvm' : tcg),
-  );
-  return readFileSync(path, 'utf8');
+  const own = (): string => process.env['GUEST_ACCEL'] ?? (hasKvm(kernel) ? 'kvm' : 'tcg');
+  const named = kernel.architecture === undefined ? own() : 'tcg';
+  if (named !== 'tcg') return named;
+  return `tcg,thread=${tcgThread(kernel.version, tool('qemu-system-x86_64', ['--version']))}`;
 }
 
-const tcg = 'tcg,thread=multi';
+function hasKvm(kernel: GuestKernel): boolean {
+  if (!kvmIsThere()) return false;
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const path = cached(`accel-${release()}-${boot}`, (file) =>
+    writeFileSync(file, kvmBoots(kernel) ? 'kvm' : 'tcg'),
+  );
+  return readFileSync(path, 'utf8') === 'kvm';
+}
+
+/**
+ * Whether emulated CPUs run in a thread each or take turns in one. Before version 8.1, QEMU may run old code again and
+ * again after one CPU has changed it, if another was just translating it (docs/kernel-facts.md, 40). Linux changes its
+ * code when events and tracers are turned on and off, and from 6.3 on it panics at an old breakpoint.
+ *
+ * @param kernel version, or the path of an image that has the version in its name; others count as new
+ * @param qemu what QEMU says of its version
+ */
+export function tcgThread(kernel: string, qemu: string): 'multi' | 'single' {
+  return isBefore(basename(kernel), 6, 3) || !isBefore(qemu, 8, 1) ? 'multi' : 'single';
+}
+
+/** Whether a text has a version before this one. */
+function isBefore(text: string, major: number, minor: number): boolean {
+  const [, first, second] = /(\d+)\.(\d+)/.exec(text) ?? [];
+  if (first === undefined) return false;
+  return Number(first) < major || (Number(first) === major && Number(second) < minor);
+}
 
 function kvmIsThere(): boolean {
   try {

@@ -130,15 +130,22 @@ export class ReportGuest {
   async record(out: string, kind: Kind): Promise<Recorded> {
     if (kind.before !== undefined) await this.guest.check(kind.before);
     const run = startRecord(this.#ports, out, dirname(out), ['--json', ...kind.args]);
-    await run.said('recording;');
-    await this.guest.check(kind.meanwhile, { timeoutMs: 300_000 });
-    run.child.kill('SIGINT');
+    try {
+      await run.said('recording;');
+      await this.guest.check(kind.meanwhile, { timeoutMs: 300_000 });
+    } finally {
+      run.child.kill('SIGINT');
+    }
     const { code, stdout, stderr } = await run.ended;
     assert.equal(code, 0, stderr);
     if (kind.after !== undefined) await this.guest.check(kind.after);
     const [recorded] = parsedReports(stdout);
     assert.ok(recorded);
     return recorded;
+  }
+
+  get running(): boolean {
+    return this.guest.running;
   }
 
   /** Begins a recording with these options. */

@@ -18,10 +18,14 @@ export class Scene {
     this.guest = guest;
   }
 
-  /** @param kernel of Debian, such as `6.12`; undefined for the usual one */
+  /** @param kernel package of the guest's kernel, such as `linux-image-6.12-amd64`; undefined for the usual one */
   static async restore(kernel: string | undefined, agent: readonly string[] = [], cpus = 1): Promise<Scene> {
     const options = kernel === undefined ? {} : { kernel: debianKernel(kernel) };
     return new Scene(await restoreGuest({ cpus, ...options, running: GuestAgent.running(...agent) }));
+  }
+
+  get running(): boolean {
+    return this.guest.running;
   }
 
   get ports(): string {
@@ -36,9 +40,12 @@ export class Scene {
   /** @param meanwhile run in the guest during the recording, once its start is reported */
   async record(args: readonly string[], meanwhile: string): Promise<Recorded> {
     const run = startRecord(this.ports, this.out, this.#work, ['--json', ...args]);
-    await run.said('recording;');
-    await this.guest.check(meanwhile, { timeoutMs: 120_000 });
-    run.child.kill('SIGINT');
+    try {
+      await run.said('recording;');
+      await this.guest.check(meanwhile, { timeoutMs: 120_000 });
+    } finally {
+      run.child.kill('SIGINT');
+    }
     const { code, stdout, stderr } = await run.ended;
     assert.equal(code, 0, stderr);
     assert.ok(!existsSync(`${this.out}.recording`));

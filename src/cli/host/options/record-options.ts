@@ -31,18 +31,12 @@ interface Recorded {
   /** The options of all machines, in order. */
   readonly sequence?: readonly GivenWord[];
   readonly location?: GuestLocation;
-  /** Whether to skip events that a machine does not have. */
-  readonly skipUnknown?: boolean;
 }
 
 /** Throws Failure (usage). */
 export function readRecord(
   given: Given,
-  {
-    sequence = given.sequence,
-    location = given.location(),
-    skipUnknown = given.flag('ignoreUnknown'),
-  }: Recorded = {},
+  { sequence = given.sequence, location = given.location() }: Recorded = {},
 ): RecordCommand {
   const names = given.get(hostSettings.guests) ?? [];
   if (names.length > 0 && location.guest !== undefined) {
@@ -69,7 +63,7 @@ export function readRecord(
   const target = (section: Section, file: string): RecordTarget => ({
     out: file,
     trace: readTrace(givenPart(section.words), host !== undefined),
-    skipUnknown: skipUnknown || section.taken,
+    skipUnknown: given.flag('ignoreUnknown') || section.taken,
   });
   return {
     guests: guests.map((section, index) => {

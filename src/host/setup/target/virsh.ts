@@ -16,6 +16,11 @@ const maxOutputBytes = 16 * 1024 * 1024;
  * message
  */
 export async function virsh(...args: readonly string[]): Promise<string> {
+  return virshWithin(timeoutMs, ...args);
+}
+
+/** The same, with another time limit. */
+export async function virshWithin(timeoutMs: number, ...args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     // messages are parsed, so use the C locale
     const env = { ...process.env, LC_ALL: 'C' };
@@ -31,7 +36,7 @@ export async function virsh(...args: readonly string[]): Promise<string> {
             .replace(/^error: /, '')
             .replaceAll(/\s*\n(error: )?/g, '; '),
         );
-        reject(failureOf(args, said, cause));
+        reject(failureOf(args, said || `not finished within ${timeoutMs / 1000} s`, cause));
       }
     });
   });
@@ -72,6 +77,6 @@ function failureOf([command = '', domain = '']: readonly string[], said: string,
     return new Failure(exitCode.missing, `libvirt has no domain ${quoted(domain)}`, 'see virsh list --all', {
       cause,
     });
-  const message = `virsh ${command}: ${said === '' ? `not finished within ${timeoutMs / 1000} s` : said}`;
+  const message = `virsh ${command}: ${said}`;
   return new Failure(exitCode.failed, message, 'see virsh list --all, and LIBVIRT_DEFAULT_URI', { cause });
 }

@@ -199,6 +199,51 @@ describe('verdict', () => {
     );
   });
 
+  it('sums up the waits of the task, whose main cause may be another one', () => {
+    const hog: Cause = { ...backup, task: 'hog', tid: 9, prio: 120, ns: 3_000_000 };
+    const waits: Wait[] = [
+      wait,
+      // on other CPUs, and after the vCPU slept
+      ...(['preempted', 'woken-behind', 'woken-behind'] as const).map((kind, cpu) => ({
+        ...wait,
+        lengthNs: 3_200_000,
+        causes: [{ ...hog, kind, cpu }, kernel],
+      })),
+      { ...wait, tid: 813, lengthNs: 100_000_000, causes: [{ ...kernel, ns: 100_000_000 }] },
+    ];
+    const [one, ...others] = verdict(explanation({ waits })).split('\n');
+    assert.equal(`${one}\n`, verdict(explanation()).split('\n')[0] + '\n');
+    assert.deepEqual(others, [
+      'may help: that task on other CPUs (taskset, cpuset), as its realtime priority beats any vCPU without one',
+      'web: task nginx[812] in all its 4 waits above: 17.70 ms; 9.000 ms because of host task hog[9], in 3 of them',
+      "may help: CPUs of their own for the guest's vCPUs (taskset, cpuset), or a larger cpu.weight",
+      '',
+    ]);
+    // the same remedy is given once
+    const same = verdict(explanation({ waits: [wait, { ...wait }] }));
+    assert.match(same, /\n.*; 15\.80 ms because of host task backup\[4411\] \(prio 49\), in 2 of them\n$/);
+    assert.equal(same.match(/may help/g)?.length, 1);
+  });
+
+  it('sums up nothing that is uncertain', () => {
+    const short: Wait = {
+      ...wait,
+      lengthNs: 1_000_000,
+      causes: [
+        { ...backup, ns: 900_000 },
+        { ...kernel, ns: 100_000, inferred: true },
+      ],
+    };
+    const text = (boundNs: number): string =>
+      verdict(explanation({ waits: [wait, short], clocks: { web: { ...clock, boundNs } } }));
+    assert.match(text(24_000), /9\.100 ms; 8\.800 ms because of host task backup.* in 2 of them\n/);
+    assert.match(text(600_000), /9\.100 ms; 7\.900 ms because of host task backup.* in 1 of them\n/);
+    assert.match(
+      text(5_000_000),
+      /9\.100 ms; 300\.0 us because of the guest's kernel, until it switched, in 2 of them \(partly inferred\)\n$/,
+    );
+  });
+
   it('has words for every cause', () => {
     for (const kind of causeKinds) {
       const cause = { ...backup, kind, number: 7, name: 'eth0', machine: 'db' } as const;
@@ -209,6 +254,12 @@ describe('verdict', () => {
         /^web: task nginx\[812\] waited 8\.100 ms; 7\.900 ms because .*\n(?:may help.*\n)?$/,
       );
       assert.ok(!/undefined|null|NaN/.test(text + causeText(cause, 'web')), text);
+      const both = { ...wait, causes: [cause] };
+      const all = verdict(explanation({ waits: [both, { ...both }] }))
+        .split('\n')
+        .find((line) => line.includes(' in all '));
+      assert.match(all ?? '', /; 15\.80 ms because of \w.*\w.*, in 2 of them/);
+      assert.ok(!/undefined|null|NaN/.test(all ?? ''), all);
     }
   });
 });

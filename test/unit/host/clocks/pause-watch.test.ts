@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Pause, PauseWatch } from '../../../../src/host/clocks/pause-watch.ts';
+import { QmpMonitor } from '../../../../src/host/qmp/monitor.ts';
 import { clockNs } from '../../../../src/native/clock.ts';
 import { until } from '../../../local/harness/until.ts';
 import { FakeQemu } from './fake-qemu.ts';
@@ -13,9 +14,12 @@ async function watched(test: TestContext): Promise<{
 }> {
   const qemu = await FakeQemu.start(test);
   const told = { pauses: [] as readonly Pause[] };
-  const watch = new PauseWatch([qemu.path], (pauses) => {
-    told.pauses = pauses;
-  });
+  const watch = new PauseWatch(
+    (event) => new QmpMonitor([qemu.path], event),
+    (pauses) => {
+      told.pauses = pauses;
+    },
+  );
   test.after(() => watch.close());
   await watch.look();
   return { qemu, watch, told };

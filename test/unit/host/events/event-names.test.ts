@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Failure } from '../../../../src/base/failure.ts';
 import type { TraceRequest } from '../../../../src/protocol/control.ts';
-import { EventNames, knownEvents } from '../../../../src/host/events/event-names.ts';
+import { EventNames, knownEvents, type Skipping } from '../../../../src/host/events/event-names.ts';
 
 const kernel: Readonly<Record<string, readonly string[]>> = {
   sched: ['sched_switch', 'sched_waking', 'sched_wakeup', 'sched_stat_wait'],
@@ -21,8 +21,8 @@ const known = knownEvents([
   ),
 ]);
 
-function resolve(request: TraceRequest, skip?: (name: string) => void): TraceRequest {
-  return new EventNames(known, skip).resolve(request);
+function resolve(request: TraceRequest, skipping?: Skipping): TraceRequest {
+  return new EventNames(known, skipping).resolve(request);
 }
 
 function events(...names: string[]): readonly string[] {
@@ -97,7 +97,7 @@ describe('names of events', () => {
         eventsOff: ['nope'],
         filters: { nope: 'a == 1', irq: 'irq > 1' },
       },
-      (name) => skipped.push(name),
+      { mayLack: () => true, skip: (name) => skipped.push(name) },
     );
     assert.deepEqual(request, {
       events: ['sched:sched_switch', 'irq'],
@@ -105,6 +105,21 @@ describe('names of events', () => {
       filters: { irq: 'irq > 1' },
     });
     assert.deepEqual(skipped, ['nope']);
+  });
+
+  it('that the guest may not lack are errors, though others are skipped', () => {
+    const skipped: string[] = [];
+    const skipping: Skipping = {
+      mayLack: (asked) => asked === 'nope,irq',
+      skip: (name) => skipped.push(name),
+    };
+    assert.deepEqual(resolve({ events: ['sched_switch', 'nope,irq'] }, skipping).events, [
+      'sched:sched_switch',
+      'irq',
+    ]);
+    assert.deepEqual(skipped, ['nope']);
+    const asked = ['nope,irq', 'nope*'];
+    assert.throws(() => resolve({ events: asked }, skipping), /kernel has no event "nope\*"/);
   });
 
   it('that refer to the same event are combined', () => {

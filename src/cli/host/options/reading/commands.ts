@@ -54,6 +54,10 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
     examples: [
       ['trace-host explain -A web --duration 10s', 'record the host and a guest for 10 s, and explain that'],
       ['trace-host explain -A web -o s.dat -- make', 'record while a command runs, and keep the recording'],
+      [
+        'trace-host explain -A web -e net -o s.dat --perfetto waits.pftrace',
+        "also record the guest's network events, to be shown with the waits",
+      ],
       ['trace-host explain trace.dat', 'a host and the guests that were recorded with it'],
       ['trace-host explain trace.dat --guest web --task nginx', 'why the tasks of that name had to wait'],
       ['trace-host explain trace.dat --over 1ms --worst 100', 'up to 100 waits, from a millisecond on'],

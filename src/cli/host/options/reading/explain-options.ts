@@ -71,7 +71,7 @@ function readRecording(given: Given): RecordingToExplain | undefined {
   const guests = given.get(explainSettings.explainAgents);
   const [operand] = given.operands;
   if (guests === undefined) {
-    for (const name of ['explainOutput', ...recordingNames] as const)
+    for (const name of ['explainEvents', 'explainOutput', ...recordingNames] as const)
       if (given.sequence.some((word) => word.name === name))
         throw new Failure(
           exitCode.usage,
@@ -99,15 +99,49 @@ function readRecording(given: Given): RecordingToExplain | undefined {
       `--guest: ${quoted(wanted)} is not recorded`,
       `use one of ${guests.join(', ')}, or add -A ${wanted}`,
     );
+  const [ofHost, ...ofGuests] = furtherEvents(given.sequence);
   const event = (text: string): GivenWord => ({ name: 'event', text });
   const sequence = [
     ...given.sequence.filter(({ name }) => ofTracing.has(name)),
-    ...hostEvents.map(event),
-    ...guests.flatMap((guest) => [{ name: 'guests' as const, text: guest }, ...guestEvents.map(event)]),
+    ...[...hostEvents, ...ofHost!.events].map(event),
+    ...guests.flatMap((guest, index) => [
+      { name: 'guests' as const, text: guest },
+      ...[...guestEvents, ...ofGuests[index]!.events].map(event),
+    ]),
   ];
   const location = { dir: given.get(hostSettings.dir) ?? defaultDir, guest: undefined };
+  const options = readRecord(given, { sequence, location });
+  const { host } = options;
   return {
-    options: readRecord(given, { sequence, location, skipUnknown: true }),
+    options: {
+      ...options,
+      host: host && { ...host, skipUnknown: [...hostEvents, ...ofHost!.mayLack] },
+      guests: options.guests.map((guest, index) => ({
+        ...guest,
+        skipUnknown: [...guestEvents, ...ofGuests[index]!.mayLack],
+      })),
+    },
     isKept: given.get(explainSettings.explainOutput) !== undefined,
   };
+}
+
+interface FurtherEvents {
+  readonly events: readonly string[];
+  /** Those of them that the machine's kernel may lack: they were given for another machine. */
+  readonly mayLack: readonly string[];
+}
+
+/** The events given for this host, then those for each guest: as in `record`, a guest without any takes those before it. */
+function furtherEvents(given: readonly GivenWord[]): FurtherEvents[] {
+  const own: string[][] = [[]];
+  for (const { name, text } of given) {
+    if (name === 'explainAgents') own.push([]);
+    if (name === 'explainEvents') own.at(-1)!.push(text);
+  }
+  let before: readonly string[] = [];
+  return own.map((events) => {
+    if (events.length === 0) return { events: before, mayLack: before };
+    before = events;
+    return { events, mayLack: [] };
+  });
 }

@@ -53,6 +53,16 @@ export const explainSettings = {
     repeatable: true,
     parse: (text: string, name: string) => lines(text).map((guest) => parseGuestName(guest, name)),
   },
+  explainEvents: {
+    short: 'e',
+    long: 'event',
+    placeholder: 'EVENT',
+    description:
+      'with -A: also record this event or system, of this host before the first -A, of a guest after its -A; a guest ' +
+      'without -e takes those of the machine before it; repeatable',
+    repeatable: true,
+    parse: lines,
+  },
   explainOutput: {
     short: 'o',
     long: 'output',

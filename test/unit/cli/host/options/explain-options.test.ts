@@ -66,7 +66,7 @@ describe('the options of explain', () => {
     assert.deepEqual(options.host, {
       out: 'trace.dat',
       trace: { events: ['sched', 'irq', 'kvm'], clock: 'boot' },
-      skipUnknown: true,
+      skipUnknown: ['sched', 'irq', 'kvm'],
       place: 'own',
     });
     const trace = { events: ['sched', 'irq', 'irq_vectors', 'timer'], clock: 'boot', instance: 'trace-host' };
@@ -76,7 +76,7 @@ describe('the options of explain', () => {
         location: { dir: '/run/g', guest },
         out: `trace-${guest}.dat`,
         trace,
-        skipUnknown: true,
+        skipUnknown: ['sched', 'irq', 'irq_vectors', 'timer'],
       })),
     );
     assert.equal(options.durationMs, 10_000);
@@ -108,10 +108,41 @@ describe('the options of explain', () => {
     assert.deepEqual([options.command, options.commandOutput], [['ls', '-l'], 'stderr']);
   });
 
+  it('add events to those that are needed, of each machine as in record', () => {
+    const needed = {
+      host: ['sched', 'irq', 'kvm'],
+      guest: ['sched', 'irq', 'irq_vectors', 'timer'],
+    };
+    const added = (...args: string[]) => {
+      const { host, guests } = parse(...args)!.recording!.options;
+      const [first, ...others] = [host!, ...guests].map(({ trace, skipUnknown }, index) => {
+        const set = index === 0 ? needed.host : needed.guest;
+        assert.deepEqual(trace!.events!.slice(0, set.length), set);
+        assert.ok(typeof skipUnknown !== 'boolean');
+        assert.deepEqual(skipUnknown.slice(0, set.length), set);
+        // what of the others the machine may lack
+        return [trace!.events!.slice(set.length), skipUnknown.slice(set.length)];
+      });
+      return { host: first, guests: others };
+    };
+    assert.deepEqual(added('-A', 'web', '-e', 'net', '-e', 'block:*'), {
+      host: [[], []],
+      guests: [[['net', 'block:*'], []]],
+    });
+    assert.deepEqual(added('-e', 'net', '-A', 'web', '-A', 'db', '-e', 'ext4', '-A', 'mail'), {
+      host: [['net'], []],
+      guests: [
+        [['net'], ['net']],
+        [['ext4'], []],
+        [['ext4'], ['ext4']],
+      ],
+    });
+  });
+
   it('are of a recording, or of files', () => {
     assertUsage(() => parse('-A', 'web', 's.dat'), /"s\.dat" is given to be explained/, /omit -A/);
     assertUsage(() => parse('-A', 'web', 's.dat.recording/'), /is given to be explained/, /omit -A/);
-    for (const option of ['--duration=5', '-o=x', '--max-size=1M', '-b=8', '--dir=/x'])
+    for (const option of ['--duration=5', '-o=x', '-e=net', '--max-size=1M', '-b=8', '--dir=/x'])
       assertUsage(() => parse('s.dat', ...option.split('=')), /for a recording/, /add -A GUEST/);
     assertUsage(() => parse('-A', 'web', '--guest', 'db'), /"db" is not recorded/, /add -A db/);
     assertUsage(() => parse('-A', 'web', '-A', 'web'), /web is given twice/, /give it once/);
