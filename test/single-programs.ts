@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { version } from '../src/base/version.ts';
 import { makeArchive } from '../tools/deb/archive.ts';
 import { packages } from '../tools/deb/packages.ts';
+import type { Processor } from '../tools/single/processor.ts';
 import { cachedLater } from './guest/harness/cached.ts';
 import { repoRoot } from './repo-root.ts';
 
@@ -17,23 +18,26 @@ export interface SinglePrograms {
 
 const builder = join(repoRoot, 'dist/tools/single/build.js');
 
-/** The single executables of the current build. Created, in half a minute, when any of their inputs has changed. */
-export async function singlePrograms(): Promise<SinglePrograms> {
-  const dir = await cachedLater(`executables-${inputHash()}`, (path) => {
+/**
+ * The single executables of the current build. Created, in half a minute, when any of their inputs has changed.
+ * @param processor default: this machine's
+ */
+export async function singlePrograms(processor: Processor = 'x64'): Promise<SinglePrograms> {
+  const dir = await cachedLater(`executables-${processor}-${inputHash()}`, (path) => {
     mkdirSync(path);
-    buildSinglePrograms(path);
+    buildSinglePrograms(path, processor);
     return Promise.resolve();
   });
   return { dir, agent: join(dir, 'trace-agent'), host: join(dir, 'trace-host') };
 }
 
 /** The agent's Debian package with these executables. */
-export async function agentPackage(): Promise<string> {
-  const { dir: programs } = await singlePrograms();
+export async function agentPackage(processor: Processor = 'x64'): Promise<string> {
+  const { dir: programs } = await singlePrograms(processor);
   const date = new Date(0);
-  const dir = await cachedLater(`executables-deb-${inputHash()}`, (path) => {
+  const dir = await cachedLater(`executables-deb-${processor}-${inputHash()}`, (path) => {
     mkdirSync(path);
-    const build = { root: repoRoot, programs, version, date, into: path };
+    const build = { root: repoRoot, processor, programs, version, date, into: path };
     const described = packages(build).find(({ program }) => program === 'trace-agent');
     if (described === undefined) throw new Error('no package has trace-agent');
     const work = mkdtempSync(join(path, '.work-'));
@@ -48,8 +52,10 @@ export async function agentPackage(): Promise<string> {
 }
 
 /** Builds them in `dir`. Blocks for half a minute. */
-export function buildSinglePrograms(dir: string): void {
-  execFileSync(process.execPath, [builder, dir], { stdio: ['ignore', 'ignore', 'inherit'] });
+export function buildSinglePrograms(dir: string, processor: Processor = 'x64'): void {
+  execFileSync(process.execPath, [builder, '--arch', processor, dir], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 
 function inputHash(): string {

@@ -2,10 +2,11 @@
 /**
  * Prepares a fresh checkout (npm packages, build, what tests need on the machine), then runs a command.
  *
- *     node tools/bootstrap.mjs [--local] [--guest] -- COMMAND [ARGUMENT...]
+ *     node tools/bootstrap.mjs [--local] [--guest] [--arm64] -- COMMAND [ARGUMENT...]
  *
- * `--local`: for tests on this machine's tracefs; `--guest`: for those in a QEMU guest. As root it installs and
- * mounts what is missing; otherwise it prints what to do and exits with 3. The exit code is that of the command.
+ * `--local`: for tests on this machine's tracefs; `--guest`: for those in a QEMU guest; `--arm64`: for those with
+ * another processor, and to build for it. As root it installs and mounts what is missing; otherwise it prints what to
+ * do and exits with 3. The exit code is that of the command.
  * Plain JavaScript without dependencies, because nothing is installed or built yet when it runs.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -16,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const missingExit = 3;
-const usage = 'usage: node tools/bootstrap.mjs [--local] [--guest] -- COMMAND [ARGUMENT...]';
+const usage = 'usage: node tools/bootstrap.mjs [--local] [--guest] [--arm64] -- COMMAND [ARGUMENT...]';
 
 /** Debian packages, and how to detect each: a command or path, any of which is enough. */
 const compiler = {
@@ -63,6 +64,15 @@ const packages = {
     'util-linux': ['setpriv'],
     'xz-utils': ['xz'],
   },
+  arm64: {
+    'binutils-aarch64-linux-gnu': ['aarch64-linux-gnu-strip'],
+    'gcc-aarch64-linux-gnu': ['aarch64-linux-gnu-gcc'],
+    'libc6-dev-arm64-cross': [
+      '/usr/aarch64-linux-gnu/lib/libc.a',
+      '/usr/aarch64-linux-gnu/sys-root/usr/lib/libc.a',
+    ],
+    'qemu-system-arm': ['qemu-system-aarch64'],
+  },
 };
 
 function say(text) {
@@ -93,10 +103,12 @@ function parse(args) {
   const end = args.indexOf('--');
   const flags = end < 0 ? args : args.slice(0, end);
   const command = end < 0 ? [] : args.slice(end + 1);
-  const unknown = flags.find((flag) => flag !== '--local' && flag !== '--guest');
+  const known = ['--local', '--guest', '--arm64'];
+  const unknown = flags.find((flag) => !known.includes(flag));
   if (unknown !== undefined) stop(2, `unknown option ${unknown}\n${usage}`);
   if (command.length === 0) stop(2, usage);
-  return { local: flags.includes('--local'), guest: flags.includes('--guest'), command };
+  const [local, guest, arm64] = known.map((flag) => flags.includes(flag));
+  return { local, guest, arm64, command };
 }
 
 /** Runs a step; its output is printed only if it fails. */
@@ -169,8 +181,9 @@ function run([command, ...args]) {
   child.on('exit', (code, signal) => process.exit(code ?? 128 + osConstants.signals[signal]));
 }
 
-const { local, guest, command } = parse(process.argv.slice(2));
-debianPackages({ ...(local ? packages.local : {}), ...(guest ? packages.guest : {}) }, guest);
+const { local, guest, arm64, command } = parse(process.argv.slice(2));
+const wanted = [local && packages.local, guest && packages.guest, arm64 && packages.arm64];
+debianPackages(Object.assign({}, ...wanted.filter(Boolean)), guest);
 if (local) tracefs();
 npmPackages();
 step('incremental', 'npm', ['run', '--silent', 'build']);

@@ -2,6 +2,8 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { libraryVersions } from '../single/executable.ts';
+import { nativePartOf, partsFor } from '../single/parts.ts';
+import { debianName } from '../single/processor.ts';
 import { tool } from '../single/tool.ts';
 import { controlFile, dependencies } from './control.ts';
 import { documents } from './documents.ts';
@@ -9,7 +11,7 @@ import type { Package, PackagedFile, Parts } from './packages.ts';
 
 export interface Build extends Parts {
   readonly version: string;
-  /** Destination directory of NAME_VERSION_amd64.deb. */
+  /** Destination directory of NAME_VERSION_ARCHITECTURE.deb. */
   readonly into: string;
 }
 
@@ -19,7 +21,7 @@ export interface Build extends Parts {
  * @returns path of the .deb file
  */
 export function makeArchive(build: Build, described: Package, work: string): string {
-  const { root, programs, version, date, into } = build;
+  const { root, processor, programs, version, date, into } = build;
   const { name, program, scripts, conffiles } = described;
   const files = [...described.files, ...documents(root, described, version, date)];
   chmodSync(work, 0o755); // it becomes the first entry of the archive
@@ -31,15 +33,17 @@ export function makeArchive(build: Build, described: Package, work: string): str
   const control = join(work, 'DEBIAN');
   mkdirSync(control);
   // the program and the native code embedded in it load the same libraries
-  const native = join(root, 'node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node');
-  const depends = dependencies(libraryVersions([join(programs, program), native]));
-  put(join(control, 'control'), controlFile(described, version, depends, kilobytes), 0o644);
+  const native = nativePartOf(partsFor(root, processor), processor);
+  const depends = dependencies(libraryVersions([join(programs, program), native], processor));
+  const architecture = debianName(processor);
+  const text = controlFile(described, { version, architecture, depends, kilobytes });
+  put(join(control, 'control'), text, 0o644);
   put(join(control, 'md5sums'), sums, 0o644);
   if (conffiles.length > 0) put(join(control, 'conffiles'), `${conffiles.join('\n')}\n`, 0o644);
   for (const [script, from] of Object.entries(scripts))
     put(join(control, script), readFileSync(join(root, 'packaging/deb', from)), 0o755);
 
-  const archive = join(into, `${name}_${version}_amd64.deb`);
+  const archive = join(into, `${name}_${version}_${architecture}.deb`);
   const epoch = String(date.getTime() / 1000);
   tool('find', [work, '-exec', 'touch', '-h', '-d', `@${epoch}`, '{}', '+'], 'install findutils');
   // One thread, because xz splits blocks by the number of threads, which depends on the machine's memory. Level 6

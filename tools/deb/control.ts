@@ -37,14 +37,23 @@ export function dependencies(interfaces: readonly string[]): string {
 
 export function controlFile(
   { name, summary, description, section, relations }: Package,
-  version: string,
-  depends: string,
-  kilobytes: string,
+  {
+    version,
+    architecture,
+    depends,
+    kilobytes,
+  }: {
+    readonly version: string;
+    /** As Debian names it. */
+    readonly architecture: string;
+    readonly depends: string;
+    readonly kilobytes: string;
+  },
 ): string {
   const fields = {
     Package: name,
     Version: version,
-    Architecture: 'amd64',
+    Architecture: architecture,
     Maintainer: maintainer,
     'Installed-Size': kilobytes,
     Depends: depends,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { completions } from '../completion/completions.ts';
 import { manPages } from '../man/pages.ts';
+import type { Processor } from '../single/processor.ts';
 
 /** A file of a package: its source or content, and its destination. */
 export interface PackagedFile {
@@ -32,6 +33,7 @@ export interface Package {
 export interface Parts {
   /** The checkout. */
   readonly root: string;
+  readonly processor: Processor;
   /** Directory of the single-file executables. */
   readonly programs: string;
   /** Modification time of all files in the package; fixed, so that builds are reproducible. */
@@ -39,7 +41,8 @@ export interface Parts {
 }
 
 export function packages(parts: Parts): Package[] {
-  const { root } = parts;
+  const { root, processor } = parts;
+  const qemu = processor === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86';
   const own = (path: string): string => join(root, 'packaging', path);
   const agent: Package = {
     name: 'virtio-trace-agent',
@@ -92,7 +95,7 @@ export function packages(parts: Parts): Package[] {
     ],
     section: 'kernel',
     program: 'trace-host',
-    relations: { Recommends: 'trace-cmd', Suggests: 'qemu-system-x86, kernelshark' },
+    relations: { Recommends: 'trace-cmd', Suggests: `${qemu}, kernelshark` },
     files: [
       ...programFiles(parts, 'trace-host'),
       { from: own('tmpfiles/virtio-trace.conf'), to: 'usr/lib/tmpfiles.d/virtio-trace.conf', mode: 0o644 },

@@ -2,29 +2,35 @@
  * Makes dist/trace-agent and dist/trace-host, each a single file that runs on any Linux with glibc. It contains Node, the
  * program, koffi's native part and zstd.
  *
- *     node dist/tools/single/build.js [DIR]
+ *     node dist/tools/single/build.js [--arch x64|arm64] [DIR]
+ *
+ * For another processor than this machine's, the default of DIR is dist/arm64 or dist/x64.
  */
-import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from '../../src/cli/options/program.ts';
 import { exitCode } from '../../src/base/failure.ts';
 import { version } from '../../src/base/version.ts';
-import { checkNode, libraryVersions, makeExecutable } from './executable.ts';
+import { checkEmbedding, checkNode, libraryVersions, makeExecutable } from './executable.ts';
+import { nativePartOf, partsFor } from './parts.ts';
+import { targetOf } from './processor.ts';
 import { toolPackage } from './tool.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const dir = resolve(process.argv[2] ?? join(root, 'dist'));
-const packages = join(root, 'node_modules');
-const koffi = { 'koffi.node': join(packages, '@koromix/koffi-linux-x64/linux_x64/koffi.node') };
-const zstd = { 'zstd.wasm': join(packages, '@bokuweb/zstd-wasm/dist/common/zstd.wasm') };
+const zstd = { 'zstd.wasm': join(root, 'node_modules/@bokuweb/zstd-wasm/dist/common/zstd.wasm') };
 const thread = 'printing-thread';
-const programs = { 'trace-agent': koffi, 'trace-host': { ...koffi, ...zstd } };
 
 await runProgram('build:single', async () => {
+  const { processor, dir } = targetOf(process.argv.slice(2), root);
   checkNode();
   toolPackage('esbuild', () => import.meta.resolve('esbuild'));
   const { bundle } = await import('./bundle.ts');
+  const parts = partsFor(root, processor);
+  checkEmbedding(parts.node);
+  const koffi = { 'koffi.node': nativePartOf(parts, processor) };
+  const programs = { 'trace-agent': koffi, 'trace-host': { ...koffi, ...zstd } };
+  mkdirSync(dir, { recursive: true });
   // built next to the destination and then renamed, so that nobody sees a partial file or writes to a running one
   const work = mkdtempSync(join(dir, '.single-'));
   try {
@@ -35,11 +41,11 @@ await runProgram('build:single', async () => {
       await bundle(root, program, version, join(work, script));
       const made = join(work, program);
       const threads = program === 'trace-host' ? { [threadScript]: threadScript } : {};
-      makeExecutable(work, script, { ...assets, ...threads }, made);
+      makeExecutable({ node: parts.node, processor }, work, script, { ...assets, ...threads }, made);
       const to = join(dir, program);
       renameSync(made, to);
       const megabytes = (statSync(to).size / 1e6).toFixed(1);
-      const needs = libraryVersions([to, assets['koffi.node']]).join(', ');
+      const needs = libraryVersions([to, assets['koffi.node']], processor).join(', ');
       console.log(`${relative('.', to)}: ${megabytes} MB, needs ${needs}`);
     }
   } finally {

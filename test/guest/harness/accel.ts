@@ -8,11 +8,12 @@ import { tool } from './tool.ts';
 
 /**
  * QEMU's `-accel` value: `GUEST_ACCEL`, else `kvm` if a kernel actually boots with it, else TCG, with a thread for
- * each CPU where the kernel endures that. The trial takes seconds and blocks; its result is remembered until the host
- * boots again.
+ * each CPU where the kernel endures that; always TCG for another architecture. The trial takes seconds and blocks; its
+ * result is remembered until the host boots again.
  */
 export function accelerator(kernel: GuestKernel): string {
-  const named = process.env['GUEST_ACCEL'] ?? (hasKvm(kernel) ? 'kvm' : 'tcg');
+  const own = (): string => process.env['GUEST_ACCEL'] ?? (hasKvm(kernel) ? 'kvm' : 'tcg');
+  const named = kernel.architecture === undefined ? own() : 'tcg';
   if (named !== 'tcg') return named;
   return `tcg,thread=${tcgThread(kernel.version, tool('qemu-system-x86_64', ['--version']))}`;
 }

@@ -3,6 +3,8 @@ import { basename, extname, join, relative } from 'node:path';
 import { archive, joined } from './cpio.ts';
 import type { Entry, Tree } from './cpio.ts';
 import { debianPackage } from './debian-package.ts';
+import type { Foreign } from './foreign.ts';
+import { foreignLibraries, foreignPackage, foreignParts } from './foreign-parts.ts';
 import { virtioModules } from './kernel.ts';
 import type { GuestKernel } from './kernel.ts';
 import { cacheDir, programsDir, repoRoot } from './paths.ts';
@@ -21,21 +23,23 @@ const guestPrograms = ['shell-server', 'port-links', 'markers', 'after-restore']
  * seconds.
  */
 export function guestImage(kernel: GuestKernel): string {
+  const { architecture } = kernel;
+  const node = architecture === undefined ? process.execPath : foreignParts(architecture).node;
   return image(kernel, [
-    archive('node', executableTree('node', process.execPath)),
-    archive('agent', agentTree()),
+    archive('node', executableTree('node', node, architecture)),
+    archive('agent', agentTree(architecture)),
   ]);
 }
 
 /** Like `guestImage`, but without Node and packages: the agent is that single executable. */
 export function singleFileImage(kernel: GuestKernel, agent: string): string {
-  return image(kernel, [archive('single', executableTree('trace-agent', agent))]);
+  return image(kernel, [archive('single', executableTree('trace-agent', agent, kernel.architecture))]);
 }
 
 function image(kernel: GuestKernel, agent: readonly string[]): string {
   const image = joined('image', [
     archive('base', baseTree(kernel)),
-    archive('programs', programsTree()),
+    archive('programs', programsTree(kernel.architecture)),
     ...agent,
   ]);
   const now = new Date();
@@ -71,7 +75,13 @@ function baseTree(kernel: GuestKernel): Tree {
   }
   tree.set('tmp', { kind: 'directory', mode: 0o1777 });
   const busybox = join(debianPackage('busybox-static'), 'bin/busybox');
-  tree.set('bin/busybox', file(busybox, 0o755));
+  const { architecture } = kernel;
+  // of the same release, so it has the same applets
+  const itsOwn =
+    architecture === undefined
+      ? busybox
+      : join(foreignPackage('busybox-static', architecture), 'bin/busybox');
+  tree.set('bin/busybox', file(itsOwn, 0o755));
   for (const applet of tool(busybox, ['--list-full']).split('\n')) {
     if (applet !== '' && applet !== 'bin/busybox') tree.set(applet, { kind: 'link', target: '/bin/busybox' });
   }
@@ -82,9 +92,13 @@ function baseTree(kernel: GuestKernel): Tree {
 }
 
 /** A program on the PATH, with the libraries that it needs. */
-function executableTree(name: string, path: string): Tree {
+function executableTree(name: string, path: string, architecture: Foreign | undefined): Tree {
   const executable = realpathSync(path);
   const tree = new Map<string, Entry>([[`usr/bin/${name}`, file(executable, 0o755)]]);
+  if (architecture !== undefined) {
+    for (const [at, from] of foreignLibraries(architecture)) tree.set(at, file(from, 0o755));
+    return tree;
+  }
   for (const library of sharedLibraries(executable)) {
     tree.set(library.slice(1), file(realpathSync(library), 0o755));
   }
@@ -127,19 +141,27 @@ function sharedLibraries(executable: string): string[] {
   return lines.flatMap((line) => /(?:=> )?(\/\S+) \(0x/.exec(line)?.[1] ?? []);
 }
 
-function programsTree(): Tree {
+function programsTree(architecture: Foreign | undefined): Tree {
   const tree = new Map<string, Entry>();
   tree.set('init', data(readFileSync(join(programsDir, 'init.sh')), 0o755));
-  for (const name of guestPrograms) tree.set(`usr/bin/${name}`, file(program(name), 0o755));
+  for (const name of guestPrograms) tree.set(`usr/bin/${name}`, file(program(name, architecture), 0o755));
   return tree;
 }
 
-function agentTree(): Tree {
+function agentTree(architecture: Foreign | undefined): Tree {
   const tree = new Map<string, Entry>();
   const at = (path: string) => join(agentDir, path).slice(1);
   tree.set(at('package.json'), file(join(repoRoot, 'package.json')));
   const dirs = [join(repoRoot, 'dist/bin'), join(repoRoot, 'dist/src'), ...productionPackages(repoRoot)];
   for (const path of dirs.flatMap(runtimeFiles)) tree.set(at(relative(repoRoot, path)), file(path));
+  if (architecture !== undefined) {
+    const { koffi } = foreignParts(architecture);
+    for (const path of runtimeFiles(koffi))
+      tree.set(
+        at(join('node_modules/@koromix', `koffi-linux-${architecture}`, relative(koffi, path))),
+        file(path),
+      );
+  }
   const wrapper = `#!/bin/sh\nexec /usr/bin/node ${agentDir}/dist/bin/trace-agent.js "$@"\n`;
   tree.set('usr/bin/trace-agent', data(wrapper, 0o755));
   return tree;
@@ -149,7 +171,16 @@ function agentTree(): Tree {
 function runtimeFiles(dir: string): string[] {
   if (!existsSync(dir)) return [];
   const wanted = new Set(['.js', '.cjs', '.mjs', '.json', '.node', '.wasm']);
-  const skipped = new Set(['node_modules', 'musl_x64', 'doc', 'docs', 'test', 'benchmarks', 'vendor']);
+  const skipped = new Set([
+    'node_modules',
+    'musl_x64',
+    'musl_arm64',
+    'doc',
+    'docs',
+    'test',
+    'benchmarks',
+    'vendor',
+  ]);
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
     const path = join(dir, entry.name);
     if (entry.isDirectory()) return skipped.has(entry.name) ? [] : runtimeFiles(path);
@@ -162,7 +193,7 @@ function forgetOld(): void {
   const dayMs = 24 * 3600 * 1000;
   for (const name of readdirSync(cacheDir())) {
     const path = join(cacheDir(), name);
-    if (!/^(image|agent|single|executables|.lock)-/.test(name)) continue;
+    if (!/^(image|agent|single|executables|apt|.lock)-/.test(name)) continue;
     if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > dayMs) {
       rmSync(path, { recursive: true, force: true });
     }

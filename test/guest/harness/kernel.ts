@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Failure, exitCode } from '../../../src/base/failure.ts';
 import { debianPackage } from './debian-package.ts';
+import { debianOptions, type Foreign } from './foreign.ts';
 import { cached } from './cached.ts';
 import { tool } from './tool.ts';
 import { vmlinux } from './vmlinux.ts';
@@ -9,7 +10,9 @@ import { vmlinux } from './vmlinux.ts';
 export interface GuestKernel {
   /** Name of the kernel in cache keys and messages. */
   readonly version: string;
-  /** bzImage or vmlinux. */
+  /** Default: x86-64. */
+  readonly architecture?: Foreign;
+  /** bzImage or vmlinux; for arm64, Image. */
   readonly image: string;
   /** Directory below which the `.ko` files are; `undefined`: everything is built in. */
   readonly modules: string | undefined;
@@ -48,20 +51,27 @@ function namedKernel(image: string, modules: string | undefined): GuestKernel {
   return { version: image, image, modules };
 }
 
+const members = ['./boot/*', '*/modules.*', '*/kernel/drivers/virtio/*', '*/kernel/drivers/char/*'];
+
 /** The kernel that a Debian meta package such as `linux-image-cloud-amd64` depends on. Blocks. */
 export function debianKernel(meta = 'linux-image-amd64'): GuestKernel {
-  // one from an earlier run is cached: asking apt again takes a second and may need the network
-  const known = cached(`newest-${meta}`, (path) => writeFileSync(path, newestKernel(meta)));
-  const name = readFileSync(known, 'utf8');
-  const version = name.replace('linux-image-', '');
-  const dir = debianPackage(name, [
-    './boot/*',
-    '*/modules.*',
-    '*/kernel/drivers/virtio/*',
-    '*/kernel/drivers/char/*',
-  ]);
+  const { version, dir } = unpackedKernel(meta);
   const image = vmlinux(version, join(dir, 'boot', `vmlinuz-${version}`));
   return { version, image, modules: join(dir, 'lib/modules', version) };
+}
+
+/** Like `debianKernel`, for arm64: of `linux-image-arm64` or another package. Blocks. */
+export function arm64Kernel(meta: string): GuestKernel {
+  const { version, dir } = unpackedKernel(meta, 'arm64');
+  const image = join(dir, 'boot', `vmlinuz-${version}`);
+  return { version, architecture: 'arm64', image, modules: join(dir, 'lib/modules', version) };
+}
+
+function unpackedKernel(meta: string, architecture?: Foreign): { version: string; dir: string } {
+  // one from an earlier run is cached: asking apt again takes a second and may need the network
+  const known = cached(`newest-${meta}`, (path) => writeFileSync(path, newestKernel(meta, architecture)));
+  const name = readFileSync(known, 'utf8');
+  return { version: name.replace('linux-image-', ''), dir: debianPackage(name, members, name, architecture) };
 }
 
 /** Modules with which a guest with Debian's kernel reports a panic to QEMU's `pvpanic`, in loading order. Blocks. */
@@ -76,8 +86,8 @@ export function pvpanicModules({ version, modules }: GuestKernel): string[] {
   });
 }
 
-function newestKernel(meta: string): string {
-  const depends = tool('apt-cache', ['depends', meta]);
+function newestKernel(meta: string, architecture?: Foreign): string {
+  const depends = tool('apt-cache', [...debianOptions(architecture), 'depends', meta]);
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
   if (name === undefined) {
     throw new Failure(

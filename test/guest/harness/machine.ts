@@ -33,7 +33,7 @@ export interface BootOptions {
   /** True: QEMU has a second QMP socket, `monitor` in the guest's directory, for the programs under test. */
   readonly monitor?: boolean;
   readonly qemuArgs?: readonly string[];
-  /** Default: pc. A microvm has no PCI, so it has none of the harness's `ports`. */
+  /** Default: pc, and virt for arm64. A microvm has no PCI, so it has none of the harness's `ports`. */
   readonly machine?: QemuMachine;
   readonly bootTimeoutMs?: number;
 }
@@ -105,7 +105,8 @@ function portsOf({ cpus, ports = tracePorts(cpus), portsPerDevice }: BootOptions
 
 function qemuOptions(machine: Machine, options: BootOptions, dir: string) {
   const { kernel, image, qemuArgs } = machine;
-  const { cpus, maxCpus = cpus, memoryMb = machine.memoryMb, machine: qemuMachine = 'pc' } = options;
+  const { cpus, maxCpus = cpus, memoryMb = machine.memoryMb } = options;
+  const { machine: qemuMachine = kernel.architecture === 'arm64' ? 'virt' : 'pc' } = options;
   const appendKernel = [...machine.appendKernel];
   if (options.appendKernel !== undefined) appendKernel.push(options.appendKernel);
   const extraArgs = [...qemuArgs, ...(options.qemuArgs ?? [])];

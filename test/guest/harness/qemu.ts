@@ -7,7 +7,7 @@ import { portArguments, portDevice } from './ports.ts';
 import type { PlacedPort } from './ports.ts';
 import { tool } from './tool.ts';
 
-export type QemuMachine = 'pc' | 'microvm';
+export type QemuMachine = 'pc' | 'microvm' | 'virt';
 
 export interface QemuOptions {
   readonly machine: QemuMachine;
@@ -42,7 +42,7 @@ export interface GuestMemory {
 export const qemuFiles = { console: 'console', qmp: 'qmp', monitor: 'monitor', shell: 'shell' } as const;
 
 /** `panic=-1` with `-no-reboot`: a kernel that panics ends QEMU instead of waiting for the test's timeout. */
-const kernelOptions = 'console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on no_timer_check';
+const kernelOptions = 'loglevel=5 panic=-1 mitigations=off random.trust_cpu=on no_timer_check';
 
 /** `GUEST_KEEP`: a guest is closed when its test process ends successfully, and otherwise left running. */
 export const keepsGuests = process.env['GUEST_KEEP'] === '1';
@@ -59,19 +59,24 @@ export function startQemu(options: QemuOptions): ChildProcess {
   if (options.monitor === true) args.push('-qmp', `unix:${join(dir, qemuFiles.monitor)},server=on,wait=off`);
   args.push(...portArguments(options.ports));
   // Last, so that the ports under test have the same numbers as without it.
-  const serial = options.machine === 'pc' ? 'virtio-serial-pci' : 'virtio-serial-device';
+  const serial = options.machine === 'microvm' ? 'virtio-serial-device' : 'virtio-serial-pci';
   args.push('-device', `${serial},id=harness`);
   args.push('-chardev', `socket,id=shell,path=${join(dir, qemuFiles.shell)},server=on,wait=off`);
   args.push('-device', 'virtserialport,bus=harness.0,nr=1,chardev=shell,name=harness.shell');
   args.push(...options.extraArgs);
-  const command = ['--pdeathsig', keepsGuests ? 'clear' : 'KILL', 'qemu-system-x86_64', ...args];
+  const command = ['--pdeathsig', keepsGuests ? 'clear' : 'KILL', emulator(options.machine), ...args];
   return spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+function emulator(machine: QemuMachine): string {
+  return machine === 'virt' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
 }
 
 /** A microvm has no timer that works reliably in an emulated guest, unless it gets those of a PC. */
 const machines: Readonly<Record<QemuMachine, string>> = {
   pc: 'pc',
   microvm: 'microvm,pit=on,pic=on,rtc=on',
+  virt: 'virt,gic-version=3',
 };
 
 /** The options of the machine except its memory, its ports and what belongs to one guest only. */
@@ -94,12 +99,14 @@ function machineArguments({
     '-machine',
     machines[machine],
   ];
-  // Five levels of page tables cost TCG time and test nothing.
-  args.push('-accel', accel, '-cpu', accel === 'kvm' ? 'host' : 'max,la57=off');
+  // What costs TCG time and tests nothing: five levels of page tables, and arm64's own hash of pointers.
+  const cpu = machine === 'virt' ? 'max,pauth-impdef=on' : 'max,la57=off';
+  args.push('-accel', accel, '-cpu', accel === 'kvm' ? 'host' : cpu);
   args.push('-smp', `${cpus},maxcpus=${maxCpus}`, '-m', `${memoryMb}M`);
   args.push('-kernel', kernel.image, '-initrd', image);
   const clock = machine === 'microvm' && accel !== 'kvm' ? [`tsc_early_khz=${hostTscKhz()}`] : [];
-  args.push('-append', [kernelOptions, ...clock, ...appendKernel].join(' '));
+  const console = machine === 'virt' ? 'console=ttyAMA0' : 'console=ttyS0';
+  args.push('-append', [console, kernelOptions, ...clock, ...appendKernel].join(' '));
   return args;
 }
 
@@ -131,6 +138,6 @@ function memoryArguments({ memoryMb }: QemuOptions, { file, shared, incoming }: 
  */
 export function machineKey(options: QemuOptions): string {
   const ports = options.ports.map((port) => portDevice(port));
-  const version = tool('qemu-system-x86_64', ['--version']);
+  const version = tool(emulator(options.machine), ['--version']);
   return JSON.stringify([version, machineArguments(options), ports, options.extraArgs]);
 }

@@ -16,8 +16,10 @@ export function restoreSingleFileGuest(agent: string, options: RestoreOptions): 
   return restoreMachine(singleFileMachine(agent, options), options);
 }
 
-function singleFileMachine(agent: string, { cpus, maxCpus = cpus }: BootOptions): Machine {
-  const kernel = guestKernel();
+function singleFileMachine(
+  agent: string,
+  { cpus, maxCpus = cpus, kernel = guestKernel() }: BootOptions,
+): Machine {
   return {
     kernel,
     image: singleFileImage(kernel, agent),

@@ -18,7 +18,7 @@ export function tool(
     throw new Failure(
       exitCode.missing,
       `cannot run ${command}: ${done.error.message}`,
-      'node tools/bootstrap.mjs --guest -- true installs what the guest harness needs',
+      'node tools/bootstrap.mjs --guest --arm64 -- true installs what the guest harness needs',
     );
   }
   if (done.status !== 0) {

@@ -72,7 +72,7 @@ describe('what the build of single executables needs', () => {
   });
 
   it('includes the newest version of each library', () => {
-    const versions = libraryVersions([process.execPath]);
+    const versions = libraryVersions([process.execPath], 'x64');
     assert.equal(versions.filter((name) => name.startsWith('GLIBC_')).length, 1);
     assert.ok(
       versions.every((name) => /^[A-Z]+_\d+(\.\d+)*$/.test(name)),

@@ -11,8 +11,9 @@ export interface NativePart {
   readonly fd: number;
 }
 
-// Linux's O_TMPFILE, missing in Node's constants: an unnamed file, which needs no cleanup
-const O_TMPFILE = 0o20200000;
+// Linux's O_TMPFILE, missing in Node's constants: an unnamed file, which needs no cleanup. Its own bit is the same
+// everywhere; O_DIRECTORY is 0o200000 on x86 and 0o40000 on arm64.
+const O_TMPFILE = 0o20000000 | fsConstants.O_DIRECTORY;
 
 let loaded: NativePart | undefined;
 
