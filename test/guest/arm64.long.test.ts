@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { reportDifference, traceCmd, traceHost } from '../report/compare.ts';
+import { bytesDifference, printed, reportDifference, traceCmd, traceHost } from '../report/compare.ts';
 import { agentPackage, singlePrograms } from '../single-programs.ts';
 import { bootGuest } from './harness/index.ts';
+import { agentDir } from './harness/image.ts';
 import { arm64Kernel } from './harness/kernel.ts';
 import { bootSingleFileGuest } from './harness/single-file-guest.ts';
 import { tool } from './harness/tool.ts';
@@ -120,6 +121,23 @@ for (const [meta, pageKb] of kernels)
           assert.match(tool(process.execPath, [hostProgram, 'info', out]), /page size +65536 bytes/);
           assert.ok(recorded.events > 100, JSON.stringify(recorded));
           await assertWhole(recorded);
+        });
+
+      // the Debian package of the agent has no trace-host; pages of 16 KiB: docs/single-file.md
+      if (installed === 'Node and the npm package' && pageKb === 4)
+        test('trace-host there records its own kernel, and prints what trace-cmd prints here', async () => {
+          const { guest } = traced;
+          const program = `node ${agentDir}/dist/bin/trace-host.js`;
+          const record = `record --host -e sched -e irq -b 16384 --duration 2s --json -o own.dat`;
+          const patience = { timeoutMs: 300_000 };
+          const [recorded] = parsedReports(await guest.check(`cd /tmp && ${program} ${record}`, patience));
+          assert.ok(recorded);
+          assert.ok(recorded.events > 20, JSON.stringify(recorded));
+          writeFileSync(out, await guest.readFile('/tmp/own.dat'));
+          await assertWhole(recorded);
+          await guest.check(`${program} report -i /tmp/own.dat >/tmp/own.txt`, patience);
+          const { stdout } = printed(traceCmd, ['-i', out], work);
+          assert.equal(await bytesDifference(stdout, await guest.readFile('/tmp/own.txt')), undefined);
         });
 
       test('the agent ends in order', async () => {
