@@ -20,7 +20,8 @@ import { GuestAgent } from './support/agent.ts';
 import { startRecording } from './support/recording.ts';
 import { traceHost } from './support/trace-host.ts';
 
-/** The host CPU of the guest's only vCPU, and of what disturbs it. */
+/** The guest's CPU on which a task is disturbed, and the host's CPU on which its vCPU runs. */
+const guestCpu = 1;
 const hostCpu = '1';
 const spin = 'while :; do :; done';
 
@@ -44,19 +45,22 @@ describe('trace-host explain -A', {
     // it sleeps before it spins, so that the kernel records its name
     writeFileSync(hog, `#!/bin/sh\nsleep 0.1\n${spin}\n`, { mode: 0o755 });
     guest = await restoreGuest({
-      cpus: 1,
-      ports: tracePorts(1),
+      cpus: 2,
+      ports: tracePorts(2),
       monitor: true,
       running: GuestAgent.running(),
     });
     const portsDir = dirname(guest.port('agent-ctl-path').path);
     [name, dir] = [basename(portsDir), dirname(portsDir)];
     const answer = await guest.qmp('query-cpus-fast');
-    assert.ok(Array.isArray(answer) && isObject(answer[0]));
-    const { status } = spawnSync('taskset', ['-pc', hostCpu, String(answer[0]['thread-id'])]);
+    const vcpu: unknown = Array.isArray(answer) ? answer[guestCpu] : undefined;
+    assert.ok(isObject(vcpu));
+    const { status } = spawnSync('taskset', ['-pc', hostCpu, String(vcpu['thread-id'])]);
     assert.equal(status, 0);
+    // its work at a start and a stop would take the CPU for longer than what is to be found
+    await guest.check(`taskset -p 1 ${GuestAgent.of(guest).process.pid}`);
     await guest.check(`printf '#!/bin/sh\\n${spin}\\n' > /tmp/victim; chmod +x /tmp/victim`);
-    victim = await guest.spawn(['/tmp/victim']);
+    victim = await guest.spawn(['taskset', String(1 << guestCpu), '/tmp/victim']);
   });
   afterEach(() => assert.deepEqual(readdirSync(temporary), [], 'temporary files'));
   after(async () => {
@@ -80,7 +84,7 @@ describe('trace-host explain -A', {
     assert.deepEqual(hostSettings(), settings);
     const verdict = new RegExp(
       `^${name}: task victim\\[${victim.pid}\\] lost \\d.*; \\d.* because host task rt-hog\\[\\d+\\] \\(prio 49\\) held ` +
-        `CPU ${hostCpu}, where its vCPU 0 runs`,
+        `CPU ${hostCpu}, where its vCPU ${guestCpu} runs`,
       'm',
     );
     assert.match(stdout, verdict);
@@ -97,7 +101,7 @@ describe('trace-host explain -A', {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a wrong shape shows in the assertions
     const [wait] = JSON.parse(again.stdout).waits as Wait[];
     assert.ok(wait);
-    assert.deepEqual([wait.machine, wait.task, wait.kind, wait.cpu], [name, 'victim', 'stolen', 0]);
+    assert.deepEqual([wait.machine, wait.task, wait.kind, wait.cpu], [name, 'victim', 'stolen', guestCpu]);
     const [{ kind, machine, task, prio, cpu, ns } = {} as Partial<Cause>] = wait.causes;
     assert.deepEqual([kind, machine, task, prio, cpu], ['preempted', 'host', 'rt-hog', 49, Number(hostCpu)]);
     assert.ok(ns !== undefined && ns >= 0.9 * wait.lengthNs, `${ns} of ${wait.lengthNs}`);
