@@ -35,6 +35,8 @@ export interface RunningRecord {
   readonly ended: Promise<Ended>;
   /** Waits until it has printed a text; fails when it ends without printing it. */
   readonly said: (text: string) => Promise<void>;
+  /** The whole lines that it has printed to stdout. */
+  readonly lines: () => readonly string[];
   /** Waits until it has printed that many lines to stdout; fails when it ends before. */
   readonly printed: (lines: number) => Promise<void>;
 }
@@ -69,15 +71,17 @@ export function startRecording(
   const ended = new Promise<Ended>((resolve) => {
     child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
+  const lines = (): string[] => stdout.split('\n').slice(0, -1);
   return {
     child,
     ended,
+    lines,
     said: async (text) => {
       while (!stderr.includes(text) && child.exitCode === null) await sleep(50);
       assert.ok(stderr.includes(text), stderr);
     },
-    printed: async (lines) => {
-      const isEnough = (): boolean => stdout.split('\n', lines + 1).length > lines;
+    printed: async (count) => {
+      const isEnough = (): boolean => lines().length >= count;
       while (!isEnough() && child.exitCode === null) await sleep(50);
       assert.ok(isEnough(), stderr);
     },
