@@ -3,8 +3,8 @@ import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { cached } from './cached.ts';
+import { emulatorVersion, isBefore, runsOldCode } from './emulator.ts';
 import type { GuestKernel } from './kernel.ts';
-import { tool } from './tool.ts';
 
 /**
  * QEMU's `-accel` value: `GUEST_ACCEL`, else `kvm` if a kernel actually boots with it, else TCG, with a thread for
@@ -17,7 +17,7 @@ export function accelerator(kernel: GuestKernel): string {
   if (kernel.architecture !== undefined) return 'tcg,thread=multi';
   const named = process.env['GUEST_ACCEL'] ?? (hasKvm(kernel) ? 'kvm' : 'tcg');
   if (named !== 'tcg') return named;
-  return `tcg,thread=${tcgThread(kernel.version, tool('qemu-system-x86_64', ['--version']))}`;
+  return `tcg,thread=${tcgThread(kernel.version, emulatorVersion('pc', 'tcg'))}`;
 }
 
 function hasKvm(kernel: GuestKernel): boolean {
@@ -38,14 +38,7 @@ function hasKvm(kernel: GuestKernel): boolean {
  * @param qemu what QEMU says of its version
  */
 export function tcgThread(kernel: string, qemu: string): 'multi' | 'single' {
-  return isBefore(basename(kernel), 6, 3) || !isBefore(qemu, 8, 1) ? 'multi' : 'single';
-}
-
-/** Whether a text has a version before this one. */
-function isBefore(text: string, major: number, minor: number): boolean {
-  const [, first, second] = /(\d+)\.(\d+)/.exec(text) ?? [];
-  if (first === undefined) return false;
-  return Number(first) < major || (Number(first) === major && Number(second) < minor);
+  return isBefore(basename(kernel), 6, 3) || !runsOldCode(qemu) ? 'multi' : 'single';
 }
 
 function kvmIsThere(): boolean {

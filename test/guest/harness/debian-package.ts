@@ -2,27 +2,27 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, exitCode } from '../../../src/base/failure.ts';
 import { cached } from './cached.ts';
-import { debianOptions, type Foreign } from './foreign.ts';
+import { debianOptions, type Source } from './foreign.ts';
 import { cacheDir } from './paths.ts';
 import { tool } from './tool.ts';
 
 /**
  * Directory with a Debian package's files, downloaded and unpacked into the cache, not installed. Blocks; needs no
  * root. `members` are tar patterns of the files to unpack (a kernel package has 350 MB), default all; `as` is the
- * directory's name in the cache, for other members of the same package. `architecture` is that of the package,
- * default this machine's; give it a name `as` of its own.
+ * directory's name in the cache, for other members of the same package. `source` is where it is from,
+ * default this machine's packages; give it a name `as` of its own.
  */
 export function debianPackage(
   name: string,
   members: readonly string[] = [],
   as = name,
-  architecture?: Foreign,
+  source?: Source,
 ): string {
   return cached(as, (path) => {
     const download = mkdtempSync(join(cacheDir(), '.download-'));
     try {
       // With its own user for downloads, apt could not write into a directory of root's.
-      const options = [...debianOptions(architecture), '-o', 'APT::Sandbox::User=root'];
+      const options = [...debianOptions(source), '-o', 'APT::Sandbox::User=root'];
       tool('apt-get', ['download', '-q', ...options, name], { cwd: download });
       const archive = readdirSync(download).find((file) => file.endsWith('.deb'));
       if (archive === undefined) {

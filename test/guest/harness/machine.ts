@@ -10,7 +10,8 @@ import type { GuestKernel } from './kernel.ts';
 import { makeFifos, placePorts, tracePorts } from './ports.ts';
 import type { PlacedPort, PortSpec } from './ports.ts';
 import { machineKey, startQemu } from './qemu.ts';
-import type { GuestMemory, QemuMachine } from './qemu.ts';
+import type { QemuMachine } from './emulator.ts';
+import type { GuestMemory } from './qemu.ts';
 
 export interface BootOptions {
   readonly cpus: number;

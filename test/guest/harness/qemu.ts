@@ -2,12 +2,10 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { emulator, emulatorVersion, type QemuMachine } from './emulator.ts';
 import type { GuestKernel } from './kernel.ts';
 import { portArguments, portDevice } from './ports.ts';
 import type { PlacedPort } from './ports.ts';
-import { tool } from './tool.ts';
-
-export type QemuMachine = 'pc' | 'microvm' | 'virt';
 
 export interface QemuOptions {
   readonly machine: QemuMachine;
@@ -64,12 +62,9 @@ export function startQemu(options: QemuOptions): ChildProcess {
   args.push('-chardev', `socket,id=shell,path=${join(dir, qemuFiles.shell)},server=on,wait=off`);
   args.push('-device', 'virtserialport,bus=harness.0,nr=1,chardev=shell,name=harness.shell');
   args.push(...options.extraArgs);
-  const command = ['--pdeathsig', keepsGuests ? 'clear' : 'KILL', emulator(options.machine), ...args];
+  const { program, args: first } = emulator(options.machine, options.accel);
+  const command = ['--pdeathsig', keepsGuests ? 'clear' : 'KILL', program, ...first, ...args];
   return spawn('setpriv', command, { stdio: ['ignore', 'ignore', 'pipe'] });
-}
-
-function emulator(machine: QemuMachine): string {
-  return machine === 'virt' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
 }
 
 /** A microvm has no timer that works reliably in an emulated guest, unless it gets those of a PC. */
@@ -138,6 +133,6 @@ function memoryArguments({ memoryMb }: QemuOptions, { file, shared, incoming }: 
  */
 export function machineKey(options: QemuOptions): string {
   const ports = options.ports.map((port) => portDevice(port));
-  const version = tool(emulator(options.machine), ['--version']);
+  const version = emulatorVersion(options.machine, options.accel);
   return JSON.stringify([version, machineArguments(options), ports, options.extraArgs]);
 }
