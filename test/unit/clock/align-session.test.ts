@@ -97,16 +97,15 @@ describe('align', () => {
     // too brief for a TIME_SHIFT that may be wrong by 1 ms to show it
     const pause = { at: 5e8, ns: 3e5 };
     const paused = simulate({ ...options, faults: [{ kind: 'pause', ...pause }] });
-    const noted = { from: pause.at - 1e6, to: pause.at + 2e6 };
+    const noted = { from: pause.at - 2e4, to: pause.at + pause.ns + 2e4 };
     const made = await recordings(test, paused, { pauses: [noted] });
     const { host, guest } = await traceFiles(made, wrongBy(0, paused));
     const [found] = await alignSession([host]);
     assert.equal(found?.failure, undefined);
-    const { pieces } = found!.alignment!;
-    assert.equal(pieces.length, 2);
-    const bound = Math.max(...pieces.map(({ boundNs }) => boundNs));
-    assert.ok(bound < pause.ns, `${bound}`);
-    await assertTimes(guest, bound, paused);
+    const bounds = found!.alignment!.pieces.map(({ medianBoundNs }) => medianBoundNs);
+    assert.equal(bounds.length, 2);
+    for (const bound of bounds) assert.ok(bound < 100_000, `${bound}`);
+    await assertTimes(guest, Math.max(...bounds), paused);
   });
 
   it('says what is missing', async (test) => {
