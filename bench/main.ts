@@ -17,6 +17,7 @@ import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
 import { reading } from './reading.ts';
+import { timeline } from './timeline.ts';
 import { endWithFailure } from '../tools/end-with-failure.ts';
 
 const benchmarks: readonly Benchmark[] = [
@@ -33,6 +34,7 @@ const benchmarks: readonly Benchmark[] = [
   clock,
   hostCost,
   explain,
+  timeline,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
