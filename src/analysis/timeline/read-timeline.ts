@@ -1,5 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isObject } from '../../base/json-type.ts';
+import { exitCode, Failure } from '../../base/failure.ts';
 import { chunksName, columnsName, type ChunkList, type TimelineChunks } from './timeline-index.ts';
 
 /** A timeline that `writeTimeline` wrote. */
@@ -12,12 +14,16 @@ export class StoredTimeline {
     this.#chunks = chunks;
   }
 
-  /** Throws what node:fs throws. */
+  /** Throws Failure, and what node:fs throws. */
   static async open(dir: string): Promise<StoredTimeline> {
-    return new StoredTimeline(
-      dir,
-      JSON.parse(await readFile(join(dir, chunksName), 'utf8')) as TimelineChunks,
-    );
+    const chunks: unknown = JSON.parse(await readFile(join(dir, chunksName), 'utf8'));
+    if (!areChunks(chunks))
+      throw new Failure(
+        exitCode.failed,
+        `${join(dir, chunksName)} is damaged`,
+        'remove that directory, and write the timeline again',
+      );
+    return new StoredTimeline(dir, chunks);
   }
 
   /**
@@ -37,7 +43,7 @@ export class StoredTimeline {
       let at = 0;
       for (let index = first; index < after; index++) {
         const length = list.bytes[index]!;
-        await file.read(bytes, at, length, list.offset[index]!);
+        await file.read(bytes, at, length, list.offset[index]);
         at += length;
       }
     } finally {
@@ -45,6 +51,17 @@ export class StoredTimeline {
     }
     return bytes;
   }
+}
+
+function areChunks(value: unknown): value is TimelineChunks {
+  return Array.isArray(value) && value.every((levels) => Array.isArray(levels) && levels.every(isChunkList));
+}
+
+function isChunkList(value: unknown): value is ChunkList {
+  if (!isObject(value)) return false;
+  const { offset, bytes, from, to } = value;
+  const columns = [offset, bytes, from, to];
+  return columns.every((column) => Array.isArray(column) && column.every((each) => Number.isFinite(each)));
 }
 
 /** The chunks that overlap a time: index of the first one, and behind the last one. */

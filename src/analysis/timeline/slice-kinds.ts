@@ -21,9 +21,19 @@ export const sliceKinds = [
 export type SliceKind = (typeof sliceKinds)[number];
 
 /** The kinds as numbers. */
-export const slice = Object.fromEntries(sliceKinds.map((kind, index) => [kind, index])) as Readonly<
-  Record<SliceKind, number>
->;
+export const slice: Readonly<Record<SliceKind, number>> = {
+  running: 0,
+  idle: 1,
+  irq: 2,
+  softirq: 3,
+  preempted: 4,
+  waking: 5,
+  halted: 6,
+  hypervisor: 7,
+  paused: 8,
+  lost: 9,
+  mixed: 10,
+};
 
 /** Whether the CPU works in slices of this kind. */
 export function isBusy(kind: number): boolean {

@@ -1,7 +1,6 @@
 import { exitCode, Failure } from '../../../../base/failure.ts';
-import { parsePath } from '../../../options/names.ts';
-import type { Setting } from '../../../options/setting.ts';
 import type { Given } from '../given.ts';
+import { timelineSettings } from './timeline-settings.ts';
 
 /** The command line of `trace-host timeline`. */
 export interface TimelineCommand {
@@ -11,17 +10,6 @@ export interface TimelineCommand {
   readonly out: string;
   readonly json: boolean;
 }
-
-export const timelineSettings = {
-  timelineOutput: {
-    short: 'o',
-    long: 'output',
-    placeholder: 'DIR',
-    description: 'directory to write; must be new or empty',
-    values: 'directory',
-    parse: parsePath,
-  },
-} as const satisfies Record<string, Setting<unknown>>;
 
 /** Throws Failure (usage). */
 export function readTimeline(given: Given): TimelineCommand {
