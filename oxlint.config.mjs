@@ -16,6 +16,7 @@ export const rooms = {
   export: ['base', 'trace', 'print', 'analysis'],
   host: ['base', 'native', 'protocol', 'trace', 'clock'],
   cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'clock', 'export', 'host'],
+  page: ['base', 'analysis'],
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
@@ -56,6 +57,7 @@ export const foldersOf = {
     'doctor',
   ],
   cli: ['options', 'report', 'agent', 'host'],
+  page: ['data', 'parts', 'now', 'recordings', 'timeline', 'why'],
 };
 
 /** @param depth folders between the importing file and the one that holds `names` */
@@ -79,7 +81,7 @@ function rulesFor(room, folder, depth) {
     );
   const below = folder === undefined ? [] : [folder, ...Array(depth - 2).fill('*')];
   return {
-    files: [['src', room, ...below, '*.ts'].join('/')],
+    files: ['*.ts', '*.tsx'].map((name) => ['src', room, ...below, name].join('/')),
     rules: { 'no-restricted-imports': ['error', { patterns }] },
   };
 }
