@@ -29,6 +29,7 @@ const packages = {
     ...compiler,
     bash: ['bash'],
     bsdutils: ['script'],
+    chromium: ['chromium'],
     fish: ['fish'],
     'groff-base': ['groff'],
     kernelshark: ['kernelshark'],

@@ -2,7 +2,7 @@ import { kind, kindOf } from '../explain/scene/causes.ts';
 import type { CauseTaker, CpuWatcher, Scene } from '../explain/scene/scene.ts';
 import type { Cpu } from '../explain/scene/state.ts';
 import { RowLevels } from './levels.ts';
-import { Names } from './names.ts';
+import { Names, type SavedName } from './names.ts';
 import { slice } from './slice-kinds.ts';
 
 /** Changes of a vCPU's host CPU that are kept until the causes of that time are certain. */
@@ -62,10 +62,10 @@ export class Rows {
     this.#take = take;
   }
 
-  /** The scene that calls `watch` and `takeCause`. */
-  set scene(scene: Scene) {
+  /** Call before the scene calls `watch` and `takeCause`. */
+  begin(scene: Scene, savedName: SavedName): void {
     this.#scene = scene;
-    this.#names = new Names(scene.entities);
+    this.#names = new Names(scene.entities, savedName);
     this.#idle = this.#names.text('idle');
     this.#lost = this.#names.text('events were lost');
   }

@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { taskNamesOf } from '../../trace/metadata/task-lines.ts';
 import type { Session } from '../../trace/session.ts';
 import { originOf, readScene } from '../explain/read-scene.ts';
 import { recordedPauses } from '../explain/recorded.ts';
@@ -48,7 +49,10 @@ export async function writeTimeline(
     }));
     const none = { worst: 0, overNs: Infinity, from: 0, to: spanNs, isWanted: () => false };
     const scene = new Scene(none, pauses, rows.takeCause, rows.watch);
-    rows.scene = scene;
+    const saved = new Map(
+      session.machines.map(({ name, trace }) => [name, taskNamesOf(trace.source.taskNames)]),
+    );
+    rows.begin(scene, (machine, tid) => saved.get(machine)?.get(tid));
     const { events } = await readScene(session, scene, { origin, onProgress, signal });
     for (const _ of scene.lastCauses());
     const order = session.machines.map(({ name }) => name);

@@ -87,7 +87,10 @@ export const api = {
     signal: AbortSignal,
   ): Promise<ArrayBuffer> =>
     (
-      await send(`${recordingPath(id)}/timeline/${row}/${level}?from=${from}&to=${to}`, { signal })
+      await send(
+        `${recordingPath(id)}/timeline/${row}/${level}?from=${Math.floor(from)}&to=${Math.ceil(to)}`,
+        { signal },
+      )
     ).arrayBuffer(),
   fileUrl: (id: string, file: number): string => `${recordingPath(id)}/files/${file}`,
   perfettoUrl: (id: string): string => `${recordingPath(id)}/perfetto`,

@@ -31,6 +31,7 @@ export function useTheme(): [theme: Theme, toggle: () => void] {
   const toggle = (): void => {
     const next = theme === 'dark' ? 'light' : 'dark';
     localStorage.setItem(key, next);
+    show(next);
     setTheme(next);
   };
   return [theme, toggle];

@@ -164,7 +164,7 @@ function RecordingRow({ recording, onError, onRemove }: RowProps): JSX.Element {
               <button type="button" onClick={() => void openInPerfetto(id, title).catch(onError)}>
                 Open in Perfetto UI
               </button>
-              <a href={api.perfettoUrl(id)} download={`${id}.pftrace`}>
+              <a href={api.perfettoUrl(id)} download>
                 Download Perfetto file
               </a>
               {machines.map(({ name, host, bytes: size }, index) => (

@@ -120,7 +120,7 @@ function Loaded({ id, index, query, theme }: TimelineViewProps & { index: Timeli
             </>
           )}
         </p>
-        <section aria-live="polite" aria-label="Selection" class="selection">
+        <section aria-live="polite" aria-label="Selection" class="selection" tabIndex={0}>
           {selected !== undefined && (
             <SliceDetails slice={selected} onZoom={(from, to) => setView(within(from, to, index.spanNs))} />
           )}

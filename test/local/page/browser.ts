@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
 const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -39,4 +40,17 @@ export function troubleOf(page: Page, origin: string): string[] {
       trouble.push(`request to ${request.url()}`);
   });
   return trouble;
+}
+
+const patienceMs = 30_000;
+
+/** Waits until `look` gives a result, and returns it. */
+export async function eventually<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`not within ${patienceMs} ms: ${what}`);
+    await sleep(20);
+  }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { marks, moved, type Viewport, within, zoomed } from '../../../src/page/timeline/viewport.ts';
 
 const spanNs = 1e9;
