@@ -15,7 +15,20 @@ export const rooms = {
   clock: ['base', 'trace', 'analysis'],
   export: ['base', 'trace', 'print', 'analysis'],
   host: ['base', 'native', 'protocol', 'trace', 'clock'],
-  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'clock', 'export', 'host'],
+  serve: ['base', 'native', 'protocol', 'supervisor', 'trace', 'host'],
+  cli: [
+    'base',
+    'native',
+    'protocol',
+    'supervisor',
+    'trace',
+    'print',
+    'analysis',
+    'clock',
+    'export',
+    'host',
+    'serve',
+  ],
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
@@ -55,6 +68,7 @@ export const foldersOf = {
     'record',
     'doctor',
   ],
+  serve: ['http', 'state', 'routes'],
   cli: ['options', 'report', 'agent', 'host'],
 };
 

@@ -35,6 +35,10 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
         : (await import('./explain-now.ts')).runExplainNow(command.options, command.options.recording);
     case 'summary':
       return (await import('./reading/summary.ts')).runSummary(command.options);
+    case 'serve':
+      return (await import('./serving/serve.ts')).runServe(command.options);
+    case 'open':
+      return (await import('./serving/open.ts')).runOpen(command.options);
     default:
       return command satisfies never;
   }

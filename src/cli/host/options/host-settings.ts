@@ -10,6 +10,7 @@ import { reportSettings } from './reading/report-settings.ts';
 import { excludeSetting, selectionSettings } from './reading/selection.ts';
 import { machinesSetting } from './reading/session-options.ts';
 import { parseTimePoint, type TimePoint } from './reading/time-point.ts';
+import { serveSettings } from './serving/serve-settings.ts';
 import { setupSettings } from './setup-settings.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
@@ -46,6 +47,7 @@ export const hostSettings = {
   ...selectionSettings,
   ...reportSettings,
   ...explainSettings,
+  ...serveSettings,
   exclude: excludeSetting,
   output: {
     short: 'o',
