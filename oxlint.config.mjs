@@ -15,7 +15,20 @@ export const rooms = {
   clock: ['base', 'trace', 'analysis'],
   export: ['base', 'trace', 'print', 'analysis'],
   host: ['base', 'native', 'protocol', 'trace', 'clock'],
-  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'clock', 'export', 'host'],
+  serve: ['base', 'native', 'protocol', 'supervisor', 'trace', 'host'],
+  cli: [
+    'base',
+    'native',
+    'protocol',
+    'supervisor',
+    'trace',
+    'print',
+    'analysis',
+    'clock',
+    'export',
+    'host',
+    'serve',
+  ],
   page: ['base', 'analysis'],
 };
 
@@ -56,6 +69,7 @@ export const foldersOf = {
     'record',
     'doctor',
   ],
+  serve: ['http', 'state', 'routes'],
   cli: ['options', 'report', 'agent', 'host'],
   page: ['data', 'parts', 'now', 'recordings', 'timeline', 'why'],
 };

@@ -37,6 +37,10 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return (await import('./reading/timeline.ts')).runTimeline(command.options);
     case 'summary':
       return (await import('./reading/summary.ts')).runSummary(command.options);
+    case 'serve':
+      return (await import('./serving/serve.ts')).runServe(command.options);
+    case 'open':
+      return (await import('./serving/open.ts')).runOpen(command.options);
     default:
       return command satisfies never;
   }

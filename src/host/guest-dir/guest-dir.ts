@@ -8,7 +8,7 @@ import { readGuestFile } from './guest-file.ts';
 import type { GuestLocation } from './location.ts';
 import { keepFromCleaners, unkeptFiles } from './keep.ts';
 import { guestLabel, guestOptions, guestPath } from './location.ts';
-import { lockGuest } from './lock.ts';
+import { guestLockHolder, lockGuest } from './lock.ts';
 import { OwnedDir } from './owned-dir.ts';
 import type { Chardev } from '../port-names.ts';
 import type { TracedMachine } from '../traced-machine.ts';
@@ -62,6 +62,11 @@ export class GuestDir implements TracedMachine {
     const unlock = lockGuest(this.#dir, this.label);
     keepFromCleaners(this.#dir);
     return unlock;
+  }
+
+  /** The process id of another process that uses the control port; undefined if none does. Does not block. */
+  lockedBy(): number | undefined {
+    return guestLockHolder(this.#dir);
   }
 
   /** Files that systemd-tmpfiles may remove because of their age. */

@@ -1,18 +1,34 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { codeOf } from '../../base/error-code.ts';
 import { exitCode, Failure } from '../../base/failure.ts';
-import { tryLock } from '../../native/io/file-lock.ts';
+import { lockHolder, tryLock } from '../../native/io/file-lock.ts';
 import { printable } from '../../base/quoted.ts';
 import type { OwnedDir } from './owned-dir.ts';
 
 export const lockFileName = 'lock';
+/** How long to wait for another process, which may only have asked for the agent's status. */
+const patienceMs = 600;
+const retryMs = 20;
+const sleeping = new Int32Array(new SharedArrayBuffer(4));
+
+/** The process that uses a guest's control port; undefined if no other process does. Does not block. */
+export function guestLockHolder(dir: OwnedDir): number | undefined {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  if (dir.look(lockFileName)?.isFile() !== true) return undefined;
+  const fd = openSync(dir.entry(lockFileName), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    return lockHolder(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /**
  * Locks a guest's control port for this process: two hosts on one port would read each other's answers. The kernel
  * releases the lock when the process ends, however it ends.
  * @param label the guest's name in messages
  * @returns a function that releases the lock
- * @throws Failure (failed) that names the process that holds the lock; does not wait
+ * @throws Failure (failed) that names the process that holds the lock; blocks for up to 0.6 s before
  */
 export function lockGuest(dir: OwnedDir, label: string): () => void {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -37,7 +53,7 @@ export function lockGuest(dir: OwnedDir, label: string): () => void {
       'remove it',
     );
   }
-  if (!tryLock(fd)) {
+  if (!lockSoon(fd)) {
     const holder = readPid(fd);
     closeSync(fd);
     const who = holder === undefined ? 'another trace-host' : `another trace-host (pid ${holder})`;
@@ -52,6 +68,15 @@ export function lockGuest(dir: OwnedDir, label: string): () => void {
   ftruncateSync(fd);
   writeSync(fd, `${process.pid}\n`, 0);
   return () => closeSync(fd);
+}
+
+function lockSoon(fd: number): boolean {
+  const untilMs = performance.now() + patienceMs;
+  while (!tryLock(fd)) {
+    if (performance.now() >= untilMs) return false;
+    Atomics.wait(sleeping, 0, 0, retryMs);
+  }
+  return true;
 }
 
 function readPid(fd: number): number | undefined {

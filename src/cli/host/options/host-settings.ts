@@ -11,6 +11,7 @@ import { excludeSetting, selectionSettings } from './reading/selection.ts';
 import { machinesSetting } from './reading/session-options.ts';
 import { timelineSettings } from './reading/timeline-settings.ts';
 import { parseTimePoint, type TimePoint } from './reading/time-point.ts';
+import { serveSettings } from './serving/serve-settings.ts';
 import { setupSettings } from './setup-settings.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
@@ -48,6 +49,7 @@ export const hostSettings = {
   ...reportSettings,
   ...explainSettings,
   ...timelineSettings,
+  ...serveSettings,
   exclude: excludeSetting,
   output: {
     short: 'o',
