@@ -93,6 +93,8 @@ export interface Recording {
     readonly cpus: number;
   }[];
   readonly whole: boolean;
+  readonly state: 'recording' | 'done';
+  readonly error: string | null;
 }
 
 export interface Cause {

@@ -25,9 +25,7 @@ interface NowProps {
 export function Now({ guests, error, jobs, histories, watched, onWatch, theme }: NowProps): JSX.Element {
   const [problem, setProblem] = useState<unknown>();
   const [said, setSaid] = useState('');
-  const recording = jobs.some(
-    ({ kind, state }) => kind === 'record' && (state === 'running' || state === 'starting'),
-  );
+  const recording = jobs.some(({ kind, state }) => kind === 'record' && state === 'running');
 
   async function record(names: readonly string[], host: boolean): Promise<void> {
     setProblem(undefined);

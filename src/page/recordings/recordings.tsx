@@ -22,7 +22,7 @@ interface RecordingsProps {
 export function Recordings({ recordings, jobs, error, reload, id }: RecordingsProps): JSX.Element {
   const [problem, setProblem] = useState<unknown>();
   const [removing, setRemoving] = useState<Recording>();
-  const running = jobs.filter(({ state }) => state !== 'done' && state !== 'ended' && state !== 'failed');
+  const running = jobs.filter(({ state }) => state !== 'done');
 
   async function remove({ id: removed }: Recording): Promise<void> {
     try {
@@ -110,17 +110,26 @@ function machinesText({ machines }: Recording): string {
   return machines.map(({ name, host }) => (host ? 'host' : shown(name ?? 'guest', 24))).join(', ');
 }
 
+const jobTexts: Readonly<Record<string, string>> = {
+  failed: 'Failed to record',
+  stopping: 'Stopping',
+  converting: 'Writing the files of',
+};
+
 function RunningJob({ job, onError }: { job: Job; onError: (error: unknown) => void }): JSX.Element {
   const who = [...(job.host ? ['host'] : []), ...job.guests.map((name) => shown(name, 24))].join(', ');
   return (
     <p class="job">
       <span>
-        {job.kind === 'watch' ? 'Watching' : 'Recording'} {who} since {date(job.startedAt)}
-        {job.error !== null && ` — ${shown(job.error, 200)}`}
+        {jobTexts[job.state] ?? (job.kind === 'watch' ? 'Watching' : 'Recording')} {who} since{' '}
+        {date(job.startedAt)}
+        {job.error !== null && <strong class="bad"> — {shown(job.error, 300)}</strong>}
       </span>
-      <button type="button" onClick={() => void api.stopJob(job.id).catch(onError)}>
-        Stop
-      </button>
+      {job.state !== 'failed' && (
+        <button type="button" onClick={() => void api.stopJob(job.id).catch(onError)}>
+          Stop
+        </button>
+      )}
     </p>
   );
 }
@@ -132,12 +141,12 @@ interface RowProps {
 }
 
 function RecordingRow({ recording, onError, onRemove }: RowProps): JSX.Element {
-  const { id, createdAt, spanNs, lostBytes, overrun, why, machines, whole } = recording;
+  const { id, createdAt, spanNs, lostBytes, overrun, why, machines, whole, state, error } = recording;
   const title = `${machinesText(recording)} ${date(createdAt)}`;
   const lost = [
     ...(lostBytes > 0 ? [bytes(lostBytes)] : []),
     ...(overrun > 0 ? [`${overrun} events`] : []),
-    ...(whole ? [] : ['unfinished']),
+    ...(whole || state === 'recording' ? [] : ['incomplete']),
   ];
   return (
     <tr>
@@ -146,38 +155,45 @@ function RecordingRow({ recording, onError, onRemove }: RowProps): JSX.Element {
       <td class="number">{spanNs === null ? '–' : duration(Number(spanNs))}</td>
       <td class="number">{bytes(recording.bytes)}</td>
       <td class={lost.length > 0 ? 'number bad' : 'number'}>{lost.length > 0 ? lost.join(', ') : 'none'}</td>
-      <td>{why === null ? 'by hand' : `${shown(why.reason)}: ${shown(why.text, 120)}`}</td>
       <td>
-        <div class="actions">
-          <a class="button" href={hashOf('timeline', id)} aria-label={`Timeline of ${title}`}>
-            Timeline
-          </a>
-          <a class="button" href={hashOf('why', id)} aria-label={`Why, of ${title}`}>
-            Why
-          </a>
-          <a class="button" href={hashOf('recordings', id)} aria-label={`Report of ${title}`}>
-            Report
-          </a>
-          <details class="more">
-            <summary aria-label={`More for ${title}`}>More</summary>
-            <div class="menu">
-              <button type="button" onClick={() => void openInPerfetto(id, title).catch(onError)}>
-                Open in Perfetto UI
-              </button>
-              <a href={api.perfettoUrl(id)} download>
-                Download Perfetto file
-              </a>
-              {machines.map(({ name, host, bytes: size }, index) => (
-                <a key={index} href={api.fileUrl(id, index)} download>
-                  Download {host ? 'host' : shown(name ?? 'guest', 24)} ({bytes(size)})
+        {why === null ? 'by hand' : `${shown(why.reason)}: ${shown(why.text, 120)}`}
+        {error !== null && <div class="bad">{shown(error, 200)}</div>}
+      </td>
+      <td>
+        {state === 'recording' ? (
+          <span class="weak">being recorded…</span>
+        ) : (
+          <div class="actions">
+            <a class="button" href={hashOf('timeline', id)} aria-label={`Timeline of ${title}`}>
+              Timeline
+            </a>
+            <a class="button" href={hashOf('why', id)} aria-label={`Why, of ${title}`}>
+              Why
+            </a>
+            <a class="button" href={hashOf('recordings', id)} aria-label={`Report of ${title}`}>
+              Report
+            </a>
+            <details class="more">
+              <summary aria-label={`More for ${title}`}>More</summary>
+              <div class="menu">
+                <button type="button" onClick={() => void openInPerfetto(id, title).catch(onError)}>
+                  Open in Perfetto UI
+                </button>
+                <a href={api.perfettoUrl(id)} download>
+                  Download Perfetto file
                 </a>
-              ))}
-              <button type="button" class="danger" onClick={onRemove}>
-                Delete…
-              </button>
-            </div>
-          </details>
-        </div>
+                {machines.map(({ name, host, bytes: size }, index) => (
+                  <a key={index} href={api.fileUrl(id, index)} download>
+                    Download {host ? 'host' : shown(name ?? 'guest', 24)} ({bytes(size)})
+                  </a>
+                ))}
+                <button type="button" class="danger" onClick={onRemove}>
+                  Delete…
+                </button>
+              </div>
+            </details>
+          </div>
+        )}
       </td>
     </tr>
   );

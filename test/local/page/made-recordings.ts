@@ -81,6 +81,8 @@ function served(id: string, path: string, machines: readonly ListedMachine[]): S
         ? null
         : { reason: 'latency', text: `web: ${hostileNames[0]} waited 32.7 ms, more than 10 ms` },
       whole: true,
+      state: 'done',
+      error: null,
       machines,
     },
   };
