@@ -4,6 +4,7 @@ import { render } from 'preact';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { api } from './data/api.ts';
+import { isOnlyHost } from './data/only-host.ts';
 import { followEvents, type LiveState } from './data/live.ts';
 import { Now } from './now/now.tsx';
 import { type MachineHistory, withFrame } from './now/history.ts';
@@ -136,9 +137,9 @@ function Page(): JSX.Element {
           </p>
         )}
         {route.view === 'timeline' && id !== undefined && (
-          <TimelineView id={id} query={route.query} theme={theme} />
+          <TimelineView id={id} query={route.query} theme={theme} onlyHost={isOnlyHost(recording)} />
         )}
-        {route.view === 'why' && id !== undefined && <Why id={id} />}
+        {route.view === 'why' && id !== undefined && <Why id={id} onlyHost={isOnlyHost(recording)} />}
         {!views.some(([view]) => view === route.view) && (
           <p class="note">
             There is no such view. <a href={hashOf('now')}>Now</a>

@@ -1,10 +1,12 @@
 import { Columns } from './columns.ts';
-import { isBusy, slice } from './slice-kinds.ts';
+import { isBusy, isRest, slice } from './slice-kinds.ts';
 
 /** Width of level 1; each further level is four times as wide. */
 const firstWidthNs = 4 ** 8;
 /** There are levels until the whole span has no more than so many buckets. */
 const fewestBuckets = 2048;
+/** So that a rest gives its name to several slices only where there is nothing else. */
+const restWeight = 1e-9;
 
 /** The widths of the levels of a timeline; 0 for the first, which has all slices. */
 export function levelWidths(spanNs: number): number[] {
@@ -34,7 +36,7 @@ class Level {
     this.#next = next;
   }
 
-  /** @param longest length of the longest slice in it, which has this name */
+  /** @param longest length of the longest slice in it, which has this name; less for a rest */
   add(start: number, end: number, name: number, kind: number, busy: number, longest: number): void {
     if (end - start >= this.#width) {
       this.flush();
@@ -91,15 +93,12 @@ export class RowLevels {
   change(time: number, kind: number, name: number): void {
     if (kind === this.#kind && name === this.#name) return;
     const start = this.#since;
-    if (this.#kind >= 0 && time > start)
-      this.levels[0]!.add(
-        start,
-        time,
-        this.#name,
-        this.#kind,
-        isBusy(this.#kind) ? time - start : 0,
-        time - start,
-      );
+    if (this.#kind >= 0 && time > start) {
+      const length = time - start;
+      const busy = isBusy(this.#kind) ? length : 0;
+      const longest = isRest(this.#kind) ? length * restWeight : length;
+      this.levels[0]!.add(start, time, this.#name, this.#kind, busy, longest);
+    }
     this.#since = Math.max(time, start);
     this.#kind = kind;
     this.#name = name;

@@ -14,7 +14,7 @@ export const sliceKinds = [
   'paused',
   /** Events were lost, or nothing says what happened; `name` is why. */
   'lost',
-  /** Several slices that are shorter than the level's width; `name` is that of the longest. */
+  /** Several slices that are shorter than the level's width; `name` is that of the longest one that is no rest. */
   'mixed',
 ] as const;
 
@@ -34,6 +34,11 @@ export const slice: Readonly<Record<SliceKind, number>> = {
   lost: 9,
   mixed: 10,
 };
+
+/** Whether the CPU has nothing to do in slices of this kind. */
+export function isRest(kind: number): boolean {
+  return kind === slice.idle || kind === slice.halted;
+}
 
 /** Whether the CPU works in slices of this kind. */
 export function isBusy(kind: number): boolean {

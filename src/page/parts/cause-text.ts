@@ -10,13 +10,13 @@ export function causeText(
   const named = [number, name].filter((part) => part !== null && part !== '').join(' ');
   switch (kind) {
     case 'guest-task':
-      return `behind ${task} in the guest`;
+      return `behind task ${task}`;
     case 'guest-irq':
-      return `guest interrupt ${named}`;
+      return `interrupt ${named}`;
     case 'guest-softirq':
-      return `guest softirq ${named}`;
+      return `softirq ${named}`;
     case 'guest-kernel':
-      return "the guest's kernel, until it switched";
+      return 'the kernel, until it switched';
     case 'preempted':
       return `vCPU preempted by host task ${task}`;
     case 'woken-behind':

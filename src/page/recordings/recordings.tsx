@@ -151,8 +151,8 @@ function RecordingRow({ recording, onError, onRemove }: RowProps): JSX.Element {
   return (
     <tr>
       <th scope="row">{date(createdAt)}</th>
-      <td>{machinesText(recording)}</td>
-      <td class="number">{spanNs === null ? '–' : duration(Number(spanNs))}</td>
+      <td>{machines.length === 0 ? '–' : machinesText(recording)}</td>
+      <td class="number">{spanNs === null || state === 'recording' ? '–' : duration(Number(spanNs))}</td>
       <td class="number">{bytes(recording.bytes)}</td>
       <td class={lost.length > 0 ? 'number bad' : 'number'}>{lost.length > 0 ? lost.join(', ') : 'none'}</td>
       <td>

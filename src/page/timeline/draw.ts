@@ -125,14 +125,21 @@ export class Painter {
     // narrow slices of one pixel: which, and how much of it they work
     let pixel = -1;
     let work = 0;
+    let most = 0;
+    let mostName = -1;
     let isLost = false;
+    // several slices have the colour of what takes most of their time
+    const mixed = (of: number): string =>
+      row.kind === 'vcpu' ? looks.running.color : of < 0 ? colors.mixed : this.#taskColor(of, strings);
     const flush = (): void => {
       if (pixel < 0) return;
       const tall = Math.max(1, Math.min(1, work) * height);
-      context.fillStyle = isLost ? this.#fill(slice.lost) : colors.mixed;
+      context.fillStyle = isLost ? this.#fill(slice.lost) : mixed(mostName);
       context.fillRect(pixel, top + height - (isLost ? height : tall), 1, isLost ? height : tall);
       pixel = -1;
       work = 0;
+      most = 0;
+      mostName = -1;
       isLost = false;
     };
     for (let at = firstEndingAfter(slices, first); at < count && start[at]! < last; at++) {
@@ -145,7 +152,12 @@ export class Painter {
         const here = Math.floor(x);
         if (here !== pixel) flush();
         pixel = here;
-        work += wide * (busy[at]! / 255);
+        const part = wide * (busy[at]! / 255);
+        work += part;
+        if (part > most) {
+          most = part;
+          mostName = name[at]!;
+        }
         isLost ||= what === slice.lost;
         continue;
       }
@@ -156,7 +168,7 @@ export class Painter {
       const tall = Math.max(1, part * height);
       const y = top + height - tall;
       const color = isTask ? this.#taskColor(name[at]!, strings) : look.color;
-      context.fillStyle = isTask ? color : what === slice.mixed ? colors.mixed : this.#fill(what);
+      context.fillStyle = isTask ? color : what === slice.mixed ? mixed(name[at]!) : this.#fill(what);
       context.fillRect(x, y, Math.max(1, wide - (wide > 3 ? 0.5 : 0)), tall);
       if (wide < textPx || tall < height * 0.6) continue;
       const text = this.#label(what, name[at]!, row, strings);
@@ -172,7 +184,7 @@ export class Painter {
           tall - 4,
         );
       }
-      context.fillStyle = inkOn(what === slice.mixed ? colors.mixed : color);
+      context.fillStyle = inkOn(what === slice.mixed ? mixed(name[at]!) : color);
       context.fillText(text.length > room ? `${text.slice(0, room - 1)}…` : text, x + 4, y + tall / 2 + 1);
     }
     flush();

@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { slice, sliceKinds } from '../../analysis/timeline/slice-kinds.ts';
 import type { TimelineIndex } from '../../analysis/timeline/timeline-index.ts';
 import { api } from '../data/api.ts';
+import { rowsOfHost, waitsOfHost } from '../data/only-host.ts';
 import { Tiles } from '../data/tiles.ts';
 import type { Explanation } from '../data/types.ts';
 import { Problem } from '../parts/problem.tsx';
@@ -26,19 +27,30 @@ interface TimelineViewProps {
   readonly id: string;
   readonly query: URLSearchParams;
   readonly theme: Theme;
+  readonly onlyHost: boolean;
 }
 
 /** The timeline of a recording. */
-export function TimelineView({ id, query, theme }: TimelineViewProps): JSX.Element {
-  const { value: index, error, reload } = useLoaded((signal) => api.timeline(id, signal), id);
+export function TimelineView({ id, query, theme, onlyHost }: TimelineViewProps): JSX.Element {
+  const { value, error, reload } = useLoaded((signal) => api.timeline(id, signal), id);
+  const index = useMemo(
+    () => (value !== undefined && onlyHost ? rowsOfHost(value) : value),
+    [value, onlyHost],
+  );
   if (error !== undefined) return <Problem error={error} onRetry={reload} />;
   if (index === undefined) return <p class="note">Reading the recording…</p>;
   if (index.rows.length === 0)
     return <p class="note">No event of this recording says what a CPU did. Record sched and irq events.</p>;
-  return <Loaded key={id} id={id} index={index} query={query} theme={theme} />;
+  return <Loaded key={id} id={id} index={index} query={query} theme={theme} onlyHost={onlyHost} />;
 }
 
-function Loaded({ id, index, query, theme }: TimelineViewProps & { index: TimelineIndex }): JSX.Element {
+function Loaded({
+  id,
+  index,
+  query,
+  theme,
+  onlyHost,
+}: TimelineViewProps & { index: TimelineIndex }): JSX.Element {
   const [version, setVersion] = useState(0);
   const [problem, setProblem] = useState<unknown>();
   const [view, setView] = useState<Viewport>({ from: 0, to: Math.max(100, index.spanNs) });
@@ -52,15 +64,16 @@ function Loaded({ id, index, query, theme }: TimelineViewProps & { index: Timeli
     [id, index],
   );
   useEffect(() => () => tiles.close(), [tiles]);
-  const hasGuest = index.rows.some(({ host }) => !host);
+  const hasWaits = onlyHost || index.rows.some(({ host }) => !host);
   const waits = useLoaded(
     async (signal): Promise<Explanation | undefined> =>
-      hasGuest ? api.explain(id, worst, signal) : undefined,
+      hasWaits ? api.explain(id, worst, signal) : undefined,
     id,
   );
   const placed = useMemo(
-    () => (waits.value === undefined ? [] : placedWaits(waits.value, index)),
-    [waits.value, index],
+    () =>
+      waits.value === undefined ? [] : placedWaits(onlyHost ? waitsOfHost(waits.value) : waits.value, index),
+    [waits.value, index, onlyHost],
   );
 
   function showWait(found: PlacedWait): void {
@@ -137,8 +150,8 @@ function Loaded({ id, index, query, theme }: TimelineViewProps & { index: Timeli
         <Waits
           placed={placed}
           error={waits.error}
-          isLoading={hasGuest && waits.value === undefined && waits.error === undefined}
-          hasGuest={hasGuest}
+          isLoading={hasWaits && waits.value === undefined && waits.error === undefined}
+          hasWaits={hasWaits}
           current={wait}
           onChoose={showWait}
         />
@@ -189,18 +202,18 @@ interface WaitsProps {
   readonly placed: readonly PlacedWait[];
   readonly error: unknown;
   readonly isLoading: boolean;
-  readonly hasGuest: boolean;
+  readonly hasWaits: boolean;
   readonly current: PlacedWait | undefined;
   readonly onChoose: (wait: PlacedWait) => void;
 }
 
-function Waits({ placed, error, isLoading, hasGuest, current, onChoose }: WaitsProps): JSX.Element {
+function Waits({ placed, error, isLoading, hasWaits, current, onChoose }: WaitsProps): JSX.Element {
   return (
     <section aria-label="Longest waits" class="waits">
       <h3>Longest waits</h3>
       {error !== undefined && <Problem error={error} />}
       {isLoading && <p class="weak">Looking for waits…</p>}
-      {!hasGuest && <p class="weak">No guest was recorded: waits are those of guests' tasks.</p>}
+      {!hasWaits && <p class="weak">No guest was recorded: waits are those of guests' tasks.</p>}
       <ol>
         {placed.slice(0, 30).map((each) => (
           <li key={`${each.wait.tid} ${each.wait.dueNs} ${each.wait.kind}`}>
@@ -232,7 +245,7 @@ function Legend(): JSX.Element {
         {kinds.map((kind) => (
           <li key={kind}>
             <span class={`swatch swatch-${kind}`} />{' '}
-            {kind === 'mixed' ? 'several short slices; height: busy' : looks[kind].says}
+            {kind === 'mixed' ? 'several short slices; the height is how busy' : looks[kind].says}
           </li>
         ))}
         <li>

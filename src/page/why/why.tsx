@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { api } from '../data/api.ts';
+import { waitsOfHost } from '../data/only-host.ts';
 import type { Explanation, Thief, Wait } from '../data/types.ts';
 import { causeText } from '../parts/cause-text.ts';
 import { Problem } from '../parts/problem.tsx';
@@ -11,11 +12,11 @@ import { Bar, WaitCauses } from '../timeline/waits.tsx';
 const worst = 50;
 
 /** Who made tasks of a recording's guests wait. */
-export function Why({ id }: { id: string }): JSX.Element {
+export function Why({ id, onlyHost }: { id: string; onlyHost: boolean }): JSX.Element {
   const { value, error, reload } = useLoaded((signal) => api.explain(id, worst, signal), id);
   if (error !== undefined) return <Problem error={error} onRetry={reload} />;
   if (value === undefined) return <p class="note">Explaining the recording…</p>;
-  return <Explained id={id} explanation={value} />;
+  return <Explained id={id} explanation={onlyHost ? waitsOfHost(value) : value} />;
 }
 
 function Explained({ id, explanation }: { id: string; explanation: Explanation }): JSX.Element {
@@ -53,7 +54,7 @@ function Explained({ id, explanation }: { id: string; explanation: Explanation }
                   Length
                 </th>
                 <th scope="col">Task</th>
-                <th scope="col">Guest</th>
+                <th scope="col">Where</th>
                 <th scope="col">Causes</th>
               </tr>
             </thead>
@@ -93,7 +94,7 @@ function Explained({ id, explanation }: { id: string; explanation: Explanation }
 function verdictOf(waits: readonly Wait[]): string {
   const [first] = waits;
   const [cause] = first?.causes ?? [];
-  if (first === undefined || cause === undefined) return 'No task of a guest had to wait.';
+  if (first === undefined || cause === undefined) return 'No wait was found.';
   const sums = new Map<string, { ns: number; count: number }>();
   for (const { causes } of waits)
     for (const each of causes) {
