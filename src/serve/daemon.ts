@@ -79,8 +79,10 @@ export async function runDaemon(options: ServeOptions): Promise<ExitCode> {
       () => resolve(),
     );
   });
-  await listenOn(unix, socket);
+  let isListening = false;
   try {
+    await listenOn(unix, socket);
+    isListening = true;
     await listenTcp(tcp, listen);
     guests.start();
     const recovery = jobs.recover();
@@ -91,15 +93,15 @@ export async function runDaemon(options: ServeOptions): Promise<ExitCode> {
     log.info('stopping');
     manager.stopping(stopMs);
     await Promise.all([tops.close(), jobs.close(), watches.close(), guests.close(), recovery]);
-    await app.close();
     return exitCode.done;
   } finally {
     manager.close();
-    unix.close();
-    unix.closeAllConnections();
-    tcp.close();
-    tcp.closeAllConnections();
-    rmSync(socket, { force: true });
+    await app.close();
+    for (const server of [unix, tcp]) {
+      server.close();
+      server.closeAllConnections();
+    }
+    if (isListening) rmSync(socket, { force: true });
     unlock();
   }
 }

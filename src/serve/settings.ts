@@ -35,6 +35,6 @@ export const maxBodyBytes = 64 * 1024;
 /** Clients of events at the same time. */
 export const maxEventClients = 100;
 /** Connections at the same time; further ones are closed. */
-export const maxConnections = 1000;
+export const maxConnections = 2000;
 /** A recording needs at least this much free space at its start, and ends when this much is left. */
 export const leastFreeBytes = 64 * 2 ** 20;

@@ -78,6 +78,13 @@ export async function makeServers(
       tcp = server;
       return server;
     },
+    // a URL that cannot be decoded, or is too long: no route, so no hook runs
+    frameworkErrors: (cause, _request, reply) => {
+      const { body } = new Problem(404, 'there is no such resource', '', { cause });
+      reply.hijack();
+      reply.raw.writeHead(body.status, { ...headers, 'content-type': 'application/problem+json' });
+      reply.raw.end(JSON.stringify(body));
+    },
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: 128 },
     exposeHeadRoutes: false,

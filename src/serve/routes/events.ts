@@ -34,6 +34,7 @@ export function addEventRoutes(
   const timer = setInterval(() => {
     for (const client of clients) send(client, ':\n\n');
   }, heartbeatMs);
+  timer.unref();
   app.addHook('onClose', async () => clearInterval(timer));
   app.addHook('preClose', async () => {
     for (const client of clients) client.destroy();
