@@ -10,6 +10,7 @@ import { growth } from './growth.ts';
 import { large } from './large.ts';
 import { latency } from './latency.ts';
 import { Machines } from './machine/machines.ts';
+import { page } from './page.ts';
 import { memory } from './memory.ts';
 import { replacement } from './replacement.ts';
 import { type BenchOptions, parseBenchOptions, usage } from './options.ts';
@@ -35,6 +36,7 @@ const benchmarks: readonly Benchmark[] = [
   hostCost,
   explain,
   timeline,
+  page,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

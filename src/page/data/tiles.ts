@@ -47,6 +47,11 @@ export class Tiles {
     return level;
   }
 
+  /** Whether something that was wanted has not come yet. */
+  get isLoading(): boolean {
+    return this.#requests > 0 || this.#queue.length > 0;
+  }
+
   /** Call before the calls of `visible` for a frame. */
   beginFrame(): void {
     for (const tile of this.#queue) tile.isWanted = false;

@@ -105,7 +105,7 @@ function Loaded({
   }
 
   return (
-    <div class="timeline">
+    <div class="timeline" aria-busy={version === 0 || tiles.isLoading}>
       {problem !== undefined && <Problem error={problem} onRetry={() => location.reload()} />}
       <TimelineCanvas
         tiles={tiles}

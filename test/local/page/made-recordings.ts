@@ -49,10 +49,15 @@ export async function recordHost(dir: string): Promise<ServedRecording> {
 }
 
 /** Recordings of a simulated host and two guests, one of which is paused for 30 ms. */
-export async function simulatedRecording(dir: string, durationNs = 3e8): Promise<ServedRecording> {
+export async function simulatedRecording(
+  dir: string,
+  durationNs = 3e8,
+  exitEveryNs = plainGuest.exitEveryNs,
+): Promise<ServedRecording> {
   const guests = ['web', 'db'].map((name) => ({
     ...plainGuest,
     name,
+    exitEveryNs,
     pauses: name === 'web' ? [{ at: 2e8, ns: 3e7 }] : [],
   }));
   const own = join(dir, 'simulated');
