@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import { StoredTimeline } from '../../../src/analysis/timeline/read-timeline.ts';
+import { columnsOf } from '../../../src/serve/routes/timeline-columns.ts';
 import { repoRoot } from '../../repo-root.ts';
 
 /** As the daemon sends it. */
@@ -46,7 +46,7 @@ export class PageServer {
   readonly refused = new Map<string, object>();
   readonly #server: Server;
   readonly #cache = mkdtempSync(join(tmpdir(), 'page-server-'));
-  readonly #timelines = new Map<string, Promise<StoredTimeline>>();
+  readonly #timelines = new Map<string, Promise<unknown>>();
   readonly #events = new Set<ServerResponse>();
   readonly #clock: NodeJS.Timeout;
 
@@ -147,15 +147,15 @@ export class PageServer {
         const dir = join(this.#cache, id);
         let stored = this.#timelines.get(id);
         if (stored === undefined) {
-          stored = run(['timeline', path, '-o', dir]).then(() => StoredTimeline.open(dir));
+          stored = run(['timeline', path, '-o', dir]);
           this.#timelines.set(id, stored);
         }
-        const timeline = await stored;
+        await stored;
         if (row === '') return json(response, JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8')));
         const from = Number(query.get('from') ?? 0);
         const to = Number(query.get('to') ?? Infinity);
-        const bytes = await timeline.read(Number(row), Number(level), from, to);
-        response.writeHead(bytes === undefined ? 404 : 200, { 'content-type': 'application/octet-stream' });
+        const bytes = await columnsOf(dir, Number(row), Number(level), from, to);
+        response.writeHead(200, { 'content-type': 'application/octet-stream' });
         response.end(bytes);
         return;
       }

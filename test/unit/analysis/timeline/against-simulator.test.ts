@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { StoredTimeline } from '../../../../src/analysis/timeline/read-timeline.ts';
 import type { SliceKind } from '../../../../src/analysis/timeline/slice-kinds.ts';
 import type { TimelineIndex, TimelineRow } from '../../../../src/analysis/timeline/timeline-index.ts';
 import { writeTimeline } from '../../../../src/analysis/timeline/write-timeline.ts';
+import { columnsOf } from '../../../../src/serve/routes/timeline-columns.ts';
 import { openSession } from '../../../../src/trace/session.ts';
 import { type Slices, slicesOf } from '../../../../src/page/data/columns.ts';
 import { plainGuest, plainHost, type SessionOptions } from '../../../simulator/session/options.ts';
@@ -35,7 +35,6 @@ async function made(test: TestContext, given: SessionOptions): Promise<Made> {
   const dir = scratchDir(test);
   try {
     const index = await writeTimeline(opened, dir);
-    const stored = await StoredTimeline.open(dir);
     return {
       session,
       index,
@@ -47,9 +46,7 @@ async function made(test: TestContext, given: SessionOptions): Promise<Made> {
         return row;
       },
       slicesAt: async ({ id }, level, from = 0, to = Infinity) => {
-        const bytes = await stored.read(id, level, from, to);
-        assert.ok(bytes);
-        return slicesOf(new Uint8Array(bytes).buffer);
+        return slicesOf(new Uint8Array(await columnsOf(dir, id, level, from, to)).buffer);
       },
     };
   } finally {
