@@ -49,6 +49,7 @@ const packages = {
   guest: {
     ...compiler,
     binutils: ['objdump'],
+    chromium: ['chromium'],
     cpio: ['cpio'],
     e2fsprogs: ['mke2fs', '/sbin/mke2fs'],
     fakeroot: ['fakeroot'],
