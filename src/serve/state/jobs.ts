@@ -129,7 +129,12 @@ export class Jobs {
       const folder = await this.#recordings.create(entry);
       const maxBytes = this.#recordings.freeBytes() - leastFreeBytes / 2;
       const args = recordArguments(request, { out: join(folder, 'trace.dat'), dir, maxBytes });
-      job.child = this.#run(args, folder);
+      try {
+        job.child = this.#run(args, folder);
+      } catch (cause) {
+        this.#recordings.takeBack(id);
+        throw new Problem(507, `cannot write to ${folder}: ${codeOf(cause)}`, 'free space there', { cause });
+      }
       job.done = this.#watch(job, entry, folder);
     } catch (cause) {
       this.#jobs.delete(id);
