@@ -6,8 +6,10 @@ import { printable } from '../../base/quoted.ts';
 import type { OwnedDir } from './owned-dir.ts';
 
 export const lockFileName = 'lock';
-/** How long to wait for another process, which may only have asked for the agent's status. */
-const patienceMs = 600;
+/** How long to wait for a process that only asks for the agent's status: longer than that takes. */
+const patienceMs = 5000;
+/** What the lock file has besides the pid of such a process. */
+const briefMark = ' briefly';
 const retryMs = 20;
 const sleeping = new Int32Array(new SharedArrayBuffer(4));
 
@@ -27,10 +29,11 @@ export function guestLockHolder(dir: OwnedDir): number | undefined {
  * Locks a guest's control port for this process: two hosts on one port would read each other's answers. The kernel
  * releases the lock when the process ends, however it ends.
  * @param label the guest's name in messages
+ * @param isBrief whether it is released within seconds; others then wait
  * @returns a function that releases the lock
- * @throws Failure (failed) that names the process that holds the lock; blocks for up to 0.6 s before
+ * @throws Failure (failed) that names the process that holds the lock; blocks only while that holds it briefly
  */
-export function lockGuest(dir: OwnedDir, label: string): () => void {
+export function lockGuest(dir: OwnedDir, label: string, isBrief = false): () => void {
   const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
   let fd: number;
   try {
@@ -54,7 +57,7 @@ export function lockGuest(dir: OwnedDir, label: string): () => void {
     );
   }
   if (!lockSoon(fd)) {
-    const holder = readPid(fd);
+    const holder = readHolder(fd)?.pid;
     closeSync(fd);
     const who = holder === undefined ? 'another trace-host' : `another trace-host (pid ${holder})`;
     throw new Failure(
@@ -66,22 +69,22 @@ export function lockGuest(dir: OwnedDir, label: string): () => void {
     );
   }
   ftruncateSync(fd);
-  writeSync(fd, `${process.pid}\n`, 0);
+  writeSync(fd, `${process.pid}${isBrief ? briefMark : ''}\n`, 0);
   return () => closeSync(fd);
 }
 
 function lockSoon(fd: number): boolean {
   const untilMs = performance.now() + patienceMs;
   while (!tryLock(fd)) {
-    if (performance.now() >= untilMs) return false;
+    if (readHolder(fd)?.isBrief !== true || performance.now() >= untilMs) return false;
     Atomics.wait(sleeping, 0, 0, retryMs);
   }
   return true;
 }
 
-function readPid(fd: number): number | undefined {
-  const buffer = Buffer.alloc(16);
+function readHolder(fd: number): { readonly pid: number; readonly isBrief: boolean } | undefined {
+  const buffer = Buffer.alloc(32);
   const bytes = readSync(fd, buffer, 0, buffer.length, 0);
-  const pid = /^(\d{1,10})\n$/.exec(buffer.toString('latin1', 0, bytes))?.[1];
-  return pid === undefined ? undefined : Number(pid);
+  const [, pid, mark] = /^(\d{1,10})( briefly)?\n$/.exec(buffer.toString('latin1', 0, bytes)) ?? [];
+  return pid === undefined ? undefined : { pid: Number(pid), isBrief: mark === briefMark };
 }

@@ -1,7 +1,6 @@
 import { createReadStream, existsSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { isObject } from '../../base/json-type.ts';
 import { writeReplacing } from '../../trace/file/write-replacing.ts';
@@ -71,8 +70,7 @@ export function addReadingRoutes(app: FastifyInstance, { children, recordings }:
     },
     async ({ params: { id } }, reply) => {
       const args = ['export', ...inputs(id), '--to=perfetto', '--gzip', '--output=-'];
-      const out = new PassThrough();
-      streamTool(children, args, exportLimits, out).catch(() => undefined);
+      const out = await streamTool(children, args, exportLimits);
       return download(reply, out, nameOf(recordings.get(id), 'trace.pftrace.gz'));
     },
   );
@@ -99,11 +97,7 @@ export function addReadingRoutes(app: FastifyInstance, { children, recordings }:
         return chunk;
       };
       const args = ['report', ...inputs(id), ...times];
-      const out = new PassThrough();
-      const done = streamTool(children, args, reportLimits, out, take);
-      done.catch(() => undefined);
-      // an error before the first line becomes an answer
-      await Promise.race([done, new Promise((resolve) => out.once('readable', resolve))]);
+      const out = await streamTool(children, args, reportLimits, take);
       return reply.type('text/plain; charset=utf-8').send(out);
     },
   );

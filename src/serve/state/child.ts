@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
-import type { Writable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { Problem } from '../http/problem.ts';
 import { supervisedWord } from './supervised-word.ts';
@@ -61,34 +61,40 @@ export function runTool(children: Children, args: readonly string[], limits: Too
 }
 
 /**
- * Like `runTool`, but writes the output to a stream as it comes, and destroys that if the command fails. A closed stream
- * ends the command.
- * @param take what of a chunk is to be written; an empty result ends the command
+ * Like `runTool`, but gives the output as it comes. If the command fails later, the stream is destroyed; if the stream is
+ * closed, the command ends.
+ * @param take what of a chunk is wanted; less than all of it ends the command
+ * @returns at the first output, or at the end @throws Problem if the command fails before
  */
-export function streamTool(
+export async function streamTool(
   children: Children,
   args: readonly string[],
   limits: ToolLimits,
-  to: Writable,
   take: (chunk: Buffer) => Buffer = (chunk) => chunk,
-): Promise<void> {
+): Promise<Readable> {
   refuseMany();
-  return reading(async () => {
-    let isEnough = false;
-    const more = async (chunk: Buffer): Promise<boolean> => {
-      const taken = isEnough ? chunk.subarray(0, 0) : take(chunk);
-      isEnough ||= taken.length < chunk.length;
-      if (taken.length > 0 && !to.write(taken))
-        await new Promise<void>((resolve) => {
-          to.once('drain', resolve).once('close', resolve);
-        });
-      return !isEnough && !to.destroyed;
-    };
-    await run(children, args, limits, more);
-    to.end();
-  }).catch((cause: unknown) => {
-    to.destroy(cause instanceof Error ? cause : undefined);
-    throw cause;
+  const out = new PassThrough();
+  let began = (): void => undefined;
+  const hasBegun = new Promise<void>((resolve) => {
+    began = resolve;
+  });
+  const more = async (chunk: Buffer): Promise<boolean> => {
+    const taken = take(chunk);
+    const isDrained = out.write(taken);
+    began();
+    if (!isDrained) await drained(out);
+    return taken.length === chunk.length && !out.destroyed;
+  };
+  const done = reading(() => run(children, args, limits, more)).then(() => out.end());
+  await Promise.race([hasBegun, done]);
+  done.catch((cause: unknown) => out.destroy(cause instanceof Error ? cause : undefined));
+  return out;
+}
+
+function drained(out: PassThrough): Promise<void> {
+  if (out.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    out.once('drain', resolve).once('close', resolve);
   });
 }
 

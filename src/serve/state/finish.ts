@@ -1,15 +1,16 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isObject } from '../../base/json-type.ts';
 import { type Children, lastMessage, runTool } from './child.ts';
 import type { Entry } from './recordings.ts';
 
 /** Files in a recording's folder that the recorder's output goes to. */
-export const resultName = 'record.json';
-export const logName = 'record.log';
+const resultName = 'record.json';
+const logName = 'record.log';
 
 const limits = { timeoutMs: 30 * 60_000, outputBytes: 64 << 20 };
 const maxLogBytes = 64 * 1024;
+const reservedBytes = 64 * 1024;
 
 /**
  * What a recording has become, when its recorder has ended, however that ended: reads what it reported, converts what
@@ -34,6 +35,7 @@ export async function finished(children: Children, folder: string, entry: Entry)
     }
   }
   const files = readdirSync(folder).filter((each) => /^trace(-[\w.-]+)?\.dat$/.test(each));
+  if (reports.length === 0) error ??= 'its recorder was killed, or could not write what it recorded';
   const machines: Entry['machines'][number][] = [];
   let spanNs = 0;
   for (const file of files) {
@@ -43,9 +45,7 @@ export async function finished(children: Children, folder: string, entry: Entry)
     spanNs = Math.max(spanNs, info.spanNs);
   }
   machines.sort((a, b) => Number(b.host) - Number(a.host));
-  // nothing says that a recording without a report lacks anything, if all machines have a file
   const wanted = entry.guests.length + Number(entry.host);
-  if (reports.length === 0) isWhole = machines.length === wanted && error === null;
   return {
     ...entry,
     state: 'done',
@@ -57,6 +57,26 @@ export async function finished(children: Children, folder: string, entry: Entry)
     whole: isWhole && machines.length === wanted,
     error,
   };
+}
+
+/**
+ * Makes the files for the recorder's output, and fills them with blanks, which mean nothing in them: so there is space for
+ * it when the disk is full. The caller owns the descriptors.
+ */
+export function openOutput(folder: string): { readonly out: number; readonly err: number } {
+  const blank = Buffer.alloc(reservedBytes, '\n');
+  const open = (name: string): number => {
+    const path = join(folder, name);
+    writeFileSync(path, blank, { flag: 'wx', mode: 0o600 });
+    return openSync(path, 'r+');
+  };
+  const out = open(resultName);
+  try {
+    return { out, err: open(logName) };
+  } catch (cause) {
+    closeSync(out);
+    throw cause;
+  }
 }
 
 interface Report {
@@ -97,7 +117,7 @@ function reportsIn(folder: string): Report[] {
 
 function messageIn(folder: string): string | null {
   try {
-    const said = readFileSync(join(folder, logName), 'utf8').slice(-maxLogBytes);
+    const said = readFileSync(join(folder, logName), 'utf8').trimEnd().slice(-maxLogBytes);
     const message = lastMessage(said);
     if (message === undefined) return null;
     return message.remedy === '' ? message.detail : `${message.detail} — ${message.remedy}`;

@@ -14,7 +14,7 @@ const scanMs = 2000;
 /** How often an agent is asked for its status, while somebody looks and otherwise. */
 const askMs = { looked: 5000, unseen: 60_000 };
 const lookMs = 10_000;
-const statusTimeoutMs = 500;
+const statusTimeoutMs = 1500;
 /** Directories that are scanned at most; an API with more would not be readable. */
 const maxGuests = 256;
 
@@ -123,7 +123,7 @@ export class Guests {
   #look(name: string, known: Known): void {
     let guest: GuestDir | undefined;
     try {
-      guest = GuestDir.open(known.location);
+      guest = GuestDir.open(known.location, true);
       const cpus = guest.cpus.length;
       const job = this.jobOf(name);
       if (job !== undefined) {

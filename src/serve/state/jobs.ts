@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { codeOf } from '../../base/error-code.ts';
@@ -9,7 +9,7 @@ import { Problem } from '../http/problem.ts';
 import { leastFreeBytes } from '../settings.ts';
 import type { Bus } from './bus.ts';
 import { type Children, startChild } from './child.ts';
-import { finished, logName, resultName } from './finish.ts';
+import { finished, openOutput } from './finish.ts';
 import type { Guests } from './guests.ts';
 import { newId } from './ids.ts';
 import { recordArguments } from './record-arguments.ts';
@@ -129,7 +129,12 @@ export class Jobs {
       const folder = await this.#recordings.create(entry);
       const maxBytes = this.#recordings.freeBytes() - leastFreeBytes / 2;
       const args = recordArguments(request, { out: join(folder, 'trace.dat'), dir, maxBytes });
-      job.child = this.#run(args, folder);
+      try {
+        job.child = this.#run(args, folder);
+      } catch (cause) {
+        this.#recordings.takeBack(id);
+        throw new Problem(507, `cannot write to ${folder}: ${codeOf(cause)}`, 'free space there', { cause });
+      }
       job.done = this.#watch(job, entry, folder);
     } catch (cause) {
       this.#jobs.delete(id);
@@ -173,16 +178,12 @@ export class Jobs {
   }
 
   #run(args: readonly string[], folder: string): ChildProcess {
-    const out = openSync(join(folder, resultName), 'wx', 0o600);
+    const { out, err } = openOutput(folder);
     try {
-      const err = openSync(join(folder, logName), 'wx', 0o600);
-      try {
-        return startChild(this.#children, args, out, err);
-      } finally {
-        closeSync(err);
-      }
+      return startChild(this.#children, args, out, err);
     } finally {
       closeSync(out);
+      closeSync(err);
     }
   }
 
@@ -203,7 +204,7 @@ export class Jobs {
     job.state = 'converting';
     this.#bus.changed('jobs');
     const result = await this.#finish(recorded, folder);
-    job.error = result?.error ?? null;
+    job.error = result === undefined ? 'the recording could not be completed; see the log' : result.error;
     job.state = result !== undefined && result.machines.length > 0 ? 'done' : 'failed';
     job.endedMs = performance.now();
     job.child = undefined;
@@ -217,7 +218,12 @@ export class Jobs {
   async #finish(entry: Entry, folder: string): Promise<Entry | undefined> {
     try {
       const result = await finished(this.#children, folder, entry);
-      await this.#recordings.save(result);
+      await this.#recordings.save(result).catch((cause: unknown) => {
+        this.#log.error(
+          { recording: entry.id, why: String(cause) },
+          'cannot save what a recording has become',
+        );
+      });
       return result;
     } catch (cause) {
       this.#log.error({ recording: entry.id, why: String(cause) }, 'cannot complete a recording');

@@ -133,6 +133,13 @@ export class Recordings {
     this.#bus.changed('recordings');
   }
 
+  /** Takes back `create`, for a recorder that could not be started. */
+  takeBack(id: string): void {
+    this.#entries.delete(id);
+    rmSync(join(this.dir, id), { recursive: true, force: true });
+    this.#bus.changed('recordings');
+  }
+
   /** Free space for recordings, in bytes. */
   freeBytes(): number {
     const { bavail, bsize } = statfsSync(this.dir);
