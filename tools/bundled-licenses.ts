@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The licenses of all packages that esbuild put into the bundle of `trace-host serve`. @param root the checkout, built */
-export function bundledLicenses(root: string): string {
-  const { inputs }: { inputs: object } = JSON.parse(
-    readFileSync(join(root, 'dist/serve-libraries.json'), 'utf8'),
-  );
+/**
+ * The licenses of all packages that esbuild put into a bundle.
+ * @param root the checkout, built
+ * @param metafile of the bundle; by default that of `trace-host serve`
+ */
+export function bundledLicenses(root: string, metafile = 'dist/serve-libraries.json'): string {
+  const { inputs }: { inputs: object } = JSON.parse(readFileSync(join(root, metafile), 'utf8'));
   const dirs = Object.keys(inputs).flatMap(
     (path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [],
   );

@@ -227,6 +227,30 @@ describe('the page in a browser', { skip: browserSkip || agentSkip(), timeout: 6
     await close();
   });
 
+  it('hands a recording to the Perfetto UI, from tab to tab', async () => {
+    const { page, trouble, close } = await open('recordings');
+    const ui = `<script>
+      addEventListener('message', ({ data, source, origin }) => {
+        if (data === 'PING') return source.postMessage('PONG', origin);
+        document.title = data.perfetto.title + ', ' + data.perfetto.buffer.byteLength;
+      });
+    </script>`;
+    await page
+      .context()
+      .route('https://ui.perfetto.dev/', (route) => route.fulfill({ contentType: 'text/html', body: ui }));
+    const opened = page.context().waitForEvent('page');
+    const row = page.locator('.recordings tbody tr').first();
+    await row.locator('summary').click();
+    await row.locator('text=Open in Perfetto UI').click();
+    const tab = await opened;
+    const bytes = (await (await fetch(`${server.origin}/api/recordings/simulated/perfetto`)).arrayBuffer())
+      .byteLength;
+    await eventually('the file', async () => (await tab.title()).endsWith(`, ${bytes}`));
+    assert.match(await tab.title(), /^host, web, db /);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+
   it('records 10 s by one button, and deletes only after a question', async () => {
     const { page, trouble, close } = await open('now');
     await page.click('article >> nth=0 >> text=Record 10 s');

@@ -48,7 +48,8 @@ function notices(root: string, program: string): string {
     if (license === undefined) continue;
     parts.push(`${relative(join(root, 'node_modules'), dir)}\n\n${readFileSync(join(dir, license), 'utf8')}`);
   }
-  if (program === 'trace-host') parts.push(bundledLicenses(root));
+  if (program === 'trace-host')
+    parts.push(bundledLicenses(root), bundledLicenses(root, 'dist/page-bundle.json'));
   return parts.join(`\n${'-'.repeat(78)}\n\n`);
 }
 
