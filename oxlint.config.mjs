@@ -15,7 +15,21 @@ export const rooms = {
   clock: ['base', 'trace', 'analysis'],
   export: ['base', 'trace', 'print', 'analysis'],
   host: ['base', 'native', 'protocol', 'trace', 'clock'],
-  cli: ['base', 'native', 'protocol', 'supervisor', 'trace', 'print', 'analysis', 'clock', 'export', 'host'],
+  serve: ['base', 'native', 'protocol', 'supervisor', 'trace', 'host'],
+  cli: [
+    'base',
+    'native',
+    'protocol',
+    'supervisor',
+    'trace',
+    'print',
+    'analysis',
+    'clock',
+    'export',
+    'host',
+    'serve',
+  ],
+  page: ['base', 'analysis'],
 };
 
 /** The same inside a room: a folder imports no folder that comes later, and no file of the room that uses folders. */
@@ -38,7 +52,7 @@ export const foldersOf = {
     'convert',
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
-  analysis: ['explain'],
+  analysis: ['explain', 'timeline'],
   clock: ['map', 'order', 'exclusion'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: [
@@ -55,7 +69,9 @@ export const foldersOf = {
     'record',
     'doctor',
   ],
+  serve: ['http', 'state', 'routes'],
   cli: ['options', 'report', 'agent', 'host'],
+  page: ['data', 'parts', 'now', 'recordings', 'timeline', 'why'],
 };
 
 /** @param depth folders between the importing file and the one that holds `names` */
@@ -79,7 +95,7 @@ function rulesFor(room, folder, depth) {
     );
   const below = folder === undefined ? [] : [folder, ...Array(depth - 2).fill('*')];
   return {
-    files: [['src', room, ...below, '*.ts'].join('/')],
+    files: ['*.ts', '*.tsx'].map((name) => ['src', room, ...below, name].join('/')),
     rules: { 'no-restricted-imports': ['error', { patterns }] },
   };
 }

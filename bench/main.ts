@@ -10,6 +10,7 @@ import { growth } from './growth.ts';
 import { large } from './large.ts';
 import { latency } from './latency.ts';
 import { Machines } from './machine/machines.ts';
+import { page } from './page.ts';
 import { memory } from './memory.ts';
 import { replacement } from './replacement.ts';
 import { type BenchOptions, parseBenchOptions, usage } from './options.ts';
@@ -17,6 +18,7 @@ import { addResults } from './report/results.ts';
 import { tableText } from './report/table.ts';
 import { slowdown } from './slowdown.ts';
 import { reading } from './reading.ts';
+import { timeline } from './timeline.ts';
 import { endWithFailure } from '../tools/end-with-failure.ts';
 
 const benchmarks: readonly Benchmark[] = [
@@ -33,6 +35,8 @@ const benchmarks: readonly Benchmark[] = [
   clock,
   hostCost,
   explain,
+  timeline,
+  page,
 ];
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

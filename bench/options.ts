@@ -15,8 +15,8 @@ export interface BenchOptions {
 
 export const usage = `npm run bench -- [NAME...] [--native] [--guest] [--small] [--json FILE] [--rounds N] [--rate MB|max]...
 
-  NAME      cost, slowdown, memory, latency, growth, replacement, collect, reading, export, large, clock, host, explain;
-            default all
+  NAME      cost, slowdown, memory, latency, growth, replacement, collect, reading, export, large, clock, host, explain,
+            timeline, page; default all
   --native  on this machine only; --guest: in a QEMU guest only
   --small   check in a minute that everything works, without measuring much
   --json    also write the results to FILE, replacing older ones of the same benchmarks

@@ -29,6 +29,7 @@ const packages = {
     ...compiler,
     bash: ['bash'],
     bsdutils: ['script'],
+    chromium: ['chromium'],
     fish: ['fish'],
     'groff-base': ['groff'],
     kernelshark: ['kernelshark'],
@@ -48,6 +49,7 @@ const packages = {
   guest: {
     ...compiler,
     binutils: ['objdump'],
+    chromium: ['chromium'],
     cpio: ['cpio'],
     e2fsprogs: ['mke2fs', '/sbin/mke2fs'],
     fakeroot: ['fakeroot'],

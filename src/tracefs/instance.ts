@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitCode, Failure } from '../base/failure.ts';
+import { startTicks } from '../native/process/start-ticks.ts';
 import { errorCode } from '../base/error-code.ts';
 
 /** An existing instance, and whether this process created it; only in that case may it be removed. */
@@ -136,18 +137,5 @@ function instancesOf(root: string): readonly string[] {
   } catch (error) {
     if (errorCode(error) === '') throw error;
     return [];
-  }
-}
-
-/** When a process started, in clock ticks since boot; undefined for one that has ended. */
-function startTicks(pid: number): string | undefined {
-  try {
-    // the name may contain anything; after it come the fields from the state (the third) to the start time (the 22nd)
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
-  } catch (error) {
-    if (errorCode(error) === '') throw error;
-    return undefined;
   }
 }

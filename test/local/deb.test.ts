@@ -59,6 +59,9 @@ describe('Debian packages', { skip: toolSkip('dpkg-deb') }, () => {
         assert.ok(list.includes(part), part);
     }
     const agent = join(dirs[0] ?? '', [...first.keys()].find((name) => name.includes('agent')) ?? '');
+    const host = listed.find((list) => list.includes('usr/bin/trace-host')) ?? '';
+    for (const path of ['systemd/system/trace-host.service', 'sysusers.d/virtio-trace-host.conf'])
+      assert.ok(host.includes(`./usr/lib/${path}`), path);
     const conffiles = execFileSync('dpkg-deb', ['-I', agent, 'conffiles'], { encoding: 'utf8' });
     assert.equal(conffiles, '/etc/virtio-trace/agent.json\n');
   });

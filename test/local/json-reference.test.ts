@@ -77,6 +77,7 @@ describe('docs/json.md lists the fields that are printed', () => {
     // what is in a buffer is a list of names, not a table
     const section = reference.slice(reference.indexOf('\n## summary\n'));
     for (const name of namesIn(summary.buffers)) assert.ok(section.includes(`\`${name}\``), name);
+    check('timeline', await run('timeline', scene.out, '-o', join(scene.outDir, 'timeline'), '--json'));
     const explanation = Object(await run('explain', scene.out, '--json'));
     const { clocks, ...lists } = explanation;
     const explained = reference.slice(reference.indexOf('\n## explain\n'));

@@ -150,6 +150,7 @@ const wrong: Readonly<Record<string, readonly Wrong[]>> = {
     [['reprot', 't.dat'], usage, /unknown command 'reprot' — did you mean report\?/],
   ],
   outputs: [
+    [['timeline', 't.dat'], usage, /no output given — specify a new directory with -o DIR/],
     [['export', 't.dat'], usage, /no output given — specify one with -o/],
     [
       ['export', 't.dat', '--to', 'xls'],

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { exitCode, Failure } from '../../src/base/failure.ts';
+import { bundledLicenses } from '../bundled-licenses.ts';
 import { tool } from '../single/tool.ts';
 import type { Package, PackagedFile } from './packages.ts';
 
@@ -28,7 +29,7 @@ export function documents(
       mode: 0o644,
     },
     { from: { text: copyright }, to: `${doc}/copyright`, mode: 0o644 },
-    { from: { text: notices(root) }, to: `${doc}/third-party-notices.gz`, mode: 0o644, gzip: true },
+    { from: { text: notices(root, program) }, to: `${doc}/third-party-notices.gz`, mode: 0o644, gzip: true },
     { from: { text: changelog(name, version, date) }, to: `${doc}/changelog.gz`, mode: 0o644, gzip: true },
   ];
 }
@@ -40,13 +41,15 @@ function changelog(name: string, version: string, date: Date): string {
 }
 
 /** The licenses of Node, including its bundled libraries, and of the npm packages. */
-function notices(root: string): string {
+function notices(root: string, program: string): string {
   const parts = [`Node.js ${process.version}\n\n${readFileSync(nodeLicense(), 'utf8')}`];
   for (const dir of productionPackages(root)) {
     const license = readdirSync(dir).find((file) => /^licen[cs]e/i.test(file));
     if (license === undefined) continue;
     parts.push(`${relative(join(root, 'node_modules'), dir)}\n\n${readFileSync(join(dir, license), 'utf8')}`);
   }
+  if (program === 'trace-host')
+    parts.push(bundledLicenses(root), bundledLicenses(root, 'dist/page-bundle.json'));
   return parts.join(`\n${'-'.repeat(78)}\n\n`);
 }
 

@@ -91,17 +91,35 @@ export function packages(parts: Parts): Package[] {
       'controls the agent in it, and records the trace of its kernel into a',
       'trace.dat file that trace-cmd and KernelShark open. Needs no root.',
       '.',
+      'The service trace-host has a page of guests and recordings, and an API, on',
+      '127.0.0.1:7117; trace-host open opens it.',
+      '.',
       'The package virtio-trace-agent goes into the guest.',
     ],
     section: 'kernel',
     program: 'trace-host',
-    relations: { Recommends: 'trace-cmd', Suggests: `${qemu}, kernelshark` },
+    relations: { Enhances: 'systemd', Recommends: 'trace-cmd', Suggests: `${qemu}, kernelshark` },
     files: [
       ...programFiles(parts, 'trace-host'),
       { from: own('tmpfiles/virtio-trace.conf'), to: 'usr/lib/tmpfiles.d/virtio-trace.conf', mode: 0o644 },
+      {
+        from: own('systemd/trace-host.service'),
+        to: 'usr/lib/systemd/system/trace-host.service',
+        mode: 0o644,
+      },
+      {
+        from: own('sysusers/virtio-trace-host.conf'),
+        to: 'usr/lib/sysusers.d/virtio-trace-host.conf',
+        mode: 0o644,
+      },
+      {
+        from: own('systemd/trace-host-root.conf'),
+        to: 'usr/share/doc/virtio-trace-host/examples/systemd/root.conf',
+        mode: 0o644,
+      },
     ],
     conffiles: [],
-    scripts: {},
+    scripts: { postinst: 'host.postinst', prerm: 'host.prerm', postrm: 'host.postrm' },
   };
   return [agent, host];
 }

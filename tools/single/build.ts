@@ -6,9 +6,10 @@
  *
  * For another processor than this machine's, the default of DIR is dist/arm64 or dist/x64.
  */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readPageFiles } from '../../src/serve/http/read-page.ts';
 import { runProgram } from '../../src/cli/options/program.ts';
 import { exitCode } from '../../src/base/failure.ts';
 import { version } from '../../src/base/version.ts';
@@ -20,6 +21,8 @@ import { toolPackage } from './tool.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const zstd = { 'zstd.wasm': join(root, 'node_modules/@bokuweb/zstd-wasm/dist/common/zstd.wasm') };
 const thread = 'printing-thread';
+const libraries = 'serve-libraries';
+const pageFile = 'page.json';
 
 await runProgram('build:single', async () => {
   const { processor, dir } = targetOf(process.argv.slice(2), root);
@@ -36,12 +39,16 @@ await runProgram('build:single', async () => {
   try {
     const threadScript = `${thread}.cjs`;
     await bundle(root, thread, version, join(work, threadScript));
+    const librariesScript = `${libraries}.cjs`;
+    await bundle(root, libraries, version, join(work, librariesScript));
+    writeFileSync(join(work, pageFile), pageAsJson());
+    const ofHost = [threadScript, librariesScript, pageFile].map((name) => [name, name] as const);
     for (const [program, assets] of Object.entries(programs)) {
       const script = `${program}.cjs`;
       await bundle(root, program, version, join(work, script));
       const made = join(work, program);
-      const threads = program === 'trace-host' ? { [threadScript]: threadScript } : {};
-      makeExecutable({ node: parts.node, processor }, work, script, { ...assets, ...threads }, made);
+      const more = program === 'trace-host' ? Object.fromEntries(ofHost) : {};
+      makeExecutable({ node: parts.node, processor }, work, script, { ...assets, ...more }, made);
       const to = join(dir, program);
       renameSync(made, to);
       const megabytes = (statSync(to).size / 1e6).toFixed(1);
@@ -53,3 +60,9 @@ await runProgram('build:single', async () => {
   }
   return exitCode.done;
 });
+
+/** The page of `trace-host serve`: its files in base64, by path. */
+function pageAsJson(): string {
+  const files = [...readPageFiles()].sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(Object.fromEntries(files.map(([path, body]) => [path, body.toString('base64')])));
+}

@@ -10,6 +10,8 @@ const replaced: readonly (readonly [imported: RegExp, by: string])[] = [
   [/\/version\.ts$/, 'version.ts'],
   [/\/worker-command\.ts$/, 'worker-command.ts'],
   [/\/thread-code\.ts$/, 'thread-code.ts'],
+  [/\/load-libraries\.ts$/, 'load-libraries.ts'],
+  [/\/read-page\.ts$/, 'read-page.ts'],
 ];
 
 function inside(root: string): Plugin {

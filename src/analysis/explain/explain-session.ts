@@ -1,21 +1,16 @@
 import type { ClockPiece } from '../../trace/dat/clock-quality.ts';
-import { type CpuEvents, maxDistance } from '../../trace/events/cpu-events.ts';
-import { shiftedTimeOf } from '../../trace/events/shifted-time.ts';
-import type { EventFilter, Trace } from '../../trace/open.ts';
-import type { Machine, Session } from '../../trace/session.ts';
-import { hostTraceOf, type SessionThreads, threadsOf } from '../vcpu-threads.ts';
+import type { Session } from '../../trace/session.ts';
+import { hostTraceOf, type SessionThreads } from '../vcpu-threads.ts';
 import { namedCause } from './scene/causes.ts';
-import { MachineReader, type ToTime } from './machine-reader.ts';
+import type { MachineReader } from './machine-reader.ts';
+import { bufferOf, originOf, readScene } from './read-scene.ts';
 import { boundBetween, clockOf, missingFrom, piecesOf, recordedPauses } from './recorded.ts';
 import type { ExplainedClock, Explanation, GuestPause, VcpuStretch, Wait } from './result.ts';
 import { Scene } from './scene/scene.ts';
 import type { Pause } from './scene/vcpus.ts';
-import type { Cpu, MachineState } from './scene/state.ts';
 import { timeOf, VcpuStretches } from './vcpu-stretches.ts';
 import { checkGuest, checkTask } from './wanted.ts';
 
-/** Interval at which the event loop gets to run. */
-const turnMs = 100;
 /** How much is read before `from`, to know what each CPU does. */
 const leadNs = 1_000_000_000n;
 /** Stretches that are kept of all waits together. */
@@ -54,13 +49,6 @@ export interface ExplainOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What is known of the events of one CPU. */
-interface Stream {
-  readonly events: CpuEvents;
-  readonly reader: MachineReader;
-  readonly cpu: Cpu;
-}
-
 /**
  * Finds the longest waits of tasks in a session's guests, and who caused them: every nanosecond of a wait has one cause.
  * Reads all events once, in memory that depends on the number of CPUs and tasks only; yields to the event loop about
@@ -94,100 +82,20 @@ export async function explainSession(session: Session, options: ExplainOptions =
     pauses,
     vcpus?.take,
   );
-  const threads = await threadsOf(session);
-  const readers = readersOf(session, scene, origin, threads);
-  const streams = new Map<CpuEvents, Stream>();
-  let last: Stream | undefined;
-  let shift: number | undefined;
-  let events = 0;
-  let turnAt = performance.now() + turnMs;
   const times = {
     ...(from !== undefined && { from: from > leadNs ? from - leadNs : 0n }),
     ...(to !== undefined && { to }),
   };
-  const filter = ({ trace }: Machine): EventFilter => ({ ...times, buffers: [bufferOf(trace)] });
-  for await (const batch of session.events(filter)) {
-    for (const event of batch) {
-      if (last !== undefined) lookAhead(scene, last, shift!);
-      shift ??= Number(event.timeOrigin - origin);
-      events++;
-      let stream = streams.get(event.cpuEvents);
-      if (stream === undefined) {
-        const reader = readers.get(event.machine)!;
-        stream = { events: event.cpuEvents, reader, cpu: reader.machine.cpu(event.cpu) };
-        streams.set(event.cpuEvents, stream);
-      }
-      last = stream;
-      const { time } = event;
-      if (Math.abs(time) >= maxDistance) continue;
-      scene.begin(stream.cpu, time + shift, event.pid);
-      stream.reader.take(event, stream.cpu);
-      if (vcpus !== undefined && vcpus.isFull) await vcpus.giveOut(scene);
-    }
-    if (performance.now() < turnAt) continue;
-    onProgress(events);
-    signal?.throwIfAborted();
-    await new Promise((resume) => void setImmediate(resume));
-    turnAt = performance.now() + turnMs;
-  }
-  scene.end();
+  const { readers, threads } = await readScene(session, scene, {
+    origin,
+    times,
+    afterEvent: vcpus && (() => (vcpus.isFull ? vcpus.giveOut(scene) : undefined)),
+    onProgress,
+    signal,
+  });
   if (task !== undefined && scene.waits.count === 0) checkTask(task, guest, [...readers.values()]);
   if (vcpus !== undefined) for (const _ of scene.lastCauses()) await vcpus.giveOut(scene);
   return explanationOf(session, scene, readers, origin, threads, options);
-}
-
-/** The tracing instance that is read: several may have the same events. */
-function bufferOf({ buffers }: Trace): string {
-  return (buffers.find(({ cpus }) => cpus.length > 0) ?? buffers[0])?.name ?? '';
-}
-
-/** Tells the scene about the next event of the CPU whose event came last. */
-function lookAhead(scene: Scene, { events, reader, cpu }: Stream, shift: number): void {
-  if (events.ended) return;
-  const isLost = events.lost !== undefined;
-  if (isLost) MachineReader.lose(cpu);
-  scene.ahead(cpu, events.time + shift, events.pid, isLost, !reader.isKnown(events.id));
-}
-
-/** The scene's times count from here. */
-function originOf({ machines }: Session): bigint {
-  const spans = machines.map(({ trace }) => trace.span()).filter((span) => span !== undefined);
-  return spans.reduce((least, { first }) => (first < least ? first : least), spans[0]?.first ?? 0n);
-}
-
-function readersOf(
-  { machines }: Session,
-  scene: Scene,
-  origin: bigint,
-  threads: SessionThreads,
-): Map<string, MachineReader> {
-  const readers = new Map<string, MachineReader>();
-  const hostTrace = hostTraceOf({ machines });
-  let host: MachineState | undefined;
-  for (const { name, trace, hasHostTimes } of machines) {
-    // a guest's own times cannot be compared with the host's
-    const state =
-      trace === hostTrace
-        ? (host = scene.host())
-        : scene.guest(name, hasHostTimes ? host : undefined, threads.of(name));
-    readers.set(
-      name,
-      new MachineReader(scene, state, trace.formats(), toTimeOf(trace.source.timeShift, origin)),
-    );
-  }
-  // who took their CPUs, the host's trace alone says, too
-  const traced = new Set(machines.map(({ trace }) => trace.source.traceId));
-  for (const guest of hostTrace?.source.guests ?? [])
-    if (!traced.has(guest.traceId)) scene.guest(guest.name, host, threads.of(guest.name));
-  return readers;
-}
-
-function toTimeOf(timeShift: Parameters<typeof shiftedTimeOf>[0] | undefined, origin: bigint): ToTime {
-  const shifts: (ReturnType<typeof shiftedTimeOf> | null)[] = [];
-  return (stored, cpu) => {
-    const shift = (shifts[cpu] ??= (timeShift && shiftedTimeOf(timeShift, cpu)) ?? null);
-    return Number((shift === null || shift === undefined ? stored : shift.at(stored)) - origin);
-  };
 }
 
 function explanationOf(

@@ -33,8 +33,14 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return command.options.recording === undefined
         ? (await import('./reading/explain.ts')).runExplain(command.options)
         : (await import('./explain-now.ts')).runExplainNow(command.options, command.options.recording);
+    case 'timeline':
+      return (await import('./reading/timeline.ts')).runTimeline(command.options);
     case 'summary':
       return (await import('./reading/summary.ts')).runSummary(command.options);
+    case 'serve':
+      return (await import('./serving/serve.ts')).runServe(command.options);
+    case 'open':
+      return (await import('./serving/open.ts')).runOpen(command.options);
     default:
       return command satisfies never;
   }

@@ -1,12 +1,19 @@
 import { exitCode } from '../../base/failure.ts';
 import { hostAgentWord } from '../../protocol/host-agent.ts';
+import { supervisedWord } from '../../serve/state/supervised-word.ts';
 import { writeSetsWord } from '../../host/record/rotation/write-sets-word.ts';
 import { parseHostOptions } from './options/host-options.ts';
 import { runProgram } from '../options/program.ts';
 
 /** Runs trace-host. */
-export function traceHost(args: readonly string[]): Promise<void> {
+export function traceHost(given: readonly string[]): Promise<void> {
   return runProgram('trace-host', async () => {
+    let args = given;
+    if (args[0] === supervisedWord) {
+      const { endWithParent } = await import('./serving/supervised.ts');
+      endWithParent();
+      args = args.slice(1);
+    }
     if (args[0] === hostAgentWord) {
       const { runHostAgentCommand } = await import('./host-agent.ts');
       return runHostAgentCommand(args.slice(1));

@@ -8,7 +8,7 @@ import { readGuestFile } from './guest-file.ts';
 import type { GuestLocation } from './location.ts';
 import { keepFromCleaners, unkeptFiles } from './keep.ts';
 import { guestLabel, guestOptions, guestPath } from './location.ts';
-import { lockGuest } from './lock.ts';
+import { guestLockHolder, lockGuest } from './lock.ts';
 import { OwnedDir } from './owned-dir.ts';
 import type { Chardev } from '../port-names.ts';
 import type { TracedMachine } from '../traced-machine.ts';
@@ -30,7 +30,10 @@ export class GuestDir implements TracedMachine {
   readonly control = undefined;
   readonly #dir: OwnedDir;
 
-  private constructor(location: GuestLocation, dir: OwnedDir, ports: FoundPorts) {
+  readonly #isBrief: boolean;
+
+  private constructor(location: GuestLocation, dir: OwnedDir, ports: FoundPorts, isBrief: boolean) {
+    this.#isBrief = isBrief;
     this.path = dir.path;
     this.guest = location.guest;
     this.label = guestLabel(location);
@@ -42,12 +45,13 @@ export class GuestDir implements TracedMachine {
 
   /**
    * Opens a directory made by `trace-host setup`, or created manually with mkfifo. The caller closes it.
+   * @param isBrief whether it will be locked for a few seconds only; other processes then wait
    * @throws Failure (missing, not permitted)
    */
-  static open(location: GuestLocation): GuestDir {
+  static open(location: GuestLocation, isBrief = false): GuestDir {
     const dir = openOwned(location);
     try {
-      return new GuestDir(location, dir, findPorts(dir, location));
+      return new GuestDir(location, dir, findPorts(dir, location), isBrief);
     } catch (cause) {
       dir.close();
       throw cause;
@@ -59,9 +63,14 @@ export class GuestDir implements TracedMachine {
    * releases the lock. @throws Failure (failed) when another process holds the lock
    */
   lock(): () => void {
-    const unlock = lockGuest(this.#dir, this.label);
+    const unlock = lockGuest(this.#dir, this.label, this.#isBrief);
     keepFromCleaners(this.#dir);
     return unlock;
+  }
+
+  /** The process id of another process that uses the control port; undefined if none does. Does not block. */
+  lockedBy(): number | undefined {
+    return guestLockHolder(this.#dir);
   }
 
   /** Files that systemd-tmpfiles may remove because of their age. */

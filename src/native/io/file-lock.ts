@@ -3,6 +3,7 @@ import { declare, lastErrno } from '../libc.ts';
 
 const libcFcntl = declare('int fcntl(int fd, int command, void *lock)');
 
+const F_GETLK = 5;
 const F_SETLK = 6;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
@@ -22,6 +23,17 @@ export function tryLock(fd: number): boolean {
   const failure = lastErrno();
   if (failure === errno.EAGAIN || failure === errno.EACCES) return false;
   throw new NativeError('fcntl(F_SETLK)', failure);
+}
+
+/** The process that holds the lock on a file, as far as it can be seen; undefined if no other process does. Never blocks. */
+export function lockHolder(fd: number): number | undefined {
+  lock.setInt16(0, F_WRLCK, true);
+  if (libcFcntl(fd, F_GETLK, lockMemory) < 0) throw new NativeError('fcntl(F_GETLK)', lastErrno());
+  const isFree = lock.getInt16(0, true) === F_UNLCK;
+  const pid = lock.getInt32(24, true);
+  // the kernel writes into the shared structure
+  lockMemory.fill(0);
+  return isFree ? undefined : pid;
 }
 
 /** Releases the lock. */

@@ -16,6 +16,9 @@ const mostPieces = 256;
 /** Gets a cause of a guest's CPU: its code, its entity, and when it holds. */
 export type CauseTaker = (cpu: Cpu, code: number, entity: number, from: number, to: number) => void;
 
+/** Told of a CPU whose current task, interrupts or loss of events have changed. */
+export type CpuWatcher = (cpu: Cpu) => void;
+
 /**
  * The host, its guests, and what each of their CPUs does, moved from event to event. For each guest CPU it keeps a
  * timeline of causes; waits are cut out of it when they end.
@@ -35,10 +38,15 @@ export class Scene {
   readonly #present: Present;
   readonly #vcpus: Vcpus;
   readonly #onCause: CauseTaker | undefined;
+  readonly #onCpu: CpuWatcher | undefined;
 
-  /** @param onCause gets each cause of a vCPU when it does not change any more */
-  constructor(choice: WaitChoice, pauses: readonly Pause[] = [], onCause?: CauseTaker) {
+  /**
+   * @param onCause gets each cause of a vCPU when it does not change any more
+   * @param onCpu is called for each CPU of the host and of guests when what it does changes, at `now`
+   */
+  constructor(choice: WaitChoice, pauses: readonly Pause[] = [], onCause?: CauseTaker, onCpu?: CpuWatcher) {
     this.#onCause = onCause;
+    this.#onCpu = onCpu;
     this.waits = new Waits(choice, this.entities);
     this.thieves = new Thieves(choice.from, choice.to);
     this.#present = new Present(this.entities, this.waits, this.thieves);
@@ -240,6 +248,7 @@ export class Scene {
     cpu.switchedAt = now;
     cpu.expected = undefined;
     if (before === task) return;
+    this.#onCpu?.(cpu);
     cpu.previous = before;
     if (before?.onCpu === cpu) this.#leave(before, cpu, wasRunnable);
     if (task.tid > 0) {
@@ -299,6 +308,7 @@ export class Scene {
       current.onCpu = undefined;
       if (current.vcpu !== undefined) this.#vcpus.lose(current.vcpu, why);
     }
+    this.#onCpu?.(cpu);
     if (!cpu.machine.isHost) return this.#guestChanged(cpu);
     for (const vcpu of cpu.queued) this.#present.refresh(vcpu.guestCpu);
   }
@@ -332,6 +342,7 @@ export class Scene {
   }
 
   #interrupted(cpu: Cpu): void {
+    this.#onCpu?.(cpu);
     if (!cpu.machine.isHost) this.#present.refresh(cpu);
     else if (cpu.current?.vcpu !== undefined) this.#present.refresh(cpu.current.vcpu.guestCpu);
   }

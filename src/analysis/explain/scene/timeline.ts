@@ -13,8 +13,10 @@ export class Timeline {
   readonly #most: number;
   /** Gets each cause when it is no longer kept, and so does not change any more; equal ones that touch are one. */
   onFinal: ((code: number, entity: number, from: number, to: number) => void) | undefined;
-  /** The last cause that is no longer kept, and since when it holds. */
-  #final: { readonly code: number; readonly entity: number; readonly from: number } | undefined;
+  /** The last cause that is no longer kept, and since when it holds; code -1 for none. */
+  #finalCode = -1;
+  #finalEntity = 0;
+  #finalFrom = 0;
 
   /** @param most a power of two */
   constructor(most = mostStretches) {
@@ -83,17 +85,21 @@ export class Timeline {
   #drop(): void {
     const at = this.#first++ & (this.#from.length - 1);
     if (this.onFinal === undefined) return;
-    const [from, code, entity] = [this.#from[at]!, this.#code[at]!, this.#entity[at]!];
-    if (this.#final?.code === code && this.#final.entity === entity) return;
+    const code = this.#code[at]!;
+    const entity = this.#entity[at]!;
+    if (this.#finalCode === code && this.#finalEntity === entity) return;
+    const from = this.#from[at]!;
     this.#giveOut(from);
-    this.#final = { code, entity, from };
+    this.#finalCode = code;
+    this.#finalEntity = entity;
+    this.#finalFrom = from;
   }
 
   #giveOut(to: number): void {
-    if (this.#final === undefined) return;
-    const { code, entity, from } = this.#final;
-    this.#final = undefined;
-    if (to > from) this.onFinal?.(code, entity, from, to);
+    const code = this.#finalCode;
+    if (code < 0) return;
+    this.#finalCode = -1;
+    if (to > this.#finalFrom) this.onFinal?.(code, this.#finalEntity, this.#finalFrom, to);
   }
 
   /** The last stretch that begins at `time` or before; `#first - 1` if there is none. */

@@ -8,6 +8,7 @@ import { examplesText } from '../../options/help-text.ts';
 import { Given } from './given.ts';
 import { type RecordCommand, readRecord } from './record-options.ts';
 import { readingCommands, type ReadingCommand } from './reading/commands.ts';
+import { type OpenCommand, readOpen, readServe, type ServeCommand } from './serving/serve-options.ts';
 import { readSetup } from './setup-options.ts';
 import { namesOf, type Subcommand } from './subcommand.ts';
 import { hostSettings } from './host-settings.ts';
@@ -33,6 +34,8 @@ export type HostCommand =
   | { readonly kind: 'record'; readonly options: RecordCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
+  | { readonly kind: 'serve'; readonly options: ServeCommand }
+  | { readonly kind: 'open'; readonly options: OpenCommand }
   | ReadingCommand;
 
 const orderSettings = ['guest', 'dir', 'timeout', 'json'] as const;
@@ -188,6 +191,28 @@ const subcommands: Readonly<Record<string, Subcommand<HostCommand>>> = {
       ['trace-host doctor --json', 'for scripts; exits with 1 if a link is wrong'],
     ],
     read: (given) => ({ kind: 'doctor', options: readOrder(given) }),
+  },
+  serve: {
+    description: 'serve a page and an API of guests, recordings and watches, until a signal',
+    settings: ['listen', 'serveSocket', 'data', 'dir', 'tlsCert', 'tlsKey', 'serveLogLevel'],
+    examples: [
+      ['trace-host serve', 'on http://127.0.0.1:7117, which trace-host open opens'],
+      ['trace-host serve --listen 127.0.0.1:8000 --data /srv/traces', 'another port, and another disk'],
+      [
+        'trace-host serve --listen 192.0.2.7:7117 --tls-cert host.pem --tls-key host.key',
+        'for other machines, with TLS',
+      ],
+    ],
+    read: (given) => ({ kind: 'serve', options: readServe(given) }),
+  },
+  open: {
+    description: 'print the address of the page of trace-host serve, and on a desktop open it in the browser',
+    settings: ['serveSocket'],
+    examples: [
+      ['trace-host open', 'the address works once, within a minute'],
+      ['xdg-open "$(ssh host trace-host open)"', 'through ssh -L 7117:127.0.0.1:7117 host'],
+    ],
+    read: (given) => ({ kind: 'open', options: readOpen(given) }),
   },
 };
 

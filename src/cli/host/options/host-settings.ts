@@ -9,7 +9,9 @@ import { explainSettings } from './reading/explain-settings.ts';
 import { reportSettings } from './reading/report-settings.ts';
 import { excludeSetting, selectionSettings } from './reading/selection.ts';
 import { machinesSetting } from './reading/session-options.ts';
+import { timelineSettings } from './reading/timeline-settings.ts';
 import { parseTimePoint, type TimePoint } from './reading/time-point.ts';
+import { serveSettings } from './serving/serve-settings.ts';
 import { setupSettings } from './setup-settings.ts';
 import { lines, traceSettings } from './trace-settings.ts';
 import type { Setting } from '../../options/setting.ts';
@@ -46,6 +48,8 @@ export const hostSettings = {
   ...selectionSettings,
   ...reportSettings,
   ...explainSettings,
+  ...timelineSettings,
+  ...serveSettings,
   exclude: excludeSetting,
   output: {
     short: 'o',

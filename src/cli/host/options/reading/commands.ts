@@ -8,6 +8,8 @@ import { readReport, type ReportCommand } from './report-options.ts';
 import { reportSettings } from './report-settings.ts';
 import { selectionNames } from './selection.ts';
 import { readSummary, type SummaryCommand } from './summary-options.ts';
+import { readTimeline, type TimelineCommand } from './timeline-options.ts';
+import { timelineSettings } from './timeline-settings.ts';
 
 /** The commands that read a trace, and need no guest. */
 export type ReadingCommand =
@@ -17,6 +19,7 @@ export type ReadingCommand =
   | { readonly kind: 'export'; readonly options: ExportCommand }
   | { readonly kind: 'query'; readonly options: QueryCommand }
   | { readonly kind: 'align'; readonly options: AlignCommand }
+  | { readonly kind: 'timeline'; readonly options: TimelineCommand }
   | { readonly kind: 'info'; readonly path: string; readonly json: boolean };
 
 export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand<ReadingCommand>>> = {
@@ -88,6 +91,16 @@ export const readingCommands: Readonly<Record<ReadingCommand['kind'], Subcommand
       ['trace-host export trace.dat --event sched -o sched.pftrace.gz', 'only some events, compressed'],
     ],
     read: (given) => ({ kind: 'export', options: readExport(given) }),
+  },
+  timeline: {
+    description: 'write what each CPU of a host and its guests did, as data for the timeline of the page',
+    settings: [...namesOf(timelineSettings), 'json'],
+    operands: '<file...>',
+    examples: [
+      ['trace-host timeline trace.dat -o timeline', 'a host and the guests that were recorded with it'],
+      ['trace-host timeline trace-web.dat -o timeline --json', 'one guest, and print the figures as JSON'],
+    ],
+    read: (given) => ({ kind: 'timeline', options: readTimeline(given) }),
   },
   query: {
     description: 'run an SQL query over the events of a trace, by DuckDB',
