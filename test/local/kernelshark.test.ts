@@ -28,9 +28,12 @@ const mostErrorNs = 500_000;
 /** A host and a guest with two vCPUs, of which everything was recorded; KVM's events on the host too. */
 const machine = simulate({ ...busyMachine, durationNs: 4e8, missing: 0, loss: 0 });
 
+/** A pause that the guest's file notes. */
+const pause = { from: 2e8, to: 2e8 + 2e4 };
+
 /** The files of the host and the guest, as `trace-host record` writes them; any user can read them. */
 async function pair(test: TestContext): Promise<{ dir: string; files: [host: string, guest: string] }> {
-  const { host, guest } = await recordings(test, machine, { kvm: true });
+  const { host, guest } = await recordings(test, machine, { kvm: true, pauses: [pause] });
   const [alignment] = await alignRecordings(host, [guest]);
   assert.ok(alignment);
   writeFileSync(join(guest, alignmentFile), formatAlignment(alignment));
@@ -45,6 +48,10 @@ async function pair(test: TestContext): Promise<{ dir: string; files: [host: str
 /** The events that trace-host reads from the files, by file. */
 async function eventsOf(files: readonly string[]): Promise<SharkEvent[][]> {
   const session = await openSession(files);
+  assert.deepEqual(
+    session.machines.map(({ trace }) => trace.source.pauses?.length),
+    [undefined, 1],
+  );
   const all: SharkEvent[][] = [];
   for (const [stream, { trace }] of session.machines.entries()) {
     const own: SharkEvent[] = [];

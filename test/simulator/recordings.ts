@@ -56,13 +56,15 @@ export function recordedEvents({ switches, events, clock }: Simulated): {
 export interface MadeRecordings {
   /** Whether the host recorded KVM's events; false by default. */
   readonly kvm?: boolean;
+  /** Pauses of the guest that the recording notes, in ns since the machine's start. */
+  readonly pauses?: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** Recordings of the machine's host and guest. @returns their directories */
 export async function recordings(
   test: Cleanups,
   machine: Simulated,
-  { kvm = false }: MadeRecordings = {},
+  { kvm = false, pauses }: MadeRecordings = {},
 ): Promise<{ readonly host: string; readonly guest: string }> {
   const { pings, tids, clock } = machine;
   const events = recordedEvents(machine);
@@ -73,7 +75,11 @@ export async function recordings(
   const vcpus = tids.map((tid, vcpu) => ({ vcpu, tid, from: '0', until: null }));
   const guests = [{ name: 'web', traceId: '2', pid: 1, vcpus }];
   await describe(host, { traceId: '1', guests });
-  await describe(guest, { traceId: '2' });
+  const noted = pauses?.map(({ from, to }) => {
+    const [hostFrom, hostTo] = [from, to].map((ns) => String(hostLeadNs + BigInt(ns)));
+    return { hostFrom, pausedFrom: null, pausedTo: null, hostTo };
+  });
+  await describe(guest, { traceId: '2', ...(noted && { pauses: noted }) });
   for (const { hostBefore, guest: time, hostAfter } of pings) {
     const ping = {
       hostBefore: hostBefore - clock.hostOrigin + hostLeadNs,

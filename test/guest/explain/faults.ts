@@ -122,12 +122,11 @@ export async function tried(
   });
   const own = recording.logOf(web, await burster.end());
   const { machine, log, bursts: logged } = logs!;
-  const late = (stretches: readonly Stretch[]): Stretch[] =>
-    victim === 'probe' ? common(stretches, own) : [...stretches];
   const bursts = recording.logOf(machine, logged);
-  const taken = late(recording.logOf(machine, log));
+  const logOfAll = recording.logOf(machine, log);
+  const taken = victim === 'probe' ? common(logOfAll, own) : logOfAll;
   const waits = await recording.waitsOf(web, victim);
-  const found = judged(waits, isCulprit, taken, late(bursts), bursts);
+  const found = judged(waits, isCulprit, taken, bursts);
   return { ...found, recording, waits, taken, line: lineOf(found, recording.boundNs) };
 }
 

@@ -19,18 +19,16 @@ export interface Judged {
 }
 
 /**
- * Compares what waits say of a culprit with its log. A wait has sums of its causes: so what is named beyond the time of
- * the bursts within it is outside.
+ * Compares what waits say of a culprit with its log. A wait has sums of its causes: no more is named than was taken within
+ * it, and what is named beyond the time of the bursts within it is outside.
  * @param taken when it had the CPU while the task waited, in the order of time, without overlaps
- * @param late its bursts meanwhile: the same with what interrupted it, which may not be known to anybody, as the host may
- * be a guest itself
- * @param bursts all of its bursts: a task may also be kept from running when it is not late
+ * @param bursts all of its bursts, with what interrupted it, which may not be known to anybody, as the host may be a guest
+ * itself; a task may also be kept from running when it is not late
  */
 export function judged(
   waits: readonly Wait[],
   isCulprit: (cause: Cause) => boolean,
   taken: readonly Stretch[],
-  late: readonly Stretch[],
   bursts: readonly Stretch[],
 ): Judged {
   let [named, outside, count] = [0, 0, 0];
@@ -43,7 +41,7 @@ export function judged(
     const claimed = causes.reduce((sum, cause) => (isCulprit(cause) ? sum + cause.ns : sum), 0);
     if (claimed === 0) continue;
     const wait = { from: dueNs, to: endNs };
-    named += Math.min(claimed, within(late, wait));
+    named += Math.min(claimed, within(taken, wait));
     outside += Math.max(0, claimed - within(bursts, wait));
     count++;
   }

@@ -21,9 +21,9 @@ const options = { ...busyMachine, durationNs: 1e9 };
 const machine = simulate(options);
 
 /** Holds the times of a guest's trace against the truth. */
-async function assertTimes(path: string, boundNs: number): Promise<void> {
+async function assertTimes(path: string, boundNs: number, made = machine): Promise<void> {
   const trace = await openTrace(path);
-  const truth = machine.events.map(({ host }) => host - machine.clock.hostOrigin + hostLeadNs);
+  const truth = made.events.map(({ host }) => host - made.clock.hostOrigin + hostLeadNs);
   truth.sort((a, b) => Number(a - b));
   let at = 0;
   for await (const batch of trace.events())
@@ -91,6 +91,21 @@ describe('align', () => {
     const [piece] = readAlignment(guest)!.pieces;
     assert.deepEqual([...piece!.methods].toSorted(), ['exclusion', 'ping']);
     for (const path of [guest, out.guest]) await assertTimes(path, piece!.boundNs);
+  });
+
+  it('takes the pauses that the file of a guest notes', async (test) => {
+    // too brief for a TIME_SHIFT that may be wrong by 1 ms to show it
+    const pause = { at: 5e8, ns: 3e5 };
+    const paused = simulate({ ...options, faults: [{ kind: 'pause', ...pause }] });
+    const noted = { from: pause.at - 2e4, to: pause.at + pause.ns + 2e4 };
+    const made = await recordings(test, paused, { pauses: [noted] });
+    const { host, guest } = await traceFiles(made, wrongBy(0, paused));
+    const [found] = await alignSession([host]);
+    assert.equal(found?.failure, undefined);
+    const bounds = found!.alignment!.pieces.map(({ medianBoundNs }) => medianBoundNs);
+    assert.equal(bounds.length, 2);
+    for (const bound of bounds) assert.ok(bound < 100_000, `${bound}`);
+    await assertTimes(guest, Math.max(...bounds), paused);
   });
 
   it('says what is missing', async (test) => {
