@@ -34,6 +34,11 @@ describe('the names of the daemon', () => {
       assert.ok(!isOwnHost(host, names), host);
   });
 
+  it('do not include the address that stands for all', () => {
+    assert.ok(!isOwnHost('0.0.0.0', ownNames('0.0.0.0', undefined)));
+    assert.ok(!isOwnHost('[::]', ownNames('::', undefined)));
+  });
+
   it('tell loopback addresses', () => {
     assert.deepEqual(['127.0.0.1', '127.9.9.9', '::1'].map(isLoopback), [true, true, true]);
     assert.deepEqual(
