@@ -32,14 +32,23 @@ export async function singlePrograms(processor: Processor = 'x64'): Promise<Sing
 }
 
 /** The agent's Debian package with these executables. */
-export async function agentPackage(processor: Processor = 'x64'): Promise<string> {
+export function agentPackage(processor: Processor = 'x64'): Promise<string> {
+  return debianPackage('trace-agent', processor);
+}
+
+/** The Debian package of trace-host with these executables. */
+export function hostPackage(processor: Processor = 'x64'): Promise<string> {
+  return debianPackage('trace-host', processor);
+}
+
+async function debianPackage(program: string, processor: Processor): Promise<string> {
   const { dir: programs } = await singlePrograms(processor);
   const date = new Date(0);
-  const dir = await cachedLater(`executables-deb-${processor}-${inputHash()}`, (path) => {
+  const dir = await cachedLater(`executables-deb-${program}-${processor}-${inputHash()}`, (path) => {
     mkdirSync(path);
     const build = { root: repoRoot, processor, programs, version, date, into: path };
-    const described = packages(build).find(({ program }) => program === 'trace-agent');
-    if (described === undefined) throw new Error('no package has trace-agent');
+    const described = packages(build).find((each) => each.program === program);
+    if (described === undefined) throw new Error(`no package has ${program}`);
     const work = mkdtempSync(join(path, '.work-'));
     process.umask(0o022);
     makeArchive(build, described, work);

@@ -8,7 +8,7 @@ import { printable } from '../base/quoted.ts';
 import { tryLock } from '../native/io/file-lock.ts';
 import { makeLog } from '../supervisor/log.ts';
 import { ServiceManager } from '../supervisor/service-manager.ts';
-import { isLoopback } from './http/names.ts';
+import { anyAddress, isLoopback } from './http/names.ts';
 import { makeServers } from './http/server.ts';
 import { Access, readToken } from './http/token.ts';
 import * as schemas from './http/schemas.ts';
@@ -45,7 +45,7 @@ export async function runDaemon(options: ServeOptions): Promise<ExitCode> {
   process.umask(0o077);
   const unlock = lockData(dataDir);
   const access = new Access(readToken(dataDir));
-  const { app, tcp, unix } = await makeServers(options, access, log);
+  const { app, tcp, unix, name } = await makeServers(options, access, log);
 
   const bus = new Bus();
   const children = { command };
@@ -60,7 +60,7 @@ export async function runDaemon(options: ServeOptions): Promise<ExitCode> {
   );
   const tops = new Tops(children, guests, log);
   const daemon: Daemon = { children, bus, guests, jobs, recordings, watches, tops };
-  const origin = (): string => originOf(tcp, tls !== undefined);
+  const origin = (): string => originOf(tcp, tls !== undefined, name);
   addPageRoutes(app);
   addRoutes(app, daemon);
   addLoginRoutes(app, access, origin, tls !== undefined);
@@ -128,10 +128,12 @@ function lockData(dataDir: string): () => void {
   );
 }
 
-function originOf(server: Pick<Server, 'address'>, isTls: boolean): string {
+/** @param name of its certificate, for a daemon that listens on all addresses */
+function originOf(server: Pick<Server, 'address'>, isTls: boolean, name: string | undefined): string {
   const address = server.address();
   if (address === null || typeof address === 'string') return '';
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  const own = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  const host = anyAddress.includes(address.address) ? (name ?? 'localhost') : own;
   return `${isTls ? 'https' : 'http'}://${host}:${address.port}`;
 }
 

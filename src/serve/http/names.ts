@@ -3,6 +3,8 @@ import { isIP } from 'node:net';
 /** The names by which a daemon may be addressed. */
 export type OwnNames = ReadonlySet<string>;
 
+/** To listen on all addresses; nobody's name. */
+export const anyAddress: readonly string[] = ['0.0.0.0', '::'];
 const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
 
 /** Whether only this machine reaches the address. */
@@ -15,7 +17,8 @@ export function isLoopback(address: string): boolean {
  * @param certificate subjectAltName of its certificate, as Node gives it: `DNS:host, IP Address:10.0.0.1`
  */
 export function ownNames(address: string, certificate: string | undefined): OwnNames {
-  const names = [...loopbackNames, isIP(address) === 6 ? `[${address}]` : address];
+  const names = [...loopbackNames];
+  if (!anyAddress.includes(address)) names.push(isIP(address) === 6 ? `[${address}]` : address);
   for (const [, dns, ip] of (certificate ?? '').matchAll(/(?:DNS:([^,\s]+)|IP Address:([^,\s]+))/g)) {
     if (dns !== undefined) names.push(dns.toLowerCase());
     if (ip !== undefined) names.push(isIP(ip) === 6 ? `[${ip.toLowerCase()}]` : ip);

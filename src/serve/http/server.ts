@@ -41,6 +41,8 @@ declare module 'fastify' {
 export interface HttpServers {
   readonly app: FastifyInstance;
   readonly tcp: Server | TlsServer;
+  /** A name of the certificate; undefined without one. */
+  readonly name: string | undefined;
   /** On the UNIX socket: whoever may connect to it needs no token. */
   readonly unix: Server;
 }
@@ -161,7 +163,8 @@ export async function makeServers(
     if (body.status === 401) reply.header('www-authenticate', 'Bearer');
     return reply.code(body.status).type('application/problem+json').send(body);
   });
-  return { app, tcp, unix };
+  const name = /DNS:([\w.-]+)/.exec(secure?.names ?? '')?.[1];
+  return { app, tcp, unix, name };
 }
 
 /** Node does not declare `server`, which its http sockets have. */

@@ -163,7 +163,7 @@ export class TestDaemon {
     const responses: Readonly<Record<string, unknown>> = operation.responses;
     const response = responses[status] ?? responses[`${Math.floor(status / 100)}XX`];
     assert.ok(isObject(response), `${method} ${path} answered ${status}, which is not documented: ${text}`);
-    const [type = ''] = String(headers['content-type'] ?? '').split(';');
+    const [type = ''] = (headers['content-type'] ?? '').split(';');
     const content = response['content'];
     if (content === undefined) return assert.equal(text, '', `${method} ${path}`);
     const described = Object(content)[type];

@@ -210,7 +210,7 @@ const subcommands: Readonly<Record<string, Subcommand<HostCommand>>> = {
     settings: ['serveSocket'],
     examples: [
       ['trace-host open', 'the address works once, within a minute'],
-      ['xdg-open "$(ssh host trace-host open)"', 'through ssh -L 7117:127.0.0.1:7117 host'],
+      ['trace-host open --socket /run/trace-host/serve.sock', "of the system's daemon"],
     ],
     read: (given) => ({ kind: 'open', options: readOpen(given) }),
   },

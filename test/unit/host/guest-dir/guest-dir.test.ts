@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chownSync,
@@ -157,6 +158,20 @@ describe('GuestDir', () => {
     assert.equal(readFileSync(join(dir, 'lock'), 'utf8'), `${process.pid}\n`);
     unlock();
     guest.close();
+  });
+
+  it('waits for a process that uses the control port briefly', async (context) => {
+    const dir = scratchDir(context);
+    made(dir, 'agent-ctl-path.in', 'agent-ctl-path.out');
+    const holder = await lockElsewhere(context, dir, true);
+    const guest = GuestDir.open({ dir, guest: undefined });
+    assert.equal(guest.lockedBy(), holder.pid);
+    // another process, because the wait blocks this one
+    const killer = spawn('sh', ['-c', `sleep 0.3; kill -9 ${holder.pid}`], { stdio: 'ignore' });
+    guest.lock()();
+    assert.equal(guest.lockedBy(), undefined);
+    guest.close();
+    await once(killer, 'exit');
   });
 });
 

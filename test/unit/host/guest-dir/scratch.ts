@@ -28,10 +28,10 @@ export function failure(code: ExitCode, message: RegExp, remedy = /./): (thrown:
 }
 
 /** Starts another process that holds a guest's lock until it is killed or the test ends. */
-export async function lockElsewhere(context: TestContext, dir: string) {
+export async function lockElsewhere(context: TestContext, dir: string, isBrief = false) {
   const module = new URL('../../../../src/host/guest-dir/guest-dir.js', import.meta.url).href;
   const script = `const { GuestDir } = await import(${JSON.stringify(module)});
-    GuestDir.open({ dir: ${JSON.stringify(dir)}, guest: undefined }).lock();
+    GuestDir.open({ dir: ${JSON.stringify(dir)}, guest: undefined }, ${isBrief}).lock();
     console.log('locked'); setInterval(() => {}, 1000);`;
   const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
