@@ -11,21 +11,18 @@ import { ServiceManager } from '../supervisor/service-manager.ts';
 import { anyAddress, isLoopback } from './http/names.ts';
 import { makeServers } from './http/server.ts';
 import { Access, readToken } from './http/token.ts';
-import * as schemas from './http/schemas.ts';
 import type { Daemon } from './routes/daemon-state.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addPageRoutes } from './routes/page.ts';
 import { addReadingRoutes } from './routes/reading.ts';
 import { addLoginRoutes, addRoutes } from './routes/routes.ts';
-import { type ServeOptions, systemWatchesDir } from './settings.ts';
+import type { ServeOptions } from './settings.ts';
 import { Bus } from './state/bus.ts';
 import { Guests } from './state/guests.ts';
 import { Jobs } from './state/jobs.ts';
 import { Recordings } from './state/recordings.ts';
 import { Tops } from './state/tops.ts';
-import { Watches } from './state/watches.ts';
-import { validatorOf } from './http/validator.ts';
 
 /** How long a stop may take: recordings are converted. */
 const stopMs = 5 * 60_000;
@@ -51,15 +48,14 @@ export async function runDaemon(options: ServeOptions): Promise<ExitCode> {
   const children = { command };
   const recordings = new Recordings(dataDir, bus);
   const jobs = new Jobs(children, recordings, bus, log, options.guestsDir);
-  const watches = new Watches(children, dataDir, bus, log);
   const guests: Guests = new Guests(
     options.guestsDir,
     bus,
-    (name) => jobs.jobOf(name) ?? watches.jobOf(name),
+    (name) => jobs.jobOf(name),
     (name) => tops.uses(name),
   );
   const tops = new Tops(children, guests, log);
-  const daemon: Daemon = { children, bus, guests, jobs, recordings, watches, tops };
+  const daemon: Daemon = { children, bus, guests, jobs, recordings, tops };
   const origin = (): string => originOf(tcp, tls !== undefined, name);
   addPageRoutes(app);
   addRoutes(app, daemon);
@@ -86,13 +82,12 @@ export async function runDaemon(options: ServeOptions): Promise<ExitCode> {
     await listenTcp(tcp, listen);
     guests.start();
     const recovery = jobs.recover();
-    watches.restore(systemWatchesDir, await validatorOf(schemas.watchRequest), guests);
     log.info({ origin: origin(), socket, data: dataDir, guests: options.guestsDir }, 'ready');
     manager.ready(() => `${guests.views().length} guests, ${jobs.running} recordings`);
     await ended;
     log.info('stopping');
     manager.stopping(stopMs);
-    await Promise.all([tops.close(), jobs.close(), watches.close(), guests.close(), recovery]);
+    await Promise.all([tops.close(), jobs.close(), guests.close(), recovery]);
     return exitCode.done;
   } finally {
     manager.close();

@@ -4,5 +4,4 @@
  */
 export { default as fastify } from 'fastify';
 export { default as swagger } from '@fastify/swagger';
-export { Ajv } from 'ajv';
 export { Gauge, Registry } from 'prom-client';

@@ -28,8 +28,6 @@ export interface ServeOptions {
   readonly command: readonly string[];
 }
 
-/** Directory of watches that the administrator defines. */
-export const systemWatchesDir = '/etc/virtio-trace/watch.d';
 /** The longest body of a request, in bytes. */
 export const maxBodyBytes = 64 * 1024;
 /** Clients of events at the same time. */

@@ -99,13 +99,6 @@ describe('trace-host serve', { timeout: 300_000 }, () => {
       { guests: 'web', host: 'yes' },
     ])
       assert.equal((await post(body)).status, 400, JSON.stringify(body));
-    const watch = { guests: ['web'], host: false, on: ['gone'] };
-    for (const body of [
-      { ...watch, on: [] },
-      { ...watch, keep: '-1' },
-      { ...watch, guests: [] },
-    ])
-      assert.equal((await daemon.ask('/api/watches', { method: 'POST', body })).status, 400);
     assert.deepEqual(readdirSync(join(dir, 'data', 'recordings')), []);
   });
 

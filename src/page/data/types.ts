@@ -2,7 +2,7 @@
 
 export interface Guest {
   readonly name: string;
-  readonly state: 'stopped' | 'tracing' | 'recording' | 'watching' | 'gone';
+  readonly state: 'stopped' | 'tracing' | 'recording' | 'gone';
   readonly agent: { readonly version: string; readonly uptimeMs: number; readonly restarts: number } | null;
   readonly cpus: number;
   readonly lostBytes: number;
@@ -84,7 +84,6 @@ export interface Recording {
   readonly spanNs: number | string | null;
   readonly lostBytes: number;
   readonly overrun: number;
-  readonly why: { readonly reason: string; readonly text: string } | null;
   readonly machines: readonly {
     readonly name: string | null;
     readonly host: boolean;

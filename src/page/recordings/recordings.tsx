@@ -43,8 +43,8 @@ export function Recordings({ recordings, jobs, error, reload, id }: RecordingsPr
       {recordings === undefined && error === undefined && <p class="note">Loading…</p>}
       {recordings?.length === 0 && (
         <p class="note">
-          There are no recordings yet. <a href={hashOf('now')}>Record 10 s</a> of what happens now, or let{' '}
-          <code>trace-host watch</code> wait for something.
+          There are no recordings yet. <a href={hashOf('now')}>Record 10 s</a>
+          of what happens now.
         </p>
       )}
       {recordings !== undefined && recordings.length > 0 && (
@@ -62,7 +62,6 @@ export function Recordings({ recordings, jobs, error, reload, id }: RecordingsPr
               <th scope="col" class="number">
                 Lost
               </th>
-              <th scope="col">Why</th>
               <th scope="col">Open</th>
             </tr>
           </thead>
@@ -121,8 +120,7 @@ function RunningJob({ job, onError }: { job: Job; onError: (error: unknown) => v
   return (
     <p class="job">
       <span>
-        {jobTexts[job.state] ?? (job.kind === 'watch' ? 'Watching' : 'Recording')} {who} since{' '}
-        {date(job.startedAt)}
+        {jobTexts[job.state] ?? 'Recording'} {who} since {date(job.startedAt)}
         {job.error !== null && <strong class="bad"> — {shown(job.error, 300)}</strong>}
       </span>
       {job.state !== 'failed' && (
@@ -141,7 +139,7 @@ interface RowProps {
 }
 
 function RecordingRow({ recording, onError, onRemove }: RowProps): JSX.Element {
-  const { id, createdAt, spanNs, lostBytes, overrun, why, machines, whole, state, error } = recording;
+  const { id, createdAt, spanNs, lostBytes, overrun, machines, whole, state, error } = recording;
   const title = `${machinesText(recording)} ${date(createdAt)}`;
   const lost = [
     ...(lostBytes > 0 ? [bytes(lostBytes)] : []),
@@ -150,15 +148,14 @@ function RecordingRow({ recording, onError, onRemove }: RowProps): JSX.Element {
   ];
   return (
     <tr>
-      <th scope="row">{date(createdAt)}</th>
+      <th scope="row">
+        {date(createdAt)}
+        {error !== null && <div class="bad">{shown(error, 200)}</div>}
+      </th>
       <td>{machines.length === 0 ? '–' : machinesText(recording)}</td>
       <td class="number">{spanNs === null || state === 'recording' ? '–' : duration(Number(spanNs))}</td>
       <td class="number">{bytes(recording.bytes)}</td>
       <td class={lost.length > 0 ? 'number bad' : 'number'}>{lost.length > 0 ? lost.join(', ') : 'none'}</td>
-      <td>
-        {why === null ? 'by hand' : `${shown(why.reason)}: ${shown(why.text, 120)}`}
-        {error !== null && <div class="bad">{shown(error, 200)}</div>}
-      </td>
       <td>
         {state === 'recording' ? (
           <span class="weak">being recorded…</span>

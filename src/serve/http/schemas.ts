@@ -21,7 +21,7 @@ const agent = object({ version: text, uptimeMs: count, restarts: count });
 const guest = object({
   name: text,
   dir: text,
-  state: oneOf('stopped', 'tracing', 'recording', 'watching', 'gone'),
+  state: oneOf('stopped', 'tracing', 'recording', 'gone'),
   agent: orNull(agent),
   cpus: count,
   lostBytes: count,
@@ -32,7 +32,7 @@ export const guests = object({ guests: list(guest), host: object({ cpus: count, 
 
 export const job = object({
   id: text,
-  kind: oneOf('record', 'watch'),
+  kind: oneOf('record'),
   guests: list(text),
   host: flag,
   startedAt: text,
@@ -52,7 +52,6 @@ export const recording = object({
   spanNs: count,
   lostBytes: count,
   overrun: count,
-  why: orNull(object({ reason: text, text })),
   machines: list(machine),
   whole: flag,
   error: orNull(text),
@@ -78,39 +77,6 @@ export const recordRequest = object(
   ['durationMs', 'events'],
 );
 export const startedJob = object({ job: text });
-
-/** A size, time or rate, as on the command line. */
-const amount: Schema = { type: 'string', pattern: '^[0-9][0-9.]{0,15}[A-Za-z/]{0,6}$' };
-const watched = {
-  guests: { ...guestNames, minItems: 1 },
-  host: flag,
-  on: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 1024 }, minItems: 1, maxItems: 32 },
-  keep: amount,
-  before: amount,
-  after: amount,
-  atMost: amount,
-  maxTotal: amount,
-  events: eventNames,
-};
-const optionalOfWatch = ['keep', 'before', 'after', 'atMost', 'maxTotal', 'events'];
-export const watchRequest = object(watched, optionalOfWatch);
-export const watch = object(
-  {
-    ...watched,
-    id: text,
-    system: flag,
-    state: oneOf('running', 'waiting', 'stopping'),
-    startedAt: text,
-    error: orNull(text),
-    said: list({ type: 'object', additionalProperties: true }),
-  },
-  optionalOfWatch,
-);
-export const watches = object({ watches: list(watch) });
-export const triggerRequest = object({
-  guest: guestName,
-  text: { type: 'string', minLength: 1, maxLength: 1024 },
-});
 
 export const newCode = object({ code: text, expiresAt: text, url: text });
 export const codeRequest = object({ code: { type: 'string', minLength: 1, maxLength: 128 } });

@@ -104,7 +104,7 @@ export async function makeServers(
       info: {
         title: 'trace-host serve',
         version,
-        description: 'Guests, recordings and watches of this host.',
+        description: 'Guests and recordings of this host.',
       },
       components: {
         securitySchemes: {

@@ -4,7 +4,6 @@ import type { Guests } from '../state/guests.ts';
 import type { Jobs } from '../state/jobs.ts';
 import type { Recordings } from '../state/recordings.ts';
 import type { Tops } from '../state/tops.ts';
-import type { Watches } from '../state/watches.ts';
 
 /** What the routes answer from. */
 export interface Daemon {
@@ -13,6 +12,5 @@ export interface Daemon {
   readonly guests: Guests;
   readonly jobs: Jobs;
   readonly recordings: Recordings;
-  readonly watches: Watches;
   readonly tops: Tops;
 }

@@ -13,7 +13,7 @@ const heartbeatMs = 15_000;
 /** Server-sent events: what has changed, and live figures. @returns the number of clients now */
 export function addEventRoutes(
   app: FastifyInstance,
-  { bus, guests, jobs, watches, recordings, tops }: Daemon,
+  { bus, guests, jobs, recordings, tops }: Daemon,
 ): () => number {
   const clients = new Set<ServerResponse>();
   const send = (client: ServerResponse, text: string): void => {
@@ -22,9 +22,8 @@ export function addEventRoutes(
   };
   const data = {
     guests: () => ({ guests: guests.views() }),
-    jobs: () => ({ jobs: [...jobs.list(), ...watches.jobs()] }),
+    jobs: () => ({ jobs: jobs.list() }),
     recordings: () => ({ recordings: recordings.list() }),
-    watches: () => ({ watches: watches.list() }),
   };
   bus.listen((what) => {
     if (clients.size === 0) return;

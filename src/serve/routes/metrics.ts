@@ -3,12 +3,12 @@ import { loadLibraries } from '../load-libraries.ts';
 import type { Daemon } from './daemon-state.ts';
 import { answers } from './routes.ts';
 
-const states = ['stopped', 'tracing', 'recording', 'watching', 'gone'] as const;
+const states = ['stopped', 'tracing', 'recording', 'gone'] as const;
 
 /** Figures for monitoring, in the OpenMetrics format. @param eventClients their number now */
 export async function addMetricsRoute(
   app: FastifyInstance,
-  { guests, jobs, watches, recordings }: Daemon,
+  { guests, jobs, recordings }: Daemon,
   eventClients: () => number,
 ): Promise<void> {
   const { Gauge, Registry } = await loadLibraries();
@@ -34,7 +34,6 @@ export async function addMetricsRoute(
     lost: gauge('recordings_lost_bytes', 'Bytes that recordings lack'),
     free: gauge('free_bytes', 'Free space for recordings'),
     jobs: gauge('jobs_running', 'Recordings that are being made'),
-    watches: gauge('watches_running', 'Watches that run'),
     clients: gauge('event_clients', 'Clients that follow events'),
     memory: gauge('process_resident_memory_bytes', 'Memory of the daemon'),
     cpu: gauge('process_cpu_seconds', 'CPU time of the daemon'),
@@ -65,7 +64,6 @@ export async function addMetricsRoute(
       plain.lost.set(all.reduce((sum, { lostBytes }) => sum + lostBytes, 0));
       plain.free.set(recordings.freeBytes());
       plain.jobs.set(jobs.running);
-      plain.watches.set(watches.list().filter((watch) => watch.state === 'running').length);
       plain.clients.set(eventClients());
       plain.memory.set(process.memoryUsage.rss());
       const { user, system } = process.cpuUsage();

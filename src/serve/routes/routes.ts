@@ -4,7 +4,7 @@ import type { Access } from '../http/token.ts';
 import * as schemas from '../http/schemas.ts';
 import { Problem } from '../http/problem.ts';
 import type { Daemon } from './daemon-state.ts';
-import type { RecordRequest, WatchRequest } from '../state/views.ts';
+import type { RecordRequest } from '../state/views.ts';
 
 interface WithId {
   readonly Params: { readonly id: string };
@@ -22,8 +22,8 @@ export function answers(ok: Readonly<Record<number, object>>): object {
 /** An answer without a body. */
 const nothing = { type: 'null', description: 'done' };
 
-/** Guests, jobs, recordings and watches. */
-export function addRoutes(app: FastifyInstance, { guests, jobs, watches, recordings, tops }: Daemon): void {
+/** Guests, jobs and recordings. */
+export function addRoutes(app: FastifyInstance, { guests, jobs, recordings, tops }: Daemon): void {
   app.get(
     '/api/guests',
     { schema: { summary: 'guests and their state', response: answers({ 200: schemas.guests }) } },
@@ -34,19 +34,16 @@ export function addRoutes(app: FastifyInstance, { guests, jobs, watches, recordi
     '/api/jobs',
     {
       schema: {
-        summary: 'recordings and watches that run, or have just ended',
+        summary: 'recordings that are being made, or have just ended',
         response: answers({ 200: schemas.jobs }),
       },
     },
-    async () => ({ jobs: byStart([...jobs.list(), ...watches.jobs()]) }),
+    async () => ({ jobs: jobs.list() }),
   );
   app.delete<WithId>(
     '/api/jobs/:id',
     { schema: { summary: 'end a job in order, and wait for it', response: answers({ 200: schemas.job }) } },
-    async ({ params: { id } }) => {
-      if (!watches.has(id)) return jobs.stop(id);
-      throw new Problem(409, 'this job is a watch', `DELETE /api/watches/${id}`);
-    },
+    async ({ params: { id } }) => jobs.stop(id),
   );
 
   app.get(
@@ -78,49 +75,6 @@ export function addRoutes(app: FastifyInstance, { guests, jobs, watches, recordi
       return reply.code(204).send();
     },
   );
-
-  app.get(
-    '/api/watches',
-    { schema: { summary: 'watches', response: answers({ 200: schemas.watches }) } },
-    async () => ({ watches: watches.list() }),
-  );
-  app.post<{ Body: WatchRequest }>(
-    '/api/watches',
-    {
-      schema: {
-        summary: 'start a watch, which goes on when the daemon starts again',
-        body: schemas.watchRequest,
-        response: answers({ 201: schemas.watch }),
-      },
-    },
-    async ({ body }, reply) => reply.code(201).send(await watches.create(body, guests)),
-  );
-  app.delete<WithId>(
-    '/api/watches/:id',
-    { schema: { summary: 'end a watch; what it captured stays', response: answers({ 204: nothing }) } },
-    async ({ params: { id } }, reply) => {
-      await watches.delete(id);
-      return reply.code(204).send();
-    },
-  );
-  app.post<WithId & { readonly Body: { readonly guest: string; readonly text: string } }>(
-    '/api/watches/:id/trigger',
-    {
-      schema: {
-        summary: 'capture what a watch has now',
-        body: schemas.triggerRequest,
-        response: answers({ 202: nothing }),
-      },
-    },
-    async ({ params: { id }, body: { guest, text } }, reply) => {
-      await watches.trigger(id, guest, text, guests);
-      return reply.code(202).send();
-    },
-  );
-}
-
-function byStart<Job extends { readonly startedAt: string }>(all: readonly Job[]): Job[] {
-  return [...all].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
 }
 
 /** The token: codes for `trace-host open`, and their exchange. */

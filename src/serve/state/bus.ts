@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 
 /** What has changed. */
-export type Change = 'guests' | 'jobs' | 'recordings' | 'watches';
+export type Change = 'guests' | 'jobs' | 'recordings';
 
 /** Tells those who listen that something has changed, at most once for each turn of the event loop. */
 export class Bus {

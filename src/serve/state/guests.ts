@@ -8,7 +8,7 @@ import type { GuestLocation } from '../../host/guest-dir/location.ts';
 import { guestMarks } from '../../host/port-names.ts';
 import type { StatusAnswer } from '../../protocol/control.ts';
 import type { Bus } from './bus.ts';
-import type { GuestJob, GuestView } from './views.ts';
+import type { GuestView } from './views.ts';
 
 const scanMs = 2000;
 /** How often an agent is asked for its status, while somebody looks and otherwise. */
@@ -29,8 +29,8 @@ interface Known {
 export class Guests {
   readonly #dir: string;
   readonly #bus: Bus;
-  /** The job of this daemon that records a guest. */
-  readonly jobOf: (guest: string) => GuestJob | undefined;
+  /** Id of this daemon's job that records a guest. */
+  readonly jobOf: (guest: string) => string | undefined;
   readonly #isShown: (guest: string) => boolean;
   readonly #known = new Map<string, Known>();
   #timer: NodeJS.Timeout | undefined;
@@ -38,13 +38,13 @@ export class Guests {
   #lookers = 0;
 
   /**
-   * @param jobOf the job of this daemon that records a guest
+   * @param jobOf id of this daemon's job that records a guest
    * @param isShown whether this daemon shows live figures of a guest
    */
   constructor(
     dir: string,
     bus: Bus,
-    jobOf: (guest: string) => GuestJob | undefined,
+    jobOf: (guest: string) => string | undefined,
     isShown: (guest: string) => boolean,
   ) {
     this.#isShown = isShown;
@@ -127,8 +127,7 @@ export class Guests {
       const cpus = guest.cpus.length;
       const job = this.jobOf(name);
       if (job !== undefined) {
-        const state = job.kind === 'watch' ? 'watching' : 'recording';
-        known.view = { ...known.view, cpus, state, job: job.id, why: null };
+        known.view = { ...known.view, cpus, state: 'recording', job, why: null };
         return;
       }
       known.view = { ...known.view, cpus, job: null };

@@ -15,7 +15,7 @@ import { newId } from './ids.ts';
 import { recordArguments } from './record-arguments.ts';
 import type { Entry, Recordings } from './recordings.ts';
 import { hostName, type Tops } from './tops.ts';
-import type { GuestJob, JobView, RecordRequest } from './views.ts';
+import type { JobView, RecordRequest } from './views.ts';
 
 interface Job {
   readonly id: string;
@@ -57,10 +57,10 @@ export class Jobs {
     return [...this.#jobs.values()].map((job) => this.#view(job));
   }
 
-  /** The job that records a guest. */
-  jobOf(guest: string): GuestJob | undefined {
+  /** Id of the job that records a guest. */
+  jobOf(guest: string): string | undefined {
     for (const { id, request, endedMs } of this.#jobs.values())
-      if (endedMs === undefined && request.guests.includes(guest)) return { id, kind: 'record' };
+      if (endedMs === undefined && request.guests.includes(guest)) return id;
     return undefined;
   }
 
@@ -85,7 +85,7 @@ export class Jobs {
         throw new Problem(404, `there is no guest ${json(name)}`, 'see GET /api/guests');
       const other = guests.jobOf(name);
       if (other !== undefined)
-        throw new Problem(409, `guest ${name} is recorded by job ${other.id}`, 'stop that job first');
+        throw new Problem(409, `guest ${name} is recorded by job ${other}`, 'stop that job first');
       return location;
     });
     const dirs = new Set(locations.map(({ dir }) => dir));
@@ -121,7 +121,6 @@ export class Jobs {
         spanNs: 0,
         lostBytes: 0,
         overrun: 0,
-        why: null,
         machines: [],
         whole: false,
         error: null,

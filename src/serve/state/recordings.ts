@@ -6,9 +6,8 @@ import { writeReplacing } from '../../trace/file/write-replacing.ts';
 import { Problem } from '../http/problem.ts';
 import { leastFreeBytes } from '../settings.ts';
 import type { Bus } from './bus.ts';
-import { capturedIn, type CapturedFolder, sizeOf } from './captured.ts';
 import { isId } from './ids.ts';
-import type { MachineView, RecordingView, WhyView } from './views.ts';
+import type { MachineView, RecordingView } from './views.ts';
 
 /** What is known of a recording, apart from the sizes of its files. */
 export interface Entry {
@@ -23,7 +22,6 @@ export interface Entry {
   readonly spanNs: number;
   readonly lostBytes: number;
   readonly overrun: number;
-  readonly why: WhyView | null;
   readonly machines: readonly Omit<MachineView, 'bytes'>[];
   readonly whole: boolean;
   readonly error: string | null;
@@ -32,17 +30,15 @@ export interface Entry {
 const entryName = 'entry.json';
 const maxEntryBytes = 1 << 20;
 
-/** The recordings in a data directory: a folder for each, and what watches have captured. */
+/** The recordings in a data directory: a folder for each. */
 export class Recordings {
   readonly dir: string;
-  readonly #watchesDir: string;
   readonly #bus: Bus;
   readonly #entries = new Map<string, Entry>();
 
   /** Creates the directory, and reads what is there. @throws node:fs errors */
   constructor(dataDir: string, bus: Bus) {
     this.dir = join(dataDir, 'recordings');
-    this.#watchesDir = join(dataDir, 'watches');
     this.#bus = bus;
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
     for (const id of readdirSync(this.dir)) {
@@ -53,9 +49,8 @@ export class Recordings {
 
   /** Newest first. */
   list(): readonly RecordingView[] {
-    const own = [...this.#entries.values()].map((entry) => this.#view(entry));
-    const captured = capturedIn(this.#watchesDir).map(({ view }) => view);
-    return [...own, ...captured].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    const all = [...this.#entries.values()].map((entry) => this.#view(entry));
+    return all.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   }
 
   entries(): readonly Entry[] {
@@ -64,18 +59,17 @@ export class Recordings {
 
   /** @throws Problem 404 */
   get(id: string): RecordingView {
-    const entry = this.#entries.get(id);
-    return entry === undefined ? this.#captured(id).view : this.#view(entry);
+    return this.#view(this.#entry(id));
   }
 
   /** Directory of the recording's files. @throws Problem 404 */
   folder(id: string): string {
-    return this.#entries.has(id) ? join(this.dir, id) : this.#captured(id).dir;
+    return join(this.dir, this.#entry(id).id);
   }
 
   /** Directory for what is computed from the recording; made on demand. @throws Problem 404 */
   cache(id: string): string {
-    const dir = this.#entries.has(id) ? join(this.dir, id, 'cache') : join(this.folder(id), `.cache-${id}`);
+    const dir = join(this.folder(id), 'cache');
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     return dir;
   }
@@ -117,19 +111,13 @@ export class Recordings {
 
   /** Deletes a recording and all its files. @throws Problem 404; 409 while it is being made */
   delete(id: string): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) {
-      const { dir, files } = this.#captured(id);
-      for (const name of [...files, `.cache-${id}`])
-        rmSync(join(dir, name), { recursive: true, force: true });
-    } else {
-      if (entry.state === 'recording')
-        throw new Problem(409, 'the recording is still being made', 'stop its job first');
-      // first its entry: what is left then is not found any more
-      rmSync(join(this.dir, id, entryName), { force: true });
-      rmSync(join(this.dir, id), { recursive: true, force: true });
-      this.#entries.delete(id);
-    }
+    const entry = this.#entry(id);
+    if (entry.state === 'recording')
+      throw new Problem(409, 'the recording is still being made', 'stop its job first');
+    // first its entry: what is left then is not found any more
+    rmSync(join(this.dir, id, entryName), { force: true });
+    rmSync(join(this.dir, id), { recursive: true, force: true });
+    this.#entries.delete(id);
     this.#bus.changed('recordings');
   }
 
@@ -151,8 +139,8 @@ export class Recordings {
     return bytesBelow(join(this.dir, id), 3);
   }
 
-  #captured(id: string): CapturedFolder {
-    const found = capturedIn(this.#watchesDir).find(({ view }) => view.id === id);
+  #entry(id: string): Entry {
+    const found = this.#entries.get(id);
     if (found === undefined) throw new Problem(404, 'there is no such recording');
     return found;
   }
@@ -188,6 +176,11 @@ function readEntry(path: string): Entry | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Bytes; 0 if it is not there. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function bytesBelow(dir: string, depth: number): number {

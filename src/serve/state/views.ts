@@ -4,7 +4,7 @@
 export interface GuestView {
   readonly name: string;
   readonly dir: string;
-  readonly state: 'stopped' | 'tracing' | 'recording' | 'watching' | 'gone';
+  readonly state: 'stopped' | 'tracing' | 'recording' | 'gone';
   readonly agent: AgentView | null;
   readonly cpus: number;
   readonly lostBytes: number;
@@ -18,12 +18,6 @@ interface AgentView {
   readonly restarts: number;
 }
 
-/** The job that records a guest. */
-export interface GuestJob {
-  readonly id: string;
-  readonly kind: 'record' | 'watch';
-}
-
 /** One machine's file. */
 export interface MachineView {
   /** `null` for the host. */
@@ -32,12 +26,6 @@ export interface MachineView {
   readonly file: string;
   readonly bytes: number;
   readonly cpus: number;
-}
-
-/** Why there is a recording, if a watch made it. */
-export interface WhyView {
-  readonly reason: string;
-  readonly text: string;
 }
 
 /** A recording, as the API shows it. */
@@ -49,7 +37,6 @@ export interface RecordingView {
   readonly spanNs: number;
   readonly lostBytes: number;
   readonly overrun: number;
-  readonly why: WhyView | null;
   readonly machines: readonly MachineView[];
   readonly whole: boolean;
   readonly error: string | null;
@@ -58,7 +45,7 @@ export interface RecordingView {
 /** A job, as the API shows it. */
 export interface JobView {
   readonly id: string;
-  readonly kind: 'record' | 'watch';
+  readonly kind: 'record';
   readonly guests: readonly string[];
   readonly host: boolean;
   readonly startedAt: string;
@@ -81,29 +68,4 @@ export interface RecordRequest {
   readonly durationMs?: number;
   /** Undefined: what `trace-host explain` needs. */
   readonly events?: readonly string[];
-}
-
-/** What `POST /api/watches` asks for, and what a file of watch.d contains. Texts as on `watch`'s command line. */
-export interface WatchRequest {
-  readonly guests: readonly string[];
-  readonly host: boolean;
-  readonly on: readonly string[];
-  readonly keep?: string;
-  readonly before?: string;
-  readonly after?: string;
-  readonly atMost?: string;
-  readonly maxTotal?: string;
-  readonly events?: readonly string[];
-}
-
-/** A watch, as the API shows it. */
-export interface WatchView extends WatchRequest {
-  readonly id: string;
-  /** Whether a file of the administrator defines it; it cannot be deleted then. */
-  readonly system: boolean;
-  readonly state: 'running' | 'waiting' | 'stopping';
-  readonly startedAt: string;
-  readonly error: string | null;
-  /** The newest events that it reported, oldest first. */
-  readonly said: readonly Readonly<Record<string, unknown>>[];
 }
