@@ -38,7 +38,7 @@ export const foldersOf = {
     'convert',
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
-  analysis: ['explain'],
+  analysis: ['explain', 'now'],
   clock: ['map', 'order', 'exclusion'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: [
