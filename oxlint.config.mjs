@@ -52,7 +52,7 @@ export const foldersOf = {
     'convert',
   ],
   print: ['text', 'format', 'symbols', 'value', 'event', 'handlers', 'report', 'parallel'],
-  analysis: ['explain', 'timeline'],
+  analysis: ['explain', 'timeline', 'now'],
   clock: ['map', 'order', 'exclusion'],
   export: ['output', 'perfetto', 'text', 'parquet', 'query'],
   host: [

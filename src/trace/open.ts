@@ -17,7 +17,7 @@ import type { EventChoice } from './filter/event-choice.ts';
 import type { EventFormat } from './format/event-format.ts';
 import { clockUnit } from './metadata/clock-unit.ts';
 import { taskNamesOf } from './metadata/task-lines.ts';
-import { FollowedCpu, RecordingEnd } from './source/follow-recording.ts';
+import { FollowedCpu, RecordingEnd, type SkippedPages } from './source/follow-recording.ts';
 import { openSource } from './source/open-source.ts';
 import { type ReadTally, withTally } from './source/read-tally.ts';
 import type { SourceCpu, TraceSource } from './source/source.ts';
@@ -185,9 +185,14 @@ export class Trace {
   /**
    * The events of a recording while it is recorded, marked as by `markedEvents`; those that it already has come first.
    * Ends with the recording. Throws Failure, also for a trace that is not a recording.
+   * @param skipping if given, pages that cannot be read in time are skipped
    * @internal
    */
-  async *follow(filter: EventFilter, signal?: AbortSignal): AsyncGenerator<EventBatch, void, undefined> {
+  async *follow(
+    filter: EventFilter,
+    signal?: AbortSignal,
+    skipping?: SkippedPages,
+  ): AsyncGenerator<EventBatch, void, undefined> {
     const { path, kind, layout, buffers } = this.#source;
     if (kind !== 'recording')
       throw new Failure(exitCode.usage, `${path} is not a recording`, 'only recordings can be followed');
@@ -197,7 +202,7 @@ export class Trace {
     const cpus = filter.cpus && new Set(filter.cpus);
     const files = (buffers[0]?.cpus ?? [])
       .filter(({ cpu }) => cpus?.has(cpu) ?? true)
-      .map((source) => ({ source, file: new FollowedCpu(path, source.cpu, layout.pageBytes) }));
+      .map((source) => ({ source, file: new FollowedCpu(path, source.cpu, layout.pageBytes, skipping) }));
     const streams = files.map(({ source, file }) => ({
       events: this.#cpuEvents(source, { ...filter, choice, marks: true }, origin, mostBlockBytes),
       buffer: '',

@@ -15,6 +15,8 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
       return (await import('./doctor.ts')).runDoctor(command.options);
     case 'record':
       return (await import('./record.ts')).runRecord(command.options);
+    case 'top':
+      return (await import('./top/top.ts')).runTop(command.options);
     case 'convert':
       return (await import('./convert.ts')).runConvert(command.options);
     case 'export':

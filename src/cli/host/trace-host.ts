@@ -3,6 +3,7 @@ import { hostAgentWord } from '../../protocol/host-agent.ts';
 import { supervisedWord } from '../../serve/state/supervised-word.ts';
 import { writeSetsWord } from '../../host/record/rotation/write-sets-word.ts';
 import { parseHostOptions } from './options/host-options.ts';
+import { countNowWord } from './top/count-now-word.ts';
 import { runProgram } from '../options/program.ts';
 
 /** Runs trace-host. */
@@ -21,6 +22,10 @@ export function traceHost(given: readonly string[]): Promise<void> {
     if (args[0] === writeSetsWord) {
       const { serveWriting } = await import('../../host/record/rotation/serve-writing.ts');
       return serveWriting();
+    }
+    if (args[0] === countNowWord) {
+      const { serveCounting } = await import('./top/serve-counting.ts');
+      return serveCounting();
     }
     const command = parseHostOptions(args);
     if (command.kind === 'say') {

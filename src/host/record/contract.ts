@@ -2,7 +2,7 @@ import type { RecordedAlignment } from '../../trace/recording/clock-files.ts';
 import type { RecordedGuest } from '../../trace/recording/recording-format.ts';
 import type { TracedMachine } from '../traced-machine.ts';
 import type { Failure } from '../../base/failure.ts';
-import type { TraceRequest } from '../../protocol/control.ts';
+import type { StatusAnswer, TraceRequest } from '../../protocol/control.ts';
 import type { HostAgentPlace } from '../../protocol/host-agent.ts';
 import type { ConvertReport, FileVersion } from '../../trace/convert/convert.ts';
 import type { GuestLocation } from '../guest-dir/location.ts';
@@ -131,6 +131,22 @@ export interface RecordProgress {
   readonly guests: readonly { readonly label: string; readonly cpus: readonly CpuProgress[] }[];
   /** Free bytes on the file system of the first file. */
   readonly freeBytes: number;
+}
+
+/** A machine while it is recorded. */
+export interface RecordedMachine {
+  readonly label: string;
+  /** The guest's name; undefined when it has none, and for the host. */
+  readonly guest: string | undefined;
+  readonly host: boolean;
+  /** The directory of its recording; undefined before the start. */
+  readonly dir: string | undefined;
+  /** Whether its recording goes on. */
+  readonly isRunning: boolean;
+  /** What its agent last reported, and what it reported before the recording. */
+  readonly status: StatusAnswer | undefined;
+  readonly before: StatusAnswer | undefined;
+  readonly cpus: readonly CpuProgress[];
 }
 
 export interface GuestReport {

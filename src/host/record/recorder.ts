@@ -13,6 +13,7 @@ import { Collector } from './collector.ts';
 import { checkCommand } from './command.ts';
 import type {
   GuestReport,
+  RecordedMachine,
   RecordEnd,
   RecordListener,
   RecordOptions,
@@ -86,6 +87,25 @@ export class Recorder {
     const steps = [...this.#entries.map(({ recording }) => recording.doing), this.#rotation?.doing ?? ''];
     const doing = steps.filter((text) => text !== '');
     return doing.length === 0 ? undefined : doing.join('; ');
+  }
+
+  /** The machines as they are now: the guests, then the host. */
+  get machines(): readonly RecordedMachine[] {
+    return this.#entries.map((entry) => {
+      const { recording, stopping } = entry;
+      const { account, guest } = recording;
+      const host = entry === this.#host?.entry;
+      return {
+        label: guest.label,
+        guest: host ? undefined : guest.guest,
+        host,
+        dir: recording.dir,
+        isRunning: stopping === undefined && !recording.isGone,
+        status: account.status ?? account.before,
+        before: account.before,
+        cpus: recording.sets.progressOfAll,
+      };
+    });
   }
 
   /** Cleans up at once, for a process that is about to exit. @returns the directories of unfinished recordings */

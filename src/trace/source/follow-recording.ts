@@ -6,6 +6,13 @@ import { rawFile, readRecording } from '../recording/recording-format.ts';
 
 const maxReadBytes = 1 << 20;
 
+/** For a reader that must stay close to the end of a recording rather than read all of it. */
+export interface SkippedPages {
+  /** When more bytes than this have not been read, all but the newest of them are skipped. */
+  readonly mostBehind: number;
+  readonly skipped: (cpu: number, bytes: number) => void;
+}
+
 /** Tells when a recording has ended: its `recording.json` says so, or its directory was removed. */
 export class RecordingEnd {
   readonly #dir: string;
@@ -33,10 +40,12 @@ export class FollowedCpu {
   readonly cpu: number;
   readonly #path: string;
   readonly #pageBytes: number;
+  readonly #skipping: SkippedPages | undefined;
   #fd: number | undefined;
   #offset = 0;
 
-  constructor(dir: string, cpu: number, pageBytes: number) {
+  constructor(dir: string, cpu: number, pageBytes: number, skipping?: SkippedPages) {
+    this.#skipping = skipping;
     this.cpu = cpu;
     this.#path = join(dir, rawFile(cpu));
     this.#pageBytes = pageBytes;
@@ -69,7 +78,13 @@ export class FollowedCpu {
   }
 
   #readFrom(fd: number): Uint8Array {
-    const available = fstatSync(fd).size - this.#offset;
+    let available = fstatSync(fd).size - this.#offset;
+    if (this.#skipping !== undefined && available > this.#skipping.mostBehind) {
+      const skipped = available - (available % this.#pageBytes) - this.#pageBytes;
+      this.#offset += skipped;
+      available -= skipped;
+      this.#skipping.skipped(this.cpu, skipped);
+    }
     const bytes = Math.min(maxReadBytes, available - (available % this.#pageBytes));
     if (bytes <= 0) return new Uint8Array(0);
     const pages = Buffer.allocUnsafe(bytes);

@@ -9,6 +9,7 @@ import { Given } from './given.ts';
 import { type RecordCommand, readRecord } from './record-options.ts';
 import { readingCommands, type ReadingCommand } from './reading/commands.ts';
 import { type OpenCommand, readOpen, readServe, type ServeCommand } from './serving/serve-options.ts';
+import { readTop, type TopCommand } from './top-options.ts';
 import { readSetup } from './setup-options.ts';
 import { namesOf, type Subcommand } from './subcommand.ts';
 import { hostSettings } from './host-settings.ts';
@@ -32,6 +33,7 @@ export type HostCommand =
   | { readonly kind: 'status' | 'ping'; readonly options: OrderOptions }
   | { readonly kind: 'doctor'; readonly options: OrderOptions }
   | { readonly kind: 'record'; readonly options: RecordCommand }
+  | { readonly kind: 'top'; readonly options: TopCommand }
   | { readonly kind: 'convert'; readonly options: ConvertCommand }
   | { readonly kind: 'metadata'; readonly options: OrderOptions; readonly out: string }
   | { readonly kind: 'serve'; readonly options: ServeCommand }
@@ -136,6 +138,27 @@ const subcommands: Readonly<Record<string, Subcommand<HostCommand>>> = {
       ['trace-host record -e kvm -o ping.dat -- ping -c 3 guest', 'record while a command runs on the host'],
     ],
     read: (given) => ({ kind: 'record', options: readRecord(given) }),
+  },
+  top: {
+    description: 'show what guests and this host do now: CPUs, tasks, stolen time and wakeup latencies',
+    settings: [
+      ...namesOf(traceSettings),
+      'ignoreUnknown',
+      'guests',
+      'host',
+      'dir',
+      'timeout',
+      'delay',
+      'once',
+      'json',
+    ],
+    examples: [
+      ['trace-host top -A web', 'a guest and this host, with a new frame each second; q or Ctrl-C to end'],
+      ['trace-host top', 'only this host'],
+      ['trace-host top -A web --once --json', 'one frame, for scripts'],
+      ['trace-host top -A web -e sched -A db', 'two guests without this host, with chosen events'],
+    ],
+    read: (given) => ({ kind: 'top', options: readTop(given) }),
   },
   convert: {
     description: 'convert an unfinished recording, a framed stream or raw pages to trace.dat',

@@ -128,6 +128,20 @@ export const hostSettings = {
     defaultText: 'false',
     parse: parseFlag,
   },
+  delay: {
+    long: 'delay',
+    otherNames: ['interval'],
+    placeholder: 'TIME',
+    description: 'time between frames, at least 100ms; in seconds, or e.g. 500ms, 2s',
+    defaultText: '1s',
+    parse: parseDelay,
+  },
+  once: {
+    long: 'once',
+    description: 'show one frame, and end',
+    defaultText: 'false',
+    parse: parseFlag,
+  },
   print: {
     long: 'print',
     description: 'print the events during the recording, as report --follow does',
@@ -284,6 +298,19 @@ function parseSeconds(text: string, name: string): number {
   const durationMs = parseTimeMs(text, name, 's');
   if (durationMs > 0 && durationMs <= longestMs) return durationMs;
   throw new Failure(exitCode.usage, `${name}: ${quoted(text)} is not a valid recording time`, 'use e.g. 10s');
+}
+
+/** Between frames. */
+const leastDelayMs = 100;
+
+function parseDelay(text: string, name: string): number {
+  const delayMs = parseTimeMs(text, name, 's');
+  if (delayMs >= leastDelayMs && delayMs <= 3_600_000) return delayMs;
+  throw new Failure(
+    exitCode.usage,
+    `${name}: ${quoted(text)} is not a time between frames`,
+    'use 100ms to 1h, e.g. 2s',
+  );
 }
 
 const leastSetBytes = 2 ** 20;

@@ -37,12 +37,13 @@ interface Recorded {
   /** The options of all machines, in order. */
   readonly sequence?: readonly GivenWord[];
   readonly location?: GuestLocation;
+  readonly withHost?: boolean;
 }
 
 /** Throws Failure (usage). */
 export function readRecord(
   given: Given,
-  { sequence = given.sequence, location = given.location() }: Recorded = {},
+  { sequence = given.sequence, location = given.location(), withHost = given.flag('host') }: Recorded = {},
 ): RecordCommand {
   const names = given.get(hostSettings.guests) ?? [];
   if (names.length > 0 && location.guest !== undefined) {
@@ -54,7 +55,7 @@ export function readRecord(
   if (given.flag('host') && location.guest !== undefined)
     throw new Failure(exitCode.usage, '--host conflicts with --guest', 'use --agent for guests');
   const print = given.flag('print');
-  const { host, guests } = sectionsOf(sequence, given.flag('host'));
+  const { host, guests } = sectionsOf(sequence, withHost);
   if (print && guests.length + (host === undefined ? 0 : 1) > 1)
     throw new Failure(
       exitCode.usage,
