@@ -3,7 +3,7 @@ import { printable } from '../../base/quoted.ts';
 import { humanBytes, table } from './human.ts';
 import { duration } from './summary-report.ts';
 
-/** A frame of `trace-host top --json`; docs/json.md describes the fields. */
+/** A frame of `trace-host top --json`; docs/top.md describes the fields. */
 export interface TopFrame {
   readonly frame: number;
   readonly at: string;
