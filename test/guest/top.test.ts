@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { basename, dirname } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { TopFrame } from '../../src/cli/report/top-text.ts';
+import type { TopFrame } from '../../src/cli/host/top/top-text.ts';
 import { isObject } from '../../src/base/json-type.ts';
 import { holdMachine } from '../local/harness/machine-lock.ts';
 import { agentSkip, toolSkip } from '../local/harness/skip.ts';

@@ -1,6 +1,6 @@
 import type { MachineNowFrame } from '../../../analysis/now/result.ts';
 import type { RecordedMachine } from '../../../host/record/contract.ts';
-import type { TopCpu, TopFrame, TopMachine } from '../../report/top-text.ts';
+import type { TopCpu, TopFrame, TopMachine } from './top-text.ts';
 import type { CountAnswer } from './messages.ts';
 
 /** Puts frames together from what was counted and what the agents report. */

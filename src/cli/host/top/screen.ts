@@ -1,4 +1,4 @@
-import { type TopFrame, topLines } from '../../report/top-text.ts';
+import { type TopFrame, topLines } from './top-text.ts';
 
 /** Width of lines that do not go to a terminal. */
 const plainColumns = 120;

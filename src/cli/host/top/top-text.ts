@@ -1,7 +1,7 @@
-import type { CpuNow, TaskShare, WakeupsNow } from '../../analysis/now/result.ts';
-import { printable } from '../../base/quoted.ts';
-import { humanBytes, table } from './human.ts';
-import { duration } from './summary-report.ts';
+import type { CpuNow, TaskShare, WakeupsNow } from '../../../analysis/now/result.ts';
+import { printable } from '../../../base/quoted.ts';
+import { humanBytes, table } from '../../report/human.ts';
+import { duration } from '../../report/summary-report.ts';
 
 /** A frame of `trace-host top --json`; docs/top.md describes the fields. */
 export interface TopFrame {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type TopFrame, topLines } from '../../../../src/cli/report/top-text.ts';
+import { type TopFrame, topLines } from '../../../../../src/cli/host/top/top-text.ts';
 
 const frame = (comm: string): TopFrame => ({
   frame: 1,
