@@ -66,7 +66,10 @@ describe('trace-host serve', { timeout: 300_000 }, () => {
     const { code, stdout, stderr } = await traceHost('open', '--socket', daemon.socket);
     assert.equal(code, exitCode.done, stderr);
     const [, given = ''] = /^http:\/\/127\.0\.0\.1:\d+\/login#([\w-]{32})\n$/.exec(stdout) ?? [];
-    assert.equal((await daemon.send('/login', { token: false })).status, 200);
+    const page = await daemon.send('/login', { token: false });
+    assert.equal(page.status, 200);
+    // else a browser asks for /favicon.ico, and is refused
+    assert.match(page.text, /<link rel="icon" href="data:,">/);
     const headers = { origin: `http://127.0.0.1:${daemon.port}` };
     const exchange = () =>
       daemon.ask('/api/login', { method: 'POST', token: false, headers, body: { code: given } });

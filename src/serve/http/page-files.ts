@@ -20,9 +20,12 @@ const types: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 };
 
-/** The page that exchanges the code of `trace-host open` for a cookie. The code is behind #, so it reaches no server. */
+/**
+ * The page that exchanges the code of `trace-host open` for a cookie. The code is behind #, so it reaches no server. Without
+ * an icon of its own, browsers would ask for /favicon.ico, and be refused.
+ */
 const login = {
-  'login.html': `<!doctype html><html lang="en"><meta charset="utf-8"><title>trace-host</title>
+  'login.html': `<!doctype html><html lang="en"><meta charset="utf-8"><title>trace-host</title><link rel="icon" href="data:,">
 <script src="/assets/login.js" defer></script><p id="say">Opening …</p></html>
 `,
   'assets/login.js': `const code = location.hash.slice(1);
@@ -45,7 +48,7 @@ fetch('/api/login', {
 
 /** If the package was built without the page. */
 const noPage = {
-  'index.html': `<!doctype html><html lang="en"><meta charset="utf-8"><title>trace-host</title>
+  'index.html': `<!doctype html><html lang="en"><meta charset="utf-8"><title>trace-host</title><link rel="icon" href="data:,">
 <p>The page is not in this build. The API is: <a href="/api/openapi.json">/api/openapi.json</a></html>
 `,
 };
