@@ -36,7 +36,7 @@ export async function runHost(command: Exclude<HostCommand, { readonly kind: 'sa
         ? (await import('./reading/explain.ts')).runExplain(command.options)
         : (await import('./explain-now.ts')).runExplainNow(command.options, command.options.recording);
     case 'timeline':
-      return (await import('./reading/timeline.ts')).runTimeline(command.options);
+      return (await import('./serving/timeline.ts')).runTimeline(command.options);
     case 'summary':
       return (await import('./reading/summary.ts')).runSummary(command.options);
     case 'serve':

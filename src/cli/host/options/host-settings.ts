@@ -9,7 +9,7 @@ import { explainSettings } from './reading/explain-settings.ts';
 import { reportSettings } from './reading/report-settings.ts';
 import { excludeSetting, selectionSettings } from './reading/selection.ts';
 import { machinesSetting } from './reading/session-options.ts';
-import { timelineSettings } from './reading/timeline-settings.ts';
+import { timelineSettings } from './serving/timeline-settings.ts';
 import { parseTimePoint, type TimePoint } from './reading/time-point.ts';
 import { serveSettings } from './serving/serve-settings.ts';
 import { setupSettings } from './setup-settings.ts';

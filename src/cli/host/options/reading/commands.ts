@@ -8,8 +8,8 @@ import { readReport, type ReportCommand } from './report-options.ts';
 import { reportSettings } from './report-settings.ts';
 import { selectionNames } from './selection.ts';
 import { readSummary, type SummaryCommand } from './summary-options.ts';
-import { readTimeline, type TimelineCommand } from './timeline-options.ts';
-import { timelineSettings } from './timeline-settings.ts';
+import { readTimeline, type TimelineCommand } from '../serving/timeline-options.ts';
+import { timelineSettings } from '../serving/timeline-settings.ts';
 
 /** The commands that read a trace, and need no guest. */
 export type ReadingCommand =

@@ -4,9 +4,9 @@ import { type ExitCode, exitCode } from '../../../base/failure.ts';
 import { json as jsonText, printable } from '../../../base/quoted.ts';
 import { writeDirectory } from '../../../export/output/write-directory.ts';
 import { counted } from '../../report/human.ts';
-import type { TimelineCommand } from '../options/reading/timeline-options.ts';
-import { openMachines } from './open-session.ts';
-import { watched } from './watched.ts';
+import type { TimelineCommand } from '../options/serving/timeline-options.ts';
+import { openMachines } from '../reading/open-session.ts';
+import { watched } from '../reading/watched.ts';
 
 /** Writes the data of a page's timeline: what each CPU did, in several levels of detail. Throws Failure. */
 export async function runTimeline({ inputs, out, json }: TimelineCommand): Promise<ExitCode> {
