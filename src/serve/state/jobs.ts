@@ -52,9 +52,9 @@ export class Jobs {
     this.#guestsDir = guestsDir;
   }
 
-  /** All that run, and some that have ended. */
+  /** All that run, and some that have ended, newest first. */
   list(): readonly JobView[] {
-    return [...this.#jobs.values()].map((job) => this.#view(job));
+    return [...this.#jobs.values()].map((job) => this.#view(job)).reverse();
   }
 
   /** Id of the job that records a guest. */

@@ -216,7 +216,7 @@ const subcommands: Readonly<Record<string, Subcommand<HostCommand>>> = {
     read: (given) => ({ kind: 'doctor', options: readOrder(given) }),
   },
   serve: {
-    description: 'serve a page and an API of guests, recordings and watches, until a signal',
+    description: 'serve a page and an API of guests and recordings, until a signal',
     settings: ['listen', 'serveSocket', 'data', 'dir', 'tlsCert', 'tlsKey', 'serveLogLevel'],
     examples: [
       ['trace-host serve', 'on http://127.0.0.1:7117, which trace-host open opens'],
