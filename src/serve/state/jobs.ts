@@ -54,7 +54,7 @@ export class Jobs {
 
   /** All that run, and some that have ended, newest first. */
   list(): readonly JobView[] {
-    return [...this.#jobs.values()].map((job) => this.#view(job)).reverse();
+    return [...this.#jobs.values()].map((job) => this.#view(job)).toReversed();
   }
 
   /** Id of the job that records a guest. */
